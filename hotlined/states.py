@@ -178,7 +178,7 @@ class SegmentKind(StrEnum):
 
 
 class ByHand(StrEnum):
-    """How a person has a text sent: the verb of the request, and the mark of the answer that is queued for it."""
+    """How a person had a text sent: the mark of the answer that is queued for the request."""
 
     SEND = "send"
     TRY = "try"

@@ -9,6 +9,7 @@ import store_steps
 from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm.alphabet import plan
+from hotlined.states import ByHand
 from hotlined.store import answers, decisions, fates, gate
 from hotlined.store.line import save_limit_clock
 
@@ -43,7 +44,7 @@ def by_hand(line: Filled) -> None:
     """Let a text by hand leave to a number that never wrote."""
     with line.db.transaction():
         queued = answers.enqueue_by_hand(
-            line.db, "+32479998877", TWO_SEGMENTS, RULES, line.now(), kind="send", who="pi", shadow=False
+            line.db, "+32479998877", TWO_SEGMENTS, RULES, line.now(), kind=ByHand.SEND, who="pi", shadow=False
         )
     assert isinstance(queued, int)
     line.send()

@@ -26,6 +26,7 @@ from hotlined.store.claims import Placed
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.requests import RequestVerb
 
 __all__ = ["cluster", "enter", "hub"]
 pytestmark = pytest.mark.uncounted
@@ -66,7 +67,7 @@ def test_who_is_erased_at_one_line_is_in_no_file_of_the_other(enter: Enter) -> N
         answered(line)
         line.receive("Autre chose", LEA)
         line.run("block", KEVIN)
-        requests.ask(line.db, "send", {"number": KEVIN, "text": TEXT}, "pi", line.now())
+        requests.ask(line.db, RequestVerb.SEND, {"number": KEVIN, "text": TEXT}, "pi", line.now())
         line.pdu(pdus.write_status_report(99, KEVIN, SENT, SENT, 0))
     exchanged(fr, nl, fr)
     forget(fr)

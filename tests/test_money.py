@@ -39,6 +39,7 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
+from hotlined.states import ByHand
 from hotlined.store import (
     answers,
     backup,
@@ -652,7 +653,7 @@ class Hotline(RuleBasedStateMachine):
         """Send a text to a number."""
         with self.db.transaction():
             queued = answers.enqueue_by_hand(
-                self.db, number, plan, self.in_force(), self.now(), kind="send", who="admin", shadow=False
+                self.db, number, plan, self.in_force(), self.now(), kind=ByHand.SEND, who="admin", shadow=False
             )
         if isinstance(queued, int):
             self.tell(oracle.ByHand, answer=self.name("answers", queued), number=number)

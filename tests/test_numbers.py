@@ -18,6 +18,7 @@ from hotlined import pseudonym
 from hotlined.clock import boottime
 from hotlined.gsm import alphabet
 from hotlined.policy import Reason, WaitingFor
+from hotlined.states import ByHand
 from hotlined.status import DaemonStatus
 from hotlined.store import answers, decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
@@ -373,7 +374,7 @@ def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
     """Segments that went to a number without an answer are said to be those of a person."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
-        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind="try", who="pi", shadow=False)
+        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.TRY, who="pi", shadow=False)
     line.send()
 
     assert "\nanswers        none; 2 segments went to it, sent by hand\n" in line.run("number", KEVIN).stdout

@@ -29,7 +29,7 @@ from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
-from hotlined.states import Refusal, RequestState
+from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store import (
     answers,
     contacts,
@@ -48,6 +48,7 @@ from hotlined.store.history import history_of
 from hotlined.store.line import needs_rebuild
 from hotlined.store.log import maybe_contact
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.requests import RequestVerb
 
 TEXT = "You will regret this on Sunday"
 DEAR = "Tu vas le regretter 🔪 dimanche"
@@ -320,10 +321,10 @@ def test_texts_go_first_and_numbers_later(line_of: Filled) -> None:
 def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     """Texts by hand, requests, decisions, their events and reports of nothing are erased like contacts."""
     db, now = line_of.db, line_of.now()
-    request_id = requests.ask(db, "send", {"number": LEA, "text": "Tout va bien"}, "pi", now)
+    request_id = requests.ask(db, RequestVerb.SEND, {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
         answer_id = answers.enqueue_by_hand(
-            db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind="send", who="pi", shadow=False
+            db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind=ByHand.SEND, who="pi", shadow=False
         )
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
@@ -778,8 +779,8 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     privacy.keep(db, contact_id, "pi", now)
     line_of.text(f"Appelle {KEVIN} pour moi", LEA)
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "sent", now)
-    asked = requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
+    requests.end(db, requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": TEXT}, "pi", now), "sent", now)
+    asked = requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": TEXT}, "pi", now)
     with db.transaction():
         events.record(db, now, "note", f"about {KEVIN}")
     line_of.pdu(
@@ -988,9 +989,11 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     line_of.judge(line_of.text(hostile))
     line_of.send()
     with db.transaction():
-        answers.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
+        answers.enqueue_by_hand(
+            db, KEVIN, alphabet.plan("À la main"), RULES, now, kind=ByHand.SEND, who="pi", shadow=False
+        )
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
+    requests.end(db, requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
     line_of.pdu(report(KEVIN, 99))
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
     shown = line_of.run("export", KEVIN).stdout

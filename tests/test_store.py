@@ -42,6 +42,7 @@ from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import Sending, breaker_of, note_share_wait, note_wait, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.requests import RequestVerb
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
@@ -743,7 +744,7 @@ def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
 
 def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     """Nobody waits for what a daemon that is gone had begun."""
-    request_id = requests.ask(db, "send", {}, "admin", db.now())
+    request_id = requests.ask(db, RequestVerb.SEND, {}, "admin", db.now())
     requests.next_request(db, db.now())
     requests.recover(db, db.now())
 
@@ -753,7 +754,7 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
 def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, status: int, state: str) -> None:
     """A report that comes before the request is settled does not make a refusal of a text that the network took."""
-    request_id = requests.ask(db, ByHand.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
+    request_id = requests.ask(db, RequestVerb.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
     requests.next_request(db, at(db, 0))
     with db.transaction():
         answer_id = answers.enqueue_by_hand(
@@ -945,7 +946,7 @@ def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
 
 def test_a_request_that_nobody_begins_expires(db: Database) -> None:
     """What was asked of a daemon that did not run is not done when it starts later."""
-    request_id = requests.ask(db, "balance", {}, "admin", db.now())
+    request_id = requests.ask(db, RequestVerb.BALANCE, {}, "admin", db.now())
     db.execute("UPDATE requests SET expires_boottime = 0")
     assert requests.next_request(db, db.now()) is None
     assert requests.outcome(db, request_id).state == "expired"
@@ -953,7 +954,7 @@ def test_a_request_that_nobody_begins_expires(db: Database) -> None:
 
 def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     """The oldest open request is taken first, and none twice."""
-    first, second = (requests.ask(db, "balance", {"n": n}, "admin", db.now()) for n in "12")
+    first, second = (requests.ask(db, RequestVerb.BALANCE, {"n": n}, "admin", db.now()) for n in "12")
     taken = [requests.next_request(db, db.now()) for _ in range(3)]
     requests.end(db, first, "scanned", db.now())
 
@@ -967,7 +968,7 @@ def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
     strange, known = (requests.ask(db, verb, {}, "admin", db.now()) for verb in ("scan", "adopt"))
     begun = requests.next_request(db, db.now())
 
-    assert begun == requests.Request(known, requests.RequestVerb.ADOPT, {}, "admin")
+    assert begun == requests.Request(known, RequestVerb.ADOPT, {}, "admin")
     assert requests.outcome(db, strange) == requests.Outcome(RequestState.REFUSED, Refusal.UNKNOWN_VERB, None)
 
 
@@ -1235,7 +1236,7 @@ def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
     for number in range(4):
         with db.transaction():
             queued_id = answers.enqueue_by_hand(
-                db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind="send", who="pi", shadow=False
+                db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind=ByHand.SEND, who="pi", shadow=False
             )
         assert isinstance(queued_id, int)
         refuse(db, begun(db, number), at(db, number), 1)
@@ -1252,7 +1253,7 @@ def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Dat
         with db.transaction():
             accepted.append(
                 answers.enqueue_by_hand(
-                    db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind="send", who="pi", shadow=False
+                    db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind=ByHand.SEND, who="pi", shadow=False
                 )
             )
 

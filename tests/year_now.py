@@ -27,6 +27,7 @@ from hotlined.store import answers, contacts, decisions, privacy, queue, request
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.requests import RequestVerb
 from hotlined.timing import Every
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -383,7 +384,9 @@ class Line:
         """Ask the daemon for a text by hand."""
         self.to(at)
         assert hand >= BY_HAND
-        request_id = requests.ask(self.beside, "send", {"number": number, "text": text}, "admin", self.beside.now())
+        request_id = requests.ask(
+            self.beside, RequestVerb.SEND, {"number": number, "text": text}, "admin", self.beside.now()
+        )
         self.daemon._serve_requests()
         queued = requests.outcome(self.beside, request_id).answer_id
         if queued is not None:

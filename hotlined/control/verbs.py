@@ -234,7 +234,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "ask": Verb(
         lambda decision: requests.ask(
-            decision.db, decision.arguments["request"], decision.arguments["arguments"], decision.who, decision.now
+            decision.db,
+            requests.RequestVerb(decision.arguments["request"]),
+            decision.arguments["arguments"],
+            decision.who,
+            decision.now,
         ),
         {"request": is_request, "arguments": are_texts},
     ),

@@ -17,7 +17,7 @@ from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortErr
 from hotlined.gsm import address, alphabet
 from hotlined.language import to_value
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import ByHand, ContactKind, ModemState, Refusal
+from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store import answers, requests
 from hotlined.store.history import history_of
 from hotlined.store.requests import Request, RequestVerb
@@ -99,7 +99,7 @@ class Requests:
                 planned,
                 self._sender.rules(),
                 db.now(),
-                kind=ByHand(request.verb),
+                kind=requests.BY_HAND[request.verb],
                 who=request.who,
                 shadow=False,
             )

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
-from hotlined.states import MAY_HAVE_LEFT, AnswerState, ByHand, RequestState
+from hotlined.states import MAY_HAVE_LEFT, AnswerState, RequestState
 from hotlined.store import line, requests, words_met
 from hotlined.store.database import Database
+from hotlined.store.requests import RequestVerb
 
 GIVEN_UP_AFTER_SECONDS = 86_400.0
 """So long, on the limit clock, a channel that fails is tried again."""
@@ -166,7 +167,7 @@ def take(db: Database, alert_id: int, channel: str, now: Now) -> None:
 
 def ask(db: Database, alert_id: int, number: str, text: str, who: str, now: Now) -> None:
     """Commit a request that the daemon texts an alert to a number."""
-    requests.ask(db, ByHand.SEND, {"number": number, "text": text, "alert": str(alert_id)}, who, now)
+    requests.ask(db, RequestVerb.SEND, {"number": number, "text": text, "alert": str(alert_id)}, who, now)
 
 
 def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
@@ -178,7 +179,7 @@ def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
         "SELECT r.id AS request_id, r.state, r.result, r.detail,"
         f" r.state = '{RequestState.DONE}' OR EXISTS ({_MAY_HAVE_LEFT}) AS left"
         " FROM requests r LEFT JOIN answers a ON a.id = r.answer_id"
-        f" WHERE r.verb = '{ByHand.SEND}' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
+        f" WHERE r.verb = '{RequestVerb.SEND}' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
         str(alert_id),
     )
     if row is None:
@@ -190,7 +191,7 @@ def texted(db: Database, now: Now) -> int:
     """Count the segments that alerts took in the last `SMS_WINDOW_SECONDS` of the limit clock, or may still take."""
     segments = db.value(
         "SELECT coalesce(sum(a.segments), 0) FROM requests r JOIN answers a ON a.id = r.answer_id"
-        f" WHERE r.verb = '{ByHand.SEND}' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
+        f" WHERE r.verb = '{RequestVerb.SEND}' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
         f" AND (a.state = '{AnswerState.QUEUED}' OR EXISTS ({_MAY_HAVE_LEFT} AND t.begun_limit > ?))",
         now.limit - SMS_WINDOW_SECONDS,
     )

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.policy import Reason
-from hotlined.states import MAY_HAVE_LEFT, ByHand, RequestState
+from hotlined.states import MAY_HAVE_LEFT, RequestState
 from hotlined.store import pseudonyms, requests
 from hotlined.store.database import Database
+from hotlined.store.requests import RequestVerb
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SelfTest:
 
 def ask_selftest(db: Database, own: str, text: str, who: str, now: Now) -> None:
     """Commit a request that the daemon texts the line's own number."""
-    requests.ask(db, ByHand.SEND, {"number": own, "text": text, "selftest": "yes"}, who, now)
+    requests.ask(db, RequestVerb.SEND, {"number": own, "text": text, "selftest": "yes"}, who, now)
 
 
 def maybe_selftest(db: Database, own: str) -> SelfTest | None:
@@ -41,7 +42,7 @@ def maybe_selftest(db: Database, own: str) -> SelfTest | None:
         "SELECT r.created_at, r.created_limit, r.state,"
         " (SELECT max(coalesce(s.submitted_limit, t.begun_limit)) FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = r.answer_id AND s.state IN {MAY_HAVE_LEFT}) AS left_limit"
-        f" FROM requests r WHERE r.verb = '{ByHand.SEND}' AND json_extract(r.arguments, '$.selftest') IS NOT NULL"
+        f" FROM requests r WHERE r.verb = '{RequestVerb.SEND}' AND json_extract(r.arguments, '$.selftest') IS NOT NULL"
         f" AND json_extract(r.arguments, '$.number') IN ({pseudonyms.marks(names)}) ORDER BY r.id DESC LIMIT 1",
         *names,
     )

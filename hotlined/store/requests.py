@@ -19,12 +19,14 @@ EXPIRES_AFTER_SECONDS = 120.0
 class RequestVerb(StrEnum):
     """What the daemon can be asked: it begins these, and the control program writes down these alone."""
 
-    SEND = ByHand.SEND.value
-    TRY = ByHand.TRY.value
+    SEND = "send"
+    TRY = "try"
     BALANCE = "balance"
     ADOPT = "adopt"
 
 
+BY_HAND = {RequestVerb.SEND: ByHand.SEND, RequestVerb.TRY: ByHand.TRY}
+"""How the answer is marked that is queued for a request; what is asked otherwise has none."""
 _NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.TRY: ("number",)}
 """The arguments that a request cannot do without."""
 
@@ -53,7 +55,7 @@ class Outcome:
     detail: str | None = None
 
 
-def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
+def ask(db: Database, verb: RequestVerb, arguments: dict[str, str], who: str, now: Now) -> int:
     """Commit a request and return its id; one that is not begun in two minutes expires."""
     with db.transaction():
         return db.insert(
