@@ -5,7 +5,6 @@ They do not change backups: what was backed up before is still there.
 """
 
 import errno
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,24 +16,22 @@ from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.config import Config
+from hotlined.control import erasing
 from hotlined.control.client import decide
-from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError, reason_of
+from hotlined.errors import AddressError, HotlinedError, UsageError, reason_of
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
-from hotlined.language import _, ngettext
-from hotlined.reports import decided
+from hotlined.language import _
+from hotlined.reports import decided, erased
 from hotlined.reports.held import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import evidence as held
-from hotlined.store import fleet, holders, privacy
+from hotlined.store import fleet, privacy
 from hotlined.store.history import history_of
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.refusals import result_in_words
-
-_LOOK_SECONDS = 0.2
 
 
 @click.command
@@ -48,21 +45,7 @@ def purge(settings: Settings) -> None:
     Example: hotlined purge
     """
     config = settings.config()
-    texts = numbers = 0
-    for batch in _with_progress(_batches(config, settings.who)):
-        texts, numbers = texts + batch.texts, numbers + batch.numbers
-    _require_rebuilt(config, "purge", decide(config, settings.who, "rebuild"))
-    print_wrapped(
-        _(
-            "Texts and PDUs erased in {texts}, numbers replaced in {numbers}.",
-            texts=_in_rows(texts),
-            numbers=_in_rows(numbers),
-        )
-    )
-
-
-def _in_rows(number: int) -> str:
-    return ngettext("{number} row", "{number} rows", number)
+    print_wrapped(erased.purged(list(_with_progress(erasing.purge(config, settings.who)))))
 
 
 @click.command
@@ -89,38 +72,19 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
         elsewhere = history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
     keep_opt_out |= in_fleet
     if (held.anything or in_fleet) and not yes:
-        _ask(name, held, keep_opt_out=keep_opt_out, in_fleet=in_fleet)
+        confirm(
+            erased.question(name, held, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
+            _("`hotlined forget NUMBER --yes` erases without asking."),
+        )
     if held.anything or in_fleet:
-        held = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
+        held = erasing.forget(
+            config, settings.who, name, keep_opt_out=keep_opt_out, daemon_runs=lambda: report_line(config).alive
+        )
     else:  # a reader may have kept an earlier `forget` from coming to its end
-        _require_rebuilt(config, "forget", decide(config, settings.who, "rebuild"))
-    if not held.anything:
-        print_wrapped(_nothing(name))
-    else:
-        print_wrapped(_("Erased everything about {name}: {what}.", name=name, what=_in_words(held)))
-    if keep_opt_out and (held.opted_out or elsewhere):
-        print_wrapped(_("Its opt-out is kept as a pseudonym."))
-    elif held.anything:
-        print_wrapped(_("If it contacts the line again, it is a new number."))
-    if in_fleet:
-        print_wrapped(as_typed(_("The other lines erase it, too: `hotlined fleet status` says which have not yet.")))
-    if name in config.numbers.blocked:
-        print_wrapped(_("The configuration still blocks it (numbers.blocked): {path}.", path=config.path))
-    if held.mentions:
-        print_wrapped(as_typed(_mentions(name, held.mentions)))
-
-
-def _nothing(name: str) -> str:
-    return _("Nothing is stored about {name}.", name=name)
-
-
-def _mentions(name: str, number: int) -> str:
-    return ngettext(
-        "{number} text of other people mentions it and stays: `hotlined log --search {name}`.",
-        "{number} texts of other people mention it and stay: `hotlined log --search {name}`.",
-        number,
-        name=name,
-    )
+        erasing.rebuild(config, settings.who, "forget")
+    keeps_opt_out = keep_opt_out and bool(held.opted_out or elsewhere)
+    for words in erased.forgotten(config, name, held, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
+        print_wrapped(as_typed(words))
 
 
 @click.command
@@ -145,7 +109,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
         print_sheet(sheet(held))
     else:
-        print_wrapped(_nothing(name))
+        print_wrapped(erased.nothing(name))
 
 
 @click.command
@@ -257,82 +221,3 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
             what = _("texts") if batch.texts else _("numbers")
             progress.update(task, description=what, completed=done, total=done + batch.left)
             yield batch
-
-
-def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -> None:
-    """Let a person confirm; raises UsageError if nobody can be asked."""
-    kept = ngettext(
-        "{number} KEPT contact is among them, which a person wanted to keep.",
-        "{number} KEPT contacts are among them, which a person wanted to keep.",
-        held.kept,
-    )
-    parts = (
-        kept if held.kept else "",
-        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)) if held.anything else "",
-        _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
-        _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
-    )
-    confirm(" ".join(filter(None, parts)), _("`hotlined forget NUMBER --yes` erases without asking."))
-
-
-def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
-    while (batch := decide(config, who, "purge")) is not None:
-        yield privacy.Batch(**batch)
-
-
-def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> privacy.Held:
-    """Erase a person from every file, after an answer that is being sent; RefusedError if that takes too long."""
-    deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
-    while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
-        alive = report_line(config).alive
-        if not alive or time.monotonic() > deadline:
-            raise RefusedError(
-                _("An answer to this number is just being sent: nothing was erased."),
-                _("Try again in two minutes.")
-                if alive
-                else _(
-                    "It was being sent when the daemon stopped. Start the daemon, which settles that, and try again."
-                ),
-            )
-        time.sleep(_LOOK_SECONDS)
-    _require_rebuilt(config, "forget", done["rebuilt"])
-    return privacy.Held(**done["erased"])
-
-
-def _require_rebuilt(config: Config, command: str, rebuilt: bool) -> None:
-    """Raise UnavailableError if a file of the database still has a copy of what was erased: some program reads it."""
-    if not rebuilt:
-        readers, again = ", ".join(holders.who_reads(config.database)), f"`hotlined {command}`"
-        raise UnavailableError(
-            _(
-                "It is erased from the database, but {programs} still has it open, so one of its files (-wal) holds a"
-                " copy.",
-                programs=readers or _("a program"),
-            ),
-            _("End that, then {command} again.", command=again)
-            if readers
-            else _(
-                "End what has the database open beside the daemon (sqlite3, Datasette), then {command} again.",
-                command=again,
-            ),
-        )
-
-
-def _in_words(held: privacy.Held) -> str:
-    parts = (
-        in_contacts(held.contacts) if held.contacts else "",
-        in_segments(held.segments) if held.segments else "",
-        in_answers(held.answers) if held.answers else "",
-        ngettext("{number} request", "{number} requests", held.requests) if held.requests else "",
-        _in_pictures(held.named) if held.named else "",
-        _("what was decided about it") if held.decided else "",
-    )
-    return ", ".join(filter(None, parts))
-
-
-def _in_pictures(number: int) -> str:
-    return ngettext(
-        "{number} photo message of others that claimed the number",
-        "{number} photo messages of others that claimed the number",
-        number,
-    )

@@ -1,0 +1,86 @@
+"""What is held of a person who is to be forgotten, and what was erased, in sentences."""
+
+from collections.abc import Iterator
+
+from hotlined.config import Config
+from hotlined.language import _, ngettext
+from hotlined.store.privacy import Batch, Held
+from hotlined.words.amounts import in_answers, in_contacts, in_segments
+
+
+def question(name: str, held: Held, *, keep_opt_out: bool, in_fleet: bool) -> str:
+    """Return what a person is asked before a number is forgotten."""
+    kept = ngettext(
+        "{number} KEPT contact is among them, which a person wanted to keep.",
+        "{number} KEPT contacts are among them, which a person wanted to keep.",
+        held.kept,
+    )
+    parts = (
+        kept if held.kept else "",
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)) if held.anything else "",
+        _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
+        _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
+    )
+    return " ".join(filter(None, parts))
+
+
+def forgotten(config: Config, name: str, held: Held, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
+    """Yield what came of `forget`; `held` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
+    yield (
+        _("Erased everything about {name}: {what}.", name=name, what=_in_words(held))
+        if held.anything
+        else nothing(name)
+    )
+    if keeps_opt_out:
+        yield _("Its opt-out is kept as a pseudonym.")
+    elif held.anything:
+        yield _("If it contacts the line again, it is a new number.")
+    if in_fleet:
+        yield _("The other lines erase it, too: `hotlined fleet status` says which have not yet.")
+    if name in config.numbers.blocked:
+        yield _("The configuration still blocks it (numbers.blocked): {path}.", path=config.path)
+    if held.mentions:
+        yield ngettext(
+            "{number} text of other people mentions it and stays: `hotlined log --search {name}`.",
+            "{number} texts of other people mention it and stay: `hotlined log --search {name}`.",
+            held.mentions,
+            name=name,
+        )
+
+
+def nothing(name: str) -> str:
+    """Return that nothing is held of a number or name."""
+    return _("Nothing is stored about {name}.", name=name)
+
+
+def purged(batches: list[Batch]) -> str:
+    """Return what came of `purge`."""
+    return _(
+        "Texts and PDUs erased in {texts}, numbers replaced in {numbers}.",
+        texts=_in_rows(sum(batch.texts for batch in batches)),
+        numbers=_in_rows(sum(batch.numbers for batch in batches)),
+    )
+
+
+def _in_rows(number: int) -> str:
+    return ngettext("{number} row", "{number} rows", number)
+
+
+def _in_words(held: Held) -> str:
+    parts = (
+        in_contacts(held.contacts) if held.contacts else "",
+        in_segments(held.segments) if held.segments else "",
+        in_answers(held.answers) if held.answers else "",
+        ngettext("{number} request", "{number} requests", held.requests) if held.requests else "",
+        _in_pictures(held.named) if held.named else "",
+        _("what was decided about it") if held.decided else "",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def _in_pictures(number: int) -> str:
+    return ngettext(
+        "{number} photo message of others that claimed the number",
+        "{number} photo messages of others that claimed the number",
+        number,
+    )
