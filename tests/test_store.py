@@ -20,7 +20,7 @@ from store_steps import judge as judge_contact
 
 from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
@@ -749,6 +749,24 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     requests.recover(db, db.now())
 
     assert requests.outcome(db, request_id).state == "refused"
+
+
+def test_who_waits_for_a_request_hears_that_it_was_not_begun_or_did_not_end(db: Database) -> None:
+    """What nobody begins is withdrawn, unless the daemon begins it just then; what has no result is not called done."""
+    withdrawn, begun_then = (requests.ask(db, RequestVerb.BALANCE, {}, "pi", db.now()) for _ in range(2))
+    with pytest.raises(RefusedError, match="did not begin"):
+        requests.wait_for(db, withdrawn, lambda: requests.expire(db, withdrawn, db.now()), begun_within=0.0)
+
+    def begin_instead() -> bool:
+        request = requests.next_request(db, db.now())
+        return request is None or requests.expire(db, request.request_id, db.now())
+
+    with pytest.raises(RefusedError, match="No result came yet"):
+        requests.wait_for(db, begun_then, begin_instead, begun_within=0.0, ended_within=0.0)
+    assert requests.outcome(db, withdrawn).state is RequestState.EXPIRED
+    assert requests.outcome(db, begun_then).state is RequestState.BEGUN
+    requests.end(db, begun_then, "5.00 EUR", db.now())
+    assert requests.wait_for(db, begun_then, lambda: False).result == "5.00 EUR"
 
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])

@@ -5,7 +5,6 @@ A decision is recorded at once, and the daemon obeys it before its next send. `s
 """
 
 import shlex
-import time
 from typing import Any
 
 import click
@@ -17,23 +16,19 @@ from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import HotlinedError, RefusedError, UsageError
-from hotlined.language import _, in_digits
+from hotlined.errors import RefusedError, UsageError
+from hotlined.language import _
 from hotlined.reports import decided, hearing
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
 from hotlined.reports.typed import topped_up as read_topped_up
-from hotlined.states import RequestState
-from hotlined.store import contacts, requests
+from hotlined.store import requests
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.requests import RequestVerb
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import fate_in_words, refusal_in_words, result_in_words
-
-_LOOK_SECONDS = 0.2
-_COMES_BACK_SECONDS = 120.0
-_RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
+from hotlined.words.refusals import fate_in_words, result_in_words
 
 
 @click.command
@@ -168,7 +163,7 @@ def try_answer(settings: Settings, number: str) -> None:
     Example: hotlined try 0470123456
     """
     config, e164 = _number(settings, number)
-    result = _asked(settings, config, "try", number=e164)
+    result = _asked(settings, config, RequestVerb.TRY, number=e164)
     print_wrapped(fate_in_words(_("The answer to {recipient}", recipient=e164), result))
 
 
@@ -189,7 +184,7 @@ def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
             _("The text has more than one word: put it in quotes."), f"`hotlined send {number} {_quoted(text)}`"
         )
     config, e164 = _number(settings, number)
-    result = _asked(settings, config, "send", number=e164, text=text)
+    result = _asked(settings, config, RequestVerb.SEND, number=e164, text=text)
     print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
 
 
@@ -203,7 +198,7 @@ def balance(settings: Settings) -> None:
     Example: hotlined balance
     """
     config = settings.config()
-    click.echo(harmless(_asked(settings, config, "balance"), "\n"))
+    click.echo(harmless(_asked(settings, config, RequestVerb.BALANCE), "\n"))
     for words in decided.life(config):
         print_wrapped(as_typed(words))
 
@@ -218,7 +213,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(sentence(result_in_words(_asked(settings, settings.config(), "adopt"), None) or ""))
+    print_wrapped(sentence(result_in_words(_asked(settings, settings.config(), RequestVerb.ADOPT), None) or ""))
 
 
 @click.command
@@ -238,18 +233,10 @@ def selftest(settings: Settings) -> None:
         if own is None:
             raise RefusedError(_("The SIM does not know its own number."), _("Set line_number in the configuration."))
         text = hearing.text()
-        result = _asked(settings, config, "send", number=own, text=text)
+        result = _asked(settings, config, RequestVerb.SEND, number=own, text=text)
         fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
-        waits = _("It has {seconds} s to come back …", seconds=in_digits(_COMES_BACK_SECONDS))
-        print_wrapped(f"{fate} {waits}")
-        deadline = time.monotonic() + _COMES_BACK_SECONDS
-        while not contacts.is_received(db, text):
-            if time.monotonic() > deadline:
-                raise HotlinedError(
-                    _("It left, and did not come back within {seconds} s.", seconds=in_digits(_COMES_BACK_SECONDS)),
-                    _("Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes."),
-                )
-            time.sleep(_LOOK_SECONDS)
+        print_wrapped(f"{fate} {hearing.awaited()}")
+        hearing.wait_until_back(db, text)
     print_wrapped(_("It came back. The line works."))
 
 
@@ -269,34 +256,17 @@ def _quoted(text: str) -> str:
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
-def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> str:
-    """Request something of the running daemon and return its result."""
+def _asked(settings: Settings, config: Config, verb: RequestVerb, **arguments: str) -> str:
+    """Request something of the running daemon, wait for its result and return it."""
     _require_daemon(config)
     request_id = _decide(settings, config, "ask", request=verb, arguments=arguments)
-    return _outcome(settings, config, request_id)
+    with open_beside_daemon(config.database) as db:
+        outcome = requests.wait_for(
+            db, request_id, lambda: bool(_decide(settings, config, "expire", request_id=request_id))
+        )
+    return decided.result(outcome)
 
 
 def _require_daemon(config: Config) -> None:
     if not report_line(config).alive:
         raise RefusedError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))
-
-
-def _outcome(settings: Settings, config: Config, request_id: int) -> str:
-    """Wait for the result of a request; raises RefusedError if none comes or a limit refuses."""
-    deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
-    with open_beside_daemon(config.database) as db:
-        while (result := requests.outcome(db, request_id)).state.is_pending:
-            is_late = result.state is RequestState.OPEN and time.monotonic() > deadline
-            if is_late and _decide(settings, config, "expire", request_id=request_id):
-                raise RefusedError(
-                    _("The daemon did not begin this within two minutes."), _("`hotlined status` says how it is.")
-                )
-            if time.monotonic() > deadline + _RESULT_SECONDS:
-                raise RefusedError(
-                    _("No result came yet."), _("The daemon has the text; its journal says what becomes of it.")
-                )
-            time.sleep(_LOOK_SECONDS)
-    if result.state is not RequestState.DONE:
-        words, cure = refusal_in_words(result.result or "", result.detail)
-        raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
-    return result.result or ""

@@ -11,13 +11,14 @@ from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
 from hotlined.reports.life import top_up_in_words, valid_until
 from hotlined.reports.line import SIM_ENDED, SIM_ENDS, report_line
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, RequestState, SendingState
 from hotlined.store import log
 from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import wait_in_words
+from hotlined.store.requests import Outcome
+from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
-from hotlined.words.refusals import fate_in_words
+from hotlined.words.refusals import fate_in_words, refusal_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import day, moment
 
@@ -173,6 +174,14 @@ def changed(config: Config, verb: str, contact_id: int, state: str | None) -> st
         answer = _("The answer to contact {number}", number=contact_id)
         raise RefusedError(fate_in_words(answer, state), _WHICH[verb])
     return _CHANGED[verb].format(number=contact_id)
+
+
+def result(outcome: Outcome) -> str:
+    """Return the result of what the daemon was asked to do; raises RefusedError where it was not done."""
+    if outcome.state is not RequestState.DONE:
+        words, cure = refusal_in_words(outcome.result or "", outcome.detail)
+        raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
+    return outcome.result or ""
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:

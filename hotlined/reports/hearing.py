@@ -1,14 +1,17 @@
 """The line's self-test: whether its last text to itself came back, when the next is due, and what prevents that one."""
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
 from hotlined.clock import Now
 from hotlined.config import Config
-from hotlined.language import _, ngettext
+from hotlined.errors import HotlinedError
+from hotlined.language import _, in_digits, ngettext
 from hotlined.policy import Limits
 from hotlined.states import HoldReason, SelftestObstacle, SendingState
+from hotlined.store import contacts
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, own_number
 from hotlined.store.reception import SelfTest, maybe_selftest
@@ -17,6 +20,8 @@ from hotlined.words.amounts import in_money, price
 from hotlined.words.times import moment
 
 _YEAR = timedelta(days=365)
+_COMES_BACK_SECONDS = 120.0  # while a person waits
+_LOOK_SECONDS = 0.2
 LATE_SECONDS = 900.0
 """A text that is not back after this time of the limit clock is lost."""
 AGAIN_SECONDS = 3600.0
@@ -31,6 +36,23 @@ def own(config: Config, db: Database) -> str | None:
 def text() -> str:
     """Return the text for a self-test; it is another one each time, so that it can be recognised when it comes back."""
     return " ".join(("hotlined", "selftest", os.urandom(4).hex()))
+
+
+def awaited() -> str:
+    """Return how long the text that a person has the line send to itself has to come back."""
+    return _("It has {seconds} s to come back …", seconds=in_digits(_COMES_BACK_SECONDS))
+
+
+def wait_until_back(db: Database, text: str) -> None:
+    """Wait until a text that left is received; raises HotlinedError where it does not come back in time."""
+    deadline = time.monotonic() + _COMES_BACK_SECONDS
+    while not contacts.is_received(db, text):
+        if time.monotonic() > deadline:
+            raise HotlinedError(
+                _("It left, and did not come back within {seconds} s.", seconds=in_digits(_COMES_BACK_SECONDS)),
+                _("Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes."),
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def last(config: Config, db: Database) -> SelfTest | None:

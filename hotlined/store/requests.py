@@ -6,14 +6,20 @@ nobody begins expires.
 
 import json
 import sqlite3
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.clock import Now, boot_id, boottime
+from hotlined.errors import RefusedError
+from hotlined.language import _
 from hotlined.states import OPEN, TAKEN, AnswerState, ByHand, Refusal, RequestState
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
+_LOOK_SECONDS = 0.2
+_RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
 
 
 class RequestVerb(StrEnum):
@@ -75,6 +81,34 @@ def outcome(db: Database, request_id: int) -> Outcome:
     """Return how far a request is."""
     row = db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id)
     return Outcome(RequestState(row["state"]), row["result"], row["answer_id"], row["detail"])
+
+
+def wait_for(
+    db: Database,
+    request_id: int,
+    withdraw: Callable[[], bool],
+    *,
+    begun_within: float = EXPIRES_AFTER_SECONDS,
+    ended_within: float = _RESULT_SECONDS,
+) -> Outcome:
+    """Wait until a request is ended, and return what came of it.
+
+    `withdraw` is asked to end one that is not begun in so many seconds, and tells whether it could. Raises RefusedError
+    where it was withdrawn, or no result comes in so many seconds more.
+    """
+    deadline = time.monotonic() + begun_within
+    while (result := outcome(db, request_id)).state.is_pending:
+        is_late = result.state is RequestState.OPEN and time.monotonic() > deadline
+        if is_late and withdraw():
+            raise RefusedError(
+                _("The daemon did not begin this within two minutes."), _("`hotlined status` says how it is.")
+            )
+        if time.monotonic() > deadline + ended_within:
+            raise RefusedError(
+                _("No result came yet."), _("The daemon has the text; its journal says what becomes of it.")
+            )
+        time.sleep(_LOOK_SECONDS)
+    return result
 
 
 def next_request(db: Database, now: Now) -> Request | None:
