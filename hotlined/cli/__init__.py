@@ -235,7 +235,7 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
 def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     """Answer people who text an SMS hotline, within limits, and show what happened.
 
-    The first of these is the configuration: --config, --line, the variable HOTLINED_CONFIG,
+    The configuration is the first of these that is given or exists: --config, --line, the variable HOTLINED_CONFIG,
     /etc/hotlined/config.yaml, ./config.yaml.
 
     Example: hotlined --config config.yaml status

@@ -112,7 +112,7 @@ class Stage:
 def demo(keep: Path | None, *, web: bool) -> None:
     """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
-    It speaks French or Dutch where the locale does: LANG=fr_BE.UTF-8 hotlined demo.
+    It speaks French or Dutch if the locale does: LANG=fr_BE.UTF-8 hotlined demo.
 
     Example: hotlined demo
     """

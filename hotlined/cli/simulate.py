@@ -57,7 +57,7 @@ _SHAPE = options(
         type=click.IntRange(1, 10**10),
         default=500,
         show_default=True,
-        help="How many numbers text repeatedly.",
+        help="How many numbers text again and again.",
     ),
     click.option(
         "--hours",
@@ -65,7 +65,7 @@ _SHAPE = options(
         type=click.IntRange(1, 87_600),
         default=72,
         show_default=True,
-        help="The time that they are spread over.",
+        help="Over how many hours they come.",
     ),
     click.option(
         "--new",
@@ -86,7 +86,7 @@ _SHAPE = options(
     "log",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Instead of a flood that is made up, the file that `log -n 0 --csv` wrote.",
+    help="Use the file that `log -n 0 --csv` wrote, instead of a made-up flood.",
 )
 @click.option(
     "--seed", metavar="NUMBER", type=int, default=1, show_default=True, help="The same seed gives the same result."

@@ -48,9 +48,9 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
 @click.command
 @click.option(
-    "--since", metavar="WHEN", type=WHEN, help="From then on (the last 30 days): 2026-11-24, 7d (ago), monday."
+    "--since", metavar="WHEN", type=WHEN, help="From this time on (the last 30 days): 2026-11-24, 7d (ago), monday."
 )
-@click.option("--until", metavar="WHEN", type=WHEN, help="Up to then; a day counts whole.")
+@click.option("--until", metavar="WHEN", type=WHEN, help="Up to this time; a day counts whole.")
 @click.option(
     "--by",
     metavar="UNIT",

@@ -48,7 +48,7 @@ class Account:
 
 
 NOBODY = Account("", Role.FIGURES, SALT[:_SALT_CHARACTERS].encode(), b"", "")
-"""Whom a password is tried at where there is no such account: it takes as long, and fits nobody."""
+"""Stands for an account that does not exist: checking a password against it takes as long, and always fails."""
 
 
 def make(name: str, role: Role, password: str, since: str) -> Account:

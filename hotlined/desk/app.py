@@ -68,7 +68,7 @@ _WORDS = Phrases(
         413: N_("A form of this desk is never that long."),
     }
 )
-"""What is wrong, where it is not said when it is raised."""
+"""What is wrong, for errors that are raised without a sentence."""
 
 _logger = logging.getLogger(__name__)
 

@@ -214,12 +214,12 @@ _PULL_ANSWERS = f"""
     WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
 """
 _HIGHEST_ANSWERED = f"SELECT {_ANSWERED} FROM hotlined.answers WHERE line = %s ORDER BY version DESC LIMIT 1"
-# whoever was away for longer counts on what was over: it answers less
+# a line that was away for longer still counts such answers: it answers less, never more
 _PURGE_ANSWERS = """
     DELETE FROM hotlined.answers WHERE line = %s AND answers = 0 AND answered_at < now() - interval '400 days'
 """
-# A copy that was put back or promoted gives places anew that were given already: it is another hub. The first eight
-# digits of a file of its log are those of its history (its timeline).
+# A copy that was restored or promoted gives out places a second time: it is another hub. The first eight digits of a
+# file of its log are those of its history (its timeline).
 _IDENTITY = """
     SELECT md5(concat_ws(' ', id, system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)))::uuid
     FROM hotlined.hub, pg_control_system()

@@ -46,7 +46,7 @@ def no_contact(contact_id: int) -> HotlinedError:
 
 
 def blocked(number: str, cancelled: int) -> str:
-    """Return what came of `block`."""
+    """Return the result of `block` in a sentence."""
     words = _("{number} is blocked.", number=number)
     if not cancelled:
         return words
@@ -59,7 +59,7 @@ def blocked(number: str, cancelled: int) -> str:
 
 
 def unblocked(config: Config, number: str, *, was: bool) -> str:
-    """Return what came of `unblock`."""
+    """Return the result of `unblock` in a sentence."""
     words = (
         _("{number} is not blocked any more.", number=number) if was else _("{number} was not blocked.", number=number)
     )
@@ -70,7 +70,7 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
 
 
 def opted_in(number: str, *, was: bool) -> str:
-    """Return what came of `optin`."""
+    """Return the result of `optin` in a sentence."""
     if was:
         return _("{number} is answered again: its opt-out is over.", number=number)
     return _("{number} had not opted out.", number=number)
@@ -83,7 +83,7 @@ def pause_before(config: Config) -> Sending | None:
 
 
 def paused(config: Config, before: Sending | None) -> str:
-    """Return what came of `pause`; `before` is the pause that was in force already."""
+    """Return the result of `pause` in a sentence; `before` is the pause that was in force already."""
     note = _(
         "An answer that has not gone {time} after its text came is cancelled (answer.max_age).",
         time=wait_in_words(config.answer.max_age.total_seconds()),
@@ -111,7 +111,7 @@ def is_ended_by_resume(config: Config) -> bool:
 
 
 def resumed(config: Config, *, was: bool, another_key: bool) -> str:
-    """Return what came of `resume`; `was` is whether there was anything that it ends."""
+    """Return the result of `resume` in a sentence; `was` is whether there was anything that it ends."""
     if not was:
         effect = _("It was not paused.")
     elif report_line(config).alive:
@@ -127,7 +127,7 @@ def _when_started() -> str:
 
 
 def topped_up(config: Config, at: str) -> str:
-    """Return what came of `topup`."""
+    """Return the result of `topup` in a sentence."""
     if not synchronised():
         note = _("This clock is not synchronised: if that is another day, say so: `hotlined topup DATE`.")
     elif config.credit.valid_for is None:
@@ -185,7 +185,7 @@ def result(outcome: Outcome) -> str:
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return what came of `tag`; raises HotlinedError where there is no such contact (None)."""
+    """Return the result of `tag` in a sentence; raises HotlinedError without such a contact (None)."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -194,7 +194,7 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return what came of `untag`; raises HotlinedError where there is no such contact (None)."""
+    """Return the result of `untag` in a sentence; raises HotlinedError without such a contact (None)."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -203,14 +203,14 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def kept(contact_id: int, *, found: bool) -> str:
-    """Return what came of `keep`; raises HotlinedError where there is no such contact."""
+    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact."""
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} is kept, however old it becomes.", number=contact_id)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
-    """Return what came of `keep --undo`; raises HotlinedError where there is no such contact."""
+    """Return the result of `keep --undo` in a sentence; raises HotlinedError without such a contact."""
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} ages like any other again.", number=contact_id)

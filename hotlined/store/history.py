@@ -41,7 +41,8 @@ def history_of(
 
 
 # numbers has two rows of a person, by its number and by its pseudonym, if something was decided while the key was lost:
-# count() finds what either of them says. Of other lines of the fleet the first by name is told
+# count(blocked_at) counts the rows in which it is not NULL, so it is 0 only if neither row has a block. Of several
+# other lines of the fleet this names the first by name
 _DECIDED = """
 SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
