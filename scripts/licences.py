@@ -1,6 +1,6 @@
 """Writes debian/copyright from what the vendored packages say of themselves: licences.py FOLDER > debian/copyright.
 
-A package of which no licence is known, or one that is not in the table, is an error: nobody may hand it on unread.
+A package without a known licence, or with one that is not in the table, is an error: a person has to read it first.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Writes the man pages into a folder: hotlined(1), one for each command, hotlined.yaml(5).
 
-They are made from what the program itself says: its help, the table of its keys, config.yaml, docs/commands.md. This
-needs nothing but the program: the installer and a package run it.
+Their text is what the program itself says: its help, the table of its keys, config.yaml, docs/commands.md. This needs
+nothing except the program: the installer and the package run it.
 """
 
 import re

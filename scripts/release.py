@@ -1,4 +1,4 @@
-"""Looks whether a version can be released, and puts what is released into dist/VERSION/. scripts/release calls it.
+"""Checks whether a version can be released, and puts its files into dist/VERSION/. scripts/release calls it.
 
 Each check prints a line: ok, failed with its cure, or not checked with what is missing here, which is never ok. 0: all
 is ok; 1: something failed, and nothing is made; 75: nothing failed, but not all could be checked here. The package is

@@ -1,4 +1,4 @@
-"""Writes what a release is made of, as CycloneDX has it: sbom.py LIB WHEELS > hotlined-VERSION.cdx.json.
+"""Writes the bill of materials of a release, in CycloneDX: sbom.py LIB WHEELS > hotlined-VERSION.cdx.json.
 
 LIB is the folder of the package's Python packages, WHEELS where they came from. What it says follows from these, from
 scripts/requirements.txt and from SOURCE_DATE_EPOCH alone: the same release has the same bill.
