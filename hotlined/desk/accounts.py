@@ -43,7 +43,7 @@ class Account:
         """Tell whether a password is this account's; it takes a quarter of a second and 8 MiB."""
         from hmac import compare_digest  # noqa: PLC0415  it loads OpenSSL, 4 MiB, where the desk has not taken care
 
-        # scrypt's keys begin alike, however long: once they had 64 octets here
+        # a longer scrypt key begins like a shorter one: keys of earlier versions have 64 octets
         return compare_digest(_derived(password, self.salt), self.key[:KEY_OCTETS])
 
 

@@ -45,7 +45,7 @@ PAGES: tuple[Page, ...] = (
 )
 """Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
-"""What a visitor needs for each: what is not in this table is served to nobody."""
+"""The role that each needs: a page that is not in this table is served to nobody."""
 _STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
 """The status for an error of ours, by its exit code."""
 _TITLES = Phrases(
@@ -97,7 +97,7 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
         "ngettext": _plural_sentence,
         "pgettext": _phrase,
     }
-    app.url_map.merge_slashes = False  # a path is a page as it stands, or none
+    app.url_map.merge_slashes = False  # a path names a page exactly, or none
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     for page in PAGES:
         app.add_url_rule(page.path, page.name, page.show, methods=[*page.methods])
@@ -117,7 +117,7 @@ def _require() -> Any:
         return None
     g.visitor = desk().door.visitor(request)
     if request.endpoint is None:
-        return None  # there is no such page, which is told to those who may look
+        return None  # there is no such page; only a visitor who may look is told so
     needed = NEEDS[request.endpoint]
     if needed and g.visitor is None:
         return redirect(url_for(login.NAME, over=int(request.method == "POST") or None), HTTPStatus.SEE_OTHER)

@@ -14,7 +14,7 @@ from typing import Any
 from hotlined.clock import boottime
 from hotlined.desk.memory import Memory
 
-_FREE = 3  # attempts that nobody waits after: people mistype
+_FREE = 3  # attempts without a wait, because people mistype
 _MOST_SECONDS = 300.0
 _FORGOTTEN_SECONDS = 3600.0
 _DIGITS = 3  # of a digest: 4,096 of them

@@ -74,7 +74,7 @@ class Logins:
         finally:
             in_hand.release()
         if not fits:
-            if account is not accounts.NOBODY:  # another name may be a password that was typed in the wrong place
+            if account is not accounts.NOBODY:  # an unknown name may be a password that was typed into the wrong field
                 _logger.warning("somebody gave a wrong password for %s", account.name)
             raise Forbidden(_("Name and password do not fit."))
         self._attempts.forgive(key)

@@ -13,9 +13,9 @@ class Role(StrEnum):
     READER = "reader"
     """The log."""
     VOLUNTEER = "volunteer"
-    """Tags, and what is kept."""
+    """Tags, and keeping contacts."""
     ADMIN = "admin"
-    """Who is answered, and whether anybody is."""
+    """Decisions about who is answered, and the pause."""
 
     def may(self, needed: "Role") -> bool:
         """Tell whether this role includes another one."""

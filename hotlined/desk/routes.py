@@ -26,4 +26,4 @@ class Page:
     methods: tuple[str, ...] = ("GET",)
     title: str = ""
     when: Callable[[], bool] | None = None
-    """Whether it stands in the navigation now; without it: always."""
+    """Tells whether the navigation shows the page now; None: always."""

@@ -1,16 +1,16 @@
 """scrypt (RFC 7914), which makes guessing a password expensive, from the library with which the machine logs people in.
 
 Python's own scrypt is OpenSSL's, which takes 4 MiB and more time. It is used where `crypt` cannot be: for a text with a
-zero in it or of more than 511 octets, for a salt that does not fit `SALT`, and where there is no such library. Both
-give the same key. Source of the format: crypt(5), "scrypt"; each number and the key are written 6 bits a character, the
-lowest first.
+zero in it or of more than 511 octets, for a salt with other characters than those of `SALT`, and where there is no such
+library. Both give the same key. Source of the format: crypt(5), "scrypt"; each number and the key are written 6 bits a
+character, the lowest first.
 """
 
 import ctypes
 from functools import cache
 
 SALT = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""What a salt is of, and how `crypt` writes 6 bits."""
+"""The characters of a salt, each of which stands for 6 bits in `crypt`."""
 _ALPHABET = SALT.encode()
 KEY_OCTETS = 32
 _DATA_OCTETS = 32_768  # struct crypt_data
@@ -25,7 +25,7 @@ def scrypt(password: bytes, salt: bytes, *, cost: int, block: int, parallel: int
         made: bytes | None = library.crypt_rn(password, b"$7$" + numbers + salt, data, len(data))
         if made:
             return _read(made.rpartition(b"$")[2])
-    # where `hashlib` was imported without OpenSSL, it has none
+    # `hashlib` has no scrypt if it was imported without OpenSSL
     from _hashlib import scrypt as openssl  # noqa: PLC0415  it loads OpenSSL, 4 MiB
 
     return openssl(password, salt=salt, n=cost, r=block, p=parallel, maxmem=_OPENSSL_OCTETS, dklen=KEY_OCTETS)

@@ -32,15 +32,15 @@ PEER = "hotlined.peer"
 """Where the environment of a request has the Peer; no header can write there: a header's name begins with HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first octet of a request to its last
-_REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody comes
-_LOOK_SECONDS = 1.0  # how often it is asked whether anybody is still there
+_REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a desk that reads the configuration again
+_LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
 MOST = 500  # connections: half of the descriptors that a process usually has
 MOST_OF_A_PROXY = 400
 MOST_OF_A_STRANGER = 8
 _LIMITS: dict[str, Any] = {
     "threads": 4,
     "connection_limit": MOST,
-    "channel_timeout": 30,  # seconds without a word
+    "channel_timeout": 30,  # seconds of silence
     "max_request_header_size": 16 * 1024,
     "max_request_body_size": 64 * 1024,  # a form of ours has less than 1 KiB
 }
@@ -56,7 +56,7 @@ class _Task(WSGITask):
 
 
 class _ErrorTask(ErrorTask):
-    """The answer to what is no request that HTTP knows: with the headers of every other answer."""
+    """The answer to octets that are no HTTP request, with the headers of every other answer."""
 
     def execute(self) -> None:
         self.response_headers = [*self.response_headers, *HEADERS.items()]
@@ -64,15 +64,15 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """A connection; over a Unix socket the kernel is asked who it is at once, whatever becomes of that process."""
+    """A connection; at a Unix socket the kernel is asked at once who the peer is, before its process can end."""
 
     task_class = _Task
     error_task_class = _ErrorTask
     peer: Peer | None
     most: int | None = None
-    """How many of its peer there may be, once that was asked."""
+    """How many connections its peer may have, once the kernel has named the peer."""
     began = 0.0
-    """When the request that is not whole yet began."""
+    """When the request began that is not complete yet."""
 
     def __init__(self, server: Any, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else None
@@ -108,7 +108,7 @@ def serve(
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
-    # headers of proxies stay: whether there are any is what tells a proxy from a person
+    # keeps the headers of proxies: they show whether a request comes through a proxy
     server = create_server(
         app, map=table, sockets=[listener], ident=None, clear_untrusted_proxy_headers=False, **_LIMITS
     )

@@ -15,8 +15,8 @@ from hotlined.desk.memory import Memory
 
 IDLE_SECONDS = 2 * 3600.0
 WHOLE_SECONDS = 12 * 3600.0
-_SEEN_SECONDS = 60.0  # a visit is written down so often
-_MOST = 200  # at a time: the one that was used least lately makes room
+_SEEN_SECONDS = 60.0  # between two records of a visit
+_MOST = 200  # at a time: a new one replaces the one that was unused for the longest time
 
 
 class Sessions:

@@ -41,7 +41,7 @@ def without_unused() -> Iterator[None]:
     """Import what is imported inside without modules that nobody uses; a later import gets the real module."""
     absent: dict[str, Any] = {name: _Absent(name) for name in UNUSED if name not in sys.modules}
     if _OPENSSL not in sys.modules:
-        absent[_OPENSSL] = None  # it is not found, and `hashlib` and `hmac` do without
+        absent[_OPENSSL] = None  # then it is not found, and `hashlib` and `hmac` use Python's own digests
     sys.modules.update(absent)
     try:
         yield

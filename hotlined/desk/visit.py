@@ -17,7 +17,7 @@ from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
 EXTENSION = "hotlined"
-_CACHE_KIB = 256  # what several pages at once sort would else take 2 MiB each
+_CACHE_KIB = 256  # otherwise each of several pages would take 2 MiB for sorting
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Desk:
     door: Door
     secret: bytes = field(repr=False)
     broken: Broken | None = None
-    """What is wrong with the configuration's file, where the line is shown by what is in force instead."""
+    """What is wrong with the configuration file, if the desk shows the line with the configuration in force instead."""
     looks: Looks = field(default_factory=Looks)
 
 

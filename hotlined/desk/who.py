@@ -39,7 +39,7 @@ class Visitor:
     name: str
     role: Role
     logged_in: bool = False
-    """Whether with a password, so that there is something to log out of."""
+    """Whether the visitor has logged in with a password, and so can log out."""
 
 
 class Door(Protocol):

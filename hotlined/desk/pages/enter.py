@@ -21,7 +21,7 @@ def show() -> Response:
     if not isinstance(door, LinkDoor):
         raise NotFound
     if request.method != "GET":
-        return Response()  # who only looks whether the link is there does not use it up
+        return Response()  # a request that only checks the link does not use it up
     cookie = door.exchange(request.args.get("token", ""))
     response = make_response(render_template("enter.html"))
     response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")
