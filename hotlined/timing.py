@@ -183,8 +183,8 @@ class RateLimit:
     clock: Callable[[], float] = time.monotonic
     _moments: deque[float] = field(default_factory=deque)
 
-    def allows(self) -> bool:
-        """Tell whether it may be done now; if so, it counts."""
+    def count_if_allowed(self) -> bool:
+        """Count it as done now if it may be done; return whether it may."""
         now = self.clock()
         while self._moments and now >= self._moments[0] + self.seconds:
             self._moments.popleft()

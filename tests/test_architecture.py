@@ -557,3 +557,36 @@ def test_storages_have_one_owner(modules: Nodes) -> None:
     assert {name for name, _ in texts} == {"gsm/storages.py", "gsm/recording.py"}
     assert {name for name, text in texts if text.startswith("AT+CMGD")} == {"gsm/storages.py"}
     assert changers == {"gsm/storages.py"}
+
+
+QUESTIONS = re.compile(r"_?(is|has|maybe|may|can|must|wants|needs|allows|holds)(_|$)")
+WRITERS = re.compile(
+    r"self(\.\w+)*\.(append|appendleft|add|clear|discard|pop|popleft|remove|setdefault|update)"
+    r"|lifecycle\.\w+|events\.record|db\.(insert|transaction)|self(\.\w+)*\.db\.(insert|transaction)"
+)
+REMEMBERED = {("daemon/sending.py", "is_idle")}
+"""Questions that keep their own answer, so that they need not look it up again: nothing else is changed."""
+
+
+def test_a_question_changes_nothing(modules: Nodes) -> None:
+    """A function whose name is a question sets no attribute, changes no collection of its object, and writes no row."""
+    changing = {
+        (path.relative_to(PACKAGE).as_posix(), function.name)
+        for path, nodes in modules.items()
+        for function in nodes
+        if isinstance(function, ast.FunctionDef) and QUESTIONS.match(function.name)
+        if any(map(_changes_something, ast.walk(function)))
+    }
+
+    assert changing == REMEMBERED
+
+
+def _changes_something(node: ast.AST) -> bool:
+    """Tell whether a node sets or deletes an attribute or an item of one, calls what writes, or is SQL that does."""
+    if isinstance(node, ast.Attribute):
+        return not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Call):
+        return WRITERS.fullmatch(ast.unparse(node.func)) is not None
+    return isinstance(node, ast.Constant) and bool(re.match(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", str(node.value)))

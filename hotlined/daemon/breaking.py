@@ -26,8 +26,8 @@ class BreakerWatch:
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
-    def look(self, now: Now, ladder: Ladder) -> breaker.Breaker:
-        """Return the breaker, and say what has changed of it since the last look."""
+    def announce_changes(self, now: Now, ladder: Ladder) -> breaker.Breaker:
+        """Tell the journal, the ladder and the balance what has changed of the breaker; return it as it is now."""
         db = self._line.db
         state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
@@ -53,7 +53,7 @@ class BreakerWatch:
             ladder.report(ModemTrouble.NOT_LEAVING)
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)
-        self.look(self._line.db.now(), ladder)
+        self.announce_changes(self._line.db.now(), ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
         """Call for a trial where the network has us again after a long time without."""

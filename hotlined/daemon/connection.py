@@ -288,7 +288,7 @@ class Connection:
         if isinstance(error, SimError | PortBusyError):
             self.close(state_of(error), error.message, error.hint)
             return
-        if self._failures_limit.allows():
+        if self._failures_limit.count_if_allowed():
             log.warning("%s", error.message)
         self.ladder.report(ModemTrouble.SILENT)
         if not self.ladder.pending:
@@ -335,7 +335,11 @@ class Connection:
         """Set the modem's state, with what keeps it from being ready and what a person can do about it."""
         before = self.reason
         self.reason, self.cure = reason, cure
-        if self.reason != before and state is self._announced is ModemState.STARTING and self._states_limit.allows():
+        if (
+            self.reason != before
+            and state is self._announced is ModemState.STARTING
+            and self._states_limit.count_if_allowed()
+        ):
             log.warning("modem %s: %s", state, self.trouble)  # the state is no news, what keeps it so is
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
@@ -343,7 +347,7 @@ class Connection:
 
     def announce_state(self) -> None:
         """Write a new state into the journal and the database; of one that changes all the time, not every change."""
-        if self.state is not self._announced and self._states_limit.allows():
+        if self.state is not self._announced and self._states_limit.count_if_allowed():
             if self.trouble:
                 log.warning("modem %s: %s", self.state, self.trouble)
             else:

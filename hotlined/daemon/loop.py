@@ -252,17 +252,17 @@ class Daemon:
 
     def _advance(self) -> None:
         """Make a step, unless the database cannot be used: texts stay on the SIM then, and nothing is answered."""
-        if self.outages.seconds_left or self._has_lost_database():
+        if self.outages.seconds_left or self._begin_outage_if_replaced():
             return
         with self.line.one_look():
             self._step()
         self.outages.end_if_over()
 
-    def _has_lost_database(self) -> bool:
-        """Tell whether the database is not at its path any more: an outage, and what was listed is listed again."""
-        if is_lost := self.outages.begin_if_replaced():
+    def _begin_outage_if_replaced(self) -> bool:
+        """Begin an outage and drop the listing if the database has left its path; return whether it has."""
+        if is_replaced := self.outages.begin_if_replaced():
             self.receiver.forget_listing()  # it gets old meanwhile
-        return is_lost
+        return is_replaced
 
     def _step(self) -> None:
         """Do all the work of a pass; a modem that fails keeps no contact from its verdict and nobody waiting."""
@@ -308,7 +308,7 @@ class Daemon:
         modem.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
             self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
-        if self._has_lost_database():
+        if self._begin_outage_if_replaced():
             return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
         self._scan(modem)
         if self.connection.modem is None:
@@ -355,12 +355,15 @@ class Daemon:
     def _sleep(self) -> None:
         """Wait until something comes or is due; all that is asked meanwhile is whether somebody has written."""
         until = time.monotonic() + self._seconds_left()
-        while not self._is_woken(until - time.monotonic()):
-            if time.monotonic() >= until or self._must_look():
+        while not self._wait_for_hint(until - time.monotonic()):
+            if time.monotonic() >= until:
+                return
+            self._watch.forget()  # before the database is asked: what is written after that is a new hint
+            if self._must_look():
                 return
 
-    def _is_woken(self, seconds: float) -> bool:
-        """Wait for a hint or a tick; tell whether the modem has said something."""
+    def _wait_for_hint(self, seconds: float) -> bool:
+        """Wait for a hint or a tick; return whether the modem has said something."""
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
@@ -373,7 +376,6 @@ class Daemon:
 
     def _must_look(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
-        self._watch.forget()  # before the database is asked: what is written after that is a new hint
         if self._stopping is not None or self._reload or self.outages.seconds_left:
             return True
         return self.db.changed_elsewhere() != self._data_version or not self.outages.is_in_place()

@@ -75,7 +75,7 @@ class Outages:
         return file_at(self._line.db.path) == self._line.database_file
 
     def begin_if_replaced(self) -> bool:
-        """Tell whether the database is not at its path any more, and begin an outage if so, unless one goes on."""
+        """Begin an outage if the database has left its path, unless such a one goes on; return whether it has."""
         if self.is_in_place():
             return False
         self.current = outage_of_replaced(self._line.db.path, self.current, self._line.db.now())

@@ -243,7 +243,7 @@ class Recovery:
 
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the journal and the events."""
-        if rung not in UNRECORDED and self._recorded_limit.allows():
+        if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
             words = f"{rung}: {trouble}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():

@@ -174,7 +174,7 @@ class Sender:
             return
         shadow = self.line.shadow
         self._hold_half_sent(shadow=shadow)
-        state = self.breaker.look(now, self.connection.ladder)
+        state = self.breaker.announce_changes(now, self.connection.ladder)
         lets_try = state.lets_try(now.limit) and not shadow
         turns = queue.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
         if lets_try and state.refused and not any(turn.trial for turn in turns):

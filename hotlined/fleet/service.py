@@ -52,7 +52,7 @@ class Service:
         while goes_on():
             try:
                 config = self._config()
-                with session(config, another_hub.allows, rebuild.allows) as open_session:
+                with session(config, another_hub.count_if_allowed, rebuild.count_if_allowed) as open_session:
                     self._note_reached()
                     pauses.reset()
                     self._exchange(open_session, config, goes_on)

@@ -147,11 +147,11 @@ class Exchange:
         self.certainty.is_sim_certain = False
         deadline = time.monotonic() + DRAIN_SECONDS
         is_clean = True
-        while self.receive(time.monotonic() + QUIET_SECONDS) and not self.is_over(deadline):
+        while self.receive(time.monotonic() + QUIET_SECONDS) and not self.report_progress(deadline):
             is_clean = False
         strays: list[int] = []  # for each probe, how many answers came that were not its own
         for _try in range(tries):
-            if self.is_over(time.monotonic() + PROBE_SECONDS):
+            if self.report_progress(time.monotonic() + PROBE_SECONDS):
                 break
             strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
             if self.in_step:
@@ -180,7 +180,7 @@ class Exchange:
         """
         self.write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
-        while not self.is_over(deadline):
+        while not self.report_progress(deadline):
             events = self.receive(deadline)
             answers = [event for event in events if isinstance(event, Response)]
             late += sum(isinstance(event, Late) for event in events) + sum(not answer.final.ok for answer in answers)
@@ -208,7 +208,7 @@ class Exchange:
         Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
         """
         self.require_step()
-        if self.is_over(time.monotonic() + seconds):
+        if self.report_progress(time.monotonic() + seconds):
             raise ModemSilentError(f"{text} was not asked any more.", "The daemon is being stopped.")
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self.information.clear()
@@ -301,12 +301,12 @@ class Exchange:
                     return None
                 if isinstance(event, Information) and line_seconds:
                     deadline = min(time.monotonic() + line_seconds, latest)
-            if self.is_over(deadline):
+            if self.report_progress(deadline):
                 self._protocol.time_out()
                 return None
 
-    def is_over(self, deadline: float) -> bool:
-        """Tell whether a wait ends: at its time limit, or where `progress` says so."""
+    def report_progress(self, deadline: float) -> bool:
+        """Call `progress`; return whether the wait ends: at its time limit, or sooner where `progress` says so."""
         ends = self._progress(deadline)
         return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
 

@@ -71,7 +71,7 @@ class Modem:
         self.take_unsolicited, self.take_late_reference = exchange.take_unsolicited, exchange.take_late_reference
         self.require_step, self.resynchronise = exchange.require_step, exchange.resynchronise
         self._certainty = exchange.certainty
-        self.storages = Storages(exchange, self._require_no_echo, self._is_same_sim)
+        self.storages = Storages(exchange, self._require_no_echo, self._confirm_same_sim)
         self.profile = profiles.GENERIC
         self._manufacturer = self._model = ""
         self.acknowledges = False
@@ -118,13 +118,13 @@ class Modem:
 
     def _ensure_radio(self) -> None:
         """Switch the radio on where it was left off: by a restart of it that was cut short, or by another program."""
-        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._is_deregistered():
+        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._ask_deregistered():
             log.warning("the modem's radio was off: it is switched on")
             with contextlib.suppress(ModemRefusedError):
                 self._run_first(self.profile.radio_on)
 
-    def _is_deregistered(self) -> bool:
-        """Tell whether the modem was told to leave the network (AT+COPS=2).
+    def _ask_deregistered(self) -> bool:
+        """Ask whether the modem was told to leave the network (AT+COPS=2); one that does not answer is resynchronised.
 
         A modem that is searching was not, and is not asked: some makes hold AT+COPS? back until the search ends, and
         whatever is written meanwhile aborts it (V.250 5.6.1).
@@ -186,7 +186,7 @@ class Modem:
         self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if not self.storages.has_kept():
+        if not self.storages.confirm_kept():
             log.warning("the modem does not keep the storage that was chosen for texts")
         return replace(
             identification,
@@ -202,8 +202,8 @@ class Modem:
         self._note_imsi(self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
 
-    def _is_same_sim(self) -> bool:
-        """Tell whether the SIM is the one of before; it is asked for only after a hint at another one."""
+    def _confirm_same_sim(self) -> bool:
+        """Return whether the SIM is the one of before; it is asked only after a hint at another one."""
         if not self._certainty.has_sim_moved:  # some say so all the time
             return True
         self._certainty.has_sim_moved, before = False, self._imsi
@@ -407,7 +407,7 @@ class Modem:
         while (event := self._exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
                 self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
-            if self._exchange.is_over(deadline) or not self.in_step:
+            if self._exchange.report_progress(deadline) or not self.in_step:
                 raise ModemSilentError(
                     _("The network did not answer {code} in {seconds} s.", code=code, seconds=format(seconds, "g")),
                     _("It is asked again later."),

@@ -41,17 +41,17 @@ def used_of(offered: Sequence[str]) -> list[str]:
 class Storages:
     """The storages of the modem at one exchange.
 
-    `require_no_echo` raises ModemRefusedError where the modem has started anew since it was set up. `is_same_sim`
-    tells whether the SIM is still the one that was there before the last hint at another.
+    `require_no_echo` raises ModemRefusedError where the modem has started anew since it was set up. `confirm_same_sim`
+    returns whether the SIM is still the one that was there before the last hint at another.
     """
 
     def __init__(
-        self, exchange: Exchange, require_no_echo: Callable[[], None], is_same_sim: Callable[[], bool]
+        self, exchange: Exchange, require_no_echo: Callable[[], None], confirm_same_sim: Callable[[], bool]
     ) -> None:
         self._exchange = exchange
         self._certainty = exchange.certainty  # the exchange sees what ends a selection
         self._require_no_echo = require_no_echo
-        self._is_same_sim = is_same_sim
+        self._confirm_same_sim = confirm_same_sim
         self._uses: dict[str, StorageUse] = {}
         self._unread: dict[str, str] = {}  # storages that were refused, with the modem's words
         self._named: set[str] = set()  # storages of which the modem has spoken
@@ -95,8 +95,8 @@ class Storages:
                 _("Is this a data-only stick or SIM? It is tried again soon."),
             )
 
-    def has_kept(self) -> bool:
-        """Ask which storage is selected, and tell whether it is one of those that are used."""
+    def confirm_kept(self) -> bool:
+        """Ask which storage is selected, and return whether it is one of those that are used."""
         selected = self._exchange.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
         return responses.field(selected, 0) in self._uses
 
@@ -183,7 +183,7 @@ class Storages:
             entries_so_far = map(responses.entry_of, self._exchange.information)
             return Listing(name, tuple(entry for entry in entries_so_far if entry), complete=False)
         self._require_no_echo()
-        if response.final.cms in responses.EMPTY and not response.lines and self._holds_nothing(name):
+        if response.final.cms in responses.EMPTY and not response.lines and self._confirm_empty(name):
             return Listing(name, (), complete=True)
         if not response.final.ok:
             raise ModemRefusedError(
@@ -196,8 +196,8 @@ class Storages:
         self._uses[name] = StorageUse(name, len(entries), self._uses[name].total)
         return Listing(name, tuple(entries), complete)
 
-    def _holds_nothing(self, name: str) -> bool:
-        """Select a storage again and tell whether the modem counts no entry in it."""
+    def _confirm_empty(self, name: str) -> bool:
+        """Select a storage again, and return whether the modem counts no entry in it."""
         self.require_selection(name)
         return self._uses[name].total > 0 and self._uses[name].used == 0
 
@@ -253,7 +253,7 @@ class Storages:
 
         Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
         """
-        if not self._is_same_sim():
+        if not self._confirm_same_sim():
             self._certainty.selected = ""
         if self._certainty.selected != name:
             raise ModemError(

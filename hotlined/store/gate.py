@@ -94,8 +94,8 @@ def begin(
         answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
         if answer is None:
             return policy.Cancel(Reason.PERSON), None
-        if not_asked := _maybe_not_asked(db, answer, attempt, shadow=shadow):
-            return not_asked, None
+        if decided := _decide_without_policy(db, answer, attempt, shadow=shadow):
+            return decided, None
         history = history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
@@ -168,10 +168,12 @@ def _ask(
     return policy.gate(asked, history, spent, rules, now.limit, hold)
 
 
-def _maybe_not_asked(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
-    """Return what becomes of an answer without asking the policy, None where it is to be asked.
+def _decide_without_policy(
+    db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool
+) -> Step | None:
+    """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
 
-    Its segment is in hand, half of it went out live, or shadow mode excludes it.
+    Its segment is in hand, half of it went out live, or shadow mode excludes it: then it is ended here.
     """
     if attempt and attempt["in_hand"]:
         return policy.Wait(WaitingFor.SEND_INTERVAL)
