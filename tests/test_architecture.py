@@ -559,6 +559,20 @@ def test_storages_have_one_owner(modules: Nodes) -> None:
     assert changers == {"gsm/storages.py"}
 
 
+def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
+    """Only the exchange changes what is known of a modem until it starts anew: others tell it what they asked."""
+    fields = {"selected", "is_sim_certain", "has_sim_moved", "was_busy"}
+    changers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path, nodes in modules.items()
+        if path.relative_to(PACKAGE).parts[0] in {"gsm", "daemon"}
+        for node in nodes
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and node.attr in fields
+    }
+
+    assert changers == {"gsm/exchange.py"}
+
+
 QUESTIONS = re.compile(r"_?(is|has|maybe|may|can|must|wants|needs|allows|holds)(_|$)")
 WRITERS = re.compile(
     r"self(\.\w+)*\.(append|appendleft|add|clear|discard|pop|popleft|remove|setdefault|update)"

@@ -333,7 +333,7 @@ def test_the_character_set_of_somebody_else_is_not_kept(open_line: Open, left: s
         assert modem.condition().operator == "Proximus"
         assert modem.ussd("*100#") == "Solde: 12,34 EUR"
         modem.verify()
-        modem.run('AT+CSCS="UCS2"')
+        modem.exchange.run('AT+CSCS="UCS2"')
         with pytest.raises(ModemRefusedError, match="does not keep"):
             modem.verify()
 

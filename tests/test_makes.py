@@ -96,14 +96,14 @@ def test_a_modem_that_knows_no_question_and_answers_one_late_is_not_in_step(open
     with driver(line) as modem:
         line.sim.do("fault", kind="one_late")
         with pytest.raises(ModemSilentError):
-            modem.run("AT+CLIP=1", seconds=1.0)
+            modem.exchange.run("AT+CLIP=1", seconds=1.0)
         with pytest.raises(ModemSilentError):
-            modem.resynchronise()
+            modem.exchange.resynchronise()
         line.sim.do("clear", what="faults")
         with contextlib.suppress(ModemSilentError):  # the last answer that comes late
-            modem.resynchronise()
-        modem.resynchronise()
-        assert modem.ask("AT+CGMM") == MAKES["generic"].model
+            modem.exchange.resynchronise()
+        modem.exchange.resynchronise()
+        assert modem.exchange.ask("AT+CGMM") == MAKES["generic"].model
 
 
 @pytest.mark.parametrize("make", sorted(MAKES))
@@ -297,7 +297,7 @@ def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
         modem.initialise()
         assert [entry.pdu for entry in modem.storages.list("SM").entries] == [PDU]
         line.sim.do("reset")
-        modem.listen(5.0)
+        modem.exchange.listen(5.0)
         with pytest.raises(ModemError, match="started anew"):
             modem.storages.delete("SM", 1)
     assert entries(line, "SM") == {1: PDU}
@@ -324,7 +324,7 @@ def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
         assert [entry.pdu for entry in modem.storages.list("SM").entries] == [PDU]
         line.sim.do("sim", absent=True, imsi="206019999999999")
         line.sim.do("sim", absent=False)
-        modem.listen(5.0)
+        modem.exchange.listen(5.0)
         with pytest.raises(ModemError, match="started anew"):
             modem.storages.delete("SM", 1)
     assert entries(line, "SM") == {1: PDU}
@@ -353,7 +353,7 @@ def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, m
         hung = first + 1  # the slots are read from 0
         assert not broken.complete
         assert not modem.in_step
-        modem.resynchronise()
+        modem.exchange.resynchronise()
         rest = modem.storages.list_slots("SM")
         assert [entry.index for entry in rest.entries] == [index for index in range(first, first + 3) if index != hung]
         assert not rest.complete

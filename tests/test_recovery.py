@@ -422,7 +422,7 @@ def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
     port = Port(line.simulator.port)
     modem = Modem(port, lambda _deadline: None)
     modem.begin()
-    modem.require("AT+CFUN=4")
+    modem.exchange.require("AT+CFUN=4")
     port.close()
     line.start()
     line.wait_state("ready")

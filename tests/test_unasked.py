@@ -87,8 +87,8 @@ DIALOGUES = (
     Dialogue("IMSI", Modem.imsi, CIMI),
     Dialogue("IMEI", Modem.imei, {"AT+CGSN": ["356938035643809", "OK"]}),
     Dialogue("ICCID", Modem.sim_identity, {"AT+CCID": ["8932012345678901234f", "OK"]}),
-    Dialogue("maker", lambda modem: modem.ask("AT+CGMI"), {"AT+CGMI": ["QUALCOMM INCORPORATED", "OK"]}),
-    Dialogue("model", lambda modem: modem.ask("AT+CGMM"), {"AT+CGMM": [" MULTIBAND  900E  1800", "OK"]}),
+    Dialogue("maker", lambda modem: modem.exchange.ask("AT+CGMI"), {"AT+CGMI": ["QUALCOMM INCORPORATED", "OK"]}),
+    Dialogue("model", lambda modem: modem.exchange.ask("AT+CGMM"), {"AT+CGMM": [" MULTIBAND  900E  1800", "OK"]}),
     Dialogue("SIM", Modem.sim_state, {"AT+CPIN?": ["+CPIN: READY", "OK"]}, "+CPIN"),
     Dialogue("no SIM", Modem.sim_state, {"AT+CPIN?": ["+CME ERROR: 10"]}, "+CPIN"),
     Dialogue(
@@ -178,7 +178,7 @@ def dialogue(peer: Peer, answers: Answers) -> Iterator[Modem]:
     port = Port(peer.name)
     try:
         modem = Modem(port, lambda _: None)
-        modem.resynchronise()
+        modem.exchange.resynchronise()
         yield modem
     finally:
         port.close()
@@ -211,9 +211,9 @@ def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialo
                     wrong.append((code, asked, at, said))
                 if not modem.in_step:
                     peer.inserted = ("", "", 0)
-                    modem.resynchronise()
+                    modem.exchange.resynchronise()
                 peer.inserted = ("", "", 0)
-                list(modem.take_unsolicited())
+                list(modem.exchange.take_unsolicited())
         assert wrong == []
 
 
@@ -221,7 +221,7 @@ def test_a_signal_that_is_said_each_second_leaves_no_segment_unconfirmed(peer: P
     """+CSQ between Ctrl-Z and +CMGS, as SIMCom's says after AT+AUTOCSQ=1, is no answer to anything."""
     with dialogue(peer, {"AT+CMGS=19": ["> "], SUBMIT: ["+CSQ: 18,99", "+CSQ: 17,99", "+CMGS: 7", "OK"]}) as modem:
         assert modem.submit(SUBMIT, 19, 5.0) == Sent(7)
-        assert [event.text for event in modem.take_unsolicited()] == ["+CSQ: 18,99", "+CSQ: 17,99"]
+        assert [event.text for event in modem.exchange.take_unsolicited()] == ["+CSQ: 18,99", "+CSQ: 17,99"]
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ class Connection:
         """
         modem = self.modem
         if modem is not None and modem.in_step:
-            modem.listen(0.0)  # a hint may have come since the last command, or what brings it out of step
+            modem.exchange.listen(0.0)  # a hint may have come since the last command, or what brings it out of step
         if modem is None or not modem.in_step:
             self.recheck()
             return False

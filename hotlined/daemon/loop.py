@@ -136,7 +136,7 @@ class Daemon:
                 self.connection.ladder.next_rung()  # nothing is climbed in a single run
                 self._sleep()
                 if not modem.in_step:
-                    modem.resynchronise()
+                    modem.exchange.resynchronise()
                 self._work(modem)
             if self.connection.modem is None:
                 raise self._unavailable()
@@ -218,7 +218,7 @@ class Daemon:
         if self._stopping is None:
             return None
         modem = self.connection.modem
-        submitting = modem is not None and modem.is_submitting
+        submitting = modem is not None and modem.exchange.is_submitting
         return self._stopping + (self.timing.stop_submitting if submitting else self.timing.stop_other)
 
     def _feed_watchdog(self) -> None:
@@ -271,7 +271,7 @@ class Daemon:
         self.connection.announce_state()
         modem = self.connection.modem
         # before the ladder: a rung closes the port or opens another modem, and a late result would be nobody's
-        if modem and (mr := modem.take_late_reference()) is not None:
+        if modem and (mr := modem.exchange.take_late_reference()) is not None:
             self.sender.settle_late_result(mr)
         if self.recovery.climb():
             self.receiver.scan_soon()  # only a scan shows whether the rung helped
@@ -305,7 +305,7 @@ class Daemon:
 
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send what there is: a bounded amount."""
-        modem.require_step()  # else the answer to an earlier command would be taken for that to the next one
+        modem.exchange.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
             self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
         if self._begin_outage_if_replaced():
@@ -344,7 +344,7 @@ class Daemon:
     def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on the unsolicited codes that came; return whether one of them hints at another SIM."""
         sim_moved = False
-        for event in modem.take_unsolicited():
+        for event in modem.exchange.take_unsolicited():
             meaning = profiles.meaning(event.text)
             if meaning in (Meaning.SIM, Meaning.NETWORK):
                 self.connection.recheck()
@@ -368,7 +368,7 @@ class Daemon:
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
         if modem is not None and not self.outages.seconds_left:  # else what it has said already would wake us
-            return modem.wait(wait, *hints)
+            return modem.exchange.wait(wait, *hints)
         ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
             drain([self._wake])

@@ -158,7 +158,7 @@ class Receiver:
         once it has failed several times while another storage can be listed.
         """
         if self._scanning:
-            modem.listen(0.0)  # whether it has started anew
+            modem.exchange.listen(0.0)  # whether it has started anew
             if not modem.storages.holds_listing(self._scanning.storage):
                 self.forget_listing()
         if is_new := self.poll.is_due():
@@ -343,7 +343,7 @@ class Receiver:
 
         They are given as long as the listing took: a scan that begins anew at each text would else delete nothing.
         """
-        if self.callers.call or modem.has_unsolicited:
+        if self.callers.call or modem.exchange.has_unsolicited:
             return seconds >= max(self.timing.delete_least, scan.listing_seconds)
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 

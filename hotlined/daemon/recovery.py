@@ -263,7 +263,7 @@ class Recovery:
         return self.connection.modem
 
     def _resynchronise(self) -> None:
-        self._modem.resynchronise()
+        self._modem.exchange.resynchronise()
         self._modem.verify()
 
     def _initialise(self) -> None:

@@ -219,7 +219,7 @@ class Starter:
         while (answer := modem.sim_state())[0] is not SimState.READY and not (
             self.line.stopping or time.monotonic() >= deadline
         ):
-            modem.listen(0.5)
+            modem.exchange.listen(0.5)
         return answer
 
     def _maybe_pin(self) -> str | None:

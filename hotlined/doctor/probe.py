@@ -77,12 +77,12 @@ def _answers(modem: Modem) -> Probe:
     modem.begin(tries=2)
     sim, words = modem.sim_state()
     tries = next((left for row in TRIES if (left := _maybe_tries(modem, *row)) is not None), None)
-    model = modem.ask("AT+CGMM")
+    model = modem.exchange.ask("AT+CGMM")
     if sim is not SimState.READY:
         return Probe(sim=sim, words=words, tries=tries, model=model)
     modem.choose_charset()  # else an operator's name is hexadecimal digits where another program left UCS-2
     condition = modem.condition()
-    storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.ask("AT+CPMS?", "+CPMS:"))
+    storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.exchange.ask("AT+CPMS?", "+CPMS:"))
     return Probe(
         sim=sim,
         words=words,
@@ -90,14 +90,14 @@ def _answers(modem: Modem) -> Probe:
         model=model,
         condition=condition,
         service_centre=modem.service_centre(),
-        sms_service=SMS_SERVICES.get(modem.ask("AT+CGSMS?", "+CGSMS:"), ""),
+        sms_service=SMS_SERVICES.get(modem.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),
         storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
         forwarding=_maybe_forwarding(modem) if condition.registration in REGISTERED else None,
     )
 
 
 def _maybe_tries(modem: Modem, command: str, prefix: str, pattern: str) -> int | None:
-    match = re.match(pattern, modem.ask(command, prefix))
+    match = re.match(pattern, modem.exchange.ask(command, prefix))
     return int(match[1]) if match else None
 
 
@@ -105,7 +105,7 @@ def _maybe_forwarding(modem: Modem) -> tuple[Forwarding, ...] | None:
     """Ask the network when calls are forwarded; None if it does not say."""
     active = []
     for reason, command in FORWARDING.items():
-        response = modem.run(command, "+CCFC:", seconds=FORWARDING_SECONDS)
+        response = modem.exchange.run(command, "+CCFC:", seconds=FORWARDING_SECONDS)
         if not response.final.ok:
             return None
         active += [found for line in response.lines if (found := maybe_forwarding(reason, line.text))]

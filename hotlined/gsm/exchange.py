@@ -49,17 +49,56 @@ PLAIN = Command("AT")
 
 
 @dataclass(slots=True)
-class Certainty:
-    """What is known of a modem for as long as nothing hints at the contrary: the exchange sees the hints."""
+class Session:
+    """What is known of a modem only until it starts anew or its SIM may be another one.
+
+    Its exchange notes what the modem says of that; `modem` and `storages` note what they asked and got as an answer.
+    """
 
     selected: str = ""
     """The storage that was listed last, while its indexes hold."""
     is_sim_certain: bool = False
     """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
     has_sim_moved: bool = False
-    """Whether a hint came since a deletion was last known to be of the same SIM."""
+    """Whether the modem has hinted at another SIM since `take_sim_moved`."""
     was_busy: bool = False
-    """Whether SIM or modem was busy since it was asked for its codes."""
+    """Whether SIM or modem was busy since the modem was asked for its unsolicited codes."""
+
+    def note_final(self, final: Final) -> None:
+        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
+        self.was_busy = self.was_busy or responses.is_busy(final)
+        if responses.may_be_another_sim(final):
+            self.is_sim_certain = False
+
+    def note_unsolicited(self, meaning: Meaning) -> None:
+        """Note what an unsolicited code hints at: that the modem has started anew, or the SIM may be another one."""
+        if meaning is Meaning.RESET:
+            self.selected = ""  # its indexes may be others now
+        if meaning in (Meaning.RESET, Meaning.SIM):
+            self.is_sim_certain = False
+        self.has_sim_moved = self.has_sim_moved or meaning is Meaning.SIM
+
+    def note_possible_restart(self) -> None:
+        """Note that the modem may have started anew without a word: it was out of step."""
+        self.selected = ""
+        self.is_sim_certain = False
+
+    def note_selection(self, storage: str) -> None:
+        """Note which storage is selected; empty: none whose indexes are known."""
+        self.selected = storage
+
+    def note_sim(self, *, certain: bool) -> None:
+        """Note whether the SIM has just said who it is."""
+        self.is_sim_certain = certain
+
+    def take_sim_moved(self) -> bool:
+        """Return whether the modem has hinted at another SIM since this was asked last."""
+        moved, self.has_sim_moved = self.has_sim_moved, False
+        return moved
+
+    def forget_busy(self) -> None:
+        """Count from now on whether SIM or modem is busy: the unsolicited codes are being asked for."""
+        self.was_busy = False
 
 
 def answered(command: str, final: Final) -> ModemRefusedError:
@@ -77,7 +116,7 @@ class Exchange:
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
-        self.certainty = Certainty()
+        self.session = Session()
         self.information: list[Information] = []
         """The lines that came for the last command."""
         self.unrecognised: deque[str] = deque(maxlen=16)
@@ -143,8 +182,7 @@ class Exchange:
         """
         if self.in_step:
             self._protocol = Protocol()
-        self.certainty.selected = ""  # it may have started anew without a word
-        self.certainty.is_sim_certain = False
+        self.session.note_possible_restart()
         deadline = time.monotonic() + DRAIN_SECONDS
         is_clean = True
         while self.receive(time.monotonic() + QUIET_SECONDS) and not self.report_progress(deadline):
@@ -214,14 +252,8 @@ class Exchange:
         self.information.clear()
         self.write(self._protocol.command(command))
         response = self._response(seconds, line_seconds)
-        self._note_final(response.final)
+        self.session.note_final(response.final)
         return response
-
-    def _note_final(self, final: Final) -> None:
-        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
-        self.certainty.was_busy = self.certainty.was_busy or responses.is_busy(final)
-        if responses.may_be_another_sim(final):
-            self.certainty.is_sim_certain = False
 
     def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
@@ -247,14 +279,14 @@ class Exchange:
         self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
         if isinstance(answer, Response):
-            self._note_final(answer.final)
+            self.session.note_final(answer.final)
         return answer
 
     def send_payload(self, payload: str, seconds: float) -> Response:
         """Write what a prompt waits for and return the response; raises as `run` does."""
         self.write(self._protocol.submit(payload))
         response = self._response(seconds)
-        self._note_final(response.final)
+        self.session.note_final(response.final)
         return response
 
     def take_code(self, code: str) -> Unsolicited | None:
@@ -318,12 +350,7 @@ class Exchange:
         for event in events:
             if isinstance(event, Unsolicited):
                 self._unsolicited.append(event)
-                meaning = profiles.meaning(event.text)
-                if meaning is Meaning.RESET:
-                    self.certainty.selected = ""  # its indexes may be others now
-                if meaning in (Meaning.RESET, Meaning.SIM):
-                    self.certainty.is_sim_certain = False
-                self.certainty.has_sim_moved = self.certainty.has_sim_moved or meaning is Meaning.SIM
+                self.session.note_unsolicited(profiles.meaning(event.text))
             elif isinstance(event, Late):
                 self._late.append(event.text)
             elif isinstance(event, Unrecognised):

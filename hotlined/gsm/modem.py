@@ -59,19 +59,9 @@ class Modem:
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
-        exchange = self._exchange = Exchange(port, progress)
-        # a modem is asked and listened to as its exchange does it
-        self.run, self.require, self.ask, self.ask_digits = (
-            exchange.run,
-            exchange.require,
-            exchange.ask,
-            exchange.ask_digits,
-        )
-        self.listen, self.wait = exchange.listen, exchange.wait
-        self.take_unsolicited, self.take_late_reference = exchange.take_unsolicited, exchange.take_late_reference
-        self.require_step, self.resynchronise = exchange.require_step, exchange.resynchronise
-        self._certainty = exchange.certainty
-        self.storages = Storages(exchange, self._require_no_echo, self._confirm_same_sim)
+        self.exchange = Exchange(port, progress)
+        self._session = self.exchange.session
+        self.storages = Storages(self.exchange, self._require_no_echo, self._confirm_same_sim)
         self.profile = profiles.GENERIC
         self._manufacturer = self._model = ""
         self.acknowledges = False
@@ -87,38 +77,28 @@ class Modem:
     @property
     def in_step(self) -> bool:
         """Whether commands may be sent: not after an answer that did not come."""
-        return self._exchange.in_step
-
-    @property
-    def is_submitting(self) -> bool:
-        """Whether a segment was handed over whose result has not come yet."""
-        return self._exchange.is_submitting
-
-    @property
-    def has_unsolicited(self) -> bool:
-        """Whether something waits for `take_unsolicited`."""
-        return self._exchange.has_unsolicited
+        return self.exchange.in_step
 
     @property
     def is_sim_certain(self) -> bool:
         """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
-        return self._certainty.is_sim_certain
+        return self._session.is_sim_certain
 
     # ---- initialisation
 
     def begin(self, tries: int = len(PROBES)) -> None:
         """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
-        self.resynchronise(tries)
+        self.exchange.resynchronise(tries)
         for _time in range(2):
-            self.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
-        self.run("AT+CMEE=1")
-        self._manufacturer, self._model = self.ask("AT+CGMI"), self.ask("AT+CGMM")
+            self.exchange.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
+        self.exchange.run("AT+CMEE=1")
+        self._manufacturer, self._model = self.exchange.ask("AT+CGMI"), self.exchange.ask("AT+CGMM")
         self.profile = profiles.choose(self._manufacturer, self._model)
         self._ensure_radio()
 
     def _ensure_radio(self) -> None:
         """Switch the radio on where it was left off: by a restart of it that was cut short, or by another program."""
-        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._ask_deregistered():
+        if self.exchange.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._ask_deregistered():
             log.warning("the modem's radio was off: it is switched on")
             with contextlib.suppress(ModemRefusedError):
                 self._run_first(self.profile.radio_on)
@@ -132,33 +112,33 @@ class Modem:
         if self._registration()[0] is not Registration.NONE:
             return False
         try:
-            return self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
+            return self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
         except ModemSilentError:
-            self.resynchronise()
+            self.exchange.resynchronise()
             return False
 
     def sim_state(self) -> tuple[SimState, str]:
         """Return the state of the SIM and the modem's own words for it."""
         try:
-            response = self.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS, line_seconds=STATE_SECONDS)
+            response = self.exchange.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS, line_seconds=STATE_SECONDS)
             final, lines = response.final, response.lines
         except ModemSilentError:
-            if not self._exchange.information:
+            if not self.exchange.information:
                 raise
-            final, lines = Final("OK"), tuple(self._exchange.information)  # old Wavecom modems do not say it
-            self.resynchronise()
+            final, lines = Final("OK"), tuple(self.exchange.information)  # old Wavecom modems do not say it
+            self.exchange.resynchronise()
         return responses.sim_state(final, lines)
 
     def sim_identity(self) -> str:
         """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
         for query in self.profile.iccid:
-            if iccid := self.ask_digits(query.command, query.prefix):
+            if iccid := self.exchange.ask_digits(query.command, query.prefix):
                 return iccid
         return self.imei()
 
     def enter_pin(self, pin: str) -> bool:
         """Give the PIN, once; return whether it was taken."""
-        return self.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
+        return self.exchange.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def initialise(self) -> Identification:
         """Set all that the daemon relies on, verify it, and return who is there. The SIM must be ready.
@@ -170,9 +150,9 @@ class Modem:
     def prepare(self) -> Identification:
         """Set what a listing relies on, and return which modem and SIM are there; `complete` does the rest."""
         self._is_complete = False
-        self.require("AT+CMGF=0")
+        self.exchange.require("AT+CMGF=0")
         self.storages.choose()
-        response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
+        response = self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
         self._note_imsi(response)
         if not self._imsi and response.final.cme is not None:
             raise ModemRefusedError(
@@ -184,7 +164,7 @@ class Modem:
         """Set and verify the rest, and return what else modem and SIM say of themselves."""
         self.choose_charset()
         self._ask_for_codes()
-        if self.ask("AT+CMEE?", "+CMEE:") != "1":
+        if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if not self.storages.confirm_kept():
             log.warning("the modem does not keep the storage that was chosen for texts")
@@ -192,41 +172,41 @@ class Modem:
             identification,
             manufacturer=self._manufacturer,
             model=self._model,
-            sms_service=SMS_SERVICES.get(self.ask("AT+CGSMS?", "+CGSMS:"), ""),
+            sms_service=SMS_SERVICES.get(self.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),
             own_number=self.own_number(),
             service_centre=self.service_centre(),
         )
 
     def imsi(self) -> str:
         """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
-        self._note_imsi(self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
+        self._note_imsi(self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
 
     def _confirm_same_sim(self) -> bool:
         """Return whether the SIM is the one of before; it is asked only after a hint at another one."""
-        if not self._certainty.has_sim_moved:  # some say so all the time
+        if not self._session.take_sim_moved():
             return True
-        self._certainty.has_sim_moved, before = False, self._imsi
+        before = self._imsi  # to be compared: some makes hint at another SIM all the time
         return self.imsi() == before
 
     def _note_imsi(self, response: Response) -> None:
         self._imsi = responses.digits(response)
-        self._certainty.is_sim_certain = self._imsi != ""
+        self._session.note_sim(certain=self._imsi != "")
 
     def imei(self) -> str:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
-        return self.ask_digits("AT+CGSN")
+        return self.exchange.ask_digits("AT+CGSN")
 
     def own_number(self) -> str:
         """Return the SIM's number as it knows it (27.007 7.1), or an empty string: it names its own first."""
-        return responses.field(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
+        return responses.field(self.exchange.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
         """Return the number of the SIM's service centre (27.005 3.3.1).
 
         Empty where the SIM has none, None where the modem does not say.
         """
-        response = self.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
+        response = self.exchange.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
         if response.final.cms == CMS_SMSC_UNKNOWN:
             return ""
         return responses.field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
@@ -238,7 +218,7 @@ class Modem:
         """
         if not self._is_complete:
             return
-        self._exchange.take_echoed()
+        self.exchange.take_echoed()
         settings = self._read_settings()
         if settings != self._settings:
             raise _not_kept(settings)
@@ -249,12 +229,12 @@ class Modem:
 
         A modem that has reset itself without a word echoes again: this costs no command, so each listing checks it.
         """
-        if self._is_complete and self._exchange.take_echoed() and not self._echoes:
+        if self._is_complete and self.exchange.take_echoed() and not self._echoes:
             raise _not_kept((_("the echo is back"),))
 
     def _note_settings(self) -> None:
         """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
-        self._exchange.take_echoed()
+        self.exchange.take_echoed()
         self._note_checks()
         if any(map(responses.hands_over, self._settings)):
             self._choose_indications()  # it may have started anew in between
@@ -265,7 +245,7 @@ class Modem:
             raise _not_kept(self._settings)
         if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
             self.reports = responses.reports_come(cnmi)
-        self._echoes = self._exchange.take_echoed()
+        self._echoes = self.exchange.take_echoed()
         self._is_complete = True
 
     def _note_checks(self) -> None:
@@ -279,14 +259,14 @@ class Modem:
             self._checks = ()  # it never says
 
     def _read_settings(self) -> tuple[str, ...]:
-        responses = [self.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
+        responses = [self.exchange.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
         return tuple(line.text for response in responses for line in response.lines)
 
     # ---- recovery
 
     def retry_refused(self) -> None:
         """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
-        if self._certainty.was_busy:
+        if self._session.was_busy:
             self._ask_for_codes()
         self.storages.retry_refused()
 
@@ -295,7 +275,7 @@ class Modem:
 
         Raises ModemError where the modem has lost its settings or the storage cannot be selected.
         """
-        self.resynchronise(tries)
+        self.exchange.resynchronise(tries)
         self.verify()
         self.storages.require_selection(storage)
 
@@ -310,32 +290,34 @@ class Modem:
             if self.in_step:
                 self._run_first(self.profile.reset)
             else:
-                self._exchange.write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
+                self.exchange.write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
 
     def _run_first(self, commands: Iterable[str], seconds: float = RADIO_SECONDS) -> None:
         """Run the first of these commands that the modem takes; raises ModemRefusedError where it takes none."""
         for command in commands:
-            final = self.run(command, seconds=seconds).final
+            final = self.exchange.run(command, seconds=seconds).final
             if final.ok:
                 return
         raise answered(command, final)
 
     def choose_charset(self) -> None:
         """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
-        self._charset = next((charset for charset in CHARSETS if self.run(f'AT+CSCS="{charset}"').final.ok), "")
+        run = self.exchange.run
+        self._charset = next((charset for charset in CHARSETS if run(f'AT+CSCS="{charset}"').final.ok), "")
 
     def _ask_for_codes(self) -> None:
         """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
-        self._certainty.was_busy = False
-        self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
-        self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
+        self._session.forget_busy()
+        ask = self.exchange.ask
+        self.acknowledges = ask("AT+CSMS=1", "+CSMS:") != "" and ask("AT+CSMS?", "+CSMS:").startswith("1")
+        self.exchange.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
         for registration in REGISTRATIONS:
-            self.run(f"AT{registration}=1")
+            self.exchange.run(f"AT{registration}=1")
         self._choose_indications()
         self._note_settings()
 
     def _choose_indications(self) -> None:
-        taken = next((cnmi for cnmi in self.profile.cnmi if self.run(f"AT+CNMI={cnmi}").final.ok), None)
+        taken = next((cnmi for cnmi in self.profile.cnmi if self.exchange.run(f"AT+CNMI={cnmi}").final.ok), None)
         if taken is None:
             log.warning("the modem announces no texts: they are found when the storages are listed")
         self.reports = taken is not None and responses.reports_come(taken)
@@ -345,10 +327,10 @@ class Modem:
     def condition(self) -> NetworkCondition:
         """Ask for registration, signal and operator."""
         registration, question = self._registration()
-        signal = responses.signal_percent(self.ask("AT+CSQ", "+CSQ:"))
+        signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
         if registration in REGISTERED:  # else some makes keep the question until they have found one
-            answer = self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
+            answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
         return NetworkCondition(registration, signal, operator, technology)
 
@@ -356,7 +338,7 @@ class Modem:
         """Return how the modem is registered, and by the answer to which question."""
         registration, name = Registration.UNKNOWN, ""
         for name in REGISTRATIONS:
-            answer = responses.registration_of(self.ask(f"AT{name}?", f"{name}:"))
+            answer = responses.registration_of(self.exchange.ask(f"AT{name}?", f"{name}:"))
             registration = responses.better(registration, answer)
             if registration in REGISTERED:
                 break
@@ -367,7 +349,7 @@ class Modem:
     def acknowledge(self) -> None:
         """Tell the network that a text that was handed over is safe (27.005 3.4.4)."""
         if self.acknowledges:
-            self.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
+            self.exchange.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
 
     # ---- sending
 
@@ -378,15 +360,15 @@ class Modem:
         """
         if not self.in_step:
             return Refused(SubmitProblem.OUT_OF_STEP, None, before_payload=True)
-        answer = self._exchange.open_prompt(f"AT+CMGS={tpdu_length}", "+CMGS:")
+        answer = self.exchange.open_prompt(f"AT+CMGS={tpdu_length}", "+CMGS:")
         if isinstance(answer, Response):
             return Refused(answer.final.text, answer.final.cms, before_payload=True)
         if not isinstance(answer, Prompt):
             return Refused(SubmitProblem.NO_PROMPT, None, before_payload=True)
         try:
-            response = self._exchange.send_payload(pdu, seconds)
+            response = self.exchange.send_payload(pdu, seconds)
         except (ModemSilentError, PortLostError) as error:
-            self._certainty.is_sim_certain = False
+            self._session.note_sim(certain=False)
             return Unknown(error.message)
         if not response.final.ok:
             return Refused(response.final.text, response.final.cms, before_payload=False)
@@ -400,22 +382,22 @@ class Modem:
 
         Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
         """
-        self._exchange.take_code("+CUSD")
+        self.exchange.take_code("+CUSD")
         forms = (tpdu.encode_ussd(code), code) if self.profile.packs_ussd else (code,)
         self._run_first([f'AT+CUSD=1,"{form}",15' for form in forms], seconds)
         deadline = time.monotonic() + seconds
-        while (event := self._exchange.take_code("+CUSD")) is None:
+        while (event := self.exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
-                self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
-            if self._exchange.report_progress(deadline) or not self.in_step:
+                self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
+            if self.exchange.report_progress(deadline) or not self.in_step:
                 raise ModemSilentError(
                     _("The network did not answer {code} in {seconds} s.", code=code, seconds=format(seconds, "g")),
                     _("It is asked again later."),
                 )
-            self._exchange.receive(deadline)
+            self.exchange.receive(deadline)
         answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
         if is_menu:
-            self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
+            self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
         if answer is None:
             raise ModemRefusedError(
                 _("The network has no answer to {code}.", code=code), event.text, _("Is the code right?")
@@ -426,8 +408,8 @@ class Modem:
 
     def hang_up(self) -> None:
         """End a call that rings: AT+CHUP, where a make does not know that, ATH."""
-        if not self.run("AT+CHUP").final.ok:
-            self.run("ATH")
+        if not self.exchange.run("AT+CHUP").final.ok:
+            self.exchange.run("ATH")
 
 
 def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:

@@ -49,7 +49,7 @@ class Storages:
         self, exchange: Exchange, require_no_echo: Callable[[], None], confirm_same_sim: Callable[[], bool]
     ) -> None:
         self._exchange = exchange
-        self._certainty = exchange.certainty  # the exchange sees what ends a selection
+        self._session = exchange.session
         self._require_no_echo = require_no_echo
         self._confirm_same_sim = confirm_same_sim
         self._uses: dict[str, StorageUse] = {}
@@ -76,14 +76,14 @@ class Storages:
     @property
     def scan_order(self) -> tuple[str, ...]:
         """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
-        return tuple(sorted(self._uses, key=lambda name: name != self._certainty.selected))
+        return tuple(sorted(self._uses, key=lambda name: name != self._session.selected))
 
     # ---- selection
 
     def choose(self) -> None:
         """Ask which storages there are and select each that is used; raises ModemRefusedError where none can be."""
         offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        self._certainty.selected = ""  # each of them is selected in turn
+        self._session.note_selection("")  # each of them is selected in turn
         self._uses, self._unread, self._roles, self._named = {}, {}, {}, set()
         for name in used_of(offered):
             self._select(name)
@@ -102,11 +102,11 @@ class Storages:
 
     def require_selection(self, name: str) -> None:
         """Make a storage the one that is listed and deleted from; raises ModemRefusedError where that is refused."""
-        self._certainty.selected = ""
+        self._session.note_selection("")
         response = self._select(name)
         if not response.final.ok:
             raise answered("AT+CPMS", response.final)
-        self._certainty.selected = name
+        self._session.note_selection(name)
 
     def _select(self, name: str) -> Response:
         """Select a storage, in the form that was taken before, else in the first that is; note whether it can be read.
@@ -156,7 +156,7 @@ class Storages:
         """Select each storage that could not be selected before, or was named since."""
         for name in (*self._named, *self._unread):
             self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
-            self._certainty.selected = ""
+            self._session.note_selection("")
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
 
@@ -171,7 +171,7 @@ class Storages:
 
         Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
         """
-        if self._certainty.selected != name or self._certainty.has_sim_moved:
+        if self._session.selected != name or self._session.has_sim_moved:
             self.require_selection(name)
         self._exchange.take_echoed()  # only an echo of the listing itself shows that the modem has started anew
         try:
@@ -246,7 +246,7 @@ class Storages:
 
     def holds_listing(self, name: str) -> bool:
         """Tell whether the last listing was of this storage and its indexes still hold."""
-        return self._exchange.in_step and self._certainty.selected == name
+        return self._exchange.in_step and self._session.selected == name
 
     def delete(self, name: str, index: int) -> bool:
         """Delete one entry of the listing that was just made; return whether the modem did.
@@ -254,8 +254,8 @@ class Storages:
         Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
         """
         if not self._confirm_same_sim():
-            self._certainty.selected = ""
-        if self._certainty.selected != name:
+            self._session.note_selection("")
+        if self._session.selected != name:
             raise ModemError(
                 _("The modem has started anew since {storage} was listed.", storage=name), _("It is listed again.")
             )
