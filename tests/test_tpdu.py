@@ -114,7 +114,7 @@ def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.
             continue
         if isinstance(message, Deliver):
             (message.text or "").encode()
-            assert kind([message]) in Kind
+            assert kind([message], join([message])) in Kind
             assert (join([message]) is None) == (message.text is None)
 
 
@@ -284,7 +284,7 @@ PUSH_PORT = bytes.fromhex("05040B8423F0")
 )
 def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: Kind) -> None:
     """What a person wrote is text; MMS notifications, data and what the network tells the phone are not."""
-    assert kind(parts) is expected
+    assert kind(parts, join(parts)) is expected
 
 
 @FAST

@@ -1,1 +1,1 @@
-"""The field: one GSM modem, its protocol and its messages. It knows nothing of hotlines."""
+"""The driver of a GSM modem: its port, its protocol, its storages and its messages. It knows nothing of hotlines."""

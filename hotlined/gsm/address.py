@@ -1,8 +1,8 @@
 """Who is at the other end: addresses as a TPDU carries them, E.164 where it can be told, country, line type.
 
-It reads and judges numbers; whether one is answered is the policy's business. What it knows of numbering
-plans is what the installed version of `phonenumbers` knows: a range that was opened since is `unknown`.
-An alphanumeric address may spell anything, a number too; only `Ton` and `LineType` tell them apart.
+It reads numbers, and decides about none. What it knows of numbering plans is what the installed version of
+`phonenumbers` knows: a range that was opened since is `unknown`. An alphanumeric address may spell
+anything, a number too; only `Ton` and `LineType` tell them apart.
 """
 
 import re

@@ -141,9 +141,9 @@ class Modem:
         return self.exchange.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def initialise(self) -> Identification:
-        """Set all that the daemon relies on, verify it, and return who is there. The SIM must be ready.
+        """Set up the modem, whose SIM must be ready, verify its settings, and return what both say of themselves.
 
-        Raises ModemRefusedError where the modem cannot be used for this.
+        Raises ModemRefusedError where the modem cannot receive texts, or does not keep its settings.
         """
         return self.complete(self.prepare())
 

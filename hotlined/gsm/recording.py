@@ -151,7 +151,7 @@ class Asking:
 
 
 def record(port: Port, more: Iterable[str], on_command: Callable[[str], object]) -> bool:
-    """Ask a modem everything, and bring it to where the daemon wants it; return whether it said anything.
+    """Ask a modem everything, then set it up as the driver does; return whether it said anything.
 
     `more` is asked besides; `on_command` is called with each command. What passes is noted by the port's own tap.
     """
@@ -177,7 +177,7 @@ def record(port: Port, more: Iterable[str], on_command: Callable[[str], object])
 
 
 def drive(modem: Modem) -> None:
-    """Do what the daemon does to bring a modem up, and look into its storages."""
+    """Set up a modem as a daemon has it done, and list its storages."""
     modem.begin()
     sim, _ = modem.sim_state()
     modem.sim_identity()

@@ -1,9 +1,10 @@
 """TPDUs of short messages (3GPP TS 23.040): DELIVER and STATUS-REPORT read, SUBMIT written.
 
-A decoder for PDUs from strangers and from modems with faults: whatever can be had of a message is had, with
-what is wrong in `issues`, and PduError is left for where there is none. It keeps no raw PDU and joins only
-the parts that it is given: which belong together is for others to know. Compressed text (TS 23.042) stays
-octets.
+PDUs come from strangers and from modems with faults: what can be read of a message is read, `issues` has what is
+wrong with it, and PduError is raised only where nothing can be read. It keeps no raw PDU, and joins only the parts
+that it is given: the caller knows which belong together. Compressed text (TS 23.042) stays octets. Fields that no
+caller asks for (`npi`, `indication`, `more_messages`) are read, too: by them the tests compare a decoded PDU as a
+whole with what other decoders made of it.
 """
 
 import re
@@ -22,7 +23,7 @@ from hotlined.gsm.push import is_mms_notification
 from hotlined.language import _
 from hotlined.problems import PduField, PduProblem
 
-_HINT: Final = "The raw PDU is kept: show it with `hotlined show`, and report it if a phone reads it."
+_HINT: Final = "Report the PDU if a phone reads it."
 
 
 class Alphabet(StrEnum):
@@ -600,14 +601,13 @@ def _is_service(part: Deliver, text: str | None) -> bool:
     return part.mwi is not None and not (part.mwi.store and text and text.strip())
 
 
-def kind(parts: Sequence[Deliver | None]) -> Kind:
-    """Tell what the parts of a message are, judged by those that are there.
+def kind(parts: Sequence[Deliver | None], text: str | None) -> Kind:
+    """Return what a message is by those of its parts that are there; `text` is what `join` made of them.
 
     Service first: it may come on any port. Then what is addressed to an application: an MMS notification, if
     the push can be read as one, and everything else with a port. Of the rest, what is not text is data.
     """
     present = [part for part in parts if part]
-    text = join(parts)
     if any(_is_service(part, text) for part in present):
         return Kind.SERVICE
     ports = {part.ports.destination for part in present if part.ports}

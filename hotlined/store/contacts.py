@@ -391,10 +391,11 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
     by_sequence = earlier | came
     parts = [by_sequence.get(sequence) for sequence in range(1, total + 1)]
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
-    kind = tpdu.kind(delivers)
+    text = tpdu.join(delivers)  # also of what is addressed to a port, if it is text
+    kind = tpdu.kind(delivers, text)
     if kind is tpdu.Kind.MMS:
         _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
-    text = None if kind is tpdu.Kind.MMS else tpdu.join(delivers)  # also of what is addressed to a port, if it is text
+        text = None
     db.execute(
         "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
         kind.value,
