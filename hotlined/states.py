@@ -37,6 +37,19 @@ class SmsService(StrEnum):
     CIRCUIT_FIRST = N_("circuit, else packet")
 
 
+class ModemTrouble(StrEnum):
+    """Why a modem does not do its work, for the ladder of its recovery; `words.conditions` says each in words."""
+
+    SILENT = "silent"
+    """It does not answer as it should."""
+    ABSENT = "absent"
+    UNREADY = "unready"
+    """It answers, and cannot be set up."""
+    NO_SIM = "no_sim"
+    UNREGISTERED = "unregistered"
+    NOT_LEAVING = "not_leaving"
+
+
 class DatabaseState(StrEnum):
     """The states of a database that `status` shows; `words.conditions` has a title for each that nobody can use."""
 

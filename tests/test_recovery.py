@@ -17,14 +17,16 @@ import pytest
 from conftest import Line, Open, wait_until
 from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung, remedies
+from hotlined.daemon.recovery import Ladder, Rung, remedies
 from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import REGISTERS
+from hotlined.states import ModemTrouble
 from hotlined.timing import USUAL, RateLimit
+from hotlined.words.conditions import MODEM_TROUBLES
 
 pytestmark = pytest.mark.uncounted
 NUMBER = "+32470123456"
@@ -107,7 +109,7 @@ def test_pauses_grow_and_no_way_ends(trouble: ModemTrouble) -> None:
     assert found[0][0] >= remedies(USUAL)[trouble].grace_seconds
 
 
-def test_what_holds_begins_at_the_first_rung_when_it_fails_again() -> None:
+def test_a_trouble_that_was_over_begins_at_the_first_rung_when_it_comes_back() -> None:
     """Once a trouble's sign of health was seen, its ladder begins anew; that of another changes nothing."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
@@ -160,8 +162,15 @@ def test_a_modem_that_has_just_begun_is_given_time() -> None:
     assert (after, step) == (300, Rung.RESET)
 
 
+@pytest.mark.parametrize("trouble", list(ModemTrouble))
+def test_a_trouble_is_a_code_with_words(trouble: ModemTrouble) -> None:
+    """What a person reads of it in the journal and in an event stands in the catalogue, in each language."""
+    assert trouble.isidentifier()
+    assert " " in MODEM_TROUBLES[trouble]
+
+
 def test_what_happens_all_the_time_is_said_now_and_then() -> None:
-    """A ration is given out again as its time passes, never faster."""
+    """So many are allowed in any stretch of the time, and no more."""
     clock = Clock()
     limit = RateLimit(2, 10.0, clock)
     given = []

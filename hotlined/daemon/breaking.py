@@ -10,7 +10,8 @@ from hotlined import breaker
 from hotlined.clock import Now
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Ladder, ModemTrouble
+from hotlined.daemon.recovery import Ladder
+from hotlined.states import ModemTrouble
 from hotlined.store import breaking, queue
 from hotlined.store.line import breaker_of
 

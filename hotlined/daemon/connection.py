@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from hotlined.clock import Now
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung
+from hotlined.daemon.recovery import Ladder, Rung
 from hotlined.daemon.starting import (
     Mismatch,
     NotOursError,
@@ -37,7 +37,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
-from hotlined.states import Adoption, ModemState
+from hotlined.states import Adoption, ModemState, ModemTrouble
 from hotlined.store import answers, breaking, events
 from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Every, RateLimit

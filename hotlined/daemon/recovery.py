@@ -22,9 +22,11 @@ from hotlined import files
 from hotlined.daemon.line import Line
 from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
-from hotlined.states import ModemState
+from hotlined.language import _
+from hotlined.states import ModemState, ModemTrouble
 from hotlined.store import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
+from hotlined.words.conditions import MODEM_TROUBLES
 
 log = logging.getLogger("hotlined")
 
@@ -39,17 +41,6 @@ class Rung(StrEnum):
     REOPEN = "reopen"
     POWER_CYCLE = "power_cycle"
     WAIT = "wait"
-
-
-class ModemTrouble(StrEnum):
-    """Why the ladder is climbed."""
-
-    SILENT = "it does not answer as it should"
-    ABSENT = "its port is gone"
-    UNREADY = "it cannot be set up"
-    NO_SIM = "it sees no SIM"
-    UNREGISTERED = "it is not registered"
-    NOT_LEAVING = "it is registered, but nothing leaves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +235,7 @@ class Recovery:
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the journal and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            words = f"{rung}: {trouble}"
+            words = f"{rung}: {_(MODEM_TROUBLES[trouble])}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
                 events.record(self.line.db, self.line.db.now(), "recovery", words)

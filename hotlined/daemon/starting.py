@@ -14,7 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import ModemTrouble
 from hotlined.errors import (
     HotlinedError,
     ModemError,
@@ -34,7 +33,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
 from hotlined.language import N_, _
-from hotlined.states import ModemState
+from hotlined.states import ModemState, ModemTrouble
 from hotlined.store import pins
 from hotlined.store.line import bind_sim, bound_sim
 from hotlined.words.conditions import MODEM, PIN_FILE_CURE
