@@ -12,7 +12,7 @@ from conftest import ANSWERS, Line, wait_until
 
 from hotlined import config, policy
 from hotlined.daemon import line as daemon
-from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Credit
+from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Balance
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.store.opening import open_for_daemon
@@ -152,7 +152,7 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     ids=["nothing", "a notice", "a refusal", "another notice"],
 )
 def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
-    line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Credit], None], seconds: float
+    line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Balance], None], seconds: float
 ) -> None:
     """By itself a day after the last time; after an operator's notice or a refusal that smells of it, an hour after."""
     line.sim.do("ussd", code="*121#", text="Solde: 9,20 EUR")
@@ -163,7 +163,7 @@ def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
         modem = Modem(port, lambda _: None)
         modem.begin()
         modem.initialise()
-        credit = Credit(daemon.Line(config.load(line.config), db))
+        credit = Balance(daemon.Line(config.load(line.config), db))
         credit.ask_if_due(modem)
         reason(credit)
         for moment, times in ((seconds - 60, 1), (seconds + 60, 2), (2 * seconds - 60, 2)):

@@ -9,6 +9,7 @@ from filled import Filled
 from hotlined import config, systemd
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
@@ -35,7 +36,7 @@ def sender(tmp_path: Path) -> tuple[Filled, Sender]:
     filled.judge(filled.text())
     filled.send()
     line = daemon.Line(config.load(filled.config), filled.db)
-    return filled, Sender(line, Connection(line, Starter(line, lambda _: None, 0)))
+    return filled, Sender(line, Connection(line, Starter(line, lambda _: None, 0)), Balance(line))
 
 
 def test_an_idle_pass_asks_only_whether_somebody_has_written(sender: tuple[Filled, Sender]) -> None:

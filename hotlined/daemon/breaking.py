@@ -8,7 +8,7 @@ import time
 
 from hotlined import breaker
 from hotlined.clock import Now
-from hotlined.daemon.credit import Credit
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
@@ -21,9 +21,9 @@ log = logging.getLogger("hotlined")
 class BreakerWatch:
     """The breaker of one line, as its daemon saw it last."""
 
-    def __init__(self, line: Line, credit: Credit) -> None:
+    def __init__(self, line: Line, balance: Balance) -> None:
         self._line = line
-        self._credit = credit
+        self._balance = balance
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
@@ -37,7 +37,7 @@ class BreakerWatch:
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
-                self._credit.ask_soon()
+                self._balance.ask_soon()
                 ladder.report(ModemTrouble.NOT_LEAVING)
             else:
                 log.warning("answers go out again")
@@ -50,7 +50,7 @@ class BreakerWatch:
     def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
         """Pass on what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
-            self._credit.ask_soon()
+            self._balance.ask_soon()
             ladder.report(ModemTrouble.NOT_LEAVING)
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)

@@ -30,7 +30,7 @@ class RingingCall:
     ended: float | None = None
 
 
-class Callers:
+class CallReceiver:
     """The call that rings on one line, if any."""
 
     def __init__(self, line: Line) -> None:

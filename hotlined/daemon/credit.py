@@ -64,7 +64,7 @@ def is_top_up(before: Decimal | None, balance: Decimal) -> bool:
     return before is not None and balance - before >= LEAST_TOP_UP
 
 
-class Credit:
+class Balance:
     """The balance of one line's SIM: when to ask for it, and what it changes."""
 
     def __init__(self, line: Line) -> None:

@@ -19,7 +19,9 @@ from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import Now
 from hotlined.config import Config, Mode
+from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line, file_at
 from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
@@ -91,10 +93,12 @@ class Daemon:
         self.starter = Starter(self.line, self._progress, self._wake)
         self.connection = Connection(self.line, self.starter)
         self.recovery = Recovery(self.line, self.connection, self.starter)
-        self.receiver = Receiver(self.line, self.connection)
-        self.sender = Sender(self.line, self.connection)
-        self.requests = Requests(self.line, self.connection, self.sender)
-        self.status = Status(self.line, self.connection, self.receiver, self.sender, self.outages)
+        self.calls = CallReceiver(self.line)
+        self.receiver = Receiver(self.line, self.connection, self.calls)
+        self.balance = Balance(self.line)
+        self.sender = Sender(self.line, self.connection, self.balance)
+        self.requests = Requests(self.line, self.connection, self.sender, self.balance)
+        self.status = Status(self.line, self.connection, self.receiver, self.balance, self.outages)
         self._watch = FolderWatch(db.path.parent)
         self._watchdog = Every(systemd.watchdog_seconds(timing.idle))
         self._flood = Every(timing.flood_look)
@@ -315,11 +319,11 @@ class Daemon:
             return
         self.connection.ask_condition()  # before sending: nothing leaves from another SIM or without a network
         self._show_state()
-        self.receiver.callers.update(modem)
+        self.calls.update(modem)
         self.sender.judge()  # before sending: what came just now may opt out or block
         if self._stopping is None and self.receiver.begin_sending_turn():
             if self.connection.registered and not self.connection.mismatch:
-                self.sender.credit.ask_if_due(modem)
+                self.balance.ask_if_due(modem)
             self.sender.send(modem)
 
     def _scan(self, modem: Modem) -> None:
@@ -392,7 +396,7 @@ class Daemon:
             waits.append(self.receiver.seconds_left)
         if self.requests.awaits_answers or self.outages.current:
             waits.append(self.timing.tick)
-        if self.receiver.callers.call:
+        if self.calls.call:
             waits.append(self.timing.call_tick)
         if not self.sender.is_idle():
             waits += [self.timing.tick, *self._answers_left()]

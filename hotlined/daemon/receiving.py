@@ -16,7 +16,7 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.alarm import Alarm
-from hotlined.daemon.calls import Callers
+from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
@@ -66,7 +66,7 @@ class Scan:
 class Receiver:
     """The receiving side of one line."""
 
-    def __init__(self, line: Line, connection: Connection) -> None:
+    def __init__(self, line: Line, connection: Connection, calls: CallReceiver) -> None:
         self.line = line
         self.connection = connection
         self.timing = line.timing
@@ -76,7 +76,7 @@ class Receiver:
         self.last_scan: Now | None = None
         self._scanning: Scan | None = None
         self._drain = Every(self.timing.drain)
-        self.callers = Callers(line)
+        self._calls = calls
         self._alarm = Alarm(line)
         self._last_direct: Unsolicited | None = None
         """The text that was handed over last: it is committed once, though its acknowledgement fails."""
@@ -96,7 +96,7 @@ class Receiver:
         self.poll.at_once()
         self._scanning = None
         self._settings_check.again()
-        self.callers.forget()
+        self._calls.forget()
         self._refused.clear()
         self._unlisted.clear()
         self._broke_off.clear()
@@ -121,7 +121,7 @@ class Receiver:
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._receive_direct(event, modem)
         elif event.code in CALL_CODES:
-            self.callers.act_on(event)
+            self._calls.act_on(event)
 
     @property
     def is_scanning(self) -> bool:
@@ -343,7 +343,7 @@ class Receiver:
 
         They are given as long as the listing took: a scan that begins anew at each text would else delete nothing.
         """
-        if self.callers.call or modem.exchange.has_unsolicited:
+        if self._calls.call or modem.exchange.has_unsolicited:
             return seconds >= max(self.timing.delete_least, scan.listing_seconds)
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from hotlined import policy
 from hotlined.daemon.connection import Connection
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
@@ -35,10 +36,11 @@ TRIES = {"most": answers.TRIES_A_DAY}
 class Requests:
     """What people ask of one line."""
 
-    def __init__(self, line: Line, connection: Connection, sender: Sender) -> None:
+    def __init__(self, line: Line, connection: Connection, sender: Sender, balance: Balance) -> None:
         self._line = line
         self._connection = connection
         self._sender = sender
+        self._balance = balance
         self.awaits_answers = True
         """Whether a request may be open whose answer is still under way."""
 
@@ -142,7 +144,7 @@ class Requests:
             self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
         try:
-            reply = self._sender.credit.ask(modem)
+            reply = self._balance.ask(modem)
         except (ModemError, PortError) as error:
             self._refuse(request, Refusal.MODEM_FAILED, problem=to_value(error.message))
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
@@ -156,4 +158,4 @@ class Requests:
             self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
         self._end(request, self._connection.adopt(request.who))
-        self._sender.credit.ask_soon()  # the SIM may be another one, of which no balance is known
+        self._balance.ask_soon()  # the SIM may be another one, of which no balance is known

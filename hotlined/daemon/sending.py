@@ -17,7 +17,7 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.daemon.breaking import BreakerWatch
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.credit import Credit
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
@@ -41,10 +41,10 @@ _plan = functools.lru_cache(maxsize=32)(
 class Sender:
     """The answering side of one line."""
 
-    def __init__(self, line: Line, connection: Connection) -> None:
+    def __init__(self, line: Line, connection: Connection, balance: Balance) -> None:
         self.line = line
         self.connection = connection
-        self.credit = Credit(line)
+        self.balance = balance
         self.next_segment_at = 0.0
         """When the next segment may go out, by the interval between two (monotonic seconds)."""
         self._last_unconfirmed_segment: int | None = None
@@ -60,7 +60,7 @@ class Sender:
         self._by_calendar = Every(CALENDAR_SECONDS)
         self._idle_since_write: tuple[int, int] | None = None
         """The count of writings (others', ours) after which nothing waited; None where something did."""
-        self.breaker = BreakerWatch(line, self.credit)
+        self.breaker = BreakerWatch(line, balance)
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
@@ -143,7 +143,7 @@ class Sender:
             shadow=self.line.shadow,
         )
         if notice := answers.maybe_notice(self.line.db, contact_id):
-            self.credit.note_operator_text(notice)
+            self.balance.note_operator_text(notice)
         log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
 
     # ---- sending
@@ -320,7 +320,7 @@ class Sender:
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
-            self.credit.ask_soon()
+            self.balance.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
             self._ask_network()
         self.breaker.report(settled.update, self.connection.ladder)

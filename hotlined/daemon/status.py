@@ -12,10 +12,10 @@ from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection
+from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
-from hotlined.daemon.sending import Sender
 from hotlined.errors import ConfigError
 from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState
@@ -115,12 +115,12 @@ class Status:
     """The status of a daemon that has its database, written into the status file."""
 
     def __init__(
-        self, line: Line, connection: Connection, receiver: Receiver, sender: Sender, outages: Outages
+        self, line: Line, connection: Connection, receiver: Receiver, balance: Balance, outages: Outages
     ) -> None:
         self._line = line
         self._connection = connection
         self._receiver = receiver
-        self._sender = sender
+        self._balance = balance
         self._outages = outages
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
@@ -142,7 +142,7 @@ class Status:
 
     def _status(self, outage: Outage | None) -> DaemonStatus:
         connection, last_scan = self._connection, self._receiver.last_scan
-        asked = self._sender.credit.asked_at
+        asked = self._balance.asked_at
         return replace(
             without_modem(self._line.config, self._since.rfc3339, outage),
             last_scan_at=last_scan.rfc3339 if last_scan else None,
