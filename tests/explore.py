@@ -141,7 +141,7 @@ class Explorer:
         if state.is_open:
             queue.requeue_half_sent(self.db, trials=False)
         for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
-            step, begun = gate.begin(
+            step = gate.begin(
                 self.db,
                 turn.answer_id,
                 RULES,
@@ -151,8 +151,8 @@ class Explorer:
                 shadow=shadow,
                 trial=turn.trial,
             )
-            if begun:
-                self.submit(begun, result)
+            if isinstance(step, gate.Begun):
+                self.submit(step, result)
             if not isinstance(step, policy.Wait):
                 return
             if step.waiting_for in policy.FULL_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):

@@ -45,7 +45,7 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import Shared
-from hotlined.store import backup, claims, contacts, fates, fleet, opening, privacy, queue
+from hotlined.store import backup, claims, contacts, fates, fleet, gate, opening, privacy, queue
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import clock_of
@@ -427,8 +427,8 @@ class Line:
         """Let out what the gate lets out; return to whom, and to which contact that was the answer."""
         left = []
         for turn in queue.due(self.db, self.now(), trial=False):
-            _step, begun = store_steps.begin(self.db, turn.answer_id, self.now(), alphabet.plan("Non."), RULES)
-            if begun:
+            begun = store_steps.begin(self.db, turn.answer_id, self.now(), alphabet.plan("Non."), RULES)
+            if isinstance(begun, gate.Begun):
                 sql = "SELECT contact_id FROM answers WHERE id = ?"
                 left.append((begun.recipient, int(self.db.value(sql, turn.answer_id))))
                 store_steps.take(self.db, begun, self.now())

@@ -29,9 +29,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 def begun(line: Filled) -> gate.Begun:
     """Let the next segment out."""
-    _, segment = store_steps.begin_next(line.db, line.now(), TWO_SEGMENTS)
-    assert segment
-    return segment
+    return store_steps.segment_of(store_steps.begin_next(line.db, line.now(), TWO_SEGMENTS))
 
 
 def answered(line: Filled, sender: str = KEVIN) -> None:

@@ -121,7 +121,7 @@ class Member(Filled):
         """Ask the gate for the answer that is queued."""
         row = self.db.one("SELECT id FROM answers WHERE state = 'queued'")
         assert row
-        return store_steps.begin(self.db, row["id"], self.now(), rules=RULES)[0]
+        return store_steps.begin(self.db, row["id"], self.now(), rules=RULES)
 
     @contextlib.contextmanager
     def doors(self) -> Iterator[None]:

@@ -54,8 +54,7 @@ def answer(line: Member, number: str = KEVIN, rules: policy.Rules = RULES) -> po
     contact_id = line.text("Salut", number)
     verdict = store_steps.judge(line.db, contact_id, line.now(), rules)
     if verdict.answer:
-        _step, begun = store_steps.begin_next(line.db, line.now(), alphabet.plan("Non."), rules)
-        assert begun
+        begun = store_steps.segment_of(store_steps.begin_next(line.db, line.now(), alphabet.plan("Non."), rules))
         store_steps.take(line.db, begun, line.now())
     return verdict
 
@@ -149,8 +148,7 @@ def test_an_answer_counts_from_when_it_is_handed_to_the_modem(pair: tuple[Member
     """Perhaps sent is sent; what the network refused, so that nothing left, counts nowhere, as on the line itself."""
     fr, nl = pair
     fr.receive("Salut")
-    _step, begun = store_steps.begin_next(fr.db, fr.now(), rules=RULES)
-    assert begun
+    begun = store_steps.segment_of(store_steps.begin_next(fr.db, fr.now(), rules=RULES))
     exchange(fr, nl)
     assert known(nl) == [("fr", 1)]
     store_steps.refuse(fr.db, begun, fr.now(), 38)

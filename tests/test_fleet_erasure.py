@@ -385,8 +385,7 @@ def test_an_answer_in_hand_is_waited_for(enter: Enter) -> None:
     fr, nl = enter("fr"), enter("nl")
     nl.receive(TEXT)
     row = nl.db.the("SELECT id FROM answers")
-    _step, begun = store_steps.begin(nl.db, row["id"], nl.now())
-    assert begun
+    begun = store_steps.segment_of(store_steps.begin(nl.db, row["id"], nl.now()))
     forget(fr)
     fr.receive(STOP, LEA)
     exchanged(fr)

@@ -152,8 +152,7 @@ def answered_before(line: Line, numbers: list[str]) -> None:
         for number in numbers:
             contact_id = contacts.record_call(db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), now)
             store_steps.judge(db, contact_id, now, rules)
-            _, begun = store_steps.begin_next(db, now, plan, rules)
-            assert begun
+            begun = store_steps.segment_of(store_steps.begin_next(db, now, plan, rules))
             store_steps.take(db, begun, now, 0)
         with db.transaction():
             db.execute("UPDATE line_state SET limit_time = ?, boot_id = 'an earlier one'", now.limit + 40 * DAY)

@@ -390,13 +390,13 @@ class Hotline(RuleBasedStateMachine):
             if self.paused:
                 queue.requeue_half_sent(self.db, trials=True)
             for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
-                step, begun = store_steps.begin(
+                step = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )
                 if isinstance(step, policy.Wait):
                     continue
-                if begun:
-                    self.submit(begun.recipient, begun, fate)
+                if isinstance(step, gate.Begun):
+                    self.submit(step.recipient, step, fate)
                 break
 
     def submit(self, number: str, begun: gate.Begun, fate: Fate) -> None:

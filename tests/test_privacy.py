@@ -851,8 +851,7 @@ def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) ->
     """Nothing is erased beneath the modem's hands: 75, and everything is as it was; what is only queued goes."""
     line_of.judge(line_of.text())
     now = line_of.now()
-    _, begun = store_steps.begin_next(line_of.db, now)
-    assert begun
+    begun = store_steps.segment_of(store_steps.begin_next(line_of.db, now))
     result = line_of.run("forget", KEVIN, "--yes")
     assert (result.exit_code, len(line_of.log())) == (75, 1)
     fates.put_back(line_of.db, begun, now)

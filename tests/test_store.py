@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_empty, record, refuse, take
+from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_empty, record, refuse, segment_of, take
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
@@ -327,9 +327,7 @@ def judge(db: Database, contact_id: int = 1, seconds: float = 0.0, **changes: An
     return judge_contact(db, contact_id, at(db, seconds), replace(RULES, **changes))
 
 
-def begin(
-    db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any
-) -> tuple[gate.Step, gate.Begun | None]:
+def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any) -> gate.Step:
     """Let the first due answer's next segment out."""
     return begin_next(db, at(db, seconds), rules=replace(RULES, **changes), shadow=shadow)
 
@@ -358,10 +356,7 @@ def answer(db: Database) -> dict[str, Any]:
 
 def begun(db: Database, seconds: float = 0.0) -> gate.Begun:
     """Begin a segment that the gate lets out."""
-    verdict, result = begin(db, seconds)
-    assert isinstance(verdict, policy.Pass)
-    assert result
-    return result
+    return segment_of(begin(db, seconds))
 
 
 def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
@@ -609,10 +604,8 @@ def test_an_out_of_office_is_answered_once(db: Database) -> None:
 def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     """What was not transmitted limits shadow mode, and nothing once the line is live."""
     queue_one(db)
-    verdict, result = begin(db, shadow=True)
 
-    assert isinstance(verdict, policy.Pass)
-    assert result is None
+    assert begin(db, shadow=True) == gate.Shadowed()
     assert answer(db)["state"] == "shadowed"
     assert windows.spent(db, at(db, 1), shadow=True)["hour"].total == 2
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
@@ -1163,8 +1156,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
         contact_id = contacts.next_unjudged(db, at(db, 0))
         assert contact_id
         judge(db, contact_id)
-        _, segment = begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits))
-        assert segment
+        segment = segment_of(begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits)))
         lose(db, segment, at(db, 0))
     assert breaker_of(db).is_open
 
@@ -1207,8 +1199,7 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
     open_the_breaker(db)
     queued(db, new, seconds=2)
     first = queue.due(db, at(db, 400), trial=True)[0]
-    _, segment = begin_answer(db, first.answer_id, at(db, 400), trial=True)
-    assert segment
+    segment = segment_of(begin_answer(db, first.answer_id, at(db, 400), trial=True))
     refuse(db, segment, at(db, 400), 22)
 
     assert candidates(db, 401) == [each for each in (half, new) if each != segment.recipient]
@@ -1237,8 +1228,7 @@ def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: boo
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
     first = queue.due(db, at(db, 60), trial=True)[0]
-    _, segment = begin_answer(db, first.answer_id, at(db, 60), trial=True)
-    assert segment
+    segment = segment_of(begin_answer(db, first.answer_id, at(db, 60), trial=True))
     if half:
         take(db, segment, at(db, 60))
         segment = begun(db, 60)
@@ -1326,8 +1316,7 @@ def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Da
     queued(db, "+32470999999", seconds=3)
     for moment in (4.0, 5.0):
         turn = queue.due(db, at(db, moment))[-1]
-        _, segment = begin_answer(db, turn.answer_id, at(db, moment))
-        assert segment
+        segment = segment_of(begin_answer(db, turn.answer_id, at(db, moment)))
         take(db, segment, at(db, moment))
     refuse(db, begun(db, 100), at(db, 100), 28)
 
@@ -1340,7 +1329,7 @@ def test_what_is_sent_again_may_be_longer_than_is_configured_now(db: Database) -
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
 
-    assert begin(db, 3, max_segments=1)[1]
+    assert isinstance(begin(db, 3, max_segments=1), gate.Begun)
 
 
 def test_an_mms_whose_segments_come_one_by_one_keeps_both_addresses(db: Database) -> None:

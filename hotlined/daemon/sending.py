@@ -189,7 +189,7 @@ class Sender:
         """Ask the gate for an answer and act on what it says; tell whether that was all for this pass."""
         db = self.line.db
         try:
-            step, begun = gate.begin(
+            step = gate.begin(
                 db,
                 turn.answer_id,
                 self.rules(),
@@ -221,10 +221,10 @@ class Sender:
             log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
             return True
         self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
-        if begun is None:
+        if isinstance(step, gate.Shadowed):
             log.info("answer %d: shadowed", turn.answer_id)
         else:
-            self._submit(modem, begun)
+            self._submit(modem, step)
             self._begin_interval()  # from its end: the network may take as long as the interval
         return True
 

@@ -55,7 +55,7 @@ class VirtualSender:
         for turn in queue.due(self._db, now):
             if turn.share and at < self._waits.get(turn.share, at):
                 continue
-            step, begun = gate.begin(
+            step = gate.begin(
                 self._db, turn.answer_id, self._rules, now, compose=self._compose, encode=_encode, shadow=False
             )
             if isinstance(step, policy.Wait):
@@ -66,10 +66,10 @@ class VirtualSender:
             if turn.share:
                 self._waits.pop(turn.share, None)
                 note_share_wait(self._db, turn.share, None)
-            if begun:
-                fates.settle(self._db, begun, policy.Taken(None), now)
+            if isinstance(step, gate.Begun):
+                fates.settle(self._db, step, policy.Taken(None), now)
                 self._free_at = at + self._interval
-                if begun.sequence < begun.total:
+                if step.sequence < step.total:
                     return self._free_at
             break
         self._look_at = math.inf

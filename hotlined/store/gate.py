@@ -64,13 +64,19 @@ Encode = Callable[[str, Plan, int], Sequence["EncodedSegment"]]
 
 
 @dataclass(frozen=True, slots=True)
+class Shadowed:
+    """The answer passed in shadow mode: it has ended, and nothing is submitted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refiled:
     """The answer stands in another share from now on: it has a turn there."""
 
     share: Share
 
 
-Step = policy.Gate | Refiled
+Step = Begun | Shadowed | Refiled | policy.Wait | policy.Cancel
+"""What became of an answer at its turn."""
 
 
 def begin(
@@ -84,8 +90,8 @@ def begin(
     shadow: bool,
     trial: bool = False,
     pauses: Sequence[float] = USUAL.trial_after,
-) -> tuple[Step, Begun | None]:
-    """Ask the gate and, if it says pass, commit the next segment as being submitted.
+) -> Step:
+    """Ask the policy's gate and, if the answer passes, commit its next segment as being submitted, and return it.
 
     The text is composed here, by what is in force now, and stored; in shadow mode the answer ends as `shadowed`. Raises
     HotlinedError where it cannot be composed or encoded: `set_aside` then takes it out of the way.
@@ -93,9 +99,9 @@ def begin(
     with db.transaction():
         answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
         if answer is None:
-            return policy.Cancel(Reason.PERSON), None
+            return policy.Cancel(Reason.PERSON)
         if decided := _decide_without_policy(db, answer, attempt, shadow=shadow):
-            return decided, None
+            return decided
         history = history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
@@ -104,7 +110,7 @@ def begin(
         if attempt is None and not answer["by_hand"] and answer["share"] != share:
             # it would take the place of another share's head: it has its turn where the windows will count it
             db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
-            return Refiled(share), None
+            return Refiled(share)
         composed = None if attempt else _compose(db, answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
         hold = _hold(db, answer, attempt, trial or shadow)
@@ -114,14 +120,14 @@ def begin(
             if verdict.elsewhere and answer["contact_id"] is not None:
                 fleet.note_elsewhere(db, answer["contact_id"], verdict.elsewhere)
         if not isinstance(verdict, policy.Pass):
-            return verdict, None
+            return verdict
         if composed:
             _begin_attempt(db, answer, composed, encode, now, verdict, shadow=shadow)
         elif attempt:
             lifecycle.resume_attempt(db, attempt["id"])
         if trial and not shadow:
             _begin_trial(db, answer_id, now, pauses)
-        return verdict, _let_out(db, answer, now, shadow=shadow)
+        return _let_out(db, answer, now, shadow=shadow)
 
 
 def ask_at_once(
@@ -170,7 +176,7 @@ def _ask(
 
 def _decide_without_policy(
     db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool
-) -> Step | None:
+) -> policy.Wait | policy.Cancel | None:
     """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
 
     Its segment is in hand, half of it went out live, or shadow mode excludes it: then it is ended here.
@@ -197,15 +203,15 @@ def _begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]
     set_breaker(db, breaker.trial_begun(breaker_of(db), now.limit, pauses))
 
 
-def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | None:
+def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | Shadowed:
     """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    begun = None if shadow else _begin_segment(db, answer, now)
+    passed = Shadowed() if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
     fleet_answers.say_answers(db, answer["recipient"])
-    return begun
+    return passed
 
 
 def _question(
