@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from conftest import ANSWERS, Line, wait_until
 
-from hotlined import config, policy
+from hotlined import config, recognition
 from hotlined.daemon import line as daemon
 from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Balance
 from hotlined.gsm.modem import Modem
@@ -145,9 +145,9 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     ("reason", "seconds"),
     [
         (lambda _: None, BALANCE_SECONDS),
-        (lambda credit: credit.note_operator_text(policy.fold("Votre SOLDE est épuisé")), REASON_SECONDS),
+        (lambda credit: credit.note_operator_text(recognition.fold("Votre SOLDE est épuisé")), REASON_SECONDS),
         (lambda credit: credit.ask_soon(), REASON_SECONDS),
-        (lambda credit: credit.note_operator_text(policy.fold("Bonne année !")), BALANCE_SECONDS),
+        (lambda credit: credit.note_operator_text(recognition.fold("Bonne année !")), BALANCE_SECONDS),
     ],
     ids=["nothing", "a notice", "a refusal", "another notice"],
 )

@@ -20,7 +20,7 @@ from conftest import wait_until
 from filled import KEVIN, LEA, RULES, Filled
 from postgres import Cluster, cluster
 
-from hotlined import policy, pseudonym
+from hotlined import pseudonym, recognition
 from hotlined.cli import main
 from hotlined.clock import Now
 from hotlined.control.verbs import VERBS
@@ -111,7 +111,9 @@ class Member(Filled):
 
     def here(self) -> erasure.Here:
         """Return what has to follow here from what lines say."""
-        return erasure.Here(self.db, self.at or self.now(), lambda text: policy.opts_out(text, RULES))
+        return erasure.Here(
+            self.db, self.at or self.now(), lambda text: recognition.opts_out(text, RULES.numbers.opt_out_words)
+        )
 
     def owed(self) -> list[claims.Claim]:
         """Return what goes to the hub next."""

@@ -34,7 +34,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hotlined import clock, policy
+from hotlined import clock, policy, recognition
 from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
@@ -523,7 +523,7 @@ class Hotline(RuleBasedStateMachine):
                 number,
                 self.now(),
                 keep_opt_out=keep_opt_out,
-                opts_out=lambda text: policy.opts_out(text, self.in_force()),
+                opts_out=lambda text: recognition.opts_out(text, self.in_force().numbers.opt_out_words),
             )
         assert erased
         self.tell(oracle.Forgotten, number=number, keep_opt_out=keep_opt_out)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotlined import policy
+from hotlined import policy, recognition
 from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Contact, History, Limits, Numbers, Queued, Reason, Rules, Spent, WaitingFor, Windows
 
@@ -221,8 +221,14 @@ ANSWERED = History(answers=1, last_answer=0.0)
 
 def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Reason:
     """Judge a text and return the reason."""
-    in_force = rules(our_texts=(policy.fold(OURS),))
-    contact = Contact("text", BELGIAN, timedelta(0), policy.fold(text), policy.opts_out(text, in_force))
+    in_force = rules(our_texts=(recognition.fold(OURS),))
+    contact = Contact(
+        "text",
+        BELGIAN,
+        timedelta(0),
+        recognition.fold(text),
+        recognition.opts_out(text, in_force.numbers.opt_out_words),
+    )
     return policy.judge(contact, history, in_force, now).reason
 
 
@@ -246,8 +252,8 @@ def test_our_own_answer_coming_back_is_a_loop(text: str) -> None:
 @pytest.mark.parametrize("text", ["Un cœur, non.", "un coeur non"])
 def test_our_answer_is_known_as_it_stands_on_the_air(text: str) -> None:
     """A ligature that GSM-7 lacks comes back as two letters, and is the same answer."""
-    ours = rules(our_texts=(policy.fold("Un cœur, non."),))
-    assert policy.is_loop(policy.fold(text), NEW, ours)
+    ours = rules(our_texts=(recognition.fold("Un cœur, non."),))
+    assert policy.is_loop(recognition.fold(text), NEW, ours)
 
 
 @pytest.mark.parametrize("text", ["Salut ça va ?", "c'est pas cool", "Hey! Non mais c’est qui ?", "", "a"])
@@ -271,17 +277,17 @@ def test_a_machine_that_answers_each_answer_is_a_loop_at_its_second_text() -> No
 @pytest.mark.parametrize("ours", ["Non.", "No", "Stop."])
 def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
     """Many a text has "non" in it: an answer shorter than a long run is known by the whole text alone."""
-    in_force = rules(our_texts=(policy.fold(ours),))
+    in_force = rules(our_texts=(recognition.fold(ours),))
 
-    assert policy.is_loop(policy.fold(ours.upper()), NEW, in_force)
+    assert policy.is_loop(recognition.fold(ours.upper()), NEW, in_force)
     for text in ("Annonce ton nom", "I know you", "Stoppe ça", ""):
-        assert not policy.is_loop(policy.fold(text), NEW, in_force)
+        assert not policy.is_loop(recognition.fold(text), NEW, in_force)
 
 
 @pytest.mark.uncounted
 def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
     """Variants and countries make many answers: a text as long as a book is looked through once, not for each."""
-    ours = tuple(policy.fold(f"{OURS} {number}") for number in range(600))
+    ours = tuple(recognition.fold(f"{OURS} {number}") for number in range(600))
     book = "bla" * 300_000
 
     assert not policy.is_loop(book, NEW, rules(our_texts=ours))
@@ -294,7 +300,7 @@ def test_a_loop_is_a_long_run_in_common_or_the_whole_of_a_short_answer(
 ) -> None:
     """A run is 24 characters, wherever it stands in both."""
     text = before + ours[part] + behind
-    runs = [ours[start : start + policy.SHARED_RUN] for start in range(len(ours) - policy.SHARED_RUN + 1)]
+    runs = [ours[start : start + recognition.SHARED_RUN] for start in range(len(ours) - recognition.SHARED_RUN + 1)]
     shared = any(run in text for run in runs) if runs else bool(ours) and text == ours
 
     assert policy.is_loop(text, NEW, rules(our_texts=(ours,))) == shared

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tags import walk
 
-from hotlined import policy
+from hotlined import policy, recognition
 from hotlined.simulator import pdus
 from hotlined.store import contacts, decisions, log, privacy, words_met
 from hotlined.store.opening import open_beside_daemon
@@ -55,7 +55,7 @@ WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
 )
 def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
     """Word by word, case and accents aside; signs, lines and what cannot be seen between two words do not count."""
-    assert policy.words_met(text, WORDS) == met
+    assert recognition.words_met(text, WORDS) == met
 
 
 @pytest.mark.uncounted
@@ -63,8 +63,8 @@ def test_marks_without_end_take_no_time() -> None:
     """A text of nothing but accents is read as fast as any other: not by the square of its length."""
     accents = "\u0301\u0323" * 500_000
 
-    assert policy.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
-    assert policy.fold(f"tue{accents}") == "tue"
+    assert recognition.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
+    assert recognition.fold(f"tue{accents}") == "tue"
     assert log.without_accents(f"TUÉ {accents}") == "tue "
 
 
@@ -73,7 +73,7 @@ def test_case_and_accents_are_put_aside_alike(text: str) -> None:
     """Dropping the accents first changes nothing of what is compared."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
 
-    assert policy.fold(text) == "".join(filter(str.isalnum, decomposed))
+    assert recognition.fold(text) == "".join(filter(str.isalnum, decomposed))
     unaccented = (one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
     assert log.without_accents(text) == "".join(unaccented)
 
@@ -87,8 +87,8 @@ def test_a_phrase_is_met_however_it_is_written(words: list[str], between: list[s
     """Whatever stands between its words and around them, and in capitals."""
     text = between[-1] + "".join(word + gap for word, gap in zip(words, between, strict=False))
 
-    assert policy.words_met(text.upper() if upper else text, [" ".join(words)])
-    assert policy.words_met("x".join(words) + "x", ["".join(words)]) == []
+    assert recognition.words_met(text.upper() if upper else text, [" ".join(words)])
+    assert recognition.words_met("x".join(words) + "x", ["".join(words)]) == []
 
 
 # ---- noted with the text
@@ -99,7 +99,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line that looks for words."""
     filled = Filled(tmp_path, alerts={"words": list(WORDS)})
     filled.config.write_text(json.dumps(filled.settings, ensure_ascii=False))  # YAML knows no halves of an emoji
-    filled.source = replace(filled.source, words_met=lambda text: policy.words_met(text, WORDS))
+    filled.source = replace(filled.source, words_met=lambda text: recognition.words_met(text, WORDS))
     with filled.db:
         yield filled
 

@@ -23,7 +23,7 @@ import year
 import year_now
 from year import DAY, HOUR, Call, Handed, Network, Record, Replay, Settings, Submission, Text, Year
 
-from hotlined import breaker, policy
+from hotlined import breaker, policy, recognition
 from hotlined.store import integrity, windows
 
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
@@ -577,7 +577,7 @@ FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
     "windows": (windows, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), FLOOD),
     "breaker": (breaker, "maybe_cause", lambda _: None, (150.5, 150.7)),
     "at_most_once": (policy.Refused, "proves", True, (180, 180.5)),
-    "opt_out": (policy, "opts_out", lambda *_: False, (0, 8)),
+    "opt_out": (recognition, "opts_out", lambda *_: False, (0, 8)),
     "block": (policy, "_blocked", lambda *_: False, (20.3, 23.2)),
 }
 """Where a line goes wrong, how, in which days, and the rule that it breaks."""

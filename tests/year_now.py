@@ -18,7 +18,7 @@ import pytest
 from store_steps import make_empty, record
 from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 
-from hotlined import clock, config, policy
+from hotlined import clock, config, policy, recognition
 from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.responses import Refused, Sent, Unknown
@@ -402,7 +402,7 @@ class Line:
             number,
             self.beside.now(),
             keep_opt_out=keep_opt_out,
-            opts_out=lambda text: policy.opts_out(text, rules),
+            opts_out=lambda text: recognition.opts_out(text, rules.numbers.opt_out_words),
         )
         self.daemon._serve_requests()
         return done is not None

@@ -13,7 +13,7 @@ from hotlined.config.keys import NAMES, TRANSLATED
 from hotlined.config.problems import Problem, quoted, refuse
 from hotlined.errors import ConfigError
 from hotlined.language import N_, Language, _, in_row, spoken
-from hotlined.policy import fold
+from hotlined.recognition import fold
 
 if TYPE_CHECKING:
     import yaml  # at run time only inside `compose`: what never reads a configuration does without

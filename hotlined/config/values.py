@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hotlined.config.problems import quoted
 from hotlined.language import Language, _
-from hotlined.policy import Limits, Numbers, Rules, fold
+from hotlined.policy import Limits, Numbers, Rules
+from hotlined.recognition import fold
 from hotlined.states import Exchange, Shared
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}

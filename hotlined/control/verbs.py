@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
-from hotlined import policy
+from hotlined import recognition
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.control.arguments import (
@@ -115,7 +115,7 @@ def _fleet_rebuild(decision: Decision) -> bool:
 
 
 def _opts_out(decision: Decision) -> Callable[[str], bool]:
-    return lambda text: policy.opts_out(text, decision.config().rules())
+    return lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words)
 
 
 def _fleet_answers_met(decision: Decision) -> None:

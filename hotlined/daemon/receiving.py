@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hotlined import policy
+from hotlined import recognition
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.alarm import Alarm
@@ -312,7 +312,7 @@ class Receiver:
     def _source(self, storage: str | None) -> contacts.Source:
         imsi, words = self.connection.identification.imsi, self.line.config.alerts.words
         return contacts.Source(
-            self.line.config.line, imsi, storage, self.line.identify, lambda text: policy.words_met(text, words)
+            self.line.config.line, imsi, storage, self.line.identify, lambda text: recognition.words_met(text, words)
         )
 
     def _delete(self, modem: Modem, scan: Scan) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
-from hotlined import policy, pseudonym, states
+from hotlined import policy, pseudonym, recognition, states
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
@@ -42,11 +42,11 @@ def judge(
         if row is None:  # a person had it erased since it was looked up
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
-        text = policy.fold(row["text"] or "")
+        text = recognition.fold(row["text"] or "")
         history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
         if history.answers and text:
             history = replace(history, same_texts=_same_texts(db, row, text))
-        opts_out = policy.opts_out(row["text"] or "", rules)
+        opts_out = recognition.opts_out(row["text"] or "", rules.numbers.opt_out_words)
         contact = policy.Contact(row["kind"], identity, _contact_age(row, now), text, opts_out)
         verdict = policy.judge(contact, history, rules, now.limit)
         db.execute(
@@ -94,7 +94,7 @@ def maybe_notice(db: Database, contact_id: int) -> str | None:
         f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
         contact_id,
     )
-    return policy.fold(row["text"] or "") if row else None
+    return recognition.fold(row["text"] or "") if row else None
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:
@@ -265,7 +265,7 @@ def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
         contact["id"],
         LATEST_TEXTS,
     )
-    return sum(policy.fold(row["text"]) == folded for row in earlier)
+    return sum(recognition.fold(row["text"]) == folded for row in earlier)
 
 
 def _contact_age(row: sqlite3.Row, now: Now) -> timedelta:

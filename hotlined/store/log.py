@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from hotlined import policy, pseudonym
+from hotlined import pseudonym, recognition
 from hotlined.clock import rfc3339
 from hotlined.states import OPEN, AnswerState, ContactKind, listed
 from hotlined.store import events, pseudonyms, totals, words_met
@@ -270,7 +270,7 @@ def without_accents(text: str) -> str:
     """Put case and accents aside."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", policy.without_marks(text).casefold())
+    decomposed = unicodedata.normalize("NFKD", recognition.without_marks(text).casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
