@@ -149,8 +149,8 @@ class Backoff:
 
 
 @dataclass(slots=True)
-class Every:
-    """An interval of a monotonic clock: due at once, then `seconds` after each `again()`; `seconds` may change."""
+class Interval:
+    """An interval of a monotonic clock: due at first, then `seconds` after each `restart()`; `seconds` may change."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
@@ -165,12 +165,12 @@ class Every:
         """Tell whether it is time."""
         return self.seconds_left == 0.0
 
-    def again(self) -> None:
-        """Count the interval anew from now: it is being done."""
+    def restart(self) -> None:
+        """Begin the interval anew now: what it is for is being done."""
         self._last = self.clock()
 
-    def at_once(self) -> None:
-        """Let it be due now."""
+    def make_due(self) -> None:
+        """Let it be due now, however long ago it was restarted."""
         self._last = -math.inf
 
 

@@ -2,7 +2,7 @@
 
 from conftest import Line, wait_until
 
-from hotlined.timing import USUAL, Backoff, Every
+from hotlined.timing import USUAL, Backoff, Interval
 
 
 def test_pauses_grow_until_the_last_which_repeats() -> None:
@@ -17,25 +17,25 @@ def test_pauses_grow_until_the_last_which_repeats() -> None:
 def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
     """What has never been done is due; then its time has to pass, unless it is wanted at once."""
     now = 1000.0
-    every = Every(10.0, lambda: now)
-    assert every.is_due()
-    every.again()
-    assert (every.is_due(), every.seconds_left) == (False, 10.0)
+    interval = Interval(10.0, lambda: now)
+    assert interval.is_due()
+    interval.restart()
+    assert (interval.is_due(), interval.seconds_left) == (False, 10.0)
     now += 10
-    assert every.is_due()
-    every.again()
-    every.at_once()
-    assert (every.is_due(), every.seconds_left) == (True, 0.0)
+    assert interval.is_due()
+    interval.restart()
+    interval.make_due()
+    assert (interval.is_due(), interval.seconds_left) == (True, 0.0)
 
 
 def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
     """Another number of seconds holds for the interval that has begun, not only for the next one."""
     now = 1000.0
-    every = Every(3600.0, lambda: now)
-    every.again()
+    interval = Interval(3600.0, lambda: now)
+    interval.restart()
     now += 8
-    every.seconds = 10.0
-    assert every.seconds_left == 2.0
+    interval.seconds = 10.0
+    assert interval.seconds_left == 2.0
 
 
 def test_waits_are_handed_to_the_daemon(line: Line) -> None:

@@ -28,7 +28,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb
-from hotlined.timing import Every
+from hotlined.timing import Interval
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 LOOK_SECONDS = 600  # while something waits for a window, whatever is known of it
@@ -195,7 +195,7 @@ class Line:
         sender = self.daemon.sender
         sender.connection = Connection()  # type: ignore[assignment]
         sender.connection.modem = self.modem  # type: ignore[assignment]
-        sender._by_calendar = Every(sender._by_calendar.seconds, time.monotonic)
+        sender._by_calendar = Interval(sender._by_calendar.seconds, time.monotonic)
         self.daemon._begin()
         self.beside = open_beside_daemon(db.path)
         self.beside.execute("PRAGMA synchronous = OFF")

@@ -10,7 +10,7 @@ from hotlined import config as configuration
 from hotlined import files
 from hotlined.daemon.line import Line
 from hotlined.store import words_met
-from hotlined.timing import Every
+from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")
 
@@ -23,7 +23,7 @@ class Alarm:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._path = configuration.runtime_dir(line.config) / FILE
-        self._pause = Every(line.timing.alarm)
+        self._pause = Interval(line.timing.alarm)
         self._error = ""
 
     def raise_if_due(self) -> None:
@@ -32,7 +32,7 @@ class Alarm:
             return
         if words_met.maybe_due(self._line.db, self._line.db.now()) is None:
             return
-        self._pause.again()
+        self._pause.restart()
         try:
             files.replace(self._path, b"", 0o640)
         except OSError as error:

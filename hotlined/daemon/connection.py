@@ -40,7 +40,7 @@ from hotlined.policy import Reason
 from hotlined.states import Adoption, ModemState, ModemTrouble
 from hotlined.store import answers, breaking, events
 from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
-from hotlined.timing import Backoff, Every, RateLimit
+from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 
 log = logging.getLogger("hotlined")
@@ -65,12 +65,12 @@ class Connection:
         self.identification = Identification()
         self.condition = NOT_ASKED
         self.ladder = Ladder(line.timing)
-        self.retry = Every(0.0)
+        self.retry = Interval(0.0)
         """When the modem is looked for again, while there is none."""
-        self._condition_check = Every(line.timing.condition_unregistered)
+        self._condition_check = Interval(line.timing.condition_unregistered)
         self._is_set_up = False
         """Whether the modem that is open was set up completely: until then it may be listed, and nothing else."""
-        self._sim_check = Every(line.timing.sim_certain)
+        self._sim_check = Interval(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
         """The answer for which the SIM was asked last who it is."""
         self._announced = ModemState.STARTING
@@ -188,7 +188,7 @@ class Connection:
         if self.modem:
             self.follow_condition()
         else:
-            self.retry.at_once()
+            self.retry.make_due()
         return Adoption.SIM if is_another_sim else Adoption.STICK
 
     def _note_own_number(self) -> None:
@@ -222,7 +222,7 @@ class Connection:
     def _schedule_condition(self) -> None:
         timing, check = self.line.timing, self._condition_check
         check.seconds = timing.condition_registered if self.registered else timing.condition_unregistered
-        check.again()
+        check.restart()
 
     def confirm_sim(self, answer_id: int) -> bool:
         """Return whether the SIM is the one that was recognised; where it is not, `ask_condition` looks at it next.
@@ -241,12 +241,12 @@ class Connection:
             self.recheck()
             return False
         self._sim_asked_for = answer_id
-        self._sim_check.again()
+        self._sim_check.restart()
         return True
 
     def recheck(self) -> None:
         """Ask for registration, signal and SIM at the next occasion."""
-        self._condition_check.at_once()
+        self._condition_check.make_due()
 
     def recheck_service_centre(self) -> None:
         """Ask for the service centre again before anything else is sent: a segment was refused for want of one."""
@@ -315,7 +315,7 @@ class Connection:
             # what was wrong stays readable behind that: while the modem starts, a person asks why it does
             self.close(ModemState.RECOVERING, _("The modem is being started again."), self.trouble)
         self.retry.seconds = seconds
-        self.retry.again()
+        self.retry.restart()
 
     def reopen_elsewhere(self) -> None:
         """Begin anew at another port, which the configuration names now."""
@@ -323,11 +323,11 @@ class Connection:
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()
-        self.retry.at_once()
+        self.retry.make_due()
 
     def _schedule_retry(self) -> None:
         self.retry.seconds = self._backoff.next()
-        self.retry.again()
+        self.retry.restart()
 
     # ---- state
 

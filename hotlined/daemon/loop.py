@@ -43,7 +43,7 @@ from hotlined.states import ModemState
 from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
-from hotlined.timing import USUAL, Every, Timing
+from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
@@ -100,10 +100,10 @@ class Daemon:
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
         self.status = Status(self.line, self.connection, self.receiver, self.balance, self.outages)
         self._watch = FolderWatch(db.path.parent)
-        self._watchdog = Every(systemd.watchdog_seconds(timing.idle))
-        self._flood = Every(timing.flood_look)
-        self._anchor = Every(timing.anchor)
-        self._anchor.again()
+        self._watchdog = Interval(systemd.watchdog_seconds(timing.idle))
+        self._flood = Interval(timing.flood_look)
+        self._anchor = Interval(timing.anchor)
+        self._anchor.restart()
         self._data_version = -1
         self._stopping: float | None = None
         self._reload = False
@@ -227,7 +227,7 @@ class Daemon:
 
     def _feed_watchdog(self) -> None:
         systemd.notify(WATCHDOG=1)
-        self._watchdog.again()
+        self._watchdog.restart()
 
     # ---- a pass
 
@@ -296,12 +296,12 @@ class Daemon:
             decisions.note_mode(self.db, self.db.now(), shadow=self.line.shadow)
             self._mode_noted = self.line.config.mode
         if self._flood.is_due():
-            self._flood.again()
+            self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
         if self._anchor.is_due() or calendar_moved(self.db, self.db.now()):
             save_limit_clock(self.db, self.db.now())
-            self._anchor.again()
+            self._anchor.restart()
 
     def _connect(self) -> None:
         self.receiver.start_anew()

@@ -17,7 +17,7 @@ from hotlined.states import DatabaseState
 from hotlined.store import events
 from hotlined.store.line import save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.timing import Every
+from hotlined.timing import Interval
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import REPLACED_CURE
 
@@ -63,7 +63,7 @@ class Outages:
         """The outage that goes on; one of before the start ends once something was written."""
         self.is_damaged = False
         """Whether SQLite has found damage: nothing is to be written any more."""
-        self._pause = Every(line.timing.database_pause)
+        self._pause = Interval(line.timing.database_pause)
 
     @property
     def seconds_left(self) -> float:
@@ -79,7 +79,7 @@ class Outages:
         if self.is_in_place():
             return False
         self.current = outage_of_replaced(self._line.db.path, self.current, self._line.db.now())
-        self._pause.again()
+        self._pause.restart()
         return True
 
     def begin(self, error: sqlite3.Error) -> None:
@@ -87,7 +87,7 @@ class Outages:
         self.current = outage_of(self._line.db.path, error, self.current, self._line.db.now())
         # not its state, which is damaged for an error that nobody knows, too: such a one is tried again
         self.is_damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
-        self._pause.again()
+        self._pause.restart()
 
     def end_if_over(self) -> None:
         """End the outage, if any, by recording it: only a write proves that the database can be used again."""

@@ -28,7 +28,7 @@ from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
 from hotlined.language import _
 from hotlined.store import contacts, events
-from hotlined.timing import Backoff, Every
+from hotlined.timing import Backoff, Interval
 
 log = logging.getLogger("hotlined")
 
@@ -70,12 +70,12 @@ class Receiver:
         self.line = line
         self.connection = connection
         self.timing = line.timing
-        self.poll = Every(line.config.modem.poll_interval.total_seconds())
-        self._settings_check = Every(0.0)
+        self.poll = Interval(line.config.modem.poll_interval.total_seconds())
+        self._settings_check = Interval(0.0)
         self.apply(line.config)
         self.last_scan: Now | None = None
         self._scanning: Scan | None = None
-        self._drain = Every(self.timing.drain)
+        self._drain = Interval(self.timing.drain)
         self._calls = calls
         self._alarm = Alarm(line)
         self._last_direct: Unsolicited | None = None
@@ -88,14 +88,14 @@ class Receiver:
         """Storages that the modem does not list."""
         self._broke_off: Counter[str] = Counter()
         """How many listings of a storage broke off one after the other."""
-        self._voltage: dict[Meaning, Every] = {}
+        self._voltage: dict[Meaning, Interval] = {}
         """When a complaint about the power supply is recorded again."""
 
     def start_anew(self) -> None:
         """Forget the call, the scan and the refusals of a modem that went away, and let a scan be due."""
-        self.poll.at_once()
+        self.poll.make_due()
         self._scanning = None
-        self._settings_check.again()
+        self._settings_check.restart()
         self._calls.forget()
         self._refused.clear()
         self._unlisted.clear()
@@ -112,10 +112,10 @@ class Receiver:
         if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
             self._note_voltage(meaning, event.text)
         elif meaning is Meaning.RESET:
-            self.poll.at_once()
-            self._settings_check.at_once()
+            self.poll.make_due()
+            self._settings_check.make_due()
         elif event.code in ("+CMTI", "+CDSI"):
-            self.poll.at_once()
+            self.poll.make_due()
             if (named := _STORAGE.search(event.text)) is not None:
                 modem.storages.note(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
@@ -137,18 +137,18 @@ class Receiver:
         """Begin a turn of sending, and return whether there is one: none while a scan deletes, for a minute at most."""
         if self._scanning and not self._drain.is_due():
             return False
-        self._drain.again()
+        self._drain.restart()
         return True
 
     def scan_soon(self) -> None:
         """Let the next scan be due now."""
-        self.poll.at_once()
+        self.poll.make_due()
 
     def forget_listing(self) -> None:
         """Drop the scan and let another be due: an old listing's indexes may be those of other texts."""
         if self._scanning:
             self._scanning = None
-            self.poll.at_once()
+            self.poll.make_due()
 
     def scan(self, modem: Modem) -> None:
         """List each storage, commit what it holds, then delete what was committed, before the next storage.
@@ -166,7 +166,7 @@ class Receiver:
             self._verify(modem)
             modem.retry_refused()
             self._scanning = Scan(deque(modem.storages.scan_order))
-            self.poll.again()
+            self.poll.restart()
         if (scan := self._scanning) is None:
             return
         try:
@@ -176,7 +176,7 @@ class Receiver:
             raise
         if is_over:
             self._scanning = None
-            self.poll.again()
+            self.poll.restart()
             if scan.trouble:
                 raise scan.trouble
         if not self.line.stopping:
@@ -217,7 +217,7 @@ class Receiver:
         """Check that the modem still has its settings: each minute, and at the next scan after it hinted at a reset."""
         if self._settings_check.is_due():
             modem.verify()
-            self._settings_check.again()
+            self._settings_check.restart()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
         """Count a refused listing; return its error, or None if the storage is put off, for another can be listed."""
@@ -290,9 +290,9 @@ class Receiver:
 
     def _note_voltage(self, meaning: Meaning, words: str) -> None:
         """Record that the modem complained about its power supply, once an hour however often it says so."""
-        event_interval = self._voltage.setdefault(meaning, Every(self.timing.voltage))
+        event_interval = self._voltage.setdefault(meaning, Interval(self.timing.voltage))
         if event_interval.is_due():
-            event_interval.again()
+            event_interval.restart()
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
                 events.record(self.line.db, self.line.db.now(), meaning.value, words)

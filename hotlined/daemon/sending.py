@@ -27,7 +27,7 @@ from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
 from hotlined.store.line import line_hold, note_half_sent_wait, note_share_wait, note_wait, own_number
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.timing import Every
+from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")
 
@@ -57,7 +57,7 @@ class Sender:
         """When a share whose head waits for a window is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
-        self._by_calendar = Every(CALENDAR_SECONDS)
+        self._by_calendar = Interval(CALENDAR_SECONDS)
         self._idle_since_write: tuple[int, int] | None = None
         """The count of writings (others', ours) after which nothing waited; None where something did."""
         self.breaker = BreakerWatch(line, balance)
@@ -118,7 +118,7 @@ class Sender:
             return
         by_calendar = self._by_calendar.is_due()
         if by_calendar:
-            self._by_calendar.again()
+            self._by_calendar.restart()
         if ended := queue.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
             log.info("%d answers cancelled (stale)", ended)
         if ended == queue.SWEPT_AT_ONCE:

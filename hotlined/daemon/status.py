@@ -20,7 +20,7 @@ from hotlined.errors import ConfigError
 from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.timing import Every, Timing
+from hotlined.timing import Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
@@ -32,7 +32,7 @@ class StatusFile:
     def __init__(self, config: Config, timing: Timing) -> None:
         self._written: DaemonStatus | None = None
         self._failed = False
-        self._sign_of_life = Every(timing.sign_of_life)
+        self._sign_of_life = Interval(timing.sign_of_life)
         self._alive = timing.alive
         self._path: Path = configuration.runtime_dir(config) / FILE
 
@@ -56,7 +56,7 @@ class StatusFile:
 
     def _write(self, status: DaemonStatus, words: str) -> None:
         self._written = status
-        self._sign_of_life.again()
+        self._sign_of_life.restart()
         systemd.notify(STATUS=words)
         text = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
         try:

@@ -14,7 +14,7 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError
 from hotlined.fleet.join import address_path
 from hotlined.fleet.sync import Session, session
-from hotlined.timing import Backoff, Every, RateLimit
+from hotlined.timing import Backoff, Interval, RateLimit
 
 _OTHER_HUBS = 2, 3600.0  # changes of the hub in this many seconds: each one writes a row on the card for every person
 _REBUILDS = 1, 3600.0  # of the database in this many seconds: each one writes it anew on the card
@@ -63,11 +63,11 @@ class Service:
     def _exchange(self, open_session: Session, config: Config, goes_on: Callable[[], bool]) -> None:
         """Exchange while the hub is there, and while configuration, address and database are those of the start."""
         before = _identities(config)
-        read = Every(self._pace.read)
+        read = Interval(self._pace.read)
         while goes_on() and _identities(config) == before:
             # reading first: if a line blocks this one from writing, this one still hears the others
             if read.is_due():
-                read.again()
+                read.restart()
                 refused = open_session.pull()[1]
                 if refused:
                     log.warning("%d rows of the hub are not believed", refused)
