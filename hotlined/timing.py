@@ -97,7 +97,7 @@ class Timing:
     """Before a deletion that was refused is tried again."""
     voltage: float = 3600.0
     """Between two events of the same trouble with the power supply."""
-    alarm: float = 20.0
+    alert_request: float = 20.0
     """Between two requests that alerts be sent: a run takes some seconds, and systemd refuses the sixth in ten."""
     clip: float = 1.5
     """How long a first RING waits for its number."""

@@ -493,11 +493,11 @@ DAEMON = (
         "credit",
         "breaking",
         "calls",
-        "alarm",
+        "alert_request",
         "receiving",
         "sending",
     ),
-    *("reloading", "requesting", "status", "waiting", "loop", "__init__"),
+    *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
     *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),

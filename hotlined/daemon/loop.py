@@ -23,6 +23,7 @@ from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line, file_at
+from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
@@ -31,7 +32,6 @@ from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import Status, require_no_other
-from hotlined.daemon.waiting import SIGNALS, wait_for_database
 from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
 from hotlined.gsm import profiles
@@ -61,7 +61,7 @@ def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHIN
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         outage: Outage | None = None
-        while opened := wait_for_database(config, outage, timing):
+        while opened := open_database(config, outage, timing):
             db, outage = opened
             with db:
                 daemon = Daemon(config, db, outage, timing, machine)

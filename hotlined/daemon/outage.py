@@ -1,7 +1,8 @@
 """Knows whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
 
-A full disk, a lock or a file that was moved away under a running daemon is waited for by its loop, which keeps the
-modem. Damage ends the loop, so that nothing more is written; then, and at a start, `waiting` opens the database anew.
+While a disk is full, or the file is locked or was moved away, the loop keeps the modem and tries again. Damage ends the
+loop, so that nothing more is written; then, and at a start, `opening` opens the database. Not to be confused with
+`breaker.Cause.OUTAGE`: there the database is well, and nothing leaves the modem.
 """
 
 import logging

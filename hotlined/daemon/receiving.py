@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hotlined import recognition
 from hotlined.clock import Now
 from hotlined.config import Config
-from hotlined.daemon.alarm import Alarm
+from hotlined.daemon.alert_request import AlertRequest
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
@@ -77,7 +77,7 @@ class Receiver:
         self._scanning: Scan | None = None
         self._drain = Interval(self.timing.drain)
         self._calls = calls
-        self._alarm = Alarm(line)
+        self._alert_request = AlertRequest(line)
         self._last_direct: Unsolicited | None = None
         """The text that was handed over last: it is committed once, though its acknowledgement fails."""
         self._refused: dict[int, Postponed] = {}
@@ -251,7 +251,7 @@ class Receiver:
         ]
         kept = contacts.record_listing(self.line.db, source, readings, self.line.db.now(), complete=listing.complete)
         if kept:
-            self._alarm.raise_if_due()
+            self._alert_request.make_if_due()
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
@@ -305,7 +305,7 @@ class Receiver:
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
         reading = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
         contacts.record(self.line.db, self._source(None), [reading], self.line.db.now())
-        self._alarm.raise_if_due()
+        self._alert_request.make_if_due()
         self._last_direct = event
         modem.acknowledge()
 

@@ -1,6 +1,6 @@
-"""Opens the database, however long that takes: the daemon stays up, says why, and takes nothing off the SIM meanwhile.
+"""Opens the database at a start, and waits until that works: meanwhile texts stay on the SIM, and `status` says why.
 
-It is looked through for damage before it is served. What fails under a running daemon is in `outage`.
+It is checked for damage first. What fails later, under a running loop, is in `outage`.
 """
 
 import logging
@@ -21,11 +21,11 @@ log = logging.getLogger("hotlined")
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
-"""Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
+"""Blocked while no loop runs: a stop that comes meanwhile ends the wait here, any other is delivered to the loop."""
 
 
-def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
-    """Return the database as soon as it can be used, and the outage before that; None if the daemon is told to end.
+def open_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
+    """Return the database as soon as it can be opened, and the outage before that; None where a stop came first.
 
     `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseVersionError: those do not go away by themselves.
     """

@@ -1,7 +1,7 @@
-"""Asks that alerts be sent now, by a file in the runtime folder, which a path unit of systemd watches.
+"""Requests that alerts be sent now, by a file in the runtime folder, which a path unit of systemd watches.
 
-The daemon has no network, and what is due to be told is not its to decide: it says only that there may be something.
-A request that is missed costs time alone: the timer's next run finds the same texts.
+The daemon has no network and does not decide which alerts are due: it says only that there may be one. Where a request
+is missed, the next run of the timer finds the same texts.
 """
 
 import logging
@@ -14,20 +14,20 @@ from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")
 
-FILE = "alarm"
+FILE = "alarm"  # systemd/hotlined-alerts@.path names it
 
 
-class Alarm:
-    """The alarm of one line: raised after a text was committed in which a word of alerts.words stands."""
+class AlertRequest:
+    """The request of one line: made after a text was committed in which a word of alerts.words stands."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._path = configuration.runtime_dir(line.config) / FILE
-        self._pause = Interval(line.timing.alarm)
+        self._pause = Interval(line.timing.alert_request)
         self._error = ""
 
-    def raise_if_due(self) -> None:
-        """Ask for a run of the alerts if it would name a text, once in a while."""
+    def make_if_due(self) -> None:
+        """Request a run of the alerts if it would name a text, and the last request is some seconds old."""
         if not self._line.config.alerts.words or not self._pause.is_due():
             return
         if words_met.maybe_due(self._line.db, self._line.db.now()) is None:
