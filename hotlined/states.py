@@ -120,7 +120,7 @@ class Shared(StrEnum):
     BLOCKS = "blocks"
 
 
-class Exchange(StrEnum):
+class FleetShare(StrEnum):
     """What the lines of a fleet may know of each other's people: `fleet.share` chooses."""
 
     OPT_OUTS = "opt_outs"

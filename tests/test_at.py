@@ -22,8 +22,8 @@ from hotlined.gsm.at import (
     Prompt,
     Protocol,
     ProtocolState,
+    ProtocolStep,
     Response,
-    Step,
     Unrecognised,
     Unsolicited,
 )
@@ -98,11 +98,11 @@ IN_STATE: dict[ProtocolState, Callable[[], Protocol]] = {
     ProtocolState.DESYNCHRONISED: Protocol,
 }
 
-STEPS: dict[Step, Callable[[Protocol], object]] = {
-    Step.COMMAND: lambda protocol: protocol.command(CSQ),
-    Step.SUBMIT: lambda protocol: protocol.submit(SUBMIT),
-    Step.TIME_OUT: Protocol.time_out,
-    Step.RESYNCHRONISE: lambda protocol: protocol.resynchronise(PROBE),
+STEPS: dict[ProtocolStep, Callable[[Protocol], object]] = {
+    ProtocolStep.COMMAND: lambda protocol: protocol.command(CSQ),
+    ProtocolStep.SUBMIT: lambda protocol: protocol.submit(SUBMIT),
+    ProtocolStep.TIME_OUT: Protocol.time_out,
+    ProtocolStep.RESYNCHRONISE: lambda protocol: protocol.resynchronise(PROBE),
 }
 
 
@@ -643,7 +643,7 @@ def test_octets_above_0x7f_are_latin_1() -> None:
 
 @pytest.mark.parametrize("state", ProtocolState)
 @pytest.mark.parametrize("step", STEPS)
-def test_illegal_steps_change_nothing(state: ProtocolState, step: Step) -> None:
+def test_illegal_steps_change_nothing(state: ProtocolState, step: ProtocolStep) -> None:
     """A step moves as the table says; one that is not in the table raises and leaves everything as it was."""
     protocol = IN_STATE[state]()
     assert protocol.state is state
@@ -661,12 +661,12 @@ def test_the_table_is_complete() -> None:
     """Every state is left and reached, every wait can time out or slip, and only ESC leads back into step."""
     assert set(TRANSITIONS) == set(ProtocolState)
     assert {target for row in TRANSITIONS.values() for target in row.values()} == set(ProtocolState)
-    assert {step for row in TRANSITIONS.values() for step in row} == set(Step)
+    assert {step for row in TRANSITIONS.values() for step in row} == set(ProtocolStep)
     for state in (ProtocolState.COMMAND, ProtocolState.PROMPT, ProtocolState.PAYLOAD):
-        assert TRANSITIONS[state][Step.TIME_OUT] is ProtocolState.DESYNCHRONISED
-        assert TRANSITIONS[state][Step.LOSE_STEP] is ProtocolState.DESYNCHRONISED
-        assert TRANSITIONS[state][Step.ANSWERED] is ProtocolState.IDLE
-    assert set(TRANSITIONS[ProtocolState.DESYNCHRONISED]) == {Step.RESYNCHRONISE}
+        assert TRANSITIONS[state][ProtocolStep.TIME_OUT] is ProtocolState.DESYNCHRONISED
+        assert TRANSITIONS[state][ProtocolStep.LOSE_STEP] is ProtocolState.DESYNCHRONISED
+        assert TRANSITIONS[state][ProtocolStep.ANSWERED] is ProtocolState.IDLE
+    assert set(TRANSITIONS[ProtocolState.DESYNCHRONISED]) == {ProtocolStep.RESYNCHRONISE}
 
 
 # Properties

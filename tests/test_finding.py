@@ -15,7 +15,7 @@ from hotlined.errors import PortBusyError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import WhyPortless
 from hotlined.gsm.port import Port
-from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, Role
+from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, PortRole
 
 E173 = Plugged(
     "1-1.2",
@@ -112,7 +112,7 @@ MEMORY = Plugged("1-1.2", "0781:5567", ("00 08/06/50 usb-storage",))
 KEYBOARD = Plugged("1-1.2", "12d1:ffff", ("00 03/01/01 usbhid",))
 
 
-def asked(root: Path, *sticks: Plugged) -> list[tuple[str, Role]]:
+def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
     """Return the names of the ports that may be asked of these sticks, with their roles, in order."""
     found = finding.candidates(build(root, sticks), root / "dev")
     assert all(Path(candidate.port).parent == root / "dev" for candidate in found)
@@ -122,25 +122,25 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, Role]]:
 @pytest.mark.parametrize(
     ("stick", "expected"),
     [
-        pytest.param(E173, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E173"),
-        pytest.param(E173_ETHERNET, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E173 with Ethernet"),
-        pytest.param(E3131, [("ttyUSB4", Role.AT), ("ttyUSB3", Role.MODEM)], id="E3131"),
-        pytest.param(E3372, [("ttyUSB0", Role.AT), ("ttyUSB1", Role.MODEM)], id="E3372s"),
-        pytest.param(BROVI, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E3372-325"),
-        pytest.param(HUAWEI_UNLISTED, [("ttyUSB0", Role.MODEM)], id="a Huawei that no row names"),
-        pytest.param(MF110, [("ttyUSB2", Role.AT), ("ttyUSB1", Role.MODEM)], id="MF110"),
-        pytest.param(SIM7600, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="SIM7600"),
-        pytest.param(EC25, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="EC25"),
-        pytest.param(CH340, [("ttyUSB9", Role.ADAPTER)], id="CH340"),
-        pytest.param(TELIT, [("ttyACM0", Role.UNLISTED)], id="Telit on cdc-acm"),
-        pytest.param(UNLISTED, [("ttyUSB0", Role.UNLISTED)], id="a modem by its driver"),
-        pytest.param(ARDUINO, [("ttyACM1", Role.ADAPTER)], id="cdc-acm of an unknown maker"),
+        pytest.param(E173, [("ttyUSB2", PortRole.AT), ("ttyUSB0", PortRole.MODEM)], id="E173"),
+        pytest.param(E173_ETHERNET, [("ttyUSB2", PortRole.AT), ("ttyUSB0", PortRole.MODEM)], id="E173 with Ethernet"),
+        pytest.param(E3131, [("ttyUSB4", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="E3131"),
+        pytest.param(E3372, [("ttyUSB0", PortRole.AT), ("ttyUSB1", PortRole.MODEM)], id="E3372s"),
+        pytest.param(BROVI, [("ttyUSB2", PortRole.AT), ("ttyUSB0", PortRole.MODEM)], id="E3372-325"),
+        pytest.param(HUAWEI_UNLISTED, [("ttyUSB0", PortRole.MODEM)], id="a Huawei that no row names"),
+        pytest.param(MF110, [("ttyUSB2", PortRole.AT), ("ttyUSB1", PortRole.MODEM)], id="MF110"),
+        pytest.param(SIM7600, [("ttyUSB2", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="SIM7600"),
+        pytest.param(EC25, [("ttyUSB2", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="EC25"),
+        pytest.param(CH340, [("ttyUSB9", PortRole.ADAPTER)], id="CH340"),
+        pytest.param(TELIT, [("ttyACM0", PortRole.UNLISTED)], id="Telit on cdc-acm"),
+        pytest.param(UNLISTED, [("ttyUSB0", PortRole.UNLISTED)], id="a modem by its driver"),
+        pytest.param(ARDUINO, [("ttyACM1", PortRole.ADAPTER)], id="cdc-acm of an unknown maker"),
         pytest.param(RECEIVER, [], id="u-blox 8"),
         pytest.param(DISPLAY, [], id="a serial device that is no adapter of the table"),
     ],
 )
 def test_the_port_for_commands_comes_first_and_no_other_is_asked(
-    stick: Plugged, expected: list[tuple[str, Role]], tmp_path: Path
+    stick: Plugged, expected: list[tuple[str, PortRole]], tmp_path: Path
 ) -> None:
     """Of each make the port for commands is asked first, and none for diagnosis, positions or voice ever."""
     assert asked(tmp_path, stick) == expected
@@ -151,7 +151,7 @@ def test_adapters_that_are_sold_are_asked(adapter: str, tmp_path: Path) -> None:
     """Serial adapters that SIM800 boards come with are asked on each of their ports."""
     stick = Plugged("1-1.1", adapter, ("00 ff/00/00 cp210x ttyUSB3", "01 ff/00/00 cp210x ttyUSB4"))
 
-    assert asked(tmp_path, stick) == [("ttyUSB3", Role.ADAPTER), ("ttyUSB4", Role.ADAPTER)]
+    assert asked(tmp_path, stick) == [("ttyUSB3", PortRole.ADAPTER), ("ttyUSB4", PortRole.ADAPTER)]
 
 
 def test_ports_of_all_sticks_are_asked_by_how_likely_they_are(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> 
 def test_the_tables_name_at_most_two_ports_of_a_stick() -> None:
     """Each row names one port for commands and at most one beside it; diagnosis is never in the table."""
     for row, numbers in NUMBERS.items():
-        assert sorted(numbers.values()) in ([], [Role.AT], [Role.AT, Role.MODEM]), row
+        assert sorted(numbers.values()) in ([], [PortRole.AT], [PortRole.AT, PortRole.MODEM]), row
     assert HUAWEI_PROTOCOLS.keys().isdisjoint({0x03, 0x05, 0x13, 0x14, 0x33})
 
 

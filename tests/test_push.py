@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined.gsm.push import is_mms_notification, mms_sender
-from hotlined.gsm.tpdu import Deliver, Kind, decode, join, join_data, kind
+from hotlined.gsm.tpdu import Deliver, MessageKind, decode, join, join_data, kind
 
 DATA = Path(__file__).parent / "data" / "pdus.jsonl"
 RECORDS = {r["id"]: r for r in map(json.loads, DATA.read_text(encoding="ascii").splitlines())}
@@ -49,7 +49,7 @@ def delivered(identifier: str) -> Deliver:
 def test_notifications_that_were_captured_name_their_sender(identifiers: list[str], sender: str) -> None:
     """Notifications from real networks, whole or cut short, are of kind mms and give their sender."""
     parts = [delivered(identifier) for identifier in identifiers]
-    assert kind(parts, join(parts)) is Kind.MMS
+    assert kind(parts, join(parts)) is MessageKind.MMS
     assert mms_sender(join_data(parts)) == sender
 
 

@@ -348,7 +348,7 @@ def test_references_differ(ready: Terminal) -> None:
 def test_mms(ready: Terminal, sender: str | None, subject: str) -> None:
     """An MMS is announced by a WAP push, in as many segments as it takes, with its sender or without."""
     parts = [tpdu.decode(pdu) for pdu in ready.do("mms", from_=sender, subject=subject)["pdus"]]
-    assert tpdu.kind(parts, tpdu.join(parts)) is tpdu.Kind.MMS
+    assert tpdu.kind(parts, tpdu.join(parts)) is tpdu.MessageKind.MMS
     assert mms_sender(tpdu.join_data(parts)) == sender
     assert (len(parts) > 1) is (len(subject) > 20)
 

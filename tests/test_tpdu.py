@@ -19,7 +19,7 @@ from hotlined.gsm.tpdu import (
     Deliver,
     EncodedSegment,
     Indication,
-    Kind,
+    MessageKind,
     MessageWaiting,
     Ports,
     StatusClass,
@@ -114,7 +114,7 @@ def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.
             continue
         if isinstance(message, Deliver):
             (message.text or "").encode()
-            assert kind([message], join([message])) in Kind
+            assert kind([message], join([message])) in MessageKind
             assert (join([message]) is None) == (message.text is None)
 
 
@@ -257,32 +257,32 @@ PUSH_PORT = bytes.fromhex("05040B8423F0")
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        ([text("Hoi")], Kind.TEXT),
-        ([text("")], Kind.TEXT),
-        ([None, text("Hoi")], Kind.TEXT),
-        ([None], Kind.TEXT),
-        ([text("flash", dcs=0x10)], Kind.TEXT),
-        ([text("for the SIM", dcs=0x12)], Kind.TEXT),
-        ([text("one replaces the other", pid=0x41)], Kind.TEXT),
-        ([text("You have one message", dcs=0xD8)], Kind.TEXT),
-        ([text(" ", dcs=0xD8)], Kind.SERVICE),
-        ([text("You have one message", dcs=0xC8)], Kind.SERVICE),
-        ([text("silent", pid=0x40)], Kind.SERVICE),
-        ([text("for the SIM", pid=0x7F)], Kind.SERVICE),
-        ([octets(b"for the SIM", dcs=0xF6)], Kind.SERVICE),
-        ([octets(b"for the SIM", dcs=0xF6, pid=0x7F)], Kind.SERVICE),
-        ([octets(b"data")], Kind.DATA),
-        ([deliver(b"compressed", dcs=0x20)], Kind.DATA),
-        ([octets(b"data", PUSH_PORT)], Kind.DATA),
-        ([octets("жж".encode("utf-16-be"), PUSH_PORT, dcs=0x08)], Kind.DATA),
-        ([octets(MMS, PUSH_PORT)], Kind.MMS),
-        ([octets(MMS[:9], PUSH_PORT), octets(MMS[9:], PUSH_PORT)], Kind.MMS),
-        ([octets(MMS[:9], PUSH_PORT), None], Kind.DATA),
-        ([octets(MMS)], Kind.DATA),
-        ([text("text"), octets(b"data")], Kind.TEXT),
+        ([text("Hoi")], MessageKind.TEXT),
+        ([text("")], MessageKind.TEXT),
+        ([None, text("Hoi")], MessageKind.TEXT),
+        ([None], MessageKind.TEXT),
+        ([text("flash", dcs=0x10)], MessageKind.TEXT),
+        ([text("for the SIM", dcs=0x12)], MessageKind.TEXT),
+        ([text("one replaces the other", pid=0x41)], MessageKind.TEXT),
+        ([text("You have one message", dcs=0xD8)], MessageKind.TEXT),
+        ([text(" ", dcs=0xD8)], MessageKind.SERVICE),
+        ([text("You have one message", dcs=0xC8)], MessageKind.SERVICE),
+        ([text("silent", pid=0x40)], MessageKind.SERVICE),
+        ([text("for the SIM", pid=0x7F)], MessageKind.SERVICE),
+        ([octets(b"for the SIM", dcs=0xF6)], MessageKind.SERVICE),
+        ([octets(b"for the SIM", dcs=0xF6, pid=0x7F)], MessageKind.SERVICE),
+        ([octets(b"data")], MessageKind.DATA),
+        ([deliver(b"compressed", dcs=0x20)], MessageKind.DATA),
+        ([octets(b"data", PUSH_PORT)], MessageKind.DATA),
+        ([octets("жж".encode("utf-16-be"), PUSH_PORT, dcs=0x08)], MessageKind.DATA),
+        ([octets(MMS, PUSH_PORT)], MessageKind.MMS),
+        ([octets(MMS[:9], PUSH_PORT), octets(MMS[9:], PUSH_PORT)], MessageKind.MMS),
+        ([octets(MMS[:9], PUSH_PORT), None], MessageKind.DATA),
+        ([octets(MMS)], MessageKind.DATA),
+        ([text("text"), octets(b"data")], MessageKind.TEXT),
     ],
 )
-def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: Kind) -> None:
+def test_a_message_is_of_one_kind(parts: list[Deliver | None], expected: MessageKind) -> None:
     """What a person wrote is text; MMS notifications, data and what the network tells the phone are not."""
     assert kind(parts, join(parts)) is expected
 

@@ -15,7 +15,7 @@ from hotlined.doctor.findings import Health
 from hotlined.errors import PortDeniedError
 from hotlined.gsm import finding, port, uart
 from hotlined.gsm.finding import Holder
-from hotlined.gsm.sticks import Role
+from hotlined.gsm.sticks import PortRole
 
 
 def pi(root: Path, name: str = "ttyS0", kind: str = "brcm,bcm2835-aux-uart", *, bluetooth: bool = False) -> Path:
@@ -220,4 +220,4 @@ def test_the_port_for_commands_of_hso_is_found_among_its_others(tmp_path: Path) 
         ((tmp_path / "sys/class/tty" / name).resolve() / "hsotype").write_text(f"{kind}\n")
     found = finding.candidates(root, tmp_path / "dev")
 
-    assert [(Path(each.port).name, each.role) for each in found] == [("ttyHS1", Role.UNLISTED)]
+    assert [(Path(each.port).name, each.role) for each in found] == [("ttyHS1", PortRole.UNLISTED)]

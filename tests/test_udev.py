@@ -16,7 +16,7 @@ from hotlined.doctor.udev import pick, rule
 from hotlined.errors import UnavailableError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate
-from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, Role
+from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, PortRole
 
 RULES = Path(__file__).parent.parent / "systemd/70-hotlined.rules"
 _KEY = re.compile(r'(SUBSYSTEMS|ATTRS|ENV|SYMLINK)(?:\{([^}]+)\})?(==|\+=|=)"([^"]*)"')
@@ -98,13 +98,13 @@ def test_the_port_that_has_a_name_is_the_one_that_is_asked_first(stick: str) -> 
     """Of each stick in the tables the rules name the port for commands, and no other."""
     named = [number for number in range(12) if links(Plug(stick, number))]
 
-    assert named == [number for number, role in NUMBERS[stick].items() if role is Role.AT]
+    assert named == [number for number, role in NUMBERS[stick].items() if role is PortRole.AT]
 
 
 @pytest.mark.parametrize("protocol", range(0x80))
 def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) -> None:
     """The protocols for commands of the tables have a name, and no other; nor has any of a stick of another maker."""
-    expected = HUAWEI_PROTOCOLS.get(protocol) is Role.AT
+    expected = HUAWEI_PROTOCOLS.get(protocol) is PortRole.AT
 
     assert bool(links(Plug("12d1:1506", 1, (0xFF, 2, protocol)))) == expected
     assert not links(Plug("1199:68a3", 1, (0xFF, 2, protocol)))

@@ -82,7 +82,7 @@ class Connection:
         self._backoff = Backoff(line.timing.reconnect_pauses)
 
     @property
-    def trouble(self) -> str:
+    def explanation(self) -> str:
         """Why the state is what it is, and what a person can do about it."""
         return in_sequence((self.reason, self.cure))
 
@@ -313,7 +313,7 @@ class Connection:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
             # what was wrong stays readable behind that: while the modem starts, a person asks why it does
-            self.close(ModemState.RECOVERING, _("The modem is being started again."), self.trouble)
+            self.close(ModemState.RECOVERING, _("The modem is being started again."), self.explanation)
         self.retry.seconds = seconds
         self.retry.restart()
 
@@ -340,7 +340,7 @@ class Connection:
             and state is self._announced is ModemState.STARTING
             and self._states_limit.count_if_allowed()
         ):
-            log.warning("modem %s: %s", state, self.trouble)  # the state is no news, what keeps it so is
+            log.warning("modem %s: %s", state, self.explanation)  # the state is no news, what keeps it so is
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
             self.announce_state()
@@ -348,8 +348,8 @@ class Connection:
     def announce_state(self) -> None:
         """Write a new state into the journal and the database; of one that changes all the time, not every change."""
         if self.state is not self._announced and self._states_limit.count_if_allowed():
-            if self.trouble:
-                log.warning("modem %s: %s", self.state, self.trouble)
+            if self.explanation:
+                log.warning("modem %s: %s", self.state, self.explanation)
             else:
                 log.info("modem %s", self.state)
             self._announced = self.state

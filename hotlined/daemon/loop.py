@@ -31,7 +31,7 @@ from hotlined.daemon.reloading import load_again
 from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
-from hotlined.daemon.status import Status, require_no_other
+from hotlined.daemon.status import StatusWriter, require_no_other
 from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
 from hotlined.gsm import profiles
@@ -98,7 +98,7 @@ class Daemon:
         self.balance = Balance(self.line)
         self.sender = Sender(self.line, self.connection, self.balance)
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
-        self.status = Status(self.line, self.connection, self.receiver, self.balance, self.outages)
+        self.status = StatusWriter(self.line, self.connection, self.receiver, self.balance, self.outages)
         self._watch = FolderWatch(db.path.parent)
         self._watchdog = Interval(systemd.watchdog_seconds(timing.idle))
         self._flood = Interval(timing.flood_look)
@@ -152,7 +152,7 @@ class Daemon:
     def _unavailable(self) -> UnavailableError:
         """Return why the modem cannot be used, in the words of its state where nothing more is known."""
         known = MODEM.get(self.connection.state, UNKNOWN_STATE)
-        return UnavailableError(self.connection.trouble or f"{known.words} {known.cure}")
+        return UnavailableError(self.connection.explanation or f"{known.words} {known.cure}")
 
     def _has_more_to_do(self) -> bool:
         """Tell whether a single run goes on."""

@@ -59,7 +59,7 @@ class Scan:
     storage: str = ""
     deletable: deque[contacts.Recorded] = field(default_factory=deque)
     shown: set[tuple[int, str]] = field(default_factory=set)
-    trouble: ModemError | None = None
+    error: ModemError | None = None
     listing_seconds: float = 0.0
 
 
@@ -177,8 +177,8 @@ class Receiver:
         if is_over:
             self._scanning = None
             self.poll.restart()
-            if scan.trouble:
-                raise scan.trouble
+            if scan.error:
+                raise scan.error
         if not self.line.stopping:
             self.connection.scan_done()
             self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
@@ -199,7 +199,7 @@ class Receiver:
             except ModemError as error:
                 if not modem.in_step:
                     raise
-                scan.trouble = self._count_refused_listing(modem, storage, error) or scan.trouble
+                scan.error = self._count_refused_listing(modem, storage, error) or scan.error
                 continue
             self._unlisted.pop(storage, None)
             if left and scan.shown == left:

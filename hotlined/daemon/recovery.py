@@ -153,7 +153,7 @@ UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.W
 NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
 
 
-class Opened(Protocol):
+class LastPort(Protocol):
     """The port that was opened last, whether or not its modem answers."""
 
     port_name: str
@@ -170,7 +170,7 @@ class Recoverable(Protocol):
     modem: Modem | None
 
     @property
-    def trouble(self) -> str:
+    def explanation(self) -> str:
         """Why the state is what it is."""
 
     def set_up(self, modem: Modem) -> None:
@@ -192,10 +192,10 @@ class Recoverable(Protocol):
 class Recovery:
     """Does what the ladder of a connection says."""
 
-    def __init__(self, line: Line, connection: Recoverable, opened: Opened) -> None:
+    def __init__(self, line: Line, connection: Recoverable, last_port: LastPort) -> None:
         self.line = line
         self.connection = connection
-        self.opened = opened
+        self.last_port = last_port
         self._recorded_limit = RateLimit(line.timing.changes_most, line.timing.changes_within)
         self._power_cycle_path = configuration.runtime_dir(line.config) / "power-cycle"
         self._power_cycle_error = ""
@@ -271,7 +271,7 @@ class Recovery:
         if modem := self.connection.modem:
             modem.reset()
         else:
-            self.opened.reset_blindly()
+            self.last_port.reset_blindly()
         self.connection.start_again(self.line.timing.reset)
 
     def _reopen(self) -> None:
@@ -279,7 +279,7 @@ class Recovery:
 
     def _power_cycle(self) -> None:
         """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
-        request = f"port={self.opened.port_name}\nusb={self.opened.usb_device}\n"
+        request = f"port={self.last_port.port_name}\nusb={self.last_port.usb_device}\n"
         try:
             files.replace(self._power_cycle_path, request.encode(errors="surrogateescape"), 0o640)
         except OSError as error:

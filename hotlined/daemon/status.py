@@ -111,7 +111,7 @@ def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
     return (Trouble(f"database_{outage.state}", outage.words, outage.cure, outage.since),) if outage else ()
 
 
-class Status:
+class StatusWriter:
     """The status of a daemon that has its database, written into the status file."""
 
     def __init__(
@@ -127,7 +127,7 @@ class Status:
 
     def write(self) -> None:
         """Write the file, if there is news or a sign of life is due."""
-        state, trouble, outage = self._connection.state, self._connection.trouble, self._outages.current
+        state, trouble, outage = self._connection.state, self._connection.explanation, self._outages.current
         words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))
 

@@ -9,7 +9,7 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.machine import output_of, unit_name
 from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
-from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
+from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
 _LET_IN = N_(
@@ -20,10 +20,10 @@ _NO_PORT = N_("there is no port")
 _DOES_NOT_RUN = N_("does not run")
 _ROLES = Phrases(
     {
-        Role.AT: NP_("port", "at"),
-        Role.MODEM: NP_("port", "modem"),
-        Role.UNLISTED: NP_("port", "unlisted"),
-        Role.ADAPTER: NP_("port", "adapter"),
+        PortRole.AT: NP_("port", "at"),
+        PortRole.MODEM: NP_("port", "modem"),
+        PortRole.UNLISTED: NP_("port", "unlisted"),
+        PortRole.ADAPTER: NP_("port", "adapter"),
     }
 )
 
@@ -161,7 +161,7 @@ def modemmanager(scene: Scene) -> Finding:
         return ok(_(_DOES_NOT_RUN))
     if scene.ports and all(_is_left_alone(Path(port), scene.root / "run/udev/data") for port in scene.ports):
         return ok(_("runs, and a udev rule keeps it off"))
-    is_modem = any(candidate.role is not Role.ADAPTER for candidate in scene.candidates)
+    is_modem = any(candidate.role is not PortRole.ADAPTER for candidate in scene.candidates)
     return (fail if is_modem else warn)(  # by default it leaves bare serial adapters alone
         _("runs, and takes the answers of any modem that it knows"),
         _("`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints."),

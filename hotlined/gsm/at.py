@@ -47,7 +47,7 @@ class ProtocolState(Enum):
     DESYNCHRONISED = "desynchronised"
 
 
-class Step(Enum):
+class ProtocolStep(Enum):
     """What moves the protocol from state to state."""
 
     COMMAND = "command"
@@ -59,30 +59,30 @@ class Step(Enum):
     RESYNCHRONISE = "resynchronise"
 
 
-TRANSITIONS: Mapping[ProtocolState, Mapping[Step, ProtocolState]] = {
+TRANSITIONS: Mapping[ProtocolState, Mapping[ProtocolStep, ProtocolState]] = {
     ProtocolState.IDLE: {
-        Step.COMMAND: ProtocolState.COMMAND,
-        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.COMMAND: ProtocolState.COMMAND,
+        ProtocolStep.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
     ProtocolState.COMMAND: {
-        Step.PROMPTED: ProtocolState.PROMPT,
-        Step.ANSWERED: ProtocolState.IDLE,
-        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
-        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.PROMPTED: ProtocolState.PROMPT,
+        ProtocolStep.ANSWERED: ProtocolState.IDLE,
+        ProtocolStep.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
     ProtocolState.PROMPT: {
-        Step.SUBMIT: ProtocolState.PAYLOAD,
-        Step.ANSWERED: ProtocolState.IDLE,
-        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
-        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.SUBMIT: ProtocolState.PAYLOAD,
+        ProtocolStep.ANSWERED: ProtocolState.IDLE,
+        ProtocolStep.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
     ProtocolState.PAYLOAD: {
-        Step.ANSWERED: ProtocolState.IDLE,
-        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
-        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.ANSWERED: ProtocolState.IDLE,
+        ProtocolStep.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        ProtocolStep.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
     ProtocolState.DESYNCHRONISED: {
-        Step.RESYNCHRONISE: ProtocolState.COMMAND,
+        ProtocolStep.RESYNCHRONISE: ProtocolState.COMMAND,
     },
 }
 """Every legal step; one that is not here raises ProtocolError and changes nothing."""
@@ -323,20 +323,20 @@ class Protocol:
 
     def command(self, command: Command) -> bytes:
         """Begin a command, in state IDLE; return what to write."""
-        self._step(Step.COMMAND)
+        self._step(ProtocolStep.COMMAND)
         return self._begin(command)
 
     def submit(self, payload: str) -> bytes:
         """Answer the prompt with a PDU in hex digits (else ProtocolError); return what to write."""
         if not _HEX.fullmatch(payload):
             raise ProtocolError("the payload is not made of hex digits")
-        self._step(Step.SUBMIT)
+        self._step(ProtocolStep.SUBMIT)
         self._echo = payload
         return payload.encode("ascii") + _CTRL_Z
 
     def time_out(self) -> None:
         """Give the outstanding command up; until the protocol is in step, what its prefixes start is Late."""
-        self._step(Step.TIME_OUT)
+        self._step(ProtocolStep.TIME_OUT)
         self._deferred.extend(self._lose())
 
     def resynchronise(self, probe: Command, *, escapes: bool = True) -> bytes:
@@ -357,7 +357,7 @@ class Protocol:
         """
         if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
-        self._step(Step.RESYNCHRONISE)
+        self._step(ProtocolStep.RESYNCHRONISE)
         self._deferred.extend(self._let_go())
         if half := self._line.strip(_CONTROLS_AND_BLANK):
             self._deferred.extend(self._not_recognised(half))
@@ -372,7 +372,7 @@ class Protocol:
             events.extend(self._end_line() if piece in "\r\n" else self._extend_line(piece))
         return events
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: ProtocolStep) -> None:
         try:
             self._state = TRANSITIONS[self._state][step]
         except KeyError:
@@ -387,7 +387,7 @@ class Protocol:
     def _lose_step(self) -> Iterator[Event]:
         if self._state is ProtocolState.DESYNCHRONISED or self._probing:
             return
-        self._step(Step.LOSE_STEP)
+        self._step(ProtocolStep.LOSE_STEP)
         yield from self._lose()
         yield OutOfStep()
 
@@ -408,7 +408,7 @@ class Protocol:
         begun = self._line.strip(_CONTROLS_AND_BLANK)
         rest = piece.lstrip(_CONTROLS_AND_BLANK)
         if not begun and rest.startswith(">") and self._awaits_prompt():
-            self._step(Step.PROMPTED)
+            self._step(ProtocolStep.PROMPTED)
             self._line, piece = "", rest[1:]
             yield Prompt()
         self._line += piece[: MAX_LINE + 1 - len(self._line)]
@@ -504,7 +504,7 @@ class Protocol:
             yield from self._take_late(text)
             return
         yield from self._end_entry(None)
-        self._step(Step.ANSWERED)
+        self._step(ProtocolStep.ANSWERED)
         response = Response(self._command, final, tuple(self._lines))
         self._command = self._echo = None
         yield response

@@ -18,7 +18,7 @@ from hotlined.gsm.sticks import (
     MODEM_DRIVERS,
     NUMBERS,
     VENDORS,
-    Role,
+    PortRole,
 )
 from hotlined.language import N_, _
 
@@ -86,7 +86,7 @@ class Candidate:
     """A port that may be asked for a modem."""
 
     port: str
-    role: Role
+    role: PortRole
     stick: Stick
     interface: Interface
 
@@ -196,20 +196,20 @@ def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:
     return next((parent.name for parent in folder.parents if (parent / "idVendor").exists()), "")
 
 
-def maybe_role(stick: Stick, interface: Interface) -> Role | None:
+def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
     """Return what an interface with a port is for; None: it must not be asked."""
     if (numbers := NUMBERS.get(stick.id)) is not None:
         return numbers.get(interface.number)
     if stick.vendor == HUAWEI and interface.class_code == _VENDOR_SPECIFIC:
         if interface.subclass == _VENDOR_SPECIFIC:
-            return Role.MODEM if interface.number == 0 else None
+            return PortRole.MODEM if interface.number == 0 else None
         return HUAWEI_PROTOCOLS.get(interface.protocol)
     if stick.id in ADAPTERS:
-        return Role.ADAPTER
+        return PortRole.ADAPTER
     if interface.driver in MODEM_DRIVERS:
-        return Role.UNLISTED
+        return PortRole.UNLISTED
     if (interface.class_code, interface.subclass) == (_COMMUNICATIONS, _ACM):
-        return Role.UNLISTED if stick.vendor in VENDORS else Role.ADAPTER
+        return PortRole.UNLISTED if stick.vendor in VENDORS else PortRole.ADAPTER
     return None
 
 

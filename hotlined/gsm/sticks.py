@@ -14,7 +14,7 @@ from types import MappingProxyType
 from hotlined.language import N_
 
 
-class Role(IntEnum):
+class PortRole(IntEnum):
     """What a port is for, best first: the order in which ports are asked."""
 
     AT = 0
@@ -27,14 +27,14 @@ class Role(IntEnum):
     """A serial adapter or an unknown device with one port: whatever hangs on it."""
 
 
-def _first(first: int, second: int | None = None) -> Mapping[int, Role]:
-    rows = {first: Role.AT} if second is None else {first: Role.AT, second: Role.MODEM}
+def _first(first: int, second: int | None = None) -> Mapping[int, PortRole]:
+    rows = {first: PortRole.AT} if second is None else {first: PortRole.AT, second: PortRole.MODEM}
     return MappingProxyType(rows)
 
 
-_NONE: Mapping[int, Role] = MappingProxyType({})
+_NONE: Mapping[int, PortRole] = MappingProxyType({})
 
-NUMBERS: Mapping[str, Mapping[int, Role]] = MappingProxyType(
+NUMBERS: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
     {
         "12d1:1001": _first(2, 0),  # Huawei E173, E1550, E1752
         "12d1:1003": _first(1, 0),  # Huawei E220, E270
@@ -74,8 +74,15 @@ NUMBERS: Mapping[str, Mapping[int, Role]] = MappingProxyType(
 """By `vendor:product`: the role of each interface number that may be asked."""
 
 HUAWEI = "12d1"
-HUAWEI_PROTOCOLS: Mapping[int, Role] = MappingProxyType(
-    {0x01: Role.MODEM, 0x10: Role.MODEM, 0x31: Role.MODEM, 0x02: Role.AT, 0x12: Role.AT, 0x32: Role.AT}
+HUAWEI_PROTOCOLS: Mapping[int, PortRole] = MappingProxyType(
+    {
+        0x01: PortRole.MODEM,
+        0x10: PortRole.MODEM,
+        0x31: PortRole.MODEM,
+        0x02: PortRole.AT,
+        0x12: PortRole.AT,
+        0x32: PortRole.AT,
+    }
 )
 """By bInterfaceProtocol, in the vendor-specific interfaces of Huawei's later sticks (E3131, E3372s: 12d1:1506).
 

@@ -575,7 +575,7 @@ def join_data(parts: Sequence[Deliver | None]) -> bytes:
     return b"".join(part.user_data for part in parts if part)
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a message is to the person it is sent to."""
 
     TEXT = "text"
@@ -601,7 +601,7 @@ def _is_service(part: Deliver, text: str | None) -> bool:
     return part.mwi is not None and not (part.mwi.store and text and text.strip())
 
 
-def kind(parts: Sequence[Deliver | None], text: str | None) -> Kind:
+def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
     """Return what a message is by those of its parts that are there; `text` is what `join` made of them.
 
     Service first: it may come on any port. Then what is addressed to an application: an MMS notification, if
@@ -609,11 +609,11 @@ def kind(parts: Sequence[Deliver | None], text: str | None) -> Kind:
     """
     present = [part for part in parts if part]
     if any(_is_service(part, text) for part in present):
-        return Kind.SERVICE
+        return MessageKind.SERVICE
     ports = {part.ports.destination for part in present if part.ports}
     if _WAP_PUSH_PORT in ports and is_mms_notification(join_data(parts)):
-        return Kind.MMS
-    return Kind.DATA if ports or text is None else Kind.TEXT
+        return MessageKind.MMS
+    return MessageKind.DATA if ports or text is None else MessageKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -393,7 +393,7 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
     text = tpdu.join(delivers)  # also of what is addressed to a port, if it is text
     kind = tpdu.kind(delivers, text)
-    if kind is tpdu.Kind.MMS:
+    if kind is tpdu.MessageKind.MMS:
         _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
         text = None
     db.execute(
