@@ -710,7 +710,7 @@ def test_any_octets_give_the_same_events_at_any_chunking(
     assert vars(pieces) == vars(whole)
     assert len(whole._line) <= MAX_LINE + 1
     assert len(whole._previous) <= MAX_LINE + 1
-    assert whole._opened is None or len(whole._opened.text) <= MAX_LINE + MAX_USSD
+    assert whole._unfinished is None or len(whole._unfinished.text) <= MAX_LINE + MAX_USSD
     assert all(len(event.text) <= MAX_UNRECOGNISED for event in events if isinstance(event, Unrecognised))
 
 

@@ -1,7 +1,7 @@
 """The AT protocol without a port: bytes in, events out; commands in, bytes out (V.250, TS 27.005, 27.007).
 
-It opens nothing, waits for nothing, logs nothing and never retries: `modem.py` does. Events do not depend
-on how the bytes were cut up. It speaks PDU mode only and does not read numeric result codes (ATV0). Known
+It opens no port, waits for nothing, logs nothing and never retries: `exchange` and `modem` do. How the bytes were cut
+up makes no difference to the events. It speaks PDU mode only and does not read numeric result codes (ATV0). Known
 to be wrong: after a modem's silent return to text mode, a text that reads like a result code is taken for
 one; a +CUSD that lacks its closing quote takes in a payload or an answer without prefix that follows it;
 blank lines and blanks at the ends of lines of a +CUSD are not kept; a late answer with the prefix of the
@@ -27,7 +27,7 @@ MAX_USSD = 1024
 """Characters up to which a +CUSD's closing quote is waited for; 160 octets (TS 23.038) in hex are 320."""
 
 MAX_UNRECOGNISED = 256
-"""Characters of an unrecognised line that are handed on."""
+"""Characters of an unrecognised line that its event has."""
 
 _CR = b"\r"
 _CTRL_Z = b"\x1a"  # ends a PDU, TS 27.005 4.3
@@ -169,7 +169,7 @@ CME_ERRORS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line and what its response may hold.
+    """A command line, and what its response may have.
 
     `text` starts with AT and is printable ASCII without a line end, else ProtocolError. `prefixes` start its
     information text; the line after one of `payload_after` is a payload of hex digits. `bare` information
@@ -259,7 +259,7 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Unrecognised:
-    """A line, or what was left of one, that means nothing here; at most MAX_UNRECOGNISED characters."""
+    """A line, or a part of one, of no known kind; at most MAX_UNRECOGNISED characters."""
 
     text: str
 
@@ -284,7 +284,7 @@ def answers(text: str, prefixes: tuple[str, ...]) -> bool:
     return text.startswith(prefixes) and not (form and form.match(text))
 
 
-def _unfinished(event: Unsolicited) -> bool:
+def _is_unfinished(event: Unsolicited) -> bool:
     if event.code in TWO_LINE_CODES:
         return event.payload is None
     if event.code != "+CUSD" or len(event.text) > MAX_USSD:
@@ -295,7 +295,7 @@ def _unfinished(event: Unsolicited) -> bool:
 
 
 class Protocol:
-    """One modem's AT protocol; it starts desynchronised, for nobody knows what the modem was doing."""
+    """One modem's AT protocol; it starts desynchronised, for nobody knows what the modem was doing before."""
 
     def __init__(self) -> None:
         self._state = ProtocolState.DESYNCHRONISED
@@ -305,10 +305,10 @@ class Protocol:
         self._command: Command | None = None
         self._lines: list[Information] = []
         self._header: str | None = None  # information text whose payload is awaited
-        self._opened: Unsolicited | None = None  # an unsolicited code whose next line is awaited
+        self._unfinished: Unsolicited | None = None  # an unsolicited code whose next line is awaited
         self._echo: str | None = None
         self._probing = False  # the probe's own information text has not come yet
-        self._lost: set[str] = set()  # prefixes of commands that got no response since the last good one
+        self._unanswered_prefixes: set[str] = set()  # prefixes of commands that got no response since the last good one
         self._echoed = False
 
     @property
@@ -335,9 +335,9 @@ class Protocol:
         return payload.encode("ascii") + _CTRL_Z
 
     def time_out(self) -> None:
-        """Give the outstanding command up; until the protocol is in step, what its prefixes start is Late."""
+        """Give the outstanding command up; until the protocol is in step, lines that begin with its prefix are Late."""
         self._step(ProtocolStep.TIME_OUT)
-        self._deferred.extend(self._lose())
+        self._deferred.extend(self._give_command_up())
 
     def resynchronise(self, probe: Command, *, escapes: bool = True) -> bytes:
         """Begin again with a command that answers with a prefix of its own; return what to write.
@@ -346,21 +346,21 @@ class Protocol:
         probe lets it time out: take another probe each time, so that a late answer to one is not the next
         one's. Half a line that has arrived is dropped: Unrecognised, by the next `receive`.
 
-        A probe without a prefix takes the next final result code for its own: only for a modem that has
-        answered several others with one result code each, and is quiet.
+        A probe without a prefix takes the next final result code for its own: it is only for a modem that has
+        answered several other probes with one result code each, and says nothing more.
 
-        What is written is ESC, because a prompt may stand open, and the probe, without a CR between: that
-        would carry out what may stand half-written in the modem's line (AT+CMGD=1 of AT+CMGD=12), and a
-        half line with the probe behind it is only an ERROR. A modem that is deaf just after ESC costs one
-        time-out. One that takes no line for a command unless it begins with AT hears only a probe without ESC
-        (`escapes`), which comes after those with it: no prompt stands open then.
+        ESC is written first, because a prompt may be open, then the probe. There is no CR between them: the modem
+        may have half a line (AT+CMGD=1 of AT+CMGD=12), and a CR would make it carry that out; half a line with the
+        probe behind it is only an ERROR. A modem that ignores what comes just after ESC costs one time-out. One
+        that takes no line for a command unless it begins with AT needs a probe without ESC (`escapes`), which
+        comes after those with it: no prompt is open then.
         """
         if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
         self._step(ProtocolStep.RESYNCHRONISE)
-        self._deferred.extend(self._let_go())
+        self._deferred.extend(self._release_unfinished())
         if half := self._line.strip(_CONTROLS_AND_BLANK):
-            self._deferred.extend(self._not_recognised(half))
+            self._deferred.extend(self._take_unrecognised(half))
         self._line = ""
         self._probing = bool(probe.prefixes)
         return (_ESC if escapes else b"") + self._begin(probe)
@@ -388,12 +388,12 @@ class Protocol:
         if self._state is ProtocolState.DESYNCHRONISED or self._probing:
             return
         self._step(ProtocolStep.LOSE_STEP)
-        yield from self._lose()
+        yield from self._give_command_up()
         yield OutOfStep()
 
-    def _lose(self) -> Iterator[Event]:
+    def _give_command_up(self) -> Iterator[Event]:
         if self._command:
-            self._lost.update(self._command.prefixes)
+            self._unanswered_prefixes.update(self._command.prefixes)
         if self._header is not None:
             yield Late(self._header)
         self._command = self._header = None
@@ -420,16 +420,16 @@ class Protocol:
             return
         rule = next(rule for rule in self._RULES if rule.holds(self, text))
         if not rule.continues:
-            yield from self._let_go()
+            yield from self._release_unfinished()
         yield from rule.take(self, text)
         self._previous = text
 
-    def _let_go(self) -> Iterator[Event]:
-        if self._opened:
-            yield self._opened
-            self._opened = None
+    def _release_unfinished(self) -> Iterator[Event]:
+        if self._unfinished:
+            yield self._unfinished
+            self._unfinished = None
 
-    # What a line is; none of these changes anything
+    # What kind of line it is; none of these changes anything
 
     def _is_too_long(self, text: str) -> bool:
         return len(text) > MAX_LINE
@@ -441,11 +441,11 @@ class Protocol:
         return not any(character.isascii() and character.isalnum() for character in noise)
 
     def _awaits_unsolicited_payload(self) -> bool:
-        return self._opened is not None and self._opened.code in TWO_LINE_CODES
+        return self._unfinished is not None and self._unfinished.code in TWO_LINE_CODES
 
     def _is_payload(self, text: str) -> bool:
-        # a modem writes the lines of an unsolicited code in one piece: a digit in a +CUSD menu is no PDU
-        awaited = self._awaits_unsolicited_payload() if self._opened else self._header is not None
+        # a modem writes all lines of an unsolicited code at once: a line of digits in a +CUSD menu is no PDU
+        awaited = self._awaits_unsolicited_payload() if self._unfinished else self._header is not None
         return awaited and _HEX.fullmatch(text) is not None
 
     def _is_final(self, text: str) -> bool:
@@ -458,15 +458,15 @@ class Protocol:
         return answers(text, self._command.prefixes)
 
     def _is_unsolicited(self, text: str) -> bool:
-        return unsolicited_code(text) is not None and not answers(text, tuple(self._lost))
+        return unsolicited_code(text) is not None and not answers(text, tuple(self._unanswered_prefixes))
 
     def _is_late(self, text: str) -> bool:
-        return answers(text, (*RESPONSE_PREFIXES, *self._lost)) or (
+        return answers(text, (*RESPONSE_PREFIXES, *self._unanswered_prefixes)) or (
             self._previous.startswith(_TWO_LINE_RESPONSES) and _HEX.fullmatch(text) is not None
         )
 
     def _is_continuation(self, _text: str) -> bool:
-        return self._opened is not None and not self._awaits_unsolicited_payload()
+        return self._unfinished is not None and not self._awaits_unsolicited_payload()
 
     def _is_bare(self, _text: str) -> bool:
         return self._command is not None and self._command.bare
@@ -474,17 +474,17 @@ class Protocol:
     def _is_anything(self, _text: str) -> bool:
         return True
 
-    # What becomes of it
+    # What is done with a line of each kind
 
-    def _swallow(self, _text: str) -> Iterator[Event]:
+    def _take_echo(self, _text: str) -> Iterator[Event]:
         self._echo = None
         self._echoed = True
         yield from ()
 
     def _take_payload(self, text: str) -> Iterator[Event]:
-        if self._opened is not None and self._awaits_unsolicited_payload():
-            yield replace(self._opened, payload=text)
-            self._opened = None
+        if self._unfinished is not None and self._awaits_unsolicited_payload():
+            yield replace(self._unfinished, payload=text)
+            self._unfinished = None
         else:
             yield from self._end_entry(text)
 
@@ -497,7 +497,7 @@ class Protocol:
         self._lines.append(information)
         return information
 
-    def _conclude(self, text: str) -> Iterator[Event]:
+    def _take_final(self, text: str) -> Iterator[Event]:
         final = Final(text)
         too_early = final.ok and (self._awaits_prompt() or self._state is ProtocolState.PROMPT)
         if self._command is None or self._probing or too_early:
@@ -509,11 +509,11 @@ class Protocol:
         self._command = self._echo = None
         yield response
 
-    def _inform(self, text: str) -> Iterator[Event]:
+    def _take_information(self, text: str) -> Iterator[Event]:
         assert self._command is not None
         if self._probing:
             self._probing = False
-            self._lost.clear()
+            self._unanswered_prefixes.clear()
         yield from self._end_entry(None)
         if len(self._lines) >= MAX_LINES:
             yield from self._take_late(text)
@@ -522,25 +522,25 @@ class Protocol:
         else:
             yield self._add(Information(text))
 
-    def _notify(self, text: str) -> Iterator[Event]:
+    def _take_unsolicited(self, text: str) -> Iterator[Event]:
         code = unsolicited_code(text)
         assert code is not None
-        yield from self._open(Unsolicited(code, text))
+        yield from self._keep_unfinished(Unsolicited(code, text))
 
-    def _continue(self, text: str) -> Iterator[Event]:
-        assert self._opened is not None
-        yield from self._open(replace(self._opened, text=f"{self._opened.text}\n{text}"))
+    def _take_continuation(self, text: str) -> Iterator[Event]:
+        assert self._unfinished is not None
+        yield from self._keep_unfinished(replace(self._unfinished, text=f"{self._unfinished.text}\n{text}"))
 
-    def _open(self, event: Unsolicited) -> Iterator[Event]:
-        self._opened = event
-        if not _unfinished(event):
-            yield from self._let_go()
+    def _keep_unfinished(self, event: Unsolicited) -> Iterator[Event]:
+        self._unfinished = event
+        if not _is_unfinished(event):
+            yield from self._release_unfinished()
 
     def _take_late(self, text: str) -> Iterator[Event]:
         yield Late(text)
         yield from self._lose_step()
 
-    def _not_recognised(self, text: str) -> Iterator[Event]:
+    def _take_unrecognised(self, text: str) -> Iterator[Event]:
         yield Unrecognised(text[:MAX_UNRECOGNISED])
 
     class _Rule(NamedTuple):
@@ -549,14 +549,14 @@ class Protocol:
         continues: bool = False  # leaves an unfinished unsolicited code open
 
     _RULES: ClassVar[tuple[_Rule, ...]] = (  # the first that holds takes the line
-        _Rule(_is_too_long, _not_recognised),
-        _Rule(_is_echo, _swallow, continues=True),
+        _Rule(_is_too_long, _take_unrecognised),
+        _Rule(_is_echo, _take_echo, continues=True),
         _Rule(_is_payload, _take_payload, continues=True),
-        _Rule(_is_final, _conclude),
-        _Rule(_is_expected, _inform),
-        _Rule(_is_unsolicited, _notify),
+        _Rule(_is_final, _take_final),
+        _Rule(_is_expected, _take_information),
+        _Rule(_is_unsolicited, _take_unsolicited),
         _Rule(_is_late, _take_late),
-        _Rule(_is_continuation, _continue, continues=True),
-        _Rule(_is_bare, _inform),
-        _Rule(_is_anything, _not_recognised),
+        _Rule(_is_continuation, _take_continuation, continues=True),
+        _Rule(_is_bare, _take_information),
+        _Rule(_is_anything, _take_unrecognised),
     )

@@ -1,7 +1,7 @@
-"""The exchange with the modem at an open port: commands, each with its answer, and whatever comes unasked meanwhile.
+"""The exchange with the modem at an open port: each command gets its response, and unsolicited codes are kept.
 
-It knows how a modem is asked, and not what: that is in `modem`. Every wait has a time limit and goes on reading.
-After an answer that did not come in time the modem is out of step until `resynchronise` has succeeded.
+Which commands there are is in `modem` and `storages`. Every wait has a time limit, and reads all the time. Where a
+response does not come in time, the modem is out of step, and no command may be sent until `resynchronise` succeeds.
 """
 
 import logging
@@ -33,17 +33,17 @@ from hotlined.problems import SubmitProblem
 
 log = logging.getLogger(__name__)
 
-COMMAND_SECONDS = 5.0
-SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
+COMMAND_SECONDS = 5.0  # for a command that asks the modem alone
+SLOW_COMMAND_SECONDS = 20.0  # for one that asks the SIM or the network
 LISTED_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
-PROMPT_SECONDS = 10.0
-QUIET_SECONDS = 0.2
+PROMPT_SECONDS = 10.0  # for the prompt of AT+CMGS
+QUIET_SECONDS = 0.2  # without a byte: the modem has nothing more to say
 LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
-DRAIN_SECONDS = 5.0
-PROBE_SECONDS = 2.0
+DRAIN_SECONDS = 5.0  # for late answers to pass before the first probe
+PROBE_SECONDS = 2.0  # for the answer to a probe
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
-"""Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
+"""Written one after the other by `resynchronise`: a late answer to one cannot be taken for the answer to the next."""
 
 PLAIN = Command("AT")
 
@@ -101,14 +101,14 @@ class Session:
         self.was_busy = False
 
 
-def answered(command: str, final: Final) -> ModemRefusedError:
+def refused(command: str, final: Final) -> ModemRefusedError:
     """Return the error of a command that was refused."""
     words = _("The modem answered {command} with {answer}.", command=command, answer=final.text)
     return ModemRefusedError(words, final.text)
 
 
 class Exchange:
-    """The exchange with one modem.
+    """The exchange with the modem at one open port.
 
     `progress` is called at every turn of every wait with the monotonic time until which the step in hand may
     take; it may return an earlier one (or None), and the wait ends then.
@@ -145,7 +145,7 @@ class Exchange:
         """Yield the unsolicited codes that came since the last call, each once, oldest first."""
         while self._unsolicited:
             yield self._unsolicited[0]
-            self._unsolicited.popleft()  # only now: what could not be dealt with comes again
+            self._unsolicited.popleft()  # only now: a code that the caller failed to act on is yielded again
 
     def take_late_reference(self) -> int | None:
         """Return the reference of a +CMGS that came after its time limit, once."""
@@ -155,7 +155,7 @@ class Exchange:
         return None
 
     def listen(self, seconds: float) -> bool:
-        """Read until something has come or the time is over, at most a second; return whether it is to be acted on."""
+        """Read until something has come or the time is over, at most a second; return whether the caller has to act."""
         if not self._unsolicited:
             self.receive(time.monotonic() + seconds)
         return self._needs_attention
@@ -163,7 +163,7 @@ class Exchange:
     def wait(self, seconds: float, *others: int) -> bool:
         """Wait until something has come, the time is over or one of `others` is readable; return as `listen` does.
 
-        It may wait for longer than `listen`: `progress` is not called meanwhile.
+        It may wait for more than a second; `progress` is not called meanwhile.
         """
         if self._needs_attention:
             return True
@@ -176,9 +176,9 @@ class Exchange:
     # ---- being in step
 
     def resynchronise(self, tries: int = len(PROBES)) -> None:
-        """Leave a prompt that may stand open, let late answers pass, and ask until an answer fits its question.
+        """Close a prompt that may be open, let late answers pass, and write probes until one gets its own answer.
 
-        Raises ModemSilentError if none does.
+        Raises ModemSilentError if none of `tries` probes does.
         """
         if self.in_step:
             self._protocol = Protocol()
@@ -198,7 +198,7 @@ class Exchange:
             self._ask_probe(self._next_probe(), escapes=False)
             if self.in_step:
                 return
-        # one that knows none of the questions is in step if it refused each of them, and nothing else came
+        # a modem that knows none of the probes is in step if it refused each of them, and nothing else came
         if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
             return
         raise ModemSilentError(
@@ -211,10 +211,10 @@ class Exchange:
         return PROBES[self._probe % len(PROBES)]
 
     def _ask_probe(self, probe: Command, *, escapes: bool = True, is_clean: bool = False) -> int:
-        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's.
+        """Write a probe, read until nothing more comes, and return how many answers came that were not the probe's.
 
-        `is_clean`: nothing came before it; where nothing but its own answer comes then, no more can, and none is
-        waited for: a modem answers in turn.
+        `is_clean`: nothing came before the probe. If its own answer then comes first, no late one can follow, for a
+        modem answers in turn, and the wait ends at once.
         """
         self.write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
@@ -259,18 +259,18 @@ class Exchange:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
         response = self.run(text, *prefixes, seconds=seconds, bare=bare)
         if not response.final.ok:
-            raise answered(text, response.final)
+            raise refused(text, response.final)
         return response
 
     def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
-        """Return what a query says behind its prefix, or an empty string if it is refused."""
+        """Return what the answer to a query has behind its prefix, or an empty string if the query is refused."""
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
             return ""
         return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response)
 
     def ask_digits(self, text: str, prefix: str = "") -> str:
-        """Return the long number that a query says (an IMSI, IMEI or ICCID), or an empty string."""
+        """Return the long number in the answer to a query (an IMSI, IMEI or ICCID), or an empty string."""
         response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
         return responses.digits(response)
 
@@ -290,7 +290,7 @@ class Exchange:
         return response
 
     def take_code(self, code: str) -> Unsolicited | None:
-        """Take the oldest unsolicited code of a kind out of those that wait."""
+        """Return the oldest unsolicited event of this code that waits, and take it out; None where none waits."""
         found = next((event for event in self._unsolicited if event.code == code), None)
         if found:
             self._unsolicited.remove(found)
@@ -343,7 +343,7 @@ class Exchange:
         return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
 
     def receive(self, deadline: float) -> tuple[Event, ...]:
-        """Read once, at most until the deadline, and keep what is nobody's answer."""
+        """Read once, at most until the deadline; return the events, and keep those that answer no command."""
         self._progress(deadline)
         octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
         events = tuple(self._protocol.receive(octets)) if octets else ()

@@ -1,7 +1,7 @@
-"""One modem: initialise and verify, recover, submit, USSD, calls, status. Knows nothing of hotlines or databases.
+"""One modem: its set-up, PIN and check, its recovery, sending, USSD, calls, network. Knows no hotline and no database.
 
-How it is asked and listened to is in `exchange`: a command is a method here, and its answer is read in `responses`.
-Where it keeps texts, and what it lists and deletes, is in `storages`.
+Each command is a method here; `exchange` writes it and reads what comes, and `responses` says what an answer means. The
+storages of the modem, their listing and deletion, are in `storages`.
 Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over without waiting for our acknowledgement.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 from hotlined.errors import ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Prompt, Response
-from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, answered
+from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, refused
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
@@ -45,9 +45,9 @@ STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
 
 CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?", "AT+CSCS?"))
-"""What asks for the settings that matter: in one command line (V.250 5.2.1), else apart.
+"""Command lines that ask for the settings that matter: all in one line (V.250 5.2.1), else each alone.
 
-The first of which every question is answered, else the last."""
+The first row is used of which the modem answers every question, else the last."""
 
 
 class Modem:
@@ -68,7 +68,7 @@ class Modem:
         self.reports = True
         """Whether it was told to hand status reports over, or to store them."""
         self._charset = ""
-        self._imsi = ""  # whose SIM it was when that was asked last
+        self._imsi = ""  # what the SIM said last
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
         self._echoes = False
@@ -87,7 +87,7 @@ class Modem:
     # ---- initialisation
 
     def begin(self, tries: int = len(PROBES)) -> None:
-        """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
+        """Bring a modem into step from whatever state, without echo, with numeric causes: its SIM can be asked then."""
         self.exchange.resynchronise(tries)
         for _time in range(2):
             self.exchange.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
@@ -97,7 +97,7 @@ class Modem:
         self._ensure_radio()
 
     def _ensure_radio(self) -> None:
-        """Switch the radio on where it was left off: by a restart of it that was cut short, or by another program."""
+        """Switch the radio on where it is off: a restart of it was cut short, or another program switched it off."""
         if self.exchange.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._ask_deregistered():
             log.warning("the modem's radio was off: it is switched on")
             with contextlib.suppress(ModemRefusedError):
@@ -137,7 +137,7 @@ class Modem:
         return self.imei()
 
     def enter_pin(self, pin: str) -> bool:
-        """Give the PIN, once; return whether it was taken."""
+        """Enter the PIN, once; return whether the SIM accepted it."""
         return self.exchange.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def initialise(self) -> Identification:
@@ -148,7 +148,7 @@ class Modem:
         return self.complete(self.prepare())
 
     def prepare(self) -> Identification:
-        """Set what a listing relies on, and return which modem and SIM are there; `complete` does the rest."""
+        """Set what a listing needs, and return which modem and SIM these are; `complete` sets the rest."""
         self._is_complete = False
         self.exchange.require("AT+CMGF=0")
         self.storages.choose()
@@ -161,7 +161,7 @@ class Modem:
         return Identification(imei=self.imei(), imsi=self._imsi)
 
     def complete(self, identification: Identification) -> Identification:
-        """Set and verify the rest, and return what else modem and SIM say of themselves."""
+        """Set the rest and verify it, and return what else modem and SIM say of themselves."""
         self.choose_charset()
         self._ask_for_codes()
         if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":
@@ -178,7 +178,7 @@ class Modem:
         )
 
     def imsi(self) -> str:
-        """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
+        """Return the IMSI of the SIM (27.007 5.6), or an empty string where it does not say it."""
         self._note_imsi(self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
 
@@ -194,11 +194,11 @@ class Modem:
         self._session.note_sim(certain=self._imsi != "")
 
     def imei(self) -> str:
-        """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
+        """Return the IMEI of the modem (27.007 5.4), or an empty string where it does not say it."""
         return self.exchange.ask_digits("AT+CGSN")
 
     def own_number(self) -> str:
-        """Return the SIM's number as it knows it (27.007 7.1), or an empty string: it names its own first."""
+        """Return the SIM's own number, the first that it names (27.007 7.1), or an empty string where it names none."""
         return responses.field(self.exchange.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
@@ -212,9 +212,9 @@ class Modem:
         return responses.field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
-        """Check that the settings still stand, with one command; raises ModemRefusedError where they do not.
+        """Check that the modem still has its settings, with one command; raises ModemRefusedError where it has not.
 
-        A modem that has not been set up completely has none to check.
+        Of a modem that has not been set up completely nothing is checked.
         """
         if not self._is_complete:
             return
@@ -225,15 +225,15 @@ class Modem:
         self._require_no_echo()
 
     def _require_no_echo(self) -> None:
-        """Check that the modem does not echo; raises ModemRefusedError where it does and did not before.
+        """Raise ModemRefusedError where the modem echoes and did not before: it has reset itself without a word.
 
-        A modem that has reset itself without a word echoes again: this costs no command, so each listing checks it.
+        This needs no command, so it is checked at each listing.
         """
         if self._is_complete and self.exchange.take_echoed() and not self._echoes:
             raise _not_kept((_("the echo is back"),))
 
     def _note_settings(self) -> None:
-        """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
+        """Read the settings back and note them for `verify`; raises ModemRefusedError where texts come in text mode."""
         self.exchange.take_echoed()
         self._note_checks()
         if any(map(responses.hands_over, self._settings)):
@@ -249,14 +249,14 @@ class Modem:
         self._is_complete = True
 
     def _note_checks(self) -> None:
-        """Find the questions for the settings that the modem answers, and note the answers."""
+        """Find which of CHECKS the modem answers, and note its answers."""
         for checks in CHECKS:
             self._checks = checks
             self._settings = self._read_settings()
             if len(self._settings) == sum(check.count("?") for check in checks):
                 break
         if not self._settings:
-            self._checks = ()  # it never says
+            self._checks = ()  # it answers none
 
     def _read_settings(self) -> tuple[str, ...]:
         responses = [self.exchange.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
@@ -280,7 +280,7 @@ class Modem:
         self.storages.require_selection(storage)
 
     def restart_radio(self) -> None:
-        """Switch the radio off and on again (27.007 8.2); the network is looked for anew."""
+        """Switch the radio off and on again (27.007 8.2): the modem registers anew."""
         self._run_first(self.profile.radio_off)
         self._run_first(self.profile.radio_on)
 
@@ -298,15 +298,15 @@ class Modem:
             final = self.exchange.run(command, seconds=seconds).final
             if final.ok:
                 return
-        raise answered(command, final)
+        raise refused(command, final)
 
     def choose_charset(self) -> None:
-        """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
+        """Set the alphabet of strings: another program may have set UCS-2, which stays until the modem starts anew."""
         run = self.exchange.run
         self._charset = next((charset for charset in CHARSETS if run(f'AT+CSCS="{charset}"').final.ok), "")
 
     def _ask_for_codes(self) -> None:
-        """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
+        """Switch the unsolicited codes on: of texts, reports, callers, registration; note the settings for `verify`."""
         self._session.forget_busy()
         ask = self.exchange.ask
         self.acknowledges = ask("AT+CSMS=1", "+CSMS:") != "" and ask("AT+CSMS?", "+CSMS:").startswith("1")
@@ -329,13 +329,13 @@ class Modem:
         registration, question = self._registration()
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
-        if registration in REGISTERED:  # else some makes keep the question until they have found one
+        if registration in REGISTERED:  # else some makes answer only once they have found an operator
             answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
         return NetworkCondition(registration, signal, operator, technology)
 
     def _registration(self) -> tuple[Registration, str]:
-        """Return how the modem is registered, and by the answer to which question."""
+        """Return how the modem is registered, and the name of the query that said so last."""
         registration, name = Registration.UNKNOWN, ""
         for name in REGISTRATIONS:
             answer = responses.registration_of(self.exchange.ask(f"AT{name}?", f"{name}:"))
@@ -347,14 +347,14 @@ class Modem:
     # ---- receiving
 
     def acknowledge(self) -> None:
-        """Tell the network that a text that was handed over is safe (27.005 3.4.4)."""
+        """Confirm to the network that a text which the modem handed over was stored (27.005 3.4.4)."""
         if self.acknowledges:
             self.exchange.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
 
     # ---- sending
 
     def submit(self, pdu: str, tpdu_length: int, seconds: float) -> SubmitOutcome:
-        """Hand one segment to the network and say what came of it within `seconds` of Ctrl-Z.
+        """Submit one segment and return what came of it within `seconds` of Ctrl-Z.
 
         Raises PortLostError only where nothing can have left.
         """
@@ -378,7 +378,7 @@ class Modem:
     # ---- USSD
 
     def ussd(self, code: str, seconds: float = USSD_SECONDS) -> str:
-        """Ask the network a question such as *121# and return what it says; a menu that wants an answer is cancelled.
+        """Send the network a code such as *121# and return its answer; a menu that waits for a choice is cancelled.
 
         Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
         """

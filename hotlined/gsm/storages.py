@@ -1,7 +1,7 @@
 """The storages of a modem: which are used, which is selected, how full each is; lists them, deletes an entry.
 
-It knows the commands that concern a storage (27.005 3.2.2, 3.4) and none other. Whether the modem has started anew or
-has another SIM is known to `modem`, which hands both questions in; what is listed, and when, is decided above.
+It has the commands about storages (27.005 3.2.2, 3.4) and no others. `modem` hands in two checks: that the modem has
+not started anew, and that its SIM is the same. The caller decides what is listed, and when.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import replace
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
 from hotlined.gsm.at import Information, Response
-from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, answered
+from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, refused
 from hotlined.gsm.responses import Entry, Listing, StorageUse
 from hotlined.language import _
 
@@ -23,9 +23,9 @@ LINE_SECONDS = 10.0  # between two lines of a listing
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own, in the order in which texts are wanted there."""
 UNION = "MT"
-"""SM and ME together, never listed beside them: an index deleted under one name may be a new text under the other."""
+"""SM and ME together. It is never listed beside them: an index that was deleted by one name may be another text's."""
 REPORTS = "SR"
-"""Where some makes keep status reports: selected once a notification says that one is there."""
+"""Where some makes keep status reports: selected once a notification names it."""
 
 
 def used_of(offered: Sequence[str]) -> list[str]:
@@ -56,7 +56,7 @@ class Storages:
         self._unread: dict[str, str] = {}  # storages that were refused, with the modem's words
         self._named: set[str] = set()  # storages of which the modem has spoken
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
-        self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
+        self._hanging_slots: set[tuple[str, int]] = set()  # slots at which the modem hangs when they are read
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Storages:
 
     @property
     def scan_order(self) -> tuple[str, ...]:
-        """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
+        """The storages in the order of a scan: the selected one first, which saves a selection."""
         return tuple(sorted(self._uses, key=lambda name: name != self._session.selected))
 
     # ---- selection
@@ -105,13 +105,14 @@ class Storages:
         self._session.note_selection("")
         response = self._select(name)
         if not response.final.ok:
-            raise answered("AT+CPMS", response.final)
+            raise refused("AT+CPMS", response.final)
         self._session.note_selection(name)
 
     def _select(self, name: str) -> Response:
-        """Select a storage, in the form that was taken before, else in the first that is; note whether it can be read.
+        """Select a storage, in the form that the modem took before, else in the first that it takes; note a refusal.
 
-        The storage that texts come to is the first that takes all three roles; others are only read.
+        The first storage is selected for as many of the three roles as the modem takes: texts come to it. Others are
+        only read.
         """
         receiving = next(iter(self._roles.values()), (name,) * 3)
         known = self._roles.get(name)
@@ -145,7 +146,7 @@ class Storages:
         self._uses.setdefault(name, StorageUse(name, 0, 0))
 
     def note(self, name: str) -> None:
-        """Note a storage that a notification named, for `retry_refused`; not MT, where SM or ME is read.
+        """Note a storage that a notification named, for `retry_refused`; MT is ignored where SM or ME is read.
 
         Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
         """
@@ -155,19 +156,21 @@ class Storages:
     def retry_refused(self) -> None:
         """Select each storage that could not be selected before, or was named since."""
         for name in (*self._named, *self._unread):
-            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
+            self._named.discard(
+                name
+            )  # first: where the modem hangs when it is selected, that is not tried again and again
             self._session.note_selection("")
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
 
     def drop_alias(self, name: str) -> None:
-        """Leave a storage alone from now on: it is another name of one that is listed."""
+        """Use a storage no more: it is another name of one that is listed."""
         del self._uses[name]
 
     # ---- listing
 
     def list(self, name: str) -> Listing:
-        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged.
+        """List all entries of a storage; one that cannot be read even alone is left out.
 
         Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
         """
@@ -202,9 +205,9 @@ class Storages:
         return self._uses[name].total > 0 and self._uses[name].used == 0
 
     def _read_alone(self, line: Information) -> Entry | None:
-        """Read one entry by its index because its line in the listing was garbled; return it as it stands then.
+        """Read one entry by its index because its line in the listing was garbled.
 
-        None for a slot that is empty after all, or whose text the modem does not show: such a one is never deleted.
+        None for a slot that is empty after all, or whose text the modem does not show: such an entry is never deleted.
         """
         if (index := responses.maybe_index(line.text)) is None:
             return None
@@ -224,7 +227,7 @@ class Storages:
     def list_slots(self, name: str) -> Listing:
         """Read a storage slot by slot, because the modem hangs when it lists it.
 
-        A slot that it hangs on ends this, and is passed over from then on.
+        A slot at which it hangs ends the listing, and is skipped from then on.
         """
         self.require_selection(name)
         entries = []
