@@ -458,9 +458,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often an answer was refused so far: all refusals, and those that count towards its end.
+    """How often an answer was refused so far: all refusals, and those after too many of which it has failed.
 
-    One counts if a segment to somebody else was taken since the one before: during an outage refusals do not count.
+    A refusal counts for that if a segment to somebody else was taken since the refusal before it: during an outage none
+    counts.
     """
 
     refusals: int = 0

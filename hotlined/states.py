@@ -1,7 +1,8 @@
-"""Every state of the modem, of the database, of an answer and of its segments, and what each means; words of contacts.
+"""The states of the modem, the database, answers and segments, and the codes of contacts, requests and refusals.
 
-The table is asked first: nothing else spells a state, and which segments count in the windows, and for their number, is
-read from FACTS. The one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
+No other module spells a state. FACTS says which segments count in the windows and for their number, TRANSITIONS which
+state follows which. `store.lifecycle` alone writes the states of answers and segments, and its head says why they are
+as they are.
 """
 
 from collections.abc import Iterable

@@ -22,7 +22,7 @@ def look(filled: Filled, sender: Sender) -> list[str]:
     """Return what a pass without a modem asks the database."""
     asked: list[str] = []
     filled.db.connection.set_trace_callback(asked.append)
-    with sender.line.one_look():
+    with sender.line.keep_version():
         sender.judge()
         sender.hold_without_modem()
     filled.db.connection.set_trace_callback(None)
@@ -125,7 +125,7 @@ def test_what_is_written_beside_the_daemon_ends_its_sleep(sender: tuple[Filled, 
     assert not is_readable(watch)
     decisions.pause(filled.db, "pi", filled.now())
     assert is_readable(watch)
-    watch.forget()
+    watch.clear()
     assert not is_readable(watch)
     watch.close()
 

@@ -1,4 +1,4 @@
-"""What every part of the daemon shares: the line's configuration, which may be read again, its database, its waits."""
+"""One line while its daemon runs: its configuration, its database, its waits; all parts of the daemon share it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def file_at(path: Path) -> tuple[int, int] | None:
 
 @dataclass(slots=True)
 class Line:
-    """One line while its daemon runs."""
+    """One line while its daemon runs; `config` is replaced when the configuration is read again."""
 
     config: Config
     db: Database
@@ -36,21 +36,21 @@ class Line:
     """Why the configuration was not read again when that was asked for last."""
     stopping: bool = False
     _version: int | None = None
-    """What `version` said first in the pass that goes on."""
+    """The reading of `version` for the pass that goes on; None between two passes."""
 
     @property
     def shadow(self) -> bool:
-        """Whether everything is done but transmit."""
+        """Whether the line judges and composes, and sends nothing."""
         return self.config.mode is Mode.SHADOW
 
     @property
     def version(self) -> int:
-        """A number that differs after another process has written to the database; asked once a pass."""
+        """A number that changes when another process writes to the database; the same for a whole pass."""
         return self.db.changed_elsewhere() if self._version is None else self._version
 
     @contextlib.contextmanager
-    def one_look(self) -> Iterator[None]:
-        """Keep one reading of `version` for a whole pass; what others write meanwhile is seen in the next pass."""
+    def keep_version(self) -> Iterator[None]:
+        """Read `version` once for a whole pass: what others write meanwhile is seen in the next pass."""
         self._version = self.db.changed_elsewhere()
         try:
             yield
@@ -58,5 +58,5 @@ class Line:
             self._version = None
 
     def identify(self, originator: address.Address | None) -> address.Identity:
-        """Say who an originator is, read from this line's country."""
+        """Return who an originator is; a national number is read as one of this line's country."""
         return address.identify(originator, self.config.numbers.country)

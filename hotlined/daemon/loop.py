@@ -137,7 +137,7 @@ class Daemon:
                 raise self._unavailable()
             self._work(modem)
             while self._has_more_to_do():
-                self.connection.ladder.next_rung()  # nothing is climbed in a single run
+                self.connection.ladder.next_rung()  # a single run does no rung
                 self._sleep()
                 if not modem.in_step:
                     modem.exchange.resynchronise()
@@ -161,7 +161,7 @@ class Daemon:
         return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
-        """Take up the state that the last run left in the database; done once."""
+        """Recover from the database what the last run left there; done once."""
         if self._begun:
             return
         now = self.db.now()
@@ -214,7 +214,7 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
-        """Feed watchdog and `status` while a step is within its deadline; return when a stop ends the step, or None."""
+        """Feed the watchdog and `status` while a wait is within its deadline; return when a stop ends it, or None."""
         if time.monotonic() <= deadline + self.timing.tick:
             if self._watchdog.is_due():
                 self._feed_watchdog()
@@ -252,24 +252,24 @@ class Daemon:
                 self.connection.command_failed(error)
         except sqlite3.Error as error:
             self.outages.begin(error)
-            self.receiver.forget_listing()  # it gets old meanwhile
+            self.receiver.forget_listing()  # meanwhile other texts may get its indexes
 
     def _advance(self) -> None:
-        """Make a step, unless the database cannot be used: texts stay on the SIM then, and nothing is answered."""
+        """Do the work of a pass. While the database cannot be used, texts stay on the SIM, and nothing is answered."""
         if self.outages.seconds_left or self._begin_outage_if_replaced():
             return
-        with self.line.one_look():
+        with self.line.keep_version():
             self._step()
         self.outages.end_if_over()
 
     def _begin_outage_if_replaced(self) -> bool:
         """Begin an outage and drop the listing if the database has left its path; return whether it has."""
         if is_replaced := self.outages.begin_if_replaced():
-            self.receiver.forget_listing()  # it gets old meanwhile
+            self.receiver.forget_listing()  # meanwhile other texts may get its indexes
         return is_replaced
 
     def _step(self) -> None:
-        """Do all the work of a pass; a modem that fails keeps no contact from its verdict and nobody waiting."""
+        """Do all the work of a pass; where the modem fails, contacts are judged and requests served all the same."""
         self._begin()  # first: it marks segments that were in hand as unconfirmed, else they would go out again
         self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
         self.connection.announce_state()
@@ -279,7 +279,7 @@ class Daemon:
             self.sender.settle_late_result(mr)
         if self.recovery.climb():
             self.receiver.scan_soon()  # only a scan shows whether the rung helped
-        # after the ladder: a rung may have closed the port, and says itself when it is to be opened again
+        # after the ladder: a rung may have closed the port, and sets when it is to be opened again
         if self.connection.modem is None and self.connection.retry.is_due():
             self._connect()
         try:
@@ -308,7 +308,7 @@ class Daemon:
         self.connection.connect()
 
     def _work(self, modem: Modem) -> None:
-        """Receive, judge and send what there is: a bounded amount."""
+        """Receive, judge and send: a bounded amount of each."""
         modem.exchange.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
             self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
@@ -357,13 +357,13 @@ class Daemon:
         return sim_moved
 
     def _sleep(self) -> None:
-        """Wait until something comes or is due; all that is asked meanwhile is whether somebody has written."""
+        """Wait until something comes or is due; meanwhile the database is only asked whether somebody has written."""
         until = time.monotonic() + self._seconds_left()
         while not self._wait_for_hint(until - time.monotonic()):
             if time.monotonic() >= until:
                 return
-            self._watch.forget()  # before the database is asked: what is written after that is a new hint
-            if self._must_look():
+            self._watch.clear()  # before the database is asked: what is written after that is a new hint
+            if self._has_news():
                 return
 
     def _wait_for_hint(self, seconds: float) -> bool:
@@ -378,14 +378,14 @@ class Daemon:
             drain([self._wake])
         return False
 
-    def _must_look(self) -> bool:
+    def _has_news(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
         if self._stopping is not None or self._reload or self.outages.seconds_left:
             return True
         return self.db.changed_elsewhere() != self._data_version or not self.outages.is_in_place()
 
     def _seconds_left(self) -> float:
-        """Return how long there is nothing to be done, as far as that is known now."""
+        """Return how many seconds there is nothing to do, as far as that is known now."""
         connection = self.connection
         if left := self.outages.seconds_left:
             return min(self.timing.tick, left)
@@ -399,11 +399,11 @@ class Daemon:
         if self.calls.call:
             waits.append(self.timing.call_tick)
         if not self.sender.is_idle():
-            waits += [self.timing.tick, *self._answers_left()]
+            waits += [self.timing.tick, *self._seconds_to_answers()]
         return max(0.0, min(waits))
 
-    def _answers_left(self) -> Iterator[float]:
-        """Yield the seconds until something that waits to be judged or sent may be."""
+    def _seconds_to_answers(self) -> Iterator[float]:
+        """Yield how many seconds are left until a contact may be judged, and an answer sent."""
         limit_now = self.db.now().limit
         if (judgement := contacts.next_judgement(self.db)) is not None:
             yield judgement - limit_now
@@ -431,7 +431,7 @@ class Daemon:
         self._data_version = version  # only now: what failed on the way is looked at again
 
     def _load_again(self) -> None:
-        """Read the configuration again, and have every part of the daemon go by it."""
+        """Read the configuration again, and apply it to every part of the daemon."""
         old = self.line.config
         if not load_again(self.line):
             return

@@ -1,8 +1,9 @@
-"""Judges contacts and lets answers out, one segment at a time; commits the fate of each before anything else is done.
+"""Judges contacts and sends answers, one segment at a time.
 
-Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again. What a
-result means is decided by the policy and applied once by the store; the ladder, the balance and the journal learn of it
-afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
+A segment is committed as being submitted before the modem gets it, and its fate is committed before anything else is
+done: so a segment that may have left is never submitted again, also after a crash. `policy` decides what a result
+means, and `store.fates` writes that once; journal, balance, connection and breaker are told afterwards. A contact that
+cannot be judged, or an answer that cannot be encoded, is set aside, and the next ones go on.
 """
 
 import contextlib
@@ -33,13 +34,11 @@ log = logging.getLogger("hotlined")
 
 CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
 SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits for a window is asked again
-_plan = functools.lru_cache(maxsize=32)(
-    alphabet.plan
-)  # a share whose head waits asks for the same text again and again
+_plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often
 
 
 class Sender:
-    """The answering side of one line."""
+    """The judging and sending of one line."""
 
     def __init__(self, line: Line, connection: Connection, balance: Balance) -> None:
         self.line = line
@@ -99,12 +98,12 @@ class Sender:
         self._commit_fate(settle)
 
     def forget_marks(self) -> None:
-        """Forget which answers and shares were found waiting: something has changed, so all are asked again."""
+        """Forget which answers and shares were found to wait: something has changed, so the gate is asked again."""
         self._all_wait = False
         self._share_asked_again_at.clear()
 
     def reload(self) -> None:
-        """Use a configuration that was read again: queued answers are filed anew in their shares and asked again."""
+        """Apply a configuration that was read again: queued answers may belong to other shares, and are asked again."""
         self.forget_marks()
         with self.line.db.transaction():
             shares.refile(self.line.db, shadow=self.line.shadow)
@@ -122,7 +121,7 @@ class Sender:
         if ended := queue.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
             log.info("%d answers cancelled (stale)", ended)
         if ended == queue.SWEPT_AT_ONCE:
-            return  # there may be more: nobody is to be told that a stale answer is pending
+            return  # there may be more: else a contact would be refused because a stale answer is pending
         while (contact_id := contacts.next_unjudged(db, db.now())) is not None:
             try:
                 self._judge(contact_id)
@@ -162,7 +161,7 @@ class Sender:
             self._note_and_apply_hold()
 
     def send(self, modem: Modem) -> None:
-        """Let at most one segment out, of the first answer whose turn it is that the gate passes."""
+        """Submit at most one segment: of the first answer, of those whose turn it is, that passes the gate."""
         db, now = self.line.db, self.line.db.now()
         self.breaker.note_registration(now, registered=self.connection.registered)
         if self.is_idle():
@@ -186,7 +185,7 @@ class Sender:
                 return
 
     def _take_turn(self, modem: Modem, turn: queue.Turn, now: Now) -> bool:
-        """Ask the gate for an answer and act on what it says; tell whether that was all for this pass."""
+        """Ask the gate about an answer and act on its verdict; return whether this pass sends nothing more."""
         db = self.line.db
         try:
             step = gate.begin(
@@ -233,13 +232,13 @@ class Sender:
         self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
 
     def _hold_half_sent(self, *, shadow: bool) -> None:
-        """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
+        """Queue answers again that are half sent and may not go on: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             queue.requeue_half_sent(self.line.db, trials=True)
         note_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
-        """Commit what holds every answer back, queue half-sent answers again then; return whether something does."""
+        """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
         hold = self._maybe_hold()
         note_wait(self.line.db, hold)
         self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
@@ -255,7 +254,7 @@ class Sender:
         return None
 
     def rules(self) -> policy.Rules:
-        """Return the rules of the configuration, with what the line knows of itself."""
+        """Return the rules of the configuration, with the SIM's own number and the line's earlier texts."""
         if self._texts is None:
             self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
         return self.line.config.rules(
@@ -283,7 +282,7 @@ class Sender:
     # ---- one segment
 
     def _submit(self, modem: Modem, begun: gate.Begun) -> None:
-        """Hand a segment that is committed as being submitted to the modem, and commit what came of it."""
+        """Submit a segment that is committed as being submitted, and commit its result."""
         try:
             result = self._hand_over(modem, begun)
         except (ModemError, PortError):  # raised only where nothing can have left
@@ -296,16 +295,16 @@ class Sender:
         self._commit_fate(lambda: self._settle(begun, result, now))
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
-        """Return what came of a segment; None where the SIM is not the one that was recognised."""
+        """Give a segment to the modem and return the result; None where the SIM is another one, and it was not given."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
-        # a result that comes from now on is this segment's, or nobody knows whose
+        # a late result from now on may be that of this segment, so it no longer settles the one before
         self._last_unconfirmed_segment = None
         seconds = self.line.config.modem.send_timeout.total_seconds()
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
-        """Commit the fate of a segment, then pass it on to the journal, the balance, the connection and the breaker."""
+        """Commit the fate of a segment, then tell the journal, the balance, the connection and the breaker of it."""
         timing = self.line.timing
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
@@ -326,14 +325,14 @@ class Sender:
         self.breaker.report(settled.update, self.connection.ladder)
 
     def _ask_network(self) -> None:
-        """Ask for the registration at once: if it is gone, that is why the segment was refused, and answers wait."""
+        """Ask for the registration at once: if the segment was refused for want of one, answers wait from now on."""
         self.connection.recheck()
         if self.connection.modem and self.connection.modem.in_step:
             with contextlib.suppress(ModemError, PortError):
                 self.connection.ask_condition()
 
     def _put_back(self, begun: gate.Begun) -> None:
-        """Put a segment back that was not submitted after all: it waits again."""
+        """Commit that a segment was not submitted after all: it waits again."""
         log.info("answer %d waits for the network", begun.answer_id)
 
         def put_back() -> None:

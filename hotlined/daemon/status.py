@@ -1,4 +1,4 @@
-"""Says how the daemon is: to everybody through a file in the runtime directory (tmpfs), and to systemd."""
+"""Writes how the daemon is: into the status file in the runtime directory (tmpfs), and into systemd's status line."""
 
 import contextlib
 import logging
@@ -47,9 +47,9 @@ class StatusFile:
             self._write(status, words)
 
     def _is_news(self, status: DaemonStatus) -> bool:
-        """Tell whether anything has changed but the time of the last scan, which each poll does.
+        """Tell whether anything but the time of the last scan has changed.
 
-        While nothing else changes that is as old as the last sign of life; nothing is judged by it, people read it.
+        Each poll changes that time. It alone is written with the next sign of life, because only people read it.
         """
         written = self._written
         return written is None or status != replace(written, last_scan_at=status.last_scan_at)
@@ -74,9 +74,9 @@ class StatusFile:
 
 
 def require_no_other(config: Config, folder: Path) -> None:
-    """Raise ConfigError where the daemon of another database writes its status to this folder: names tell lines apart.
+    """Raise ConfigError where the daemon of another database writes its status into this folder.
 
-    Two configuration files that have one name, and one runtime_dir, would have one folder.
+    Two configuration files with the same name and the same runtime_dir would share the folder.
     """
     other = None
     with contextlib.suppress(OSError, ValueError):
@@ -179,7 +179,7 @@ class StatusWriter:
         )
 
     def _settings_trouble(self) -> Iterator[Trouble]:
-        """Yield what the configuration wants and the modem does not do, though its state is ready."""
+        """Yield what the configuration asks for and the modem does not do, though its state is ready."""
         if (modem := self._connection.modem) is None:
             return
         for name, words in modem.storages.unread.items():

@@ -32,7 +32,7 @@ class FolderWatch:
             return
         self.descriptor = descriptor
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Take note of what has changed so far: only a later change makes `descriptor` readable again."""
         if self.descriptor is not None:
             drain([self.descriptor])

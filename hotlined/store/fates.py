@@ -276,7 +276,7 @@ def settle_late(
             return None
         move_segment(db, segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339)
         in_time = now.limit - segment["submitted_limit"] <= late_within
-        return _prove(db, segment_id, now, rules if in_time else None)
+        return _follow_segments(db, segment_id, now, rules if in_time else None)
 
 
 def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
@@ -308,7 +308,7 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
             segment_id,
         )
     db.execute("UPDATE answers SET reported_at = ? WHERE id = ?", now.rfc3339, segment["answer_id"])
-    _prove(db, segment_id, now, None)
+    _follow_segments(db, segment_id, now, None)
     return segment_id
 
 
@@ -345,7 +345,7 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
     return unconfirmed[0] if len(unconfirmed) == 1 else None
 
 
-def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
+def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
     """Bring an answer into the state that its segments give, after one of them is known to have left.
 
     With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
