@@ -1,6 +1,6 @@
-"""Watches the line's breaker: the journal, the ladder and the balance learn once that it was opened or closed.
+"""Watches the line's breaker: once it has opened or closed, journal, ladder and balance are told, each time once.
 
-The breaker itself is pure (`hotlined.breaker`) and kept by the store; its trials are begun by the gate.
+What a breaker does is in `hotlined.breaker`; `store.breaking` keeps it, and the gate begins its trials.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("hotlined")
 
 
 class BreakerWatch:
-    """The breaker of one line, as its daemon saw it last."""
+    """What was announced last of the breaker of one line."""
 
     def __init__(self, line: Line, balance: Balance) -> None:
         self._line = line
@@ -48,7 +48,7 @@ class BreakerWatch:
         return state
 
     def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
-        """Pass on what the outcome of a segment has changed of the breaker."""
+        """Tell the others what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
             ladder.report(ModemTrouble.NOT_LEAVING)
@@ -57,7 +57,7 @@ class BreakerWatch:
         self.announce_changes(self._line.db.now(), ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
-        """Call for a trial where the network has us again after a long time without."""
+        """Call for a trial where the modem is registered again after a long time without a network."""
         if not registered:
             self._unregistered_since = self._unregistered_since or time.monotonic()
             return
@@ -66,5 +66,5 @@ class BreakerWatch:
             breaking.call_trial(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
-        """Forget for how long there has been no network: there is no modem that could say so."""
+        """Forget since when there has been no network: without a modem, nobody knows whether there is one."""
         self._unregistered_since = None

@@ -1,8 +1,8 @@
-"""Takes in calls: a call that rings is a contact once its number has come, and is hung up when it is time.
+"""Records calls: a call that rings becomes a contact once its number has come, and is hung up when it is time.
 
-A modem says RING every few seconds, and +CLIP with the number after the first of them, or never. Nothing says that a
-call is over but NO CARRIER, where a make says it, and a ring that does not come. Known to be wrong: two calls from the
-same number within a gap between two rings are one.
+A modem says RING every few seconds, and +CLIP with the number after the first of them, or never. A call is over where
+the modem says NO CARRIER, which some makes do, or where no RING comes for some time. Known to be wrong: two calls from
+the same number are one if there is no longer gap between them than between two rings.
 """
 
 import logging
@@ -38,10 +38,10 @@ class CallReceiver:
         self.timing = line.timing
         self.call: RingingCall | None = None
         self._has_recorded = False
-        """Whether a call was recorded since this modem is there: the first may have been, before a crash."""
+        """Whether a call was recorded since the modem was started: the first may have been recorded before a crash."""
 
     def forget(self) -> None:
-        """Forget the call: its modem went away."""
+        """Forget the call: the modem is being started anew."""
         self.call = None
         self._has_recorded = False
 
@@ -54,7 +54,7 @@ class CallReceiver:
             self._ring(event)
 
     def update(self, modem: Modem) -> None:
-        """Record a call once its number has come, hang up when it is time, forget it when it is over."""
+        """Record the call once its number has come, hang up when it is time, forget the call when it is over."""
         call = self.call
         if call is None:
             return

@@ -1,8 +1,7 @@
-"""The state of the line's modem, in which everybody sees it, and the condition of its network.
+"""The state of the line's modem, as `status` shows it, and the condition of its network.
 
-Every way that a modem can fail is a state of a daemon that stays up, not a crash: the state is set here and announced
-once in the journal and in the events. How a modem is started is in `starting`, what is done about one that fails in
-`recovery`.
+However a modem fails, the daemon stays up: the failure is a state, which is set here, and announced once in the journal
+and in the events. How a modem is started is in `starting`, what is done about one that fails in `recovery`.
 """
 
 import contextlib
@@ -50,7 +49,7 @@ NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
 
 
 class Connection:
-    """The way to the modem: `modem` is None while there is none that can be used.
+    """The line's modem and its state: `modem` is None while there is none that can be used.
 
     `mismatch` are the parts, stick or SIM, that are not the line's; it is empty where both are.
     """
@@ -69,14 +68,14 @@ class Connection:
         """When the modem is looked for again, while there is none."""
         self._condition_check = Interval(line.timing.condition_unregistered)
         self._is_set_up = False
-        """Whether the modem that is open was set up completely: until then it may be listed, and nothing else."""
+        """Whether the open modem was set up completely: until then nothing is done but listing."""
         self._sim_check = Interval(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
-        """The answer for which the SIM was asked last who it is."""
+        """The answer before which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
-        """The state that the journal has said last."""
+        """The state that the journal named last."""
         self._unrecorded: tuple[ModemState, Now, str] | None = None
-        """The state that was announced, and that the database has not recorded yet."""
+        """A state that was announced and is not in the database yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
         self._backoff = Backoff(line.timing.reconnect_pauses)
@@ -88,18 +87,18 @@ class Connection:
 
     @property
     def registered(self) -> bool:
-        """Whether the network has us, by what was last known."""
+        """Whether the modem was registered when it was last asked."""
         return self.condition.registration in REGISTERED
 
     @property
     def can_send(self) -> bool:
-        """Whether what is submitted can leave: the network has us, and the SIM knows its service centre."""
+        """Whether a segment can leave: the modem is registered, and the SIM knows its service centre."""
         return self.registered and self.identification.service_centre != ""
 
     # ---- start
 
     def connect(self) -> None:
-        """Open the port and start the modem as far as a listing needs it; every way that fails is a state."""
+        """Open the port and start the modem as far as a listing needs it; a failure becomes the state."""
         modem = None
         try:
             modem = self.starter.open()
@@ -110,9 +109,9 @@ class Connection:
         self.modem = modem
 
     def finish_start(self) -> bool:
-        """Set up and ask the rest of a modem that was opened and listed: texts go first; return whether that was done.
+        """Set up the rest of a modem once it was listed: texts are recorded first. Return whether that was done.
 
-        Every way that fails is a state.
+        A failure becomes the state.
         """
         if (modem := self.modem) is None or self._is_set_up or not modem.in_step:
             return False
@@ -127,7 +126,7 @@ class Connection:
         return True
 
     def set_up(self, modem: Modem) -> None:
-        """Bring a modem that is in step to the point where it can work; raises what keeps it from that."""
+        """Set up a modem that is in step completely; raises ModemError or PortError where that fails."""
         self._prepare(modem)
         self._complete(modem)
 
@@ -140,7 +139,7 @@ class Connection:
         try:
             self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:
-            self._set_mismatch(error.mismatch)  # `adopt` may take it all the same
+            self._set_mismatch(error.mismatch)  # kept, for `adopt` asks for it
             raise
 
     def _set_mismatch(self, mismatch: Mismatch) -> None:
@@ -172,7 +171,7 @@ class Connection:
             self.ladder.report(trouble)
 
     def adopt(self, who: str) -> Adoption:
-        """Serve the line with the stick and SIM that are in from now on; return what came of it."""
+        """Bind the line to the stick and SIM that are in; return which of them is new to it."""
         if not self.mismatch:
             return Adoption.UNCHANGED
         identification, db = self.identification, self.line.db
@@ -192,7 +191,7 @@ class Connection:
         return Adoption.SIM if is_another_sim else Adoption.STICK
 
     def _note_own_number(self) -> None:
-        """Keep the number that the SIM says is its own: the line never answers itself."""
+        """Note the number that the SIM says is its own: the line never answers that."""
         with contextlib.suppress(AddressError):
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
             note_own_number(self.line.db, number)
@@ -200,7 +199,7 @@ class Connection:
     # ---- condition
 
     def ask_condition(self) -> None:
-        """Ask for registration, signal and SIM, if it is time; another SIM is recognised before anything is sent."""
+        """Ask for registration, signal and SIM, if it is time; where the SIM is another one, set the modem up anew."""
         if self.modem is None or not self._condition_check.is_due():
             return
         self.condition = self.modem.condition()
@@ -216,7 +215,7 @@ class Connection:
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until the condition is asked for; of a missing modem, until it is looked for."""
+        """How many seconds are left until the condition is asked for; without a modem, until one is looked for."""
         return self.retry.seconds_left if self.modem is None else self._condition_check.seconds_left
 
     def _schedule_condition(self) -> None:
@@ -225,13 +224,15 @@ class Connection:
         check.restart()
 
     def confirm_sim(self, answer_id: int) -> bool:
-        """Return whether the SIM is the one that was recognised; where it is not, `ask_condition` looks at it next.
+        """Return whether the SIM is the one that was recognised; where it is not, `ask_condition` asks for it next.
 
-        It is asked once an answer, not before each of its segments, unless something hints that it was moved.
+        The SIM is asked once for each answer, not for each segment, unless the modem hints at another SIM meanwhile.
         """
         modem = self.modem
         if modem is not None and modem.in_step:
-            modem.exchange.listen(0.0)  # a hint may have come since the last command, or what brings it out of step
+            modem.exchange.listen(
+                0.0
+            )  # since the last command a hint may have come, or what puts the modem out of step
         if modem is None or not modem.in_step:
             self.recheck()
             return False
@@ -245,16 +246,16 @@ class Connection:
         return True
 
     def recheck(self) -> None:
-        """Ask for registration, signal and SIM at the next occasion."""
+        """Let registration, signal and SIM be asked for at the next `ask_condition`."""
         self._condition_check.make_due()
 
     def recheck_service_centre(self) -> None:
-        """Ask for the service centre again before anything else is sent: a segment was refused for want of one."""
+        """Have the service centre asked for before anything else is sent: a segment was refused for want of one."""
         self.identification = replace(self.identification, service_centre="")
         self.recheck()
 
     def scan_done(self) -> None:
-        """Note that a scan came to its end, which shows that the modem does its work."""
+        """Note that a scan came to its end: the modem does its work."""
         self._backoff.reset()
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
@@ -262,7 +263,7 @@ class Connection:
             self.follow_condition()
 
     def follow_condition(self) -> None:
-        """Make the state follow the registration; a modem that is being recovered keeps its state until a scan ends."""
+        """Set the state by the registration; a modem that is being recovered keeps its state until a scan has ended."""
         if not self._is_set_up:
             return
         if self.registered:
@@ -280,7 +281,7 @@ class Connection:
     # ---- failure
 
     def command_failed(self, error: HotlinedError) -> None:
-        """Report a modem that did not do what it was asked to; the port is closed where no rung follows at once."""
+        """Report to the ladder that a command failed; the port is closed unless a rung follows at once."""
         if self.modem is None:
             self.set_state(state_of(error), error.message, error.hint)
             return
@@ -297,7 +298,7 @@ class Connection:
             self.set_state(ModemState.RECOVERING, error.message, error.hint)
 
     def port_lost(self, error: PortLostError) -> None:
-        """Report a port that went away while the modem was at work."""
+        """Report to the ladder that the port went away, and close it."""
         self.close(ModemState.ABSENT, error.message, error.hint)
         self.ladder.report(ModemTrouble.ABSENT)
 
@@ -312,13 +313,13 @@ class Connection:
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
-            # what was wrong stays readable behind that: while the modem starts, a person asks why it does
+            # with what was wrong behind it: while the modem starts, `status` shows why it is started
             self.close(ModemState.RECOVERING, _("The modem is being started again."), self.explanation)
         self.retry.seconds = seconds
         self.retry.restart()
 
     def reopen_elsewhere(self) -> None:
-        """Begin anew at another port, which the configuration names now."""
+        """Close the port and look for the modem at the port that the configuration names now."""
         self.close(ModemState.STARTING, _("The configuration names another port."), "")
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
@@ -332,7 +333,7 @@ class Connection:
     # ---- state
 
     def set_state(self, state: ModemState, reason: str = "", cure: str = "") -> None:
-        """Set the modem's state, with what keeps it from being ready and what a person can do about it."""
+        """Set the modem's state, with the reason why it is not ready and what a person can do about it."""
         before = self.reason
         self.reason, self.cure = reason, cure
         if (
@@ -346,7 +347,7 @@ class Connection:
             self.announce_state()
 
     def announce_state(self) -> None:
-        """Write a new state into the journal and the database; of one that changes all the time, not every change."""
+        """Write a new state into the journal and the database; of frequent changes not every one is written."""
         if self.state is not self._announced and self._states_limit.count_if_allowed():
             if self.explanation:
                 log.warning("modem %s: %s", self.state, self.explanation)

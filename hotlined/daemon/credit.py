@@ -1,6 +1,6 @@
-"""Knows the balance of the SIM, where a USSD code is configured: asked once a day, or sooner for a reason.
+"""Asks for the balance of the SIM, where a USSD code is configured: once a day, or sooner for a reason.
 
-A balance that does not pay for a segment opens the line's breaker; whatever the network refuses opens it by itself
+A balance that does not pay for a segment opens the line's breaker. Refusals by the network open it without a balance
 (`hotlined.breaker`).
 """
 
@@ -71,22 +71,22 @@ class Balance:
         self._line = line
         self._asked: float | None = None
         self.asked_at: Now | None = None
-        """When the network last told the balance to this daemon."""
+        """When the network last gave this daemon a balance; None: not since its start."""
         self._is_dated = False
-        """Whether the last top-up was found to have a date that is to be trusted."""
+        """Whether the last top-up has a date that can be trusted."""
         self._has_reason = False
 
     def ask_soon(self) -> None:
-        """Ask for the balance within the hour: there is a reason to doubt it."""
+        """Let the balance be asked for within the hour: there is a reason to doubt the one that is known."""
         self._has_reason = True
 
     def note_operator_text(self, folded: str) -> None:
-        """Ask for the balance soon if a text from a short code or a name may be the operator's notice of credit."""
+        """Let the balance be asked for soon if a text from a short code or a name may be about credit."""
         self._has_reason = self._has_reason or any(word in folded for word in NOTICE_WORDS)
 
     def ask_if_due(self, modem: Modem) -> None:
         """Ask for the balance if a code is configured and it is time: once a day, or sooner for a reason."""
-        self._date()
+        self._date_top_up()
         if not self._line.config.credit.ussd:
             return
         pause = REASON_SECONDS if self._has_reason else BALANCE_SECONDS
@@ -101,7 +101,7 @@ class Balance:
             log.warning("the balance is not known: %s", error.message)
 
     def ask(self, modem: Modem) -> str:
-        """Ask the network for the balance, act on it, and return what it said."""
+        """Ask the network for the balance, note it, and return the network's answer."""
         credit = self._line.config.credit
         self._asked = time.monotonic()
         reply = modem.ussd(credit.ussd or "")
@@ -113,12 +113,12 @@ class Balance:
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
         note_balance(self._line.db, str(balance), self.asked_at, low=low)
-        self._compare(balance, self.asked_at)
-        self._act_on(balance)
+        self._note_top_up(balance, self.asked_at)
+        self._update_breaker(balance)
         return reply
 
-    def _compare(self, balance: Decimal, now: Now) -> None:
-        """Take a balance that rose for a top-up; whatever it is, the next rise is measured from it."""
+    def _note_top_up(self, balance: Decimal, now: Now) -> None:
+        """Record a top-up if the balance rose by enough since the last one, to which the next one is compared."""
         db = self._line.db
         before = balance_before(db)
         if before is None or not is_top_up(maybe_amount(before), balance):
@@ -135,15 +135,15 @@ class Balance:
             balance,
         )
 
-    def _date(self) -> None:
-        """Date a top-up anew, once, that was noted while the calendar could not be trusted."""
+    def _date_top_up(self) -> None:
+        """Correct the date of a top-up that was noted while the calendar could not be trusted; done once."""
         if self._is_dated or not (now := self._line.db.now()).synchronised:
             return
         date_top_up(self._line.db, now)
         self._is_dated = True
 
-    def _act_on(self, balance: Decimal) -> None:
-        """Open the breaker if the balance does not pay for a segment; if it does again, make a trial due."""
+    def _update_breaker(self, balance: Decimal) -> None:
+        """Open the breaker if the balance does not pay for a segment; make a trial due once it does again."""
         db, timing = self._line.db, self._line.timing
         pays = balance >= self._line.config.limits.price_per_segment
         cause = breaker_of(db).cause

@@ -1,4 +1,4 @@
-"""Knows whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
+"""Says whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
 
 While a disk is full, or the file is locked or was moved away, the loop keeps the modem and tries again. Damage ends the
 loop, so that nothing more is written; then, and at a start, `opening` opens the database. Not to be confused with

@@ -1,8 +1,8 @@
-"""Takes in what comes: lists each storage, commits what it holds, deletes what was committed; direct deliveries; calls.
+"""Records what comes: lists each storage, commits its entries, then deletes them; commits what the modem hands over.
 
-A notification is a hint, a scan is the truth. A deletion is only ever for an entry of the listing that was made last.
-A scan is one or more passes long: deletions stop after some seconds and go on in the next pass, where what came
-meanwhile goes first. Known to be wrong: under texts that come faster than a slow SIM deletes, other storages wait.
+A notification only makes a scan due: what is recorded is what the scan lists. Only entries of the latest listing are
+deleted. A scan takes one or more passes: deletions stop after some seconds and go on in the next pass, where what came
+meanwhile is listed first. Known to be wrong: while texts come faster than a slow SIM deletes, other storages wait.
 """
 
 import logging
@@ -34,8 +34,8 @@ log = logging.getLogger("hotlined")
 
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
-FEW_PROBES = 2  # to a modem that has shown nothing: it may hang altogether, and the ladder asks it again
-HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
+FEW_PROBES = 2  # for a modem that has listed nothing: it may hang altogether, and the ladder resynchronises it later
+BROKEN_LISTINGS = 2  # so many in a row that broke off: the storage is read slot by slot from then on
 
 
 @dataclass(slots=True)
@@ -53,7 +53,10 @@ class Postponed:
 
 @dataclass(slots=True)
 class Scan:
-    """A scan: `storages` are still to be listed; `shown` and `deletable` are entries of `storage`, listed last."""
+    """A scan that goes on: `storages` are still to be listed, `storage` was listed last.
+
+    `shown` are the entries of that listing, by index and PDU; `deletable` are those of them that are committed.
+    """
 
     storages: deque[str]
     storage: str = ""
@@ -79,7 +82,7 @@ class Receiver:
         self._calls = calls
         self._alert_request = AlertRequest(line)
         self._last_direct: Unsolicited | None = None
-        """The text that was handed over last: it is committed once, though its acknowledgement fails."""
+        """The text that the modem handed over last: it is committed once, even where its acknowledgement fails."""
         self._refused: dict[int, Postponed] = {}
         """Entries that the modem does not delete, by the id of their segment."""
         self._recorded_refusals: set[int] = set()
@@ -92,7 +95,7 @@ class Receiver:
         """When a complaint about the power supply is recorded again."""
 
     def start_anew(self) -> None:
-        """Forget the call, the scan and the refusals of a modem that went away, and let a scan be due."""
+        """Forget the call, the scan and the refusals of the modem before, and let a scan be due."""
         self.poll.make_due()
         self._scanning = None
         self._settings_check.restart()
@@ -107,7 +110,7 @@ class Receiver:
         self._settings_check.seconds = max(poll, min(poll * self.timing.settings_polls, self.timing.settings_longest))
 
     def act_on(self, event: Unsolicited, modem: Modem) -> None:
-        """Act on an unsolicited code: most are hints that something is to be looked at."""
+        """Act on an unsolicited code: record what it has, or let a scan or a check of the settings be due."""
         meaning = profiles.meaning(event.text)
         if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
             self._note_voltage(meaning, event.text)
@@ -145,7 +148,7 @@ class Receiver:
         self.poll.make_due()
 
     def forget_listing(self) -> None:
-        """Drop the scan and let another be due: an old listing's indexes may be those of other texts."""
+        """End the scan and let another be due: other texts may have the indexes of an old listing."""
         if self._scanning:
             self._scanning = None
             self.poll.make_due()
@@ -153,12 +156,12 @@ class Receiver:
     def scan(self, modem: Modem) -> None:
         """List each storage, commit what it holds, then delete what was committed, before the next storage.
 
-        It goes on where the last pass left it, or begins anew when the poll is due. A storage that cannot be listed
-        does not keep the others from being listed: its ModemError is raised at the end of the scan, and not any more
-        once it has failed several times while another storage can be listed.
+        It goes on where the last pass ended, or begins anew when the poll is due. Where a storage cannot be listed, the
+        others are, and its ModemError is raised at the end of the scan; once it has failed several times, and another
+        storage can be listed, it is only tried now and then, and not raised.
         """
         if self._scanning:
-            modem.exchange.listen(0.0)  # whether it has started anew
+            modem.exchange.listen(0.0)  # it may just have said that it has started anew
             if not modem.storages.holds_listing(self._scanning.storage):
                 self.forget_listing()
         if is_new := self.poll.is_due():
@@ -184,7 +187,7 @@ class Receiver:
             self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
 
     def _advance(self, modem: Modem, scan: Scan) -> bool:
-        """Go on with a scan for one pass, and tell whether it has come to its end."""
+        """Go on with a scan for one pass, and return whether it has come to its end."""
         while not self.line.stopping:
             self._delete(modem, scan)
             if scan.deletable or not scan.storages:
@@ -192,7 +195,7 @@ class Receiver:
             storage = scan.storages.popleft()
             if self._is_postponed(modem, storage):
                 continue
-            # entries that are not deleted stay: a storage that shows the very same ones is another name of the last
+            # entries that the modem does not delete stay: a storage that lists the same is the last one by another name
             left = scan.shown if self._refused else set()
             try:
                 self._list(modem, storage, scan)
@@ -220,7 +223,7 @@ class Receiver:
             self._settings_check.restart()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
-        """Count a refused listing; return its error, or None if the storage is put off, for another can be listed."""
+        """Count a refused listing; return its error, or None if it is postponed, because another can be listed."""
         unlisted = self._unlisted.setdefault(storage, Postponed(storage, Backoff(self.timing.list_pauses)))
         unlisted.count()
         at_once = self.timing.list_pauses.count(0.0)
@@ -255,15 +258,15 @@ class Receiver:
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
-            self._delete_what_is_still_there(modem, scan, listing, kept)
+            self._delete_if_still_there(modem, scan, listing, kept)
             raise ModemSilentError(_("The listing of {storage} broke off.", storage=storage), _("It is made again."))
         scan.deletable.extend(kept)
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 
-    def _delete_what_is_still_there(
+    def _delete_if_still_there(
         self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Recorded]
     ) -> None:
-        """Delete what a listing showed before it broke off, entry by entry, each if it is still in its place."""
+        """Delete the committed entries of a listing that broke off, each only if its slot still has the same PDU."""
         modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
         listed = {entry.index: entry.pdu for entry in listing.entries}
         for entry in kept:
@@ -274,16 +277,16 @@ class Receiver:
 
     def _listing(self, modem: Modem, storage: str) -> Listing:
         """Return the listing of a storage; one that broke off several times is read slot by slot."""
-        if self._broke_off[storage] >= HOPELESS_LISTINGS:
+        if self._broke_off[storage] >= BROKEN_LISTINGS:
             return modem.storages.list_slots(storage)
         listing = modem.storages.list(storage)
         self._broke_off[storage] = 0 if modem.in_step else self._broke_off[storage] + 1
-        if self._broke_off[storage] == HOPELESS_LISTINGS:
+        if self._broke_off[storage] == BROKEN_LISTINGS:
             log.warning("the modem hangs when it lists %s: it is read slot by slot from now on", storage)
         return listing
 
     def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
-        """Forget the refusals of entries that have left their storage all the same."""
+        """Forget the refusals of entries that are in their storage no more, though the modem refused to delete them."""
         gone = [key for key, refusal in self._refused.items() if refusal.storage == storage and key not in still_there]
         for segment_id in gone:
             del self._refused[segment_id]
@@ -316,7 +319,7 @@ class Receiver:
         )
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
-        """Delete entries that are on the disk, for one pass; one that is refused is tried again after a pause."""
+        """Delete entries that are committed, for one pass; one that is refused is tried again after a pause."""
         deleted: list[int] = []
         began, storage, asked = time.monotonic(), scan.storage, False
         try:
@@ -339,16 +342,16 @@ class Receiver:
                 modem.storages.forget_deleted(storage, len(deleted))
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
-        """Tell whether deletions end for this pass: after some seconds, or at once if something waits to be read.
+        """Tell whether deletions end for this pass: after some seconds, or sooner if something waits to be read.
 
-        They are given as long as the listing took: a scan that begins anew at each text would else delete nothing.
+        They get at least as long as the listing took: a scan that begins anew at each text would else delete nothing.
         """
         if self._calls.call or modem.exchange.has_unsolicited:
             return seconds >= max(self.timing.delete_least, scan.listing_seconds)
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
-        """Put off an entry that the modem does not delete; the first refusal is logged and recorded."""
+        """Postpone the deletion of an entry that the modem refused; the first refusal is logged and recorded."""
         self._refused.setdefault(entry.segment_id, Postponed(storage, Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)

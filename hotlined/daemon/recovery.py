@@ -1,10 +1,11 @@
 """The ladder, and its rungs: what is done about a modem that does not do its work, in which order, after which pauses.
 
-A trouble is reported to the ladder for as long as it lasts (`Ladder.report`), and cleared by what shows that it is over
-(`Ladder.clear`): a scan that comes to its end, a registration, a segment that leaves. The ladder answers with the next
-rung; `Recovery` does it, in a pass of its own, in a bounded time. Only a cleared trouble shows that a rung helped, so
-a rung that fails, or changes nothing, leads to the next one. Several troubles may last at once, each with a climb of
-its own: a reset against a missing network makes the port vanish, and that must not begin the first climb anew.
+A trouble is reported to the ladder as long as it lasts (`Ladder.report`), and cleared by what shows that it is over
+(`Ladder.clear`): a scan that comes to its end, a registration, a segment that leaves. The ladder says which rung is
+next; `Recovery` does it, in a pass of its own, in a bounded time. Only when the trouble is cleared is it known that a
+rung has helped, so after a rung that fails, or changes nothing, comes the next one. Several troubles may last at once,
+and each has its own climb: a reset against a missing network takes the port away for a while, and the climb against the
+missing network must not begin anew because of that.
 Known to be wrong: nothing tells a modem that is broken from one in a place without a network; both are reset hourly.
 """
 
@@ -69,7 +70,7 @@ def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
 
 @dataclass(slots=True)
 class Climb:
-    """How far one trouble has been climbed: when it began, its rungs counted, the last one, when the next may be."""
+    """How far the ladder was climbed against one trouble: `rung` is the last one, `due` when the next may follow."""
 
     began: float
     backoff: Backoff
@@ -79,10 +80,9 @@ class Climb:
 
 @dataclass(slots=True)
 class Ladder:
-    """How far up one modem's ladder we are; times are those of `clock`, monotonic seconds.
+    """The climbs of one modem, one for each trouble; times are those of `clock`, monotonic seconds.
 
-    Each trouble has a climb of its own, so that a second one that comes while the first is being cured does not begin
-    the first one's climb anew. `trouble` is the one whose rung was climbed last; `pending`: that rung is not done yet.
+    `trouble` is the one whose rung came last; `pending`: that rung is not done yet.
     """
 
     timing: Timing = USUAL
@@ -115,12 +115,12 @@ class Ladder:
         return self.pending
 
     def postpone(self, trouble: ModemTrouble) -> None:
-        """Let the time that a trouble may last begin anew: the modem has only just started."""
+        """Count from now how long a trouble has lasted: the modem has only just started."""
         if trouble in self._climbs:
             self._climbs[trouble].began = self.clock()
 
     def clear(self, *troubles: ModemTrouble) -> None:
-        """Clear these troubles: they are over, and the next one of their kind begins at the first rung."""
+        """Note that these troubles are over: where one comes back, its climb begins at the first rung."""
         for trouble in troubles:
             self._climbs.pop(trouble, None)
         if self.trouble in troubles:
@@ -148,13 +148,13 @@ class Ladder:
 
 
 UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.WAIT})
-"""Rungs that are no event: the changes of state say enough."""
+"""Rungs that are not recorded as events: the changes of state are."""
 
 NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
 
 
 class LastPort(Protocol):
-    """The port that was opened last, whether or not its modem answers."""
+    """The port that was opened last, also where its modem does not answer or it was closed."""
 
     port_name: str
     usb_device: str
@@ -174,13 +174,13 @@ class Recoverable(Protocol):
         """Why the state is what it is."""
 
     def set_up(self, modem: Modem) -> None:
-        """Bring a modem that is in step to the point where it can work."""
+        """Set up a modem that is in step completely."""
 
     def follow_condition(self) -> None:
-        """Make the state follow the registration."""
+        """Set the state by the registration."""
 
     def command_failed(self, error: HotlinedError) -> None:
-        """Report a modem that did not do what it was asked to."""
+        """Report to the ladder that a command failed."""
 
     def close(self, state: ModemState, reason: str, cure: str) -> None:
         """Close the port, and say why."""
@@ -228,7 +228,7 @@ class Recovery:
         return False
 
     def withdraw_power_cycle(self) -> None:
-        """Take back the request for a power cycle: the modem works."""
+        """Withdraw the request for a power cycle: the modem works."""
         with contextlib.suppress(OSError):
             self._power_cycle_path.unlink(missing_ok=True)
 
@@ -241,7 +241,7 @@ class Recovery:
                 events.record(self.line.db, self.line.db.now(), "recovery", words)
 
     def _is_impossible(self, rung: Rung) -> bool:
-        """Tell whether a rung needs a modem that is open, or one that answers, while there is none."""
+        """Tell whether a rung needs an open modem, or one in step, and there is none."""
         if (modem := self.connection.modem) is None:
             return rung in {Rung.RESYNCHRONISE, *NEED_A_MODEM_IN_STEP}
         return rung in NEED_A_MODEM_IN_STEP and not modem.in_step

@@ -1,6 +1,6 @@
-"""Reads the configuration again when that is asked for (SIGHUP): one that cannot be used changes nothing.
+"""Reads the configuration again at SIGHUP: one that cannot be used changes nothing.
 
-What is refused is noted at the line, for `status`, until a configuration is taken.
+Why it was refused is kept in the line, for `status`, until a configuration is accepted.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("hotlined")
 
 
 def load_again(line: Line) -> bool:
-    """Put the configuration in force as its file is now; return whether it was taken."""
+    """Put the configuration in force as its file is now; return whether it was accepted."""
     old = line.config
     try:
         new = configuration.load(old.path)

@@ -1,7 +1,7 @@
-"""Does what people ask of the running daemon: a text by hand, a try of the answer, the balance, another stick or SIM.
+"""Carries out what people request of the daemon: a text by hand, a try of the answer, the balance, another SIM.
 
-Each request is ended with what came of it, or tied to the answer that decides it. Texts are only queued here: they go
-out with all others.
+Each request ends with its result, or with that of the answer that was queued for it. Texts are only queued here: they
+are sent in their turn.
 """
 
 import logging
@@ -26,7 +26,7 @@ from hotlined.store.requests import Request, RequestVerb
 log = logging.getLogger("hotlined")
 
 IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""The reasons against an answer that do not count where a person tries it on a phone of the house."""
+"""The reasons against an answer that do not count where a person tries it on their own phone."""
 
 
 TRIES = {"most": answers.TRIES_A_DAY}
@@ -34,7 +34,7 @@ TRIES = {"most": answers.TRIES_A_DAY}
 
 
 class Requests:
-    """What people ask of one line."""
+    """The requests of one line."""
 
     def __init__(self, line: Line, connection: Connection, sender: Sender, balance: Balance) -> None:
         self._line = line
@@ -42,7 +42,7 @@ class Requests:
         self._sender = sender
         self._balance = balance
         self.awaits_answers = True
-        """Whether a request may be open whose answer is still under way."""
+        """Whether a request may be open whose answer has not ended yet."""
 
     def settle(self) -> None:
         """End the requests whose answer was sent, or will not be."""
@@ -50,7 +50,7 @@ class Requests:
             self.awaits_answers = requests.settle(self._line.db, self._line.db.now()) > 0
 
     def serve(self) -> None:
-        """Begin every open request, the oldest first."""
+        """Carry out every request that is open, the oldest first."""
         db = self._line.db
         while (request := requests.next_request(db, db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)

@@ -295,7 +295,7 @@ class Sender:
         self._commit_fate(lambda: self._settle(begun, result, now))
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
-        """Give a segment to the modem and return the result; None where the SIM is another one, and it was not given."""
+        """Give a segment to the modem and return the result; None, and it gets none, where the SIM is another one."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
         # a late result from now on may be that of this segment, so it no longer settles the one before

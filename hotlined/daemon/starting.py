@@ -1,8 +1,8 @@
-"""Brings a modem to the point where its storages can be listed: finds its port, enters its PIN, recognises its SIM.
+"""Starts a modem so far that its storages can be listed: finds its port, enters its PIN, recognises stick and SIM.
 
-The result is a modem that is ready, or an error that says why not; `state_of` and `maybe_trouble` read it. What has
-to be done about it is for `connection` and `recovery` to know. Known to be wrong: with `port: auto`, a stick whose
-modem holds its answers back for longer than two questions take is passed over where there are several sticks.
+The result is a modem, or an error that says why there is none; `state_of` and `maybe_trouble` say which state of the
+modem, and which trouble for the ladder, that is. Known to be wrong: with `port: auto` and several sticks, a stick that
+takes longer to answer than two probes last is skipped.
 """
 
 import logging
@@ -87,7 +87,7 @@ class NotOursError(ModemError):
 
 
 class Starter:
-    """Opens ports and starts the modems behind them; it remembers the port that was opened last.
+    """Opens ports and starts the modems at them; it knows the port that was opened last.
 
     `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits.
     """
@@ -169,7 +169,7 @@ class Starter:
     # ---- SIM
 
     def enter_pin(self, modem: Modem) -> None:
-        """Bring the SIM to READY: the PIN is sent only when asked for, once per value and SIM, ever.
+        """Make the SIM ready: its PIN is entered if it asks for one, but each value only once for each SIM, ever.
 
         Raises SimError for a SIM that cannot be used.
         """
@@ -184,7 +184,7 @@ class Starter:
         raise _sim_error(shown)
 
     def _try_pin(self, modem: Modem, pin: str) -> None:
-        """Send a PIN that was never tried on this SIM; the try is committed first, whatever becomes of it."""
+        """Enter a PIN that was never tried on this SIM; the try is committed before."""
         db, sim = self.line.db, modem.sim_identity()
         try:
             digest = pins.digest(db, pin)
@@ -213,7 +213,7 @@ class Starter:
         pins.accept(db, sim, digest)
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
-        """Wait some seconds for a SIM that took its PIN to become ready; return its state then."""
+        """Wait some seconds until a SIM that accepted its PIN is ready; return what `sim_state` said last."""
         deadline = time.monotonic() + self.line.timing.sim_ready
         while (answer := modem.sim_state())[0] is not SimState.READY and not (
             self.line.stopping or time.monotonic() >= deadline
@@ -236,8 +236,8 @@ class Starter:
     def recognise(self, identification: Identification) -> Mismatch:
         """Return which of stick and SIM are not the line's.
 
-        The first ones that a line meets become its own. Raises NotOursError where both differ, unless a person named
-        the port; ModemError where the SIM no longer says whose it is.
+        The line is bound to the first stick and SIM that it is started with. Raises NotOursError where both differ,
+        unless a person named the port; ModemError where the SIM no longer says its IMSI.
         """
         db, imei, imsi = self.line.db, identification.imei, identification.imsi
         bound = bound_sim(db) or ("", "")
@@ -259,7 +259,7 @@ _DISK_CURE = N_("Look after the disk that the database is on.")
 _NOTE_CURES: dict[type[OSError], str] = {
     PermissionError: N_("Give the database's folder, and the file there that ends with .pins, to the daemon's user."),
 }
-"""What helps where the try of a PIN cannot be noted, by the error."""
+"""What a person can do where the try of a PIN cannot be noted, by the error."""
 
 _SIM_STATES = {
     SimState.ABSENT: ModemState.SIM_ABSENT,
@@ -269,7 +269,7 @@ _SIM_STATES = {
 
 
 def _sim_error(state: ModemState) -> SimError:
-    """Return the error of a state of the SIM, in the words that all who show it have."""
+    """Return the error of a state of the SIM, in the words that `status` and the alerts use, too."""
     return SimError(state, MODEM[state].words, MODEM[state].cure)
 
 
@@ -301,9 +301,9 @@ def _no_stick(machine: Machine) -> HotlinedError:
 
 
 def explain(error: HotlinedError, port: str) -> HotlinedError:
-    """Return a PortBusyError where another program has the port open, for it may take answers away; else the error."""
-    may_be_taken_away = isinstance(error, ModemSilentError | ModemRefusedError)
-    return (maybe_shared(port) if may_be_taken_away else None) or error
+    """Return a PortBusyError where another program has the port open, for it may read our answers; else the error."""
+    may_be_read_elsewhere = isinstance(error, ModemSilentError | ModemRefusedError)
+    return (maybe_shared(port) if may_be_read_elsewhere else None) or error
 
 
 def maybe_trouble(error: HotlinedError) -> ModemTrouble | None:

@@ -1,7 +1,8 @@
-"""Wakes a wait when a file in the database's folder changes: so the loop need not ask every second (inotify(7)).
+"""Ends a wait when a file in the database's folder changes: so the loop need not ask every second (inotify(7)).
 
-A hint and no more: our own writes wake it too, and a file system that tells nothing (a network's) or a kernel without a
-free watch leaves `descriptor` None. Whoever waits asks the database itself, and asks now and then without a hint.
+A change is only a hint: our own writes end a wait, too. On a file system that reports no changes (of a network) none
+comes, and where the kernel has no watch to spare `descriptor` is None. So the loop asks the database itself, and now
+and then without a hint.
 """
 
 import ctypes
@@ -33,7 +34,7 @@ class FolderWatch:
         self.descriptor = descriptor
 
     def clear(self) -> None:
-        """Take note of what has changed so far: only a later change makes `descriptor` readable again."""
+        """Drop what has changed so far: only a later change makes `descriptor` readable again."""
         if self.descriptor is not None:
             drain([self.descriptor])
 
