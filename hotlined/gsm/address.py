@@ -1,4 +1,4 @@
-"""Who is at the other end: addresses as a TPDU carries them, E.164 where it can be told, country, line type.
+"""Addresses as a TPDU has them, and who they are: E.164 where that can be said, country, line type.
 
 It reads numbers, and decides about none. What it knows of numbering plans is what the installed version of
 `phonenumbers` knows: a range that was opened since is `unknown`. An alphanumeric address may spell
@@ -86,7 +86,7 @@ _TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an address is: E.164 in `originator` where it can be, else as received, and None if withheld.
+    """Who an address is: `originator` is in E.164 where that can be said, else as received, and None if withheld.
 
     `country` is an ISO 3166 region such as `BE`, None where the number has none or is not known to be valid.
     """

@@ -1,8 +1,8 @@
 """The alphabets of short messages (3GPP TS 23.038) and how a text becomes segments.
 
-A septet is held as one byte with bit 7 clear until `pack` makes octets of it. Texts go out in the GSM 7 bit
-default alphabet or in UCS-2, which is UTF-16 in truth: every phone reads surrogate pairs. National tables
-are read, never written. Known gap: of the national tables only Turkish, Spanish and Portuguese are here;
+A septet is one byte with bit 7 clear until `pack` makes octets of it. Texts are sent in the GSM 7 bit default
+alphabet or in UCS-2, which is in fact UTF-16: every phone reads surrogate pairs. National tables are read,
+never written. Known gap: of the national tables only Turkish, Spanish and Portuguese are here;
 the ten Indic and Urdu ones read as the default table, which TS 23.038 6.2.1.2.5 allows.
 """
 
@@ -149,7 +149,7 @@ class Smart:
 
 
 def _substitute(character: str) -> str:
-    """Write one character, with its combining marks, in GSM-7; the same if there is no way."""
+    """Return one character, with its combining marks, as GSM-7 can have it; unchanged where it cannot."""
     if not _lacking(character):
         return character
     if (substitute := _SUBSTITUTES.get(character)) is not None:
@@ -222,7 +222,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """What a segment holds, in bytes of a body: alone, as a part; a unit's width; what opens a pair."""
+    """What a segment holds, in bytes of its body: `alone`, or as a `part` of a message.
+
+    A unit takes `width` bytes; one that begins with a byte of `opens` is the first of a pair, which is not split.
+    """
 
     alone: int
     part: int

@@ -1,4 +1,4 @@
-"""Takes out of a modem's answers whose they are: numbers, identities, names, places and texts, shape for shape.
+"""Replaces what is about a person in a modem's answers: numbers, identities, names, places, texts. Lengths stay.
 
 A run of digits becomes another of its length, the same one wherever it stands; a letter of a text becomes an x; a PDU
 keeps its frame (types, lengths, alphabet, concatenation) and loses what is in it. What is not known counts as a text.
@@ -16,7 +16,7 @@ from hotlined.gsm.alphabet import pack
 from hotlined.gsm.tpdu import Alphabet, coding
 
 TEXT_COMMANDS = frozenset({"ATI", "AT+CGMI", "AT+CGMM", "AT+CGMR"})
-"""Whose answers are words without a prefix, and nobody's: maker, model, firmware."""
+"""Commands whose answers have no prefix and are about no person: maker, model, firmware."""
 
 _KEPT = frozenset(
     (
@@ -25,10 +25,10 @@ _KEPT = frozenset(
         *("+ICCID", "+QCCID", "+QPINC", "^CPIN", "^ICCID", "^SCID"),
     )
 )
-"""What stands before the colon of answers whose words are nobody's, where the command asked for them."""
+"""Prefixes of answers whose words are about no person, where the command asked for them."""
 
 _IDENTITIES = frozenset({"+CCFC", "+CCID", "+CGSN", "+CIMI", "+CSCA", "+ICCID", "+QCCID", "^ICCID", "^SCID"})
-"""Those that are a person's number, or a number of what a person has."""
+"""Those of them that have a person's number, or the number of a SIM or modem."""
 
 _HEADERS = ("+CMGL:", "+CMGR:", "+CMT:", "+CDS:", "+CBM:")  # the lines behind them are a text
 _NOTICES = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CMTI", "+CDSI"})  # come unasked, too
@@ -46,7 +46,7 @@ _SAID_UNASKED = tuple(profiles.UNSOLICITED)
 _DIGITS = "0123456789"
 _PDU = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _ALPHANUMERIC = 5  # 23.040 9.1.2.5: type of number
-_NOBODYS_ELEMENTS = frozenset({0x00, 0x04, 0x05, 0x08, 0x24, 0x25})  # concatenation, ports, language (9.2.3.24)
+_IMPERSONAL_ELEMENTS = frozenset({0x00, 0x04, 0x05, 0x08, 0x24, 0x25})  # concatenation, ports, language (9.2.3.24)
 _X = ord("x")
 _STAMP_OCTETS = 7
 
@@ -62,7 +62,7 @@ class RecordedLine:
 
 @dataclass(slots=True)
 class Replacer:
-    """What was replaced by what; one for a recording, so that what was the same stays the same."""
+    """Replaces, and remembers by what: one for each recording, so that what was the same stays the same."""
 
     chance: random.Random = field(default_factory=random.SystemRandom)
     _others: dict[str, str] = field(default_factory=dict)
@@ -82,17 +82,17 @@ class Replacer:
         return re.sub(r"[^\W\d_]", "x", re.sub(r"\d+", lambda found: self.digits(found[0]), text))
 
     def answer(self, text: str) -> str:
-        """Replace what looks like somebody's in an answer whose words are nobody's."""
+        """Replace long numbers in an answer whose words are about no person."""
         return _SEVERAL_DIGITS.sub(lambda found: self.digits(found[0]), _HEX_WORD.sub(self._hex, text))
 
     def header(self, text: str) -> str:
-        """Replace all of a line that tells about a person but its short numbers: index, status, length."""
+        """Replace a line that is about a person, but for its short numbers: index, status, length."""
         prefix, colon, fields = text.partition(":")
         replaced = (each if _SHORT.fullmatch(each) else self.text(each) for each in fields.split(","))
         return prefix + colon + ",".join(replaced)
 
     def identity(self, text: str) -> str:
-        """Replace all digits of an answer that is somebody's number, blanks between them or not, but short fields."""
+        """Replace all digits of an answer that is a person's number, with blanks or without, but for short fields."""
         prefix, colon, fields = text.rpartition(":")
         replaced = (
             each if _SHORT.fullmatch(each) else re.sub(r"\d+", lambda found: self.digits(found[0]), each)
@@ -204,7 +204,7 @@ def _parameters(octets: bytearray, place: int) -> None:
 
 
 def _user_data(octets: bytearray, place: int, dcs: int, *, has_header: bool) -> None:
-    """Replace user data by as much of the same alphabet; the header keeps what is nobody's."""
+    """Replace user data by as much in the same alphabet; the header keeps what is about no person."""
     length, begin = octets[place], place + 1
     alphabet = coding(dcs)[0]
     header = 0
@@ -228,12 +228,12 @@ def _user_data(octets: bytearray, place: int, dcs: int, *, has_header: bool) -> 
 
 
 def _elements(octets: bytearray, place: int, end: int) -> None:
-    """Empty the information elements that may be somebody's, and what overruns the header."""
+    """Overwrite the information elements that may be about a person, and what overruns the header."""
     while place < end:
         last = place + 2 + octets[place + 1] if place + 1 < end else end + 1
         if last > end:
             octets[place:end] = bytes(end - place)
-        elif octets[place] not in _NOBODYS_ELEMENTS:
+        elif octets[place] not in _IMPERSONAL_ELEMENTS:
             octets[place + 2 : last] = bytes(last - place - 2)
         place = last
 
@@ -243,7 +243,7 @@ def _fill(octets: bytearray, place: int) -> None:
 
 
 def anonymise(lines: Iterable[RecordedLine], replacer: Replacer | None = None) -> list[RecordedLine]:
-    """Return the lines of a recording without what is somebody's; ours are nobody's."""
+    """Return the lines of a recording with everything about a person replaced; our own lines stay."""
     replacer = replacer or Replacer()
     command, is_text, replaced = "", False, []
     for line in lines:
@@ -252,12 +252,12 @@ def anonymise(lines: Iterable[RecordedLine], replacer: Replacer | None = None) -
             replaced.append(line)
             continue
         content = line.text.strip("\r\n\0\x1b ")
-        other, is_text = _other(content, command, replacer, is_text=is_text)
+        other, is_text = _replacement(content, command, replacer, is_text=is_text)
         replaced.append(replace(line, text=line.text.replace(content, other, 1) if content else line.text))
     return replaced
 
 
-def _other(content: str, command: str, replacer: Replacer, *, is_text: bool) -> tuple[str, bool]:
+def _replacement(content: str, command: str, replacer: Replacer, *, is_text: bool) -> tuple[str, bool]:
     """Return what stands for a line, and whether the next one is a text."""
     prefix = content.partition(":")[0]
     if content in ("", ">", command) or content in at.DIAL_RESULTS or _STORED.fullmatch(content):

@@ -1,7 +1,7 @@
-"""Finds the modem: which USB ports may be asked and in which order, which sticks have none, who holds a port.
+"""Finds modems: which USB ports may be probed, in which order, which sticks have none, which programs have one open.
 
-It reads sysfs and procfs and opens no port. It cannot tell a modem from another device on a bare serial adapter, and
-without root it sees only the caller's own programs among those that hold a port.
+It reads sysfs and procfs and opens no port. On a serial adapter it cannot tell a modem from another device, and without
+root it sees only programs of the same user among those that have a port open.
 """
 
 import os
@@ -29,7 +29,7 @@ _TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # the kernel's 
 
 
 Device = tuple[int, int]
-"""The number of a device; of a pseudo-terminal also that of its file system, for each container numbers its own."""
+"""The number of a device and, of a pseudo-terminal, that of its file system: each container has numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ THIS_MACHINE = Machine()
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One interface of a USB device: its number, class, subclass and protocol; `tty` is empty where it is no port."""
+    """One interface of a USB device; `tty` is the name of its port, empty where it has none."""
 
     number: int
     class_code: int
@@ -75,7 +75,7 @@ class Stick:
 
     @property
     def title(self) -> str:
-        """Return what a person calls it."""
+        """Return the name that people know it by, with its id."""
         maker = self.manufacturer or VENDORS.get(self.vendor, "")
         named = self.name if self.name.startswith(maker) else f"{maker} {self.name}"
         return f"{named.strip()} ({self.id})".strip()
@@ -83,7 +83,7 @@ class Stick:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A port that may be asked for a modem."""
+    """A port that may be probed: a modem may be there."""
 
     port: str
     role: PortRole
@@ -101,7 +101,7 @@ class WhyPortless(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortlessStick:
-    """A stick without a port that speaks AT: a sentence, and what a person can do."""
+    """A stick without a port for AT commands: why, in a sentence, and what a person can do."""
 
     stick: Stick
     why: WhyPortless
@@ -121,7 +121,7 @@ class Holder:
 
     @property
     def hint(self) -> str:
-        """Return what makes it let go."""
+        """Return what a person can do so that it closes the port."""
         known = _RELEASE_HINTS.get(self.name)
         return _(known) if known else _("Stop it: `sudo kill {pid}`.", pid=self.pid)
 
@@ -142,7 +142,7 @@ def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
 
 
 def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> list[Candidate]:
-    """Return the ports that may be asked, best first; never one for diagnosis, positions or voice."""
+    """Return the ports that may be probed, best first; never one for diagnosis, positions or voice."""
     found = [
         Candidate(str(dev_root / interface.tty), role, stick, interface)
         for stick in sticks(sys_root)
@@ -163,9 +163,9 @@ def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
 
 
 def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
-    """Return the programs other than this one that have a port open, as far as this user may see.
+    """Return the other programs that have a port open, as far as this user may see them.
 
-    Of a pseudo-terminal, the program at its other end is the modem and no rival.
+    Of a pseudo-terminal the program at the other end is left out: it is the modem.
     """
     return holders_of(device_of(port), proc_root)
 
@@ -197,7 +197,7 @@ def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:
 
 
 def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
-    """Return what an interface with a port is for; None: it must not be asked."""
+    """Return what an interface with a port is for; None where it must not be probed."""
     if (numbers := NUMBERS.get(stick.id)) is not None:
         return numbers.get(interface.number)
     if stick.vendor == HUAWEI and interface.class_code == _VENDOR_SPECIFIC:
@@ -252,7 +252,7 @@ def _maybe_interface(folder: Path) -> Interface | None:
 
 
 def _hso_rank(port: Path) -> int:
-    """Return how good a port of the driver hso is: it has several on an interface, and says what each is for."""
+    """Return the rank of a port of the driver hso, best first: it has several on an interface, each with its kind."""
     kind = _text(port / "hsotype")
     return _HSO_KINDS.index(kind) if kind in _HSO_KINDS else len(_HSO_KINDS) if kind else 0
 

@@ -1,8 +1,7 @@
-"""The serial port: opened exclusively, read, written, lost. The only import of pyserial.
+"""The serial port: opened exclusively, read, written, closed. Only this module imports pyserial.
 
-A port that vanishes while it is open (a pulled stick, a modem that resets itself) is a PortLostError, whichever
-of the half dozen ways the kernel tells it. Any pyserial URL works; those without a file descriptor are polled
-four times a second.
+Where a port goes away while it is open (a pulled stick, a modem that resets itself), PortLostError is raised, whichever
+error the kernel has for it. Any pyserial URL works; those without a file descriptor are polled four times a second.
 """
 
 import contextlib
@@ -30,10 +29,10 @@ _CHECK = N_("Check `modem.port` in the configuration.")
 
 
 class Tap(Protocol):
-    """Who hears everything that passes."""
+    """What is called with all octets that are read and written, for a recording."""
 
     def __call__(self, octets: bytes, *, ours: bool) -> None:
-        """Hear what was read, or what is `ours`: about to be written."""
+        """Take octets that were read, or that are about to be written (`ours`)."""
 
 
 class Port:
@@ -50,7 +49,7 @@ class Port:
             self._fileno = None
 
     def read(self, timeout_seconds: float) -> bytes:
-        """Return what has come, at the latest after the time limit; empty if nothing has or the wait was woken."""
+        """Return what has come, at the latest after the time limit; empty if nothing has, or `wake` ended the wait."""
         octets = self._read(timeout_seconds)
         if octets and self._tap:
             self._tap(octets, ours=False)
@@ -79,9 +78,9 @@ class Port:
         return octets
 
     def wait(self, timeout_seconds: float, *others: int) -> bool:
-        """Wait until something has come, the time is over, or the wait is woken; tell whether something has come.
+        """Wait until something has come, the time is over, or `wake` is readable; return whether something has come.
 
-        `others` are descriptors that end it when they become readable; what they have is left to the caller.
+        `others` are descriptors that end the wait, too, when they are readable; the caller reads them.
         """
         try:
             if self._fileno is None:
@@ -133,20 +132,20 @@ def drain(descriptors: Sequence[int]) -> None:
 def _has_hung_up(descriptor: int) -> bool:
     """Tell whether nothing can come any more.
 
-    That nothing was read does not say so: of a port that two programs read, the other may have taken what there was
-    between our wait and our read.
+    Reading nothing is no proof: where two programs read a port, the other one may have read what there was between our
+    wait and our read.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLRDHUP)
     return bool(poll.poll(0))
 
 
-def maybe_shared(name: str, look: Callable[[str], list[Holder]] = finding.holders) -> PortBusyError | None:
-    """Return who else has a port open, with the cure; None where no other program is seen to.
+def maybe_shared(name: str, find_holders: Callable[[str], list[Holder]] = finding.holders) -> PortBusyError | None:
+    """Return the error that names other programs which have a port open, with the cure; None where none is seen.
 
-    One that takes no notice of our lock takes a part of the modem's answers away.
+    A program that ignores our lock reads a part of the modem's answers.
     """
-    if not (holders := look(name)):
+    if not (holders := find_holders(name)):
         return None
     names = in_list(map(str, holders))
     hint = in_sequence(dict.fromkeys(holder.hint for holder in holders))
@@ -195,7 +194,7 @@ def _opening_error(name: str, error: Exception) -> PortError:
 
 
 def _cause(error: BaseException) -> str:
-    """Say what is wrong with a port: what the system says, also where pyserial has put other words around it."""
+    """Return what is wrong with a port in the system's words, also where pyserial has put others around them."""
     if isinstance(error, serial.SerialTimeoutException):
         return _("it takes nothing")
     under: BaseException | None = error

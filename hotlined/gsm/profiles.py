@@ -1,8 +1,9 @@
 """What differs between makes of modems, as data: another make is another row of `PROFILES`.
 
-It holds no code but the choice, by AT+CGMI and AT+CGMM. What a make says unasked is known from all rows at once
-(`UNSOLICITED`), for a modem speaks before it has said who made it. Beside each row stands the manual it was taken from.
-Known to be wrong: no hardware was at hand, and firmware of one make differs; so each command has its fallback.
+The only code is the choice of a row, by AT+CGMI and AT+CGMM. Unsolicited codes are looked up in all rows together
+(`UNSOLICITED`), because a modem sends them before it has said its make. Each row names the manual it was taken from.
+Known to be wrong: it was written from manuals, without the hardware, and firmware of one make differs; so each command
+has a fallback.
 """
 
 import re
@@ -12,10 +13,10 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """What an unsolicited result code of a make asks for; the values of the voltages are kinds of events."""
+    """What an unsolicited result code says; the values of the voltages are kinds of events, too."""
 
-    CHATTER = "chatter"  # signal, counters, times: nothing
-    RESET = "reset"  # it has started, or will: settings are lost, indexes may be others
+    CHATTER = "chatter"  # signal, counters, times: nothing is done
+    RESET = "reset"  # the modem has started anew, or will: its settings are lost, and indexes may have changed
     SIM = "sim"  # the SIM was put in, taken out or became ready
     NETWORK = "network"  # the registration may have changed
     UNDERVOLTAGE = "undervoltage"
@@ -40,7 +41,7 @@ STANDARD_ICCID = (Query("AT+CCID", "+CCID:"), Query("AT+CCID"))
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One make: of each tuple of commands the first that the modem takes is enough.
+    """One make. Of each tuple of commands they are tried in turn until the modem takes one.
 
     `manufacturer` and `model` are looked for in the answers to AT+CGMI and AT+CGMM. `unsolicited` maps the beginning of
     a line to its meaning; the longest that fits counts. `finals` are final result codes beyond V.250. `packs_ussd`: the
@@ -81,7 +82,7 @@ GENERIC = Profile(
         "+C5GREG": Meaning.NETWORK,
     },
 )
-"""What 27.007 says, for a make that is not in the table."""
+"""For a make without a row: what 27.007 says, and codes of no make of the table."""
 
 PROFILES = (
     Profile(  # HUAWEI UMTS Datacard Modem AT Command Interface Specification V2.3; that of ME909s, 03
@@ -235,12 +236,12 @@ PROFILES = (
         reset=("AT+CFUN=16", "AT+CFUN=1,1"),
     ),
 )
-"""The makes that are known; the first that fits a modem is its own."""
+"""The makes that are known; the first row that fits a modem counts."""
 
 UNSOLICITED: Mapping[str, Meaning] = {
     beginning: meaning for profile in (GENERIC, *PROFILES) for beginning, meaning in profile.unsolicited.items()
 }
-"""What every make says unasked, by the beginning of the line."""
+"""The unsolicited codes of all makes, by the beginning of the line."""
 
 FINALS = frozenset[str]().union(*(profile.finals for profile in PROFILES))
 """Final result codes of every make; each is a whole line."""
@@ -257,7 +258,7 @@ def choose(manufacturer: str, model: str) -> Profile:
 
 
 def meaning(text: str) -> Meaning:
-    """Return what an unsolicited line asks for; CHATTER where no make is known to say it."""
+    """Return what an unsolicited line says; CHATTER where no row has it."""
     spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY
     known = next((beginning for beginning, begins in _LONGEST_FIRST if begins.match(spaced)), None)
     return UNSOLICITED[known] if known else Meaning.CHATTER

@@ -1,7 +1,7 @@
 """WAP pushes (WAP-230 WSP) as far as an MMS notification needs: whether it is one, and its sender.
 
-It fetches nothing and reads no other push. The octets come from strangers, so whatever they hold, the
-answer is a value: what cannot be read is not an MMS notification, or has no sender.
+It fetches nothing and reads no other push. The octets come from strangers, so nothing is raised, whatever they are:
+what cannot be read is no MMS notification, or has no sender.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-r"""Records what a stick answers to all that we ask, in all forms, as a text that others can replay.
+r"""Records what a stick answers to every command of ours, in all forms, as a text that others can replay.
 
 `# hotlined recording 1`, comments, then a line for each line that passed: seconds since the start, `>` to the modem or
-`<` from it, and what passed, ends and all (`\r`, `\n`, `\\`, `\x1b`). What is somebody's was replaced (`anonymous`).
-It deletes nothing, sends nothing, gives no PIN, leaves the radio on; the settings are those of the daemon in the end.
-Known to be wrong: a line that was cut in two by a question of ours stands before that question.
+`<` from it, and the line with its ends (`\r`, `\n`, `\\`, `\x1b`). `anonymous` has replaced what is about a person.
+Nothing is deleted or sent, no PIN is entered, and the radio stays on; in the end the driver's settings are set.
+Known to be wrong: a line that a command of ours cut in two stands before that command.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from hotlined.gsm.responses import SimState
 HEADER = "# hotlined recording 1"
 
 FIRST_WORDS = ("\x1bAT\r", "AT\r", "\x1b\rAT\r", "ATE0\r")
-"""What a modem may hear first; some are deaf right after ESC."""
+"""What is written first, one after the other: some modems ignore what comes just after ESC."""
 
 IDENTITIES = ("AT+CMEE=1", "ATI", "AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CGSN", "AT+CFUN?", "AT+CPIN?")
 
@@ -52,13 +52,13 @@ _MEANT = {"\\": "\\", "r": "\r", "n": "\n"}
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What passed, and what is said of the stick (without the `#`)."""
+    """The lines of a recording, and its comments about the stick (without the `#`)."""
 
     comments: tuple[str, ...]
     lines: tuple[RecordedLine, ...]
 
     def text(self) -> str:
-        """Write it."""
+        """Return it as the text of a file."""
         said = (f"{each.seconds:8.3f} {'>' if each.ours else '<'} {_escaped(each.text)}" for each in self.lines)
         return "\n".join((HEADER, *(f"# {comment}" for comment in self.comments), *said, ""))
 
@@ -86,7 +86,7 @@ def is_recording(beginning: bytes) -> bool:
 
 @dataclass(slots=True)
 class Log:
-    """Everything that passes through a port, line by line; `tap` is what the port calls."""
+    """All lines that were read and written at a port, which calls `tap`."""
 
     began: float = field(default_factory=time.monotonic)
     lines: list[RecordedLine] = field(default_factory=list)
@@ -112,21 +112,21 @@ class Log:
         self._half = ""
 
     def close(self) -> list[RecordedLine]:
-        """Return all that passed, half a line at the end too."""
+        """Return all lines, also half a line at the end."""
         self._end(time.monotonic() - self.began)
         return self.lines
 
 
 @dataclass(slots=True)
-class Asking:
-    """A modem that is asked line by line, whatever it makes of it: the driver may not get into step with it."""
+class RawExchange:
+    """An exchange without a protocol: a command is written, and whatever comes is read. No make is too odd for it."""
 
     port: Port
     on_command: Callable[[str], object]
     silent: int = 0
 
     def ask(self, command: str, seconds: float = SECONDS) -> str:
-        """Write a command line and return what came until a final result code, or until then; nothing if it is mute."""
+        """Write a command line; return what came until a final result code or the time limit, empty if only an echo."""
         if self.silent >= GIVEN_UP_AFTER:
             return ""
         self.on_command(command.strip("\x1b\r"))
@@ -145,7 +145,7 @@ class Asking:
         return came
 
     def all(self, commands: Iterable[str], seconds: float = SECONDS) -> None:
-        """Ask one after the other."""
+        """Ask these one after the other."""
         for command in commands:
             self.ask(f"{command}\r", seconds)
 
@@ -155,22 +155,22 @@ def record(port: Port, more: Iterable[str], on_command: Callable[[str], object])
 
     `more` is asked besides; `on_command` is called with each command. What passes is noted by the port's own tap.
     """
-    asking = Asking(port, on_command)
-    if not [word for word in FIRST_WORDS if asking.ask(word, FIRST_SECONDS)]:
+    exchange = RawExchange(port, on_command)
+    if not [word for word in FIRST_WORDS if exchange.ask(word, FIRST_SECONDS)]:
         return False
-    asking.silent = 0
-    asking.all(IDENTITIES)
-    asking.all(dict.fromkeys(query.command for row in _ROWS for query in row.iccid))
-    asking.all(SETTINGS)
-    asking.all(dict.fromkeys(f"AT+CNMI={setting}" for row in _ROWS for setting in row.cnmi))
-    asking.all(("AT+CNMI?", "AT+CMGF?;+CNMI?"))
-    for name in _storages(asking.ask("AT+CPMS=?\r")):
-        asking.all((f'AT+CPMS="{name}"', f'AT+CPMS="{name}","{name}"', f'AT+CPMS="{name}","{name}","{name}"'))
-        asking.ask("AT+CMGL=4\r", 10 * SECONDS)
-    asking.all(NETWORK)
-    asking.all(more)
-    asking.ask(f"AT+CMGS={_PROMPT_LENGTH}\r", FIRST_SECONDS)
-    asking.ask("\x1b", FIRST_SECONDS)
+    exchange.silent = 0
+    exchange.all(IDENTITIES)
+    exchange.all(dict.fromkeys(query.command for row in _ROWS for query in row.iccid))
+    exchange.all(SETTINGS)
+    exchange.all(dict.fromkeys(f"AT+CNMI={setting}" for row in _ROWS for setting in row.cnmi))
+    exchange.all(("AT+CNMI?", "AT+CMGF?;+CNMI?"))
+    for name in _storages(exchange.ask("AT+CPMS=?\r")):
+        exchange.all((f'AT+CPMS="{name}"', f'AT+CPMS="{name}","{name}"', f'AT+CPMS="{name}","{name}","{name}"'))
+        exchange.ask("AT+CMGL=4\r", 10 * SECONDS)
+    exchange.all(NETWORK)
+    exchange.all(more)
+    exchange.ask(f"AT+CMGS={_PROMPT_LENGTH}\r", FIRST_SECONDS)
+    exchange.ask("\x1b", FIRST_SECONDS)
     with contextlib.suppress(ModemError):  # what was asked and what came is recorded, which is what this is for
         drive(Modem(port, lambda _until: None))
     return True
@@ -190,7 +190,7 @@ def drive(modem: Modem) -> None:
 
 
 def finished(log: Log, comments: Iterable[str]) -> Recording:
-    """Return what passed, with everybody's taken out of it."""
+    """Return a recording of what passed, in which nothing is about a person any more."""
     return Recording(tuple(comments), tuple(anonymise(log.close())))
 
 

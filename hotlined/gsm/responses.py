@@ -1,7 +1,7 @@
-"""What modems say, read as values: pure, whatever the make. `modem` asks and decides, `at` knows where a response ends.
+"""Reads what modems of any make say into values. Pure: `exchange` asks, `modem` decides.
 
 Some makes leave out quotes, parentheses, spaces or whole fields, and some say more than they were asked for: each of
-these functions takes what is there.
+these functions reads what is there.
 """
 
 import re
@@ -31,7 +31,7 @@ class SimState(StrEnum):
 
 
 class Registration(StrEnum):
-    """Whether the network has us (27.007 7.2)."""
+    """Whether and how the modem is registered (27.007 7.2)."""
 
     HOME = "home"
     ROAMING = "roaming"
@@ -54,7 +54,7 @@ _REGISTRATION = {
     10: Registration.ROAMING,
 }
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
-"""What knows the registration: circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may know it by one alone."""
+"""The queries for the registration: of circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer one alone."""
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
 _REGISTRATION_RANK = (
     Registration.UNKNOWN,
@@ -64,7 +64,7 @@ _REGISTRATION_RANK = (
     Registration.ROAMING,
     Registration.HOME,
 )
-"""Of two answers the later one here counts: +CREG of an LTE stick may always say none."""
+"""Of the answers to several queries the last in this row counts: +CREG of an LTE stick may always say none."""
 
 
 TECHNOLOGIES = {
@@ -87,7 +87,7 @@ SMS_SERVICES = {
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Who the modem and its SIM say that they are; empty where they do not say."""
+    """What modem and SIM say of themselves; a field is empty where they do not say it."""
 
     manufacturer: str = ""
     model: str = ""
@@ -96,7 +96,7 @@ class Identification:
     own_number: str = ""
     service_centre: str | None = None
     sms_service: str = ""
-    """Which way the modem sends texts: one of SMS_SERVICES."""
+    """By which domain the modem sends texts: one of SMS_SERVICES."""
 
 
 class ForwardingReason(IntEnum):
@@ -114,7 +114,7 @@ LONGEST_REPLY_SECONDS = 30  # 27.007 7.11: <time> is 1 to 30
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Where calls go, and when; `seconds` is how long a call rings before, None where the modem does not say it."""
+    """Where calls are forwarded, and when; `seconds`: how long they ring before, None where the modem does not say."""
 
     reason: ForwardingReason
     number: str
@@ -133,7 +133,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a storage showed, and whether the listing came to its end."""
+    """The entries that a storage listed; `complete`: all of them, and each could be read."""
 
     storage: str
     entries: tuple[Entry, ...]
@@ -183,7 +183,7 @@ class NetworkCondition:
     signal_percent: int | None
     operator: str
     technology: str = ""
-    """As people say it: 2G, 3G, LTE, NB-IoT, 5G; empty where the modem does not say."""
+    """2G, 3G, LTE, NB-IoT or 5G; empty where the modem does not say."""
 
 
 # ---- reading
@@ -233,18 +233,18 @@ def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str
 
 
 def may_be_another_sim(final: Final) -> bool:
-    """Tell whether a final result code hints at the SIM: that it is gone, or another one."""
+    """Tell whether a final result code hints that the SIM is gone or another one."""
     return final.cme is not None or final.cms in SIM_CAUSES
 
 
 def registration_of(answer: str) -> Registration:
-    """Return how the modem is registered by what it says behind +CREG: or its like."""
+    """Return how the modem is registered by what stands behind +CREG: or the prefix of another such query."""
     state = field(answer, 1) or ""
     return _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
 
 
 def better(one: Registration, other: Registration) -> Registration:
-    """Return that of two answers which counts: +CREG of an LTE stick may always say none."""
+    """Return the one of two registrations that counts: +CREG of an LTE stick may always say none."""
     return max(one, other, key=_REGISTRATION_RANK.index)
 
 
@@ -257,7 +257,7 @@ def signal_percent(answer: str) -> int | None:
 def operator(answer: str, question: str) -> tuple[str, str]:
     """Return the operator's name and the technology by what stands behind +COPS:.
 
-    `question` is what the registration is known by: +CEREG knows that of LTE alone.
+    `question` is the query that said that the modem is registered: +CEREG says it of LTE alone.
     """
     access = field(answer, 3) or ""
     # True and False count as 1 and 0: without an access technology, +CEREG still says LTE, and others say nothing
@@ -266,7 +266,7 @@ def operator(answer: str, question: str) -> tuple[str, str]:
 
 
 def offered(answer: str) -> list[str]:
-    """Return the storages that can be listed by what stands behind +CPMS:; some leave quotes out, or parentheses."""
+    """Return the storages that can be listed, by what stands behind +CPMS:; some leave out quotes or parentheses."""
     first = re.match(r"\(+([^)]*)\)", answer)
     return list(dict.fromkeys(re.findall(r"\w+", first[1] if first else answer)))
 
@@ -293,7 +293,7 @@ def maybe_reference(line: str) -> int | None:
 
 
 def ussd(event: str, *, as_septets: bool) -> tuple[str | None, bool]:
-    """Return what the network says by +CUSD, None for nothing that can be read, and whether it waits for an answer."""
+    """Return the text of a +CUSD, None where none can be read, and whether the network waits for a choice."""
     match = _CUSD.match(event)
     if match is None:
         return None, False
@@ -362,7 +362,7 @@ def counts(response: Response) -> tuple[int, int] | None:
 
 
 def digits(response: Response) -> str:
-    """Return the long number that is an answer (an IMSI, IMEI or ICCID): the first line that is one, or nothing."""
+    """Return the long number of an answer (an IMSI, IMEI or ICCID): the first line that is one, or an empty string."""
     lines = [line.text.strip() for line in response.lines] if response.final.ok else []
     number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
     if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
@@ -371,7 +371,7 @@ def digits(response: Response) -> str:
 
 
 def words(response: Response) -> str:
-    """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
+    """Return the words of an answer: its first line that does not look like an unsolicited code, else its first."""
     lines = [line.text.strip() for line in response.lines]
     return next((line for line in lines if not _UNASKED.match(line)), lines[0])
 

@@ -1,10 +1,10 @@
-"""Tables of USB modems: which interface speaks AT, who cannot do more than 3G, whose sticks begin as a CD drive.
+"""Tables of USB modems: which interfaces take AT commands, which sticks know no LTE, who makes modems.
 
-Facts, no code. Sources: the udev rules 77-mm-*-port-types of ModemManager 1.24, the Huawei driver of oFono, the list of
-usb-modeswitch 2019-11-28, the kernel's drivers `option` and `cdc_acm`; for 3566:2001 the notes of trackIT-Systems'
-package modemmanager-e3372. An interface that a row leaves out is for
-diagnosis (DIAG, QCDM), positions (NMEA), voice (PCM) or the network, and never gets a byte. Known to be incomplete:
-a stick that no row names is asked by what its driver and class say, after all others.
+Sources: the udev rules 77-mm-*-port-types of ModemManager 1.24, the Huawei driver of oFono, the list of usb-modeswitch
+2019-11-28, the kernel's drivers `option` and `cdc_acm`; for 3566:2001 the notes of trackIT-Systems' package
+modemmanager-e3372. An interface that a row leaves out is for diagnosis (DIAG, QCDM), positions (NMEA), voice (PCM) or
+the network, and nothing is ever written to it. Known to be incomplete: a stick without a row is probed by what its
+driver and class say, after all others.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from hotlined.language import N_
 
 
 class PortRole(IntEnum):
-    """What a port is for, best first: the order in which ports are asked."""
+    """What a port is for, best first: the order in which ports are probed."""
 
     AT = 0
     """Commands beside the data connection: unsolicited result codes come here (Huawei calls it PCUI)."""
     MODEM = 1
     """Commands and the data connection: second choice."""
     UNLISTED = 2
-    """A port of a modem in no table: it may answer."""
+    """A port of a modem without a row: it may answer."""
     ADAPTER = 3
-    """A serial adapter or an unknown device with one port: whatever hangs on it."""
+    """A serial adapter, or an unknown device with one port: there may be a modem behind it."""
 
 
 def _first(first: int, second: int | None = None) -> Mapping[int, PortRole]:
@@ -110,7 +110,7 @@ ADAPTERS = frozenset(
         "1a86:55d4",  # WCH CH9102
     }
 )
-"""Serial adapters, `vendor:product`: what a SIM800 board hangs on."""
+"""Serial adapters, `vendor:product`: a SIM800 board is connected by one."""
 
 MODEM_DRIVERS = frozenset({"option", "qcserial", "sierra", "hso"})
 """Drivers of the kernel that bind to modems only."""
@@ -133,7 +133,7 @@ VENDORS: Mapping[str, str] = MappingProxyType(
         "3566": "Brovi",
     }
 )
-"""Makers of modems by USB vendor: a device of theirs without a serial port is a stick in the wrong mode."""
+"""Makers of modems by USB vendor: where a device of theirs has no serial port, it is a stick in the wrong mode."""
 
 _UMTS, _GSM = N_("2G and 3G"), N_("2G")
 OLD_IDS: Mapping[str, str] = MappingProxyType({row: _UMTS for row in NUMBERS if row[:4] in ("12d1", "19d2")})
@@ -144,4 +144,4 @@ OLD_MODELS = (
     (r"^(SIM(COM_)?(SIM)?5[23]\d\d|UC20|UC15|SARA-U2|LISA-U2)", _UMTS),
     (r"(SIM(COM_)?(SIM)?[389]\d\d[A-Z]?$|^M[1269]\d|^MC35|^TC3[57]|^SL6087|^Q2\d|^SARA-G3|^A6$|^A9$)", _GSM),
 )
-"""By what AT+CGMM says: a pattern, and the generations that are all that such modems know."""
+"""By the answer to AT+CGMM: a pattern, and the only generations that such modems know."""

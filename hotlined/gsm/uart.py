@@ -1,4 +1,4 @@
-"""The UART of a Raspberry Pi, where modems of HATs are: what keeps one from being used, and the cure.
+"""The UART of a Raspberry Pi, to which HATs connect their modems: why one cannot be used, and the cure.
 
 It reads files and opens no port. Sources: the UART pages of Raspberry Pi's documentation and the functions
 `do_serial_hw` and `do_serial_cons` of raspi-config. Known to be incomplete: it knows the UART of pins 8 and 10 alone,
@@ -23,7 +23,7 @@ WAKING = N_(
     "Is it on? A HAT wants its PWRKEY held for a second (docs/sticks.md has the command), and 2 A. Is `modem.baudrate` "
     "its speed? One that finds the speed by itself stays silent until it hears AT: fix it with AT+IPR=115200."
 )
-"""What to look at where nothing answers."""
+"""What a person can check where nothing answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def is_uart(port: str) -> bool:
 
 
 def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
-    """Return what stands between us and a modem on a UART."""
+    """Return all reasons why a modem on a UART cannot be used, or not well."""
     found = []
     path = root / port.lstrip("/")
     name = path.resolve().name
@@ -81,7 +81,7 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
 
 
 def _maybe_setting(root: Path, name: str) -> str | None:
-    """Return a setting of config.txt that is not nothing, the last one; its sections are not told apart."""
+    """Return the last value of a setting in config.txt, in whatever section it is; None where it is 0 or missing."""
     text = "\n".join(_text(root / path) for path in _CONFIGURATIONS)
     found = re.findall(rf"^{name}=(\w+)", text, re.MULTILINE)
     return found[-1] if found and found[-1] != "0" else None
