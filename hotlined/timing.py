@@ -1,4 +1,4 @@
-"""Every wait of the daemon as one value that is handed in, and the shapes that waits have: pauses, intervals, limits.
+"""Every wait of the daemon as one value that is handed in; growing pauses, intervals and rate limits.
 
 Not here: what a modem is given to answer a command, which belongs to the protocol (`gsm.modem`), and the calendar.
 """
@@ -18,7 +18,7 @@ class Timing:
     tick: float = 1.0
     """The longest sleep: requests and decisions of people are seen within it."""
     idle: float = 10.0
-    """The longest sleep of passes while nothing waits to be judged or sent: only the tick's one question is asked."""
+    """The longest time between two passes while nothing waits to be judged or sent."""
     call_tick: float = 0.5
     """The same while a call rings."""
     anchor: float = 3600.0
@@ -52,7 +52,7 @@ class Timing:
     condition_unregistered: float = 10.0
     """The same while not."""
     sim_certain: float = 60.0
-    """How long the SIM counts as the one that was asked, between two segments of an answer, if nothing hints at it."""
+    """How long the SIM is not asked again, between two segments of an answer, unless the modem hints at another one."""
     settings_polls: int = 6
     settings_longest: float = 60.0
     """The settings are read back after so many polls, or after so long where that is sooner; and after each hint."""
@@ -88,7 +88,7 @@ class Timing:
     list_pauses: tuple[float, ...] = (0.0, 0.0, 30.0, 120.0, 600.0)
     """Before a storage is listed again that could not be, beside others."""
     delete_slice: float = 5.0
-    """How long entries are deleted before anything else is looked at: some SIMs take a second for each."""
+    """How long entries are deleted in one pass: some SIMs take a second for each."""
     delete_least: float = 0.25
     """How long they are deleted though something waits to be read: else a full SIM is listed at each text it takes."""
     drain: float = 60.0
@@ -118,7 +118,7 @@ class Timing:
     retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     """Before an answer of which nothing can have left is tried again."""
     late_result_within: float = 3600.0
-    """So long after its submission a segment's late result lets the rest of its answer go on."""
+    """How long after its submission the late result of a segment still lets the rest of its answer go on."""
 
 
 USUAL = Timing()

@@ -18,7 +18,7 @@ FILE = "alarm"  # systemd/hotlined-alerts@.path names it
 
 
 class AlertRequest:
-    """The request of one line: made after a text was committed in which a word of alerts.words stands."""
+    """The request of one line: made after a text with a word of alerts.words was committed."""
 
     def __init__(self, line: Line) -> None:
         self._line = line

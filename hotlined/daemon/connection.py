@@ -166,7 +166,7 @@ class Connection:
         if trouble is not ModemTrouble.ABSENT:
             self.ladder.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
         elif self.ladder.has_climbed(ModemTrouble.SILENT):
-            trouble = ModemTrouble.SILENT  # the reset of that climb is what took the port away
+            trouble = ModemTrouble.SILENT  # the reset against the silence has taken the port away
         if trouble and not self.line.stopping:
             self.ladder.report(trouble)
 
@@ -250,7 +250,7 @@ class Connection:
         self._condition_check.make_due()
 
     def recheck_service_centre(self) -> None:
-        """Have the service centre asked for before anything else is sent: a segment was refused for want of one."""
+        """Have the service centre asked for before anything else is sent: a segment was refused without one."""
         self.identification = replace(self.identification, service_centre="")
         self.recheck()
 

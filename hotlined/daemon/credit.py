@@ -27,7 +27,7 @@ from hotlined.store.line import (
 
 log = logging.getLogger("hotlined")
 
-BALANCE_SECONDS = 86_400.0  # between two questions by itself
+BALANCE_SECONDS = 86_400.0  # between two questions without a reason
 REASON_SECONDS = 3600.0  # between two questions for a reason
 
 NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "opwaard", "guthaben", "balance")

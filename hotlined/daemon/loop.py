@@ -274,7 +274,7 @@ class Daemon:
         self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
         self.connection.announce_state()
         modem = self.connection.modem
-        # before the ladder: a rung closes the port or opens another modem, and a late result would be nobody's
+        # before the ladder: a rung closes the port or opens another modem, and a late result is lost with it
         if modem and (mr := modem.exchange.take_late_reference()) is not None:
             self.sender.settle_late_result(mr)
         if self.recovery.climb():
@@ -428,7 +428,7 @@ class Daemon:
         self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.forget_marks()
         self.requests.serve()
-        self._data_version = version  # only now: what failed on the way is looked at again
+        self._data_version = version  # only now: if a request failed, it is served in the next pass
 
     def _load_again(self) -> None:
         """Read the configuration again, and apply it to every part of the daemon."""

@@ -86,7 +86,7 @@ class Outages:
     def begin(self, error: sqlite3.Error) -> None:
         """Begin an outage after an error of the database, or count one more try in that which goes on."""
         self.current = outage_of(self._line.db.path, error, self.current, self._line.db.now())
-        # not its state, which is damaged for an error that nobody knows, too: such a one is tried again
+        # by its name: an unknown error has the state `damaged`, too, but is tried again
         self.is_damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
         self._pause.restart()
 

@@ -66,7 +66,7 @@ class Modem:
         self._manufacturer = self._model = ""
         self.acknowledges = False
         self.reports = True
-        """Whether it was told to hand status reports over, or to store them."""
+        """Whether the modem passes status reports on, by its settings."""
         self._charset = ""
         self._imsi = ""  # what the SIM said last
         self._checks: tuple[str, ...] = CHECKS[0]
@@ -130,7 +130,7 @@ class Modem:
         return responses.sim_state(final, lines)
 
     def sim_identity(self) -> str:
-        """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
+        """Return the ICCID of the SIM, which can be read before its PIN is entered, else the modem's IMEI."""
         for query in self.profile.iccid:
             if iccid := self.exchange.ask_digits(query.command, query.prefix):
                 return iccid

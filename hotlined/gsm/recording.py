@@ -119,7 +119,7 @@ class Log:
 
 @dataclass(slots=True)
 class RawExchange:
-    """An exchange without a protocol: a command is written, and whatever comes is read. No make is too odd for it."""
+    """An exchange without a protocol: it writes a command and reads all that comes, even where the driver fails."""
 
     port: Port
     on_command: Callable[[str], object]
