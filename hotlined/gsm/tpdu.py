@@ -100,7 +100,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A short message as it was delivered (TS 23.040 9.2.2.1); its content, as in `Content`, lies open in it.
+    """A short message as it was delivered (TS 23.040 9.2.2.1); the fields from `dcs` to `data` are those of `Content`.
 
     `scts` keeps the zone of the service centre and is None where it is no time. `type_name` is `deliver`, or
     `reserved` for type 3. `issues` says what is wrong with the PDU, in words.
@@ -222,9 +222,9 @@ def _semi_octets(octets: bytes) -> Iterator[int]:
 
 
 def address_digits(digits: str) -> str:
-    """Write digits in hex as they stand in an address, without what fills an odd number up (TS 23.040 9.1.2.3).
+    """Return digits in hex as an address has them, without the filler of an odd number (TS 23.040 9.1.2.3).
 
-    So every PDU that bears the number has them in it, whichever address of it that is.
+    Every PDU with the number has them in it, in whichever of its addresses.
     """
     pairs = [digits[at : at + 2][::-1] for at in range(0, len(digits), 2)]
     return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
@@ -295,9 +295,9 @@ def _maybe_time(stamp: bytes, name: PduField, issues: list[str]) -> datetime | N
 
 
 def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
-    """Refuse an erased record or a body without a frame, which read as a message by chance.
+    """Raise PduError for an erased record, or a body without a frame, that looks like a message by chance.
 
-    An address over its limit and a time that is none, together, leave nothing that vouches for the rest.
+    Where the address is over its limit, and the time is no time, nothing shows that the rest is a message.
     """
     if not is_address and not _is_decimal(stamp):
         raise PduError(PduProblem.NOISE, _HINT)
@@ -470,8 +470,8 @@ def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver
 def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None]:
     """Read what may stand behind the status (TS 23.040 9.2.3.27): protocol identifier, coding and user data.
 
-    None of it is worth a status report: what is cut off, or announced by reserved bits (0xFF fills a SIM's
-    record up), is left.
+    Nothing in it is a reason to lose the report: what is cut off, or announced by reserved bits (0xFF fills up the
+    record of a SIM), is ignored.
     """
     try:
         indicator = reader.octet(PduField.PARAMETER_INDICATOR)
@@ -592,7 +592,7 @@ _SIM_CLASS: Final = 2  # TS 23.038 clause 4
 
 
 def _is_service(part: Deliver, text: str | None) -> bool:
-    """Whether a part speaks to the phone or the SIM: by its PID, as class 2 data, or as message waiting.
+    """Whether a part is for the phone or the SIM: by its PID, as class 2 data, or as message waiting.
 
     A message waiting indication whose text is to be stored and is not blank is a text: somebody wrote it.
     """
