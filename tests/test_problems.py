@@ -109,8 +109,8 @@ def test_a_change_of_state_that_is_none_is_told_of_the_table(tmp_path: Path) -> 
 
 PORT_LOST = SubmitProblem.PORT_LOST.format(port="/dev/ttyUSB0", cause="Input/output error")
 RESULTS = (
-    policy.Refused("error", None, before_payload=True, words=SubmitProblem.OUT_OF_STEP),
-    policy.Refused("error", None, before_payload=True, words=SubmitProblem.NO_PROMPT),
+    policy.Refused(before_payload=True, words=SubmitProblem.OUT_OF_STEP),
+    policy.Refused(before_payload=True, words=SubmitProblem.NO_PROMPT),
     policy.Unknown("no_result", SubmitProblem.NO_RESPONSE.format(seconds="120")),
     policy.Unknown("no_result", PORT_LOST),
 )
