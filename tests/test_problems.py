@@ -125,8 +125,7 @@ def test_show_says_what_became_of_a_segment_in_the_language(
     filled = Filled(tmp_path, language=language)
     with filled.db:
         filled.judge(filled.text())
-        _step, begun = store_steps.begin_next(filled.db, filled.now())
-        assert begun
+        begun = store_steps.segment_of(store_steps.begin_next(filled.db, filled.now()))
         fates.settle(filled.db, begun, result, filled.now())
         details = [part["detail"] for part in json.loads(shown(filled, 1, "--json"))["answer"]["parts"]]
 
