@@ -410,7 +410,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no: the number of its +CMS ERROR, and the modem's words where it gave none."""
+    """The modem or the network said no: the number of its +CMS ERROR, and why in words where there was none."""
 
     cms: int | None = None
     before_payload: bool = False

@@ -39,7 +39,7 @@ class SmsService(StrEnum):
 
 
 class ModemTrouble(StrEnum):
-    """Why a modem does not do its work, for the ladder of its recovery; `words.conditions` says each in words."""
+    """Why a modem does not do its work, for the ladder of its recovery."""
 
     SILENT = "silent"
     """It does not answer as it should."""

@@ -111,8 +111,8 @@ PORT_LOST = SubmitProblem.PORT_LOST.format(port="/dev/ttyUSB0", cause="Input/out
 RESULTS = (
     policy.Refused(before_payload=True, words=SubmitProblem.OUT_OF_STEP),
     policy.Refused(before_payload=True, words=SubmitProblem.NO_PROMPT),
-    policy.Unknown("no_result", SubmitProblem.NO_RESPONSE.format(seconds="120")),
-    policy.Unknown("no_result", PORT_LOST),
+    policy.Unknown(policy.AttemptCause.NO_RESULT, SubmitProblem.NO_RESPONSE.format(seconds="120")),
+    policy.Unknown(policy.AttemptCause.NO_RESULT, PORT_LOST),
 )
 
 

@@ -45,7 +45,9 @@ def purge(settings: Settings) -> None:
     Example: hotlined purge
     """
     config = settings.config()
-    print_wrapped(erased.purged(list(_with_progress(erasing.purge(config, settings.who)))))
+    batches = list(_with_progress(erasing.purge(config, settings.who)))
+    erasing.rebuild(config, settings.who, "purge")
+    print_wrapped(erased.purged(batches))
 
 
 @click.command

@@ -1,6 +1,6 @@
 """Erases for the person at the command line, and ends once no file of the database holds a copy of what was erased.
 
-Each step is a decision of its own; what is looked at in between is whether another one is to follow.
+Each batch, each try to erase a person and the rebuild is a decision of its own, so the daemon goes on in between.
 """
 
 import time
@@ -17,10 +17,9 @@ _SETTLED_SECONDS = 5.0  # after modem.send_timeout: so long the daemon may take 
 
 
 def purge(config: Config, who: str) -> Iterator[privacy.Batch]:
-    """Erase what is old enough, and yield each batch; raises UnavailableError where a file still holds a copy."""
+    """Erase what is old enough, and yield each batch; `rebuild` then takes the copies out of the files."""
     while (batch := decide(config, who, "purge")) is not None:
         yield privacy.Batch(**batch)
-    rebuild(config, who, "purge")
 
 
 def forget(config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]) -> privacy.Held:
@@ -47,7 +46,10 @@ def forget(config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_ru
 
 
 def rebuild(config: Config, who: str, command: str) -> None:
-    """Write the database anew where it may hold a copy of what was erased before; raises UnavailableError else."""
+    """Write the database anew if it may hold a copy of what was erased.
+
+    Raises UnavailableError if a program that reads it keeps such a copy.
+    """
     _require_rebuilt(config, command, rebuilt=decide(config, who, "rebuild"))
 
 

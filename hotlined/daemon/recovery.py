@@ -23,11 +23,9 @@ from hotlined import files
 from hotlined.daemon.line import Line
 from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
-from hotlined.language import _
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
-from hotlined.words.conditions import MODEM_TROUBLES
 
 log = logging.getLogger("hotlined")
 
@@ -52,6 +50,17 @@ class Remedy:
     rungs: tuple[Rung, ...]
     pauses: tuple[float, ...]
     """Seconds before the next rung; the last pause repeats."""
+
+
+IN_JOURNAL: Mapping[ModemTrouble, str] = {
+    ModemTrouble.SILENT: "it does not answer as it should",
+    ModemTrouble.ABSENT: "its port is gone",
+    ModemTrouble.UNREADY: "it cannot be set up",
+    ModemTrouble.NO_SIM: "it sees no SIM",
+    ModemTrouble.UNREGISTERED: "it is not registered",
+    ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
+}
+"""Why a rung is taken, for the journal and the note of an event, which are in English on every line."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
@@ -235,7 +244,7 @@ class Recovery:
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the journal and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            words = f"{rung}: {_(MODEM_TROUBLES[trouble])}"
+            words = f"{rung}: {IN_JOURNAL[trouble]}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
                 events.record(self.line.db, self.line.db.now(), "recovery", words)

@@ -45,7 +45,7 @@ class Requests:
         """Whether a request may be open whose answer has not ended yet."""
 
     def settle(self) -> None:
-        """End the requests whose answer was sent, or will not be."""
+        """End the requests whose answer the network took, or that will not be sent."""
         if self.awaits_answers:
             self.awaits_answers = requests.settle(self._line.db, self._line.db.now()) > 0
 

@@ -54,7 +54,7 @@ def nothing(name: str) -> str:
 
 
 def purged(batches: list[Batch]) -> str:
-    """Return what came of `purge`."""
+    """Return the result of `purge` in a sentence."""
     return _(
         "Texts and PDUs erased in {texts}, numbers replaced in {numbers}.",
         texts=_in_rows(sum(batch.texts for batch in batches)),

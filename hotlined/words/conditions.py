@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
-from hotlined.states import KEPT_BACK, DatabaseState, HoldReason, ModemState, ModemTrouble, SealFailure, SendingState
+from hotlined.states import KEPT_BACK, DatabaseState, HoldReason, ModemState, SealFailure, SendingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +110,6 @@ MODEM: dict[str, Condition] = {
     ),
 }
 """The states of a modem that is not ready. If the driver knows more about this one, its sentence is used instead."""
-
-MODEM_TROUBLES: Mapping[ModemTrouble, str] = {
-    ModemTrouble.SILENT: N_("it does not answer as it should"),
-    ModemTrouble.ABSENT: N_("its port is gone"),
-    ModemTrouble.UNREADY: N_("it cannot be set up"),
-    ModemTrouble.NO_SIM: N_("it sees no SIM"),
-    ModemTrouble.UNREGISTERED: N_("it is not registered"),
-    ModemTrouble.NOT_LEAVING: N_("it is registered, but nothing leaves"),
-}
-"""Why a modem is being recovered, behind the rung in the note of an event."""
 
 SIM_STATES: frozenset[str] = frozenset({
     ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
