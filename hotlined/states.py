@@ -8,6 +8,7 @@ as they are.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NewType
 
 from hotlined.language import N_
 
@@ -62,6 +63,13 @@ class DatabaseState(StrEnum):
     """A user lacks a right: the daemon's own, or the person's who asks."""
     REPLACED = "replaced"
     """The file at its path is not the one that the daemon has open."""
+
+
+class NoModemState(StrEnum):
+    """What stands for the modem's state where no daemon says one: it ended as it was asked to, or none is known of."""
+
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
 
 
 class SendingState(StrEnum):
@@ -143,6 +151,77 @@ class MemberState(StrEnum):
     """It was invited, and never was at the hub."""
     UNKNOWN = "unknown"
     """What the hub has of it is nothing that a line says."""
+
+
+class EventKind(StrEnum):
+    """What an event of the table `events` is, beside a `StateEvent`; one of a later version may be something else."""
+
+    SIM_ADOPTED = "sim_adopted"
+    RECOVERY = "recovery"
+    """A rung of the recovery that disturbs the modem."""
+    UNDERVOLTAGE = "undervoltage"
+    OVERVOLTAGE = "overvoltage"
+    DELETE_REFUSED = "delete_refused"
+    """The modem does not delete an entry of a storage."""
+    FLOOD_BEGIN = "flood_begin"
+    FLOOD_END = "flood_end"
+    OUTAGE_BEGIN = "outage_begin"
+    OUTAGE_END = "outage_end"
+    CREDIT_OUT = "credit_out"
+    CREDIT_OK = "credit_ok"
+    BALANCE = "balance"
+    BALANCE_LOW = "balance_low"
+    TOPUP = "topup"
+    KEY_LOST = "key_lost"
+    KEY_DENIED = "key_denied"
+    KEY_BACK = "key_back"
+    KEY_NEW = "key_new"
+    BACKUP = "backup"
+    """It is written into the copy alone."""
+    RESTORED = "restored"
+    PAUSE_RESTORED = "pause_restored"
+    UNCONFIRMED = "unconfirmed"
+    """Segments were being submitted when the daemon ended last."""
+    SET_ASIDE = "set_aside"
+    MODE_SHADOW = "mode_shadow"
+    MODE_LIVE = "mode_live"
+    PAUSE = "pause"
+    RESUME = "resume"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    OPTOUT = "optout"
+    OPTIN = "optin"
+    TAG = "tag"
+    UNTAG = "untag"
+    KEEP = "keep"
+    UNKEEP = "unkeep"
+    EVIDENCE = "evidence"
+    CANCEL = "cancel"
+    REQUEUE = "requeue"
+    LOOK = "look"
+    FORGET = "forget"
+    FORGET_ELSEWHERE = "forget_elsewhere"
+    """Another line of the fleet ordered it."""
+
+
+StateEvent = NewType("StateEvent", str)
+"""The kind of an event with a state in its name: `modem_event` and `database_event` make it."""
+_MODEM = "modem_"
+
+
+def modem_event(state: ModemState | NoModemState) -> StateEvent:
+    """Return the kind of the event that the modem came into a state, or that its daemon ended."""
+    return StateEvent(_MODEM + state)
+
+
+def modem_state_of(kind: str) -> str:
+    """Return the state in a kind that `modem_event` has made."""
+    return kind.removeprefix(_MODEM)
+
+
+def database_event(state: DatabaseState) -> StateEvent:
+    """Return the kind of the event that the database can be used again, with the state that it was in."""
+    return StateEvent(f"database_{state}")
 
 
 class SealFailure(StrEnum):

@@ -12,17 +12,22 @@ import pytest
 
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
+from hotlined.control.verbs import VERBS
 from hotlined.states import (
     AnswerState,
     ByHand,
     ContactKind,
     ContactVerdict,
     DatabaseState,
+    EventKind,
     ModemState,
+    NoModemState,
     RequestState,
     SegmentKind,
     SegmentState,
     SendingState,
+    database_event,
+    modem_event,
 )
 from hotlined.store.beside import EVERY, SECRET
 from hotlined.words import conditions
@@ -438,6 +443,72 @@ def test_states_stand_in_their_table(modules: Nodes) -> None:
     ]
 
     assert spelled == []
+
+
+EVENT_KINDS = {
+    *(kind.value for kind in EventKind),
+    *map(modem_event, (*ModemState, *NoModemState)),
+    *map(database_event, DatabaseState),
+}
+NO_EVENTS = {
+    **{(f"{path}.py", "backup"): "a condition of alerts" for path in ("alerts/due", "words/alerts")},
+    **{(f"{path}.py", "balance"): "the same" for path in ("alerts/due", "words/alerts")},
+    ("alerts/run.py", "database_"): "the code of a trouble",
+    ("cli/db.py", "backup"): "a command",
+    ("cli/stats.py", "unconfirmed"): "a figure",
+    ("config/keys.py", "backup"): "a name that no line may have",
+    ("config/loading.py", "backup"): "a section of the configuration",
+    ("daemon/credit.py", "balance"): "a word of operators",
+    ("daemon/status.py", "database_"): "the code of a trouble",
+    ("doctor/checks.py", "backup"): "a check",
+    ("doctor/line.py", "database_"): "the code of a trouble",
+    ("doctor/line.py", "database_locked"): "the same",
+    ("reports/decided.py", "cancel"): "a command",
+    ("reports/decided.py", "requeue"): "the same",
+    ("reports/line.py", "backup"): "a key in JSON",
+    ("reports/line.py", "database_"): "the code of a trouble",
+    ("reports/line.py", "database_locked"): "the same",
+    ("store/log.py", "tag"): "the name of a filter",
+    ("store/owning.py", "backup"): "a folder",
+}
+"""Words that a kind of an event is spelled with, too, by module, each with what it is there."""
+
+
+def test_kinds_of_events_stand_in_their_enum(modules: Nodes) -> None:
+    """Whoever records an event, or looks for one, names its kind by `EventKind` or has it made of a state.
+
+    A command may have the same word as the event of it, in the rooms that people or programs give commands to.
+    """
+    commands = {*VERBS, *itertools.chain.from_iterable(COMMANDS.values())}
+    spelled = set()
+    for path, nodes in modules.items():
+        module = path.relative_to(PACKAGE)
+        if module.as_posix() in {"states.py", "migrations.py"} or "simulator" in module.parts:
+            continue
+        others = commands if module.parts[0] in {"cli", "config", "control", "desk"} else set()
+        keys = {id(node.slice) for node in nodes if isinstance(node, ast.Subscript)}
+        members = {
+            id(each.value)
+            for node in nodes
+            if isinstance(node, ast.ClassDef)
+            for each in node.body
+            if isinstance(each, ast.Assign)
+        }
+        said = {
+            id(each)
+            for node in nodes
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"_", "N_", "NP_"}
+            for each in node.args
+        }
+        for node in nodes:
+            match node:
+                case ast.Constant(value=str(word)) if id(node) not in keys | members | said:
+                    if word in {*EVENT_KINDS, "modem_", "database_"} - others:
+                        spelled.add((module.as_posix(), word))
+        quoted = re.compile(rf"\bevents\b.*'({'|'.join(EVENT_KINDS)})'", re.DOTALL)
+        spelled |= {(module.as_posix(), text) for text in _texts(nodes) if quoted.search(text)}
+
+    assert sorted(spelled) == sorted(NO_EVENTS)
 
 
 def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:

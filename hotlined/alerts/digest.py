@@ -12,7 +12,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
 from hotlined.reports.line import LineReport
-from hotlined.states import ModemState
+from hotlined.states import ModemState, NoModemState
 from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
 from hotlined.statistics.sentences import sentences
@@ -87,7 +87,7 @@ def _health(report: LineReport, summary: Summary) -> Iterator[str]:
     """Yield what is wrong now with its cure, and how the modem and the SIM are."""
     yield from [trouble.sentences.replace("`", "'") for trouble in report.trouble] or [_(words.NOTHING_WRONG)]
     seconds = modem_seconds(summary)
-    known = sum(seconds.values()) - seconds.get("unknown", 0.0)
+    known = sum(seconds.values()) - seconds.get(NoModemState.UNKNOWN, 0.0)
     if known:  # rounded down: what was lost for a minute was not there all the time
         share = int(1000 * seconds.get(ModemState.READY, 0.0) / known) / 10
         yield _(words.READY, percent=in_digits(share, 1 if share % 1 else 0))

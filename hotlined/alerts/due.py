@@ -13,7 +13,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
-from hotlined.states import HoldReason, ModemState
+from hotlined.states import EventKind, HoldReason, ModemState, modem_event
 from hotlined.store.alerting import AlertProgress, Draft
 from hotlined.store.events import Event
 from hotlined.store.words_met import CONDITION, NewTexts
@@ -92,26 +92,26 @@ class _Sign(NamedTuple):
     daily: bool = False
 
 
-EVENTS = {
-    "flood_begin": ("flood", 1),
-    "flood_end": ("flood", 0),
-    "credit_out": ("credit", 1),
-    "credit_ok": ("credit", 0),
-    "outage_begin": ("outage", 1),
-    "outage_end": ("outage", 0),
-    "balance_low": ("balance", 1),
-    "balance": ("balance", 0),
-    "key_lost": ("key", 1),
-    "key_denied": ("key", 2),
-    "key_back": ("key", 0),
-    "key_new": ("key", 0),
-    "forget_elsewhere": ("erased", 1),
+EVENTS: Mapping[str, tuple[str, int]] = {
+    EventKind.FLOOD_BEGIN: ("flood", 1),
+    EventKind.FLOOD_END: ("flood", 0),
+    EventKind.CREDIT_OUT: ("credit", 1),
+    EventKind.CREDIT_OK: ("credit", 0),
+    EventKind.OUTAGE_BEGIN: ("outage", 1),
+    EventKind.OUTAGE_END: ("outage", 0),
+    EventKind.BALANCE_LOW: ("balance", 1),
+    EventKind.BALANCE: ("balance", 0),
+    EventKind.KEY_LOST: ("key", 1),
+    EventKind.KEY_DENIED: ("key", 2),
+    EventKind.KEY_BACK: ("key", 0),
+    EventKind.KEY_NEW: ("key", 0),
+    EventKind.FORGET_ELSEWHERE: ("erased", 1),
 }
 """Events that begin (1) or end (0) a condition."""
 _REPEATED = {"erased"}
 """Those that nothing ends: each is an alert once a day at most."""
 
-_READY = "modem_ready"
+_READY = modem_event(ModemState.READY)
 KINDS = (*EVENTS, _READY)
 """Every kind of event that is looked at."""
 

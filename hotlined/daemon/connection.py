@@ -36,7 +36,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
-from hotlined.states import Adoption, ModemState, ModemTrouble
+from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
 from hotlined.store import answers, breaking, events
 from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Interval, RateLimit
@@ -178,7 +178,7 @@ class Connection:
         is_another_sim = Part.SIM in self.mismatch
         with db.transaction():
             bind_sim(db, identification.imei, identification.imsi)
-            events.record(db, db.now(), "sim_adopted", who=who)
+            events.record(db, db.now(), EventKind.SIM_ADOPTED, who=who)
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
         breaking.call_trial(db, db.now(), self.line.timing.trial_gap)
@@ -363,4 +363,4 @@ class Connection:
     def _record_state(self, state: ModemState, since: Now, reason: str) -> None:
         with self.line.db.transaction():
             note_ready(self.line.db, since.limit if state is ModemState.READY else None)
-            events.record(self.line.db, since, f"modem_{state}", reason)
+            events.record(self.line.db, since, modem_event(state), reason)

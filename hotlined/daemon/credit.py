@@ -14,6 +14,7 @@ from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
+from hotlined.states import EventKind
 from hotlined.store import breaking, events
 from hotlined.store.line import (
     TopUp,
@@ -126,7 +127,7 @@ class Balance:
             return
         with db.transaction():
             note_top_up(db, TopUp(now.rfc3339, rose_from=before, rose_to=str(balance)), now, dated=now.synchronised)
-            events.record(db, now, "topup", f"the balance rose from {before} to {balance}")
+            events.record(db, now, EventKind.TOPUP, f"the balance rose from {before} to {balance}")
         self._is_dated = False
         log.warning(
             "the balance rose from %s to %s: taken for a top-up; if it was none, `hotlined topup DATE` says when the"

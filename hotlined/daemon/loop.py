@@ -39,7 +39,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.states import ModemState
+from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
@@ -168,7 +168,7 @@ class Daemon:
         with self.db.transaction():
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
-            events.record(self.db, now, "modem_starting", f"hotlined {__version__}")
+            events.record(self.db, now, modem_event(ModemState.STARTING), f"hotlined {__version__}")
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
@@ -192,7 +192,7 @@ class Daemon:
                 with self.db.transaction():
                     save_limit_clock(self.db, self.db.now())
                     note_ready(self.db, None)
-                    events.record(self.db, self.db.now(), "modem_stopped")
+                    events.record(self.db, self.db.now(), modem_event(NoModemState.STOPPED))
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
         self._watch.close()
@@ -298,7 +298,7 @@ class Daemon:
         if self._flood.is_due():
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):
-                log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
+                log.warning("a flood of texts %s", "has begun" if kind is EventKind.FLOOD_BEGIN else "is over")
         if self._anchor.is_due() or calendar_moved(self.db, self.db.now()):
             save_limit_clock(self.db, self.db.now())
             self._anchor.restart()

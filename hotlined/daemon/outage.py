@@ -14,7 +14,7 @@ from hotlined.clock import Now
 from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
 from hotlined.language import _
-from hotlined.states import DatabaseState
+from hotlined.states import DatabaseState, database_event
 from hotlined.store import events
 from hotlined.store.line import save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
@@ -97,6 +97,6 @@ class Outages:
         db, outage = self._line.db, self.current
         with db.transaction():
             save_limit_clock(db, db.now())
-            events.record(db, db.now(), f"database_{outage.state}", f"since {outage.since}, until now")
+            events.record(db, db.now(), database_event(outage.state), f"since {outage.since}, until now")
         log.warning("the database can be used again")
         self.current = None

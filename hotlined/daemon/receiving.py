@@ -27,11 +27,13 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
 from hotlined.language import _
+from hotlined.states import EventKind
 from hotlined.store import contacts, events
 from hotlined.timing import Backoff, Interval
 
 log = logging.getLogger("hotlined")
 
+_VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: EventKind.OVERVOLTAGE}
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
 FEW_PROBES = 2  # for a modem that has listed nothing: it may hang altogether, and the ladder resynchronises it later
@@ -112,7 +114,7 @@ class Receiver:
     def act_on(self, event: Unsolicited, modem: Modem) -> None:
         """Act on an unsolicited code: record what it has, or let a scan or a check of the settings be due."""
         meaning = profiles.meaning(event.text)
-        if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
+        if meaning in _VOLTAGES:
             self._note_voltage(meaning, event.text)
         elif meaning is Meaning.RESET:
             self.poll.make_due()
@@ -298,7 +300,7 @@ class Receiver:
             event_interval.restart()
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), meaning.value, words)
+                events.record(self.line.db, self.line.db.now(), _VOLTAGES[meaning], words)
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
@@ -357,4 +359,4 @@ class Receiver:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
+                events.record(self.line.db, self.line.db.now(), EventKind.DELETE_REFUSED, f"{storage} {entry.index}")

@@ -23,7 +23,7 @@ from hotlined import files
 from hotlined.daemon.line import Line
 from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
-from hotlined.states import ModemState, ModemTrouble
+from hotlined.states import EventKind, ModemState, ModemTrouble
 from hotlined.store import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
 
@@ -247,7 +247,7 @@ class Recovery:
             words = f"{rung}: {IN_JOURNAL[trouble]}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), "recovery", words)
+                events.record(self.line.db, self.line.db.now(), EventKind.RECOVERY, words)
 
     def _is_impossible(self, rung: Rung) -> bool:
         """Tell whether a rung needs an open modem, or one in step, and there is none."""

@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """What an unsolicited result code says; the values of the voltages are kinds of events, too."""
+    """What an unsolicited result code says."""
 
     CHATTER = "chatter"  # signal, counters, times: nothing is done
     RESET = "reset"  # the modem has started anew, or will: its settings are lost, and indexes may have changed

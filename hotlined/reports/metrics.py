@@ -19,7 +19,7 @@ from hotlined.language import _
 from hotlined.policy import WaitingFor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
-from hotlined.states import AnswerState, DatabaseState, ModemState, SendingState
+from hotlined.states import AnswerState, DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store import figures, queue_counts, totals
 from hotlined.store.beside import WAL, beside
@@ -84,7 +84,7 @@ def _maybe_counted(config: Config) -> Counted | None:
                 totals.ever(db),
                 queue_counts.waiting(db),
                 figures.maybe_newest(db),
-                figures.maybe_last_event(db, "restored"),
+                figures.maybe_last_event(db, EventKind.RESTORED),
             )
     except (StoreError, sqlite3.Error):
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from hotlined.language import N_, Phrases, _
 from hotlined.reports.contact import Contact
-from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
+from hotlined.states import AnswerState, ContactKind, ContactVerdict, EventKind, SegmentState
 from hotlined.store.line import Sending
 from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, cause_in_words, reason_in_words
 from hotlined.words.states import KINDS, event_in_words
@@ -19,16 +19,16 @@ _CAME = Phrases(
         ContactKind.MMS: N_("The notice of a picture message came."),
     }
 )
-_EVENTS = Phrases(
+_EVENTS: Phrases[str] = Phrases(
     {
-        "tag": N_("Tagged {detail}"),
-        "untag": N_("Tag taken off: {detail}"),
-        "keep": N_("Kept {detail}"),
-        "unkeep": N_("No longer kept, {detail}"),
-        "cancel": N_("Answer cancelled {detail}"),
-        "look": N_("Looked at {detail}"),
-        "requeue": N_("Answer queued again {detail}"),
-        "set_aside": N_("Set aside: {detail}"),
+        EventKind.TAG: N_("Tagged {detail}"),
+        EventKind.UNTAG: N_("Tag taken off: {detail}"),
+        EventKind.KEEP: N_("Kept {detail}"),
+        EventKind.UNKEEP: N_("No longer kept, {detail}"),
+        EventKind.CANCEL: N_("Answer cancelled {detail}"),
+        EventKind.LOOK: N_("Looked at {detail}"),
+        EventKind.REQUEUE: N_("Answer queued again {detail}"),
+        EventKind.SET_ASIDE: N_("Set aside: {detail}"),
     }
 )
 """What people did, by the kind of its event, where `detail` names them, or on what the program failed."""

@@ -11,7 +11,7 @@ from itertools import count
 
 from hotlined import __version__
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext
-from hotlined.states import ModemState
+from hotlined.states import ModemState, NoModemState
 from hotlined.statistics.drawing import (
     FOOT,
     HEAD,
@@ -40,7 +40,7 @@ from hotlined.words.states import MODEM_STATES
 _CELL = 22  # pixels: a row of the heat map
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by week"), By.MONTH: N_("by month")})
-_OTHER_STATES = Phrases({"stopped": N_("daemon stopped"), "unknown": N_("unknown")})
+_OTHER_STATES: Phrases[str] = Phrases({NoModemState.STOPPED: N_("daemon stopped"), NoModemState.UNKNOWN: N_("unknown")})
 
 
 def draw(summary: Summary, written: datetime) -> str:
@@ -351,11 +351,11 @@ def _service(summary: Summary) -> Figure:
 
 def _was_ready(seconds: Mapping[str, float]) -> str:
     """Say for which share of the time the modem was ready, by how long it was in each state."""
-    known = math.fsum(time for state, time in seconds.items() if state != "unknown")
+    known = math.fsum(time for state, time in seconds.items() if state != NoModemState.UNKNOWN)
     if not known:
         return _("Nothing is known of the modem in this time.")
     number = in_digits(ready_percent(seconds.get(ModemState.READY, 0.0), known), 1)
-    if "unknown" in seconds:
+    if NoModemState.UNKNOWN in seconds:
         return _(
             "The modem was ready for {number} % of the time of which something is known, as the daemon recorded it.",
             number=number,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from hotlined.config import Config
 from hotlined.policy import Limits
+from hotlined.states import NoModemState
 from hotlined.statistics.periods import (
     DAY,
     WEEK,
@@ -138,6 +139,6 @@ def modem_seconds(summary: Summary) -> dict[str, float]:
     """Return how long the modem was in each state, the longest first; `unknown` is before anything is known."""
     seconds: dict[str, float] = {}
     for span in summary.modem:
-        state = span.state or "unknown"
+        state = span.state or NoModemState.UNKNOWN
         seconds[state] = seconds.get(state, 0.0) + (span.end - span.start).total_seconds()
     return dict(sorted(seconds.items(), key=lambda item: -item[1]))

@@ -15,7 +15,7 @@ from hotlined import policy, pseudonym, recognition, states
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ByHand, ContactVerdict, Shared
+from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, Shared
 from hotlined.store import decisions, events, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -85,7 +85,7 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
             Reason.SET_ASIDE,
             contact_id,
         )
-        events.record(db, now, "set_aside", f"contact {contact_id}: {why}", contact_id=contact_id)
+        events.record(db, now, EventKind.SET_ASIDE, f"contact {contact_id}: {why}", contact_id=contact_id)
 
 
 def maybe_notice(db: Database, contact_id: int) -> str | None:
@@ -192,7 +192,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
         fleet.note_elsewhere(db, contact_id, None)
         refile(db, row["recipient"])
         line.save_limit_clock(db, now)
-        events.record(db, now, "requeue", contact_id=contact_id, who=who)
+        events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
     return None
 
 
@@ -210,7 +210,7 @@ def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
         if row is None or not row["waits"]:
             return str(row["state"]) if row else "none"
         lifecycle.end(db, row["id"], Reason.PERSON)
-        events.record(db, now, "cancel", contact_id=contact_id, who=who)
+        events.record(db, now, EventKind.CANCEL, contact_id=contact_id, who=who)
     return None
 
 

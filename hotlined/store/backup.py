@@ -17,7 +17,7 @@ from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.language import _
 from hotlined.policy import Reason
-from hotlined.states import ContactVerdict, DatabaseState, RequestState
+from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store import events, fates, integrity, line
 from hotlined.store.beside import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.database import Database
@@ -152,10 +152,13 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
         )
         line.save_limit_clock(db, now)
         events.record(
-            db, now, "restored", f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed"
+            db,
+            now,
+            EventKind.RESTORED,
+            f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed",
         )
         if pause := line.note_restored(db):
-            events.record(db, now, "pause_restored", f"of {pause.at} by {pause.by}")
+            events.record(db, now, EventKind.PAUSE_RESTORED, f"of {pause.at} by {pause.by}")
     return copied_at
 
 
@@ -233,7 +236,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
 
 
 def _mark(copy: sqlite3.Connection, at: str) -> None:
-    copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (at,))
+    copy.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (at, EventKind.BACKUP))
     line.mark_copied(copy, at)
 
 

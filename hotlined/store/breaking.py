@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now
+from hotlined.states import EventKind
 from hotlined.store import events
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, set_breaker
@@ -96,8 +97,8 @@ def open_breaker(db: Database, cause: breaker.Cause, now: Now, pauses: Sequence[
 
 
 _EVENTS = {
-    breaker.Cause.OUTAGE: ("outage_begin", "outage_end"),
-    breaker.Cause.CREDIT: ("credit_out", "credit_ok"),
+    breaker.Cause.OUTAGE: (EventKind.OUTAGE_BEGIN, EventKind.OUTAGE_END),
+    breaker.Cause.CREDIT: (EventKind.CREDIT_OUT, EventKind.CREDIT_OK),
 }
 
 

@@ -15,7 +15,7 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.states import ContactKind, SegmentKind
+from hotlined.states import ContactKind, EventKind, SegmentKind
 from hotlined.store import events, fates, pseudonyms, words_met
 from hotlined.store.database import Database
 from hotlined.store.line import flood_began, note_flood, save_limit_clock
@@ -196,7 +196,7 @@ FLOOD_CONTACTS = 60
 """So many contacts in so many seconds are a flood; it ends when there are fewer than half as many."""
 
 
-def watch_flood(db: Database, now: Now) -> str | None:
+def watch_flood(db: Database, now: Now) -> EventKind | None:
     """Record the beginning or the end of a flood; return the event's kind, or None where nothing changed.
 
     The end says how many contacts it brought. A restart forgets no flood: the line's row says when it began.
@@ -208,15 +208,15 @@ def watch_flood(db: Database, now: Now) -> str | None:
             return None
         with db.transaction():
             note_flood(db, now.limit)
-            events.record(db, now, "flood_begin", contacts=recent, seconds=int(FLOOD_SECONDS))
-        return "flood_begin"
+            events.record(db, now, EventKind.FLOOD_BEGIN, contacts=recent, seconds=int(FLOOD_SECONDS))
+        return EventKind.FLOOD_BEGIN
     if recent >= FLOOD_CONTACTS / 2:
         return None
     brought = _contacts_since(db, began - FLOOD_SECONDS)
     with db.transaction():
         note_flood(db, None)
-        events.record(db, now, "flood_end", contacts=brought)
-    return "flood_end"
+        events.record(db, now, EventKind.FLOOD_END, contacts=brought)
+    return EventKind.FLOOD_END
 
 
 def _contacts_since(db: Database, limit: float) -> int:

@@ -10,7 +10,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.states import ContactKind, Shared
+from hotlined.states import ContactKind, EventKind, Shared
 from hotlined.store import events, fleet, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed
@@ -33,7 +33,7 @@ def is_its_owner(changed_by: str | None) -> bool:
 def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
-        _decide(db, "block", number, who, now)
+        _decide(db, EventKind.BLOCK, number, who, now)
         fleet.claim(db, number, Shared.BLOCKS)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
@@ -42,7 +42,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
     pseudonyms.require_keys(db, now)
     with db.transaction():
-        _decide(db, "unblock", number, who, now)
+        _decide(db, EventKind.UNBLOCK, number, who, now)
         fleet.undo(db, number, Shared.BLOCKS)
 
 
@@ -50,7 +50,7 @@ def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
     pseudonyms.require_keys(db, now)
     with db.transaction():
-        _decide(db, "optin", number, who, now)
+        _decide(db, EventKind.OPTIN, number, who, now)
         fleet.undo(db, number, Shared.OPT_OUTS)
 
 
@@ -61,7 +61,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
     fleet.claim(db, number, Shared.OPT_OUTS)
-    events.record(db, now, "optout", number=number)
+    events.record(db, now, EventKind.OPTOUT, number=number)
     lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
 
 
@@ -70,7 +70,7 @@ def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
 
     It runs inside the transaction that is open.
     """
-    for shared, (column, verb) in _FOLLOWED.items():
+    for shared, (column, kind) in _FOLLOWED.items():
         ended = {each.person: each.line for each in followed if each.shared is shared and not each.holds}
         if ended:
             pseudonyms.teach(db)
@@ -81,7 +81,7 @@ def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
                 json.dumps(list(ended)),
             )
             for row in rows:
-                _decide(db, verb, row["number"], ended[row["person"]], now)
+                _decide(db, kind, row["number"], ended[row["person"]], now)
         for each in followed:
             if each.shared is shared and each.holds:
                 _change(db, f"{column} = coalesce({column}, ?)", (now.rfc3339,), each.person, each.line, now)
@@ -110,7 +110,7 @@ def recognise(db: Database, number: str) -> None:
         names,
     )
     db.execute(f"DELETE {formerly}", names)
-    for shared, (column, _verb) in _FOLLOWED.items():
+    for shared, (column, _kind) in _FOLLOWED.items():
         if found[column]:
             fleet.claim(db, number, shared)
 
@@ -119,7 +119,7 @@ def pause(db: Database, who: str, now: Now) -> None:
     """Commit that nothing is sent until `resume`; receiving goes on."""
     with db.transaction():
         line.note_pause(db, who, now)
-        events.record(db, now, "pause", who=who)
+        events.record(db, now, EventKind.PAUSE, who=who)
 
 
 def resume(db: Database, who: str, now: Now) -> bool:
@@ -140,9 +140,9 @@ def resume(db: Database, who: str, now: Now) -> bool:
     with db.transaction():
         if lost:
             pseudonyms.adopt_keys(db)
-            events.record(db, now, "key_new", who=who)
+            events.record(db, now, EventKind.KEY_NEW, who=who)
         line.end_pause(db)
-        events.record(db, now, "resume", who=who)
+        events.record(db, now, EventKind.RESUME, who=who)
     return lost
 
 
@@ -159,7 +159,7 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
         line.request_trial(db)
-        events.record(db, now, "topup", moment, who=who)
+        events.record(db, now, EventKind.TOPUP, moment, who=who)
     return moment
 
 
@@ -189,9 +189,9 @@ def _note_look(
     word: str | None = None,
 ) -> None:
     after = now.limit - _LOOK_SECONDS
-    if not events.is_repeated(db, "look", after, who=who, contact_id=contact_id, number=number, word=word):
+    if not events.is_repeated(db, EventKind.LOOK, after, who=who, contact_id=contact_id, number=number, word=word):
         with db.transaction():
-            events.record(db, now, "look", who=who, contact_id=contact_id, number=number, word=word)
+            events.record(db, now, EventKind.LOOK, who=who, contact_id=contact_id, number=number, word=word)
 
 
 def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
@@ -199,22 +199,22 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
     if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
             line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
-            events.record(db, now, "mode_shadow" if shadow else "mode_live")
+            events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-_FOLLOWED = {Shared.BLOCKS: ("blocked_at", "unblock"), Shared.OPT_OUTS: ("opted_out_at", "optin")}
+_FOLLOWED = {Shared.BLOCKS: ("blocked_at", EventKind.UNBLOCK), Shared.OPT_OUTS: ("opted_out_at", EventKind.OPTIN)}
 _REFUSALS = {Shared.BLOCKS: Reason.BLOCKED, Shared.OPT_OUTS: Reason.OPTED_OUT}
 # coalesce(): a number that is blocked twice keeps the date of its first block
 _DECISIONS = {
-    "block": "blocked_at = coalesce(blocked_at, ?)",
-    "unblock": "blocked_at = NULL",
-    "optin": "opted_out_at = NULL",
+    EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
+    EventKind.UNBLOCK: "blocked_at = NULL",
+    EventKind.OPTIN: "opted_out_at = NULL",
 }
 
 
-def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
-    _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
-    events.record(db, now, verb, who=who, number=number)
+def _decide(db: Database, kind: EventKind, number: str, who: str, now: Now) -> None:
+    _change(db, _DECISIONS[kind], (now.rfc3339,) if kind is EventKind.BLOCK else (), number, who, now)
+    events.record(db, now, kind, who=who, number=number)
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
@@ -242,25 +242,25 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, who
 
 def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
     """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact."""
-    return _retag(db, "tag", contact_id, word, who, now)
+    return _retag(db, EventKind.TAG, contact_id, word, who, now)
 
 
 def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
     """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
-    return _retag(db, "untag", contact_id, word, who, now)
+    return _retag(db, EventKind.UNTAG, contact_id, word, who, now)
 
 
-def _retag(db: Database, verb: str, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+def _retag(db: Database, kind: EventKind, contact_id: int, word: str, who: str, now: Now) -> bool | None:
     with db.transaction():
         row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
         if row is None:
             return None
         tags = json.loads(row["tags"])
-        wanted = [*(tag for tag in tags if tag != word), *([word] if verb == "tag" else [])]
+        wanted = [*(tag for tag in tags if tag != word), *([word] if kind is EventKind.TAG else [])]
         if len(wanted) == len(tags):
             return False
         db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
-        events.record(db, now, verb, contact_id=contact_id, who=who, word=word)
+        events.record(db, now, kind, contact_id=contact_id, who=who, word=word)
     return True
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from hotlined.clock import Now, parse_rfc3339
-from hotlined.states import THREAT
+from hotlined.states import THREAT, EventKind
 from hotlined.store import decisions, events, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
@@ -101,7 +101,8 @@ class Here:
             taken = self._taken(all_of_it, ordered)
             privacy.note_opt_out(self._db, name, taken, self._now, self._opts_out)
             privacy.erase(self._db, name, taken, self._now, keep_opt_out=True, keep_block=True, until=until)
-        events.record(self._db, self._now, "forget" if ordered.own else "forget_elsewhere", line=ordered.line)
+        kind = EventKind.FORGET if ordered.own else EventKind.FORGET_ELSEWHERE
+        events.record(self._db, self._now, kind, line=ordered.line)
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
         """Return what of a person came no later than the order, and is no evidence."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
+from hotlined.states import EventKind, StateEvent
 from hotlined.store.database import Database
 
 _LAST = 5000
@@ -34,7 +35,7 @@ class Event:
 def record(
     db: Database,
     now: Now,
-    kind: str,
+    kind: EventKind | StateEvent,
     note: str | None = None,
     *,
     contact_id: int | None = None,
@@ -71,7 +72,7 @@ def record(
 
 def is_repeated(
     db: Database,
-    kind: str,
+    kind: EventKind,
     after: float,
     *,
     who: str,

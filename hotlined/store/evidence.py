@@ -5,6 +5,7 @@ from typing import Any
 
 from hotlined import pseudonym
 from hotlined.clock import Now
+from hotlined.states import EventKind
 from hotlined.store import events, log, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.line import bound_sim, own_number
@@ -22,16 +23,16 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
     with db.transaction():
         total = int(db.connection.execute(f"SELECT count(*) FROM contacts WHERE {_OF}", names).fetchone()[0])
         if total:
-            values = names | {"at": now.rfc3339, "limit": now.limit, "who": who}
+            values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
             db.connection.execute(
                 "INSERT INTO events (at, at_limit, kind, who, contact_id)"
-                f" SELECT :at, :limit, 'keep', :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
+                f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
                 values,
             )
             db.connection.execute(
                 f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", values
             )
-            events.record(db, now, "evidence", who=who, number=name)
+            events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
     return total
 
 

@@ -13,7 +13,7 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.policy import AttemptCause, Fate
-from hotlined.states import AnswerState, SegmentState
+from hotlined.states import AnswerState, EventKind, SegmentState
 from hotlined.store import breaking, events, fleet_answers, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
@@ -223,7 +223,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
             _unconfirm(db, row["id"], cause)
             _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
         if rows:
-            events.record(db, now, "unconfirmed", f"{len(rows)} found at start")
+            events.record(db, now, EventKind.UNCONFIRMED, f"{len(rows)} found at start")
     return len(rows)
 
 

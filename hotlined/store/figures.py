@@ -19,19 +19,26 @@ from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, AnswerState, ContactKind, ContactVerdict, ModemState
+from hotlined.states import (
+    MAY_HAVE_LEFT,
+    OCCUPIES,
+    AnswerState,
+    ContactKind,
+    ContactVerdict,
+    EventKind,
+    ModemState,
+    NoModemState,
+    modem_event,
+    modem_state_of,
+)
 from hotlined.store import totals
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION, IS_WITHIN, REACTION_HOURS, SENT
 from hotlined.store.totals import Labels, Slot
 
-MODEM_STATES = (*ModemState, "stopped")
-"""The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to.
+MODEM_STATES = (*ModemState, NoModemState.STOPPED)
+"""The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""
 
-An event of the kind `modem_STATE` says that one began.
-"""
-
-_MODEM = "modem_"
 _HOUR = timedelta(hours=1)
 
 
@@ -199,7 +206,7 @@ def maybe_newest(db: Database) -> datetime | None:
     return parse_rfc3339(row[0]) if row else None
 
 
-def maybe_last_event(db: Database, kind: str) -> datetime | None:
+def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
     """Return when the last event of a kind was recorded."""
     row = db.one("SELECT at FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", kind)
     return parse_rfc3339(row[0]) if row else None
@@ -310,13 +317,13 @@ def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
     state, since = None, start
     for at, kind in db.execute(
         "SELECT at, kind FROM events WHERE kind IN (SELECT value FROM json_each(?)) AND at < ? ORDER BY id",
-        json.dumps([_MODEM + each for each in MODEM_STATES]),
+        json.dumps([*map(modem_event, MODEM_STATES)]),
         rfc3339(end),
     ):
         moment = max(since, parse_rfc3339(at))
         if moment > since:
             found.append(Span(state, since, moment))
-        state, since = kind.removeprefix(_MODEM), moment
+        state, since = modem_state_of(kind), moment
     return [*found, Span(state, since, end)]
 
 

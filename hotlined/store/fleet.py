@@ -14,7 +14,7 @@ from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.states import Shared
+from hotlined.states import EventKind, Shared
 from hotlined.store import claims, pseudonyms
 from hotlined.store.claims import Claim, Placed, Undone
 from hotlined.store.database import Database
@@ -475,7 +475,8 @@ def erased_elsewhere(db: Database, now: Now) -> list[tuple[str, int]]:
     """Return how many persons were erased here in seven days, by the limit clock, and which line ordered it."""
     rows = db.all(
         "SELECT line, count(*) AS persons FROM events"
-        " WHERE kind = 'forget_elsewhere' AND at_limit > ? GROUP BY line ORDER BY persons DESC, line LIMIT ?",
+        f" WHERE kind = '{EventKind.FORGET_ELSEWHERE}' AND at_limit > ?"
+        " GROUP BY line ORDER BY persons DESC, line LIMIT ?",
         now.limit - ERASED_SECONDS,
         claims.MOST_LINES,
     )

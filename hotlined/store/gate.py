@@ -15,7 +15,7 @@ from hotlined.clock import Now, age, boot_id
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, SegmentState, listed
+from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store import events, fleet, fleet_answers, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -240,7 +240,7 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         if attempt_id is not None:
             move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
         move(db, answer_id, AnswerState.FAILED, Reason.SET_ASIDE)
-        events.record(db, now, "set_aside", f"answer {answer_id}: {why}", contact_id=row["contact_id"])
+        events.record(db, now, EventKind.SET_ASIDE, f"answer {answer_id}: {why}", contact_id=row["contact_id"])
 
 
 def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:

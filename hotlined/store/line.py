@@ -18,7 +18,7 @@ from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.policy import LineHold, Share, WaitingFor
-from hotlined.states import KEPT_BACK, HoldReason, SealFailure, SendingState
+from hotlined.states import KEPT_BACK, EventKind, HoldReason, SealFailure, SendingState
 from hotlined.store import events
 from hotlined.store.database import Database
 
@@ -151,7 +151,7 @@ def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     if tuple(row) != (balance, int(low)):
         with db.transaction():
             db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
-            events.record(db, now, "balance_low" if low else "balance", balance=balance)
+            events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, balance=balance)
 
 
 def credit_of(db: Database) -> Credit:
@@ -530,7 +530,10 @@ def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
         now.rfc3339,
         lack is HoldReason.KEY_DENIED,
     )
-    events.record(db, now, lack or "key_back", db.key_path.name)
+    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, db.key_path.name)
+
+
+_KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: EventKind.KEY_DENIED}
 
 
 def key_lack(db: Database) -> HoldReason | None:

@@ -20,7 +20,17 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState, listed
+from hotlined.states import (
+    MAY_HAVE_LEFT,
+    OPEN,
+    PENDING,
+    EventKind,
+    Refusal,
+    RequestState,
+    SegmentKind,
+    SegmentState,
+    listed,
+)
 from hotlined.store import decisions, events, fates, fleet, fleet_answers, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
@@ -264,12 +274,12 @@ class Found:
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool:
     """Commit that a contact is exempt from erasure by age; return whether there is such a contact."""
-    return _keep(db, contact_id, "keep", (now.rfc3339, who), who, now)
+    return _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
 
 
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
     """Commit that a contact ages like any other again; return whether there is such a contact."""
-    return _keep(db, contact_id, "unkeep", (None, None), who, now)
+    return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
 
 
 def held(db: Database, name: str) -> Held:
@@ -326,7 +336,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: C
         before = _count(db, names, found)
         erase(db, name, found, now, keep_opt_out=keeps)
         fleet.erase(db, name, now)
-        events.record(db, now, "forget", "a person was erased")
+        events.record(db, now, EventKind.FORGET, "a person was erased")
     return before
 
 
@@ -622,12 +632,14 @@ _FORGET = (
 )
 
 
-def _keep(db: Database, contact_id: int, verb: str, values: tuple[str | None, str | None], who: str, now: Now) -> bool:
+def _keep(
+    db: Database, contact_id: int, kind: EventKind, values: tuple[str | None, str | None], who: str, now: Now
+) -> bool:
     with db.transaction():
         cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
         if not cursor.rowcount:
             return False
-        events.record(db, now, verb, contact_id=contact_id, who=who)
+        events.record(db, now, kind, contact_id=contact_id, who=who)
     return True
 
 

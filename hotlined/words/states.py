@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState, SegmentKind, SmsService
+from hotlined.states import (
+    ContactKind,
+    DatabaseState,
+    EventKind,
+    MemberState,
+    ModemState,
+    RequestState,
+    SegmentKind,
+    SmsService,
+)
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -122,16 +131,16 @@ SEGMENT_KINDS: Phrases[str] = Phrases(
 )
 """What a segment that was received is."""
 
-EVENTS = Phrases(
+EVENTS: Phrases[str] = Phrases(
     {
-        "tag": NP_("event", "tag"),
-        "untag": NP_("event", "untag"),
-        "keep": NP_("event", "keep"),
-        "unkeep": NP_("event", "unkeep"),
-        "cancel": NP_("event", "cancel"),
-        "look": NP_("event", "look"),
-        "requeue": NP_("event", "requeue"),
-        "set_aside": NP_("event", "set aside"),
+        EventKind.TAG: NP_("event", "tag"),
+        EventKind.UNTAG: NP_("event", "untag"),
+        EventKind.KEEP: NP_("event", "keep"),
+        EventKind.UNKEEP: NP_("event", "unkeep"),
+        EventKind.CANCEL: NP_("event", "cancel"),
+        EventKind.LOOK: NP_("event", "look"),
+        EventKind.REQUEUE: NP_("event", "requeue"),
+        EventKind.SET_ASIDE: NP_("event", "set aside"),
     }
 )
 """What people did with a contact, or the program could not do, by the kind of its event."""
