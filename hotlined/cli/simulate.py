@@ -26,6 +26,7 @@ from hotlined.rehearsal.sums import FloodReport, sum_up
 from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.rehearsal import FinalState
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.columns import inner
 from hotlined.words.reasons import briefly
@@ -142,12 +143,12 @@ def _print(report: FloodReport) -> None:
         click.echo(_plot(report, what, width))
 
 
-_FATES = Phrases(
+_FATES: Phrases[str] = Phrases(
     {
-        "answered": NP_("flood", "answered"),
-        "suppressed": NP_("flood", "not answered"),
-        "cancelled": NP_("flood", "cancelled"),
-        "waiting": NP_("flood", "waiting"),
+        FinalState.ANSWERED: NP_("flood", "answered"),
+        FinalState.SUPPRESSED: NP_("flood", "not answered"),
+        FinalState.CANCELLED: NP_("flood", "cancelled"),
+        FinalState.WAITING: NP_("flood", "waiting"),
     }
 )
 _WORST = Phrases({"hour": N_("worst hour"), "day": N_("worst day"), "month": N_("worst month")})

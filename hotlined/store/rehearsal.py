@@ -5,11 +5,23 @@ The rows are those of the daemon's own functions; nothing here decides anything.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from hotlined.policy import Reason
 from hotlined.states import MAY_HAVE_LEFT, AnswerState, ContactVerdict
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
+
+
+class FinalState(StrEnum):
+    """How a contact stands at the end of a simulation."""
+
+    ANSWERED = "answered"
+    """A segment of its answer was let out."""
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +42,8 @@ def open_to_throw_away(path: Path) -> Database:
 
 
 def fates(db: Database) -> dict[str, dict[str, int]]:
-    """Count the contacts by what became of them, and why: answered, suppressed, cancelled or waiting.
-
-    Answered are those of whose answer a segment was let out.
-    """
-    counted: dict[str, dict[str, int]] = {"answered": {}, "suppressed": {}, "cancelled": {}, "waiting": {}}
+    """Count the contacts by what became of them, a `FinalState`, and why."""
+    counted: dict[str, dict[str, int]] = {state.value: {} for state in FinalState}
     for fate, reason, contacts in db.execute(_FATES):
         counted[fate][reason] = contacts
     return counted
@@ -69,9 +78,9 @@ def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
 
 _BINS = "SELECT CAST({moment} / ? AS INTEGER) AS bin, count(*) FROM {table} WHERE {moment} IS NOT NULL GROUP BY bin"
 _FATES = f"""
-SELECT CASE WHEN c.verdict = '{ContactVerdict.SUPPRESS}' THEN 'suppressed'
-    WHEN a.state = '{AnswerState.QUEUED}' THEN 'waiting' WHEN a.state = '{AnswerState.CANCELLED}' THEN 'cancelled'
-    ELSE 'answered' END AS fate,
+SELECT CASE WHEN c.verdict = '{ContactVerdict.SUPPRESS}' THEN '{FinalState.SUPPRESSED}'
+    WHEN a.state = '{AnswerState.QUEUED}' THEN '{FinalState.WAITING}'
+    WHEN a.state = '{AnswerState.CANCELLED}' THEN '{FinalState.CANCELLED}' ELSE '{FinalState.ANSWERED}' END AS fate,
   CASE a.state WHEN '{AnswerState.QUEUED}' THEN l.answer_waiting_for
     WHEN '{AnswerState.CANCELLED}' THEN a.reason ELSE c.reason END AS why,
   count(*) AS contacts
@@ -82,5 +91,5 @@ GROUP BY fate, why ORDER BY contacts DESC, why
 _FIRST = f"""
 SELECT c.received_limit AS received, (SELECT max(t.begun_limit) FROM attempts t JOIN answer_segments s
   ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {MAY_HAVE_LEFT}) AS begun
-FROM contacts c JOIN answers a ON a.contact_id = c.id WHERE c.reason = 'first_contact'
+FROM contacts c JOIN answers a ON a.contact_id = c.id WHERE c.reason = '{Reason.FIRST_CONTACT}'
 """
