@@ -206,7 +206,7 @@ class EventKind(StrEnum):
 
 StateEvent = NewType("StateEvent", str)
 """The kind of an event with a state in its name: `modem_event` and `database_event` make it."""
-_MODEM = "modem_"
+_MODEM, _DATABASE = "modem_", "database_"
 
 
 def modem_event(state: ModemState | NoModemState) -> StateEvent:
@@ -221,7 +221,46 @@ def modem_state_of(kind: str) -> str:
 
 def database_event(state: DatabaseState) -> StateEvent:
     """Return the kind of the event that the database can be used again, with the state that it was in."""
-    return StateEvent(f"database_{state}")
+    return StateEvent(_DATABASE + state)
+
+
+class TroubleCode(StrEnum):
+    """What is wrong with a line, in `status --json`.
+
+    The states of the modem, the reasons of `KEPT_BACK` and the names of budgets are such codes, too, as is what
+    `database_trouble` returns.
+    """
+
+    NOT_RUNNING = "not_running"
+    NOT_ALIVE = "not_alive"
+    OTHER_DAEMON = "other_daemon"
+    CONFIG_BROKEN = "config_broken"
+    CONFIG_REFUSED = "config_refused"
+    """What the file says was not taken at a reload."""
+    DATABASE_MISSING = "database_missing"
+    DATABASE_VERSION = "database_version"
+    DATABASE_UNKNOWN = "database_unknown"
+    STORAGE_UNREAD = "storage_unread"
+    NO_REPORTS = "no_reports"
+    SHADOW = "shadow"
+    SIM_ENDS = "sim_ends"
+    SIM_ENDED = "sim_ended"
+    SELFTEST_LOST = "selftest_lost"
+    SILENCE = "silence"
+    BACKUP_OLD = "backup_old"
+    HUB_AWAY = "hub_away"
+    HUB_REFUSED = "hub_refused"
+    FLEET_FULL = "fleet_full"
+
+
+def database_trouble(name: str) -> str:
+    """Return the code of a trouble for the state of a database, or the right that is lacking there."""
+    return _DATABASE + name
+
+
+def is_about_database(code: str) -> bool:
+    """Tell whether the code of a trouble is about the database."""
+    return code.startswith(_DATABASE)
 
 
 class SealFailure(StrEnum):

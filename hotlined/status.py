@@ -20,9 +20,6 @@ from hotlined.states import DatabaseState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
 
-CONFIG_REFUSED = "config_refused"
-"""The code of a trouble: what the file says was not taken at a reload."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

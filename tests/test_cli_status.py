@@ -22,8 +22,8 @@ from hotlined import config as configuration
 from hotlined.breaker import Cause
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.reports.glance import at_a_glance
-from hotlined.reports.line import SELFTEST_LOST, SIM_ENDED, report_line
-from hotlined.states import KEPT_BACK, HoldReason, SendingState
+from hotlined.reports.line import report_line
+from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store import decisions, opening
 from hotlined.store.line import note_balance, recorded_holds
@@ -517,7 +517,7 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
 
 
-@pytest.mark.parametrize("code", [SIM_ENDED, SELFTEST_LOST])
+@pytest.mark.parametrize("code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST])
 def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
     """A SIM that was not topped up, a text to itself that is lost: status ends with 69, and answers go out."""
     say(line)

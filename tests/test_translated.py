@@ -471,7 +471,6 @@ def test_what_the_daemon_shows_can_be_said_again() -> None:
     # a stop has come then, and the status is taken away
     assert sorted(unmarked) == [
         "'The daemon is being stopped.'",
-        "f'database_{outage.state}'",
         "f'{text} was not asked any more.'",
     ]
 

@@ -20,13 +20,12 @@ from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, Chosen, Judged, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
-from hotlined.config import Config
+from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import fleet, hearing, life, sealed
-from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport, Stored
-from hotlined.states import DatabaseState, HoldReason, SendingState
-from hotlined.status import CONFIG_REFUSED
+from hotlined.reports.line import LineReport, Stored
+from hotlined.states import DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
 from hotlined.store import alerting, events, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
@@ -79,7 +78,7 @@ class Run:
             state = self.report.database_state
             if state not in (DatabaseState.OK, None):
                 troubles = self.report.trouble
-                trouble = next((trouble for trouble in troubles if trouble.code.startswith("database_")), None)
+                trouble = next((trouble for trouble in troubles if is_about_database(trouble.code)), None)
                 self._send_about_database(note, state, trouble.sentences if trouble else "")
             try:
                 self._record_and_deliver(note)
@@ -139,7 +138,7 @@ class Run:
         budgets = report.stored.budgets if report.stored else {}
         # asked here, for a report that could not read the database says of neither that it is over
         pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
-        shadow = maybe_shadow(db) if report.mode == SHADOW else None
+        shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
             modem_state=modem.state if report.alive else None,
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
@@ -290,7 +289,9 @@ class Run:
     def _is_well(self) -> bool:
         """Tell whether the daemon lives, nothing keeps it from its work, and what it answers is transmitted."""
         return (
-            self.report.ready and self.report.database_state == DatabaseState.OK and self.report.maybe(SHADOW) is None
+            self.report.ready
+            and self.report.database_state == DatabaseState.OK
+            and self.report.maybe(TroubleCode.SHADOW) is None
         )
 
 
@@ -340,7 +341,7 @@ def unwell_seconds(since: str | None, now: Now) -> float:
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:
     """Return for how long a configuration is broken; where no clock can say so, it is long enough for an alert."""
-    trouble = report.maybe(CONFIG_BROKEN) or report.maybe(CONFIG_REFUSED)
+    trouble = report.maybe(TroubleCode.CONFIG_BROKEN) or report.maybe(TroubleCode.CONFIG_REFUSED)
     if trouble is None:
         return None
     if trouble.since is None or not now.synchronised:

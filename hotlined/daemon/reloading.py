@@ -9,7 +9,8 @@ from hotlined import config as configuration
 from hotlined.daemon.line import Line
 from hotlined.errors import ConfigError
 from hotlined.language import _
-from hotlined.status import CONFIG_REFUSED, Trouble
+from hotlined.states import TroubleCode
+from hotlined.status import Trouble
 from hotlined.words.amounts import sentence
 
 log = logging.getLogger("hotlined")
@@ -42,4 +43,4 @@ def load_again(line: Line) -> bool:
 
 def _refuse(line: Line, reason: str, cure: str) -> None:
     words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
-    line.refused = Trouble(CONFIG_REFUSED, words, cure, line.db.now().rfc3339)
+    line.refused = Trouble(TroubleCode.CONFIG_REFUSED, words, cure, line.db.now().rfc3339)

@@ -18,7 +18,7 @@ from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.errors import ConfigError
 from hotlined.language import _
-from hotlined.states import DatabaseState, ModemState
+from hotlined.states import DatabaseState, ModemState, TroubleCode, database_trouble
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
@@ -108,7 +108,9 @@ def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonSt
 
 
 def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
-    return (Trouble(f"database_{outage.state}", outage.words, outage.cure, outage.since),) if outage else ()
+    if outage is None:
+        return ()
+    return (Trouble(database_trouble(outage.state), outage.words, outage.cure, outage.since),)
 
 
 class StatusWriter:
@@ -184,7 +186,7 @@ class StatusWriter:
             return
         for name, words in modem.storages.unread.items():
             yield Trouble(
-                "storage_unread",
+                TroubleCode.STORAGE_UNREAD,
                 _(
                     "The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not"
                     " seen.",
@@ -195,7 +197,7 @@ class StatusWriter:
             )
         if self._line.config.modem.delivery_reports and not modem.reports:
             yield Trouble(
-                "no_reports",
+                TroubleCode.NO_REPORTS,
                 _("The modem passes no status reports on, so no answer will be known as delivered."),
                 _("Set modem.delivery_reports to false, or use another stick."),
             )

@@ -9,16 +9,16 @@ from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
 from hotlined.language import N_, _, in_row
 from hotlined.reports import sealed
-from hotlined.reports.line import BACKUP_OLD, SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
-from hotlined.states import DatabaseState, SealFailure, SendingState
+from hotlined.reports.line import WINDOW_CODES
+from hotlined.states import DatabaseState, SealFailure, SendingState, TroubleCode, database_trouble
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import PIN_FILE_CURE, SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
-_CHECKED_APART = (*WINDOW_CODES, SIM_ENDS, SIM_ENDED, BACKUP_OLD)
-_CHOSEN = {SHADOW: N_("shadow mode"), SendingState.PAUSED.value: N_("paused")}
+_CHECKED_APART = (*WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD)
+_CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
 
 
 def configuration(scene: Scene) -> Finding:
@@ -74,7 +74,7 @@ def backup(scene: Scene) -> Finding:
         return fail(SEAL_FAILURES[SealFailure.NO_AGE].words.rstrip("."), SEAL_FAILURES[SealFailure.NO_AGE].cure)
     if scene.report.stored is None:
         return unknown(_("the database cannot be read"))
-    if trouble := scene.report.maybe(BACKUP_OLD):
+    if trouble := scene.report.maybe(TroubleCode.BACKUP_OLD):
         return warn(trouble.words.rstrip("."), trouble.cure)
     return ok(sealed.in_words(scene.config, scene.report.stored.sealed) or "")
 
@@ -89,14 +89,14 @@ def database(scene: Scene) -> Finding:
     except DatabaseMissingError as error:
         return warn(error.message.rstrip("."), error.hint)
     except StoreError:
-        if locked := scene.report.maybe("database_locked"):
+        if locked := scene.report.maybe(database_trouble(DatabaseState.LOCKED)):
             return fail(locked.words.rstrip("."), locked.cure)
         raise
     except sqlite3.Error as error:
         raise DatabaseTrouble.of(error).as_error(scene.config.database) from error
     state = scene.report.database_state
     if damage or state not in (DatabaseState.OK, None):
-        trouble = scene.report.maybe(f"database_{state}")
+        trouble = scene.report.maybe(database_trouble(str(state)))
         found = damage or DATABASE_STATES.get(str(state), str(state))
         cure = trouble.sentences if trouble else _("Restore a backup.")
         return fail(_("{database}: {found}", database=scene.config.database, found=found), cure)

@@ -5,8 +5,7 @@ from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD
 from hotlined.gsm.responses import Registration, SimState
 from hotlined.language import N_, NO_BREAK, _, in_digits
 from hotlined.reports.life import top_up_in_words
-from hotlined.reports.line import SIM_ENDED, SIM_ENDS
-from hotlined.states import ModemState, SmsService
+from hotlined.states import ModemState, SmsService, TroubleCode
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN
 from hotlined.words.states import MODEM_STATES, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day
@@ -59,9 +58,9 @@ def life(scene: Scene) -> Finding:
     if top_up is None or end is None:
         return unknown(_("nobody knows when the SIM was topped up last"), _(SIM_UNKNOWN))
     seen = _("topped up {said}; it lasts until {day}", said=top_up_in_words(top_up), day=day(end))
-    if trouble := report.maybe(SIM_ENDED):
+    if trouble := report.maybe(TroubleCode.SIM_ENDED):
         return fail(seen, trouble.sentences)
-    if trouble := report.maybe(SIM_ENDS):
+    if trouble := report.maybe(TroubleCode.SIM_ENDS):
         return warn(seen, trouble.sentences)
     if report.stored.life is None:
         return unknown(_("{seen}; the clock is not synchronised, and cannot say whether that is soon", seen=seen))

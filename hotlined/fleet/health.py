@@ -11,12 +11,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from hotlined import clock, files
-from hotlined.config import Config
+from hotlined.config import Config, Mode
 from hotlined.fleet.hub import Hub
 from hotlined.reports import fleet as report
 from hotlined.reports.glance import came
-from hotlined.reports.line import SHADOW, LineReport, report_line
-from hotlined.states import AnswerState, MemberState, SendingState
+from hotlined.reports.line import LineReport, report_line
+from hotlined.states import AnswerState, MemberState, SendingState, TroubleCode
 from hotlined.store import fleet, totals
 from hotlined.store.database import Database
 
@@ -77,7 +77,7 @@ def own(config: Config, db: Database) -> report.Figures:
         _state(line),
         came(db, now).today,
         totals.entered(db, AnswerState.SENT, midnight),
-        tuple(trouble.code for trouble in line.trouble if trouble.code != report.HUB_AWAY)[:_MOST_TROUBLES],
+        tuple(trouble.code for trouble in line.trouble if trouble.code != TroubleCode.HUB_AWAY)[:_MOST_TROUBLES],
         fleet.confirmed(db),
         len(fleet.kept(db)),
     )
@@ -92,7 +92,7 @@ def _uncounted(said: str) -> tuple[object, ...]:
 
 
 def _state(line: LineReport) -> MemberState:
-    if line.mode == SHADOW:
+    if line.mode == Mode.SHADOW:
         return MemberState.SHADOW
     if line.answers:
         return MemberState.ANSWERING

@@ -10,8 +10,8 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
 from hotlined.reports.life import top_up_in_words, valid_until
-from hotlined.reports.line import SIM_ENDED, SIM_ENDS, report_line
-from hotlined.states import HoldReason, RequestState, SendingState
+from hotlined.reports.line import report_line
+from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import log
 from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -152,7 +152,7 @@ def life(config: Config) -> Iterator[str]:
         yield _("Nobody knows when the SIM was topped up last.") + " " + _(SIM_UNKNOWN)
         return
     yield _("Topped up: {said}; it lasts until {day}.", said=top_up_in_words(top_up), day=day(end))
-    if trouble := report.maybe(SIM_ENDS) or report.maybe(SIM_ENDED):
+    if trouble := report.maybe(TroubleCode.SIM_ENDS) or report.maybe(TroubleCode.SIM_ENDED):
         yield trouble.sentences
 
 

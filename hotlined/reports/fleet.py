@@ -17,7 +17,7 @@ from typing import Any
 from hotlined import clock, files
 from hotlined.config import Config
 from hotlined.language import N_, _, in_digits, ngettext
-from hotlined.states import MemberState
+from hotlined.states import MemberState, TroubleCode
 from hotlined.status import Trouble
 from hotlined.store import exchanging, fleet
 from hotlined.store.beside import ORDERS, beside
@@ -36,7 +36,6 @@ MOST_LINES = 1000
 """Further lines are ignored, so that a hostile hub cannot fill the memory."""
 MOST_ERASURES = 200
 """How many erasures that are not carried out everywhere are named one by one; all are counted."""
-HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
 """Codes of troubles."""
 _FILE = "fleet.json"
 _MOST_TROUBLES = 10
@@ -388,12 +387,12 @@ def troubles(found: Fleet) -> Iterator[Trouble]:
     heard = found.heard
     if found.is_hub_away:
         since = heard.since if heard and not heard.reachable else None
-        yield Trouble(HUB_AWAY, conditions.HUB_AWAY.words, conditions.HUB_AWAY.cure, since)
+        yield Trouble(TroubleCode.HUB_AWAY, conditions.HUB_AWAY.words, conditions.HUB_AWAY.cure, since)
     if heard and heard.refused:
         words = conditions.HUB_REFUSED.words.format(number=in_digits(heard.refused))
-        yield Trouble(HUB_REFUSED, words, conditions.HUB_REFUSED.cure)
+        yield Trouble(TroubleCode.HUB_REFUSED, words, conditions.HUB_REFUSED.cure)
     if found.full:
-        yield Trouble(FULL, conditions.FLEET_FULL.words, conditions.FLEET_FULL.cure)
+        yield Trouble(TroubleCode.FLEET_FULL, conditions.FLEET_FULL.words, conditions.FLEET_FULL.cure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from hotlined.config import Mode
 from hotlined.language import _, in_digits, ngettext
-from hotlined.reports.line import SHADOW, LineReport
+from hotlined.reports.line import LineReport
 from hotlined.states import AnswerState, SendingState
 from hotlined.store import log, totals
 from hotlined.store.database import Database
@@ -48,7 +49,7 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
 
 
 def _answering(report: LineReport) -> str:
-    if report.mode == SHADOW:
+    if report.mode == Mode.SHADOW:
         return _("Shadow mode: nobody is answered.")
     if report.answers:
         return _("Answering.")

@@ -12,7 +12,7 @@ from typing import Any
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config
+from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
@@ -20,8 +20,16 @@ from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
-from hotlined.states import DatabaseState, ModemState, SelftestObstacle, SendingState
-from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
+from hotlined.states import (
+    DatabaseState,
+    ModemState,
+    SelftestObstacle,
+    SendingState,
+    TroubleCode,
+    database_trouble,
+    is_about_database,
+)
+from hotlined.status import DaemonStatus, Found, Trouble
 from hotlined.store import holders, queue_counts, windows
 from hotlined.store.database import Database
 from hotlined.store.line import (
@@ -46,20 +54,23 @@ from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, W
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
-SHADOW = "shadow"
-CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(BUDGETS.values())
 _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
-SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
-SELFTEST_LOST = "selftest_lost"
-SILENCE = "silence"
-BACKUP_OLD = "backup_old"
 _HARMLESS = frozenset(
-    {SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE, BACKUP_OLD, fleet.HUB_AWAY, fleet.HUB_REFUSED, fleet.FULL}
+    {
+        *WINDOW_CODES,
+        TroubleCode.SHADOW,
+        TroubleCode.SIM_ENDS,
+        TroubleCode.SILENCE,
+        TroubleCode.BACKUP_OLD,
+        TroubleCode.HUB_AWAY,
+        TroubleCode.HUB_REFUSED,
+        TroubleCode.FLEET_FULL,
+    }
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come, may be none or are the hub's: with
 nothing else `status` ends with 0."""
-_HOLD_NOTHING = frozenset({SIM_ENDED, SELFTEST_LOST})
+_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST})
 """Troubles that somebody has to do something about, though answers go out."""
 
 
@@ -141,7 +152,7 @@ class LineReport:
             hearing.obstacles(
                 alive=self.alive,
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
-                shadow=self.mode == SHADOW,
+                shadow=self.mode == Mode.SHADOW,
                 holds=stored.holds,
                 full=any(budget["used"] >= budget["limit"] for budget in stored.budgets.values()),
                 knows_itself=stored.own_number is not None,
@@ -202,26 +213,26 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
     mode = daemon.mode or config.mode.value
-    stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == SHADOW)
+    stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
     by_daemon = daemon.trouble if alive else ()
-    about_database = [trouble for trouble in by_daemon if trouble.code.startswith("database_")]
-    others = [trouble for trouble in by_daemon if not trouble.code.startswith("database_")]
+    about_database = [trouble for trouble in by_daemon if is_about_database(trouble.code)]
+    others = [trouble for trouble in by_daemon if not is_about_database(trouble.code)]
     if not about_database and failure:
         about_database = [failure]
     elif not about_database and state in _UNUSABLE:
         known = TROUBLES[state]
         about_database = [
             Trouble(
-                f"database_{state}",
+                database_trouble(state),
                 _("The daemon cannot use its database: {reason}.", reason=_(known.words)),
                 _(known.hint),
             )
         ]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
-        others = [trouble for trouble in others if trouble.code != CONFIG_REFUSED]
+        others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(broken, alive=alive))
     trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
     codes = {one.code for one in trouble}
@@ -231,7 +242,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
     """Add which programs keep the database locked: a person can see other users' processes, the daemon cannot."""
-    if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
+    if trouble.code != database_trouble(DatabaseState.LOCKED) or not (held := holders.who_blocks(config.database)):
         return trouble
     by = _("It is held by {programs}.", programs=", ".join(held))
     return replace(trouble, words=f"{trouble.words} {by}")
@@ -325,10 +336,10 @@ def _stored(
 
 def _database_code(error: Exception, name: str | None) -> str:
     if isinstance(error, DatabaseMissingError):
-        return "database_missing"
+        return TroubleCode.DATABASE_MISSING
     if isinstance(error, DatabaseVersionError):
-        return "database_version"
-    return f"database_{name}" if name else "database_unknown"
+        return TroubleCode.DATABASE_VERSION
+    return database_trouble(name) if name else TroubleCode.DATABASE_UNKNOWN
 
 
 def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
@@ -338,7 +349,7 @@ def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
     others, pid = statuses.others, statuses.ours.pid
     if others.is_alive():
         yield Trouble(
-            "other_daemon",
+            TroubleCode.OTHER_DAEMON,
             _(
                 "The status of this line is that of another daemon (process {pid}), which has the database {database}.",
                 pid=others.pid,
@@ -347,10 +358,10 @@ def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
             _("Give the file of one of the two another name, or another runtime_dir, and start it again."),
         )
     elif pid is None and statuses.ours == DaemonStatus():
-        yield Trouble("not_running", NOT_RUNNING.words, NOT_RUNNING.cure)
+        yield Trouble(TroubleCode.NOT_RUNNING, NOT_RUNNING.words, NOT_RUNNING.cure)
     else:
         yield Trouble(
-            "not_alive",
+            TroubleCode.NOT_ALIVE,
             _(
                 "The daemon (process {pid}) ended unexpectedly, or hangs; below is what was last known.",
                 pid=pid or _("unknown"),
@@ -369,14 +380,14 @@ def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
     else:
         consequence, then = _("the daemon cannot start with it"), _("start the daemon")
     words = known.words.format(problem=broken.message, consequence=consequence)
-    return Trouble(CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
+    return Trouble(TroubleCode.CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
 
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what keeps answers back according to the database."""
     for hold in stored.holds if stored else ():
-        code = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
-        yield Trouble(code.value, *hold_in_words(hold.reason, hold.by), hold.since)
+        kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
+        yield Trouble(kept_back.value, *hold_in_words(hold.reason, hold.by), hold.since)
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}
@@ -386,16 +397,19 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         known = life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
         ended = stored.life == life.OVER
         since = stored.credit.valid_until if ended else None
-        yield Trouble(SIM_ENDED if ended else SIM_ENDS, known.words, known.cure, since)
+        code = TroubleCode.SIM_ENDED if ended else TroubleCode.SIM_ENDS
+        yield Trouble(code, known.words, known.cure, since)
     if stored and stored.selftest and hearing.is_lost(stored.selftest, stored.at):
         known = conditions.SELFTEST_LOST
-        yield Trouble(SELFTEST_LOST, known.words.format(at=moment(stored.selftest.at)), known.cure, stored.selftest.at)
+        words = known.words.format(at=moment(stored.selftest.at))
+        yield Trouble(TroubleCode.SELFTEST_LOST, words, known.cure, stored.selftest.at)
     if stored and stored.silence and stored.silence.is_long:
-        yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
+        yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
-        yield Trouble(BACKUP_OLD, *known_backup, stored.sealed.at)
+        yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
     if stored and stored.fleet:
         yield from fleet.troubles(stored.fleet)
-    if mode == SHADOW:
+    if mode == Mode.SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
-        yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)
+        since = stored.shadow_since if stored else None
+        yield Trouble(TroubleCode.SHADOW, conditions.SHADOW.words, cure, since)

@@ -10,7 +10,8 @@ from hotlined import config as configuration
 from hotlined import status
 from hotlined.config import Config
 from hotlined.language import _
-from hotlined.status import CONFIG_REFUSED, DaemonStatus, Trouble
+from hotlined.states import TroubleCode
+from hotlined.status import DaemonStatus, Trouble
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 15.0  # a pass of the daemon takes a segment at most, and that seldom takes longer
@@ -61,4 +62,4 @@ def _same(name: str, path: Path) -> bool:
 
 
 def _maybe_refusal(daemon: DaemonStatus) -> Trouble | None:
-    return next((trouble for trouble in daemon.trouble if trouble.code == CONFIG_REFUSED), None)
+    return next((trouble for trouble in daemon.trouble if trouble.code == TroubleCode.CONFIG_REFUSED), None)

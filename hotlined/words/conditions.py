@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
-from hotlined.states import KEPT_BACK, DatabaseState, HoldReason, ModemState, SealFailure, SendingState
+from hotlined.states import (
+    KEPT_BACK,
+    DatabaseState,
+    HoldReason,
+    ModemState,
+    SealFailure,
+    SendingState,
+    TroubleCode,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,19 +328,19 @@ FLEET_FULL = Condition(
 )
 
 _BY_CODE: dict[str, Condition] = {
-    "not_running": NOT_RUNNING,
-    "not_alive": NOT_RUNNING,
-    "paused": HOLDS[HoldReason.PERSON],
-    "shadow": SHADOW,
-    "sim_ends": SIM_ENDS,
-    "sim_ended": SIM_ENDED,
-    "selftest_lost": SELFTEST_LOST,
-    "silence": SILENCE,
-    "backup_old": BACKUP_OLD,
-    "config_broken": CONFIG_BROKEN,
-    "hub_away": HUB_AWAY,
-    "hub_refused": HUB_REFUSED,
-    "fleet_full": FLEET_FULL,
+    TroubleCode.NOT_RUNNING: NOT_RUNNING,
+    TroubleCode.NOT_ALIVE: NOT_RUNNING,
+    SendingState.PAUSED: HOLDS[HoldReason.PERSON],
+    TroubleCode.SHADOW: SHADOW,
+    TroubleCode.SIM_ENDS: SIM_ENDS,
+    TroubleCode.SIM_ENDED: SIM_ENDED,
+    TroubleCode.SELFTEST_LOST: SELFTEST_LOST,
+    TroubleCode.SILENCE: SILENCE,
+    TroubleCode.BACKUP_OLD: BACKUP_OLD,
+    TroubleCode.CONFIG_BROKEN: CONFIG_BROKEN,
+    TroubleCode.HUB_AWAY: HUB_AWAY,
+    TroubleCode.HUB_REFUSED: HUB_REFUSED,
+    TroubleCode.FLEET_FULL: FLEET_FULL,
     **{reason.value: HOLDS[reason] for reason, state in KEPT_BACK.items() if state is not SendingState.PAUSED},
     **{state: known for state, known in MODEM.items() if state != ModemState.READY},
 }
