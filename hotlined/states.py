@@ -263,6 +263,36 @@ def is_about_database(code: str) -> bool:
     return code.startswith(_DATABASE)
 
 
+class AlertCondition(StrEnum):
+    """What alerts are about, beside the budgets by their names; of each, `words.alerts` has what begins and ends."""
+
+    MODEM = "modem"
+    DATABASE = "database"
+    CONFIG = "config"
+    DISK = "disk"
+    FLOOD = "flood"
+    CREDIT = "credit"
+    OUTAGE = "outage"
+    BALANCE = "balance"
+    KEY = "key"
+    PAUSED = "paused"
+    SHADOW = "shadow"
+    SIM_LIFE = "sim_life"
+    SELFTEST = "selftest"
+    SILENCE = "silence"
+    BACKUP = "backup"
+    HUB = "hub"
+    LINES = "lines"
+    ERASED = "erased"
+    """Another line of the fleet had a person erased."""
+    WORDS = "words"
+    """A text has a word of alerts.words."""
+    TEST = "test"
+    """It is sent once, and never again where a channel does not take it."""
+    DIGEST = "digest"
+    """The newest one is repeated to a channel until it takes it, or another one follows."""
+
+
 class SealFailure(StrEnum):
     """Why no sealed backup could be put off the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
 

@@ -19,6 +19,7 @@ from hotlined.config import Mode
 from hotlined.control.verbs import VERBS
 from hotlined.policy import AttemptCause, Fate, LineHold, Reason, Share, WaitingFor
 from hotlined.states import (
+    AlertCondition,
     AnswerState,
     ByHand,
     ContactKind,
@@ -460,8 +461,7 @@ EVENT_KINDS = {
     *map(database_event, DatabaseState),
 }
 NO_EVENTS = {
-    **{(f"{path}.py", "backup"): "a condition of alerts" for path in ("alerts/due", "words/alerts")},
-    **{(f"{path}.py", "balance"): "the same" for path in ("alerts/due", "words/alerts")},
+    ("alerts/due.py", "balance"): "a field of an event",
     ("cli/db.py", "backup"): "a command",
     ("cli/stats.py", "unconfirmed"): "a figure",
     ("config/keys.py", "backup"): "a name that no line may have",
@@ -506,7 +506,6 @@ NO_CODES = {
     ("store/evidence.py", "by_hand"): "a key in JSON",
     ("store/fleet.py", "opted_out"): "a column",
     ("store/privacy.py", "by_hand"): "a key in JSON",
-    **{("words/alerts.py", f"budget_{window}"): "a condition of alerts" for window in policy.WINDOW_SECONDS},
 }
 """Words that a code of `states`, `policy` or `breaker` is spelled with, too, by module, each with what it is there."""
 
@@ -557,6 +556,7 @@ def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
     words["kind"] |= EVENT_KINDS
     words["code"] = frozenset(TroubleCode) | {*map(database_trouble, DatabaseState)}
     words["mode"] = frozenset(Mode)
+    words["condition"] = frozenset(AlertCondition)
     words |= dict.fromkeys(("reason", "answer_reason"), frozenset(Reason) | frozenset(HoldReason))
     words |= dict.fromkeys(("cause", "breaker_cause"), frozenset(AttemptCause) | frozenset(Cause))
     words |= {

@@ -12,13 +12,13 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
 from hotlined.reports.line import LineReport
-from hotlined.states import ModemState, NoModemState
+from hotlined.states import AlertCondition, ModemState, NoModemState
 from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds, summarise
 from hotlined.store import reactions, words_met
-from hotlined.store.alerting import DIGEST, Draft
+from hotlined.store.alerting import Draft
 from hotlined.store.database import Database
 from hotlined.words import digest as words
 from hotlined.words.harmless import harmless
@@ -71,7 +71,7 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
     text = "\n\n".join("\n".join(map(harmless, lines)) for lines in sections)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]}…"
-    return Draft(DIGEST, 0, now.rfc3339, words.TITLES[rhythm].format(dates=dates), text)
+    return Draft(AlertCondition.DIGEST, 0, now.rfc3339, words.TITLES[rhythm].format(dates=dates), text)
 
 
 def _waiting(db: Database, summary: Summary) -> Iterator[str]:

@@ -13,10 +13,10 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
-from hotlined.states import EventKind, HoldReason, ModemState, modem_event
+from hotlined.states import AlertCondition, EventKind, HoldReason, ModemState, modem_event
 from hotlined.store.alerting import AlertProgress, Draft
 from hotlined.store.events import Event
-from hotlined.store.words_met import CONDITION, NewTexts
+from hotlined.store.words_met import NewTexts
 from hotlined.words import conditions
 from hotlined.words.alerts import MOST_UNSEEN, alert_in_words
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
@@ -93,22 +93,22 @@ class _Sign(NamedTuple):
 
 
 EVENTS: Mapping[str, tuple[str, int]] = {
-    EventKind.FLOOD_BEGIN: ("flood", 1),
-    EventKind.FLOOD_END: ("flood", 0),
-    EventKind.CREDIT_OUT: ("credit", 1),
-    EventKind.CREDIT_OK: ("credit", 0),
-    EventKind.OUTAGE_BEGIN: ("outage", 1),
-    EventKind.OUTAGE_END: ("outage", 0),
-    EventKind.BALANCE_LOW: ("balance", 1),
-    EventKind.BALANCE: ("balance", 0),
-    EventKind.KEY_LOST: ("key", 1),
-    EventKind.KEY_DENIED: ("key", 2),
-    EventKind.KEY_BACK: ("key", 0),
-    EventKind.KEY_NEW: ("key", 0),
-    EventKind.FORGET_ELSEWHERE: ("erased", 1),
+    EventKind.FLOOD_BEGIN: (AlertCondition.FLOOD, 1),
+    EventKind.FLOOD_END: (AlertCondition.FLOOD, 0),
+    EventKind.CREDIT_OUT: (AlertCondition.CREDIT, 1),
+    EventKind.CREDIT_OK: (AlertCondition.CREDIT, 0),
+    EventKind.OUTAGE_BEGIN: (AlertCondition.OUTAGE, 1),
+    EventKind.OUTAGE_END: (AlertCondition.OUTAGE, 0),
+    EventKind.BALANCE_LOW: (AlertCondition.BALANCE, 1),
+    EventKind.BALANCE: (AlertCondition.BALANCE, 0),
+    EventKind.KEY_LOST: (AlertCondition.KEY, 1),
+    EventKind.KEY_DENIED: (AlertCondition.KEY, 2),
+    EventKind.KEY_BACK: (AlertCondition.KEY, 0),
+    EventKind.KEY_NEW: (AlertCondition.KEY, 0),
+    EventKind.FORGET_ELSEWHERE: (AlertCondition.ERASED, 1),
 }
 """Events that begin (1) or end (0) a condition."""
-_REPEATED = {"erased"}
+_REPEATED = {AlertCondition.ERASED}
 """Those that nothing ends: each is an alert once a day at most."""
 
 _READY = modem_event(ModemState.READY)
@@ -167,16 +167,16 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     """Yield the level of every condition that no event tells; one that is between its two bounds stays as it is."""
     yield from _modem(levels, state, unwell_limit, now)
     yield from _choices(state, now)
-    for condition, judged in (("sim_life", state.life), ("backup", state.backup)):
+    for condition, judged in ((AlertCondition.SIM_LIFE, state.life), (AlertCondition.BACKUP, state.backup)):
         if judged is not None:
             yield _Sign(condition, judged.level, None, judged.filling)
     if state.selftest_lost is not None:
         known = conditions.SELFTEST_LOST
-        yield _Sign("selftest", int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
+        yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
     yield from _silence(state)
     yield from _fleet(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
-        yield _Sign("config", int(state.broken_seconds is not None), None, {})
+        yield _Sign(AlertCondition.CONFIG, int(state.broken_seconds is not None), None, {})
     yield from _budgets(levels, state)
     yield from _disk(state)
 
@@ -184,11 +184,16 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
 def _modem(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
     """Yield whether the modem is lost; once a person is needed that stays so until it is ready."""
     if unwell_limit is None:
-        yield _Sign("modem", 0, None, {})
+        yield _Sign(AlertCondition.MODEM, 0, None, {})
     elif now.limit - unwell_limit >= LOST_SECONDS:
         known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, UNKNOWN_STATE)
         level = 2 if known.waits_for_a_person else 1
-        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
+        yield _Sign(
+            AlertCondition.MODEM,
+            max(level, levels.get(AlertCondition.MODEM, 0)),
+            None,
+            {"title": known.title, "cure": known.cure},
+        )
 
 
 def _budgets(levels: Mapping[str, int], state: LineState) -> Iterator[_Sign]:
@@ -206,7 +211,7 @@ def _disk(state: LineState) -> Iterator[_Sign]:
     free, total = state.disk
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
-        yield _Sign("disk", int(free < need), None, {"free": free // 1_000_000})
+        yield _Sign(AlertCondition.DISK, int(free < need), None, {"free": free // 1_000_000})
 
 
 def _silence(state: LineState) -> Iterator[_Sign]:
@@ -217,7 +222,7 @@ def _silence(state: LineState) -> Iterator[_Sign]:
     known = conditions.SILENCE
     words, last = in_words(silence), moment(silence.last_at)
     filling = {"title": known.title, "words": words, "cure": known.cure, "last": last}
-    yield _Sign("silence", int(silence.is_long), None, filling)
+    yield _Sign(AlertCondition.SILENCE, int(silence.is_long), None, filling)
 
 
 def _fleet(state: LineState) -> Iterator[_Sign]:
@@ -226,20 +231,22 @@ def _fleet(state: LineState) -> Iterator[_Sign]:
         return
     if state.fleet.hub is not None:
         known = conditions.HUB_AWAY
-        yield _Sign("hub", int(state.fleet.hub), None, {"title": known.title, "cure": known.cure})
+        yield _Sign(AlertCondition.HUB, int(state.fleet.hub), None, {"title": known.title, "cure": known.cure})
     if state.fleet.lines is not None:
-        yield _Sign("lines", min(state.fleet.lines, MOST_UNSEEN), None, {"lines": state.fleet.first_lines})
+        yield _Sign(AlertCondition.LINES, min(state.fleet.lines, MOST_UNSEEN), None, {"lines": state.fleet.first_lines})
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
     """Yield the levels of pause and shadow mode; without a daemon nobody knows of shadow mode."""
-    chosen = {"paused": state.pause} | ({"shadow": state.shadow} if state.modem_state else {})
+    chosen = {AlertCondition.PAUSED: state.pause}
+    if state.modem_state:
+        chosen[AlertCondition.SHADOW] = state.shadow
     for condition, choice in chosen.items():
         if choice is None:
             yield _Sign(condition, 0, None, {})
         elif choice.restored or now.limit - choice.limit >= FORGOTTEN_SECONDS:
             paused = HOLDS[HoldReason.RESTORED if choice.restored else HoldReason.PERSON]
-            known = paused if condition == "paused" else conditions.SHADOW
+            known = paused if condition is AlertCondition.PAUSED else conditions.SHADOW
             filling = {
                 "title": known.title,
                 "words": known.words.format(by=choice.by),
@@ -253,7 +260,7 @@ def _words(new: NewTexts, now: Now) -> Draft:
     ids = ", ".join(map(str, new.first_ids))
     filling = {"count": in_digits(new.count), "ids": ids, "id": new.first_ids[0], "since": moment(new.since)}
     level = 1 if new.count == 1 else 2 if new.count == len(new.first_ids) else 3
-    return draft(CONDITION, level, now.rfc3339, **filling)
+    return draft(AlertCondition.WORDS, level, now.rfc3339, **filling)
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:

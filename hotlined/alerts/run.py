@@ -25,7 +25,7 @@ from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.line import LineReport, Stored
-from hotlined.states import DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
+from hotlined.states import AlertCondition, DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
 from hotlined.store import alerting, events, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
@@ -96,7 +96,7 @@ class Run:
         """Send a test alert through every channel, and the ping if all is well."""
         with open_beside_daemon(self.config.database) as db:
             now = db.now()
-            test = draft(alerting.TEST, 0, now.rfc3339)
+            test = draft(AlertCondition.TEST, 0, now.rfc3339)
             with db.transaction():
                 [alert_id] = alerting.record(db, [test], [channel.key for channel in self.channels], now)
             alert = Alert(alert_id, test.level, test.at, test.title, test.text, test.condition)
@@ -175,7 +175,7 @@ class Run:
             if note.trouble and self.report.database_state == DatabaseState.OK:  # and all that was written stands
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
-                    alerting.record(db, [begin, draft("database", 0, db.now().rfc3339)], keys, db.now())
+                    alerting.record(db, [begin, draft(AlertCondition.DATABASE, 0, db.now().rfc3339)], keys, db.now())
                 note.trouble = None
                 note.save()
                 self._deliver_untaken(db, state)
@@ -325,7 +325,7 @@ def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
 
 def _database_draft(note: Note) -> Draft:
     title = DATABASE_TITLES.get(note.trouble or "", UNKNOWN_DATABASE_STATE)
-    return draft("database", 1, note.at, title=title, words=note.words)
+    return draft(AlertCondition.DATABASE, 1, note.at, title=title, words=note.words)
 
 
 def _when(at: str | None) -> str:

@@ -8,8 +8,8 @@ from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
-from hotlined.states import ModemState, RequestState
-from hotlined.store import alerting, requests, words_met
+from hotlined.states import AlertCondition, ModemState, RequestState
+from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
 from hotlined.words.conditions import NOT_RUNNING
@@ -46,7 +46,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
         texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
-        is_word = alert.condition == words_met.CONDITION  # strangers choose when: others are to be texted too
+        is_word = alert.condition == AlertCondition.WORDS  # strangers choose when: others are to be texted too
         obstacles = (
             (not runs, NOT_RUNNING.title),
             (state.modem_state != ModemState.READY, _("its modem is not ready")),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
-from hotlined.states import MAY_HAVE_LEFT, AnswerState, RequestState
-from hotlined.store import line, requests, words_met
+from hotlined.states import MAY_HAVE_LEFT, AlertCondition, AnswerState, RequestState
+from hotlined.store import line, requests
 from hotlined.store.database import Database
 from hotlined.store.requests import RequestVerb
 
@@ -17,13 +17,6 @@ GIVEN_UP_AFTER_SECONDS = 86_400.0
 """So long, on the limit clock, a channel that fails is tried again."""
 
 SMS_WINDOW_SECONDS = 86_400.0
-
-TEST = "test"
-"""The condition of a test alert: it is sent once, and never again where a channel does not take it."""
-
-
-DIGEST = "digest"
-"""The condition of a digest: the newest one is owed to a channel until it takes it, or another one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +125,17 @@ def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
         " a.id = (SELECT max(id) FROM alerts WHERE condition = a.condition), a.at_limit > ?)"
         " ORDER BY a.condition = ?, a.id",
         channel,
-        TEST,
-        DIGEST,
+        AlertCondition.TEST,
+        AlertCondition.DIGEST,
         now.limit - GIVEN_UP_AFTER_SECONDS,
-        words_met.CONDITION,
+        AlertCondition.WORDS,
     )
     return [Alert(**row) for row in rows]
 
 
 def maybe_last_digest(db: Database) -> str | None:
     """Return when the last digest was recorded, in RFC 3339."""
-    row = db.one("SELECT at FROM alerts WHERE condition = ? ORDER BY id DESC LIMIT 1", DIGEST)
+    row = db.one("SELECT at FROM alerts WHERE condition = ? ORDER BY id DESC LIMIT 1", AlertCondition.DIGEST)
     return row["at"] if row else None
 
 

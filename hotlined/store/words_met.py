@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hotlined.clock import Now
-from hotlined.states import ContactKind
+from hotlined.states import AlertCondition, ContactKind
 from hotlined.store.database import Database
-
-CONDITION = "words"
-"""The condition of its alerts."""
 
 PAUSE_SECONDS = 3600.0
 """The least time between two alerts, on the limit clock."""
@@ -54,7 +51,7 @@ def maybe_due(db: Database, now: Now) -> NewTexts | None:
     )
     if not rows:
         return None
-    last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", CONDITION)
+    last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", AlertCondition.WORDS)
     if last is not None and now.limit - last < PAUSE_SECONDS:
         return None
     count = db.value("SELECT count(*) FROM words_met WHERE NOT told")

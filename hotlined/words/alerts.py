@@ -6,17 +6,18 @@ What stands between braces is filled in. A text message takes all of it: GSM-7 h
 from collections.abc import Mapping
 
 from hotlined.language import N_, _, in_digits, ngettext
-from hotlined.states import HoldReason
+from hotlined.policy import WaitingFor
+from hotlined.states import AlertCondition, HoldReason
 from hotlined.words import conditions
-from hotlined.words.conditions import HOLDS
+from hotlined.words.conditions import HOLDS, Condition
 
 _AS_IT_IS = ("{title}", "{words} {cure}")
-_CONDITIONS = {
-    ("credit", 1): HOLDS[HoldReason.CREDIT],
-    ("outage", 1): HOLDS[HoldReason.OUTAGE],
-    ("key", 1): HOLDS[HoldReason.KEY_LOST],
-    ("key", 2): HOLDS[HoldReason.KEY_DENIED],
-    ("config", 1): conditions.CONFIG_BROKEN,
+_CONDITIONS: Mapping[tuple[str, int], Condition] = {
+    (AlertCondition.CREDIT, 1): HOLDS[HoldReason.CREDIT],
+    (AlertCondition.OUTAGE, 1): HOLDS[HoldReason.OUTAGE],
+    (AlertCondition.KEY, 1): HOLDS[HoldReason.KEY_LOST],
+    (AlertCondition.KEY, 2): HOLDS[HoldReason.KEY_DENIED],
+    (AlertCondition.CONFIG, 1): conditions.CONFIG_BROKEN,
 }
 """Alerts that are a condition of the catalogue, whatever is known of it."""
 
@@ -32,75 +33,84 @@ MOST_UNSEEN = 5
 """More lines that are away at once are one alert: a hub that lies cannot send one for each that it invents."""
 _UNSEEN = (N_("lines of the fleet are not seen"), N_("Not at the hub for an hour: {lines}."))
 
-TEXTS = {
-    ("modem", 1): ("{title}", "{cure}"),
-    ("modem", 2): ("{title}", "{cure}"),
-    ("modem", 0): (N_("the modem is ready"), N_("Texts are received and answered again.")),
-    ("flood", 1): (
+TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
+    (AlertCondition.MODEM, 1): ("{title}", "{cure}"),
+    (AlertCondition.MODEM, 2): ("{title}", "{cure}"),
+    (AlertCondition.MODEM, 0): (N_("the modem is ready"), N_("Texts are received and answered again.")),
+    (AlertCondition.FLOOD, 1): (
         N_("a flood of texts"),
         N_("{contacts}. The limits bound what it can cost; 'hotlined pause' stops all answers."),
     ),
-    ("flood", 0): (N_("the flood is over"), N_("It brought {contacts}.")),
-    ("credit", 1): _AS_IT_IS,
-    ("credit", 0): (N_("the SIM can pay again"), N_("Answers go out: an answer was taken.")),
-    ("outage", 1): _AS_IT_IS,
-    ("outage", 0): (N_("answers go out again"), N_("What waited goes out by itself: an answer was taken.")),
-    ("balance", 1): (N_("the balance is low"), N_("{balance} is left. Top the SIM up.")),
-    ("balance", 0): (N_("the balance is fine again"), N_("{balance} is left.")),
-    ("key", 1): ("{title}", "{cure}"),
-    ("key", 2): ("{title}", "{cure}"),
-    ("key", 0): (N_("the key of the pseudonyms can be used again"), N_("Answers go out again.")),
-    ("paused", 1): ("{title}", N_("Since {since}: {words} {cure}")),
-    ("paused", 0): (N_("the pause is over"), N_("Answers go out again.")),
-    ("shadow", 1): ("{title}", N_("Nobody is answered since {since}. {cure}")),
-    ("shadow", 0): (N_("shadow mode is over"), N_("Answers go out again.")),
-    ("disk", 1): (
+    (AlertCondition.FLOOD, 0): (N_("the flood is over"), N_("It brought {contacts}.")),
+    (AlertCondition.CREDIT, 1): _AS_IT_IS,
+    (AlertCondition.CREDIT, 0): (N_("the SIM can pay again"), N_("Answers go out: an answer was taken.")),
+    (AlertCondition.OUTAGE, 1): _AS_IT_IS,
+    (AlertCondition.OUTAGE, 0): (
+        N_("answers go out again"),
+        N_("What waited goes out by itself: an answer was taken."),
+    ),
+    (AlertCondition.BALANCE, 1): (N_("the balance is low"), N_("{balance} is left. Top the SIM up.")),
+    (AlertCondition.BALANCE, 0): (N_("the balance is fine again"), N_("{balance} is left.")),
+    (AlertCondition.KEY, 1): ("{title}", "{cure}"),
+    (AlertCondition.KEY, 2): ("{title}", "{cure}"),
+    (AlertCondition.KEY, 0): (N_("the key of the pseudonyms can be used again"), N_("Answers go out again.")),
+    (AlertCondition.PAUSED, 1): ("{title}", N_("Since {since}: {words} {cure}")),
+    (AlertCondition.PAUSED, 0): (N_("the pause is over"), N_("Answers go out again.")),
+    (AlertCondition.SHADOW, 1): ("{title}", N_("Nobody is answered since {since}. {cure}")),
+    (AlertCondition.SHADOW, 0): (N_("shadow mode is over"), N_("Answers go out again.")),
+    (AlertCondition.DISK, 1): (
         N_("the disk is nearly full"),
         N_("{free} MB are left where the database is. Make room: once it is full, nothing is answered."),
     ),
-    ("disk", 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
-    ("config", 1): ("{title}", "{cure}"),
-    ("config", 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
-    ("database", 1): ("{title}", "{words}"),
-    ("database", 0): (N_("the database is fine again"), N_("Texts are received and answered again.")),
-    ("sim_life", 1): ("{title}", N_("On {end} its number is lost. {cure}")),
-    ("sim_life", 2): ("{title}", N_("On {end} its number is lost. {cure}")),
-    ("sim_life", 3): ("{title}", N_("On {end} its number is lost. {cure}")),
-    ("sim_life", 4): ("{title}", "{cure}"),
-    ("sim_life", 0): (N_("the SIM's life counts anew"), "{words}"),
-    ("words", 1): (
+    (AlertCondition.DISK, 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
+    (AlertCondition.CONFIG, 1): ("{title}", "{cure}"),
+    (AlertCondition.CONFIG, 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
+    (AlertCondition.DATABASE, 1): ("{title}", "{words}"),
+    (AlertCondition.DATABASE, 0): (N_("the database is fine again"), N_("Texts are received and answered again.")),
+    (AlertCondition.SIM_LIFE, 1): ("{title}", N_("On {end} its number is lost. {cure}")),
+    (AlertCondition.SIM_LIFE, 2): ("{title}", N_("On {end} its number is lost. {cure}")),
+    (AlertCondition.SIM_LIFE, 3): ("{title}", N_("On {end} its number is lost. {cure}")),
+    (AlertCondition.SIM_LIFE, 4): ("{title}", "{cure}"),
+    (AlertCondition.SIM_LIFE, 0): (N_("the SIM's life counts anew"), "{words}"),
+    (AlertCondition.WORDS, 1): (
         N_("a text has a word of alerts.words"),
         N_("It is contact {id}, since {since}. 'hotlined show {id}' shows it."),
     ),
-    ("words", 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined tag --next' shows them.")),
-    ("words", 3): (_WORDS, N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them.")),
-    ("selftest", 1): ("{title}", "{cure}"),
-    ("selftest", 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),
-    ("silence", 1): ("{title}", "{words} {cure}"),
-    ("backup", 1): ("{title}", "{cure}"),
-    ("backup", 0): (N_("the backup is recent again"), N_("It is of {made}.")),
-    ("silence", 0): (N_("something comes in again"), N_("The last contact came {last}.")),
-    ("hub", 1): ("{title}", "{cure}"),
-    ("hub", 0): (N_("the hub is back"), N_("What the lines decided is exchanged again.")),
-    **{("lines", count): _UNSEEN for count in range(1, MOST_UNSEEN + 1)},
-    ("lines", 0): (N_("all lines of the fleet are seen again"), N_("Each was at the hub within the hour.")),
-    ("erased", 1): (
+    (AlertCondition.WORDS, 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined tag --next' shows them.")),
+    (AlertCondition.WORDS, 3): (
+        _WORDS,
+        N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them."),
+    ),
+    (AlertCondition.SELFTEST, 1): ("{title}", "{cure}"),
+    (AlertCondition.SELFTEST, 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),
+    (AlertCondition.SILENCE, 1): ("{title}", "{words} {cure}"),
+    (AlertCondition.BACKUP, 1): ("{title}", "{cure}"),
+    (AlertCondition.BACKUP, 0): (N_("the backup is recent again"), N_("It is of {made}.")),
+    (AlertCondition.SILENCE, 0): (N_("something comes in again"), N_("The last contact came {last}.")),
+    (AlertCondition.HUB, 1): ("{title}", "{cure}"),
+    (AlertCondition.HUB, 0): (N_("the hub is back"), N_("What the lines decided is exchanged again.")),
+    **{(AlertCondition.LINES, count): _UNSEEN for count in range(1, MOST_UNSEEN + 1)},
+    (AlertCondition.LINES, 0): (
+        N_("all lines of the fleet are seen again"),
+        N_("Each was at the hub within the hour."),
+    ),
+    (AlertCondition.ERASED, 1): (
         N_("another line has a person erased here"),
         N_("Evidence stays. 'hotlined fleet status' says how many, and which line orders it: {line}."),
     ),
-    ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
-    ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),
-    ("budget_day", 50): (N_("50 % of the day's budget"), _SPENT_50),
-    ("budget_month", 50): (N_("50 % of the month's budget"), _SPENT_50),
-    ("budget_hour", 80): (N_("80 % of the hour's budget"), _SPENT_80),
-    ("budget_day", 80): (N_("80 % of the day's budget"), _SPENT_80),
-    ("budget_month", 80): (N_("80 % of the month's budget"), _SPENT_80),
-    ("budget_hour", 100): (N_("100 % of the hour's budget"), _SPENT_ALL),
-    ("budget_day", 100): (N_("100 % of the day's budget"), _SPENT_ALL),
-    ("budget_month", 100): (N_("100 % of the month's budget"), _SPENT_ALL),
-    ("budget_hour", 0): (N_("the hour's budget has room again"), _SPENT),
-    ("budget_day", 0): (N_("the day's budget has room again"), _SPENT),
-    ("budget_month", 0): (N_("the month's budget has room again"), _SPENT),
+    (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
+    (WaitingFor.BUDGET_HOUR, 50): (N_("50 % of the hour's budget"), _SPENT_50),
+    (WaitingFor.BUDGET_DAY, 50): (N_("50 % of the day's budget"), _SPENT_50),
+    (WaitingFor.BUDGET_MONTH, 50): (N_("50 % of the month's budget"), _SPENT_50),
+    (WaitingFor.BUDGET_HOUR, 80): (N_("80 % of the hour's budget"), _SPENT_80),
+    (WaitingFor.BUDGET_DAY, 80): (N_("80 % of the day's budget"), _SPENT_80),
+    (WaitingFor.BUDGET_MONTH, 80): (N_("80 % of the month's budget"), _SPENT_80),
+    (WaitingFor.BUDGET_HOUR, 100): (N_("100 % of the hour's budget"), _SPENT_ALL),
+    (WaitingFor.BUDGET_DAY, 100): (N_("100 % of the day's budget"), _SPENT_ALL),
+    (WaitingFor.BUDGET_MONTH, 100): (N_("100 % of the month's budget"), _SPENT_ALL),
+    (WaitingFor.BUDGET_HOUR, 0): (N_("the hour's budget has room again"), _SPENT),
+    (WaitingFor.BUDGET_DAY, 0): (N_("the day's budget has room again"), _SPENT),
+    (WaitingFor.BUDGET_MONTH, 0): (N_("the month's budget has room again"), _SPENT),
 }
 """By condition and level; 0: it is over. `title`, `words` and `cure` are those of a condition of the catalogue."""
 
