@@ -109,7 +109,7 @@ KEPT_BACK = {
 
 
 class SelftestObstacle(StrEnum):
-    """What keeps the line from texting itself; `words.hearing.OBSTACLES` has each in words."""
+    """What keeps the line from texting itself; `words.selftest.OBSTACLES` has each in words."""
 
     NO_NUMBER = "no_number"
     NOT_RUNNING = "not_running"

@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import fleet, hearing, life, sealed
+from hotlined.reports import fleet, life, sealed, selftest
 from hotlined.reports.line import LineReport, Stored
 from hotlined.states import AlertCondition, DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
 from hotlined.store import alerting, events, reception, words_met
@@ -33,7 +33,7 @@ from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
-from hotlined.words.hearing import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
+from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
@@ -159,7 +159,7 @@ class Run:
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
             fleet=fleet.away(report.stored.fleet) if report.stored and report.stored.fleet else None,
             silence=report.stored.silence if report.stored else None,
-            selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
+            selftest_lost=selftest.is_lost(selftest.last(self.config, db), now),
         )
 
     def _record_and_deliver(self, note: Note) -> None:
@@ -211,12 +211,12 @@ class Run:
 
     def _text_itself(self, db: Database, note: Note) -> None:
         """Have the daemon text the line's own number if that is due, or say once why that cannot be."""
-        every, own, now = self.config.alerts.selftest, hearing.own(self.config, db), db.now()
-        if every is None or not hearing.is_due(hearing.last(self.config, db), every, now):
+        every, own, now = self.config.alerts.selftest, selftest.own(self.config, db), db.now()
+        if every is None or not selftest.is_due(selftest.last(self.config, db), every, now):
             return
         obstacle = self.report.selftest_obstacle
         if obstacle is None and own:
-            reception.ask_selftest(db, own, hearing.text(), texting.WHO, now)
+            reception.ask_selftest(db, own, selftest.text(), texting.WHO, now)
             self.say(_(TEXTS_ITSELF))
         elif obstacle and obstacle != note.obstacle:
             self.complain(_(LEFT_OUT, obstacle=OBSTACLES[obstacle]))

@@ -13,9 +13,9 @@ from hotlined.config import Config
 from hotlined.config import schema as editors
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
-from hotlined.reports.hearing import cost_in_words
 from hotlined.reports.limits import worst_in_words
 from hotlined.reports.risks import risks
+from hotlined.reports.selftest import cost_in_words
 from hotlined.reports.text import as_it_leaves, wording_in_words
 from hotlined.words.amounts import in_segments, money
 

@@ -18,7 +18,8 @@ from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError, UsageError
 from hotlined.language import _
-from hotlined.reports import decided, hearing
+from hotlined.reports import decided
+from hotlined.reports import selftest as selftests
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
 from hotlined.reports.typed import topped_up as read_topped_up
@@ -229,14 +230,14 @@ def selftest(settings: Settings) -> None:
     config = settings.config()
     _require_daemon(config)
     with open_beside_daemon(config.database) as db:
-        own = hearing.own(config, db)
+        own = selftests.own(config, db)
         if own is None:
             raise RefusedError(_("The SIM does not know its own number."), _("Set line_number in the configuration."))
-        text = hearing.text()
+        text = selftests.text()
         result = _asked(settings, config, RequestVerb.SEND, number=own, text=text)
         fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
-        print_wrapped(f"{fate} {hearing.awaited()}")
-        hearing.wait_until_back(db, text)
+        print_wrapped(f"{fate} {selftests.awaited()}")
+        selftests.wait_until_back(db, text)
     print_wrapped(_("It came back. The line works."))
 
 

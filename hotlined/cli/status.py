@@ -11,7 +11,7 @@ from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.language import _, in_digits, ngettext
-from hotlined.reports import hearing, sealed
+from hotlined.reports import sealed, selftest
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
 from hotlined.states import SmsService
@@ -20,8 +20,8 @@ from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words
-from hotlined.words.hearing import DUE, OBSTACLES
 from hotlined.words.reasons import queue_in_words
+from hotlined.words.selftest import DUE, OBSTACLES
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS, SMS_SERVICES
 from hotlined.words.times import day, moment
 
@@ -105,9 +105,9 @@ def _selftest(report: LineReport) -> str | None:
     every, stored = report.config.alerts.selftest, report.stored
     if every is None or stored is None:
         return None
-    last = hearing.in_words(stored.selftest, stored.at)
+    last = selftest.in_words(stored.selftest, stored.at)
     obstacle = report.selftest_obstacle
-    if obstacle and hearing.is_due(stored.selftest, every, stored.at):
+    if obstacle and selftest.is_due(stored.selftest, every, stored.at):
         return _(DUE, last=last, obstacle=OBSTACLES[obstacle])
     return last
 

@@ -16,7 +16,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import fleet, hearing, life, sealed
+from hotlined.reports import fleet, life, sealed, selftest
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -149,7 +149,7 @@ class LineReport:
         if stored is None:
             return SelftestObstacle.NOT_RUNNING
         return next(
-            hearing.obstacles(
+            selftest.obstacles(
                 alive=self.alive,
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
                 shadow=self.mode == Mode.SHADOW,
@@ -318,8 +318,8 @@ def _stored(
                     top_up=top_up,
                     life=life.level(end, valid_for, now),
                     sealed=sealed_of(db, now),
-                    own_number=hearing.own(config, db),
-                    selftest=hearing.last(config, db),
+                    own_number=selftest.own(config, db),
+                    selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     fleet=fleet.maybe_fleet_of(db, config),
                     at=now,
@@ -399,7 +399,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         since = stored.credit.valid_until if ended else None
         code = TroubleCode.SIM_ENDED if ended else TroubleCode.SIM_ENDS
         yield Trouble(code, known.words, known.cure, since)
-    if stored and stored.selftest and hearing.is_lost(stored.selftest, stored.at):
+    if stored and stored.selftest and selftest.is_lost(stored.selftest, stored.at):
         known = conditions.SELFTEST_LOST
         words = known.words.format(at=moment(stored.selftest.at))
         yield Trouble(TroubleCode.SELFTEST_LOST, words, known.cure, stored.selftest.at)

@@ -1,6 +1,6 @@
 """What a configuration allows and may be a mistake: a warning for each, in the order of config.yaml's sections.
 
-What can only be a mistake is no risk: `hotlined.config` refuses it. `limits` and `hearing` say what it costs.
+What can only be a mistake is no risk: `hotlined.config` refuses it. `limits` and `selftest` say what it costs.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ from hotlined.store import contacts
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, own_number
 from hotlined.store.reception import SelfTest, maybe_selftest
-from hotlined.words import hearing as words
+from hotlined.words import selftest as words
 from hotlined.words.amounts import in_money, price
 from hotlined.words.times import moment
 

@@ -24,12 +24,12 @@ from hotlined.clock import Now
 from hotlined.doctor import line as line_checks
 from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
-from hotlined.reports import hearing
+from hotlined.reports import selftest
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
 from hotlined.store.line import Sending, note_own_number
 from hotlined.store.reception import SelfTest, ask_selftest, maybe_selftest
-from hotlined.words import hearing as words
+from hotlined.words import selftest as words
 
 OWN = "+32460209399"
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
@@ -60,7 +60,7 @@ def test_it_is_due_once_in_its_time_and_sooner_only_if_it_did_not_leave(
     last: SelfTest | None, seconds: float, expected: bool
 ) -> None:
     """On the limit clock; while one is under way there is no other."""
-    assert hearing.is_due(last, WEEK, at(seconds)) == expected
+    assert selftest.is_due(last, WEEK, at(seconds)) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_left_and_is_not_back_in_a_quarter_of_an_hour_is_lost(
     last: SelfTest | None, seconds: float, expected: bool | None
 ) -> None:
     """It counts from when it left; what never left says nothing of receiving."""
-    assert hearing.is_lost(last, at(seconds)) is expected
+    assert selftest.is_lost(last, at(seconds)) is expected
 
 
 def test_each_loss_is_told_once_and_its_end_once() -> None:
@@ -111,7 +111,7 @@ def test_whatever_keeps_it_back_has_a_name(more: dict[str, Any], expected: Selft
     """Shadow mode, a pause, the breaker, a full window, a number that nobody knows."""
     usual: dict[str, Any] = {"alive": True, "modem_is_ready": True, "shadow": False, "holds": (), "full": False}
 
-    assert next(hearing.obstacles(**usual | {"knows_itself": True} | more), None) == expected
+    assert next(selftest.obstacles(**usual | {"knows_itself": True} | more), None) == expected
     assert words.OBSTACLES.keys() == {*SelftestObstacle}
 
 
@@ -121,7 +121,7 @@ def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
     with closing(line.db):
         note_own_number(line.db, OWN)
         line.text("hotlined selftest 0000", sender=OWN)
-        ask_selftest(line.db, OWN, hearing.text(), "hotlined alerts", line.now())
+        ask_selftest(line.db, OWN, selftest.text(), "hotlined alerts", line.now())
         line.text(sender=KEVIN)
         test = maybe_selftest(line.db, OWN)
         assert test
