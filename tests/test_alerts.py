@@ -37,8 +37,8 @@ from hotlined.cli import main
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language, unfilled
-from hotlined.reports.life import OVER
 from hotlined.reports.line import report_line
+from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
 from hotlined.states import HoldReason, ModemState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble

@@ -307,11 +307,11 @@ def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_i
     assert Answer(200, {}, "\n".join(listed)).words == plain(line.run("show", str(contact_id)).stdout)
 
 
-def test_a_contact_is_a_story_in_time(line: Filled, browser: Browser) -> None:
+def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
     """What came, why it is answered, each step of the answer, in the order of time; then what people did."""
-    story = steps(looked(line, browser, 10))
+    timeline = steps(looked(line, browser, 10))
 
-    assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in story] == [
+    assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in timeline] == [
         "The text came.",
         "It is to be answered: this number was never answered before.",
         "The answer is queued, to go at 22:00.",
@@ -321,9 +321,9 @@ def test_a_contact_is_a_story_in_time(line: Filled, browser: Browser) -> None:
         "Segment 2 of the answer: perhaps sent.",
         f"Looked at by {user_name(0)}.",
     ]
-    times = [at for at, _ in story if at]
+    times = [at for at, _ in timeline if at]
     assert times == sorted(times)
-    assert len(times) == len(story) - 1
+    assert len(times) == len(timeline) - 1
 
 
 def test_what_people_did_is_in_it(browser: Browser) -> None:
@@ -335,7 +335,7 @@ def test_what_people_did_is_in_it(browser: Browser) -> None:
 
 def steps(page: Answer) -> list[tuple[str, str]]:
     """Return the steps of a contact: when, and in words."""
-    found = re.search(r'<ol class="story">(.*?)</ol>', page.body, re.DOTALL)
+    found = re.search(r'<ol class="timeline">(.*?)</ol>', page.body, re.DOTALL)
     assert found
     return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
 

@@ -21,7 +21,7 @@ from hotlined import migrations
 from hotlined.alerts.due import EVENTS, due
 from hotlined.gsm.address import mask
 from hotlined.language import Language, _
-from hotlined.reports import contact, story
+from hotlined.reports import contact, timeline
 from hotlined.states import SendingState
 from hotlined.store import alerting, answers, backup, contacts, decisions, events, evidence, log, privacy
 from hotlined.store.database import Database
@@ -49,12 +49,12 @@ def told(db: Database) -> list[tuple[str, str, str]]:
 
 
 def said(db: Database) -> list[str]:
-    """Return how the events of a contact are told, by `show` and as a story, in the language in force."""
+    """Return how the events of a contact are told, by `show` and as a timeline, in the language in force."""
     shown = log.maybe_contact(db, 1)
     assert shown
     shown["answer"] = None  # its steps are told elsewhere
     lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
-    steps = [step.words for step in story.story(shown, FREE)]
+    steps = [step.words for step in timeline.timeline(shown, FREE)]
     return [*lines, *steps[-len(lines) :]]
 
 

@@ -18,7 +18,7 @@ from hotlined import policy
 from hotlined.errors import LifecycleError, PduError
 from hotlined.language import Language
 from hotlined.problems import NOT_THERE, PROBLEMS, PduField, PduProblem, StateProblem, SubmitProblem
-from hotlined.reports.story import story
+from hotlined.reports.timeline import timeline
 from hotlined.states import AnswerState, SegmentState
 from hotlined.store import answers, contacts, fates, lifecycle, log
 from hotlined.store.line import FREE
@@ -158,7 +158,7 @@ def test_show_and_the_page_of_evidence_say_why_a_text_cannot_be_read(tmp_path: P
 
 @OTHERS
 def test_what_the_program_failed_on_is_said_in_the_language(tmp_path: Path, language: Language) -> None:
-    """That a contact was set aside is no English in `show`, nor in the story of the desk; the error keeps its name."""
+    """That a contact was set aside is no English in `show`, nor in the desk's timeline; the error keeps its name."""
     filled = Filled(tmp_path, language=language)
     with filled.db:
         answers.set_contact_aside(filled.db, filled.text(), "KeyError('x')", filled.now())
@@ -166,7 +166,7 @@ def test_what_the_program_failed_on_is_said_in_the_language(tmp_path: Path, lang
         assert contact
         contact["outcome"] = ""
         with speaking(language):
-            told = " ".join(step.words for step in story(contact, FREE))
+            told = " ".join(step.words for step in timeline(contact, FREE))
         for words in (shown(filled, 1), told):
             assert "KeyError('x')" in words
             assert "set aside" not in words.casefold()

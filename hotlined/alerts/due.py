@@ -69,7 +69,7 @@ class LineState:
     broken_seconds: float | None = None
     """For how long the configuration has been one that cannot be used; None while it can."""
     life: Judged | None = None
-    """How near the end of the SIM is, as `reports.life.level` has it; None where no clock can say so."""
+    """How near the end of the SIM is, as `reports.sim_life.level` has it; None where no clock can say so."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
     backup: Judged | None = None

@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import fleet, life, sealed, selftest
+from hotlined.reports import fleet, sealed, selftest, sim_life
 from hotlined.reports.line import LineReport, Stored
 from hotlined.states import AlertCondition, DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
 from hotlined.store import alerting, events, reception, words_met
@@ -305,7 +305,7 @@ def _maybe_life(stored: Stored, now: Now) -> Judged | None:
     """Judge how near the end of the SIM is; None where no clock can say so."""
     if stored.life is None:
         return None
-    return Judged(stored.life, life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
+    return Judged(stored.life, sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
 
 
 def _maybe_backup(config: Config, stored: Stored) -> Judged | None:

@@ -24,7 +24,7 @@ from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
 from hotlined.language import _
 from hotlined.reports import decided, erased
-from hotlined.reports.held import sheet
+from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import evidence as held

@@ -12,8 +12,8 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import SmsService
 from hotlined.status import Trouble
 from hotlined.store.line import TopUp

@@ -4,7 +4,7 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Scene
 from hotlined.gsm.responses import Registration, SimState
 from hotlined.language import N_, NO_BREAK, _, in_digits
-from hotlined.reports.life import top_up_in_words
+from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import ModemState, SmsService, TroubleCode
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN
 from hotlined.words.states import MODEM_STATES, REGISTRATIONS, SMS_SERVICES

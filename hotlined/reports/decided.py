@@ -9,8 +9,8 @@ from hotlined.clock import synchronised
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
-from hotlined.reports.life import top_up_in_words, valid_until
 from hotlined.reports.line import report_line
+from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import log
 from hotlined.store.line import Sending, TopUp, recorded_holds

@@ -16,7 +16,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import fleet, life, sealed, selftest
+from hotlined.reports import fleet, sealed, selftest, sim_life
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -90,7 +90,7 @@ class Stored:
     credit: Credit
     top_up: TopUp | None
     life: int | None
-    """How near the end of the SIM is, as `life.level` has it; None where no clock can say so."""
+    """How near the end of the SIM is, as `sim_life.level` has it; None where no clock can say so."""
     sealed: Sealed
     """What is known of the last sealed backup."""
     own_number: str | None
@@ -299,7 +299,7 @@ def _stored(
             holds = _holds(db, daemon, alive=alive)
             first = holds[0] if holds else FREE
             credit, top_up, valid_for = credit_of(db), maybe_top_up(db), config.credit.valid_for
-            end = life.valid_until(top_up, valid_for)
+            end = sim_life.valid_until(top_up, valid_for)
             return (
                 Stored(
                     paused_by=maybe_paused_by(db),
@@ -316,7 +316,7 @@ def _stored(
                         valid_until=end,
                     ),
                     top_up=top_up,
-                    life=life.level(end, valid_for, now),
+                    life=sim_life.level(end, valid_for, now),
                     sealed=sealed_of(db, now),
                     own_number=selftest.own(config, db),
                     selftest=selftest.last(config, db),
@@ -394,8 +394,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
             words = WINDOW_FULL.words.format(window=WINDOWS[window], **spent)
             yield Trouble(BUDGETS[window], words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
-        known = life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
-        ended = stored.life == life.OVER
+        known = sim_life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
+        ended = stored.life == sim_life.OVER
         since = stored.credit.valid_until if ended else None
         code = TroubleCode.SIM_ENDED if ended else TroubleCode.SIM_ENDS
         yield Trouble(code, known.words, known.cure, since)

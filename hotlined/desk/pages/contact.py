@@ -10,7 +10,7 @@ from hotlined.language import N_
 from hotlined.reports.contact import facts, name_wording, outcome, preview
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
-from hotlined.reports.story import story
+from hotlined.reports.timeline import timeline
 from hotlined.states import REPEATABLE, AnswerState, ContactKind
 from hotlined.store import decisions, log
 from hotlined.store.line import sending_of
@@ -42,7 +42,7 @@ def show(contact_id: int) -> str:
     return render_template(
         "contact.html",
         contact=contact,
-        steps=story(contact, sending),
+        steps=timeline(contact, sending),
         facts=[(label, value) for label, value in facts(contact, sending) if value],
         tags=tags,
         came=_CAME,

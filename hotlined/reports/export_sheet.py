@@ -15,32 +15,32 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
 
-def sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Yield all that is stored, as labels and values. The first is the moment of writing: it may be read on paper."""
     now = datetime.now().astimezone()
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
-    yield _("number"), held["number"]
-    yield _("pseudonym"), held["pseudonym"]
-    if decided := held["decided"]:
+    yield _("number"), export["number"]
+    yield _("pseudonym"), export["pseudonym"]
+    if decided := export["decided"]:
         yield _("blocked"), maybe_exact(decided["blocked_at"])
         yield _("opted out"), maybe_exact(decided["opted_out_at"])
         who = decided["changed_by"]
         yield _("changed by"), _(ITS_OWNER) if is_its_owner(who) else who
-    for contact in held["contacts"]:
+    for contact in export["contacts"]:
         yield from _contact(contact)
-    for answer in held["by_hand"]:
+    for answer in export["by_hand"]:
         yield _("text by hand"), _queued(answer)
         yield inner(_("to")), answer["recipient"]
         yield inner(_("text")), answer["text"]
         yield inner(_("sent")), maybe_exact(answer["sent_at"])
-    for segment in held["segments"]:
+    for segment in export["segments"]:
         yield _("segment"), f"{SEGMENT_KINDS.get(segment['kind'], segment['kind'])}, {exact(segment['received_at'])}"
         yield "  pdu", segment["pdu"]
-    for request in held["requests"]:
+    for request in export["requests"]:
         yield _("request"), _request(request)
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
-    for event in held["events"]:
+    for event in export["events"]:
         what = f"{EVENTS.get(event['kind'], event['kind'])} {event_in_words(event)}".rstrip()
         yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
 

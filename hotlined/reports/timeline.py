@@ -43,7 +43,7 @@ class Step:
     text: str | None = None
 
 
-def story(contact: Contact, sending: Sending) -> list[Step]:
+def timeline(contact: Contact, sending: Sending) -> list[Step]:
     """Return the steps of a contact of `show --json` by time; a step without a time follows the one that caused it."""
     steps = [*_arrival(contact), *_answer(contact), *_people(contact, sending)]
     arrived = max((part["received_at"] for part in contact["parts"]), default=contact["received_at"])

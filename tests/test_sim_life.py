@@ -23,7 +23,7 @@ from hotlined.daemon.credit import is_top_up, maybe_amount
 from hotlined.doctor.scene import Scene
 from hotlined.doctor.sim import life as examined
 from hotlined.errors import RefusedError
-from hotlined.reports import life
+from hotlined.reports import sim_life
 from hotlined.reports.line import LineReport, report_line
 from hotlined.store.decisions import top_up
 from hotlined.store.line import (
@@ -136,22 +136,34 @@ def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
 
 @pytest.mark.parametrize(
     ("ago", "level"),
-    [(0, 0), (304.5, 0), (305.5, 1), (334.5, 1), (335.5, 2), (357.5, 2), (358.5, 3), (364.5, 3), (365.5, life.OVER)],
+    [
+        (0, 0),
+        (304.5, 0),
+        (305.5, 1),
+        (334.5, 1),
+        (335.5, 2),
+        (357.5, 2),
+        (358.5, 3),
+        (364.5, 3),
+        (365.5, sim_life.OVER),
+    ],
 )
 def test_sixty_thirty_and_seven_days_before_its_end_it_is_told(ago: float, level: int) -> None:
     """Each threshold is a level of its own, and so is the end."""
     now = Now(datetime.now(UTC), 0.0, synchronised=True)
-    end = life.valid_until(TopUp(days_ago(ago)), YEAR)
+    end = sim_life.valid_until(TopUp(days_ago(ago)), YEAR)
 
-    assert life.level(end, YEAR, now) == level
-    assert life.level(end, YEAR, Now(now.utc, 0.0, synchronised=False)) is None
+    assert sim_life.level(end, YEAR, now) == level
+    assert sim_life.level(end, YEAR, Now(now.utc, 0.0, synchronised=False)) is None
 
 
 @pytest.mark.parametrize(("valid", "levels"), [(30, [0, 1]), (90, [0, 1, 2]), (180, [0, 1, 2, 3])])
 def test_a_short_life_is_not_warned_of_from_its_first_day(valid: int, levels: list[int]) -> None:
     """Where a threshold is half of the life or more, nobody who has just topped up is told to do so."""
     now, valid_for = Now(datetime.now(UTC), 0.0, synchronised=True), timedelta(days=valid)
-    found = [life.level(life.valid_until(TopUp(days_ago(ago)), valid_for), valid_for, now) for ago in range(valid)]
+    found = [
+        sim_life.level(sim_life.valid_until(TopUp(days_ago(ago)), valid_for), valid_for, now) for ago in range(valid)
+    ]
 
     assert sorted(set(found)) == levels
     assert found == sorted(found)
