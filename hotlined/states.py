@@ -1,8 +1,8 @@
-"""The states of the modem, the database, answers and segments, and the codes of contacts, requests and refusals.
+"""The states of the modem, the database, answers and segments, and the codes of contacts, requests, events and alerts.
 
-No other module spells a state. FACTS says which segments count in the windows and for their number, TRANSITIONS which
-state follows which. `store.lifecycle` alone writes the states of answers and segments, and its head says why they are
-as they are.
+Why a request was refused, and what is wrong with a line, are codes here, too. No other module spells a state or such a
+code. FACTS says which segments count in the windows and for their number, TRANSITIONS which state follows which.
+`store.lifecycle` alone writes the states of answers and segments, and its head says why they are as they are.
 """
 
 from collections.abc import Iterable
@@ -227,8 +227,8 @@ def database_event(state: DatabaseState) -> StateEvent:
 class TroubleCode(StrEnum):
     """What is wrong with a line, in `status --json`.
 
-    The states of the modem, the reasons of `KEPT_BACK` and the names of budgets are such codes, too, as is what
-    `database_trouble` returns.
+    The states of the modem, the reasons of `KEPT_BACK`, a pause, the names of budgets and what `database_trouble`
+    returns are such codes, too.
     """
 
     NOT_RUNNING = "not_running"
