@@ -37,8 +37,13 @@ class Outcome(StrEnum):
     UNCONFIRMED = "unconfirmed"
     RECIPIENT = "recipient"
     """The recipient's fault: it says nothing about the line."""
-    INTERRUPTED = "interrupted"
-    """The daemon ended while the segment was in hand, within one boot: the same."""
+    NO_EVIDENCE = "interrupted"
+    """It says nothing about the line, for one of four reasons.
+
+    The daemon ended while the segment was being submitted, within one boot. A text by hand was refused for what may be
+    the recipient's fault. The answer waited in a backup that was restored. A segment was proven late to have left, and
+    the rest may not follow.
+    """
 
 
 NOT_TAKEN = frozenset({Outcome.REFUSED, Outcome.UNCONFIRMED})
@@ -97,7 +102,7 @@ def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
     """Return why the breaker opens after these attempts, the latest first, or None.
 
     Of each answer only its latest attempt is asked. The run ends at the first answer that was taken; what is the
-    recipient's fault, or was interrupted, is passed over.
+    recipient's fault, or is no evidence, is passed over.
     """
     latest: dict[int, Ended] = {}
     for attempt in ended:

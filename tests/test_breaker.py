@@ -15,7 +15,7 @@ TAKEN, REFUSED, LOST, THEIRS, CUT = (
     Outcome.REFUSED,
     Outcome.UNCONFIRMED,
     Outcome.RECIPIENT,
-    Outcome.INTERRUPTED,
+    Outcome.NO_EVIDENCE,
 )
 
 

@@ -81,7 +81,7 @@ def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome
     if result.fault is policy.Fault.RECIPIENT:
         return Outcome.RECIPIENT
     if result.fault is policy.Fault.EITHER and by_hand:
-        return Outcome.INTERRUPTED
+        return Outcome.NO_EVIDENCE
     is_recipients = (
         result.fault is policy.Fault.EITHER and fate is Fate.FAILED
     )  # for the second time, while others leave
@@ -219,7 +219,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED
-            outcome = Outcome.INTERRUPTED if same_boot else Outcome.UNCONFIRMED
+            outcome = Outcome.NO_EVIDENCE if same_boot else Outcome.UNCONFIRMED
             _unconfirm(db, row["id"], cause)
             _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
         if rows:
@@ -250,7 +250,7 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, AttemptCause.RESTORED)
-    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.INTERRUPTED, AttemptCause.RESTORED, now)
+    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.NO_EVIDENCE, AttemptCause.RESTORED, now)
     fleet_answers.say_answers(db, answer["recipient"])
 
 
@@ -384,7 +384,7 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
             lifecycle.resume_attempt(db, row["attempt_id"])
         else:
             move(db, row["id"], AnswerState.FAILED, AttemptCause.HALF)
-            lifecycle.excuse_attempt(db, row["attempt_id"])
+            lifecycle.mark_no_evidence(db, row["attempt_id"])
     return update
 
 

@@ -126,14 +126,14 @@ def resume_attempt(db: Database, attempt_id: int) -> None:
         "UPDATE attempts SET outcome = NULL, ended_limit = NULL, cause = iif(outcome IN (?, ?), NULL, cause)"
         " WHERE id = ?",
         Outcome.UNCONFIRMED,
-        Outcome.INTERRUPTED,
+        Outcome.NO_EVIDENCE,
         attempt_id,
     )
 
 
-def excuse_attempt(db: Database, attempt_id: int) -> None:
+def mark_no_evidence(db: Database, attempt_id: int) -> None:
     """Record that an attempt which has ended says nothing about the line: its segment is proven to have left."""
-    db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, attempt_id)
+    db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.NO_EVIDENCE, attempt_id)
 
 
 def latest_attempt(db: Database, answer_id: int) -> int | None:
