@@ -215,8 +215,8 @@ class Queued:
     kind: str
     segments: int
     age: timedelta
-    by_request: bool = False
-    """Whether a person wants it sent again: cap, cooldown, country and the like are not asked then."""
+    skips_number_limits: bool = False
+    """Whether cap, cooldown and the like are not asked: a person wants it sent, or it is the rest of an answer."""
     by_hand: bool = False
     """Whether it is a text of a person's own: then neither is an opt-out."""
     begun: bool = False
@@ -310,14 +310,14 @@ def _is_answered(kind: str, rules: Rules) -> bool:
 def gate(
     answer: Queued, history: History, spent: Mapping[str, Spent], rules: Rules, now: float, line: LineHold | None = None
 ) -> Gate:
-    """Let a queued answer out, keep it, or cancel it, whatever was true when it was queued.
+    """Say whether a queued answer goes out, waits, or is cancelled, by the configuration and the history of now.
 
-    `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. All that the
-    verdict asked is asked again, by the configuration in force now: but of what a person asked for, and of the rest of
-    an answer whose first segment has left, only what a person or the line itself may say no to. While history is hidden
-    all wait.
+    `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The
+    verdict's questions are asked again. Of an answer that skips the number's limits, or whose first segment has left,
+    only three are: whether the number is blocked, whether it opted out, and, before the first segment, whether the
+    answer is stale. While history is hidden, whatever is not cancelled waits.
     """
-    identity, fresh = answer.identity, not (answer.by_request or answer.begun)
+    identity, fresh = answer.identity, not (answer.skips_number_limits or answer.begun)
     cancellations = (
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
         (_opted_out(history) and not answer.by_hand, Reason.OPTED_OUT),

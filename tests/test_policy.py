@@ -90,14 +90,14 @@ def gate(
     *,
     age: timedelta = timedelta(0),
     kind: str = "text",
-    by_request: bool = False,
+    skips_number_limits: bool = False,
     by_hand: bool = False,
     begun: bool = False,
     line: policy.LineHold | None = None,
     **changes: object,
 ) -> policy.Gate:
     """Ask the gate about an answer that is the usual one but for what is given."""
-    answer = Queued(BELGIAN, kind, segments, age, by_request or by_hand, by_hand, begun)
+    answer = Queued(BELGIAN, kind, segments, age, skips_number_limits or by_hand, by_hand, begun)
     return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, line)
 
 
@@ -114,9 +114,9 @@ def test_the_gate_lets_an_answer_out() -> None:
         (Reason.BLOCKED, {"history": History(blocked=True), "by_hand": True}),
         (Reason.BLOCKED, {"history": History(blocked=True), "begun": True}),
         (Reason.OPTED_OUT, {"history": History(opted_out=True)}),
-        (Reason.OPTED_OUT, {"history": History(opted_out=True), "by_request": True}),
+        (Reason.OPTED_OUT, {"history": History(opted_out=True), "skips_number_limits": True}),
         (Reason.OPTED_OUT, {"history": History(opted_out=True), "begun": True}),
-        (Reason.STALE, {"age": timedelta(hours=25), "by_request": True}),
+        (Reason.STALE, {"age": timedelta(hours=25), "skips_number_limits": True}),
         (Reason.COUNTRY, {"numbers": Numbers(answer_countries=("FR",))}),
         (Reason.OWN_NUMBER, {"own_numbers": frozenset({NUMBER})}),
         (Reason.NOT_TEXT, {"kind": "call", "answer_calls": False}),
@@ -185,7 +185,9 @@ def test_what_a_person_wants_sent_again_is_held_to_windows_blocks_and_opt_outs()
     """Cooldown, cap and country are not asked a second time of a person who has decided."""
     history = History(answers=9, last_answer=0.0)
 
-    assert gate(by_request=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(known=True)
+    assert gate(skips_number_limits=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(
+        known=True
+    )
 
 
 @given(

@@ -151,7 +151,7 @@ def ask_at_once(
     history = history_of(db, recipient, shadow=shadow, without=without)
     identity = Identity(recipient, recipient, None, LineType.MOBILE)
     asked = policy.Queued(
-        identity, ContactKind.TEXT, segments, timedelta(0), by_request=True, by_hand=by_hand, known=known
+        identity, ContactKind.TEXT, segments, timedelta(0), skips_number_limits=True, by_hand=by_hand, known=known
     )
     return _ask(db, asked, history, rules, now, line_hold(db), shadow=shadow, before=before)
 
@@ -223,7 +223,7 @@ def _question(
         answer["kind"] or ContactKind.TEXT,
         attempt["waiting"] if attempt else segments,
         _age(answer, now),
-        by_request=answer["asked_by"] is not None,
+        skips_number_limits=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
         known=known or answer["by_hand"] == ByHand.TRY,
