@@ -224,9 +224,9 @@ def judge(db: Database, originator: str) -> float:
 def gate(db: Database) -> float:
     """Let the answer that is due out and return the seconds until that is committed."""
     began = time.perf_counter()
-    step = store_steps.begin_next(db, db.now(), PLAN, RULES)
+    result = store_steps.begin_next(db, db.now(), PLAN, RULES)
     seconds = time.perf_counter() - began
-    store_steps.take(db, store_steps.segment_of(step), db.now())
+    store_steps.take(db, store_steps.segment_of(result), db.now())
     return seconds
 
 

@@ -141,7 +141,7 @@ class Explorer:
         if state.is_open:
             queue.requeue_half_sent(self.db, trials=False)
         for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
-            step = gate.begin(
+            became = gate.begin(
                 self.db,
                 turn.answer_id,
                 RULES,
@@ -151,12 +151,12 @@ class Explorer:
                 shadow=shadow,
                 trial=turn.trial,
             )
-            if isinstance(step, gate.Begun):
-                self.submit(step, result)
-            if not isinstance(step, policy.Wait):
+            if isinstance(became, gate.Begun):
+                self.submit(became, result)
+            if not isinstance(became, policy.Wait):
                 return
-            if step.waiting_for in policy.FULL_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):
-                raise FoundError(f"{' > '.join(self.world.path)}: it waits for {step.waiting_for}, and there is room")
+            if became.waiting_for in policy.FULL_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):
+                raise FoundError(f"{' > '.join(self.world.path)}: it waits for {became.waiting_for}, and there is room")
 
     def has_room(self, *, known: bool) -> bool:
         """Tell by what really left whether two more segments fit; not where half of an answer keeps its place."""

@@ -96,8 +96,8 @@ class Filled:
         for mr in mrs:
             now = self.now()
             turn = queue.due(self.db, now)[0]
-            step = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
-            begun = store_steps.segment_of(step)
+            result = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
+            begun = store_steps.segment_of(result)
             if mr is None:
                 store_steps.lose(self.db, begun, self.now())
             else:

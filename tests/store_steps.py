@@ -77,7 +77,7 @@ def begin(
     *,
     shadow: bool = False,
     trial: bool = False,
-) -> gate.Step:
+) -> gate.TurnResult:
     """Ask the gate for an answer of this text."""
     return gate.begin(
         db,
@@ -93,16 +93,16 @@ def begin(
 
 def begin_next(
     db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES, *, shadow: bool = False
-) -> gate.Step:
+) -> gate.TurnResult:
     """Ask the gate for the first answer whose turn it is."""
     (turn, *_) = queue.due(db, now, trial=True)
     return begin(db, turn.answer_id, now, planned, rules, shadow=shadow, trial=turn.trial)
 
 
-def segment_of(step: gate.Step) -> gate.Begun:
+def segment_of(result: gate.TurnResult) -> gate.Begun:
     """Return the segment that the gate let out."""
-    assert isinstance(step, gate.Begun)
-    return step
+    assert isinstance(result, gate.Begun)
+    return result
 
 
 def take(db: Database, begun: gate.Begun, now: Now, mr: int | None = 1) -> fates.Settled:

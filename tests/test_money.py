@@ -390,13 +390,13 @@ class Hotline(RuleBasedStateMachine):
             if self.paused:
                 queue.requeue_half_sent(self.db, trials=True)
             for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
-                step = store_steps.begin(
+                result = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )
-                if isinstance(step, policy.Wait):
+                if isinstance(result, policy.Wait):
                     continue
-                if isinstance(step, gate.Begun):
-                    self.submit(step.recipient, step, fate)
+                if isinstance(result, gate.Begun):
+                    self.submit(result.recipient, result, fate)
                 break
 
     def submit(self, number: str, begun: gate.Begun, fate: Fate) -> None:

@@ -327,7 +327,7 @@ def judge(db: Database, contact_id: int = 1, seconds: float = 0.0, **changes: An
     return judge_contact(db, contact_id, at(db, seconds), replace(RULES, **changes))
 
 
-def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any) -> gate.Step:
+def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any) -> gate.TurnResult:
     """Let the first due answer's next segment out."""
     return begin_next(db, at(db, seconds), rules=replace(RULES, **changes), shadow=shadow)
 

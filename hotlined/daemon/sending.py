@@ -188,7 +188,7 @@ class Sender:
         """Ask the gate about an answer and act on its verdict; return whether this pass sends nothing more."""
         db = self.line.db
         try:
-            step = gate.begin(
+            result = gate.begin(
                 db,
                 turn.answer_id,
                 self.rules(),
@@ -205,25 +205,25 @@ class Sender:
             log.exception("answer %d cannot be sent: set aside", turn.answer_id)
             gate.set_aside(db, turn.answer_id, repr(error), now)
             return True
-        if isinstance(step, policy.Wait):
+        if isinstance(result, policy.Wait):
             self._all_wait = True
-            if step.waiting_for in policy.FULL_WINDOWS and turn.share:
+            if result.waiting_for in policy.FULL_WINDOWS and turn.share:
                 self._share_asked_again_at[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
-                note_share_wait(db, turn.share, step.waiting_for)
+                note_share_wait(db, turn.share, result.waiting_for)
             return False
         self.forget_marks()
-        if isinstance(step, gate.Refiled):
+        if isinstance(result, gate.Refiled):
             return True
         if turn.share:
             note_share_wait(db, turn.share, None)
-        if isinstance(step, policy.Cancel):
-            log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
+        if isinstance(result, policy.Cancel):
+            log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
             return True
         self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
-        if isinstance(step, gate.Shadowed):
+        if isinstance(result, gate.Shadowed):
             log.info("answer %d: shadowed", turn.answer_id)
         else:
-            self._submit(modem, step)
+            self._submit(modem, result)
             self._begin_interval()  # from its end: the network may take as long as the interval
         return True
 

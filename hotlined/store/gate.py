@@ -75,7 +75,7 @@ class Refiled:
     share: Share
 
 
-Step = Begun | Shadowed | Refiled | policy.Wait | policy.Cancel
+TurnResult = Begun | Shadowed | Refiled | policy.Wait | policy.Cancel
 """What became of an answer at its turn."""
 
 
@@ -90,7 +90,7 @@ def begin(
     shadow: bool,
     trial: bool = False,
     pauses: Sequence[float] = USUAL.trial_after,
-) -> Step:
+) -> TurnResult:
     """Ask the policy's gate and, if the answer passes, commit its next segment as being submitted, and return it.
 
     The text is composed here, by what is in force now, and stored; in shadow mode the answer ends as `shadowed`. Raises
