@@ -47,9 +47,9 @@ class Timing:
     # the modem
     reconnect_pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     """Before the modem is looked for again."""
-    condition_registered: float = 60.0
+    network_registered: float = 60.0
     """Between two questions for registration, signal and SIM while registered."""
-    condition_unregistered: float = 10.0
+    network_unregistered: float = 10.0
     """The same while not."""
     sim_certain: float = 60.0
     """How long the SIM is not asked again, between two segments of an answer, unless the modem hints at another one."""

@@ -36,8 +36,8 @@ def try_out(modem: Modem) -> None:
     say("who", who.manufacturer, "/", who.model)
     say("storages", ", ".join(f"{use.name} {use.used}/{use.total}" for use in modem.storages.uses))
     modem.verify()
-    condition = modem.condition()
-    say("registration", condition.registration, "at", condition.operator)
+    network = modem.network()
+    say("registration", network.registration, "at", network.operator)
     for storage in modem.storages.names:
         for entry in modem.storages.list(storage).entries:
             message = tpdu.decode(entry.pdu)

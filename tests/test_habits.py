@@ -196,7 +196,7 @@ def test_each_state_of_registration_is_known(open_line: Open, name: str, registr
     line.sim.do("network", registered=name)
     with driver(line) as modem:
         modem.initialise()
-        assert modem.condition().registration is registration
+        assert modem.network().registration is registration
 
 
 def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
@@ -205,7 +205,7 @@ def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
     line.sim.do("fault", kind="rewrites", command="+CREG", old=r"(\d),(\d).*", new=r'002,00\2,"0001","0010"')
     with driver(line) as modem:
         modem.initialise()
-        assert modem.condition().registration in REGISTERED
+        assert modem.network().registration in REGISTERED
 
 
 @pytest.mark.parametrize(("registered", "kind"), [("searching", "hang"), ("searching", "slow"), ("none", "hang")])
@@ -330,7 +330,7 @@ def test_the_character_set_of_somebody_else_is_not_kept(open_line: Open, left: s
         assert line.sim.do("state")["charset"] == "IRA"
         assert identification.own_number == "+32460209399"
         assert identification.service_centre == "+32475161616"
-        assert modem.condition().operator == "Proximus"
+        assert modem.network().operator == "Proximus"
         assert modem.ussd("*100#") == "Solde: 12,34 EUR"
         modem.verify()
         modem.exchange.run('AT+CSCS="UCS2"')

@@ -116,7 +116,7 @@ def test_each_make_is_known(open_line: Open, make: str) -> None:
         assert modem.sim_identity() == ("356938035643809" if make == "qualcomm" else "8932012345678901234")
         modem.initialise()
         modem.restart_radio()
-        assert modem.condition().registration == "home"
+        assert modem.network().registration == "home"
         modem.reset()
         line.sim.do("wait", for_="reset", count=2)
 

@@ -92,8 +92,8 @@ DIALOGUES = (
     Dialogue("SIM", Modem.sim_state, {"AT+CPIN?": ["+CPIN: READY", "OK"]}, "+CPIN"),
     Dialogue("no SIM", Modem.sim_state, {"AT+CPIN?": ["+CME ERROR: 10"]}, "+CPIN"),
     Dialogue(
-        "condition",
-        Modem.condition,
+        "network",
+        Modem.network,
         {
             "AT+CREG?": ['+CREG: 2,1,"00C3","0012"', "OK"],
             "AT+CSQ": ["+CSQ: 18,99", "OK"],

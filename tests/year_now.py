@@ -91,10 +91,10 @@ class Connection:
         """Say yes."""
         return True
 
-    def ask_condition(self) -> None:
+    def ask_network(self) -> None:
         """Do nothing: nothing changes."""
 
-    recheck = recheck_service_centre = ask_condition
+    recheck = recheck_service_centre = ask_network
 
 
 class Modem:

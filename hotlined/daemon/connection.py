@@ -1,4 +1,4 @@
-"""The state of the line's modem, as `status` shows it, and the condition of its network.
+"""The state of the line's modem, as `status` shows it, and what it says of its network.
 
 However a modem fails, the daemon stays up: the failure is a state, which is set here, and announced once in the journal
 and in the events. How a modem is started is in `starting`, what is done about one that fails in `recovery`.
@@ -33,7 +33,7 @@ from hotlined.errors import (
 )
 from hotlined.gsm import address
 from hotlined.gsm.modem import Modem
-from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
+from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
@@ -45,7 +45,7 @@ from hotlined.words.conditions import CENTRE_CURE, MODEM
 log = logging.getLogger("hotlined")
 
 ADOPT_HINT = N_("Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back.")
-NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
+NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 
 
 class Connection:
@@ -62,11 +62,11 @@ class Connection:
         self.reason = self.cure = ""
         self.mismatch: Mismatch = ()
         self.identification = Identification()
-        self.condition = NOT_ASKED
+        self.network = NOT_ASKED
         self.ladder = Ladder(line.timing)
         self.retry = Interval(0.0)
         """When the modem is looked for again, while there is none."""
-        self._condition_check = Interval(line.timing.condition_unregistered)
+        self._network_check = Interval(line.timing.network_unregistered)
         self._is_set_up = False
         """Whether the open modem was set up completely: until then nothing is done but listing."""
         self._sim_check = Interval(line.timing.sim_certain)
@@ -88,7 +88,7 @@ class Connection:
     @property
     def registered(self) -> bool:
         """Whether the modem was registered when it was last asked."""
-        return self.condition.registration in REGISTERED
+        return self.network.registration in REGISTERED
 
     @property
     def can_send(self) -> bool:
@@ -122,7 +122,7 @@ class Connection:
             self._start_failed(modem, error)
             return False
         self.ladder.postpone(ModemTrouble.UNREGISTERED)
-        self.follow_condition()
+        self.follow_network()
         return True
 
     def set_up(self, modem: Modem) -> None:
@@ -132,7 +132,7 @@ class Connection:
 
     def _prepare(self, modem: Modem) -> None:
         self._is_set_up = False
-        self.condition = NOT_ASKED  # nothing is sent before the network was asked
+        self.network = NOT_ASKED  # nothing is sent before the network was asked
         self.starter.enter_pin(modem)
         self.ladder.clear(ModemTrouble.NO_SIM)
         self.identification = modem.prepare()
@@ -151,8 +151,8 @@ class Connection:
         self._is_set_up = True
         if not self.mismatch:
             self._note_own_number()
-        self.condition = modem.condition()
-        self._schedule_condition()
+        self.network = modem.network()
+        self._schedule_network_check()
         self.ladder.clear(ModemTrouble.UNREADY)
 
     def _start_failed(self, modem: Modem | None, error: HotlinedError) -> None:
@@ -185,7 +185,7 @@ class Connection:
         self.mismatch = ()
         self._note_own_number()
         if self.modem:
-            self.follow_condition()
+            self.follow_network()
         else:
             self.retry.make_due()
         return Adoption.SIM if is_another_sim else Adoption.STICK
@@ -196,35 +196,35 @@ class Connection:
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
             note_own_number(self.line.db, number)
 
-    # ---- condition
+    # ---- network
 
-    def ask_condition(self) -> None:
+    def ask_network(self) -> None:
         """Ask for registration, signal and SIM, if it is time; where the SIM is another one, set the modem up anew."""
-        if self.modem is None or not self._condition_check.is_due():
+        if self.modem is None or not self._network_check.is_due():
             return
-        self.condition = self.modem.condition()
-        self._schedule_condition()
+        self.network = self.modem.network()
+        self._schedule_network_check()
         if self.modem.imsi() != self.identification.imsi:
             log.warning("the SIM was taken out or is another")
             self.set_up(self.modem)
         if self.identification.service_centre == "":
             self.identification = replace(self.identification, service_centre=self.modem.service_centre())
-        self.follow_condition()
+        self.follow_network()
         if not self.registered:
             self.ladder.report(ModemTrouble.UNREGISTERED)
 
     @property
     def seconds_left(self) -> float:
-        """How many seconds are left until the condition is asked for; without a modem, until one is looked for."""
-        return self.retry.seconds_left if self.modem is None else self._condition_check.seconds_left
+        """How many seconds are left until the modem is asked for its network, or is looked for where there is none."""
+        return self.retry.seconds_left if self.modem is None else self._network_check.seconds_left
 
-    def _schedule_condition(self) -> None:
-        timing, check = self.line.timing, self._condition_check
-        check.seconds = timing.condition_registered if self.registered else timing.condition_unregistered
+    def _schedule_network_check(self) -> None:
+        timing, check = self.line.timing, self._network_check
+        check.seconds = timing.network_registered if self.registered else timing.network_unregistered
         check.restart()
 
     def confirm_sim(self, answer_id: int) -> bool:
-        """Return whether the SIM is the one that was recognised; where it is not, `ask_condition` asks for it next.
+        """Return whether the SIM is the one that was recognised; where it is not, `ask_network` asks for it next.
 
         The SIM is asked once for each answer, not for each segment, unless the modem hints at another SIM meanwhile.
         """
@@ -246,8 +246,8 @@ class Connection:
         return True
 
     def recheck(self) -> None:
-        """Let registration, signal and SIM be asked for at the next `ask_condition`."""
-        self._condition_check.make_due()
+        """Let registration, signal and SIM be asked for at the next `ask_network`."""
+        self._network_check.make_due()
 
     def recheck_service_centre(self) -> None:
         """Have the service centre asked for before anything else is sent: a segment was refused without one."""
@@ -260,9 +260,9 @@ class Connection:
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
             self.ladder.clear(ModemTrouble.SILENT)
-            self.follow_condition()
+            self.follow_network()
 
-    def follow_condition(self) -> None:
+    def follow_network(self) -> None:
         """Set the state by the registration; a modem that is being recovered keeps its state until a scan has ended."""
         if not self._is_set_up:
             return

@@ -311,13 +311,13 @@ class Daemon:
         """Receive, judge and send: a bounded amount of each."""
         modem.exchange.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
-            self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
+            self.connection.ask_network()  # before the scan: another SIM's texts would be recorded as this one's
         if self._begin_outage_if_replaced():
             return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
         self._scan(modem)
         if self.connection.modem is None:
             return
-        self.connection.ask_condition()  # before sending: nothing leaves from another SIM or without a network
+        self.connection.ask_network()  # before sending: nothing leaves from another SIM or without a network
         self._show_state()
         self.calls.update(modem)
         self.sender.judge()  # before sending: what came just now may opt out or block

@@ -185,7 +185,7 @@ class Recoverable(Protocol):
     def set_up(self, modem: Modem) -> None:
         """Set up a modem that is in step completely."""
 
-    def follow_condition(self) -> None:
+    def follow_network(self) -> None:
         """Set the state by the registration."""
 
     def command_failed(self, error: HotlinedError) -> None:
@@ -269,7 +269,7 @@ class Recovery:
     def _initialise(self) -> None:
         self._modem.begin()
         self.connection.set_up(self._modem)
-        self.connection.follow_condition()
+        self.connection.follow_network()
 
     def _restart_radio(self) -> None:
         self._modem.restart_radio()

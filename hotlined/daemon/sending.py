@@ -329,7 +329,7 @@ class Sender:
         self.connection.recheck()
         if self.connection.modem and self.connection.modem.in_step:
             with contextlib.suppress(ModemError, PortError):
-                self.connection.ask_condition()
+                self.connection.ask_network()
 
     def _put_back(self, begun: gate.Begun) -> None:
         """Commit that a segment was not submitted after all: it waits again."""

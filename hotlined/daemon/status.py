@@ -162,7 +162,7 @@ class StatusWriter:
 
     def _modem(self) -> ModemStatus:
         connection = self._connection
-        modem, condition, who = connection.modem, connection.condition, connection.identification
+        modem, network, who = connection.modem, connection.network, connection.identification
         return ModemStatus(
             state=connection.state.value,
             since=connection.since.rfc3339,
@@ -172,10 +172,10 @@ class StatusWriter:
             port=modem.port.name if modem else None,
             manufacturer=who.manufacturer or None,
             model=who.model or None,
-            operator=condition.operator or None if modem else None,
-            registration=condition.registration.value if modem else "unknown",
-            signal_percent=condition.signal_percent if modem else None,
-            technology=condition.technology or None if modem else None,
+            operator=network.operator or None if modem else None,
+            registration=network.registration.value if modem else "unknown",
+            signal_percent=network.signal_percent if modem else None,
+            technology=network.technology or None if modem else None,
             sms_service=who.sms_service or None,
             storages=tuple(Storage(use.name, use.used, use.total) for use in (modem.storages.uses if modem else ())),
         )

@@ -12,7 +12,7 @@ from hotlined.gsm.responses import (
     SMS_SERVICES,
     Forwarding,
     ForwardingReason,
-    NetworkCondition,
+    Network,
     Registration,
     SimState,
     maybe_forwarding,
@@ -21,7 +21,7 @@ from hotlined.language import _
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
-NOTHING = NetworkCondition(Registration.UNKNOWN, None, "")
+NOTHING = Network(Registration.UNKNOWN, None, "")
 TRIES = (
     ('AT+CPINR="SIM PIN"', "+CPINR:", r"SIM PIN,\s*(\d+)"),  # 27.007 8.65
     ("AT^CPIN?", "^CPIN:", r"[^,]*,[^,]*,\d*,(\d+)"),  # Huawei: code, tries, PUK, PIN, PUK2, PIN2
@@ -42,7 +42,7 @@ class Probe:
     words: str = ""
     tries: int | None = None
     model: str = ""
-    condition: NetworkCondition = NOTHING
+    network: Network = NOTHING
     service_centre: str | None = None
     """Empty where the SIM has none, None where the modem does not say."""
     sms_service: str = ""
@@ -81,18 +81,18 @@ def _answers(modem: Modem) -> Probe:
     if sim is not SimState.READY:
         return Probe(sim=sim, words=words, tries=tries, model=model)
     modem.choose_charset()  # else an operator's name is hexadecimal digits where another program left UCS-2
-    condition = modem.condition()
+    network = modem.network()
     storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.exchange.ask("AT+CPMS?", "+CPMS:"))
     return Probe(
         sim=sim,
         words=words,
         tries=tries,
         model=model,
-        condition=condition,
+        network=network,
         service_centre=modem.service_centre(),
         sms_service=SMS_SERVICES.get(modem.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),
         storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
-        forwarding=_maybe_forwarding(modem) if condition.registration in REGISTERED else None,
+        forwarding=_maybe_forwarding(modem) if network.registration in REGISTERED else None,
     )
 
 

@@ -11,7 +11,7 @@ from hotlined.doctor.witness import Witness
 from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
-from hotlined.gsm.responses import NetworkCondition, Registration
+from hotlined.gsm.responses import Network, Registration
 from hotlined.language import N_, _
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import ModemStatus
@@ -88,11 +88,11 @@ class Scene:
         return probe(self.ports, self.holders, self.baudrate)
 
     @property
-    def condition(self) -> NetworkCondition:
+    def network(self) -> Network:
         """Registration, signal and operator, from the daemon or the modem."""
         if (modem := self.modem) is None:
-            return self.probe.condition
-        return NetworkCondition(
+            return self.probe.network
+        return Network(
             Registration(modem.registration), modem.signal_percent, modem.operator or "", modem.technology or ""
         )
 

@@ -69,7 +69,7 @@ def life(scene: Scene) -> Finding:
 
 def registration(scene: Scene) -> Finding:
     """Check that the network has the SIM."""
-    state, operator = scene.condition.registration, scene.condition.operator or _("an unnamed operator")
+    state, operator = scene.network.registration, scene.network.operator or _("an unnamed operator")
     if state is Registration.UNKNOWN:
         return unknown(scene.probe.why_not or _(NO_WORD))
     if state is Registration.HOME:
@@ -83,7 +83,7 @@ def registration(scene: Scene) -> Finding:
 
 def technology(scene: Scene) -> Finding:
     """Check which network is used and how texts are sent in it; one that is being switched off is a warning."""
-    used = scene.condition.technology
+    used = scene.network.technology
     service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
 
     way = SMS_SERVICES.get(service, service)
@@ -107,7 +107,7 @@ def technology(scene: Scene) -> Finding:
 
 def signal(scene: Scene) -> Finding:
     """Check that the signal is strong enough."""
-    percent = scene.condition.signal_percent
+    percent = scene.network.signal_percent
     if percent is None:
         return unknown(scene.probe.why_not or _(NO_WORD))
     seen = f"{percent}{NO_BREAK}%"

@@ -22,7 +22,7 @@ from hotlined.gsm.responses import (
     REGISTRATIONS,
     SMS_SERVICES,
     Identification,
-    NetworkCondition,
+    Network,
     Refused,
     Registration,
     Sent,
@@ -322,9 +322,9 @@ class Modem:
             log.warning("the modem announces no texts: they are found when the storages are listed")
         self.reports = taken is not None and responses.reports_come(taken)
 
-    # ---- condition
+    # ---- network
 
-    def condition(self) -> NetworkCondition:
+    def network(self) -> Network:
         """Ask for registration, signal and operator."""
         registration, question = self._registration()
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
@@ -332,7 +332,7 @@ class Modem:
         if registration in REGISTERED:  # else some makes answer only once they have found an operator
             answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
-        return NetworkCondition(registration, signal, operator, technology)
+        return Network(registration, signal, operator, technology)
 
     def _registration(self) -> tuple[Registration, str]:
         """Return how the modem is registered, and the name of the query that said so last."""

@@ -183,7 +183,7 @@ def drive(modem: Modem) -> None:
     modem.sim_identity()
     if sim is SimState.READY:
         modem.initialise()
-        modem.condition()
+        modem.network()
         modem.verify()
         for storage in modem.storages.names:
             modem.storages.list(storage)

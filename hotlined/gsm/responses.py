@@ -176,7 +176,7 @@ SubmitOutcome = Sent | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkCondition:
+class Network:
     """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
 
     registration: Registration
