@@ -608,7 +608,7 @@ DAEMON = (
     *(
         "watch",
         "line",
-        "outage",
+        "database_outage",
         "recovery",
         "starting",
         "connection",

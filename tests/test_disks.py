@@ -21,7 +21,7 @@ from conftest import Line, wait_until
 from store_steps import make_empty
 
 from hotlined.clock import LimitClock
-from hotlined.daemon.outage import outage_of
+from hotlined.daemon.database_outage import outage_of
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble

@@ -22,9 +22,9 @@ from hotlined.config import Config, Mode
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
+from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.line import Line, file_at
 from hotlined.daemon.opening import SIGNALS, open_database
-from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
 from hotlined.daemon.reloading import load_again
@@ -60,7 +60,7 @@ def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHIN
         log.warning("%s cannot be made, or is not this user's: the status is in %s", wanted, folder)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        outage: Outage | None = None
+        outage: DatabaseOutage | None = None
         while opened := open_database(config, outage, timing):
             db, outage = opened
             with db:
@@ -81,13 +81,13 @@ class Daemon:
         self,
         config: Config,
         db: Database,
-        outage: Outage | None = None,
+        outage: DatabaseOutage | None = None,
         timing: Timing = USUAL,
         machine: Machine = THIS_MACHINE,
     ) -> None:
         self.db = db
         self.line = Line(config, db, timing, machine, file_at(db.path))
-        self.outages = Outages(self.line, outage)
+        self.outages = DatabaseOutages(self.line, outage)
         self.timing = timing
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.starter = Starter(self.line, self._progress, self._wake)

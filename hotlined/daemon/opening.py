@@ -1,6 +1,6 @@
 """Opens the database at a start, and waits until that works: meanwhile texts stay on the SIM, and `status` says why.
 
-It is checked for damage first. What fails later, under a running loop, is in `outage`.
+It is checked for damage first. What fails later, under a running loop, is in `database_outage`.
 """
 
 import logging
@@ -10,7 +10,7 @@ import time
 from hotlined import systemd
 from hotlined.clock import LimitClock
 from hotlined.config import Config
-from hotlined.daemon.outage import Outage, outage_of
+from hotlined.daemon.database_outage import DatabaseOutage, outage_of
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import Database
@@ -24,7 +24,9 @@ SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: a stop that comes meanwhile ends the wait here, any other is delivered to the loop."""
 
 
-def open_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
+def open_database(
+    config: Config, outage: DatabaseOutage | None, timing: Timing
+) -> tuple[Database, DatabaseOutage | None] | None:
     """Return the database as soon as it can be opened, and the outage before that; None where a stop came first.
 
     `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseVersionError: those do not go away by themselves.

@@ -13,8 +13,8 @@ from hotlined.clock import boottime
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
+from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.line import Line
-from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.errors import ConfigError
 from hotlined.language import _
@@ -90,7 +90,7 @@ def require_no_other(config: Config, folder: Path) -> None:
         )
 
 
-def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonStatus:
+def without_modem(config: Config, since: str, outage: DatabaseOutage | None) -> DaemonStatus:
     """Return the status of a daemon that waits for its database, before it looks for a modem."""
     return DaemonStatus(
         pid=os.getpid(),
@@ -107,7 +107,7 @@ def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonSt
     )
 
 
-def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
+def _database_trouble(outage: DatabaseOutage | None) -> tuple[Trouble, ...]:
     if outage is None:
         return ()
     return (Trouble(database_trouble(outage.state), outage.words, outage.cure, outage.since),)
@@ -117,7 +117,7 @@ class StatusWriter:
     """The status of a daemon that has its database, written into the status file."""
 
     def __init__(
-        self, line: Line, connection: Connection, receiver: Receiver, balance: Balance, outages: Outages
+        self, line: Line, connection: Connection, receiver: Receiver, balance: Balance, outages: DatabaseOutages
     ) -> None:
         self._line = line
         self._connection = connection
@@ -142,7 +142,7 @@ class StatusWriter:
         """Take the file away: the daemon ends."""
         self._file.remove()
 
-    def _status(self, outage: Outage | None) -> DaemonStatus:
+    def _status(self, outage: DatabaseOutage | None) -> DaemonStatus:
         connection, last_scan = self._connection, self._receiver.last_scan
         asked = self._balance.asked_at
         return replace(

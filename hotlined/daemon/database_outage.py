@@ -1,8 +1,7 @@
 """Says whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
 
 While a disk is full, or the file is locked or was moved away, the loop keeps the modem and tries again. Damage ends the
-loop, so that nothing more is written; then, and at a start, `opening` opens the database. Not to be confused with
-`breaker.Cause.OUTAGE`: there the database is well, and nothing leaves the modem.
+loop, so that nothing more is written; then, and at a start, `opening` opens the database.
 """
 
 import logging
@@ -26,7 +25,7 @@ log = logging.getLogger("hotlined")
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class DatabaseOutage:
     """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
 
     state: DatabaseState
@@ -36,29 +35,31 @@ class Outage:
     tries: int
 
 
-def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
+def outage_of(
+    database: Path, error: StoreError | sqlite3.Error, before: DatabaseOutage | None, now: Now
+) -> DatabaseOutage:
     """Return the outage after an error, with the start of the one that goes on, if any; a new reason is logged."""
     trouble = DatabaseTrouble.of(error, database)
     as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
-    return Outage(state, sentence(as_error.message), as_error.hint, since, tries)
+    return DatabaseOutage(state, sentence(as_error.message), as_error.hint, since, tries)
 
 
-def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
+def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) -> DatabaseOutage:
     """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
     if before and before.state is DatabaseState.REPLACED:
         return before
     words = _("{database} was moved, removed or replaced while the daemon had it open.", database=database)
     log.error("database replaced: texts stay on the SIM and nothing is answered; %s %s", words, REPLACED_CURE)
-    return Outage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
+    return DatabaseOutage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
 
 
-class Outages:
+class DatabaseOutages:
     """The outages of the database that a loop has open: at most one at a time."""
 
-    def __init__(self, line: Line, before: Outage | None) -> None:
+    def __init__(self, line: Line, before: DatabaseOutage | None) -> None:
         self._line = line
         self.current = before
         """The outage that goes on; one of before the start ends once something was written."""
