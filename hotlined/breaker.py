@@ -141,7 +141,7 @@ def trial_failed(breaker: Breaker, now: float, *, certainly_not_sent: bool) -> B
     return replace(breaker, refused=0)
 
 
-def trial_called(breaker: Breaker, now: float, gap: float) -> Breaker:
+def trial_made_due(breaker: Breaker, now: float, gap: float) -> Breaker:
     """Return the breaker after something that may have ended the outage: the next trial is due now, or soon."""
     due = now if breaker.last_trial is None else max(now, breaker.last_trial + gap)
     return replace(breaker, due=min(breaker.due, due), refused=0, trial_requested=False)

@@ -114,7 +114,7 @@ class Timing:
     trial_gap: float = 300.0
     """No two trials that an event calls for come within it."""
     unregistered_for: float = 600.0
-    """A registration that comes back after so long calls for a trial."""
+    """A registration that comes back after so long makes a trial due."""
     retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     """Before an answer of which nothing can have left is tried again."""
     late_result_within: float = 3600.0

@@ -99,7 +99,7 @@ def test_a_trial_that_says_nothing_is_not_used_up() -> None:
 def test_no_two_trials_that_an_event_calls_for_come_within_the_gap(last: float, now: float) -> None:
     """An event makes a trial due at once, but not sooner than five minutes after the last, nor later than it was."""
     before = replace(breaker.opened(Breaker(), Cause.OUTAGE, 0.0, "", PAUSES), due=last + 3600.0, last_trial=last)
-    after = breaker.trial_called(before, now, 300.0)
+    after = breaker.trial_made_due(before, now, 300.0)
 
     assert after.due <= before.due
     assert after.due >= min(before.due, last + 300.0)

@@ -32,7 +32,7 @@ class BreakerWatch:
         db = self._line.db
         state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            breaking.call_trial(db, now, self._line.timing.trial_gap)
+            breaking.make_trial_due(db, now, self._line.timing.trial_gap)
             state = breaker_of(db)
         if state.cause is not self._cause:
             if state.cause:
@@ -57,13 +57,13 @@ class BreakerWatch:
         self.announce_changes(self._line.db.now(), ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
-        """Call for a trial where the modem is registered again after a long time without a network."""
+        """Make a trial due where the modem is registered again after a long time without a network."""
         if not registered:
             self._unregistered_since = self._unregistered_since or time.monotonic()
             return
         since, self._unregistered_since = self._unregistered_since, None
         if since is not None and time.monotonic() - since >= self._line.timing.unregistered_for:
-            breaking.call_trial(self._line.db, now, self._line.timing.trial_gap)
+            breaking.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
         """Forget since when there has been no network: without a modem, nobody knows whether there is one."""

@@ -181,7 +181,7 @@ class Connection:
             events.record(db, db.now(), EventKind.SIM_ADOPTED, who=who)
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
-        breaking.call_trial(db, db.now(), self.line.timing.trial_gap)
+        breaking.make_trial_due(db, db.now(), self.line.timing.trial_gap)
         self.mismatch = ()
         self._note_own_number()
         if self.modem:

@@ -155,4 +155,4 @@ class Balance:
                 )
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
-            breaking.call_trial(db, db.now(), timing.trial_gap)
+            breaking.make_trial_due(db, db.now(), timing.trial_gap)

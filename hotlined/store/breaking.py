@@ -1,7 +1,7 @@
 """Opens, tries and closes the line's breaker, by how attempts ended.
 
-The breaker itself is pure (`hotlined.breaker`), and a part of the line's state (`line`). `call_trial` and `end_round`
-are transactions of their own; each other function is a part of the one that is open.
+The breaker itself is pure (`hotlined.breaker`), and a part of the line's state (`line`). `make_trial_due` and
+`end_round` are transactions of their own; each other function is a part of the one that is open.
 """
 
 from collections.abc import Iterator, Sequence
@@ -102,11 +102,11 @@ _EVENTS = {
 }
 
 
-def call_trial(db: Database, now: Now, gap: float) -> None:
+def make_trial_due(db: Database, now: Now, gap: float) -> None:
     """Commit that something may have ended the outage: an answer may be tried now, or soon."""
     if breaker_of(db).is_open:
         with db.transaction():
-            set_breaker(db, breaker.trial_called(breaker_of(db), now.limit, gap))
+            set_breaker(db, breaker.trial_made_due(breaker_of(db), now.limit, gap))
 
 
 def end_round(db: Database, pauses: Sequence[float]) -> None:

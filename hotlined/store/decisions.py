@@ -158,7 +158,7 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     moment = at or now.rfc3339
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
-        line.request_trial(db)
+        line.note_trial_request(db)
         events.record(db, now, EventKind.TOPUP, moment, who=who)
     return moment
 

@@ -387,8 +387,8 @@ def set_breaker(db: Database, state: Breaker) -> None:
     db.connection.execute(f"UPDATE line_state SET {columns}", asdict(state))
 
 
-def request_trial(db: Database) -> None:
-    """Record that a person may have ended the outage, inside the open transaction: the daemon calls a trial then."""
+def note_trial_request(db: Database) -> None:
+    """Record that a person may have ended the outage, inside the open transaction: the daemon makes a trial due."""
     db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
 
 
@@ -547,7 +547,7 @@ def key_lack(db: Database) -> HoldReason | None:
 # ---- erasure and alerts
 
 
-def call_for_rebuild(db: Database) -> None:
+def request_rebuild(db: Database) -> None:
     """Record that something was erased that the file may still hold a copy of, inside the transaction that is open."""
     db.execute("UPDATE line_state SET erasures = erasures + 1")
 

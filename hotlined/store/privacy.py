@@ -389,7 +389,7 @@ def erase(
     for statement in _FORGET:
         db.connection.execute(statement, arguments)
     fleet_answers.forget(db, name, until)
-    line.call_for_rebuild(db)
+    line.request_rebuild(db)
 
 
 def rebuild(db: Database) -> bool:
@@ -664,5 +664,5 @@ def _erase(db: Database, erasure: Erasure, age: Mapping[str, Any], ids: list[Any
         for (row_id,) in rows:
             for statement in erasure.erase:
                 db.connection.execute(statement, {"id": row_id})
-        line.call_for_rebuild(db)
+        line.request_rebuild(db)
     return len(rows)
