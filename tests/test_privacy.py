@@ -799,7 +799,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
     assert traces(line_of.database, forms(KEVIN, TEXT) - forms(KEVIN)) == []
     assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
-    assert requests.outcome(db, asked) == requests.Outcome(RequestState.REFUSED, Refusal.FORGOTTEN, None)
+    assert requests.progress_of(db, asked) == requests.RequestProgress(RequestState.REFUSED, Refusal.FORGOTTEN, None)
     assert db.all("PRAGMA foreign_key_check") == []
     assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is stored about {KEVIN}.\n")
 

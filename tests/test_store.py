@@ -741,7 +741,7 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     requests.next_request(db, db.now())
     requests.recover(db, db.now())
 
-    assert requests.outcome(db, request_id).state == "refused"
+    assert requests.progress_of(db, request_id).state == "refused"
 
 
 def test_who_waits_for_a_request_hears_that_it_was_not_begun_or_did_not_end(db: Database) -> None:
@@ -756,8 +756,8 @@ def test_who_waits_for_a_request_hears_that_it_was_not_begun_or_did_not_end(db: 
 
     with pytest.raises(RefusedError, match="No result came yet"):
         requests.wait_for(db, begun_then, begin_instead, begun_within=0.0, ended_within=0.0)
-    assert requests.outcome(db, withdrawn).state is RequestState.EXPIRED
-    assert requests.outcome(db, begun_then).state is RequestState.BEGUN
+    assert requests.progress_of(db, withdrawn).state is RequestState.EXPIRED
+    assert requests.progress_of(db, begun_then).state is RequestState.BEGUN
     requests.end(db, begun_then, "5.00 EUR", db.now())
     assert requests.wait_for(db, begun_then, lambda: False).result == "5.00 EUR"
 
@@ -778,7 +778,7 @@ def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, st
     scan(db, pdus.write_status_report(41, SENDER, SENT, SENT, status), seconds=2)
 
     assert requests.settle(db, at(db, 3)) == 0
-    assert requests.outcome(db, request_id) == requests.Outcome(RequestState.DONE, state, answer_id)
+    assert requests.progress_of(db, request_id) == requests.RequestProgress(RequestState.DONE, state, answer_id)
 
 
 def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
@@ -960,7 +960,7 @@ def test_a_request_that_nobody_begins_expires(db: Database) -> None:
     request_id = requests.ask(db, RequestVerb.BALANCE, {}, "admin", db.now())
     db.execute("UPDATE requests SET expires_boottime = 0")
     assert requests.next_request(db, db.now()) is None
-    assert requests.outcome(db, request_id).state == "expired"
+    assert requests.progress_of(db, request_id).state == "expired"
 
 
 def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
@@ -970,7 +970,7 @@ def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     requests.end(db, first, "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
-    assert requests.outcome(db, first) == requests.Outcome(RequestState.DONE, "scanned", None)
+    assert requests.progress_of(db, first) == requests.RequestProgress(RequestState.DONE, "scanned", None)
     assert not requests.expire(db, second, db.now())
 
 
@@ -980,7 +980,9 @@ def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
     begun = requests.next_request(db, db.now())
 
     assert begun == requests.Request(known, RequestVerb.ADOPT, {}, "admin")
-    assert requests.outcome(db, strange) == requests.Outcome(RequestState.REFUSED, Refusal.UNKNOWN_VERB, None)
+    assert requests.progress_of(db, strange) == requests.RequestProgress(
+        RequestState.REFUSED, Refusal.UNKNOWN_VERB, None
+    )
 
 
 def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:

@@ -388,7 +388,7 @@ class Line:
             self.beside, RequestVerb.SEND, {"number": number, "text": text}, "admin", self.beside.now()
         )
         self.daemon._serve_requests()
-        queued = requests.outcome(self.beside, request_id).answer_id
+        queued = requests.progress_of(self.beside, request_id).answer_id
         if queued is not None:
             self.hands[queued] = hand
         return queued is not None

@@ -262,10 +262,10 @@ def _asked(settings: Settings, config: Config, verb: RequestVerb, **arguments: s
     _require_daemon(config)
     request_id = _decide(settings, config, "ask", request=verb, arguments=arguments)
     with open_beside_daemon(config.database) as db:
-        outcome = requests.wait_for(
+        progress = requests.wait_for(
             db, request_id, lambda: bool(_decide(settings, config, "expire", request_id=request_id))
         )
-    return decided.result(outcome)
+    return decided.result(progress)
 
 
 def _require_daemon(config: Config) -> None:

@@ -15,7 +15,7 @@ from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import log
 from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
-from hotlined.store.requests import Outcome
+from hotlined.store.requests import RequestProgress
 from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.refusals import fate_in_words, refusal_in_words
@@ -176,12 +176,12 @@ def changed(config: Config, verb: str, contact_id: int, state: str | None) -> st
     return _CHANGED[verb].format(number=contact_id)
 
 
-def result(outcome: Outcome) -> str:
+def result(progress: RequestProgress) -> str:
     """Return the result of what the daemon was asked to do; raises RefusedError where it was not done."""
-    if outcome.state is not RequestState.DONE:
-        words, cure = refusal_in_words(outcome.result or "", outcome.detail)
+    if progress.state is not RequestState.DONE:
+        words, cure = refusal_in_words(progress.result or "", progress.detail)
         raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
-    return outcome.result or ""
+    return progress.result or ""
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:

@@ -48,7 +48,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RequestProgress:
     """How far a request is, and what came of it.
 
     The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in
@@ -77,10 +77,10 @@ def ask(db: Database, verb: RequestVerb, arguments: dict[str, str], who: str, no
         )
 
 
-def outcome(db: Database, request_id: int) -> Outcome:
+def progress_of(db: Database, request_id: int) -> RequestProgress:
     """Return how far a request is."""
     row = db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id)
-    return Outcome(RequestState(row["state"]), row["result"], row["answer_id"], row["detail"])
+    return RequestProgress(RequestState(row["state"]), row["result"], row["answer_id"], row["detail"])
 
 
 def wait_for(
@@ -90,14 +90,14 @@ def wait_for(
     *,
     begun_within: float = EXPIRES_AFTER_SECONDS,
     ended_within: float = _RESULT_SECONDS,
-) -> Outcome:
+) -> RequestProgress:
     """Wait until a request is ended, and return what came of it.
 
     `withdraw` is asked to end one that is not begun in so many seconds, and tells whether it could. Raises RefusedError
     where it was withdrawn, or no result comes in so many seconds more.
     """
     deadline = time.monotonic() + begun_within
-    while (result := outcome(db, request_id)).state.is_pending:
+    while (result := progress_of(db, request_id)).state.is_pending:
         is_late = result.state is RequestState.OPEN and time.monotonic() > deadline
         if is_late and withdraw():
             raise RefusedError(
