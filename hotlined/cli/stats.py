@@ -259,7 +259,7 @@ def _variants(place: Place) -> "Table":
     table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))
     for at, each in enumerate(place.variants):
         counts = (in_digits(reaction.answers[at]) for reaction in reactions)
-        table.add_row(_("variant {number}", number=each.variant), in_digits(each.outcome.answers), *counts)
+        table.add_row(_("variant {number}", number=each.variant), in_digits(each.counts.answers), *counts)
     return table
 
 

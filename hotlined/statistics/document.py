@@ -45,9 +45,9 @@ def _place_json(place: Place) -> dict[str, Any]:
     variants = [
         {
             "variant": each.variant,
-            "answers": each.outcome.answers,
-            "wrote_back": each.outcome.wrote_back,
-            "tags": {tag: each.outcome.tags[tag] for tag in place.tags if each.outcome.tags[tag]},
+            "answers": each.counts.answers,
+            "wrote_back": each.counts.wrote_back,
+            "tags": {tag: each.counts.tags[tag] for tag in place.tags if each.counts.tags[tag]},
         }
         for each in place.variants
     ]

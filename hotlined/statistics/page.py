@@ -269,7 +269,7 @@ def _numbers(summary: Summary) -> Figure:
 def _variants(place: Place) -> Figure:
     back, *tags = place.reactions
     names = [_("variant {number}", number=each.variant) for each in place.variants]
-    answers = [each.outcome.answers for each in place.variants]
+    answers = [each.counts.answers for each in place.variants]
     parts = list(zip(names, answers, back.answers, strict=True))
     return Figure(
         title=_("{place}: its variants", place=place.name),

@@ -87,7 +87,7 @@ def summarise(
         slots = figures.slots(db, start, end)
         modem = figures.spans(db, start, end)
         several = any(wording.several for wording in chosen.answer.wordings)
-        places = compare(chosen.answer, wordings.outcomes(db, start, end)) if several else ()
+        places = compare(chosen.answer, wordings.counts_by_wording(db, start, end)) if several else ()
     return Summary(
         line=chosen.line,
         limits=chosen.limits,

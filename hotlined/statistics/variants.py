@@ -12,7 +12,7 @@ from math import exp, lgamma
 from hotlined.config import AnswerConfig, Wording
 from hotlined.language import _
 from hotlined.store import wordings
-from hotlined.store.wordings import Outcome
+from hotlined.store.wordings import WordingCounts
 from hotlined.words.tags import tag_in_words
 from hotlined.words.wordings import place_in_words
 
@@ -25,7 +25,7 @@ class Variant:
     """A variant, counted from 1, and what came of its answers."""
 
     variant: int
-    outcome: Outcome
+    counts: WordingCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,18 @@ class Place:
     @property
     def tags(self) -> list[str]:
         """All tags, the most frequent first."""
-        total = wordings.together(each.outcome for each in self.variants).tags
+        total = wordings.together(each.counts for each in self.variants).tags
         return sorted(total, key=lambda tag: (-total[tag], tag))
 
     @property
     def reactions(self) -> list[Reaction]:
         """What came back: first a text at all, then each tag of such texts."""
-        outcomes = [each.outcome for each in self.variants]
-        tagged = [Reaction(tag_in_words(tag), [each.tags[tag] for each in outcomes]) for tag in self.tags]
-        return [Reaction(_("wrote back"), [each.wrote_back for each in outcomes]), *tagged]
+        counts = [each.counts for each in self.variants]
+        tagged = [Reaction(tag_in_words(tag), [each.tags[tag] for each in counts]) for tag in self.tags]
+        return [Reaction(_("wrote back"), [each.wrote_back for each in counts]), *tagged]
 
 
-def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, Outcome]) -> tuple[Place, ...]:
+def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, WordingCounts]) -> tuple[Place, ...]:
     """Return what the variants in force brought, of each place that has several."""
     last = len(answer.steps) - 1
     places = groupby(answer.wordings, key=lambda wording: (wording.step, wording.country))
@@ -67,18 +67,18 @@ def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, Outcome]) -> 
         for each in group:
             digest = wordings.digest_of(each.text, answer.encoding)
             if digest not in variants:
-                variants[digest] = Variant(each.variant + 1, _outcome(each, digest, last, found))
+                variants[digest] = Variant(each.variant + 1, _counts(each, digest, last, found))
         if len(variants) > 1:
             name = place_in_words(step, 0, country, only_step=last == 0, several=False)
             compared.append(Place(name, tuple(variants.values())))
     return tuple(compared)
 
 
-def _outcome(wording: Wording, digest: str, last: int, found: Mapping[wordings.Wording, Outcome]) -> Outcome:
+def _counts(wording: Wording, digest: str, last: int, found: Mapping[wordings.Wording, WordingCounts]) -> WordingCounts:
     """Add up what came of a wording at its place: at every step for a country, and the last repeats."""
     return wordings.together(
-        outcome
-        for (step, country, its_digest), outcome in found.items()
+        counts
+        for (step, country, its_digest), counts in found.items()
         if its_digest == digest
         and country == wording.country
         and (wording.step is None or wording.step == min(step, last))
@@ -87,7 +87,7 @@ def _outcome(wording: Wording, digest: str, last: int, found: Mapping[wordings.W
 
 def verdict(place: Place) -> Iterator[str]:
     """Say which variants differ by more than chance, or that nothing can be told, in sentences."""
-    answers = [each.outcome.answers for each in place.variants]
+    answers = [each.counts.answers for each in place.variants]
     # of two variants one says it all; the more comparisons, the likelier chance parts one of them
     compared = place.variants[: 1 if len(place.variants) == 2 else None]
     tables = [

@@ -63,7 +63,7 @@ def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
 
 
 @dataclass(slots=True)
-class Outcome:
+class WordingCounts:
     """How many answers of a wording went out, to how many somebody wrote back, and how many brought a tag.
 
     A reaction belongs to the latest answer to its number, within a day. An answer counts once for each tag, however
@@ -74,7 +74,7 @@ class Outcome:
     wrote_back: int = 0
     tags: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: "Outcome") -> None:
+    def add(self, other: "WordingCounts") -> None:
         """Add what came of other answers."""
         self.answers += other.answers
         self.wrote_back += other.wrote_back
@@ -85,12 +85,12 @@ Wording = tuple[int, str | None, str]
 """The step, the country and the digest of what went out."""
 
 
-def outcomes(db: Database, start: datetime, end: datetime) -> dict[Wording, Outcome]:
+def counts_by_wording(db: Database, start: datetime, end: datetime) -> dict[Wording, WordingCounts]:
     """Count what came of the answers that went out in a period, by wording; reactions count up to a day after it."""
     period = {"start": rfc3339(start), "end": rfc3339(end)}
-    sql = _OUTCOMES if totals.clock_stepped(db) else _OUTCOMES_BY_ID
+    sql = _COUNTS if totals.clock_stepped(db) else _COUNTS_BY_ID
     found = {
-        (step, country, wording): Outcome(answers, wrote_back)
+        (step, country, wording): WordingCounts(answers, wrote_back)
         for step, country, wording, answers, wrote_back in db.connection.execute(sql, period)
     }
     brought: set[tuple[int, Wording, str]] = set()
@@ -101,11 +101,11 @@ def outcomes(db: Database, start: datetime, end: datetime) -> dict[Wording, Outc
     return found
 
 
-def together(each: Iterable[Outcome]) -> Outcome:
+def together(each: Iterable[WordingCounts]) -> WordingCounts:
     """Add up what came of several wordings."""
-    total = Outcome()
-    for outcome in each:
-        total.add(outcome)
+    total = WordingCounts()
+    for counts in each:
+        total.add(counts)
     return total
 
 
@@ -122,14 +122,14 @@ sent AS MATERIALIZED (
   WHERE e.since < :end AND t.wording IS NOT NULL
 )
 """
-_OUTCOMES = f"""
+_COUNTS = f"""
 {_SENT}
 SELECT step, country, wording, count(*), sum(EXISTS (
     SELECT 1 FROM contacts c WHERE c.originator = s.recipient AND {IS_WITHIN}
   )) FROM sent s GROUP BY step, country, wording
 """
 # the same by two indexes, where dates ascend as ids do: of a number with very many contacts few are looked at
-_OUTCOMES_BY_ID = f"""
+_COUNTS_BY_ID = f"""
 {_SENT},
 ranges AS MATERIALIZED (
   SELECT s.*,
