@@ -507,7 +507,7 @@ WAITS = (
     f"state IN {listed(OPEN)} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
-"""The condition on `answers` that nothing of it is in the modem's hands and something may still be."""
+"""The condition on `answers` that no segment of it is being submitted and one may still be."""
 
 THREAT = "threat"
 """The tag of a contact that threatens: it may be evidence, and no order of another line erases it."""

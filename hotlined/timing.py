@@ -26,7 +26,7 @@ class Timing:
     flood_look: float = 15.0
     """Between two looks for a flood."""
     stop_submitting: float = 8.0
-    """What a segment in hand is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined.service."""
+    """What a submission is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined.service."""
     stop_other: float = 2.0
     """What anything else is given after it."""
 

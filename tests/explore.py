@@ -134,7 +134,7 @@ class Explorer:
         self.note(Blocked(at=self.world.now, number=BOB))
 
     def send(self, result: policy.Result | None, *, shadow: bool = False) -> None:
-        """Let the next segment out, if there is one; None: the daemon is killed while it is in hand."""
+        """Let the next segment out, if there is one; None: the daemon is killed while it is submitted."""
         if "stale not swept" not in self.mutants:
             queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
         state = breaker_of(self.db)

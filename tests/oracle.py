@@ -139,8 +139,8 @@ class Forgotten(Fact):
 class Submitted(Fact):
     """The modem was given a segment to transmit, and this is what came of it.
 
-    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: it was in hand
-    when the program ended, and may have left.
+    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: it was being
+    submitted when the program ended, and may have left.
     """
 
     answer: int

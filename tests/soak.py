@@ -367,7 +367,7 @@ class Soak:
         self.stop()
 
 
-IN_HAND = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
+SUBMITTING = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 OPEN = "SELECT count(*) FROM answers WHERE state = 'sending'"
 DUE = "SELECT count(*) FROM log WHERE answer_waiting_for IN ('due', 'send_interval', 'network', 'retry')"
 
@@ -451,11 +451,11 @@ def _ussd(soak: Soak) -> None:
 
 
 def _while_sending(fault: Fault) -> Fault:
-    """Return what lets a fault happen while a segment is in hand, be it before or after it leaves."""
+    """Return what lets a fault happen while a segment is being submitted, be it before or after it leaves."""
 
     def inject(soak: Soak) -> None:
         soak.text()
-        soak.missed += not soak.comes_true(lambda: soak.line.count(IN_HAND), TAKEN_SECONDS)
+        soak.missed += not soak.comes_true(lambda: soak.line.count(SUBMITTING), TAKEN_SECONDS)
         soak.play(soak.chance.uniform(0.0, SUBMITTED_SECONDS))
         fault(soak)
 

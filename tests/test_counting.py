@@ -75,7 +75,7 @@ def proven(line: Filled) -> None:
 STATES: dict[str, Callable[[Filled], object]] = {
     "nothing": lambda _: None,
     "queued": lambda line: line.judge(line.text()),
-    "in hand": lambda line: (line.judge(line.text()), begun(line)),
+    "being submitted": lambda line: (line.judge(line.text()), begun(line)),
     "half sent": half_sent,
     "half sent, then blocked": lambda line: (half_sent(line), decisions.block(line.db, KEVIN, "pi", line.now())),
     "sent": answered,

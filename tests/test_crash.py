@@ -2,7 +2,7 @@
 
 A traced run gives the list of steps (tests/steps.py), so nobody has to remember a new one. For each of them the same
 run is begun anew, killed there, started again and left to finish. Then everything has to be as if nothing had happened,
-but for a segment that was in hand: its answer is unconfirmed, and nobody sends it again.
+but for a segment that was being submitted: its answer is unconfirmed, and nobody sends it again.
 """
 
 import multiprocessing
@@ -166,11 +166,11 @@ def traffic_is_right(line: Mortal) -> None:
     )
     assert len(set(segments)) == len(segments)
     assert set(counted) >= set(segments)
-    in_hand = line.count("SELECT count(*) FROM events WHERE kind = 'unconfirmed'")
+    submitting = line.count("SELECT count(*) FROM events WHERE kind = 'unconfirmed'")
     fates = Counter(state for (state,) in line.rows("SELECT state FROM answers"))
-    assert (fates["delivered"], fates.total()) in {(4, 4), (4 - in_hand, 4)}
+    assert (fates["delivered"], fates.total()) in {(4, 4), (4 - submitting, 4)}
     assert fates["unconfirmed"] + fates["failed"] == 4 - fates["delivered"]  # failed: a report proves half of it
-    assert len(segments) >= 8 - 2 * in_hand
+    assert len(segments) >= 8 - 2 * submitting
 
 
 TRAFFIC = Scenario(

@@ -522,7 +522,7 @@ def test_a_withheld_number_is_recorded_and_not_answered(line: Line) -> None:
 # ---- configuration, stopping, once
 
 
-def test_sigterm_gives_the_segment_in_hand_eight_seconds(line: Line) -> None:
+def test_sigterm_gives_the_segment_that_is_submitted_eight_seconds(line: Line) -> None:
     """A stop during a submission whose result does not come ends in time, and the answer is unconfirmed."""
     line.configure(modem={"send_timeout": "100s"})
     line.sim.do("fault", kind="no_result", count=1)

@@ -380,7 +380,7 @@ def test_what_another_line_keeps_stays_and_is_told(enter: Enter) -> None:
 
 
 @pytest.mark.counted
-def test_an_answer_in_hand_is_waited_for(enter: Enter) -> None:
+def test_an_answer_that_is_being_submitted_is_waited_for(enter: Enter) -> None:
     """While a segment to the person is being sent the erasure waits, and so does what the hub has behind it."""
     fr, nl = enter("fr"), enter("nl")
     nl.receive(TEXT)

@@ -29,7 +29,7 @@ SLOW, SLOWEST = 1.2 / SCALE, 6.0 / SCALE
 """How long a SIM takes to delete a text. The slowest one takes far longer for all than any question of these tests."""
 CALLER = "+32470999999"
 RECORDED = "SELECT kind FROM contacts WHERE originator = ? ORDER BY kind"
-IN_HAND = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
+SUBMITTING = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def silent(line: Line) -> Line:
     line.start(TIMING)
     line.wait_state("ready")
     line.sim.do("deliver", from_="+32470123456", text="un")
-    wait_until(lambda: line.count(IN_HAND), "a segment in hand")
+    wait_until(lambda: line.count(SUBMITTING), "a segment that is being submitted")
     return line
 
 
@@ -140,7 +140,7 @@ def test_a_network_that_says_nothing_is_no_daemon_that_hangs(silent: Line) -> No
     began = boottime()
     wait_until(lambda: silent.status()["pass_boottime"] > began + ALIVE, "a sign of life after that time")
 
-    assert silent.count(IN_HAND) == 1
+    assert silent.count(SUBMITTING) == 1
     assert status(silent) == 0
 
 
@@ -148,7 +148,7 @@ def test_what_comes_while_the_network_says_nothing_is_taken_in_then(silent: Line
     """A text and a call that come while a result is waited for are recorded before anything else is sent."""
     silent.sim.do("deliver", from_=CALLER, text="deux")
     silent.sim.do("call", from_=CALLER, rings=1)
-    assert silent.count(IN_HAND) == 1
+    assert silent.count(SUBMITTING) == 1
     wait_until(lambda: silent.rows(RECORDED, CALLER) == [("call",), ("text",)], "a call and a text")
     wait_until(silent.settled, "all done")
 

@@ -345,7 +345,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
 
 
 def test_what_waits_is_not_touched(line_of: Filled) -> None:
-    """A contact without a verdict and an answer that is queued or in hand keep all that they need."""
+    """A contact without a verdict and an answer that is queued or being submitted keep all that they need."""
     line_of.text(TEXT)
     line_of.judge(line_of.text(TEXT, LEA))
     before = [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")]
@@ -847,8 +847,8 @@ def test_an_opt_out_stays_that_was_not_judged_yet(line_of: Filled) -> None:
     assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.OPTED_OUT
 
 
-def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) -> None:
-    """Nothing is erased beneath the modem's hands: 75, and everything is as it was; what is only queued goes."""
+def test_a_queued_answer_goes_too_and_one_that_is_being_submitted_is_refused(line_of: Filled) -> None:
+    """Nothing is erased while a segment is being submitted: 75, and all is as it was; what is only queued goes."""
     line_of.judge(line_of.text())
     now = line_of.now()
     begun = store_steps.segment_of(store_steps.begin_next(line_of.db, now))
@@ -861,7 +861,7 @@ def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) ->
     assert rows(line_of.db, "SELECT * FROM answers") == []
 
 
-def test_a_segment_in_hand_is_waited_for(line: Line) -> None:
+def test_a_segment_that_is_being_submitted_is_waited_for(line: Line) -> None:
     """While the daemon awaits its result nothing is erased; then all is, and the segment that may have left counts."""
     line.configure(modem={"send_timeout": "2s"})
     line.sim.do("fault", kind="no_result", count=1)

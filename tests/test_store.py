@@ -391,7 +391,7 @@ def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> N
 
 
 def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> None:
-    """A segment that was in hand is never submitted again, and nothing behind it is."""
+    """A segment that was being submitted is never submitted again, and nothing behind it is."""
     queue_one(db)
     begun(db)
     assert fates.recover(db, at(db, 1)) == 1
@@ -813,7 +813,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     }
     harmless = {
         "SCAN contacts USING INDEX contacts_unjudged",  # it holds nothing but what is not judged yet
-        "SCAN s USING COVERING INDEX answer_segments_submitting",  # nothing but what is in hand
+        "SCAN s USING COVERING INDEX answer_segments_submitting",  # nothing but what is being submitted
         "SCAN line_state",  # one row
         "SCAN c",  # the few that its sub-query finds
         "SCAN json_each VIRTUAL TABLE INDEX 1:",  # the names of one person
@@ -1023,7 +1023,7 @@ def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -
 
 @pytest.mark.parametrize(("same_boot", "is_open"), [(True, False), (False, True)])
 def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot: bool, is_open: bool) -> None:
-    """Three segments in hand at three starts open the breaker where the stick took the Pi down, not after a kill."""
+    """Three segments submitted at three starts open the breaker where the stick took the Pi down, not after a kill."""
     for number in range(3):
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=number)
         judge(db, number + 1, number)

@@ -258,7 +258,7 @@ def test_the_daemon_stays_up() -> None:
 
 
 def test_the_time_limits_fit_the_daemon() -> None:
-    """The watchdog outlasts whatever it is not fed in, and a segment in hand is waited for when it stops."""
+    """The watchdog outlasts whatever it is not fed in, and when the daemon stops a submission is waited for."""
     assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
     assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
 

@@ -186,7 +186,7 @@ class Outcome:
     """What comes of a segment after so many seconds.
 
     taken: +CMGS. refused: +CMS ERROR `cause`, nothing left. unknown: `cause` proves nothing, or no result at all; with
-    `late`, the result comes when nobody waits for it any more. crash, power_cut: the program ends with it in hand.
+    `late`, the result comes when nobody waits for it any more. crash, power_cut: the program ends meanwhile.
     """
 
     kind: str

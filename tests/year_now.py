@@ -35,7 +35,7 @@ LOOK_SECONDS = 600  # while something waits for a window, whatever is known of i
 
 
 class Ended(BaseException):
-    """The program ended with a segment in hand."""
+    """The program ended while a segment was being submitted."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome

@@ -110,8 +110,8 @@ def refused(command: str, final: Final) -> ModemRefusedError:
 class Exchange:
     """The exchange with the modem at one open port.
 
-    `progress` is called at every turn of every wait with the monotonic time until which the step in hand may
-    take; it may return an earlier one (or None), and the wait ends then.
+    `progress` is called at every turn of every wait with the monotonic time until which the step that is under way
+    may take; it may return an earlier one (or None), and the wait ends then.
     """
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:

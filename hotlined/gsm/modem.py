@@ -53,8 +53,8 @@ The first row is used of which the modem answers every question, else the last."
 class Modem:
     """The modem behind one open port.
 
-    `progress` is called at every turn of every wait with the monotonic time until which the step in hand may
-    take; it may return an earlier one (or None), and the wait ends then.
+    `progress` is called at every turn of every wait with the monotonic time until which the step that is under way
+    may take; it may return an earlier one (or None), and the wait ends then.
     """
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:

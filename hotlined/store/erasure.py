@@ -90,7 +90,7 @@ class Here:
     def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
         """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
         found = {name: privacy.find(self._db, pseudonyms.names(self._db, name)) for name in names}
-        if any(privacy.is_in_hand(self._db, each) for each in found.values()):
+        if any(privacy.is_submitting(self._db, each) for each in found.values()):
             return None
         return partial(self._erase, found)
 

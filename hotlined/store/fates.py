@@ -196,7 +196,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
         move(db, begun.answer_id, AnswerState.QUEUED)
         if is_trial:
             set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
-        if begun.sequence == 1:  # nothing of it was ever in the modem's hands: it must not count for the number
+        if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
             db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
@@ -205,7 +205,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
-    """Commit what a crash left behind: a segment in hand is unconfirmed. Returns how many there were.
+    """Commit what a crash left behind: what was being submitted is unconfirmed. Returns how many there were.
 
     It is an outcome of the line only where the machine was started anew, too: a stick that draws too much current
     takes the Pi down with it. The end of the daemon alone says nothing of the line.

@@ -179,9 +179,9 @@ def _decide_without_policy(
 ) -> policy.Wait | policy.Cancel | None:
     """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
 
-    Its segment is in hand, half of it went out live, or shadow mode excludes it: then it is ended here.
+    Its segment is being submitted, half of it went out live, or shadow mode excludes it: then it is ended here.
     """
-    if attempt and attempt["in_hand"]:
+    if attempt and attempt["submitting"]:
         return policy.Wait(WaitingFor.SEND_INTERVAL)
     if attempt and shadow:
         return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
@@ -253,10 +253,10 @@ def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
 
 
 def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
-    """Return the attempt that is under way: of its segments the first has left or is in hand; None if there is none."""
+    """Return the attempt that is under way: of its segments the first has left or is being submitted; else None."""
     return db.one(
         f"SELECT t.*, sum(s.state = '{SegmentState.WAITING}') AS waiting,"
-        f" sum(s.state = '{SegmentState.SUBMITTING}') AS in_hand FROM attempts t"
+        f" sum(s.state = '{SegmentState.SUBMITTING}') AS submitting FROM attempts t"
         " JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = ?"
         f" AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}') GROUP BY t.id",
         answer_id,

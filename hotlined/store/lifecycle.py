@@ -153,7 +153,7 @@ def has_left(db: Database, attempt_id: int | None) -> bool:
 
 
 def end(db: Database, answer_id: int, reason: str) -> None:
-    """End an answer of which no segment is in hand.
+    """End an answer of which no segment is being submitted.
 
     It is cancelled; but failed where half of it has left, and unconfirmed where an attempt before a person asked for it
     again may have.
@@ -177,7 +177,7 @@ def end(db: Database, answer_id: int, reason: str) -> None:
 def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: bool) -> int:
     """End every answer to these names that waits, with texts by hand or without, and return how many.
 
-    Also those to whoever sent an MMS by way of one of them. One whose segment is in the modem's hands is left to its
+    Also those to whoever sent an MMS by way of one of them. One of which a segment is being submitted is left to its
     result: the gate asks again before the next segment.
     """
     listed = json.dumps([name for name in names if name])

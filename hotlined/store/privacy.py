@@ -316,18 +316,19 @@ def _count(db: Database, names: tuple[str, ...], found: Found) -> Held:
 
 
 def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]) -> Held | None:
-    """Commit that nothing is held of a number or name any more, kept or not; None while a segment to it is in hand.
+    """Commit that nothing is held of a number or name any more, kept or not.
 
-    What is queued for it is cancelled. Segments that the windows still count stay, as nobody's; of a text that is still
-    on the SIM a pseudonym stays, to know it by when it is read again. With `keep_opt_out` an opt-out stays under the
-    number's pseudonym, also one that was not judged yet: `opts_out` tells whether a text is one. In a fleet it always
-    stays, and the other lines are told to erase, too. Raises StoreError if the key of the pseudonyms is lost.
+    None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments
+    that the windows still count stay, as nobody's; of a text that is still on the SIM a pseudonym stays, to know it by
+    when it is read again. With `keep_opt_out` an opt-out stays under the number's pseudonym, also one that was not
+    judged yet: `opts_out` tells whether a text is one. In a fleet it always stays, and the other lines are told to
+    erase, too. Raises StoreError if the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
     with db.transaction():
         found = find(db, names)
-        if is_in_hand(db, found):
+        if is_submitting(db, found):
             return None
         keeps = keep_opt_out or fleet.maybe_membership(db) is not None
         if keeps:
@@ -351,9 +352,9 @@ def note_opt_out(db: Database, name: str, found: Found, now: Now, opts_out: Call
         decisions.opt_out(db, name, now)
 
 
-def is_in_hand(db: Database, found: Found) -> bool:
-    """Tell whether a segment of an answer is being sent: nobody knows what becomes of it."""
-    return db.connection.execute(_IN_HAND, {"answers": json.dumps(found.answers)}).fetchone() is not None
+def is_submitting(db: Database, found: Found) -> bool:
+    """Tell whether a segment of an answer is being submitted: nobody knows what becomes of it."""
+    return db.connection.execute(_SUBMITTING, {"answers": json.dumps(found.answers)}).fetchone() is not None
 
 
 def erase(
@@ -570,7 +571,7 @@ _MENTIONS = (
     ("requests", "result"),
     ("requests", "detail"),
 )
-_IN_HAND = f"""
+_SUBMITTING = f"""
     SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.state = '{SegmentState.SUBMITTING}'
       AND t.answer_id IN (SELECT value FROM json_each(:answers))
 """
