@@ -32,7 +32,7 @@ class Line:
     machine: Machine = THIS_MACHINE
     database_file: tuple[int, int] | None = None
     """Which file it was when it was opened: its device and inode."""
-    refused: Trouble | None = None
+    config_refused: Trouble | None = None
     """Why the configuration was not read again when that was asked for last."""
     stopping: bool = False
     _version: int | None = None

@@ -270,7 +270,7 @@ class Daemon:
 
     def _step(self) -> None:
         """Do all the work of a pass; where the modem fails, contacts are judged and requests served all the same."""
-        self._begin()  # first: it marks what was being submitted as unconfirmed, else they would go out again
+        self._begin()  # first: it marks what was being submitted as unconfirmed, else it would go out again
         self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
         self.connection.announce_state()
         modem = self.connection.modem

@@ -36,11 +36,11 @@ def load_again(line: Line) -> bool:
         )
         return False
     line.config = new
-    line.refused = None
+    line.config_refused = None
     logging.getLogger().setLevel(new.log_level.upper())
     return True
 
 
 def _refuse(line: Line, reason: str, cure: str) -> None:
     words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
-    line.refused = Trouble(TroubleCode.CONFIG_REFUSED, words, cure, line.db.now().rfc3339)
+    line.config_refused = Trouble(TroubleCode.CONFIG_REFUSED, words, cure, line.db.now().rfc3339)

@@ -156,7 +156,7 @@ class StatusWriter:
                 *self._modem_trouble(),
                 *self._settings_trouble(),
                 *_database_trouble(outage),
-                *filter(None, [self._line.refused]),
+                *filter(None, [self._line.config_refused]),
             ),
         )
 
