@@ -618,6 +618,7 @@ DAEMON = (
         "alert_request",
         "receiving",
         "sending",
+        "judging",
     ),
     *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )

@@ -2,6 +2,7 @@
 
 import select
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from filled import Filled
@@ -10,6 +11,7 @@ from hotlined import config, systemd
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
+from hotlined.daemon.judging import Judge
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
@@ -18,38 +20,47 @@ from hotlined.store import decisions
 from hotlined.store.line import maybe_ready_since
 
 
-def look(filled: Filled, sender: Sender) -> list[str]:
+class Answering(NamedTuple):
+    """What judges and sends."""
+
+    sender: Sender
+    judge: Judge
+
+
+def look(filled: Filled, answering: Answering) -> list[str]:
     """Return what a pass without a modem asks the database."""
     asked: list[str] = []
     filled.db.connection.set_trace_callback(asked.append)
-    with sender.line.keep_version():
-        sender.judge()
-        sender.hold_without_modem()
+    with answering.sender.line.keep_version():
+        answering.judge.judge_contacts()
+        answering.sender.hold_without_modem()
     filled.db.connection.set_trace_callback(None)
     return asked
 
 
 @pytest.fixture
-def sender(tmp_path: Path) -> tuple[Filled, Sender]:
+def sides(tmp_path: Path) -> tuple[Filled, Answering]:
     """Give the answering side of a line that has an answered contact, without a modem."""
     filled = Filled(tmp_path)
     filled.judge(filled.text())
     filled.send()
     line = daemon.Line(config.load(filled.config), filled.db)
-    return filled, Sender(line, Connection(line, Starter(line, lambda _: None, 0)), Balance(line))
+    balance = Balance(line)
+    sender = Sender(line, Connection(line, Starter(line, lambda _: None, 0)), balance)
+    return filled, Answering(sender, Judge(line, sender, balance))
 
 
-def test_an_idle_pass_asks_only_whether_somebody_has_written(sender: tuple[Filled, Sender]) -> None:
+def test_an_idle_pass_asks_only_whether_somebody_has_written(sides: tuple[Filled, Answering]) -> None:
     """Nothing of what waits is looked for again before anything is written, by us or by others."""
-    filled, answering = sender
+    filled, answering = sides
     look(filled, answering)
 
     assert look(filled, answering) == ["PRAGMA data_version"]
 
 
-def test_what_is_written_is_seen_in_the_next_pass(sender: tuple[Filled, Sender]) -> None:
+def test_what_is_written_is_seen_in_the_next_pass(sides: tuple[Filled, Answering]) -> None:
     """A contact that was recorded since, and one that another process queues an answer to, is looked at."""
-    filled, answering = sender
+    filled, answering = sides
     look(filled, answering)
     filled.text("Salut", "+32470999999")
     look(filled, answering)
@@ -58,9 +69,9 @@ def test_what_is_written_is_seen_in_the_next_pass(sender: tuple[Filled, Sender])
 
 
 @pytest.mark.parametrize("held", ["paused", "no modem"])
-def test_a_queue_that_is_held_back_costs_no_writing(sender: tuple[Filled, Sender], held: str) -> None:
+def test_a_queue_that_is_held_back_costs_no_writing(sides: tuple[Filled, Answering], held: str) -> None:
     """However long a pause or a missing modem keeps answers waiting, no pass writes to the disk for it."""
-    filled, answering = sender
+    filled, answering = sides
     filled.judge(filled.text("Salut", "+32470999999"))
     if held == "paused":
         decisions.pause(filled.db, "pi", filled.now())
@@ -73,9 +84,9 @@ def test_a_queue_that_is_held_back_costs_no_writing(sender: tuple[Filled, Sender
     assert filled.db.connection.total_changes == before
 
 
-def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sender: tuple[Filled, Sender]) -> None:
+def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sides: tuple[Filled, Answering]) -> None:
     """A contradiction in one row is no damage of the database: the row is kept, an event says why, the line goes on."""
-    filled, answering = sender
+    filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
     filled.db.execute(
         "INSERT INTO answers (contact_id, recipient, state, share, draw, queued_at, queued_limit, age_limit, due_at,"
@@ -89,9 +100,9 @@ def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sender
     assert filled.db.one("SELECT 1 FROM events WHERE kind = 'set_aside' AND contact_id = ?", odd)
 
 
-def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sender: tuple[Filled, Sender]) -> None:
+def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sides: tuple[Filled, Answering]) -> None:
     """However many answers have grown stale, they are ended before a fresh text of the same number is judged."""
-    filled, answering = sender
+    filled, answering = sides
     number = "+32470999999"
     filled.judge(filled.text("Salut", number))
     filled.db.execute(
@@ -118,9 +129,9 @@ def is_readable(watch: FolderWatch) -> bool:
     return select.select([watch.descriptor], [], [], 0)[0] != []
 
 
-def test_what_is_written_beside_the_daemon_ends_its_sleep(sender: tuple[Filled, Sender]) -> None:
+def test_what_is_written_beside_the_daemon_ends_its_sleep(sides: tuple[Filled, Answering]) -> None:
     """A commit by another process is a hint, however long the loop would have slept; one hint, not one a look."""
-    filled, _ = sender
+    filled, _ = sides
     watch = FolderWatch(filled.db.path.parent)
     assert not is_readable(watch)
     decisions.pause(filled.db, "pi", filled.now())
@@ -142,10 +153,10 @@ def test_the_watchdog_is_fed_twice_in_its_time(given: str, seconds: float, monke
     assert systemd.watchdog_seconds(10.0) == seconds
 
 
-def test_a_state_that_the_disk_refuses_is_written_later_and_once(sender: tuple[Filled, Sender]) -> None:
+def test_a_state_that_the_disk_refuses_is_written_later_and_once(sides: tuple[Filled, Answering]) -> None:
     """Since when the modem is ready is not lost because the database was busy then: the next pass writes it."""
-    filled, answering = sender
-    connection, recorded = answering.connection, "SELECT at_limit FROM events WHERE kind = 'modem_ready'"
+    filled, answering = sides
+    connection, recorded = answering.sender.connection, "SELECT at_limit FROM events WHERE kind = 'modem_ready'"
     filled.db.execute("PRAGMA query_only = ON")
     connection.set_state(ModemState.READY)
     filled.db.execute("PRAGMA query_only = OFF")

@@ -195,7 +195,8 @@ class Line:
         sender = self.daemon.sender
         sender.connection = Connection()  # type: ignore[assignment]
         sender.connection.modem = self.modem  # type: ignore[assignment]
-        sender._by_calendar = Interval(sender._by_calendar.seconds, time.monotonic)
+        judge = self.daemon.judge
+        judge._by_calendar = Interval(judge._by_calendar.seconds, time.monotonic)
         self.daemon._begin()
         self.beside = open_beside_daemon(db.path)
         self.beside.execute("PRAGMA synchronous = OFF")
@@ -264,7 +265,7 @@ class Line:
         """Sweep and judge."""
         self.to(at)
         self.verdicts = []
-        self.daemon.sender.judge()
+        self.daemon.judge.judge_contacts()
         return self.verdicts
 
     def judge(self, db: Database, contact_id: int, *arguments: Any, **named: Any) -> policy.Verdict:
@@ -311,7 +312,7 @@ class Line:
             yield max(at + 1, row["oldest"] + longest + 1 - now + at)
         if row["sent"] is not None:
             left = row["sent"] + longest + 1 - self.machine.calendar.timestamp()
-            yield at + max(1, left, self.daemon.sender._by_calendar.seconds_left)
+            yield at + max(1, left, self.daemon.judge._by_calendar.seconds_left)
 
     def _room_at(self, at: int, now: float) -> Iterator[float]:
         """Yield when the oldest segment leaves each window."""

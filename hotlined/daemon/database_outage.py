@@ -56,6 +56,11 @@ def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) 
     return DatabaseOutage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
 
 
+def concerns_database(error: Exception) -> bool:
+    """Tell whether an error is about the database as a whole, not about one row."""
+    return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
+
+
 class DatabaseOutages:
     """The outages of the database that a loop has open: at most one at a time."""
 

@@ -23,6 +23,7 @@ from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
+from hotlined.daemon.judging import Judge
 from hotlined.daemon.line import Line, file_at
 from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.receiving import Receiver
@@ -97,6 +98,7 @@ class Daemon:
         self.receiver = Receiver(self.line, self.connection, self.calls)
         self.balance = Balance(self.line)
         self.sender = Sender(self.line, self.connection, self.balance)
+        self.judge = Judge(self.line, self.sender, self.balance)
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
         self.status = StatusWriter(self.line, self.connection, self.receiver, self.balance, self.outages)
         self._watch = FolderWatch(db.path.parent)
@@ -286,7 +288,7 @@ class Daemon:
             if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
         finally:  # without a modem, too: texts that were read are judged, and people are served
-            self.sender.judge()
+            self.judge.judge_contacts()
             self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
             self._serve_requests()
             self._housekeep()
@@ -320,7 +322,7 @@ class Daemon:
         self.connection.ask_network()  # before sending: nothing leaves from another SIM or without a network
         self._show_state()
         self.calls.update(modem)
-        self.sender.judge()  # before sending: what came just now may opt out or block
+        self.judge.judge_contacts()  # before sending: what came just now may opt out or block
         if self._stopping is None and self.receiver.begin_sending_turn():
             if self.connection.registered and not self.connection.mismatch:
                 self.balance.ask_if_due(modem)

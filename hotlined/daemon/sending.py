@@ -1,16 +1,14 @@
-"""Judges contacts and sends answers, one segment at a time.
+"""Sends answers, one segment at a time.
 
 A segment is committed as being submitted before the modem gets it, and its fate is committed before anything else is
 done: so a segment that may have left is never submitted again, also after a crash. `policy` decides what a result
-means, and `store.fates` writes that once; journal, balance, connection and breaker are told afterwards. A contact that
-cannot be judged, or an answer that cannot be encoded, is set aside, and the next ones go on.
+means, and `store.fates` writes that once; log, balance, connection and breaker are told afterwards. An answer that
+cannot be encoded is set aside, and the next ones go on.
 """
 
 import contextlib
 import functools
 import logging
-import random
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,6 +17,7 @@ from hotlined.clock import Now
 from hotlined.daemon.breaking import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
+from hotlined.daemon.database_outage import concerns_database
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
@@ -27,18 +26,15 @@ from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
 from hotlined.store.line import line_hold, note_half_sent_wait, note_share_wait, note_wait, own_number
-from hotlined.store.trouble import DatabaseTrouble
-from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")
 
-CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
 SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits for a window is asked again
 _plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often
 
 
 class Sender:
-    """The judging and sending of one line."""
+    """The sending of one line."""
 
     def __init__(self, line: Line, connection: Connection, balance: Balance) -> None:
         self.line = line
@@ -56,7 +52,6 @@ class Sender:
         """When a share whose head waits for a window is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
-        self._by_calendar = Interval(CALENDAR_SECONDS)
         self._idle_since_write: tuple[int, int] | None = None
         """The count of writings (others', ours) after which nothing waited; None where something did."""
         self.breaker = BreakerWatch(line, balance)
@@ -107,43 +102,6 @@ class Sender:
         self.forget_marks()
         with self.line.db.transaction():
             shares.refile(self.line.db, shadow=self.line.shadow)
-
-    # ---- judging
-
-    def judge(self) -> None:
-        """Cancel stale answers, then give every complete contact its verdict and queue the answers."""
-        db = self.line.db
-        if self.is_idle():
-            return
-        by_calendar = self._by_calendar.is_due()
-        if by_calendar:
-            self._by_calendar.restart()
-        if ended := queue.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
-            log.info("%d answers cancelled (stale)", ended)
-        if ended == queue.SWEPT_AT_ONCE:
-            return  # there may be more: else a contact would be refused because a stale answer is pending
-        while (contact_id := contacts.next_unjudged(db, db.now())) is not None:
-            try:
-                self._judge(contact_id)
-            except Exception as error:
-                if _concerns_database(error):
-                    raise
-                log.exception("contact %d cannot be judged: set aside", contact_id)
-                answers.set_contact_aside(db, contact_id, repr(error), db.now())
-
-    def _judge(self, contact_id: int) -> None:
-        shortest, longest = self.line.config.answer.delay
-        verdict = answers.judge(
-            self.line.db,
-            contact_id,
-            self.rules(),
-            self.line.db.now(),
-            delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
-            shadow=self.line.shadow,
-        )
-        if notice := answers.maybe_notice(self.line.db, contact_id):
-            self.balance.note_operator_text(notice)
-        log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
 
     # ---- sending
 
@@ -200,7 +158,7 @@ class Sender:
                 pauses=self.line.timing.trial_after,
             )
         except Exception as error:
-            if _concerns_database(error):
+            if concerns_database(error):
                 raise
             log.exception("answer %d cannot be sent: set aside", turn.answer_id)
             gate.set_aside(db, turn.answer_id, repr(error), now)
@@ -348,11 +306,6 @@ class Sender:
         """
         self._pending_write = write
         write()
-
-
-def _concerns_database(error: Exception) -> bool:
-    """Tell whether an error is about the database as a whole, not about one row."""
-    return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 
 
 def _result(outcome: responses.SubmitOutcome, *, stopping: bool) -> policy.Result:
