@@ -41,7 +41,7 @@ def try_out(modem: Modem) -> None:
     for storage in modem.storages.names:
         for entry in modem.storages.list(storage).entries:
             message = tpdu.decode(entry.pdu)
-            say("listed", storage, entry.index, message.text if isinstance(message, tpdu.Deliver) else message)
+            say("listed", storage, entry.index, message.content.text if isinstance(message, tpdu.Deliver) else message)
             say("deleted", modem.storages.delete(storage, entry.index), "(by the simulator)")
     (segment,) = tpdu.encode_submit(parse_number(NUMBER, "BE"), plan("Non, c'est non."))
     say("submitted", modem.submit(segment.pdu, segment.tpdu_length, SECONDS), "(to the simulator)")

@@ -52,7 +52,7 @@ def waiting_fields(mwi: MessageWaiting | None) -> dict[str, Any] | None:
     return {"store": mwi.store, "active": mwi.active, "type": str(mwi.indication)}
 
 
-def content_fields(content: Content | Deliver) -> dict[str, Any]:
+def content_fields(content: Content) -> dict[str, Any]:
     """Name the fields of the user data as the corpus does."""
     concat, ports = content.concatenation, content.ports
     return {
@@ -74,7 +74,7 @@ def fields(message: Deliver | StatusReport | Submit) -> dict[str, Any]:
     """Name everything that was decoded as the corpus does."""
     match message:
         case Deliver():
-            return content_fields(message) | address_fields(message.originator) | {
+            return content_fields(message.content) | address_fields(message.originator) | {
                 "type": message.type_name,
                 "smsc": message.service_centre,
                 "scts": message.scts and message.scts.isoformat(),
@@ -171,8 +171,8 @@ def test_every_ussd_string_behaves_as_its_record_says() -> None:
 def parts(group: str) -> list[Deliver]:
     """Decode the parts of a group that were delivered, in order."""
     decoded = [read(record) for record in GROUPS[group]]
-    delivered = [part for part in decoded if isinstance(part, Deliver) and part.concatenation]
-    return sorted(delivered, key=lambda part: part.concatenation.sequence if part.concatenation else 0)
+    delivered = [part for part in decoded if isinstance(part, Deliver) and part.content.concatenation]
+    return sorted(delivered, key=lambda part: part.content.concatenation.sequence if part.content.concatenation else 0)
 
 
 APART = {"collision", "emoji-split", "m29"}
@@ -208,9 +208,9 @@ def test_parts_that_collide_stay_apart() -> None:
     assert isinstance(first, Deliver)
     assert isinstance(second, Deliver)
     assert isinstance(other, Deliver)
-    assert first.concatenation == second.concatenation
-    assert first.text != second.text
-    assert first.concatenation
-    assert other.concatenation
-    assert first.concatenation.reference == other.concatenation.reference
-    assert first.concatenation.total != other.concatenation.total
+    assert first.content.concatenation == second.content.concatenation
+    assert first.content.text != second.content.text
+    assert first.content.concatenation
+    assert other.content.concatenation
+    assert first.content.concatenation.reference == other.content.concatenation.reference
+    assert first.content.concatenation.total != other.content.concatenation.total

@@ -109,7 +109,7 @@ def test_nothing_of_anybodys_is_in_the_file(line: Line) -> None:
         assert words.encode("utf-16-be").hex().upper() not in text
     decoded = [tpdu.decode(each) for each in dict.fromkeys(lines) if each.startswith("07") and len(each) > 40]
     assert len(decoded) == len(texts)
-    assert all(set(each.text or "") == {"x"} for each in decoded if isinstance(each, tpdu.Deliver))
+    assert all(set(each.content.text or "") == {"x"} for each in decoded if isinstance(each, tpdu.Deliver))
 
 
 def test_the_stick_is_left_as_it_was(line: Line) -> None:

@@ -44,7 +44,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def _listed(said: list[str]) -> list[str]:
     """Decode the texts of a listing."""
-    return [tpdu.decode(pdu).text for header, pdu in pairwise(said) if header.startswith("+CMGL")]
+    return [tpdu.decode(pdu).content.text for header, pdu in pairwise(said) if header.startswith("+CMGL")]
 
 
 @pytest.fixture(name="line")
@@ -220,7 +220,7 @@ def test_direct_delivery(ready: Terminal) -> None:
     ready.at("AT+CNMI=2,2,0,0,0")
     header, pdu = ready.deliver()
     assert header == f"+CMT: ,{tpdu_length(pdu)}"
-    assert tpdu.decode(pdu).text == "coucou"
+    assert tpdu.decode(pdu).content.text == "coucou"
     assert ready.at("AT+CMGL=4") == ["OK"]
 
 
@@ -251,7 +251,7 @@ def test_acknowledgement(ready: Terminal) -> None:
     first = ready.deliver("first")
     assert ready.deliver("second") == []
     assert ready.at("AT+CNMA=2") == ["OK", *first]
-    assert tpdu.decode(ready.at("AT+CNMA=1")[-1]).text == "second"
+    assert tpdu.decode(ready.at("AT+CNMA=1")[-1]).content.text == "second"
     assert ready.at("AT+CNMA") == ["OK"]
     ready.deliver("third")
     assert ready.later(20) == []
@@ -293,7 +293,7 @@ def test_delivered_texts_say_what_was_said(text: str, bits: int, encoding: str |
     read = [tpdu.decode(pdu) for pdu in written]
     assert tpdu.join(read) == text
     assert all(not each.issues and each.scts == NOON and str(each.originator) == ALICE for each in read)
-    assert [each.concatenation and each.concatenation.sequence for each in read] == (
+    assert [each.content.concatenation and each.content.concatenation.sequence for each in read] == (
         list(range(1, len(read) + 1)) if len(read) > 1 else [None]
     )
 
@@ -305,7 +305,7 @@ def test_pairs_are_not_split(pair: str, before: int) -> None:
     text = "x" * before + pair * 100
     parts = [tpdu.decode(pdu) for pdu in pdus.write_text(ALICE, text, scts=NOON, reference=0)]
     assert len(parts) > 1
-    assert "".join(part.text for part in parts) == text
+    assert "".join(part.content.text for part in parts) == text
 
 
 @pytest.mark.parametrize("sender", [ALICE, "0470123456", "8989", "Proximus", "*100#", ""])
@@ -330,7 +330,7 @@ def test_parts_in_any_order(ready: Terminal) -> None:
 
 def _concatenations(line: Terminal) -> list[tuple[tpdu.Concatenation]]:
     listed = line.at("AT+CMGL=4")
-    return [(tpdu.decode(pdu).concatenation,) for pdu in listed[1:-1:2]]
+    return [(tpdu.decode(pdu).content.concatenation,) for pdu in listed[1:-1:2]]
 
 
 def test_references_differ(ready: Terminal) -> None:

@@ -113,20 +113,20 @@ def test_any_damage_to_a_pdu_leaves_a_message_or_a_pdu_error(pdu: str, data: st.
         except PduError:
             continue
         if isinstance(message, Deliver):
-            (message.text or "").encode()
+            (message.content.text or "").encode()
             assert kind([message], join([message])) in MessageKind
-            assert (join([message]) is None) == (message.text is None)
+            assert (join([message]) is None) == (message.content.text is None)
 
 
 def test_a_deliver_is_read_whole() -> None:
     """A plain text gives every field of its frame, with the zone of its time kept."""
     message = text("Hoi", first=0x24)
     assert (str(message.originator), message.originator.ton) == ("+32470123456", Ton.INTERNATIONAL)
-    assert (message.text, message.data, message.user_data) == ("Hoi", None, b"Hoi")
+    assert (message.content.text, message.content.data, message.content.user_data) == ("Hoi", None, b"Hoi")
     assert message.scts
     assert message.scts.isoformat() == "2026-11-24T22:18:00+01:00"
     assert (message.service_centre, message.type_name, message.issues) == (None, "deliver", ())
-    assert (message.alphabet, message.message_class, message.mwi) == (Alphabet.GSM7, None, None)
+    assert (message.content.alphabet, message.content.message_class, message.content.mwi) == (Alphabet.GSM7, None, None)
     assert (message.more_messages, message.report_indication, message.reply_path) == (False, True, False)
 
 
@@ -134,7 +134,7 @@ def test_a_deliver_is_read_whole() -> None:
 def test_a_service_centre_without_digits_costs_no_message(digits: str) -> None:
     """A service centre that has a type and no digits is empty, and the text is there."""
     message = deliver(b"x", service_centre=digits)
-    assert (message.service_centre, message.text) == ("", "x")
+    assert (message.service_centre, message.content.text) == ("", "x")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_times_keep_their_zone_and_century(stamp: str, time: str | None) -> None
     """Years from 90 on are of the last century, zones go by quarters of an hour, and no time costs no text."""
     message = decode(f"00040B912374103254F60000{stamp}0178")
     assert isinstance(message, Deliver)
-    assert message.text == "x"
+    assert message.content.text == "x"
     assert (message.scts and message.scts.isoformat()) == time
     assert bool(message.issues) == (time is None)
 
@@ -160,9 +160,9 @@ def test_times_keep_their_zone_and_century(stamp: str, time: str | None) -> None
 def test_a_message_waiting_element_overrides_the_coding() -> None:
     """The header's word on waiting messages counts where the data coding scheme says otherwise."""
     coded = MessageWaiting(store=False, active=True, indication=Indication.VOICEMAIL)
-    assert deliver(b"", dcs=0xC8).mwi == coded
+    assert deliver(b"", dcs=0xC8).content.mwi == coded
     message = deliver(bytes.fromhex("0401028200"), length=6, first=0x44, dcs=0xC8)
-    assert message.mwi == MessageWaiting(store=True, active=False, indication=Indication.EMAIL)
+    assert message.content.mwi == MessageWaiting(store=True, active=False, indication=Indication.EMAIL)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_elements_of_the_header_are_read(
     element: str, concatenation: Concatenation | None, ports: Ports | None
 ) -> None:
     """The last sound element of a sort counts, unknown ones are skipped, one that overruns spoils the header."""
-    message = octets(b"data", bytes.fromhex(element))
-    assert (message.concatenation, message.ports, message.data) == (concatenation, ports, b"data")
-    assert (message.udh is None) == (concatenation is None and ports is None)
+    content = octets(b"data", bytes.fromhex(element)).content
+    assert (content.concatenation, content.ports, content.data) == (concatenation, ports, b"data")
+    assert (content.udh is None) == (concatenation is None and ports is None)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A short message as it was delivered (TS 23.040 9.2.2.1); the fields from `dcs` to `data` are those of `Content`.
+    """A short message as it was delivered (TS 23.040 9.2.2.1).
 
     `scts` keeps the zone of the service centre and is None where it is no time. `type_name` is `deliver`, or
     `reserved` for type 3. `issues` says what is wrong with the PDU, in words.
@@ -110,18 +110,7 @@ class Deliver:
     originator: Address
     scts: datetime | None
     pid: int
-    dcs: int
-    alphabet: Alphabet
-    message_class: int | None
-    mwi: MessageWaiting | None
-    udh: bytes | None
-    concatenation: Concatenation | None
-    ports: Ports | None
-    locking: int
-    single: int
-    user_data: bytes
-    text: str | None
-    data: bytes | None
+    content: Content
     more_messages: bool
     report_indication: bool
     reply_path: bool
@@ -447,18 +436,7 @@ def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver
         originator=originator,
         scts=scts,
         pid=pid,
-        dcs=content.dcs,
-        alphabet=content.alphabet,
-        message_class=content.message_class,
-        mwi=content.mwi,
-        udh=content.udh,
-        concatenation=content.concatenation,
-        ports=content.ports,
-        locking=content.locking,
-        single=content.single,
-        user_data=content.user_data,
-        text=content.text,
-        data=content.data,
+        content=content,
         more_messages=not first & 0x04,
         report_indication=bool(first & 0x20),
         reply_path=bool(first & 0x80),
@@ -541,15 +519,18 @@ def _joined(parts: Sequence[Deliver]) -> bytes:
     """Join parts of one alphabet; an escape that the sender repeats behind the seam counts once."""
     joined = b""
     for part in parts:
-        if part.alphabet is Alphabet.GSM7 and part.user_data[:1] == bytes((ESCAPE,)):
-            joined = joined.removesuffix(part.user_data[:1])
-        joined += part.user_data
+        octets = part.content.user_data
+        if part.content.alphabet is Alphabet.GSM7 and octets[:1] == bytes((ESCAPE,)):
+            joined = joined.removesuffix(octets[:1])
+        joined += octets
     return joined
 
 
 def _decoded_with(part: Deliver | None) -> tuple[Alphabet, int, int] | None:
     """Tell what a part's user data is decoded with; None if there is no text in it."""
-    return None if part is None or part.text is None else (part.alphabet, part.locking, part.single)
+    if part is None or part.content.text is None:
+        return None
+    return part.content.alphabet, part.content.locking, part.content.single
 
 
 def join(parts: Sequence[Deliver | None]) -> str | None:
@@ -559,7 +540,7 @@ def join(parts: Sequence[Deliver | None]) -> str | None:
     that is missing, or data among text, is one `…`; where the alphabet changes, a new run begins.
     """
     present = [part for part in parts if part]
-    if present and all(part.text is None for part in present):
+    if present and all(part.content.text is None for part in present):
         return None
     text = ""
     for key, run in groupby(parts, _decoded_with):
@@ -572,7 +553,7 @@ def join(parts: Sequence[Deliver | None]) -> str | None:
 
 def join_data(parts: Sequence[Deliver | None]) -> bytes:
     """Join the user data of the parts that are there, in order: octets, or septets one a byte."""
-    return b"".join(part.user_data for part in parts if part)
+    return b"".join(part.content.user_data for part in parts if part)
 
 
 class MessageKind(StrEnum):
@@ -596,9 +577,10 @@ def _is_service(part: Deliver, text: str | None) -> bool:
 
     A message waiting indication whose text is to be stored and is not blank is a text: somebody wrote it.
     """
-    if part.pid in _SERVICE_PIDS or (part.message_class == _SIM_CLASS and part.text is None):
+    content = part.content
+    if part.pid in _SERVICE_PIDS or (content.message_class == _SIM_CLASS and content.text is None):
         return True
-    return part.mwi is not None and not (part.mwi.store and text and text.strip())
+    return content.mwi is not None and not (content.mwi.store and text and text.strip())
 
 
 def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
@@ -610,7 +592,7 @@ def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
     present = [part for part in parts if part]
     if any(_is_service(part, text) for part in present):
         return MessageKind.SERVICE
-    ports = {part.ports.destination for part in present if part.ports}
+    ports = {part.content.ports.destination for part in present if part.content.ports}
     if _WAP_PUSH_PORT in ports and is_mms_notification(join_data(parts)):
         return MessageKind.MMS
     return MessageKind.DATA if ports or text is None else MessageKind.TEXT

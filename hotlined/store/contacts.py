@@ -261,7 +261,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
     elif message is None:
         contact_id = _insert_contact(db, source.line, ContactKind.UNREADABLE, _WITHHELD, now, received=1, total=1)
     else:
-        sequence = message.concatenation.sequence if message.concatenation else 1
+        sequence = message.content.concatenation.sequence if message.content.concatenation else 1
         contact_id = _contact_of(db, source, message, now)
         came.setdefault(contact_id, {})[sequence] = message
     return db.insert(
@@ -305,7 +305,7 @@ _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineTyp
 def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -> int:
     """Return the contact that a segment belongs to: the message it completes, or a new one."""
     identity = source.identify(message.originator)
-    if (concatenation := message.concatenation) is None:
+    if (concatenation := message.content.concatenation) is None:
         return _insert_contact(db, source.line, ContactKind.TEXT, identity, now, message.scts, received=1, total=1)
     key = "/".join(
         str(part)
@@ -381,7 +381,7 @@ def _insert_contact(
 def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
     """Make a contact's text, kind and originator from the parts that came now, and those that are on the disk."""
     first = next(iter(came.values()))
-    total = first.concatenation.total if first.concatenation else 1
+    total = first.content.concatenation.total if first.content.concatenation else 1
     rows = (
         db.all("SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0", contact_id)
         if total > 1
