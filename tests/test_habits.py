@@ -98,6 +98,22 @@ def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(op
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
+def test_texts_go_on_coming_to_the_sim_after_both_storages_were_refused(open_line: Open) -> None:
+    """Which storage texts come to is chosen once: what is refused for a while changes nothing in it."""
+    line = open_line(me_size=10)
+    with driver(line) as modem:
+        modem.initialise()
+        for storage in ("SM", "ME"):
+            line.sim.do("fault", kind="storage_refused", storage=storage, cms=500)
+        for storage in ("SM", "ME"):
+            with pytest.raises(ModemRefusedError):
+                modem.storages.require_selection(storage)
+        line.sim.do("clear")
+        for storage in ("ME", "SM"):
+            modem.storages.require_selection(storage)
+            assert line.sim.do("state")["memories"][1:] == ["SM", "SM"]
+
+
 def test_a_notification_brings_a_storage_in(open_line: Open) -> None:
     """A storage that is not offered is read once +CMTI says that a text lies there, as an E3531 does (gammu, 369)."""
     line = open_line(me_size=10)

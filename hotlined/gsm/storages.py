@@ -56,6 +56,7 @@ class Storages:
         self._unread: dict[str, str] = {}  # storages that were refused, with the modem's words
         self._named: set[str] = set()  # storages of which the modem has spoken
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
+        self._receiving: tuple[str, ...] = ()  # the form of the storage that texts come to
         self._hanging_slots: set[tuple[str, int]] = set()  # slots at which the modem hangs when they are read
 
     @property
@@ -84,7 +85,8 @@ class Storages:
         """Ask which storages there are and select each that is used; raises ModemRefusedError where none can be."""
         offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
         self._session.note_selection("")  # each of them is selected in turn
-        self._uses, self._unread, self._roles, self._named = {}, {}, {}, set()
+        self._uses, self._unread, self._named = {}, {}, set()
+        self._roles, self._receiving = {}, ()
         for name in used_of(offered):
             self._select(name)
         if not self._uses:
@@ -109,33 +111,37 @@ class Storages:
         self._session.note_selection(name)
 
     def _select(self, name: str) -> Response:
-        """Select a storage, in the form that the modem took before, else in the first that it takes; note a refusal.
-
-        The first storage is selected for as many of the three roles as the modem takes: texts come to it. Others are
-        only read.
-        """
-        receiving = next(iter(self._roles.values()), (name,) * 3)
-        known = self._roles.get(name)
-        if receiving[0] == name:
-            forms = [(name,) * count for count in (3, 2, 1)]
-        else:
-            wide = (name, *receiving[1:])
-            forms = list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
-        for roles in [known] if known else forms:
+        """Select a storage, in the form that the modem took before, else in the first that it takes; note a refusal."""
+        for roles in self._forms(name):
             quoted = ",".join(f'"{role}"' for role in roles)
             response = self._exchange.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-            if response.final.ok:
-                self._roles[name] = roles
-                self._note_use(name, response)
-                self._unread.pop(name, None)
-                break
-            if responses.is_busy(response.final):
-                break  # every form would be refused, and the one that it takes must not be forgotten
-        else:
+            if response.final.ok or responses.is_busy(response.final):
+                break  # one that is busy would refuse every form
+        if response.final.ok:
+            self._roles[name] = roles
+            if not self._receiving or self._receiving[0] == name:
+                self._receiving = roles
+            self._note_use(name, response)
+            self._unread.pop(name, None)
+            return response
+        if not responses.is_busy(response.final):
             self._roles.pop(name, None)  # the next time in any form
-        if not response.final.ok and name not in self._uses:
+        if name not in self._uses:
             self._unread[name] = response.final.text
         return response
+
+    def _forms(self, name: str) -> Sequence[tuple[str, ...]]:
+        """Return the forms of AT+CPMS in which a storage may be selected, in the order in which they are tried.
+
+        The first storage that was selected since `choose` gets as many of the three roles as the modem takes: texts
+        come to it, also when it was refused meanwhile. Others are only read.
+        """
+        if name in self._roles:
+            return [self._roles[name]]
+        if not self._receiving or self._receiving[0] == name:
+            return [(name,) * count for count in (3, 2, 1)]
+        wide = (name, *self._receiving[1:])
+        return list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
 
     def _note_use(self, name: str, response: Response) -> None:
         """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
@@ -156,9 +162,8 @@ class Storages:
     def retry_refused(self) -> None:
         """Select each storage that could not be selected before, or was named since."""
         for name in (*self._named, *self._unread):
-            self._named.discard(
-                name
-            )  # first: where the modem hangs when it is selected, that is not tried again and again
+            # first: where the modem hangs when it is selected, that is not tried again and again
+            self._named.discard(name)
             self._session.note_selection("")
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
