@@ -230,9 +230,8 @@ class Connection:
         """
         modem = self.modem
         if modem is not None and modem.in_step:
-            modem.exchange.listen(
-                0.0
-            )  # since the last command a hint may have come, or what puts the modem out of step
+            # since the last command a hint may have come, or what puts the modem out of step
+            modem.exchange.listen(0.0)
         if modem is None or not modem.in_step:
             self.recheck()
             return False
