@@ -194,6 +194,7 @@ class Exchange:
             strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
             if self.in_step:
                 return
+        # none to any probe: a modem may ignore every line with ESC; one to each: it may refuse every line with ESC
         if strays in ([0] * tries, [1] * tries):
             self._ask_probe(self._next_probe(), escapes=False)
             if self.in_step:
