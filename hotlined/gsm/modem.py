@@ -259,8 +259,8 @@ class Modem:
             self._checks = ()  # it answers none
 
     def _read_settings(self) -> tuple[str, ...]:
-        responses = [self.exchange.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
-        return tuple(line.text for response in responses for line in response.lines)
+        answers = [self.exchange.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
+        return tuple(line.text for answer in answers for line in answer.lines)
 
     # ---- recovery
 
