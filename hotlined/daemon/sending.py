@@ -262,7 +262,7 @@ class Sender:
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
-        """Commit the fate of a segment, then tell the journal, the balance, the connection and the breaker of it."""
+        """Commit the fate of a segment, then tell the log, the balance, the connection and the breaker of it."""
         timing = self.line.timing
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
