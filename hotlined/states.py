@@ -122,15 +122,15 @@ class SelftestObstacle(StrEnum):
     FULL = "full"
 
 
-class Shared(StrEnum):
-    """What is decided about a person at one line of a fleet and may hold at the others."""
+class DecisionKind(StrEnum):
+    """The kinds of decisions about a person that one line of a fleet takes and the others follow."""
 
     OPT_OUTS = "opt_outs"
     BLOCKS = "blocks"
 
 
-class FleetShare(StrEnum):
-    """What the lines of a fleet may know of each other's people: `fleet.share` chooses."""
+class ExchangedKind(StrEnum):
+    """What lines of a fleet can exchange about persons, as `fleet.share` chooses: decisions by kind, and answers."""
 
     OPT_OUTS = "opt_outs"
     BLOCKS = "blocks"

@@ -44,7 +44,7 @@ from hotlined.fleet import join, sync
 from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
-from hotlined.states import Shared
+from hotlined.states import DecisionKind
 from hotlined.store import backup, claims, contacts, fates, fleet, gate, opening, privacy, queue
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
@@ -109,7 +109,7 @@ class Said:
 
     serial: int
     number: str
-    shared: Shared
+    kind: DecisionKind
     line: str
 
 
@@ -152,9 +152,9 @@ class Known:
         """Return what is known now."""
         return Known(set(self.said), set(self.undone), set(self.erased))
 
-    def refuses(self, number: str, shared: Shared) -> bool:
+    def refuses(self, number: str, kind: DecisionKind) -> bool:
         """Tell whether a number is refused for one of the two reasons."""
-        return any((said.number, said.shared) == (number, shared) for said in self.said - self.undone)
+        return any((said.number, said.kind) == (number, kind) for said in self.said - self.undone)
 
 
 class Oracle:
@@ -171,30 +171,30 @@ class Oracle:
         self._read: dict[str, set[Told]] = {name: set() for name in NAMES}
         self._serials = count()
 
-    def say(self, name: str, number: str, shared: Shared) -> None:
+    def say(self, name: str, number: str, kind: DecisionKind) -> None:
         """Have a person opt out, or be blocked, at a line."""
-        said = Said(next(self._serials), number, shared, name)
+        said = Said(next(self._serials), number, kind, name)
         for knows in (self.known[name], self.own[name]):
             knows.said.add(said)
 
-    def must_refuse(self, name: str, number: str, shared: Shared) -> bool:
+    def must_refuse(self, name: str, number: str, kind: DecisionKind) -> bool:
         """Tell whether a line has to refuse a number: for something that its own line has not heard to be taken away.
 
         What a line has heard to be taken away it says no more; who hears of it by nobody else knows of neither.
         """
         known = self.known[name]
         left = {said for said in known.said - known.undone if said not in self.known[said.line].undone}
-        return any((said.number, said.shared) == (number, shared) for said in left)
+        return any((said.number, said.kind) == (number, kind) for said in left)
 
-    def undo(self, name: str, number: str, shared: Shared) -> None:
+    def undo(self, name: str, number: str, kind: DecisionKind) -> None:
         """Take away what a line has heard."""
-        seen = {said for said in self.known[name].said if (said.number, said.shared) == (number, shared)}
+        seen = {said for said in self.known[name].said if (said.number, said.kind) == (number, kind)}
         for knows in (self.known[name], self.own[name]):
             knows.undone |= seen
 
     def erase(self, name: str, number: str) -> None:
         """Erase a person at a line, which all lines are to do; blocks that it has heard of go, opt-outs stay."""
-        self.undo(name, number, Shared.BLOCKS)
+        self.undo(name, number, DecisionKind.BLOCKS)
         erased = Erased(next(self._serials), number, name)
         for knows in (self.known[name], self.own[name]):
             knows.erased.add(erased)
@@ -442,12 +442,12 @@ class Line:
         """Return what verdict and gate read of a number."""
         return history_of(self.db, number, shadow=False)
 
-    def refuses(self, number: str) -> dict[Shared, bool]:
+    def refuses(self, number: str) -> dict[DecisionKind, bool]:
         """Return for which of the two reasons a number is refused."""
         history = self.history(number)
         return {
-            Shared.OPT_OUTS: bool(history.opted_out or history.opted_out_elsewhere),
-            Shared.BLOCKS: bool(history.blocked or history.blocked_elsewhere),
+            DecisionKind.OPT_OUTS: bool(history.opted_out or history.opted_out_elsewhere),
+            DecisionKind.BLOCKS: bool(history.blocked or history.blocked_elsewhere),
         }
 
     def counts(self, number: str) -> tuple[int, int]:
@@ -529,7 +529,7 @@ class HubOfModel:
                     rows[index % len(rows)],
                 )
 
-    def forge(self, number: str, shared: Shared) -> None:
+    def forge(self, number: str, kind: DecisionKind) -> None:
         """Send, as a line that has no keys, a row that undoes all that was ever said of a number."""
         person = pseudonym.of(bytes.fromhex(KEYS.pseudonyms), number)
         self.operator.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (FORGER,))
@@ -537,7 +537,7 @@ class HubOfModel:
             "INSERT INTO hotlined.persons AS p (line, person, version, undone, signature)"
             " VALUES (%s, %s, 1, %s, repeat('0', 64)) ON CONFLICT (line, person)"
             " DO UPDATE SET version = p.version + 1, undone = excluded.undone",
-            (FORGER, person, claims.written({shared: dict.fromkeys(NAMES, claims.HIGHEST)})),
+            (FORGER, person, claims.written({kind: dict.fromkeys(NAMES, claims.HIGHEST)})),
         )
 
     def recover(self) -> None:
@@ -591,7 +591,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=lines, number=numbers)
     def say_stop(self, name: str, number: str) -> None:
         """Have somebody text stop."""
-        self.oracle.say(name, number, Shared.OPT_OUTS)
+        self.oracle.say(name, number, DecisionKind.OPT_OUTS)
         assert not self.receive(name, number, "Stop").answer
         self.compare(name)
 
@@ -609,8 +609,8 @@ class Fleet(RuleBasedStateMachine):
     def text(self, name: str, number: str) -> None:
         """Have somebody text; who is refused is not answered, and the reason is the right one."""
         verdict = self.receive(name, number, "Salut")
-        must = any(self.oracle.must_refuse(name, number, shared) for shared in Shared)
-        may = any(self.oracle.known[name].refuses(number, shared) for shared in Shared)
+        must = any(self.oracle.must_refuse(name, number, kind) for kind in DecisionKind)
+        may = any(self.oracle.known[name].refuses(number, kind) for kind in DecisionKind)
         refused = verdict.reason in {policy.Reason.OPTED_OUT, policy.Reason.BLOCKED}
         assert must <= refused <= (may or self.restored), (name, number, verdict, must, may)
         assert not (refused and verdict.answer)
@@ -620,7 +620,8 @@ class Fleet(RuleBasedStateMachine):
         """Let out what waits: nothing to who is refused."""
         for number, contact_id in self.lines[name].send():
             self.has_left(name, number, contact_id)
-            assert not [shared for shared in Shared if self.oracle.must_refuse(name, number, shared)], (name, number)
+            must = [kind for kind in DecisionKind if self.oracle.must_refuse(name, number, kind)]
+            assert not must, (name, number)
 
     def has_left(self, name: str, number: str, contact_id: int) -> None:
         """Note that an answer has left, or may have."""
@@ -633,9 +634,9 @@ class Fleet(RuleBasedStateMachine):
     def decide(self, name: str, number: str, verb: str) -> None:
         """Have a person decide about a number."""
         if verb == "block":
-            self.oracle.say(name, number, Shared.BLOCKS)
+            self.oracle.say(name, number, DecisionKind.BLOCKS)
         else:
-            self.oracle.undo(name, number, Shared.BLOCKS if verb == "unblock" else Shared.OPT_OUTS)
+            self.oracle.undo(name, number, DecisionKind.BLOCKS if verb == "unblock" else DecisionKind.OPT_OUTS)
         self.oracle.held[name].named.add(number)
         self.lines[name].act(verb, number=number)
         self.compare(name)
@@ -671,17 +672,17 @@ class Fleet(RuleBasedStateMachine):
     @rule(
         names=st.permutations(NAMES),
         number=numbers,
-        said=st.sampled_from(((Shared.OPT_OUTS, "optin"), (Shared.BLOCKS, "unblock"))),
+        said=st.sampled_from(((DecisionKind.OPT_OUTS, "optin"), (DecisionKind.BLOCKS, "unblock"))),
         again=st.booleans(),
         killed=st.sampled_from((None, None, *range(0, MOST_POINTS, 3))),
     )
     def two_lines_disagree(
-        self, names: list[str], number: str, said: tuple[Shared, str], again: bool, killed: int | None
+        self, names: list[str], number: str, said: tuple[DecisionKind, str], again: bool, killed: int | None
     ) -> None:
         """Have something said at one line and undone at another that has heard of it, and said again meanwhile."""
         one, other, _third = names
-        shared, undo = said
-        say = self.say_stop if shared is Shared.OPT_OUTS else functools.partial(self.decide, verb="block")
+        kind, undo = said
+        say = self.say_stop if kind is DecisionKind.OPT_OUTS else functools.partial(self.decide, verb="block")
         say(name=one, number=number)
         self.run_sync(one, killed)
         self.run_sync(other)
@@ -784,10 +785,10 @@ class Fleet(RuleBasedStateMachine):
         """Have the hub deliver rows again, in another order."""
         self.hub.deliver_again(order)
 
-    @rule(number=numbers, shared=st.sampled_from(Shared))
-    def forge(self, number: str, shared: Shared) -> None:
+    @rule(number=numbers, kind=st.sampled_from(DecisionKind))
+    def forge(self, number: str, kind: DecisionKind) -> None:
         """Have the hub make up that everything was undone: nobody believes it."""
-        self.hub.forge(number, shared)
+        self.hub.forge(number, kind)
 
     # ---- machines
 
@@ -863,10 +864,10 @@ class Fleet(RuleBasedStateMachine):
         """
         for number in NUMBERS:
             found = self.lines[name].refuses(number)
-            for shared, refused in found.items():
-                must = self.oracle.must_refuse(name, number, shared)
-                may = self.oracle.known[name].refuses(number, shared) or self.restored
-                assert must <= refused <= may, (name, number, shared, found)
+            for kind, refused in found.items():
+                must = self.oracle.must_refuse(name, number, kind)
+                may = self.oracle.known[name].refuses(number, kind) or self.restored
+                assert must <= refused <= may, (name, number, kind, found)
             own, known = self.lines[name].counts(number)
             assert own == self.oracle.held[name].answers(number), (name, number, own)
             counted = self.oracle.counts(name, number)
@@ -896,7 +897,7 @@ class Fleet(RuleBasedStateMachine):
             others = line.db.all("SELECT person FROM fleet_persons")
             assert {row["person"] for row in (*own, *others)} <= persons
             assert len(own) <= len(persons)
-            assert not fleet.owed(line.db, frozenset(Shared), bytes.fromhex(KEYS.orders))
+            assert not fleet.owed(line.db, frozenset(DecisionKind), bytes.fromhex(KEYS.orders))
             assert set(fleet.kept(line.db)) <= self.oracle.held[line.name].kept
         self.nobody_is_left()
 

@@ -26,7 +26,7 @@ from hotlined.clock import Now
 from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
-from hotlined.states import Shared
+from hotlined.states import DecisionKind
 from hotlined.store import claims, decisions, erasure, fleet, privacy
 from hotlined.store.claims import Placed
 
@@ -96,14 +96,14 @@ class Member(Filled):
         claim = claims.Claim(line, version=version, **fields)  # type: ignore[arg-type]
         return Placed(place, claim.signed(claims.key_of(self.database)))
 
-    def take(self, *placed: Placed[claims.Claim], shared: Collection[Shared] = frozenset(Shared)) -> int:
+    def take(self, *placed: Placed[claims.Claim], exchanged: Collection[DecisionKind] = frozenset(DecisionKind)) -> int:
         """Hand in rows as if the hub had sent them; return how many are not believed."""
         return int(
             fleet.take(
                 self.db,
                 (int(self.db.value("SELECT cursor FROM fleet_line")), max(each.place for each in placed)),
                 placed,
-                shared,
+                exchanged,
                 claims.key_of(self.database),
                 self.here(),
             )
@@ -117,7 +117,7 @@ class Member(Filled):
 
     def owed(self) -> list[claims.Claim]:
         """Return what goes to the hub next."""
-        return fleet.owed(self.db, frozenset(Shared), claims.key_of(self.database))
+        return fleet.owed(self.db, frozenset(DecisionKind), claims.key_of(self.database))
 
     def let_out(self) -> object:
         """Ask the gate for the answer that is queued."""
@@ -473,23 +473,23 @@ def test_who_says_stop_again_is_left_alone_whatever_was_undone_before(enter: Ent
 def test_an_unblock_is_not_told_where_blocks_are_not_shared(enter: Enter) -> None:
     """`fleet.share` holds for what is undone, too, both ways."""
     nl = enter("nl")
-    undone = claims.written({Shared.BLOCKS: {"nl": 9}, Shared.OPT_OUTS: {"nl": 9}})
+    undone = claims.written({DecisionKind.BLOCKS: {"nl": 9}, DecisionKind.OPT_OUTS: {"nl": 9}})
     nl.run("block", KEVIN)
     nl.receive(STOP)
     nl.run("unblock", LEA)
-    nl.take(nl.said("fr", 3, opted_out=None, undone=undone), shared={Shared.OPT_OUTS})
+    nl.take(nl.said("fr", 3, opted_out=None, undone=undone), exchanged={DecisionKind.OPT_OUTS})
     assert nl.shown(nl.receive("Salut"))[1:] == ("blocked", None)
     nl.run("unblock", KEVIN)
 
     assert nl.shown(nl.receive("Encore"))[0] == "answer"
-    (row,) = fleet.owed(nl.db, [Shared.OPT_OUTS], claims.key_of(nl.database))
+    (row,) = fleet.owed(nl.db, [DecisionKind.OPT_OUTS], claims.key_of(nl.database))
     assert claims.undone_of(row.undone) == {}
 
 
 def test_what_undoes_may_come_before_what_it_undoes(enter: Enter) -> None:
     """A row that undoes a claim holds for the claim that comes later, and for none with a later version."""
     nl = enter("nl")
-    undone = claims.written({Shared.OPT_OUTS: {"fr": 7}})
+    undone = claims.written({DecisionKind.OPT_OUTS: {"fr": 7}})
     assert nl.take(nl.said("be", 3, opted_out=None, undone=undone)) == 0
     assert nl.take(nl.said("fr", 7, place=2)) == 0
     assert nl.shown(nl.receive("Salut"))[0] == "answer"
@@ -510,7 +510,8 @@ def test_minds_that_change_often_leave_one_row_a_person(enter: Enter) -> None:
         fr.sync()
 
     (row,) = nl.db.all("SELECT undone FROM fleet_own")
-    assert claims.undone_of(row["undone"]) == {Shared.OPT_OUTS: {"fr": fr.db.value("SELECT version FROM fleet_line")}}
+    version = fr.db.value("SELECT version FROM fleet_line")
+    assert claims.undone_of(row["undone"]) == {DecisionKind.OPT_OUTS: {"fr": version}}
 
 
 @pytest.mark.counted
@@ -648,8 +649,8 @@ def test_rows_of_the_past_and_of_other_places_are_not_believed(enter: Enter) -> 
     key = claims.key_of(nl.database)
     placed = [nl.said("fr", 1, place) for place in (2, 9)]
 
-    assert fleet.take(nl.db, (0, 5), [], frozenset(Shared), key, nl.here()) == 0
-    assert fleet.take(nl.db, (5, 8), placed, frozenset(Shared), key, nl.here()) == 2
+    assert fleet.take(nl.db, (0, 5), [], frozenset(DecisionKind), key, nl.here()) == 0
+    assert fleet.take(nl.db, (5, 8), placed, frozenset(DecisionKind), key, nl.here()) == 2
     assert nl.db.value("SELECT count(*) FROM fleet_persons") == 0
 
 
@@ -671,7 +672,7 @@ def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> Non
     version = nl.db.value("SELECT version FROM fleet_line")
     forged = replace(nl.said("nl", 7).row, version=claims.HIGHEST)
     for highest in (forged, nl.said("fr", claims.HIGHEST).row):
-        fleet.met(nl.db, "0" * 36, 0, highest, frozenset(Shared), claims.key_of(nl.database))
+        fleet.met(nl.db, "0" * 36, 0, highest, frozenset(DecisionKind), claims.key_of(nl.database))
 
     assert nl.db.value("SELECT version FROM fleet_line") == version + 1
 

@@ -16,7 +16,7 @@ from hotlined.errors import HotlinedError, RefusedError, UnavailableError
 from hotlined.fleet import hub as hubs
 from hotlined.fleet import sync
 from hotlined.fleet.hub import opened
-from hotlined.states import Shared
+from hotlined.states import DecisionKind
 from hotlined.store import claims, fleet
 
 __all__ = ["cluster", "enter", "hub"]
@@ -242,4 +242,4 @@ def test_the_highest_version_that_it_makes_up_counts_for_nothing(enter: Enter, h
     nl.sync()
 
     assert nl.shown(nl.receive("Salut"))[1:] in {("opted_out", "fr"), ("blocked", "fr")}
-    assert fleet.owed(fr.db, frozenset(Shared), claims.key_of(fr.database)) == []
+    assert fleet.owed(fr.db, frozenset(DecisionKind), claims.key_of(fr.database)) == []

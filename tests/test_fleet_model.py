@@ -8,7 +8,7 @@ import pytest
 from fleet_model import Fleet
 from postgres import Cluster, cluster
 
-from hotlined.states import Shared
+from hotlined.states import DecisionKind
 
 __all__ = ["cluster"]
 pytestmark = pytest.mark.uncounted
@@ -80,7 +80,7 @@ def test_what_the_hub_makes_up_is_not_believed(three: Fleet) -> None:
     three.say_stop("fr", KEVIN)
     three.exchange("fr")
     three.exchange("nl")
-    three.forge(KEVIN, Shared.OPT_OUTS)
+    three.forge(KEVIN, DecisionKind.OPT_OUTS)
     three.exchange("fr")
     three.exchange("nl")
 
@@ -138,7 +138,7 @@ def test_what_is_decided_between_a_commit_and_its_note_is_owed_still(three: Flee
 def test_what_was_taken_back_is_not_said_again_to_a_hub_that_was_put_back(three: Fleet) -> None:
     """A line that has heard that its opt-out was undone says it no more, though who undid it has not told the hub."""
     three.back_up_hub()
-    three.two_lines_disagree(["be", "fr", "nl"], LEA, (Shared.OPT_OUTS, "optin"), again=False, killed=None)
+    three.two_lines_disagree(["be", "fr", "nl"], LEA, (DecisionKind.OPT_OUTS, "optin"), again=False, killed=None)
     three.restore_hub()
     three.exchange("be")
     three.exchange("nl")
@@ -214,7 +214,7 @@ def test_what_line_and_hub_have_both_lost_still_holds_where_it_was_heard(three: 
     three.exchange("be")
     three.restore_hub()
     three.restore(0)
-    assert [line.refuses(KEVIN)[Shared.OPT_OUTS] for line in three.lines.values()] == [False, False, True]
+    assert [line.refuses(KEVIN)[DecisionKind.OPT_OUTS] for line in three.lines.values()] == [False, False, True]
 
 
 def counts(three: Fleet) -> list[int]:

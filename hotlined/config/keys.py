@@ -30,7 +30,7 @@ from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
 from hotlined.recognition import fold, has_words
-from hotlined.states import FleetShare
+from hotlined.states import ExchangedKind
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -458,8 +458,8 @@ KEYS = {
         Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),
         Key(
             "fleet.share",
-            _choice(FleetShare),
-            (FleetShare.OPT_OUTS, FleetShare.BLOCKS),
+            _choice(ExchangedKind),
+            (ExchangedKind.OPT_OUTS, ExchangedKind.BLOCKS),
             N_("what is exchanged there"),
             Shape.LIST,
         ),

@@ -12,7 +12,7 @@ from hotlined.config.problems import quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules
 from hotlined.recognition import fold
-from hotlined.states import FleetShare, Shared
+from hotlined.states import DecisionKind, ExchangedKind
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
@@ -223,17 +223,17 @@ class FleetConfig:
     """The hub of a fleet as a PostgreSQL URL, if not where `fleet join` stored one, and what is exchanged there."""
 
     hub: str | None = field(repr=False)
-    share: tuple[FleetShare, ...]
+    share: tuple[ExchangedKind, ...]
 
     @property
-    def decisions(self) -> frozenset[Shared]:
+    def decisions(self) -> frozenset[DecisionKind]:
         """Which decisions about persons are exchanged."""
-        return frozenset(Shared(each) for each in self.share if each is not FleetShare.ANSWERS)
+        return frozenset(DecisionKind(each) for each in self.share if each is not ExchangedKind.ANSWERS)
 
     @property
     def answers(self) -> bool:
         """Whether it is exchanged who was answered."""
-        return FleetShare.ANSWERS in self.share
+        return ExchangedKind.ANSWERS in self.share
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ def no_decision() -> UsageError:
 def _fleet_met(decision: Decision) -> None:
     said = decision.arguments
     highest = claims.Claim(*said["highest"]) if said["highest"] else None
-    shared, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
-    fleet.met(decision.db, said["hub"], said["top"], highest, shared, key)
+    exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
+    fleet.met(decision.db, said["hub"], said["top"], highest, exchanged, key)
 
 
 def _fleet_owed(decision: Decision) -> dict[str, Any]:
@@ -93,12 +93,12 @@ def _fleet_take(decision: Decision) -> int:
     """Return how many rows are not believed, of those up to which the hub was read now."""
     said = decision.arguments
     placed = [claims.Placed(place, claims.Claim(*claim)) for place, claim in said["placed"]]
-    share, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
+    exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
     here = erasure.Here(decision.db, decision.now, _opts_out(decision))
     refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
     while True:  # of whom others erased one goes in each transaction
         left = [each for each in placed if each.place > since]
-        refused += fleet.take(decision.db, (since, said["until"]), left, share, key, here)
+        refused += fleet.take(decision.db, (since, said["until"]), left, exchanged, key, here)
         member = fleet.maybe_membership(decision.db)
         if member is None or not since < member.cursor < said["until"] or time.monotonic() > deadline:
             return refused

@@ -15,7 +15,7 @@ from hotlined import policy, pseudonym, recognition, states
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind, Shared
+from hotlined.states import AnswerState, ByHand, ContactVerdict, DecisionKind, EventKind
 from hotlined.store import decisions, events, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -62,7 +62,7 @@ def judge(
             if opts_out and not history.opted_out:
                 decisions.opt_out(db, identity.originator, now)
             elif opts_out:  # another line may answer this person again meanwhile, who has not heard of it
-                fleet.claim(db, identity.originator, Shared.OPT_OUTS)
+                fleet.claim(db, identity.originator, DecisionKind.OPT_OUTS)
             if verdict.answer:
                 _enqueue(
                     db,

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from hotlined import pseudonym
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.states import Shared
+from hotlined.states import DecisionKind
 from hotlined.store.beside import ORDERS, beside
 
 HIGHEST = 2**53 - 1
@@ -26,7 +26,7 @@ LONGEST_UNDONE = 8192
 _FORM, _FORM_ERASED = "hotlined claim 1", "hotlined claim 2"
 
 Row = TypeVar("Row")
-Undone = dict[Shared, dict[str, int]]
+Undone = dict[DecisionKind, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Claim:
     erased_at: str | None = None
     signature: str = ""
 
-    def of(self, shared: Shared) -> int | None:
+    def of(self, kind: DecisionKind) -> int | None:
         """Return the version at which the opt-out or the block was claimed; None where it is not."""
-        return self.opted_out if shared is Shared.OPT_OUTS else self.blocked
+        return self.opted_out if kind is DecisionKind.OPT_OUTS else self.blocked
 
     def signed(self, key: bytes) -> "Claim":
         """Return the row with its signature: HMAC-SHA256 over the form's name and every field, a line each.
@@ -89,15 +89,15 @@ def is_same(ours: str, theirs: str) -> bool:
     return hmac.compare_digest(ours, theirs)
 
 
-def written(undone: Mapping[Shared, Mapping[str, int]]) -> str:
-    """Write what is undone: by what is shared, and by line, up to which version."""
+def written(undone: Mapping[DecisionKind, Mapping[str, int]]) -> str:
+    """Write what is undone: by the kind of decision, and by line, up to which version."""
     return json.dumps({key: lines for key, lines in undone.items() if lines}, sort_keys=True, separators=(",", ":"))
 
 
 def undone_of(octets: str) -> Undone:
     """Read what is undone; raises ValueError for whatever `written` does not write."""
     said = json.loads(octets)
-    found: Undone = {Shared(key): lines for key, lines in said.items()} if isinstance(said, dict) else {}
+    found: Undone = {DecisionKind(key): lines for key, lines in said.items()} if isinstance(said, dict) else {}
     fits = isinstance(said, dict) and all(
         isinstance(lines, dict)
         and len(lines) <= MOST_LINES
@@ -109,12 +109,12 @@ def undone_of(octets: str) -> Undone:
     return found
 
 
-def merged(one: Undone, other: Mapping[Shared, Mapping[str, int]]) -> Undone:
+def merged(one: Undone, other: Mapping[DecisionKind, Mapping[str, int]]) -> Undone:
     """Return what is undone by either."""
-    both: Undone = {shared: dict(one.get(shared, {})) for shared in Shared}
-    for shared, lines in other.items():
+    both: Undone = {kind: dict(one.get(kind, {})) for kind in DecisionKind}
+    for kind, lines in other.items():
         for line, version in lines.items():
-            both[shared][line] = max(version, both[shared].get(line, 0))
+            both[kind][line] = max(version, both[kind].get(line, 0))
     return both
 
 

@@ -10,7 +10,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.states import ContactKind, EventKind, Shared
+from hotlined.states import ContactKind, DecisionKind, EventKind
 from hotlined.store import events, fleet, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed
@@ -34,7 +34,7 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
         _decide(db, EventKind.BLOCK, number, who, now)
-        fleet.claim(db, number, Shared.BLOCKS)
+        fleet.claim(db, number, DecisionKind.BLOCKS)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
@@ -43,7 +43,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
     pseudonyms.require_keys(db, now)
     with db.transaction():
         _decide(db, EventKind.UNBLOCK, number, who, now)
-        fleet.undo(db, number, Shared.BLOCKS)
+        fleet.undo(db, number, DecisionKind.BLOCKS)
 
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
@@ -51,7 +51,7 @@ def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     pseudonyms.require_keys(db, now)
     with db.transaction():
         _decide(db, EventKind.OPTIN, number, who, now)
-        fleet.undo(db, number, Shared.OPT_OUTS)
+        fleet.undo(db, number, DecisionKind.OPT_OUTS)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -60,7 +60,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     It runs inside the transaction that is open.
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
-    fleet.claim(db, number, Shared.OPT_OUTS)
+    fleet.claim(db, number, DecisionKind.OPT_OUTS)
     events.record(db, now, EventKind.OPTOUT, number=number)
     lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
 
@@ -70,8 +70,8 @@ def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
 
     It runs inside the transaction that is open.
     """
-    for shared, (column, kind) in _FOLLOWED.items():
-        ended = {each.person: each.line for each in followed if each.shared is shared and not each.holds}
+    for kind, (column, event) in _FOLLOWED.items():
+        ended = {each.person: each.line for each in followed if each.kind is kind and not each.holds}
         if ended:
             pseudonyms.teach(db)
             # one walk through those who are decided about, for all: nothing else has a number by its pseudonym
@@ -81,11 +81,11 @@ def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
                 json.dumps(list(ended)),
             )
             for row in rows:
-                _decide(db, kind, row["number"], ended[row["person"]], now)
+                _decide(db, event, row["number"], ended[row["person"]], now)
         for each in followed:
-            if each.shared is shared and each.holds:
+            if each.kind is kind and each.holds:
                 _change(db, f"{column} = coalesce({column}, ?)", (now.rfc3339,), each.person, each.line, now)
-                lifecycle.end_open(db, (each.person,), _REFUSALS[shared], by_hand=False)
+                lifecycle.end_open(db, (each.person,), _REFUSALS[kind], by_hand=False)
 
 
 def recognise(db: Database, number: str) -> None:
@@ -110,9 +110,9 @@ def recognise(db: Database, number: str) -> None:
         names,
     )
     db.execute(f"DELETE {formerly}", names)
-    for shared, (column, _kind) in _FOLLOWED.items():
+    for kind, (column, _event) in _FOLLOWED.items():
         if found[column]:
-            fleet.claim(db, number, shared)
+            fleet.claim(db, number, kind)
 
 
 def pause(db: Database, who: str, now: Now) -> None:
@@ -202,8 +202,11 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-_FOLLOWED = {Shared.BLOCKS: ("blocked_at", EventKind.UNBLOCK), Shared.OPT_OUTS: ("opted_out_at", EventKind.OPTIN)}
-_REFUSALS = {Shared.BLOCKS: Reason.BLOCKED, Shared.OPT_OUTS: Reason.OPTED_OUT}
+_FOLLOWED = {
+    DecisionKind.BLOCKS: ("blocked_at", EventKind.UNBLOCK),
+    DecisionKind.OPT_OUTS: ("opted_out_at", EventKind.OPTIN),
+}
+_REFUSALS = {DecisionKind.BLOCKS: Reason.BLOCKED, DecisionKind.OPT_OUTS: Reason.OPTED_OUT}
 # coalesce(): a number that is blocked twice keeps the date of its first block
 _DECISIONS = {
     EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",

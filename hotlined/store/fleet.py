@@ -14,7 +14,7 @@ from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.states import EventKind, Shared
+from hotlined.states import DecisionKind, EventKind
 from hotlined.store import claims, pseudonyms
 from hotlined.store.claims import Claim, Placed, Undone
 from hotlined.store.database import Database
@@ -40,7 +40,7 @@ _TABLES = (
     "fleet_answers",
 )
 """All that a line knows of its fleet."""
-_COLUMNS = {Shared.OPT_OUTS: "opted_out", Shared.BLOCKS: "blocked"}
+_COLUMNS = {DecisionKind.OPT_OUTS: "opted_out", DecisionKind.BLOCKS: "blocked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Membership:
     version: int
     cursor: int
     recall: int
-    shared: frozenset[Shared]
+    exchanged: frozenset[DecisionKind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Followed:
     """A decision about a person that this line follows: a block or opt-out holds, or no longer; `line` decided so."""
 
     person: str
-    shared: Shared
+    kind: DecisionKind
     holds: bool
     line: str
 
@@ -98,8 +98,8 @@ def maybe_membership(db: Database) -> Membership | None:
     row = db.one("SELECT line, hub, version, cursor, recall, shared FROM fleet_line")
     if row is None:
         return None
-    shared = frozenset(map(Shared, json.loads(row["shared"])))
-    return Membership(row["line"], row["hub"], row["version"], row["cursor"], row["recall"], shared)
+    exchanged = frozenset(map(DecisionKind, json.loads(row["shared"])))
+    return Membership(row["line"], row["hub"], row["version"], row["cursor"], row["recall"], exchanged)
 
 
 def join(db: Database, line: str) -> int:
@@ -133,7 +133,7 @@ def leave(db: Database, now: Now) -> int:
     return len(rows)
 
 
-def claim(db: Database, number: str, shared: Shared) -> None:
+def claim(db: Database, number: str, kind: DecisionKind) -> None:
     """Claim what was decided about a number just now, inside the transaction that is open.
 
     Without the pseudonyms' key it cannot be claimed: it is noted that it is to be done.
@@ -145,13 +145,13 @@ def claim(db: Database, number: str, shared: Shared) -> None:
     if person == number and db.one("SELECT 1 FROM numbers WHERE number = ? AND former", number):
         return  # nobody else knows whose pseudonym that is
     if pseudonym.is_one(person):
-        _claim(db, person, shared, rows[0]["version"])
+        _claim(db, person, kind, rows[0]["version"])
     else:
         db.execute("UPDATE fleet_line SET unclaimed = 1")
 
 
-def _claim(db: Database, person: str, shared: Shared, version: int) -> None:
-    column = _COLUMNS[shared]
+def _claim(db: Database, person: str, kind: DecisionKind, version: int) -> None:
+    column = _COLUMNS[kind]
     db.execute(
         f"INSERT INTO fleet_own (person, version, {column}) VALUES (?1, ?2, ?2)"
         f" ON CONFLICT DO UPDATE SET version = excluded.version, {column} = excluded.{column}",
@@ -163,18 +163,18 @@ def _claim(db: Database, person: str, shared: Shared, version: int) -> None:
 def claim_all(db: Database) -> None:
     """Claim all that is decided and not claimed yet, inside the transaction that is open."""
     pseudonyms.teach(db)
-    for shared, column in _COLUMNS.items():
+    for kind, column in _COLUMNS.items():
         rows = db.all(
             f"SELECT DISTINCT pseudonym_of(number) AS person FROM numbers WHERE {column}_at IS NOT NULL AND NOT former"
             f" AND NOT EXISTS (SELECT 1 FROM fleet_own WHERE person = pseudonym_of(number) AND {column} IS NOT NULL)"
         )
         for row in rows:
             if pseudonym.is_one(row["person"]):
-                _claim(db, row["person"], shared, _next_version(db))
+                _claim(db, row["person"], kind, _next_version(db))
     db.execute("UPDATE fleet_line SET unclaimed = ?", int(pseudonyms.is_lost(db)))
 
 
-def undo(db: Database, number: str, shared: Shared) -> None:
+def undo(db: Database, number: str, kind: DecisionKind) -> None:
     """Undo every claim about a number that this line has seen, of whichever line.
 
     It runs inside the transaction that is open. What is claimed elsewhere at the same time, or later, holds.
@@ -182,7 +182,7 @@ def undo(db: Database, number: str, shared: Shared) -> None:
     member = maybe_membership(db)
     if member is None:
         return
-    column, person = _COLUMNS[shared], pseudonyms.person(db, number)
+    column, person = _COLUMNS[kind], pseudonyms.person(db, number)
     own = db.one(f"SELECT {column} AS claimed, undone FROM fleet_own WHERE person = ?", person)
     seen = {
         row["line"]: row["claimed"]
@@ -194,7 +194,7 @@ def undo(db: Database, number: str, shared: Shared) -> None:
         seen[member.line] = own["claimed"]
     if not seen:
         return
-    undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, {shared: seen})
+    undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, {kind: seen})
     db.execute(
         "INSERT INTO fleet_own (person, version, undone) VALUES (?1, ?2, ?3)"
         f" ON CONFLICT DO UPDATE SET version = excluded.version, undone = excluded.undone, {column} = NULL",
@@ -216,7 +216,7 @@ def erase(db: Database, name: str, now: Now) -> None:
     """
     if maybe_membership(db) is None:
         return
-    undo(db, name, Shared.BLOCKS)
+    undo(db, name, DecisionKind.BLOCKS)
     db.execute(
         "INSERT INTO fleet_own (person, version, erased, erased_at) VALUES (?1, ?2, ?2, ?3)"
         " ON CONFLICT DO UPDATE"
@@ -243,7 +243,7 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
         )
 
 
-def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
+def owed(db: Database, exchanged: Collection[DecisionKind], key: bytes) -> list[Claim]:
     """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
     member = maybe_membership(db)
     if member is None:
@@ -259,17 +259,17 @@ def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
         size += len(row["undone"])
         if found and size > LARGEST_BATCH:
             break
-        found.append(_limited(Claim(member.line, **dict(row)), shared).signed(key))
+        found.append(_limited(Claim(member.line, **dict(row)), exchanged).signed(key))
     return found
 
 
-def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
+def _limited(claim: Claim, exchanged: Collection[DecisionKind]) -> Claim:
     """Return a row without what is not exchanged."""
-    undone = {each: lines for each, lines in claims.undone_of(claim.undone).items() if each in shared}
+    undone = {each: lines for each, lines in claims.undone_of(claim.undone).items() if each in exchanged}
     return replace(
         claim,
-        opted_out=claim.opted_out if Shared.OPT_OUTS in shared else None,
-        blocked=claim.blocked if Shared.BLOCKS in shared else None,
+        opted_out=claim.opted_out if DecisionKind.OPT_OUTS in exchanged else None,
+        blocked=claim.blocked if DecisionKind.BLOCKS in exchanged else None,
         undone=claims.written(undone),
     )
 
@@ -281,14 +281,16 @@ def count_formerly(db: Database) -> int:
     )
 
 
-def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collection[Shared], key: bytes) -> None:
+def met(
+    db: Database, hub: str, top: int, highest: Claim | None, exchanged: Collection[DecisionKind], key: bytes
+) -> None:
     """Commit which hub the line has before it, and what is exchanged there.
 
     `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. At another
     hub, after a change of what is exchanged, or where this database is older than that row, all is owed and read anew;
     then the line's own rows are read back, too.
     """
-    listed = json.dumps(sorted(shared))
+    listed = json.dumps(sorted(exchanged))
     with db.transaction():
         now = maybe_membership(db)
         if now is None:
@@ -297,8 +299,8 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
             claim_all(db)
         # a hub that makes one up would drive the versions to their end
         mine = highest and highest.line == now.line and highest.is_signed(key)
-        older = bool(highest and mine and _is_older(db, highest, now.shared))
-        if (now.hub, now.shared) == (hub, frozenset(shared)) and not older:
+        older = bool(highest and mine and _is_older(db, highest, now.exchanged))
+        if (now.hub, now.exchanged) == (hub, frozenset(exchanged)) and not older:
             if top < now.cursor:  # it said that there is more than there is, and what it has lies before that
                 db.execute("UPDATE fleet_line SET cursor = 0, confirmed = 0")
             # a hub that was put back to an earlier day has not what it had said that it had
@@ -325,11 +327,11 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
             older,
         )
         db.execute("UPDATE fleet_line SET version = version + (SELECT count(*) FROM fleet_own)")
-        for each in set(Shared) - set(shared):
+        for each in set(DecisionKind) - set(exchanged):
             db.execute(f"UPDATE fleet_persons SET {_COLUMNS[each]} = NULL WHERE {_COLUMNS[each]} IS NOT NULL")
 
 
-def _is_older(db: Database, highest: Claim, shared: Collection[Shared]) -> bool:
+def _is_older(db: Database, highest: Claim, exchanged: Collection[DecisionKind]) -> bool:
     """Tell whether this database is older than a row of its own line, or has another one of that version."""
     row = db.one(
         "SELECT person, version, opted_out, blocked, undone, erased, erased_at FROM fleet_own WHERE person = ?",
@@ -337,11 +339,11 @@ def _is_older(db: Database, highest: Claim, shared: Collection[Shared]) -> bool:
     )
     if row is None or row["version"] < highest.version:
         return True
-    own = _limited(Claim(highest.line, **dict(row)), shared)
+    own = _limited(Claim(highest.line, **dict(row)), exchanged)
     if own.version > highest.version:
         return False
     # another line may have undone what is claimed; nothing else changes without a new version
-    if any(own.of(each) not in (None, highest.of(each)) for each in Shared):
+    if any(own.of(each) not in (None, highest.of(each)) for each in DecisionKind):
         return True
     return (own.undone, own.erased, own.erased_at) != (highest.undone, highest.erased, highest.erased_at)
 
@@ -362,7 +364,7 @@ def take(
     db: Database,
     span: tuple[int, int],
     placed: Sequence[Placed[Claim]],
-    shared: Collection[Shared],
+    exchanged: Collection[DecisionKind],
     key: bytes,
     consequences: Consequences,
 ) -> int:
@@ -374,7 +376,7 @@ def take(
     """
     since, until = span
     sound = {
-        each.place: _limited(each.row, shared)
+        each.place: _limited(each.row, exchanged)
         for each in placed
         if since < each.place <= until and _is_sound(each.row) and each.row.is_signed(key)
     }
@@ -409,7 +411,7 @@ def _carry_out(
     followed: list[Followed] = []
 
     def follow() -> None:
-        consequences.follow(list({(each.person, each.shared): each for each in followed}.values()))  # the last words
+        consequences.follow(list({(each.person, each.kind): each for each in followed}.values()))  # the last words
         followed.clear()
 
     reached, erased = None, False
@@ -494,7 +496,7 @@ def _is_sound(claim: Claim) -> bool:
 def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
     """Keep the row of another line; return the decisions of this line that follow from it."""
     followed = []
-    _grow(db, claim.person, claim.line, {shared: claim.of(shared) for shared in Shared}, "")
+    _grow(db, claim.person, claim.line, {kind: claim.of(kind) for kind in DecisionKind}, "")
     if claim.erased:
         db.execute(
             "INSERT INTO fleet_persons (person, line, erased) VALUES (?, ?, ?)"
@@ -503,24 +505,24 @@ def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
             claim.line,
             claim.erased,
         )
-    for shared, lines in claims.undone_of(claim.undone).items():
+    for kind, lines in claims.undone_of(claim.undone).items():
         for line, said in lines.items():
             version = min(said, claims.MOST_UNDONE)
             if line != here:
-                _grow(db, claim.person, line, {shared: version}, "_undone")
+                _grow(db, claim.person, line, {kind: version}, "_undone")
                 continue
             # what was undone before this line has said it was invented: all that it says from now on is later
             db.execute("UPDATE fleet_line SET version = ?1 WHERE version < ?1", version)
-            if _undo_own(db, claim.person, shared, version):
-                followed.append(Followed(claim.person, shared, holds=False, line=claim.line))
+            if _undo_own(db, claim.person, kind, version):
+                followed.append(Followed(claim.person, kind, holds=False, line=claim.line))
     return followed
 
 
-def _grow(db: Database, person: str, line: str, versions: Mapping[Shared, int | None], ending: str) -> None:
+def _grow(db: Database, person: str, line: str, versions: Mapping[DecisionKind, int | None], ending: str) -> None:
     """Raise what is known of a person's claims at a line, or of what is undone of them; nothing is ever lowered."""
-    for shared, version in versions.items():
+    for kind, version in versions.items():
         if version is not None:
-            column = _COLUMNS[shared] + ending
+            column = _COLUMNS[kind] + ending
             # ifnull(): max() of two values is NULL where one of them is
             db.execute(
                 f"INSERT INTO fleet_persons (person, line, {column}) VALUES (?, ?, ?)"
@@ -531,9 +533,9 @@ def _grow(db: Database, person: str, line: str, versions: Mapping[Shared, int | 
             )
 
 
-def _undo_own(db: Database, person: str, shared: Shared, version: int) -> bool:
+def _undo_own(db: Database, person: str, kind: DecisionKind, version: int) -> bool:
     """Take away what this line claims of a person, up to a version; tell whether it claimed it."""
-    column = _COLUMNS[shared]
+    column = _COLUMNS[kind]
     sql = f"UPDATE fleet_own SET {column} = NULL WHERE person = ? AND {column} <= ?"
     return db.execute(sql, person, version).rowcount > 0
 
@@ -543,13 +545,13 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
     erased = _maybe_ordered(db, claim, claim.line)
     own = db.one("SELECT undone, opted_out, blocked FROM fleet_own WHERE person = ?", claim.person)
     undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, claims.undone_of(claim.undone))
-    known = {shared: own[column] if own else None for shared, column in _COLUMNS.items()}
+    known = {kind: own[column] if own else None for kind, column in _COLUMNS.items()}
     back = {
-        shared: version
-        for shared in Shared
-        if (version := claim.of(shared)) and version > max(undone[shared].get(claim.line, 0), known[shared] or 0)
+        kind: version
+        for kind in DecisionKind
+        if (version := claim.of(kind)) and version > max(undone[kind].get(claim.line, 0), known[kind] or 0)
     }
-    over = [shared for shared in Shared if shared not in back and _undo_recalled(db, claim, shared, undone)]
+    over = [kind for kind in DecisionKind if kind not in back and _undo_recalled(db, claim, kind, undone)]
     if not back and not over and not erased and own and claims.written(undone) == own["undone"]:
         return []
     db.execute(
@@ -559,20 +561,20 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
         _next_version(db),
         claims.written(undone),
     )
-    for shared, version in back.items():
-        db.execute(f"UPDATE fleet_own SET {_COLUMNS[shared]} = ? WHERE person = ?", version, claim.person)
+    for kind, version in back.items():
+        db.execute(f"UPDATE fleet_own SET {_COLUMNS[kind]} = ? WHERE person = ?", version, claim.person)
     if erased:
         sql = "UPDATE fleet_own SET erased = ?, erased_at = ? WHERE person = ?"
         db.execute(sql, claim.erased, claim.erased_at, claim.person)
-    for shared, lines in undone.items():
+    for kind, lines in undone.items():
         for line, version in lines.items():
             if line != claim.line:
-                _grow(db, claim.person, line, {shared: version}, "_undone")
-    return [Followed(claim.person, shared, holds=shared in back, line=claim.line) for shared in (*back, *over)]
+                _grow(db, claim.person, line, {kind: version}, "_undone")
+    return [Followed(claim.person, kind, holds=kind in back, line=claim.line) for kind in (*back, *over)]
 
 
-def _undo_recalled(db: Database, claim: Claim, shared: Shared, undone: Undone) -> bool:
-    return _undo_own(db, claim.person, shared, undone[shared].get(claim.line, 0))
+def _undo_recalled(db: Database, claim: Claim, kind: DecisionKind, undone: Undone) -> bool:
+    return _undo_own(db, claim.person, kind, undone[kind].get(claim.line, 0))
 
 
 def _no_member() -> RefusedError:
