@@ -27,7 +27,7 @@ from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import DecisionKind
-from hotlined.store import claims, decisions, erasure, fleet, privacy
+from hotlined.store import claims, decisions, fleet, fleet_erasure, privacy
 from hotlined.store.claims import Placed
 
 __all__ = ["cluster"]
@@ -105,13 +105,13 @@ class Member(Filled):
                 placed,
                 exchanged,
                 claims.key_of(self.database),
-                self.here(),
+                self.consequences(),
             )
         )
 
-    def here(self) -> erasure.Here:
+    def consequences(self) -> fleet_erasure.LocalConsequences:
         """Return what has to follow here from what lines say."""
-        return erasure.Here(
+        return fleet_erasure.LocalConsequences(
             self.db, self.at or self.now(), lambda text: recognition.opts_out(text, RULES.numbers.opt_out_words)
         )
 
@@ -649,8 +649,8 @@ def test_rows_of_the_past_and_of_other_places_are_not_believed(enter: Enter) -> 
     key = claims.key_of(nl.database)
     placed = [nl.said("fr", 1, place) for place in (2, 9)]
 
-    assert fleet.take(nl.db, (0, 5), [], frozenset(DecisionKind), key, nl.here()) == 0
-    assert fleet.take(nl.db, (5, 8), placed, frozenset(DecisionKind), key, nl.here()) == 2
+    assert fleet.take(nl.db, (0, 5), [], frozenset(DecisionKind), key, nl.consequences()) == 0
+    assert fleet.take(nl.db, (5, 8), placed, frozenset(DecisionKind), key, nl.consequences()) == 2
     assert nl.db.value("SELECT count(*) FROM fleet_persons") == 0
 
 

@@ -28,7 +28,7 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, claims, decisions, erasure, evidence, fleet, fleet_answers, privacy, requests
+from hotlined.store import answers, claims, decisions, evidence, fleet, fleet_answers, fleet_erasure, privacy, requests
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 
@@ -94,11 +94,11 @@ def _fleet_take(decision: Decision) -> int:
     said = decision.arguments
     placed = [claims.Placed(place, claims.Claim(*claim)) for place, claim in said["placed"]]
     exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
-    here = erasure.Here(decision.db, decision.now, _opts_out(decision))
+    consequences = fleet_erasure.LocalConsequences(decision.db, decision.now, _opts_out(decision))
     refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
     while True:  # of whom others erased one goes in each transaction
         left = [each for each in placed if each.place > since]
-        refused += fleet.take(decision.db, (since, said["until"]), left, exchanged, key, here)
+        refused += fleet.take(decision.db, (since, said["until"]), left, exchanged, key, consequences)
         member = fleet.maybe_membership(decision.db)
         if member is None or not since < member.cursor < said["until"] or time.monotonic() > deadline:
             return refused

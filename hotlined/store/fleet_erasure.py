@@ -58,7 +58,7 @@ _TAKEN = {
 }
 
 
-class Here:
+class LocalConsequences:
     """Carries out on this line what rows of lines call for: decisions that it follows, persons that it erases."""
 
     def __init__(self, db: Database, now: Now, opts_out: Callable[[str], bool]) -> None:
