@@ -672,7 +672,7 @@ def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> Non
     version = nl.db.value("SELECT version FROM fleet_line")
     forged = replace(nl.said("nl", 7).row, version=claims.HIGHEST)
     for highest in (forged, nl.said("fr", claims.HIGHEST).row):
-        fleet.met(nl.db, "0" * 36, 0, highest, frozenset(DecisionKind), claims.key_of(nl.database))
+        fleet.begin_exchange(nl.db, "0" * 36, 0, highest, frozenset(DecisionKind), claims.key_of(nl.database))
 
     assert nl.db.value("SELECT version FROM fleet_line") == version + 1
 

@@ -76,11 +76,11 @@ def no_decision() -> UsageError:
     )
 
 
-def _fleet_met(decision: Decision) -> None:
+def _fleet_begin(decision: Decision) -> None:
     said = decision.arguments
     highest = claims.Claim(*said["highest"]) if said["highest"] else None
     exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
-    fleet.met(decision.db, said["hub"], said["top"], highest, exchanged, key)
+    fleet.begin_exchange(decision.db, said["hub"], said["top"], highest, exchanged, key)
 
 
 def _fleet_owed(decision: Decision) -> dict[str, Any]:
@@ -118,11 +118,11 @@ def _opts_out(decision: Decision) -> Callable[[str], bool]:
     return lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words)
 
 
-def _fleet_answers_met(decision: Decision) -> None:
+def _fleet_answers_begin(decision: Decision) -> None:
     said = decision.arguments
     highest = fleet_answers.Answered(*said["highest"]) if said["highest"] else None
     share, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
-    fleet_answers.met(decision.db, said["hub"], said["top"], highest, key, share=share)
+    fleet_answers.begin_exchange(decision.db, said["hub"], said["top"], highest, key, share=share)
 
 
 def _fleet_answers_owed(decision: Decision) -> dict[str, Any]:
@@ -248,14 +248,14 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
-    "fleet_met": Verb(_fleet_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
+    "fleet_met": Verb(_fleet_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
     "fleet_owed": Verb(_fleet_owed, {}),
     "fleet_sent": Verb(
         lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
     ),
     "fleet_take": Verb(_fleet_take, {"since": is_place, "until": is_place, "placed": are_placed}),
     "fleet_rebuild": Verb(_fleet_rebuild, {}),
-    "fleet_answers_met": Verb(_fleet_answers_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
+    "fleet_answers_met": Verb(_fleet_answers_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
     "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
     "fleet_answers_sent": Verb(
         lambda decision: fleet_answers.acknowledge(decision.db, map(tuple, decision.arguments["sent"])),

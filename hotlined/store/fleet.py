@@ -281,7 +281,7 @@ def count_formerly(db: Database) -> int:
     )
 
 
-def met(
+def begin_exchange(
     db: Database, hub: str, top: int, highest: Claim | None, exchanged: Collection[DecisionKind], key: bytes
 ) -> None:
     """Commit which hub the line has before it, and what is exchanged there.

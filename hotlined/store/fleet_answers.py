@@ -132,7 +132,7 @@ def forget(db: Database, name: str, until: float) -> None:
 # ---- with the hub
 
 
-def met(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, *, share: bool) -> None:
+def begin_exchange(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, *, share: bool) -> None:
     """Commit which hub the line has before it, and whether answers are exchanged there.
 
     `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. Where answers
