@@ -677,6 +677,23 @@ def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> Non
     assert nl.db.value("SELECT version FROM fleet_line") == version + 1
 
 
+def test_what_is_claimed_late_is_a_row_that_a_new_hub_takes(enter: Enter) -> None:
+    """A person opts out and is blocked while the key is lost. No claim of the row then is above the row's version."""
+    nl = enter("nl")
+    key = nl.database.with_name("hotlined.db.key")
+    kept, nl.db.key = key.read_bytes(), None
+    key.unlink()
+    nl.receive(STOP)
+    decisions.block(nl.db, KEVIN, "anna", nl.now())
+    key.write_bytes(kept)
+    fleet.begin_exchange(nl.db, "0" * 36, 0, None, frozenset(DecisionKind), claims.key_of(nl.database))
+
+    (claim,) = nl.owed()
+    assert claim.opted_out
+    assert claim.blocked
+    assert max(claim.opted_out, claim.blocked) <= claim.version
+
+
 _FITS: list[object] = [1, ["fr", "~0123456789ab", 1, 1, None, "{}", None, None, "0" * 64]]
 
 

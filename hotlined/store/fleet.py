@@ -284,51 +284,64 @@ def count_formerly(db: Database) -> int:
 def begin_exchange(
     db: Database, hub: str, top: int, highest: Claim | None, exchanged: Collection[DecisionKind], key: bytes
 ) -> None:
-    """Commit which hub the line has before it, and what is exchanged there.
+    """Commit which hub the line is connected to, and what is exchanged there.
 
-    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. At another
-    hub, after a change of what is exchanged, or where this database is older than that row, all is owed and read anew;
-    then the line's own rows are read back, too.
+    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. If this is
+    another hub than before, if other kinds are exchanged, or if this database is older than that row, all rows are sent
+    and read again.
     """
-    listed = json.dumps(sorted(exchanged))
     with db.transaction():
-        now = maybe_membership(db)
-        if now is None:
-            raise _no_member()
-        if db.value("SELECT unclaimed FROM fleet_line"):
+        if db.one("SELECT 1 FROM fleet_line WHERE unclaimed"):
             claim_all(db)
-        # a hub that makes one up would drive the versions to their end
-        mine = highest and highest.line == now.line and highest.is_signed(key)
-        older = bool(highest and mine and _is_older(db, highest, now.exchanged))
-        if (now.hub, now.exchanged) == (hub, frozenset(exchanged)) and not older:
-            if top < now.cursor:  # it said that there is more than there is, and what it has lies before that
-                db.execute("UPDATE fleet_line SET cursor = 0, confirmed = 0")
-            # a hub that was put back to an earlier day has not what it had said that it had
-            db.execute("UPDATE fleet_own SET sent = 0 WHERE sent > ?", highest.version if highest and mine else 0)
+        member = maybe_membership(db)
+        if member is None:
+            raise _no_member()
+        # only a row with the line's signature counts: else a hub could make one up that has the highest version of all
+        if highest and not (highest.line == member.line and highest.is_signed(key)):
+            highest = None
+        is_older = highest is not None and _is_older(db, highest, member.exchanged)
+        if (member.hub, member.exchanged) == (hub, frozenset(exchanged)) and not is_older:
+            _go_on(db, member, top, highest.version if highest else 0)
             return
-        raised = max(now.version, highest.version if highest and mine else 0)
+        # a line that has yet to read its own rows back goes on with that, if it is the same hub
+        recall = top if is_older else member.recall if member.hub == hub else 0
+        highest_version = max(member.version, highest.version if highest else 0)
         db.execute(
             "UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, confirmed = 0, recall = ?, shared = ?",
             hub,
-            raised,
-            top if older else now.recall if now.hub == hub else 0,
-            listed,
+            highest_version,
+            recall,
+            json.dumps(sorted(exchanged)),
         )
-        # with new versions: the hub takes no version that it has had already. What an older database claims and no hub
-        # has was said after the backup: at its old version it would count as undone where a lost row undid that version
-        db.execute(
-            "UPDATE fleet_own SET sent = 0, version = ?1 + number,"
-            " opted_out = iif(?2 AND opted_out > sent, ?1 + number, opted_out),"
-            " blocked = iif(?2 AND blocked > sent, ?1 + number, blocked),"
-            " erased = iif(?2 AND erased > sent, ?1 + number, erased)"
-            " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_own)"
-            " WHERE named = person",
-            raised,
-            older,
-        )
-        db.execute("UPDATE fleet_line SET version = version + (SELECT count(*) FROM fleet_own)")
-        for each in set(DecisionKind) - set(exchanged):
-            db.execute(f"UPDATE fleet_persons SET {_COLUMNS[each]} = NULL WHERE {_COLUMNS[each]} IS NOT NULL")
+        _renew_versions(db, highest_version, is_older=is_older)
+        for kind in set(DecisionKind) - set(exchanged):
+            db.execute(f"UPDATE fleet_persons SET {_COLUMNS[kind]} = NULL WHERE {_COLUMNS[kind]} IS NOT NULL")
+
+
+def _go_on(db: Database, member: Membership, top: int, highest_version: int) -> None:
+    """Go on with the hub of the last exchange: read again from the start if need be, and send again what it lacks."""
+    if top < member.cursor:  # it had sent places that it does not have, and what it has stands before them
+        db.execute("UPDATE fleet_line SET cursor = 0, confirmed = 0")
+    db.execute("UPDATE fleet_own SET sent = 0 WHERE sent > ?", highest_version)
+
+
+def _renew_versions(db: Database, highest_version: int, *, is_older: bool) -> None:
+    """Mark all rows of this line as unsent, with versions above the highest: a hub takes none that it has had already.
+
+    What an older database claims and no hub has was decided after the backup. Its claim gets the new version, too: the
+    rows that were lost may have undone the old one.
+    """
+    db.execute(
+        "UPDATE fleet_own SET sent = 0, version = ?1 + number,"
+        " opted_out = iif(?2 AND opted_out > sent, ?1 + number, opted_out),"
+        " blocked = iif(?2 AND blocked > sent, ?1 + number, blocked),"
+        " erased = iif(?2 AND erased > sent, ?1 + number, erased)"
+        " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_own)"
+        " WHERE named = person",
+        highest_version,
+        is_older,
+    )
+    db.execute("UPDATE fleet_line SET version = version + (SELECT count(*) FROM fleet_own)")
 
 
 def _is_older(db: Database, highest: Claim, exchanged: Collection[DecisionKind]) -> bool:
