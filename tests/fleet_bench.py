@@ -168,7 +168,7 @@ class Line:
     next_read: float = 0.0
     next_report: float = 0.0
     polls: int = 0
-    owed: list[Claim] = field(default_factory=list)
+    unsent: list[Claim] = field(default_factory=list)
     decided: dict[str, float] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
@@ -191,7 +191,7 @@ class Line:
             if random.randrange(self.load.one_in) == 0:
                 self.version += 1
                 person = f"~{random.getrandbits(48):012x}"
-                self.owed.append(Claim(self.name, person, self.version, self.version, None, "{}", signature=UNSIGNED))
+                self.unsent.append(Claim(self.name, person, self.version, self.version, None, "{}", signature=UNSIGNED))
                 self.decided[person] = self.next_contact
             self.next_contact += random.expovariate(self.load.contacts / 60)
 
@@ -199,8 +199,8 @@ class Line:
         """Do what is due, as `Service` and `Session` do."""
         now = time.monotonic()
         self.decide(now)
-        while self.owed:
-            sent, self.owed = self.owed[:MOST_ROWS], self.owed[MOST_ROWS:]
+        while self.unsent:
+            sent, self.unsent = self.unsent[:MOST_ROWS], self.unsent[MOST_ROWS:]
             self.hub.push(sent)
         if now >= self.next_read:
             self.next_read = now + PACE.read

@@ -813,7 +813,7 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(name=lines)
     def back_up(self, name: str) -> None:
-        """Back a line up, when the hub has all that it says: what it owes then is said anew where it is put back."""
+        """Back a line up once the hub has all its rows: what the backup had not sent, a restored line sends anew."""
         self.run_sync(name)
         line = self.lines[name]
         backup.make(line.db.path, line.copy, lambda _, __: None)
@@ -876,7 +876,7 @@ class Fleet(RuleBasedStateMachine):
         assert {row["id"] for row in rows} == set().union(*self.oracle.held[name].contacts.values()), name
 
     def all_end_the_same(self) -> None:
-        """Once all have exchanged, nobody owes anything, and all refuse the same.
+        """Once all have exchanged, nobody has anything to send, and all refuse the same.
 
         What a line takes may have it say something, which the others take in the round after.
         """
@@ -897,7 +897,7 @@ class Fleet(RuleBasedStateMachine):
             others = line.db.all("SELECT person FROM fleet_persons")
             assert {row["person"] for row in (*own, *others)} <= persons
             assert len(own) <= len(persons)
-            assert not fleet.owed(line.db, frozenset(DecisionKind), bytes.fromhex(KEYS.orders))
+            assert not fleet.unsent_rows(line.db, frozenset(DecisionKind), bytes.fromhex(KEYS.orders))
             assert set(fleet.kept(line.db)) <= self.oracle.held[line.name].kept
         self.nobody_is_left()
 

@@ -115,9 +115,9 @@ class Member(Filled):
             self.db, self.at or self.now(), lambda text: recognition.opts_out(text, RULES.numbers.opt_out_words)
         )
 
-    def owed(self) -> list[claims.Claim]:
+    def unsent_rows(self) -> list[claims.Claim]:
         """Return what goes to the hub next."""
-        return fleet.owed(self.db, frozenset(DecisionKind), claims.key_of(self.database))
+        return fleet.unsent_rows(self.db, frozenset(DecisionKind), claims.key_of(self.database))
 
     def let_out(self) -> object:
         """Ask the gate for the answer that is queued."""
@@ -340,23 +340,23 @@ def test_what_changes_while_it_is_sent_is_owed_still(enter: Enter) -> None:
     """An acknowledgement holds up to the version that was sent."""
     fr = enter("fr")
     fr.receive(STOP)
-    (before,) = fr.owed()
+    (before,) = fr.unsent_rows()
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     fleet.acknowledge(fr.db, [(before.person, before.version)])
 
-    (left,) = fr.owed()
+    (left,) = fr.unsent_rows()
     assert (left.opted_out, left.blocked, left.version) == (before.version, before.version + 1, before.version + 1)
 
 
 def test_a_flood_owes_no_more_rows_than_there_are_persons(enter: Enter) -> None:
-    """However often people change their minds while the hub is away, one row each is owed."""
+    """However often people change their minds while the hub is away, one row of each is to be sent."""
     fr = enter("fr")
     for _ in range(5):
         for number in (KEVIN, LEA):
             fr.receive(STOP, number)
             decisions.opt_in(fr.db, number, "anna", fr.now())
 
-    assert len(fr.owed()) == 2
+    assert len(fr.unsent_rows()) == 2
 
 
 def test_a_restored_line_goes_on_from_its_own_highest_version(enter: Enter) -> None:
@@ -388,7 +388,7 @@ def test_what_is_decided_without_the_key_is_claimed_once_it_is_back(enter: Enter
     fr.db.key = None
     with fr.db.transaction():
         decisions.opt_out(fr.db, KEVIN, fr.now())
-    assert fr.owed() == []
+    assert fr.unsent_rows() == []
     key.write_bytes(octets)
     fr.sync()
     nl.sync()
@@ -482,7 +482,7 @@ def test_an_unblock_is_not_told_where_blocks_are_not_shared(enter: Enter) -> Non
     nl.run("unblock", KEVIN)
 
     assert nl.shown(nl.receive("Encore"))[0] == "answer"
-    (row,) = fleet.owed(nl.db, [DecisionKind.OPT_OUTS], claims.key_of(nl.database))
+    (row,) = fleet.unsent_rows(nl.db, [DecisionKind.OPT_OUTS], claims.key_of(nl.database))
     assert claims.undone_of(row.undone) == {}
 
 
@@ -658,7 +658,7 @@ def test_an_old_row_of_this_line_brings_back_nothing_that_it_has_undone(enter: E
     """The hub may repeat to a line what that line said long ago."""
     nl = enter("nl")
     nl.receive(STOP)
-    (before,) = nl.owed()
+    (before,) = nl.unsent_rows()
     nl.run("optin", KEVIN)
 
     assert nl.take(Placed(1, before)) == 0
@@ -688,7 +688,7 @@ def test_what_is_claimed_late_is_a_row_that_a_new_hub_takes(enter: Enter) -> Non
     key.write_bytes(kept)
     fleet.begin_exchange(nl.db, "0" * 36, 0, None, frozenset(DecisionKind), claims.key_of(nl.database))
 
-    (claim,) = nl.owed()
+    (claim,) = nl.unsent_rows()
     assert claim.opted_out
     assert claim.blocked
     assert max(claim.opted_out, claim.blocked) <= claim.version

@@ -178,7 +178,7 @@ def test_no_calendar_enters_an_age(pair: tuple[Member, Member], calendar: dateti
     answer(fr)
     key = claims.key_of(fr.database)
     sent = replace(fr.now(), utc=calendar)
-    (row,) = fleet_answers.owed(fr.db, key, replace(sent, limit=sent.limit + DAY))
+    (row,) = fleet_answers.unsent_rows(fr.db, key, replace(sent, limit=sent.limit + DAY))
     reading = replace(nl.db.now(), utc=calendar, limit=5.0)
     take(nl, row, now=reading)
 
@@ -224,7 +224,7 @@ def test_a_cooldown_from_elsewhere_outlives_a_restart(pair: tuple[Member, Member
 
 
 def test_without_the_hub_a_line_owes_a_row_a_person(pair: tuple[Member, Member]) -> None:
-    """However often it answers meanwhile; what it owes is sent once the hub is there."""
+    """However often it answers meanwhile; what it has not sent is sent once the hub is there."""
     fr, nl = pair
     often = replace(RULES, limits=policy.Limits((timedelta(0),), 100, policy.Windows(900, 900, 900), 0))
     for _time in range(3):
@@ -274,7 +274,7 @@ def test_another_hub_is_told_all(pair: tuple[Member, Member], hub: str) -> None:
     exchange(fr, nl)
 
     assert known(nl, LEA) == [("fr", 1)]
-    assert not exchanging.is_owing(fr.db)
+    assert not exchanging.has_unsent_rows(fr.db)
 
 
 def test_what_was_read_is_read_once(pair: tuple[Member, Member]) -> None:
@@ -287,14 +287,14 @@ def test_what_was_read_is_read_once(pair: tuple[Member, Member]) -> None:
 
 
 def test_what_was_sent_is_noted_up_to_its_version(pair: tuple[Member, Member]) -> None:
-    """An answer that leaves while the one before is on its way to the hub is owed."""
+    """An answer that leaves while the one before is on its way to the hub is still to be sent."""
     fr, _nl = pair
     answer(fr, rules=CAP_ALONE)
-    (row,) = fleet_answers.owed(fr.db, claims.key_of(fr.database), fr.now())
+    (row,) = fleet_answers.unsent_rows(fr.db, claims.key_of(fr.database), fr.now())
     answer(fr, rules=CAP_ALONE)
     fleet_answers.acknowledge(fr.db, [(row.person, row.version)])
 
-    assert exchanging.count_owed(fr.db) == 1
+    assert exchanging.count_unsent_rows(fr.db) == 1
 
 
 # ---- turned on and off

@@ -503,7 +503,7 @@ def test_many_erasures_are_a_transaction_each(enter: Enter) -> None:
         nl.receive(TEXT, number)
         forget(fr, number)
     fr.receive(STOP, LEA)
-    placed = [Placed(place, claim) for place, claim in enumerate(fr.owed(), 1)]
+    placed = [Placed(place, claim) for place, claim in enumerate(fr.unsent_rows(), 1)]
     left = []
     for _transaction in numbers:
         cursor = nl.db.value("SELECT cursor FROM fleet_line")

@@ -262,7 +262,7 @@ def test_a_hub_that_is_away_for_an_hour_is_trouble(enter: Enter) -> None:
 
 
 def test_figures_for_machines_have_the_fleet(enter: Enter) -> None:
-    """What is owed, whether the hub is there, and how many lines are not."""
+    """How much is still to be sent, whether the hub is there, and how many lines are not."""
     fr = enter("fr")
     fr.sync()
     fr.receive(STOP)

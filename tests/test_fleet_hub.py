@@ -407,7 +407,7 @@ def promote(standby: Cluster) -> str:
 
 
 def test_a_standby_that_takes_over_is_another_hub(hub: Guarded, standby: Cluster) -> None:
-    """What it had not got yet of its primary is owed anew: lines see it by its name, of which its timeline is part."""
+    """What it had not got yet of its primary is sent again: lines see it by its name, of which its timeline is part."""
     with opened(hub.socket) as before:
         name = before.greet("fr").hub
     with opened(promote(standby)) as after:

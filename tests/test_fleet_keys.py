@@ -120,11 +120,11 @@ def test_the_former_key_is_where_the_key_is(line: Keeper) -> None:
 def test_what_only_a_former_pseudonym_knows_is_shared_once_its_number_is_heard_of(line: Keeper) -> None:
     """`fleet join` says how many these are; none of them goes to the hub as it is, and each does when it texts."""
     assert "opt-out or block of 1 person is known by a former pseudonym alone" in line.enter()
-    assert line.owed() == []
+    assert line.unsent_rows() == []
     decisions.block(line.db, pseudonyms.names(line.db, LEA)[-1], "anna", line.now())
-    assert line.owed() == []
+    assert line.unsent_rows() == []
     line.receive("Salut", LEA)
-    (claim,) = line.owed()
+    (claim,) = line.unsent_rows()
 
     assert (claim.person, bool(claim.opted_out), bool(claim.blocked)) == (line.under(FIRST, LEA), True, True)
     assert line.db.value("SELECT count(*) FROM numbers WHERE former") == 0
@@ -137,7 +137,7 @@ def test_a_person_s_decision_recognises_a_number_too(line: Keeper) -> None:
     """Who is blocked here by number, and had opted out under a former pseudonym, is shared with both."""
     line.enter()
     line.run("block", LEA)
-    (claim,) = line.owed()
+    (claim,) = line.unsent_rows()
 
     assert (claim.person, bool(claim.opted_out), bool(claim.blocked)) == (line.under(FIRST, LEA), True, True)
 
@@ -367,11 +367,11 @@ def test_leaving_is_asked_for(line: Keeper) -> None:
 
 
 def test_a_line_that_left_joins_again(line: Keeper) -> None:
-    """It has its former keys still, claims what it decided meanwhile, and owes all of it."""
+    """It has its former keys still, claims what it decided meanwhile, and has all of it to send."""
     line.enter()
     line.run("fleet", "leave", "--yes")
     line.run("block", KEVIN)
     line.enter()
 
-    assert [(claim.person, bool(claim.blocked)) for claim in line.owed()] == [(line.under(FIRST), True)]
+    assert [(claim.person, bool(claim.blocked)) for claim in line.unsent_rows()] == [(line.under(FIRST), True)]
     assert line.shown(line.receive("Salut", LEA))[:2] == ("suppress", "opted_out")

@@ -76,7 +76,7 @@ def test_places_that_do_not_exist_hide_nothing_once_the_hub_is_honest(enter: Ent
 def test_rows_of_another_form_are_an_error_that_says_so(
     enter: Enter, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
-    """Whatever kind of values the hub answers with, the exchange ends with a sentence, and has sent what it owes."""
+    """Whatever kind of values the hub answers with, the exchange ends with a sentence, and has sent all its rows."""
     fr = enter("fr")
     fr.receive(STOP)
     monkeypatch.setattr(hubs, "_PULL", rows + " WHERE %s > -1 AND %s <> '' AND %s > -1 AND %s > 0")
@@ -242,4 +242,4 @@ def test_the_highest_version_that_it_makes_up_counts_for_nothing(enter: Enter, h
     nl.sync()
 
     assert nl.shown(nl.receive("Salut"))[1:] in {("opted_out", "fr"), ("blocked", "fr")}
-    assert fleet.owed(fr.db, frozenset(DecisionKind), claims.key_of(fr.database)) == []
+    assert fleet.unsent_rows(fr.db, frozenset(DecisionKind), claims.key_of(fr.database)) == []

@@ -195,7 +195,7 @@ def status(settings: Settings, as_json: bool) -> None:
 def _sheet(found: Fleet) -> Iterator[tuple[str, str | None]]:
     yield _("line"), found.line
     yield _("hub"), hub_in_words(found)
-    yield _("owed"), ngettext("{number} person", "{number} persons", found.owed)
+    yield _("still to send"), ngettext("{number} person", "{number} persons", found.unsent_rows)
 
 
 @fleet.group(cls=Group)

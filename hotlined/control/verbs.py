@@ -83,10 +83,10 @@ def _fleet_begin(decision: Decision) -> None:
     fleet.begin_exchange(decision.db, said["hub"], said["top"], highest, exchanged, key)
 
 
-def _fleet_owed(decision: Decision) -> dict[str, Any]:
+def _fleet_unsent(decision: Decision) -> dict[str, Any]:
     """Return what this line says and the hub has not, signed."""
-    owed = fleet.owed(decision.db, decision.config().fleet.decisions, claims.key_of(decision.db.path))
-    return {"rows": [list(astuple(each)) for each in owed]}
+    rows = fleet.unsent_rows(decision.db, decision.config().fleet.decisions, claims.key_of(decision.db.path))
+    return {"rows": [list(astuple(each)) for each in rows]}
 
 
 def _fleet_take(decision: Decision) -> int:
@@ -125,10 +125,10 @@ def _fleet_answers_begin(decision: Decision) -> None:
     fleet_answers.begin_exchange(decision.db, said["hub"], said["top"], highest, key, share=share)
 
 
-def _fleet_answers_owed(decision: Decision) -> dict[str, Any]:
+def _fleet_answers_unsent(decision: Decision) -> dict[str, Any]:
     """Return whom this line answered and the hub does not know of, signed."""
-    owed = fleet_answers.owed(decision.db, claims.key_of(decision.db.path), decision.now)
-    return {"rows": [list(astuple(each)) for each in owed]}
+    rows = fleet_answers.unsent_rows(decision.db, claims.key_of(decision.db.path), decision.now)
+    return {"rows": [list(astuple(each)) for each in rows]}
 
 
 def _fleet_answers_take(decision: Decision) -> int:
@@ -249,14 +249,14 @@ VERBS: Mapping[str, Verb] = {
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
     "fleet_met": Verb(_fleet_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
-    "fleet_owed": Verb(_fleet_owed, {}),
+    "fleet_owed": Verb(_fleet_unsent, {}),
     "fleet_sent": Verb(
         lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
     ),
     "fleet_take": Verb(_fleet_take, {"since": is_place, "until": is_place, "placed": are_placed}),
     "fleet_rebuild": Verb(_fleet_rebuild, {}),
     "fleet_answers_met": Verb(_fleet_answers_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
-    "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
+    "fleet_answers_owed": Verb(_fleet_answers_unsent, {}),
     "fleet_answers_sent": Verb(
         lambda decision: fleet_answers.acknowledge(decision.db, map(tuple, decision.arguments["sent"])),
         {"sent": are_sent},

@@ -71,7 +71,7 @@ class Service:
                 refused = open_session.pull()[1]
                 if refused:
                     log.warning("%d rows of the hub are not believed", refused)
-            if open_session.is_owing():
+            if open_session.has_unsent_rows():
                 open_session.push()
             self._sleep(self._pace.look)
 

@@ -54,9 +54,9 @@ class Session:
         self._erased = False
         self._first = (0, 0)
 
-    def is_owing(self) -> bool:
+    def has_unsent_rows(self) -> bool:
         """Tell whether the line has something to say that the hub has not got; it reads the line's database alone."""
-        return exchanging.is_owing(self._db)
+        return exchanging.has_unsent_rows(self._db)
 
     def push(self) -> int:
         """Send what the hub has not got, and return the number of rows.
@@ -64,7 +64,7 @@ class Session:
         A database older than its own rows at the hub takes them back first: what it sends replaces them there.
         """
         self._require_own_fleet()
-        if exchanging.is_recalling(self._db):
+        if exchanging.has_own_rows_to_read(self._db):
             self._first = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
         if sharing := fleet_answers.maybe_sharing(self._db):
@@ -74,20 +74,20 @@ class Session:
             self._report()
         return sent
 
-    def _push_claims(self, owed: Sequence[Claim]) -> None:
-        self._hub.push(owed)
-        self._erased |= any(claim.erased for claim in owed)
+    def _push_claims(self, rows: Sequence[Claim]) -> None:
+        self._hub.push(rows)
+        self._erased |= any(claim.erased for claim in rows)
 
     def _send(self, asks: str, notes: str, row: Callable[..., _Row], push: Callable[[Sequence[_Row]], None]) -> int:
         sent = 0
         for _batch in range(_MOST_BATCHES):
-            owed = [row(*fields) for fields in decide(self._config, _WHO, asks)["rows"]]
-            if not owed:
+            rows = [row(*fields) for fields in decide(self._config, _WHO, asks)["rows"]]
+            if not rows:
                 break
             with self._hub.within(HUB_SECONDS):
-                push(owed)
-            decide(self._config, _WHO, notes, sent=[[each.person, each.version] for each in owed])
-            sent += len(owed)
+                push(rows)
+            decide(self._config, _WHO, notes, sent=[[each.person, each.version] for each in rows])
+            sent += len(rows)
         return sent
 
     def pull(self) -> tuple[int, int]:

@@ -110,7 +110,7 @@ class Fleet:
     """The fleet of a line at one moment."""
 
     line: str
-    owed: int
+    unsent_rows: int
     full: bool
     """Whether the line takes no more of what others claim."""
     heard: Heard | None
@@ -190,7 +190,7 @@ class Fleet:
                 "reachable": heard.reachable if heard else None,
                 "since": heard.since if heard else None,
             },
-            "owed": self.owed,
+            "owed": self.unsent_rows,
             "lines": [
                 {
                     "line": each.line,
@@ -232,7 +232,7 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
         return None
     return Fleet(
         member.line,
-        exchanging.count_owed(db),
+        exchanging.count_unsent_rows(db),
         exchanging.is_full(db),
         maybe_heard(config),
         clock.boottime(),

@@ -137,7 +137,9 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
                 [({"window": window}, budget[name]) for window, budget in stored.budgets.items()],
             )
     if stored.fleet:
-        yield _one("hotlined_fleet_owed", "Persons of whom the hub has not got what was decided.", stored.fleet.owed)
+        yield _one(
+            "hotlined_fleet_owed", "Persons of whom the hub has not got what was decided.", stored.fleet.unsent_rows
+        )
         heard = stored.fleet.heard
         up = heard.reachable if heard and not stored.fleet.is_hub_away else False
         yield _one("hotlined_fleet_hub_up", "1 while exchanges with the hub come to their end.", int(up))

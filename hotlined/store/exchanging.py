@@ -1,25 +1,27 @@
-"""How much a line has yet to exchange with the hub of its fleet, its decisions and its answers counted together.
+"""How much a line has yet to exchange with the hub of its fleet, rows of decisions and of answers counted together.
 
-Both are rows with versions, which `fleet` and `fleet_answers` make and take.
+`fleet` makes and stores the rows of decisions, `fleet_answers` those of answers.
 """
 
 from hotlined.store import fleet
 from hotlined.store.database import Database
 
-_OWED = "(SELECT 1 FROM fleet_own WHERE sent < version UNION ALL SELECT 1 FROM fleet_answers_own WHERE sent < version)"
+_UNSENT = (
+    "(SELECT 1 FROM fleet_own WHERE sent < version UNION ALL SELECT 1 FROM fleet_answers_own WHERE sent < version)"
+)
 
 
-def is_owing(db: Database) -> bool:
+def has_unsent_rows(db: Database) -> bool:
     """Tell whether the hub lacks a row of this line, or the line has yet to make rows of what it decided."""
-    return bool(db.value(f"SELECT EXISTS {_OWED} OR EXISTS (SELECT 1 FROM fleet_line WHERE unclaimed)"))
+    return bool(db.value(f"SELECT EXISTS {_UNSENT} OR EXISTS (SELECT 1 FROM fleet_line WHERE unclaimed)"))
 
 
-def count_owed(db: Database) -> int:
+def count_unsent_rows(db: Database) -> int:
     """Return how many rows of this line, each of a person, the hub has not committed."""
-    return int(db.value(f"SELECT count(*) FROM {_OWED}"))
+    return int(db.value(f"SELECT count(*) FROM {_UNSENT}"))
 
 
-def is_recalling(db: Database) -> bool:
+def has_own_rows_to_read(db: Database) -> bool:
     """Tell whether the line has yet to read back rows of its own."""
     sql = "SELECT EXISTS (SELECT 1 FROM fleet_line WHERE cursor < recall)"
     sql += " OR EXISTS (SELECT 1 FROM fleet_answers_line WHERE cursor < recall)"

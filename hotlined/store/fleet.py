@@ -243,7 +243,7 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
         )
 
 
-def owed(db: Database, exchanged: Collection[DecisionKind], key: bytes) -> list[Claim]:
+def unsent_rows(db: Database, exchanged: Collection[DecisionKind], key: bytes) -> list[Claim]:
     """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
     member = maybe_membership(db)
     if member is None:

@@ -190,7 +190,7 @@ def _end(db: Database) -> None:
     db.execute("DELETE FROM fleet_answers_line WHERE NOT sharing AND NOT EXISTS (SELECT 1 FROM fleet_answers_own)")
 
 
-def owed(db: Database, key: bytes, now: Now) -> list[Answered]:
+def unsent_rows(db: Database, key: bytes, now: Now) -> list[Answered]:
     """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
     sharing = maybe_sharing(db)
     if sharing is None:

@@ -204,7 +204,7 @@ def breaking(sims: dict[str, Client], unit: str) -> None:
     os.kill(int(show(UNITS["nl"], "MainPID")), signal.SIGKILL)
     sims["nl"].do("deliver", from_=OMAR, text="Stop")
     own = "SELECT count(*) FROM hotlined.persons WHERE line = 'nl'"
-    took(lambda: asked(own) == "2", "an exchange that was killed comes back, and says what it owes")
+    took(lambda: asked(own) == "2", "an exchange that was killed comes back, and sends what is left")
     numbers = [each for each in map(journal, UNITS.values()) if "470123" in each]
     check("no number is in the journal of the exchanges", not numbers or print(*numbers))
 
