@@ -437,7 +437,7 @@ def test_moments_that_do_not_exist_stop_nobody(pair: tuple[Member, Member], hub:
 def test_a_flood_of_rows_is_refused_and_said(pair: tuple[Member, Member], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of others so many are kept and no more: the status says that there is no room, and opt-outs go on."""
     fr, nl = pair
-    monkeypatch.setattr(fleet, "MOST_HELD", 1)
+    monkeypatch.setattr(fleet, "MOST_STORED", 1)
     take(nl, row_of(nl, "fr", 3, 1))
     with pytest.raises(RefusedError, match="takes no more"):
         take(nl, row_of(nl, "fr", 4, 1, number=LEA))

@@ -121,8 +121,8 @@ def _opts_out(decision: Decision) -> Callable[[str], bool]:
 def _fleet_answers_begin(decision: Decision) -> None:
     said = decision.arguments
     highest = fleet_answers.Answered(*said["highest"]) if said["highest"] else None
-    share, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
-    fleet_answers.begin_exchange(decision.db, said["hub"], said["top"], highest, key, share=share)
+    exchanged, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
+    fleet_answers.begin_exchange(decision.db, said["hub"], said["top"], highest, key, exchanged=exchanged)
 
 
 def _fleet_answers_unsent(decision: Decision) -> dict[str, Any]:

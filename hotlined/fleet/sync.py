@@ -28,7 +28,7 @@ from hotlined.store.opening import open_beside_daemon
 _WHO = "fleet"
 _Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange, so that it ends even with a hub that always has more
-_Where = Callable[[Database], fleet.Membership | fleet_answers.Sharing | None]
+_Where = Callable[[Database], fleet.Membership | fleet_answers.Exchange | None]
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
@@ -67,8 +67,8 @@ class Session:
         if exchanging.has_own_rows_to_read(self._db):
             self._first = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
-        if sharing := fleet_answers.maybe_sharing(self._db):
-            push = functools.partial(self._hub.push_answers, sharing.line)
+        if answers := fleet_answers.maybe_exchange(self._db):
+            push = functools.partial(self._hub.push_answers, answers.line)
             sent += self._send("fleet_answers_owed", "fleet_answers_sent", Answered, push)
         if self._erased:
             self._report()
@@ -117,9 +117,9 @@ class Session:
     def _take(self) -> tuple[int, int]:
         self._require_own_fleet()
         found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
-        sharing = fleet_answers.maybe_sharing(self._db)
-        if sharing and sharing.holds:
-            found.append(self._read("fleet_answers_take", fleet_answers.maybe_sharing, self._hub.pull_answers))
+        answers = fleet_answers.maybe_exchange(self._db)
+        if answers and answers.is_on:
+            found.append(self._read("fleet_answers_take", fleet_answers.maybe_exchange, self._hub.pull_answers))
         taken, refused = map(sum, zip(*found, strict=True))
         return taken, refused
 
@@ -203,7 +203,7 @@ def session(
                     )
                 highest = list(astuple(greeting.highest)) if greeting.highest else None
                 decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
-                if config.fleet.answers or fleet_answers.maybe_sharing(db):
+                if config.fleet.answers or fleet_answers.maybe_exchange(db):
                     with hub.within(HUB_SECONDS):
                         top, latest = hub.greet_answers(member.line)
                     said = list(astuple(latest)) if latest else None

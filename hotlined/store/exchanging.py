@@ -32,4 +32,4 @@ def is_full(db: Database) -> bool:
     """Tell whether the next rows of other lines may find no room here."""
     sql = "SELECT EXISTS (SELECT 1 FROM fleet_persons LIMIT 1 OFFSET ?1)"
     sql += " OR EXISTS (SELECT 1 FROM fleet_answers LIMIT 1 OFFSET ?1)"
-    return bool(db.value(sql, fleet.MOST_HELD - fleet.MOST_ROWS))
+    return bool(db.value(sql, fleet.MOST_STORED - fleet.MOST_ROWS))

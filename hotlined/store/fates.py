@@ -62,7 +62,7 @@ def settle(
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
-        fleet_answers.say_answers(db, begun.recipient)
+        fleet_answers.publish_answers(db, begun.recipient)
         certainly_not_sent = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -201,7 +201,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
         refile(db, begun.recipient)
-        fleet_answers.say_answers(db, begun.recipient)
+        fleet_answers.publish_answers(db, begun.recipient)
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
@@ -251,7 +251,7 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, AttemptCause.RESTORED)
     lifecycle.end_attempt(db, segment["attempt_id"], Outcome.NO_EVIDENCE, AttemptCause.RESTORED, now)
-    fleet_answers.say_answers(db, answer["recipient"])
+    fleet_answers.publish_answers(db, answer["recipient"])
 
 
 # ---- what comes late

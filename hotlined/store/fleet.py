@@ -24,7 +24,7 @@ MOST_ROWS = 500
 """The most rows that are sent to the hub, or handed in at the control socket, at once."""
 LARGEST_BATCH = 200_000
 """The most characters that those rows have: a line of the control socket has an end."""
-MOST_HELD = 500_000
+MOST_STORED = 500_000
 """The most rows of other lines that are kept, about 40 MB: a hub that lies does not fill the card."""
 ONE_ERASURE = True
 """Whether a transaction erases one person at most: the daemon waits for it no longer than for `forget`."""
@@ -400,10 +400,10 @@ def take(
             raise _no_member()
         if now.cursor != since or until <= since:
             return 0
-        held = int(db.value("SELECT count(*) FROM fleet_persons"))
-        if held + len(placed) > MOST_HELD:
+        stored = int(db.value("SELECT count(*) FROM fleet_persons"))
+        if stored + len(placed) > MOST_STORED:
             raise RefusedError(
-                _("The line knows {number} decisions of other lines and takes no more.", number=held),
+                _("The line knows {number} decisions of other lines and takes no more.", number=stored),
                 _("Somebody floods the hub: look there who."),
             )
         reached = _carry_out(db, sound, now.line, names, consequences)

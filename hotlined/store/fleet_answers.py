@@ -1,9 +1,9 @@
 """What the lines of a fleet know of each other's answers: how often a person had one at each line, and how long ago.
 
-An answer of another line counts for cooldown and cap as one of this line does. A line says how many seconds ago its
-last answer was, the hub adds the time that passes there, and the reader counts back from its own limit clock: no two
-clocks are ever compared. A line that does not exchange answers has nothing here and does nothing here.
-Known to be wrong: nobody can sign an age; a hub that lies about one makes a cooldown end early or late, never the cap.
+An answer of another line counts for cooldown and cap as one of this line does. A line publishes how many seconds ago
+its last answer was, the hub adds the time that the row is there, and a reader subtracts the sum from its own limit
+clock: no two clocks are ever compared. A line that does not exchange answers has no rows here.
+Known to be wrong: no signature covers an age. A hub that lies about it moves the end of a cooldown, but not the cap.
 """
 
 import math
@@ -20,18 +20,18 @@ from hotlined.store.database import Database
 from hotlined.store.history import ANSWERED, history_of
 
 MOST_ANSWERS = 1_000_000
-"""More answers than anybody has from one line."""
+"""The most answers to a person that a row counts: more than anybody has from one line."""
 OLDEST = 10**9
-"""The highest age that is said, in seconds, 32 years: what is older is as old as this."""
+"""The highest age in a row, in seconds, 32 years: an older answer counts as this old."""
 _FORM = "hotlined answered 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How often a line answered a person: its row, which only that line makes, each time with a higher version.
+    """How often a line answered a person: a row that only this line writes, each time with a higher version.
 
-    `answers` is 0 where the line knows of none any more. `age` is how many seconds ago the last answer was: it grows on
-    its way, so no signature holds it. `signature` has 64 hexadecimal digits.
+    `answers` is 0 if the line knows of none any more. `age` is how many seconds ago the last answer was: it grows while
+    the row is at the hub, so the signature does not cover it. `signature` has 64 hexadecimal digits.
     """
 
     line: str
@@ -51,58 +51,58 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """How far this line has come in exchanging answers; `holds` is False while it takes back what it has said.
+class Exchange:
+    """How far this line has come in exchanging answers; `is_on` is False while it retracts what it has published.
 
     The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows back, too.
     """
 
     line: str
-    holds: bool
+    is_on: bool
     hub: str
     version: int
     cursor: int
     recall: int
 
 
-def maybe_sharing(db: Database) -> Sharing | None:
-    """Return how far the line has come in exchanging answers; None where it exchanges none."""
+def maybe_exchange(db: Database) -> Exchange | None:
+    """Return how far the line has come in exchanging answers; None if it exchanges none."""
     row = db.one(
         "SELECT line, sharing, a.hub, a.version, a.cursor, a.recall FROM fleet_answers_line a"
         " JOIN fleet_line l ON l.id = a.id WHERE a.id = 1"
     )
-    return Sharing(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
+    return Exchange(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
 
 
-def say_answers(db: Database, number: str) -> None:
-    """Say how many answers a number had, if that differs from what was said, inside the transaction that is open."""
-    sharing = maybe_sharing(db)
-    if sharing is None or not sharing.holds:
+def publish_answers(db: Database, number: str) -> None:
+    """Write the row that says how many answers a number had, if that has changed, inside the open transaction."""
+    exchange = maybe_exchange(db)
+    if exchange is None or not exchange.is_on:
         return
     person = pseudonyms.person(db, number)
     if pseudonym.is_one(person):
         history = history_of(db, number, shadow=False)
-        _say(db, sharing, person, history.answers, history.last_answer)
+        _publish(db, exchange, person, history.answers, history.last_answer)
 
 
-def _say_all(db: Database, sharing: Sharing) -> None:
+def _publish_all(db: Database, exchange: Exchange) -> None:
     pseudonyms.teach(db)
     for row in db.all(ANSWERED):
         if pseudonym.is_one(row["person"]):
-            _say(db, sharing, row["person"], row["answers"], row["last_answer"])
+            _publish(db, exchange, row["person"], row["answers"], row["last_answer"])
 
 
-def _say(db: Database, sharing: Sharing, person: str, answers: int, last: float | None) -> None:
-    # under its own name stands what it said before a backup of it was put back, which knows nothing of these answers
-    lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, sharing.line)
+def _publish(db: Database, exchange: Exchange, person: str, answers: int, last: float | None) -> None:
+    # answers that this line published and lost with its database stand among those of other lines, under its own name
+    lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, exchange.line)
     if lost:
         answers, last = answers + lost["answers"], max(lost["last_limit"], lost["last_limit"] if last is None else last)
-    said = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", person)
-    if (answers, last) != ((said["answers"], said["last_limit"]) if said and said["answers"] else (0, None)):
-        _write(db, person, answers, last)
+    own = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", person)
+    if (answers, last) != ((own["answers"], own["last_limit"]) if own and own["answers"] else (0, None)):
+        _write_own_row(db, person, answers, last)
 
 
-def _write(db: Database, person: str, answers: int, last: float | None) -> None:
+def _write_own_row(db: Database, person: str, answers: int, last: float | None) -> None:
     db.execute(
         "INSERT INTO fleet_answers_own (person, version, answers, last_limit) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
         " SET version = excluded.version, answers = excluded.answers, last_limit = excluded.last_limit",
@@ -114,60 +114,62 @@ def _write(db: Database, person: str, answers: int, last: float | None) -> None:
 
 
 def join_again(db: Database) -> None:
-    """Forget the hub, so that all rows are sent and read anew, inside the transaction that is open."""
+    """Forget the hub, so that all rows are sent and read again, inside the open transaction."""
     db.execute("UPDATE fleet_answers_line SET hub = ''")
 
 
 def forget(db: Database, name: str, until: float) -> None:
     """Erase what is known of a person's answers up to a reading of the limit clock.
 
-    It runs inside the transaction that erased the answers from here. Where this line had said something, its pseudonym
-    stays until the hub has heard that it is over.
+    It runs inside the transaction that erased the answers here. If this line had published some, the person's pseudonym
+    stays until the hub has committed that there are none.
     """
     sql = "DELETE FROM fleet_answers WHERE person = ? AND last_limit <= ?"
     db.execute(sql, pseudonyms.person(db, name), until)
-    say_answers(db, name)
+    publish_answers(db, name)
 
 
 # ---- with the hub
 
 
-def begin_exchange(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, *, share: bool) -> None:
-    """Commit which hub the line has before it, and whether answers are exchanged there.
+def begin_exchange(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, *, exchanged: bool) -> None:
+    """Commit which hub the line is connected to, and whether answers are exchanged there.
 
-    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. Where answers
-    are exchanged from now on, all is said; where they are no more, what others said is erased, and what was said here
-    taken back. At another hub, or where this database is older than that row, all is owed and read anew.
+    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. If answers
+    are exchanged from now on, all of them are published. If they are no longer exchanged, the rows of other lines are
+    erased and those of this line retracted. If this is another hub than before, or if this database is older than that
+    row, all rows are sent and read again.
     """
     with db.transaction():
-        member, sharing = fleet.maybe_membership(db), maybe_sharing(db)
-        if member is None or (sharing is None and not share):
+        member, exchange = fleet.maybe_membership(db), maybe_exchange(db)
+        if member is None or (exchange is None and not exchanged):
             return
-        mine = highest if highest and highest.line == member.line and highest.is_signed(key) else None
-        begins = share and not (sharing and sharing.holds)
-        if sharing is None:
+        # only a row with the line's signature counts, as in `fleet.begin_exchange`
+        latest = highest if highest and highest.line == member.line and highest.is_signed(key) else None
+        begins = exchanged and not (exchange and exchange.is_on)
+        if exchange is None:
             db.execute("INSERT INTO fleet_answers_line (id, sharing, hub) VALUES (1, 1, ?)", hub)
-            sharing = Sharing(member.line, holds=True, hub=hub, version=0, cursor=0, recall=0)
-        is_older = mine is not None and mine.version > sharing.version
-        if is_older and mine:
-            recall = top if share else 0
-            db.execute("UPDATE fleet_answers_line SET version = ?, cursor = 0, recall = ?", mine.version, recall)
-        if sharing.hub != hub or top < sharing.cursor:
+            exchange = Exchange(member.line, is_on=True, hub=hub, version=0, cursor=0, recall=0)
+        is_older = latest is not None and latest.version > exchange.version
+        if is_older and latest:
+            recall = top if exchanged else 0
+            db.execute("UPDATE fleet_answers_line SET version = ?, cursor = 0, recall = ?", latest.version, recall)
+        if exchange.hub != hub or top < exchange.cursor:
             db.execute("UPDATE fleet_answers_line SET hub = ?, cursor = 0", hub)
-        if is_older or sharing.hub != hub:
-            _say_anew(db)
-        else:  # a hub that was put back to an earlier day has not what it had said that it had
-            db.execute("UPDATE fleet_answers_own SET sent = 0 WHERE sent > ?", mine.version if mine else 0)
-        if share:
+        if is_older or exchange.hub != hub:
+            _renew_versions(db)
+        else:  # a hub that was restored lacks rows that it had committed
+            db.execute("UPDATE fleet_answers_own SET sent = 0 WHERE sent > ?", latest.version if latest else 0)
+        if exchanged:
             if is_older or begins:
                 db.execute("UPDATE fleet_answers_line SET sharing = 1, cursor = 0")
-                _say_all(db, sharing)
-        elif sharing.holds:
-            _take_back(db)
+                _publish_all(db, exchange)
+        elif exchange.is_on:
+            _retract(db)
 
 
-def _say_anew(db: Database) -> None:
-    """Owe all that was said, under new versions: the hub takes none that it has had already."""
+def _renew_versions(db: Database) -> None:
+    """Mark all rows of this line as unsent, with new versions: the hub takes none that it has had already."""
     db.execute(
         "UPDATE fleet_answers_own SET sent = 0, version = (SELECT version FROM fleet_answers_line) + number"
         " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_answers_own)"
@@ -176,24 +178,25 @@ def _say_anew(db: Database) -> None:
     db.execute("UPDATE fleet_answers_line SET version = version + (SELECT count(*) FROM fleet_answers_own)")
 
 
-def _take_back(db: Database) -> None:
+def _retract(db: Database) -> None:
+    """End the exchange of answers: erase the rows of other lines, and publish that this line answered nobody."""
     db.execute("UPDATE fleet_answers_line SET sharing = 0, recall = 0")
     db.execute("DELETE FROM fleet_answers")
     db.execute("UPDATE fleet_answers_own SET answers = 0")
-    _say_anew(db)
-    _end(db)
+    _renew_versions(db)
+    _erase_retracted(db)
 
 
-def _end(db: Database) -> None:
-    """Erase the rows that are over and that the hub knows, and once none is left the place in the exchange."""
+def _erase_retracted(db: Database) -> None:
+    """Erase rows without answers that the hub has committed; after the last one the exchange itself, if it is off."""
     db.execute("DELETE FROM fleet_answers_own WHERE answers = 0 AND sent = version")
     db.execute("DELETE FROM fleet_answers_line WHERE NOT sharing AND NOT EXISTS (SELECT 1 FROM fleet_answers_own)")
 
 
 def unsent_rows(db: Database, key: bytes, now: Now) -> list[Answered]:
     """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
-    sharing = maybe_sharing(db)
-    if sharing is None:
+    exchange = maybe_exchange(db)
+    if exchange is None:
         return []
     rows = db.all(
         "SELECT person, version, answers, last_limit FROM fleet_answers_own WHERE sent < version"
@@ -201,7 +204,7 @@ def unsent_rows(db: Database, key: bytes, now: Now) -> list[Answered]:
         fleet.MOST_ROWS,
     )
     return [
-        Answered(sharing.line, row["person"], row["version"], row["answers"], "", _age(row, now)).signed(key)
+        Answered(exchange.line, row["person"], row["version"], row["answers"], "", _age(row, now)).signed(key)
         for row in rows
     ]
 
@@ -214,65 +217,65 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
     """Commit which rows the hub has committed: each by its person, up to the version that was sent."""
     with db.transaction():
         for person, version in sent:
-            # a row that has changed since it was sent has a higher version, and is still to be sent
+            # a row that has changed since it was sent has a higher version, and stays unsent
             db.execute(
                 "UPDATE fleet_answers_own SET sent = max(sent, ?2) WHERE person = ?1 AND version >= ?2", person, version
             )
-        _end(db)
+        _erase_retracted(db)
 
 
 def take(db: Database, span: tuple[int, int], placed: Sequence[claims.Placed[Answered]], key: bytes, now: Now) -> int:
     """Commit rows of lines that were read at the hub: those behind the first place of `span`, up to its second.
 
-    Return how many rows are not believed. Nothing is done where another program has read further meanwhile, or where
-    answers are exchanged no more. Raises RefusedError where there is no room for more.
+    Return how many rows are not believed. It does nothing if another program has read further meanwhile, or if answers
+    are no longer exchanged. Raises RefusedError if there is no room for more rows.
     """
     since, until = span
     with db.transaction():
-        sharing = maybe_sharing(db)
-        if sharing is None or not sharing.holds or sharing.cursor != since or until <= since:
+        exchange = maybe_exchange(db)
+        if exchange is None or not exchange.is_on or exchange.cursor != since or until <= since:
             return 0
-        held = int(db.value("SELECT count(*) FROM fleet_answers"))
-        if held + len(placed) > fleet.MOST_HELD:
+        stored = int(db.value("SELECT count(*) FROM fleet_answers"))
+        if stored + len(placed) > fleet.MOST_STORED:
             raise RefusedError(
-                _("The line knows {number} persons whom other lines answered, and takes no more.", number=held),
+                _("The line knows {number} persons whom other lines answered, and takes no more.", number=stored),
                 _("Somebody floods the hub: look there who."),
             )
         believed = [each for each in placed if since < each.place <= until and each.row.is_signed(key)]
         for each in believed:
-            if each.row.line != sharing.line:
-                _hear(db, each.row, now)
-            elif each.place <= sharing.recall:
-                _recall(db, each.row, now)
-        # own rows are read back once: later the hub has others than those that are said here just now
+            if each.row.line != exchange.line:
+                _store_row_of_another(db, each.row, now)
+            elif each.place <= exchange.recall:
+                _restore_own_row(db, each.row, now)
+        # own rows are read back once: behind that place the hub has those that this line sends now
         db.execute("UPDATE fleet_answers_line SET cursor = ?1, recall = iif(recall <= ?1, 0, recall)", until)
     return len(placed) - len(believed)
 
 
-def _hear(db: Database, said: Answered, now: Now) -> None:
-    """Keep the row of another line, if it is newer than the one that is kept."""
-    held = db.one("SELECT version FROM fleet_answers WHERE person = ? AND line = ?", said.person, said.line)
-    if held is None or held["version"] < said.version:
-        _keep(db, said, said.answers, now.limit - max(0, said.age))
+def _store_row_of_another(db: Database, row: Answered, now: Now) -> None:
+    """Store the row of another line, if it is newer than the one that is stored."""
+    stored = db.one("SELECT version FROM fleet_answers WHERE person = ? AND line = ?", row.person, row.line)
+    if stored is None or stored["version"] < row.version:
+        _store(db, row, row.answers, now.limit - max(0, row.age))
 
 
-def _recall(db: Database, said: Answered, now: Now) -> None:
-    """Keep how many answers this line said that a person had of which its database, which is older, knows nothing."""
-    own = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", said.person)
+def _restore_own_row(db: Database, row: Answered, now: Now) -> None:
+    """Store how many answers this line had published that its database, which is older, does not have."""
+    own = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", row.person)
     known, last = (own["answers"], own["last_limit"]) if own else (0, -math.inf)
-    if said.answers > known:
+    if row.answers > known:
         where = "FROM fleet_answers WHERE person = ? AND line = ?"
-        lost = int(db.value(f"SELECT ifnull(sum(answers), 0) {where}", said.person, said.line))
-        moment = now.limit - max(0, said.age)
-        _keep(db, said, lost + said.answers - known, moment)
-        _write(db, said.person, said.answers, max(last, moment) if known else moment)
+        lost = int(db.value(f"SELECT ifnull(sum(answers), 0) {where}", row.person, row.line))
+        moment = now.limit - max(0, row.age)
+        _store(db, row, lost + row.answers - known, moment)
+        _write_own_row(db, row.person, row.answers, max(last, moment) if known else moment)
 
 
-def _keep(db: Database, said: Answered, answers: int, last: float) -> None:
-    db.execute("DELETE FROM fleet_answers WHERE person = ? AND line = ?", said.person, said.line)
+def _store(db: Database, row: Answered, answers: int, last: float) -> None:
+    db.execute("DELETE FROM fleet_answers WHERE person = ? AND line = ?", row.person, row.line)
     if answers:
         db.connection.execute(
             "INSERT INTO fleet_answers (person, line, version, answers, last_limit)"
             " VALUES (:person, :line, :version, :answers, :last)",
-            asdict(said) | {"answers": answers, "last": last},
+            asdict(row) | {"answers": answers, "last": last},
         )

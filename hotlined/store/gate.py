@@ -210,7 +210,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
     passed = Shadowed() if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    fleet_answers.say_answers(db, answer["recipient"])
+    fleet_answers.publish_answers(db, answer["recipient"])
     return passed
 
 
