@@ -1,8 +1,8 @@
-"""What this line tells its fleet of persons that it decided about or erased, and what the other lines tell of theirs.
+"""What this line and the other lines of its fleet decided about persons, and whom they erased: a row of each person.
 
-A row of a person has a version, which only the line that it is of raises. Nothing that comes from the hub takes a row
-back: a claim is undone by a line alone, which has to have seen it. A line that is in no fleet has nothing here and does
-nothing here. A person that was erased stays here as a pseudonym: that it was, and what was decided about it.
+Only the line that made a row changes it, each time with a higher version. A claim, that a person opted out or is
+blocked, holds until a line that has read it undoes it; the hub cannot undo one. Of a person that was erased, the
+pseudonym stays here: that it was erased, and what was decided about it. A line in no fleet has no rows here.
 """
 
 import json
@@ -16,7 +16,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import DecisionKind, EventKind
 from hotlined.store import claims, pseudonyms
-from hotlined.store.claims import Claim, Placed, Undone
+from hotlined.store.claims import Claim, Placed
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 
@@ -25,11 +25,11 @@ MOST_ROWS = 500
 LARGEST_BATCH = 200_000
 """The most characters that those rows have: a line of the control socket has an end."""
 MOST_STORED = 500_000
-"""The most rows of other lines that are kept, about 40 MB: a hub that lies does not fill the card."""
+"""The most rows of other lines that are stored, about 40 MB: a hub that lies does not fill the card."""
 ONE_ERASURE = True
 """Whether a transaction erases one person at most: the daemon waits for it no longer than for `forget`."""
 ERASED_SECONDS = 7 * 86_400.0
-"""How far back `erased_elsewhere` counts the persons whom other lines had erased here."""
+"""How far back `erased_elsewhere` counts the persons who were erased here because other lines ordered it."""
 _TABLES = (
     "fleet_line",
     "fleet_own",
@@ -39,7 +39,7 @@ _TABLES = (
     "fleet_answers_own",
     "fleet_answers",
 )
-"""All that a line knows of its fleet."""
+"""Every table of what a line knows about its fleet."""
 _COLUMNS = {DecisionKind.OPT_OUTS: "opted_out", DecisionKind.BLOCKS: "blocked"}
 
 
@@ -61,7 +61,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A decision about a person that this line follows: a block or opt-out holds, or no longer; `line` decided so."""
+    """A decision about a person that this line follows: a block or opt-out holds, or no longer, as `line` decided."""
 
     person: str
     kind: DecisionKind
@@ -70,31 +70,31 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """The erasure of a person, which a line ordered; `at` is when, None where its clock was not synchronised."""
+class ErasureOrder:
+    """The erasure of a person that a line ordered; `at` is when, None if its clock was not synchronised."""
 
     person: str
     line: str
     at: str | None
     own: bool
-    """Whether this line ordered it itself, and lost that with its database."""
+    """Whether this line ordered it itself, and lost the order when its database was restored."""
 
 
 class Consequences(Protocol):
-    """What carries out on this line what rows of lines call for, inside the transaction in which these are taken."""
+    """The consequences of rows for this line; they are carried out in the transaction that stores the rows."""
 
     def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """Return for persons the names under which this line has rows of them; not in the transaction: it is slow."""
+        """Return for persons the names under which this line has rows of them, before the transaction: it is slow."""
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Record the decisions that hold here from now on, or no longer."""
 
-    def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
+    def maybe_erasure(self, names: Sequence[str]) -> Callable[[ErasureOrder], None] | None:
         """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
 
 
 def maybe_membership(db: Database) -> Membership | None:
-    """Return the line's place in a fleet, None where it is in none."""
+    """Return the membership of the line, None if it is in no fleet."""
     row = db.one("SELECT line, hub, version, cursor, recall, shared FROM fleet_line")
     if row is None:
         return None
@@ -103,8 +103,8 @@ def maybe_membership(db: Database) -> Membership | None:
 
 
 def join(db: Database, line: str) -> int:
-    """Make the line a member, inside the transaction that is open; return how many persons it claims something of."""
-    # who joins again sends and reads all anew, whatever a hub has said before
+    """Make the line a member, inside the transaction that is open; return how many rows it has, each of a person."""
+    # without a hub of before, all rows are sent and read again
     sql = "INSERT INTO fleet_line (id, line) VALUES (1, ?) ON CONFLICT DO UPDATE SET line = excluded.line, hub = NULL"
     db.execute(sql, line)
     claim_all(db)
@@ -114,9 +114,9 @@ def join(db: Database, line: str) -> int:
 def leave(db: Database, now: Now) -> int:
     """Make the line a member of no fleet, inside the transaction that is open; return how many persons stay refused.
 
-    They are those whom other lines have opted out or blocked, this one too or not: that is its own decision now.
+    They are the persons whom other lines had opted out or blocked. That is a decision of this line now.
     """
-    # max() is 1 where one line's claim holds; where a line claims nothing the comparison is NULL, which max() skips
+    # max() is 1 if one line's claim holds; if a line claims nothing, its comparison is NULL, which max() skips
     rows = db.execute(
         "INSERT INTO numbers (number, opted_out_at, blocked_at, changed_by, changed_limit)"
         " SELECT person, iif(max(opted_out > opted_out_undone), ?1, NULL),"
@@ -136,14 +136,14 @@ def leave(db: Database, now: Now) -> int:
 def claim(db: Database, number: str, kind: DecisionKind) -> None:
     """Claim what was decided about a number just now, inside the transaction that is open.
 
-    Without the pseudonyms' key it cannot be claimed: it is noted that it is to be done.
+    Without the pseudonyms' key it cannot be claimed yet: it is noted that decisions are still to be claimed.
     """
     rows = db.execute("UPDATE fleet_line SET version = version + 1 RETURNING version").fetchall()
     if not rows:
         return
     person = pseudonyms.person(db, number)
     if person == number and db.one("SELECT 1 FROM numbers WHERE number = ? AND former", number):
-        return  # nobody else knows whose pseudonym that is
+        return  # it is a pseudonym under a former key, which no other line recognises
     if pseudonym.is_one(person):
         _claim(db, person, kind, rows[0]["version"])
     else:
@@ -175,9 +175,9 @@ def claim_all(db: Database) -> None:
 
 
 def undo(db: Database, number: str, kind: DecisionKind) -> None:
-    """Undo every claim about a number that this line has seen, of whichever line.
+    """Undo every claim about a number that this line has read or made, of whichever line.
 
-    It runs inside the transaction that is open. What is claimed elsewhere at the same time, or later, holds.
+    It runs inside the transaction that is open. What another line claims at the same time, or later, holds.
     """
     member = maybe_membership(db)
     if member is None:
@@ -210,9 +210,9 @@ def undo(db: Database, number: str, kind: DecisionKind) -> None:
 
 
 def erase(db: Database, name: str, now: Now) -> None:
-    """Order that the lines of the fleet erase a person, inside the transaction in which this line does.
+    """Order the other lines of the fleet to erase a person, inside the transaction in which this line erases it.
 
-    Blocks that this line has seen are undone, opt-outs stay. A line in no fleet orders nothing.
+    Blocks that this line has read are undone, opt-outs stay. A line in no fleet orders nothing.
     """
     if maybe_membership(db) is None:
         return
@@ -232,7 +232,7 @@ def _next_version(db: Database) -> int:
 
 
 def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
-    """Note whose decision it was that a contact or its answer was refused; None takes that away."""
+    """Note which line decided that a contact or its answer is refused; None erases the note."""
     if line is None:
         db.execute("DELETE FROM elsewhere WHERE contact_id = ?", contact_id)
     else:
@@ -264,7 +264,7 @@ def unsent_rows(db: Database, exchanged: Collection[DecisionKind], key: bytes) -
 
 
 def _limited(claim: Claim, exchanged: Collection[DecisionKind]) -> Claim:
-    """Return a row without what is not exchanged."""
+    """Return a row without the kinds of decisions that are not exchanged."""
     undone = {each: lines for each, lines in claims.undone_of(claim.undone).items() if each in exchanged}
     return replace(
         claim,
@@ -275,7 +275,7 @@ def _limited(claim: Claim, exchanged: Collection[DecisionKind]) -> Claim:
 
 
 def count_formerly(db: Database) -> int:
-    """Return how many persons are decided about under former pseudonyms alone: that cannot be shared."""
+    """Return of how many persons the decisions stand under former pseudonyms alone: these cannot be exchanged."""
     return int(
         db.value("SELECT count(*) FROM numbers WHERE former AND (opted_out_at IS NOT NULL OR blocked_at IS NOT NULL)")
     )
@@ -345,7 +345,7 @@ def _renew_versions(db: Database, highest_version: int, *, is_older: bool) -> No
 
 
 def _is_older(db: Database, highest: Claim, exchanged: Collection[DecisionKind]) -> bool:
-    """Tell whether this database is older than a row of its own line, or has another one of that version."""
+    """Tell whether this database is older than a row of its own line at the hub, or has another row of that version."""
     row = db.one(
         "SELECT person, version, opted_out, blocked, undone, erased, erased_at FROM fleet_own WHERE person = ?",
         highest.person,
@@ -355,7 +355,7 @@ def _is_older(db: Database, highest: Claim, exchanged: Collection[DecisionKind])
     own = _limited(Claim(highest.line, **dict(row)), exchanged)
     if own.version > highest.version:
         return False
-    # another line may have undone what is claimed; nothing else changes without a new version
+    # a claim can be missing here, because another line undid it; nothing else changes without a new version
     if any(own.of(each) not in (None, highest.of(each)) for each in DecisionKind):
         return True
     return (own.undone, own.erased, own.erased_at) != (highest.undone, highest.erased, highest.erased_at)
@@ -365,7 +365,7 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
     """Commit which rows the hub has committed: each by its person, up to the version that was sent."""
     with db.transaction():
         for person, version in sent:
-            # a row that has changed since it was sent has a higher version, and is still to be sent
+            # a row that has changed since it was sent has a higher version, and stays unsent
             db.execute(
                 "UPDATE fleet_own SET sent = max(sent, ?2) WHERE person = ?1 AND version >= ?2",
                 person,
@@ -383,22 +383,22 @@ def take(
 ) -> int:
     """Commit rows of lines that were read at the hub: those behind the first place of `span`, up to its second.
 
-    Return how many rows are not believed. It ends before an erasure that has to wait: the hub is read up to there then.
-    Nothing is done where another program has read further meanwhile. Raises RefusedError where there is no room for
-    more.
+    Return how many rows are not believed. An erasure may have to wait: then only the rows before it are stored, and the
+    hub is read up to there. Nothing is stored if another program has read further meanwhile. Raises RefusedError if
+    there is no room for more rows.
     """
     since, until = span
-    sound = {
+    believed = {
         each.place: _limited(each.row, exchanged)
         for each in placed
-        if since < each.place <= until and _is_sound(each.row) and each.row.is_signed(key)
+        if since < each.place <= until and _is_readable(each.row) and each.row.is_signed(key)
     }
-    names = consequences.names({claim.person for claim in sound.values() if claim.erased})
+    names = consequences.names({claim.person for claim in believed.values() if claim.erased})
     with db.transaction():
-        now = maybe_membership(db)
-        if now is None:
+        member = maybe_membership(db)
+        if member is None:
             raise _no_member()
-        if now.cursor != since or until <= since:
+        if member.cursor != since or until <= since:
             return 0
         stored = int(db.value("SELECT count(*) FROM fleet_persons"))
         if stored + len(placed) > MOST_STORED:
@@ -406,59 +406,62 @@ def take(
                 _("The line knows {number} decisions of other lines and takes no more.", number=stored),
                 _("Somebody floods the hub: look there who."),
             )
-        reached = _carry_out(db, sound, now.line, names, consequences)
+        reached = _carry_out(db, believed, member.line, names, consequences)
         until = until if reached is None else reached
         db.execute("UPDATE fleet_line SET cursor = ?", until)
         confirm(db)
-    return sum(each.place not in sound for each in placed if each.place <= until or reached is None)
+    return sum(each.place not in believed for each in placed if each.place <= until or reached is None)
 
 
 def _carry_out(
     db: Database,
-    sound: Mapping[int, Claim],
-    here: str,
+    believed: Mapping[int, Claim],
+    own_line: str,
     names: Mapping[str, Sequence[str]],
     consequences: Consequences,
 ) -> int | None:
-    """Keep rows of lines and do what they call for; return the place before an erasure that must wait, or None."""
+    """Store rows and carry out their consequences; return the place before an erasure that has to wait, else None."""
     followed: list[Followed] = []
 
-    def follow() -> None:
-        consequences.follow(list({(each.person, each.kind): each for each in followed}.values()))  # the last words
+    def follow() -> None:  # of each person and kind the last decision counts
+        consequences.follow(list({(each.person, each.kind): each for each in followed}.values()))
         followed.clear()
 
     reached, erased = None, False
-    for place, claim in sorted(sound.items()):
-        ordered = _maybe_ordered(db, claim, here)
-        known = names[claim.person] if ordered else ()
+    for place, claim in sorted(believed.items()):
+        order = _maybe_order(db, claim, own_line)
+        known = names[claim.person] if order else ()
         erase = consequences.maybe_erasure(known) if known and not (erased and ONE_ERASURE) else None
         if known and erase is None:
             reached = place - 1
             break
-        followed += _recalled(db, claim) if claim.line == here else _heard(db, claim, here)
-        if ordered and erase:
-            follow()  # a block that is undone goes before what is erased
-            erase(ordered)
+        if claim.line == own_line:
+            followed += _restore_own_row(db, claim)
+        else:
+            followed += _store_row_of_another(db, claim, own_line)
+        if order and erase:
+            follow()  # a block that the row undoes ends before the person is erased
+            erase(order)
             erased = True
     follow()
     return reached
 
 
-def _maybe_ordered(db: Database, claim: Claim, here: str) -> Ordered | None:
-    """Return the erasure that a row orders; None where it is known, or it orders none."""
+def _maybe_order(db: Database, claim: Claim, own_line: str) -> ErasureOrder | None:
+    """Return the erasure that a row orders, None if it orders none, or one that was carried out before."""
     if claim.erased is None:
         return None
-    if claim.line == here:
+    if claim.line == own_line:
         known = db.one("SELECT erased FROM fleet_own WHERE person = ?", claim.person)
     else:
         known = db.one("SELECT erased FROM fleet_persons WHERE person = ? AND line = ?", claim.person, claim.line)
     if known and claim.erased <= (known["erased"] or 0):
         return None
-    return Ordered(claim.person, claim.line, claim.erased_at, own=claim.line == here)
+    return ErasureOrder(claim.person, claim.line, claim.erased_at, own=claim.line == own_line)
 
 
 def confirm(db: Database) -> None:
-    """Record that no file holds what was erased up to where the hub was read; do nothing where one may hold it.
+    """Record that no file contains what was erased up to where the hub was read, unless one may still contain it.
 
     It runs inside the transaction that is open.
     """
@@ -467,27 +470,27 @@ def confirm(db: Database) -> None:
 
 
 def is_unconfirmed(db: Database) -> bool:
-    """Tell whether a file may hold a copy of what was erased by orders that were read at the hub."""
+    """Tell whether a file may contain a copy of what was erased by orders that were read at the hub."""
     return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_line WHERE confirmed < cursor)"))
 
 
 def confirmed(db: Database) -> int:
-    """Return the place at the hub up to which the line has carried out all orders, so that no file holds a copy."""
+    """Return the place at the hub up to which all orders are carried out here, so that no file contains a copy."""
     return int(db.value("SELECT min(confirmed, cursor) FROM fleet_line"))
 
 
 def unsent_erasures(db: Database) -> list[str | None]:
-    """Return when this line erased those whose erasure the hub has not committed; None where the clock was not sure."""
+    """Return the moments of erasures here that the hub has not committed; None if the clock was not synchronised."""
     return [row["erased_at"] for row in db.all("SELECT erased_at FROM fleet_own WHERE erased > sent ORDER BY version")]
 
 
 def kept(db: Database) -> list[int]:
-    """Return the contacts of persons whom another line has erased that are kept here."""
+    """Return the contacts that are kept here although another line ordered the erasure of their persons."""
     return [row["contact_id"] for row in db.all("SELECT contact_id FROM fleet_kept ORDER BY contact_id")]
 
 
 def erased_elsewhere(db: Database, now: Now) -> list[tuple[str, int]]:
-    """Return how many persons were erased here in seven days, by the limit clock, and which line ordered it."""
+    """Return how many persons were erased here in seven days, by the limit clock, by the line that ordered it."""
     rows = db.all(
         "SELECT line, count(*) AS persons FROM events"
         f" WHERE kind = '{EventKind.FORGET_ELSEWHERE}' AND at_limit > ?"
@@ -498,7 +501,7 @@ def erased_elsewhere(db: Database, now: Now) -> list[tuple[str, int]]:
     return [(row["line"], row["persons"]) for row in rows]
 
 
-def _is_sound(claim: Claim) -> bool:
+def _is_readable(claim: Claim) -> bool:
     try:
         claims.undone_of(claim.undone)
     except (ValueError, RecursionError):
@@ -506,10 +509,10 @@ def _is_sound(claim: Claim) -> bool:
     return True
 
 
-def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
-    """Keep the row of another line; return the decisions of this line that follow from it."""
+def _store_row_of_another(db: Database, claim: Claim, own_line: str) -> list[Followed]:
+    """Store the row of another line; return the decisions that hold here, or no longer, because of it."""
     followed = []
-    _grow(db, claim.person, claim.line, {kind: claim.of(kind) for kind in DecisionKind}, "")
+    _raise_versions(db, claim.person, claim.line, {kind: claim.of(kind) for kind in DecisionKind}, "")
     if claim.erased:
         db.execute(
             "INSERT INTO fleet_persons (person, line, erased) VALUES (?, ?, ?)"
@@ -519,20 +522,22 @@ def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
             claim.erased,
         )
     for kind, lines in claims.undone_of(claim.undone).items():
-        for line, said in lines.items():
-            version = min(said, claims.MOST_UNDONE)
-            if line != here:
-                _grow(db, claim.person, line, {kind: version}, "_undone")
+        for line, highest in lines.items():
+            version = min(highest, claims.MOST_UNDONE)
+            if line != own_line:
+                _raise_versions(db, claim.person, line, {kind: version}, "_undone")
                 continue
-            # what was undone before this line has said it was invented: all that it says from now on is later
+            # if this line has not reached that version, somebody made it up: what it claims from now on is above it
             db.execute("UPDATE fleet_line SET version = ?1 WHERE version < ?1", version)
             if _undo_own(db, claim.person, kind, version):
                 followed.append(Followed(claim.person, kind, holds=False, line=claim.line))
     return followed
 
 
-def _grow(db: Database, person: str, line: str, versions: Mapping[DecisionKind, int | None], ending: str) -> None:
-    """Raise what is known of a person's claims at a line, or of what is undone of them; nothing is ever lowered."""
+def _raise_versions(
+    db: Database, person: str, line: str, versions: Mapping[DecisionKind, int | None], ending: str
+) -> None:
+    """Raise the versions of a line's claims about a person, or with `_undone` of what is undone; never lower one."""
     for kind, version in versions.items():
         if version is not None:
             column = _COLUMNS[kind] + ending
@@ -547,25 +552,29 @@ def _grow(db: Database, person: str, line: str, versions: Mapping[DecisionKind, 
 
 
 def _undo_own(db: Database, person: str, kind: DecisionKind, version: int) -> bool:
-    """Take away what this line claims of a person, up to a version; tell whether it claimed it."""
+    """End this line's claim about a person, if it is no later than a version; return whether there was one."""
     column = _COLUMNS[kind]
     sql = f"UPDATE fleet_own SET {column} = NULL WHERE person = ? AND {column} <= ?"
     return db.execute(sql, person, version).rowcount > 0
 
 
-def _recalled(db: Database, claim: Claim) -> list[Followed]:
-    """Take back what this line said itself and lost since, with its database; return what holds again."""
-    erased = _maybe_ordered(db, claim, claim.line)
+def _restore_own_row(db: Database, claim: Claim) -> list[Followed]:
+    """Restore a row of this line that its database had lost; return the decisions that hold again, or no longer."""
+    order = _maybe_order(db, claim, claim.line)
     own = db.one("SELECT undone, opted_out, blocked FROM fleet_own WHERE person = ?", claim.person)
     undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, claims.undone_of(claim.undone))
     known = {kind: own[column] if own else None for kind, column in _COLUMNS.items()}
-    back = {
+    restored = {
         kind: version
         for kind in DecisionKind
         if (version := claim.of(kind)) and version > max(undone[kind].get(claim.line, 0), known[kind] or 0)
     }
-    over = [kind for kind in DecisionKind if kind not in back and _undo_recalled(db, claim, kind, undone)]
-    if not back and not over and not erased and own and claims.written(undone) == own["undone"]:
+    ended = [
+        kind
+        for kind in DecisionKind
+        if kind not in restored and _undo_own(db, claim.person, kind, undone[kind].get(claim.line, 0))
+    ]
+    if not restored and not ended and not order and own and claims.written(undone) == own["undone"]:
         return []
     db.execute(
         "INSERT INTO fleet_own (person, version, undone) VALUES (?, ?, ?)"
@@ -574,20 +583,16 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
         _next_version(db),
         claims.written(undone),
     )
-    for kind, version in back.items():
+    for kind, version in restored.items():
         db.execute(f"UPDATE fleet_own SET {_COLUMNS[kind]} = ? WHERE person = ?", version, claim.person)
-    if erased:
+    if order:
         sql = "UPDATE fleet_own SET erased = ?, erased_at = ? WHERE person = ?"
         db.execute(sql, claim.erased, claim.erased_at, claim.person)
     for kind, lines in undone.items():
         for line, version in lines.items():
             if line != claim.line:
-                _grow(db, claim.person, line, {kind: version}, "_undone")
-    return [Followed(claim.person, kind, holds=kind in back, line=claim.line) for kind in (*back, *over)]
-
-
-def _undo_recalled(db: Database, claim: Claim, kind: DecisionKind, undone: Undone) -> bool:
-    return _undo_own(db, claim.person, kind, undone[kind].get(claim.line, 0))
+                _raise_versions(db, claim.person, line, {kind: version}, "_undone")
+    return [Followed(claim.person, kind, holds=kind in restored, line=claim.line) for kind in (*restored, *ended)]
 
 
 def _no_member() -> RefusedError:

@@ -1,10 +1,10 @@
-"""Erases here whom another line of the fleet has erased, and lets hold here what was decided there.
+"""Carries out on this line what other lines of the fleet decided and ordered: blocks, opt-outs and erasures.
 
-An order names a person by its pseudonym alone: the names that this line has for it are found by making the pseudonym of
-every name in its database. What came after the order stays, and so does what may be evidence here: whoever has the keys
-of one line must not be able to have it erased at all others. A person at this line decides about it.
-Known to be wrong: while the clock was not synchronised, a contact's age is the time that the machine was on since; one
-from before a power cut may so count as later than the order, and stay.
+An order of erasure names a person by its pseudonym alone. The names of that person here are found by making the
+pseudonym of every name in the database. What came after the order stays. What may be evidence stays, too, until a
+person at this line decides about it: whoever has the keys of one line must not be able to erase it at all others.
+Known to be wrong: a contact that came while the clock was not synchronised is as old as the time that the machine was
+on since. One from before a power cut may so count as later than the order, and stay.
 """
 
 import json
@@ -16,7 +16,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.states import THREAT, EventKind
 from hotlined.store import decisions, events, privacy, pseudonyms
 from hotlined.store.database import Database
-from hotlined.store.fleet import Followed, Ordered
+from hotlined.store.fleet import ErasureOrder, Followed
 from hotlined.store.words_met import HAS_WORDS
 
 _NAMES = """
@@ -24,20 +24,21 @@ SELECT originator AS name FROM contacts UNION SELECT other_originator FROM conta
   UNION SELECT number FROM numbers UNION SELECT json_extract(arguments, '$.number') FROM requests
   UNION SELECT person FROM fleet_answers
 """
-# What a person keeps, a threat, and a text with a word of alerts.words. An order of this line itself, which a backup
-# had lost, is of a person here: it takes them, but for what was kept since. ifnull(): without :at all that was kept
-# stays
+# An order of another line spares contacts that a person exempted from erasure (kept_at), threats, and texts with a word
+# of alerts.words. An order of this line itself, which its database had lost, was given by a person here: it spares only
+# what was exempted after it. If the moment of the order is unknown, :at is NULL: then ifnull() spares all exempt ones.
 _IS_EVIDENCE = f"""
 iif(:own, kept_at IS NOT NULL AND ifnull(kept_at > :at, 1),
   kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{THREAT}') OR {HAS_WORDS})
 """
-# without :at (the clock was not synchronised) :limit is infinite: every contact counts as older than the order
+# The age of a contact goes by the calendar if both clocks were synchronised, else by the limit clock. If the moment of
+# the order is unknown, :limit is infinite: every contact counts as older than the order.
 _CONTACTS = f"""
 SELECT id, {_IS_EVIDENCE} AS evidence FROM contacts c WHERE id IN (SELECT value FROM json_each(:ids))
   AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
 """
-# the limit clock alone tells the age of what belongs to no contact
-_TAKEN = {
+# what belongs to no contact has its age by the limit clock alone
+_ERASABLE = {
     "contacts": _CONTACTS,
     "named": _CONTACTS,
     "answers": """
@@ -59,27 +60,27 @@ _TAKEN = {
 
 
 class LocalConsequences:
-    """Carries out on this line what rows of lines call for: decisions that it follows, persons that it erases."""
+    """Carries out the consequences of rows on this line: decisions that it follows, persons that it erases."""
 
     def __init__(self, db: Database, now: Now, opts_out: Callable[[str], bool]) -> None:
         self._db = db
         self._now = now
         self._opts_out = opts_out
         self._names: dict[str, list[str]] = {}
-        """The names of each person that was looked for; a name that is new since then came after the order."""
+        """The names of each person, looked up once: a name that is stored later came after the order."""
 
     def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
         """Return for persons the names under which this line has rows of them; raises StoreError without the key."""
-        news = set(persons) - self._names.keys()
-        if not news:
+        unknown = set(persons) - self._names.keys()
+        if not unknown:
             return self._names
         privacy.know_pseudonyms(self._db, self._now)
         found = defaultdict(list)
         sql = f"SELECT name, pseudonym(name) AS person FROM ({_NAMES}) WHERE person IN (SELECT value FROM json_each(?))"
-        for row in self._db.all(sql, json.dumps(list(news))):
+        for row in self._db.all(sql, json.dumps(list(unknown))):
             found[row["person"]].append(row["name"])
-        # who stands under a number and its pseudonym is found by the number
-        for person in news:
+        # a person who is stored under a number and under its pseudonym is found by the number
+        for person in unknown:
             self._names[person] = [name for name in found[person] if name != person] or found[person]
         return self._names
 
@@ -87,40 +88,40 @@ class LocalConsequences:
         """Record the decisions that hold here from now on, or no longer."""
         decisions.follow(self._db, followed, self._now)
 
-    def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
+    def maybe_erasure(self, names: Sequence[str]) -> Callable[[ErasureOrder], None] | None:
         """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
         found = {name: privacy.find(self._db, pseudonyms.names(self._db, name)) for name in names}
         if any(privacy.is_submitting(self._db, each) for each in found.values()):
             return None
         return partial(self._erase, found)
 
-    def _erase(self, found: Mapping[str, privacy.Found], ordered: Ordered) -> None:
+    def _erase(self, found: Mapping[str, privacy.Found], order: ErasureOrder) -> None:
         """Erase what was found of a person up to the order, but for contacts that may be evidence, which are noted."""
-        until = self._limit(ordered.at)
-        for name, all_of_it in found.items():
-            taken = self._taken(all_of_it, ordered)
-            privacy.note_opt_out(self._db, name, taken, self._now, self._opts_out)
-            privacy.erase(self._db, name, taken, self._now, keep_opt_out=True, keep_block=True, until=until)
-        kind = EventKind.FORGET if ordered.own else EventKind.FORGET_ELSEWHERE
-        events.record(self._db, self._now, kind, line=ordered.line)
+        until = self._limit(order.at)
+        for name, stored in found.items():
+            erasable = self._note_evidence(stored, order)
+            privacy.note_opt_out(self._db, name, erasable, self._now, self._opts_out)
+            privacy.erase(self._db, name, erasable, self._now, keep_opt_out=True, keep_block=True, until=until)
+        kind = EventKind.FORGET if order.own else EventKind.FORGET_ELSEWHERE
+        events.record(self._db, self._now, kind, line=order.line)
 
-    def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
-        """Return what of a person came no later than the order, and is no evidence."""
-        arguments = {"at": ordered.at, "own": ordered.own, "limit": self._limit(ordered.at)}
-        taken: dict[str, list[int]] = {}
-        for what, sql in _TAKEN.items():
+    def _note_evidence(self, found: privacy.Found, order: ErasureOrder) -> privacy.Found:
+        """Note contacts that may be evidence as kept; return what else of a person came no later than the order."""
+        arguments = {"at": order.at, "own": order.own, "limit": self._limit(order.at)}
+        erasable: dict[str, list[int]] = {}
+        for what, sql in _ERASABLE.items():
             ids = {"ids": json.dumps(getattr(found, what))}
             rows = self._db.connection.execute(sql, arguments | ids).fetchall()
             if sql == _CONTACTS:
                 kept = [row["id"] for row in rows if row["evidence"]]
                 self._db.execute("INSERT OR IGNORE INTO fleet_kept SELECT value FROM json_each(?)", json.dumps(kept))
                 rows = [row for row in rows if not row["evidence"]]
-            taken[what] = [row["id"] for row in rows]
-            arguments[what] = json.dumps(taken[what])
-        return privacy.Found(**taken)
+            erasable[what] = [row["id"] for row in rows]
+            arguments[what] = json.dumps(erasable[what])
+        return privacy.Found(**erasable)
 
     def _limit(self, at: str | None) -> float:
-        """Return up to which reading of the limit clock something is no later than the order."""
+        """Return the reading of the limit clock when the order was given; infinite if its moment is unknown."""
         if at is None or not self._now.synchronised:
             return float("inf")
         return self._now.limit - (self._now.utc - parse_rfc3339(at)).total_seconds()
