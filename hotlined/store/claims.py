@@ -1,7 +1,7 @@
-"""What a line says of a person to the other lines of its fleet: one row, which it signs.
+"""The row with which a line tells the other lines of its fleet what it decided about a person; the line signs it.
 
-A row only grows: with a higher version it says all that the one before said. So rows may come late, twice or in any
-order. The hub has no key and can keep a row back or repeat it, but neither make nor change one.
+Each version of a row contains all that the versions before it said. So rows may arrive late, twice or in any order. The
+hub has no key: it can withhold or repeat a row, but neither make nor change one.
 """
 
 import json
@@ -17,11 +17,11 @@ from hotlined.states import DecisionKind
 from hotlined.store.beside import ORDERS, beside
 
 HIGHEST = 2**53 - 1
-"""The highest version and place that is believed: JSON of others has no larger whole number."""
+"""The highest version and place that is believed: not every reader of JSON has larger whole numbers."""
 MOST_UNDONE = 2**52
-"""The highest version that is believed to be undone: above it a line has versions left for what it says later."""
+"""The highest version that is believed to be undone: above it a line has versions left for later claims."""
 MOST_LINES = 64
-"""The most lines of which one row undoes something."""
+"""The most lines whose claims one row undoes."""
 LONGEST_UNDONE = 8192
 _FORM, _FORM_ERASED = "hotlined claim 1", "hotlined claim 2"
 
@@ -31,12 +31,12 @@ Undone = dict[DecisionKind, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a line says of a person.
+    """A line's row of a person.
 
-    `opted_out` and `blocked` are the versions at which it was said that the person opted out there, or is blocked
-    there; None for neither. `undone` is which of these no longer hold, of whichever line, each up to a version: JSON
-    as `written` writes it. `erased` is the version at which that line last erased the person, None where it never did;
-    `erased_at` is when, None where its clock was not synchronised. `signature` has 64 hexadecimal digits.
+    `opted_out` and `blocked` are the versions at which the line claimed that the person opted out or is blocked; None
+    without a claim. `undone` is which claims the line has undone, its own and others', each up to a version: JSON as
+    `written` writes it. `erased` is the version at which the line last erased the person, None if it never did;
+    `erased_at` is when, None if its clock was not synchronised. `signature` has 64 hexadecimal digits.
     """
 
     line: str
@@ -50,13 +50,13 @@ class Claim:
     signature: str = ""
 
     def of(self, kind: DecisionKind) -> int | None:
-        """Return the version at which the opt-out or the block was claimed; None where it is not."""
+        """Return the version at which the opt-out or the block was claimed; None if it was not."""
         return self.opted_out if kind is DecisionKind.OPT_OUTS else self.blocked
 
     def signed(self, key: bytes) -> "Claim":
         """Return the row with its signature: HMAC-SHA256 over the form's name and every field, a line each.
 
-        A row of a person whom that line never erased is signed as before there were erasures.
+        A row without an erasure has the form of rows from before there were erasures: these are still believed.
         """
         form, said = (_FORM, -3) if self.erased is None else (_FORM_ERASED, -1)
         return replace(self, signature=signature(key, form, astuple(self)[:said]))
@@ -83,14 +83,14 @@ def signature(key: bytes, form: str, fields: Iterable[object]) -> str:
 
 
 def is_same(ours: str, theirs: str) -> bool:
-    """Tell whether two signatures are the same, in a time that says nothing of where they differ."""
+    """Tell whether two signatures are the same, in a time that does not depend on where they differ."""
     import hmac  # noqa: PLC0415  the same
 
     return hmac.compare_digest(ours, theirs)
 
 
 def written(undone: Mapping[DecisionKind, Mapping[str, int]]) -> str:
-    """Write what is undone: by the kind of decision, and by line, up to which version."""
+    """Write what is undone as JSON: by the kind of decision and the line, up to which version."""
     return json.dumps({key: lines for key, lines in undone.items() if lines}, sort_keys=True, separators=(",", ":"))
 
 
@@ -110,7 +110,7 @@ def undone_of(octets: str) -> Undone:
 
 
 def merged(one: Undone, other: Mapping[DecisionKind, Mapping[str, int]]) -> Undone:
-    """Return what is undone by either."""
+    """Return what is undone by either: of each claim up to the higher version."""
     both: Undone = {kind: dict(one.get(kind, {})) for kind in DecisionKind}
     for kind, lines in other.items():
         for line, version in lines.items():
@@ -119,7 +119,7 @@ def merged(one: Undone, other: Mapping[DecisionKind, Mapping[str, int]]) -> Undo
 
 
 def key_of(database: Path) -> bytes:
-    """Return the key that rows are signed with; raises RefusedError where it is not there."""
+    """Return the key that signs rows; raises RefusedError if it is missing."""
     path = beside(database, ORDERS)
     key = pseudonym.maybe_key(path)
     if key is None:

@@ -1,4 +1,4 @@
-"""`/lines`: how all lines of a fleet are, as the hub last said; it names no number, and exists in a fleet alone."""
+"""`/lines`: how the lines of a fleet are, as the hub last said; it shows no number, and exists only in a fleet."""
 
 from flask import abort, render_template
 
@@ -11,7 +11,7 @@ from hotlined.words.states import MEMBER_STATES
 
 
 def show() -> str:
-    """Show every line that the hub has, each as it says itself."""
+    """Show every line that the hub has, each as it reports itself."""
     with reading() as db:
         found = fleet.maybe_fleet_of(db, line())
     if found is None:
