@@ -1,4 +1,4 @@
-"""What several lines exchange through a hub, one PostgreSQL: each writes there what it decided, and reads the others.
+"""The exchange between lines: each writes its rows to a hub, a PostgreSQL, and reads there those of the others.
 
-A program of its own does it, with a network; the daemon imports nothing of this room.
+A program of its own exchanges them, because it needs a network; the daemon imports nothing from here.
 """

@@ -28,7 +28,7 @@ SETTINGS = (
     "ssl_key_file = '{hub}'",
     "ssl_ca_file = '{authority}'",
 )
-"""What postgresql.conf needs of them."""
+"""The settings of postgresql.conf that name them."""
 _PRIVATE = 0o600
 _PUBLIC = 0o644
 _DAYS = 36500
@@ -41,7 +41,7 @@ _SIGNED = ("subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What a line shows to the hub, and the certificate by which it knows the hub, as PEM."""
+    """As PEM: the authority's certificate, which proves the hub, and the certificate and key that prove the line."""
 
     authority: str
     certificate: str

@@ -1,7 +1,7 @@
 """How this line is, reported to the hub, and how the other lines are, read from it.
 
-Each exchange writes what it heard to where `reports.fleet` reads it. If that folder belongs to somebody else, as it
-does for a person who exchanges by hand, it writes nothing.
+Each exchange writes how the lines are to a file that `reports.fleet` reads. If the folder belongs to somebody else, as
+it does for a person who exchanges by hand, it writes nothing.
 """
 
 import json
@@ -21,21 +21,21 @@ from hotlined.store import fleet, totals
 from hotlined.store.database import Database
 
 AGAIN_SECONDS = 60.0
-"""Then a line says again that it is here, and asks how the others are."""
+"""How long after its last report a line reports again, and asks how the others are."""
 LINE_SECONDS = 1.0
-"""As much later for each line: what all hear of all would grow with the square of their number."""
+"""How much longer that is for each line of the fleet: else all reports would grow with the square of their number."""
 _MODE = 0o644  # it contains no number, and its readers have no group in common with the exchange
 _MOST_TROUBLES = 10
 
 
-def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool = False) -> None:
+def exchange(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool = False) -> None:
     """Report to the hub how this line is, read how the others are, and write that for everybody to read.
 
-    If only counts have changed, the hub is asked again after a minute plus a second for each line; with `anew`, at
+    If only counts have changed, it does so a minute plus a second for each line after the last time; with `anew`, at
     once.
     """
     before, now = report.maybe_heard(config), clock.boottime()
-    said = own(config, db).to_json()
+    said = own_figures(config, db).to_json()
     if (
         not anew
         and before
@@ -61,15 +61,15 @@ def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool 
     _write(config, heard)
 
 
-def away(config: Config) -> None:
-    """Write for everybody to read that the hub could not be reached; nothing if that is written already."""
+def note_unreachable(config: Config) -> None:
+    """Write for everybody to read that the hub cannot be reached, unless that is written already."""
     before = report.maybe_heard(config)
     if before is None or before.reachable:
         _write(config, _since(before, reachable=False))
 
 
-def own(config: Config, db: Database) -> report.Figures:
-    """Return what this line says of itself."""
+def own_figures(config: Config, db: Database) -> report.Figures:
+    """Return how this line is, as it reports it."""
     now = datetime.now().astimezone()
     midnight = datetime(now.year, now.month, now.day).astimezone()
     line = report_line(config)
@@ -84,7 +84,7 @@ def own(config: Config, db: Database) -> report.Figures:
 
 
 def _uncounted(said: str) -> tuple[object, ...]:
-    """Return what the other lines have to know soon of how a line is: everything except its counts."""
+    """Return what of a line's report the others have to know soon: everything except its counts."""
     with suppress(ValueError, AttributeError):
         found = json.loads(said)
         return found.get("state"), found.get("trouble")
@@ -101,7 +101,7 @@ def _state(line: LineReport) -> MemberState:
 
 
 def _since(before: report.Heard | None, *, reachable: bool) -> report.Heard:
-    """Return what was heard before, and since when the hub can be reached, or cannot."""
+    """Return what was written before, and since when the hub can be reached, or cannot."""
     if before and before.reachable is reachable:
         return before
     moment, boottime = clock.rfc3339(datetime.now(UTC)), clock.boottime()

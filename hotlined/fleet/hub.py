@@ -1,7 +1,7 @@
-"""The hub: one PostgreSQL (15 or later) with a schema of ours, its roles, and what a line writes and reads there.
+"""The hub: a PostgreSQL (15 or later) with our schema and roles, and the rows that a line writes and reads there.
 
-The only place that speaks to it. The hub knows persons by pseudonyms alone and has none of the keys. Its migrations
-only add, so that lines of two versions use it at once.
+No other module speaks to it. The hub knows persons by pseudonyms alone and has none of the keys. Its migrations only
+add, so that lines of two versions can use it at once.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ LINE = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
 _SECONDS = 10
 _TOO_EARLY = re.compile("not yet valid")  # of a certificate, as OpenSSL says it
 _ROLE = "hotlined_"
-_GROUP = "hotlined-lines"  # no line has a role of this name
+_GROUP = "hotlined-lines"  # no line's role can have this name: it has a hyphen where theirs have an underscore
 _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
 
 _LIMITS = {
@@ -37,8 +37,8 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s",
     "idle_session_timeout": "10min",  # a line asks every 15 s: one that is silent for so long has lost this connection
 }
-"""What ends a session that keeps others waiting: soon enough that those do not give up."""
-_MOST_CONNECTIONS = 20  # of a line at once: a bad network leaves some that have not ended yet
+"""The settings that end a session for which others have to wait, before those give up."""
+_MOST_CONNECTIONS = 20  # of a line at once: a bad network leaves some open that nobody uses
 
 _FIRST = (
     "CREATE TABLE hotlined.hub (id uuid NOT NULL DEFAULT gen_random_uuid())",
@@ -51,8 +51,8 @@ _FIRST = (
     )
     """,
     "CREATE SEQUENCE hotlined.places",
-    # What a line says of a person: the versions at which an opt-out and a block were claimed, and what it has undone.
-    # `version` is raised by that line alone; `place` is where it stands for those who read on.
+    # A line's row of a person: the versions at which it claimed an opt-out and a block, and what it has undone. That
+    # line alone raises `version`. The hub gives each change the next `place`, in the order of which lines read.
     """
     CREATE TABLE hotlined.persons (
       line text NOT NULL REFERENCES hotlined.lines ON DELETE CASCADE,
@@ -66,7 +66,7 @@ _FIRST = (
       PRIMARY KEY (line, person)
     )
     """,
-    # a line reads on after the last place that it saw: it would miss a lower one that is committed later
+    # a line reads on after the last place that it has read: it would miss a lower one that is committed later
     f"""
     CREATE FUNCTION hotlined.take_turn() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NULL; END $$
@@ -97,15 +97,15 @@ _FIRST = (
 )
 _FIGURES = (
     "ALTER TABLE hotlined.lines ADD seen_at timestamptz, ADD figures text CHECK (octet_length(figures) <= 2000)",
-    # Each line says how it is, of itself alone and by the hub's clock; a function needs no right on the table, so lines
-    # that were invited before do it, too.
+    # Each line reports how it is, for itself alone, at a moment of the hub's clock. A function needs no right on the
+    # table, so lines that were invited before can report, too.
     """
     CREATE FUNCTION hotlined.report(said text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
       AS $$ UPDATE hotlined.lines SET seen_at = now(), figures = said WHERE session_user = 'hotlined_' || line $$
     """,
 )
 _LOGINS = (
-    "ALTER TABLE hotlined.lines ADD removed_at timestamptz",  # NULL: it is of the fleet
+    "ALTER TABLE hotlined.lines ADD removed_at timestamptz",  # NULL: the line is in the fleet
     # a line logs in under a name that begins with its role's
     """
     CREATE OR REPLACE FUNCTION hotlined.report(said text) RETURNS void LANGUAGE sql SECURITY DEFINER
@@ -124,7 +124,7 @@ _ERASURES = (
 )
 _ANSWERS = (
     # How often a line answered a person, and when last, by the hub's clock; `answers` is 0 once no answer counts.
-    # Versions, places and whose rows these are: as of persons.
+    # Versions, places and rights are as those of persons.
     """
     CREATE TABLE hotlined.answers (
       line text NOT NULL REFERENCES hotlined.lines ON DELETE CASCADE,
@@ -214,12 +214,12 @@ _PULL_ANSWERS = f"""
     WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
 """
 _HIGHEST_ANSWERED = f"SELECT {_ANSWERED} FROM hotlined.answers WHERE line = %s ORDER BY version DESC LIMIT 1"
-# a line that was away for longer still counts such answers: it answers less, never more
+# a line that was away for longer still counts answers that were retracted: it answers less often, never more
 _PURGE_ANSWERS = """
     DELETE FROM hotlined.answers WHERE line = %s AND answers = 0 AND answered_at < now() - interval '400 days'
 """
-# A copy that was restored or promoted gives out places a second time: it is another hub. The first eight digits of a
-# file of its log are those of its history (its timeline).
+# A copy that was restored or promoted gives out places a second time, so it is another hub. It has another timeline,
+# which is the first eight digits of the name of a WAL file.
 _IDENTITY = """
     SELECT md5(concat_ws(' ', id, system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)))::uuid
     FROM hotlined.hub, pg_control_system()
@@ -229,8 +229,9 @@ _LINES = """
     SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
     WHERE removed_at IS NULL ORDER BY line LIMIT %s
 """
-# A line lacks what stands behind the place up to which it has erased. So what one line ordered and as many lines lack,
-# the same lines lack: that is alike. Of all that is alike the oldest comes first, so that none hides another.
+# A line has not carried out the orders behind the place that it reports (`read`). So if two orders of one line are not
+# carried out by equally many lines, these are the same lines, and the orders are alike. The oldest of those that are
+# alike comes first, so that each kind is shown.
 _ERASED = """
     SELECT line, erased_at, place, alike FROM (
       SELECT line, erased_at, place, count(*) OVER each AS alike, row_number() OVER (each ORDER BY place) AS number
@@ -254,7 +255,7 @@ HBA = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the hub is, as which user a line logs in, and over TCP with which certificate."""
+    """Where the hub is, the name with which a line logs in, and over TCP its certificate."""
 
     url: str = field(repr=False)
     certificates: Certificates | None = None
@@ -262,7 +263,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What the hub calls itself, the last place that it gave out, and its latest row of a line."""
+    """The identity of the hub, the last place that it gave out, and its latest row of a line."""
 
     hub: str
     top: int
@@ -270,19 +271,19 @@ class Greeting:
 
 
 class Hub:
-    """An open connection to the hub, of one line or of the person who sets the hub up."""
+    """An open connection to the hub, of a line or of the person who sets the hub up."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", asked: Mapping[str, Any]) -> None:
         self._connection = connection
-        # the connection itself knows only the one host that it reached
+        # the connection itself knows only the host that it reached, of all that were named
         self._parameters: dict[str, str] = {**connection.info.get_parameters(), **asked}
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """End the connection if what is inside takes longer; raises HotlinedError for answers of another form.
+        """End the connection if the body takes longer; raises HotlinedError for answers of another form.
 
-        Every other limit counts the time in which nothing comes: a hub that sends an octet now and then would never
-        meet it.
+        Every other limit counts the time in which nothing arrives: a hub that sends an octet now and then would never
+        reach it.
         """
         timer = threading.Timer(seconds, self._cut_off)
         timer.daemon = True
@@ -302,7 +303,7 @@ class Hub:
             channel.shutdown(socket.SHUT_RDWR)  # a reader that waits for this connection then sees its end
 
     def greet(self, line: str) -> Greeting:
-        """Return who the hub is; raises RefusedError where its schema is older than this version of ours."""
+        """Return the identity and state of the hub; raises RefusedError if its schema is older than this version."""
         with self._connection.transaction():
             self._require_schema()
             ((hub,),) = self._connection.execute(_IDENTITY).fetchall()
@@ -313,13 +314,13 @@ class Hub:
     def push(self, claims: Sequence[Claim]) -> None:
         """Commit rows of a line; a row that the hub has in that or a later version stays as it is."""
         columns = [list(column) for column in zip(*map(astuple, claims), strict=True)]
-        # one statement without a transaction: while one was open, all other lines would wait for this connection
+        # a single statement: all other lines would wait until this connection ends a transaction
         self._connection.execute(_PUSH, columns)
 
     def pull(self, line: str, after: int, recall: int) -> list[list[Any]]:
-        """Return the rows of other lines after a place, and up to another those of the line itself: one batch at most.
+        """Return the rows of other lines after a place, and those of the line itself up to `recall`: one batch at most.
 
-        Each row is its place and the fields of a claim, as the hub has them: nothing has checked them yet.
+        Each row is its place and the fields of a claim, as the hub has them, unchecked.
         """
         rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
         return [[place, claim] for place, *claim in rows]
@@ -330,19 +331,19 @@ class Hub:
         rows = self._connection.execute(_HIGHEST_ANSWERED, (line,)).fetchall()
         return top, Answered(*rows[0]) if rows else None
 
-    def push_answers(self, line: str, said: Sequence[Answered]) -> None:
+    def push_answers(self, line: str, rows: Sequence[Answered]) -> None:
         """Commit rows about whom a line answered; a row that the hub has in that or a later version stays as it is."""
-        columns = [list(column) for column in zip(*map(astuple, said), strict=True)]
+        columns = [list(column) for column in zip(*map(astuple, rows), strict=True)]
         self._connection.execute(_PUSH_ANSWERS, columns)
         self._connection.execute(_PURGE_ANSWERS, (line,))
 
     def pull_answers(self, line: str, after: int, recall: int) -> list[list[Any]]:
         """Return rows about whom other lines answered, as `pull` returns decisions."""
         rows = self._connection.execute(_PULL_ANSWERS, (after, line, recall, MOST_ROWS)).fetchall()
-        return [[place, said] for place, *said in rows]
+        return [[place, answered] for place, *answered in rows]
 
     def report(self, figures: str) -> None:
-        """Commit how this line is, and the moment: the line is connected now."""
+        """Commit how this line is, and that it is connected now."""
         self._connection.execute("SELECT hotlined.report(%s)", (figures,))
 
     def lines(self, most: int) -> list[tuple[Any, ...]]:
@@ -350,10 +351,10 @@ class Hub:
         return self._connection.execute(_LINES, (most,)).fetchall()
 
     def erasures(self, read: Mapping[str, int], most: int) -> list[tuple[Any, ...]]:
-        """Return erasures that a line has not carried out; of those that are alike only the oldest, with their number.
+        """Return erasures that a line has not carried out: of those that are alike only the oldest, and their number.
 
-        `read` is the place up to which each line has erased. An erasure is the line that ordered it, the moment, its
-        place, and how many erasures of that line the same lines have not carried out.
+        `read` is the place up to which each line has carried out orders. An erasure is the line that ordered it, the
+        moment, its place, and how many erasures of that line the same lines have not carried out.
         """
         lacked = sorted((place + 1, line) for line, place in read.items())  # width_bucket() takes sorted bounds
         arguments = {
@@ -364,7 +365,7 @@ class Hub:
         return self._connection.execute(_ERASED, arguments).fetchall()
 
     def init(self) -> list[str]:
-        """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""
+        """Make the schema or bring it up to date, in one transaction; return which migrations were applied."""
         applied = []
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -397,7 +398,7 @@ class Hub:
     def invite(self, line: str, login: str) -> str:
         """Let a line log in under this name, and under no earlier one; return the URL that it uses.
 
-        The role of the line has its rights; the name is new with each invitation, so that an earlier one is void.
+        The line's role has the rights. The name is new with each invitation, so that earlier invitations are void.
         Raises RefusedError as `greet` does.
         """
         from psycopg import sql  # noqa: PLC0415  heavy
@@ -434,7 +435,7 @@ class Hub:
         return self._url(login, password)
 
     def remove(self, line: str) -> None:
-        """Stop a line from logging in, and end its sessions; what it said stays.
+        """Stop a line from logging in, and end its sessions; its rows stay.
 
         Raises RefusedError if no line has that name, and as `greet` does.
         """
@@ -535,7 +536,7 @@ def opened(address: Address | str) -> Iterator[Hub]:
 
 @contextlib.contextmanager
 def _shown(certificates: Certificates | None) -> Iterator[dict[str, Any]]:
-    """Give the options with which libpq finds the certificates: it reads files, so these are files in memory."""
+    """Give the options with which libpq finds the certificates; it reads only files, so they are files in memory."""
     if certificates is None:
         yield {}
         return

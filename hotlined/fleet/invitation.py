@@ -1,7 +1,7 @@
 """The file with which a line joins a fleet: the hub's address, the name to log in with, and the two keys of the fleet.
 
 If lines reach the hub over TCP, it also contains the line's certificate. Whoever has the file can act as the line at
-the hub, and can find out who is who: it is private (0600), and is to be erased once the line has joined.
+the hub, and can find the numbers of pseudonyms: it is private (0600), and is to be erased once the line has joined.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a line needs to join."""
+    """Everything that a line needs to join."""
 
     line: str
     hub: str = field(repr=False)

@@ -1,7 +1,7 @@
 """Makes a line a member of a fleet, or of none: keys beside the database, the hub's address beside the configuration.
 
-Each step is on the disk before the next. The address contains a digest of the key whose pseudonyms go to the hub. So a
-line that joined in part exchanges nothing, and joining again completes it.
+Each step is on the disk before the next. The file of the address contains a digest of the pseudonyms' key of the fleet.
+So a line that joined in part exchanges nothing, and joining again completes it.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ def address_path(config: Config) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The result of joining: `persons` is how many the line can share.
+    """The result of joining: `persons` is the number of those whose decisions the line can share.
 
     `formerly` counts persons whose opt-out or block is stored under a former pseudonym alone, and cannot be shared;
-    `kept` those whom lines of another fleet had refused. `another_key` tells whether the pseudonyms are new.
+    `kept` those whom lines of another fleet had refused. `another_key` says whether the line now makes new pseudonyms.
     """
 
     persons: int
@@ -48,31 +48,31 @@ class Joined:
 
 
 def maybe_address(config: Config, db: Database) -> Address | None:
-    """Return the hub's address: as the configuration says, else as it was stored when the line joined.
+    """Return the hub's address: of the configuration, else as it was stored when the line joined; None without both.
 
-    The certificates are those that were stored then, unless an address names its own. Raises RefusedError if the line
+    The certificates are those that were stored then, unless the address names its own. Raises RefusedError if the line
     makes other pseudonyms than the fleet.
     """
-    said = _said(config)
-    digest = said.get("pseudonyms")
+    stored = _stored_address(config)
+    digest = stored.get("pseudonyms")
     if digest is not None and digest != next(iter(line.key_digests_of(db.connection)), None):
         raise RefusedError(
             _("The line makes other pseudonyms than its fleet: nothing is exchanged."),
             _("`hotlined fleet join FILE` with its invitation ends that."),
         )
-    url = config.fleet.hub or said.get("hub")
+    url = config.fleet.hub or stored.get("hub")
     if not isinstance(url, str):
         return None
-    shown = said.get("certificates")
+    shown = stored.get("certificates")
     return Address(url, certificates.read(shown) if isinstance(shown, dict) and "sslcert=" not in url else None)
 
 
-def _said(config: Config) -> dict[str, Any]:
+def _stored_address(config: Config) -> dict[str, Any]:
     try:
-        said = json.loads(files.read(address_path(config)))
+        stored = json.loads(files.read(address_path(config)))
     except FileNotFoundError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def store_address(config: Config, invitation: Invitation) -> None:
@@ -111,7 +111,7 @@ def have_database(path: Path) -> None:
 def join(db: Database, invitation: Invitation, now: Now) -> Joined:
     """Make the line a member; raises StoreError if a key of its pseudonyms is lost, RefusedError as `store_shared`.
 
-    What lines of a fleet with another key have decided stays decided here.
+    Persons whom lines of a fleet with another key had refused stay refused here.
     """
     key = bytes.fromhex(invitation.keys.pseudonyms)
     pseudonyms.store_shared(db, key, now)
@@ -132,12 +132,12 @@ def forget_address(config: Config) -> bool:
     `fleet.hub` in the configuration stays there.
     """
     with _needing_rights(config):
-        return _take_away(address_path(config))
+        return _remove(address_path(config))
 
 
 @contextlib.contextmanager
 def _needing_rights(config: Config) -> Iterator[None]:
-    """Raise a PermissionError, which names a file that is there for a moment alone, as what it means."""
+    """Raise RefusedError with the path for a PermissionError, which names a temporary file."""
     try:
         yield
     except PermissionError as error:
@@ -155,11 +155,12 @@ def leave(db: Database, now: Now) -> int | None:
     with db.transaction():
         member = fleet.maybe_membership(db)
         kept = fleet.leave(db, now) if member else None
-    had_key = _take_away(beside(db.path, ORDERS))
+    had_key = _remove(beside(db.path, ORDERS))
     return 0 if kept is None and had_key else kept
 
 
-def _take_away(path: Path) -> bool:
+def _remove(path: Path) -> bool:
+    """Remove a file durably; return whether there was one."""
     try:
         path.unlink()
     except FileNotFoundError:

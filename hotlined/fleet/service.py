@@ -1,7 +1,7 @@
 """The exchange with the hub as a service: it goes on until it is stopped, even if the hub or the network fails.
 
-It looks in the line's own database for something to say, and at the hub for what others say. While there is neither, it
-does not wake the control program.
+It looks for unsent rows in the line's own database, and for rows of others at the hub. While there are none, it does
+not start the control program.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ class Pace:
     """How long the service waits, in seconds."""
 
     look: float = 2.0
-    """Between two looks at whether the line has something to say."""
+    """Between two looks for unsent rows."""
     read: float = 15.0
-    """Between two questions to the hub what others say."""
+    """Between two questions to the hub for rows of others."""
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
-    """Before a hub that could not be reached is tried again: a decision is elsewhere 30 s after it is back."""
+    """Before a hub that was not reached is tried again: 30 s after it is back, other lines know what was decided."""
 
 
 class Service:
@@ -65,7 +65,7 @@ class Service:
         before = _identities(config)
         read = Interval(self._pace.read)
         while goes_on() and _identities(config) == before:
-            # reading first: if a line blocks this one from writing, this one still hears the others
+            # reading first: if another line keeps this one from writing, it still reads what others decided
             if read.is_due():
                 read.restart()
                 refused = open_session.pull()[1]
@@ -82,7 +82,7 @@ class Service:
 
     def _note_failure(self, error: HotlinedError) -> None:
         if str(error) != self._failed:
-            log.warning("%s", error)  # once: the journal is on the card
+            log.warning("%s", error)  # once: the log is on the card
         self._failed = str(error)
 
 

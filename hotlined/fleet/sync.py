@@ -1,7 +1,7 @@
-"""One exchange with the hub: it sends what this line says, and hands in what others say at the control socket.
+"""One exchange with the hub: it sends the rows of this line, and passes those of others to the control socket.
 
-After the hub's COMMIT it notes up to which version it has sent, and it hands each batch in before it reads the next. So
-an exchange that is killed at any moment begins again where it was. It writes nothing of the line itself.
+After the hub's COMMIT it notes up to which version it has sent, and it passes each batch on before it reads the next.
+So an exchange that is killed at any moment goes on where it was. The control program alone writes to the database.
 """
 
 import contextlib
@@ -30,12 +30,12 @@ _Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange, so that it ends even with a hub that always has more
 _Where = Callable[[Database], fleet.Membership | fleet_answers.Exchange | None]
 HUB_SECONDS = 60.0
-"""What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
+"""The time that the hub has for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """How many rows went to the hub, how many came from it, and how many of these the line did not believe."""
+    """The number of rows that were sent, of rows that were taken from the hub, and of rows that were not believed."""
 
     sent: int = 0
     taken: int = 0
@@ -43,7 +43,7 @@ class Exchanged:
 
 
 class Session:
-    """A line that is connected to its hub, which has said who it is."""
+    """A connection of a line to its hub, which is known by its identity."""
 
     def __init__(self, config: Config, db: Database, hub: Hub, may_rebuild: Callable[[], bool]) -> None:
         self._config = config
@@ -52,20 +52,21 @@ class Session:
         self._may_rebuild = may_rebuild
         self._refused = 0
         self._erased = False
-        self._first = (0, 0)
+        self._read_early = (0, 0)
+        """How many rows were believed, and were not, of those that `push` read; `pull` counts them."""
 
     def has_unsent_rows(self) -> bool:
-        """Tell whether the line has something to say that the hub has not got; it reads the line's database alone."""
+        """Tell whether the line has rows that the hub lacks; it asks the line's database alone."""
         return exchanging.has_unsent_rows(self._db)
 
     def push(self) -> int:
-        """Send what the hub has not got, and return the number of rows.
+        """Send the rows that the hub lacks, and return their number.
 
-        A database older than its own rows at the hub takes them back first: what it sends replaces them there.
+        A database that is older than its own rows at the hub reads them first: the rows that it sends replace them.
         """
         self._require_own_fleet()
         if exchanging.has_own_rows_to_read(self._db):
-            self._first = self._take()
+            self._read_early = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
         if answers := fleet_answers.maybe_exchange(self._db):
             push = functools.partial(self._hub.push_answers, answers.line)
@@ -91,8 +92,8 @@ class Session:
         return sent
 
     def pull(self) -> tuple[int, int]:
-        """Hand in what others say, and exchange how the lines are; return how many rows were believed, and were not."""
-        counts, self._first = (self._first, self._take()), (0, 0)
+        """Read the rows of others, and exchange how the lines are; return how many rows were believed, and were not."""
+        counts, self._read_early = (self._read_early, self._take()), (0, 0)
         taken, refused = map(sum, zip(*counts, strict=True))
         self._refused += refused
         if fleet.is_unconfirmed(self._db) and self._may_rebuild():
@@ -102,19 +103,20 @@ class Session:
         return taken, refused
 
     def _report(self) -> None:
-        """Exchange how the lines are: at once after an erasure, because that shows which lines still lack it."""
+        """Exchange how the lines are: after an erasure at once, to show which lines have yet to carry it out."""
         with self._hub.within(HUB_SECONDS):
-            health.reached(self._config, self._db, self._hub, self._refused, anew=self._erased)
+            health.exchange(self._config, self._db, self._hub, self._refused, anew=self._erased)
         self._erased = False
 
     def _require_own_fleet(self) -> None:
         """Raise RefusedError if the line now makes other pseudonyms than the fleet, as it does after `resume`.
 
-        It would not find the persons whom others erase, and would count as having erased them.
+        It would not find the persons whose erasure others order, and would report their erasure as carried out.
         """
         maybe_address(self._config, self._db)
 
     def _take(self) -> tuple[int, int]:
+        """Read the rows of others up to the last; return how many were believed, and were not."""
         self._require_own_fleet()
         found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
         answers = fleet_answers.maybe_exchange(self._db)
@@ -124,26 +126,26 @@ class Session:
         return taken, refused
 
     def _read(self, verb: str, where: _Where, pull: Callable[[str, int, int], list[list[Any]]]) -> tuple[int, int]:
-        """Hand in what the hub has after the place up to which the line has read."""
+        """Pass on the rows that the hub has after the place up to which the line has read it."""
         taken = refused = 0
         placed: list[list[Any]] = []
         for _batch in range(_MOST_BATCHES):
-            here = where(self._db)
-            if here is None:
+            before = where(self._db)
+            if before is None:
                 break
-            placed = [row for row in placed if row[0] > here.cursor]
+            placed = [row for row in placed if row[0] > before.cursor]
             if not placed:
                 with self._hub.within(HUB_SECONDS):
-                    rows = pull(here.line, here.cursor, here.recall)
-                placed = _readable(rows, here.cursor, verb)
+                    rows = pull(before.line, before.cursor, before.recall)
+                placed = _readable(rows, before.cursor, verb)
                 refused += len(rows) - len(placed)
             if not placed:
                 break
             batch = _batch_of(placed)
-            span = {"since": here.cursor, "until": batch[-1][0]}
+            span = {"since": before.cursor, "until": batch[-1][0]}
             refused_now = decide(self._config, _WHO, verb, placed=batch, **span)
-            there = where(self._db)
-            read = sum(place <= there.cursor for place, _row in batch) if there else 0
+            after = where(self._db)
+            read = sum(place <= after.cursor for place, _row in batch) if after else 0
             refused, taken = refused + refused_now, taken + read - refused_now
             self._erased |= verb == "fleet_take" and any(Claim(*row).erased for _place, row in batch)
             if not read:
@@ -152,9 +154,9 @@ class Session:
 
 
 def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any]]:
-    """Return the rows after a place whose form a line could have written, in the order of their places.
+    """Return the rows after a place that have the form of a line's rows, in the order of their places.
 
-    Raises HotlinedError if there are rows and none has such a form: the hub itself keeps lines from writing others.
+    Raises HotlinedError if there are rows and none has that form: a hub lets no line write such rows.
     """
     fits = VERBS[verb].takes["placed"]
     placed = sorted((row for row in rows if fits([row]) and row[0] > after), key=lambda row: row[0])
@@ -167,7 +169,7 @@ def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any
 
 
 def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
-    """Return the first rows, one at least, that take `LARGEST_BATCH` characters together at most."""
+    """Return the first rows, at least one, that have at most `LARGEST_BATCH` characters together."""
     batch: list[list[Any]] = []
     size = 0
     for row in placed:
@@ -184,9 +186,9 @@ def session(
 ) -> Iterator[Session]:
     """Give a connected session; raises RefusedError if the line is in no fleet, UnavailableError without the hub.
 
-    `may_change` is asked whether this may be another hub than before: then all rows are sent and read again.
-    `may_rebuild` is asked whether the database may be written anew, so that no file contains a copy of what was erased
-    for another line.
+    `may_change` is called if this is another hub than before, for which all rows are sent and read again. `may_rebuild`
+    is called before the database is written anew, so that no file contains a copy of what another line ordered to
+    erase. If one returns False, that is left for later.
     """
     with open_beside_daemon(config.database) as db:
         address, member = maybe_address(config, db), fleet.maybe_membership(db)
@@ -206,11 +208,11 @@ def session(
                 if config.fleet.answers or fleet_answers.maybe_exchange(db):
                     with hub.within(HUB_SECONDS):
                         top, latest = hub.greet_answers(member.line)
-                    said = list(astuple(latest)) if latest else None
-                    decide(config, _WHO, "fleet_answers_met", hub=greeting.hub, top=top, highest=said)
+                    row = list(astuple(latest)) if latest else None
+                    decide(config, _WHO, "fleet_answers_met", hub=greeting.hub, top=top, highest=row)
                 yield Session(config, db, hub, may_rebuild)
         except HotlinedError:
-            health.away(config)
+            health.note_unreachable(config)
             raise
 
 
