@@ -279,7 +279,7 @@ def lines_at(ages: dict[str, float], *, reachable: bool = True, hub_away: float 
         report.Member(name, "2026-11-26T12:00:00.000Z", seconds, report.Figures(MemberState.ANSWERING))
         for name, seconds in ages.items()
     )
-    heard = report.Heard(reachable, "2026-11-26T12:00:00.000Z", 0.0, 10_000.0, members=members)
+    heard = report.LastExchange(reachable, "2026-11-26T12:00:00.000Z", 0.0, 10_000.0, members=members)
     return report.away(report.Fleet("fr", 0, False, heard, 10_000.0 + hub_away))
 
 

@@ -34,7 +34,7 @@ def exchange(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool
     If only counts have changed, it does so a minute plus a second for each line after the last time; with `anew`, at
     once.
     """
-    before, now = report.maybe_heard(config), clock.boottime()
+    before, now = report.maybe_last_exchange(config), clock.boottime()
     said = own_figures(config, db).to_json()
     if (
         not anew
@@ -49,7 +49,7 @@ def exchange(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool
     read = {member.line: member.figures.read or 0 for member in members}
     erasures = tuple(report.read_erasures(hub.erasures(read, report.MOST_ERASURES), members))
     began = _since(before, reachable=True)
-    heard = replace(
+    found = replace(
         began,
         at_boottime=clock.boottime(),
         refused=refused,
@@ -58,12 +58,12 @@ def exchange(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool
         said=said,
         said_boottime=now,
     )
-    _write(config, heard)
+    _write(config, found)
 
 
 def note_unreachable(config: Config) -> None:
     """Write for everybody to read that the hub cannot be reached, unless that is written already."""
-    before = report.maybe_heard(config)
+    before = report.maybe_last_exchange(config)
     if before is None or before.reachable:
         _write(config, _since(before, reachable=False))
 
@@ -100,19 +100,19 @@ def _state(line: LineReport) -> MemberState:
     return MemberState.PAUSED if paused else MemberState.NOT_ANSWERING
 
 
-def _since(before: report.Heard | None, *, reachable: bool) -> report.Heard:
+def _since(before: report.LastExchange | None, *, reachable: bool) -> report.LastExchange:
     """Return what was written before, and since when the hub can be reached, or cannot."""
     if before and before.reachable is reachable:
         return before
     moment, boottime = clock.rfc3339(datetime.now(UTC)), clock.boottime()
     if before:
         return replace(before, reachable=reachable, since=moment, since_boottime=boottime)
-    return report.Heard(reachable, moment, boottime)
+    return report.LastExchange(reachable, moment, boottime)
 
 
-def _write(config: Config, heard: report.Heard) -> None:
+def _write(config: Config, found: report.LastExchange) -> None:
     path = report.path(config)
     with suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if path.parent.stat().st_uid == os.geteuid():  # root writes nothing into a folder that another user controls
-            files.replace(path, json.dumps(asdict(heard)).encode(), _MODE)
+            files.replace(path, json.dumps(asdict(found)).encode(), _MODE)

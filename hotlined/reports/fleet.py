@@ -1,4 +1,4 @@
-"""How the lines of a fleet are, as this line's exchange with the hub last heard it.
+"""How the lines of a fleet are, as the last exchange of this line with the hub read it.
 
 The exchange leaves a record in a folder of its own at run time, so that nothing is written to the card; everybody else
 reads it here. What comes from the hub may be a lie: each value is checked where it is read, and of a line's troubles
@@ -68,7 +68,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A line of the fleet; `seen_seconds` is how long ago it was at the hub when this was heard, None: never."""
+    """A line of the fleet; `seen_seconds` is how long ago it was at the hub when this was read, None: never."""
 
     line: str
     seen_at: str | None
@@ -88,8 +88,8 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the last exchange heard; readings are seconds of the clock since boot."""
+class LastExchange:
+    """What the last exchange found; readings are seconds of the clock since boot."""
 
     reachable: bool
     since: str
@@ -113,7 +113,7 @@ class Fleet:
     unsent_rows: int
     full: bool
     """Whether the line takes no more of what others claim."""
-    heard: Heard | None
+    last_exchange: LastExchange | None
     """None if there was no exchange since boot."""
     boottime: float
     unsent: tuple[str | None, ...] = ()
@@ -126,20 +126,20 @@ class Fleet:
     @property
     def erasures(self) -> tuple[Erasure, ...]:
         """Erasures that not all lines have carried out: of the hub's some of each kind, and all that it has not got."""
-        return (*self._heard_erasures, *(Erasure(self.line, at, self._others) for at in self.unsent))
+        return (*self._known_erasures, *(Erasure(self.line, at, self._others) for at in self.unsent))
 
     @property
     def open(self) -> dict[tuple[str, tuple[str, ...]], int]:
         """The number of persons not yet erased everywhere, by the line that erased them and the lines that have not."""
-        counted = {(each.line, each.missing): each.alike for each in self._heard_erasures}
+        counted = {(each.line, each.missing): each.alike for each in self._known_erasures}
         if self.unsent and self._others:
             own = self.line, self._others
             counted[own] = counted.get(own, 0) + len(self.unsent)
         return dict(sorted(counted.items()))
 
     @property
-    def _heard_erasures(self) -> tuple[Erasure, ...]:
-        return self.heard.erasures if self.heard else ()
+    def _known_erasures(self) -> tuple[Erasure, ...]:
+        return self.last_exchange.erasures if self.last_exchange else ()
 
     @property
     def _others(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class Fleet:
     @property
     def away_seconds(self) -> float:
         """For how many seconds the hub was not reached: since boot, if it was never reached."""
-        reached = self.heard.at_boottime if self.heard else None
+        reached = self.last_exchange.at_boottime if self.last_exchange else None
         return self.boottime - (reached or 0.0)
 
     @property
@@ -161,34 +161,34 @@ class Fleet:
         """True if the hub was not reached for an hour, False if it can be reached, None if it is away for less."""
         if self.is_hub_away:
             return True
-        return False if self.heard and self.heard.reachable else None
+        return False if self.last_exchange and self.last_exchange.reachable else None
 
     def state(self, member: Member) -> MemberState:
         """Return how a line is now, given how long ago it was seen."""
-        if member.seen_seconds is None or self.heard is None or self.heard.at_boottime is None:
+        if member.seen_seconds is None or self.last_exchange is None or self.last_exchange.at_boottime is None:
             return MemberState.NEW
-        age = member.seen_seconds + self.boottime - self.heard.at_boottime
+        age = member.seen_seconds + self.boottime - self.last_exchange.at_boottime
         return MemberState.UNSEEN if age >= AWAY_SECONDS else member.figures.state
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Every line that the hub has."""
-        return self.heard.members if self.heard else ()
+        return self.last_exchange.members if self.last_exchange else ()
 
     @property
     def unseen(self) -> tuple[str, ...] | None:
         """The lines that were not at the hub for an hour; None while the hub itself is away, and nobody can say."""
-        if self.heard is None or not self.heard.reachable or self.is_hub_away:
+        if self.last_exchange is None or not self.last_exchange.reachable or self.is_hub_away:
             return None
         return tuple(each.line for each in self.members if self.state(each) is MemberState.UNSEEN)
 
     def document(self) -> dict[str, Any]:
         """Return what `fleet status --json` prints."""
-        heard = self.heard
+        last = self.last_exchange
         return {
             "hub": {
-                "reachable": heard.reachable if heard else None,
-                "since": heard.since if heard else None,
+                "reachable": last.reachable if last else None,
+                "since": last.since if last else None,
             },
             "owed": self.unsent_rows,
             "lines": [
@@ -214,7 +214,7 @@ class Fleet:
 
 
 def path(config: Config) -> Path:
-    """Return the file where the exchange writes what it heard: in a folder of its own beside the daemon's."""
+    """Return the file where the exchange writes what it found: in a folder of its own beside the daemon's."""
     folder = config.runtime_dir
     return folder.with_name(f"{folder.name}-fleet") / config.name / _FILE
 
@@ -234,7 +234,7 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
         member.line,
         exchanging.count_unsent_rows(db),
         exchanging.is_full(db),
-        maybe_heard(config),
+        maybe_last_exchange(config),
         clock.boottime(),
         tuple(fleet.unsent_erasures(db)),
         tuple(fleet.kept(db)),
@@ -247,12 +247,12 @@ def is_joined(config: Config) -> bool:
     return beside(config.database, ORDERS).exists()
 
 
-def maybe_heard(config: Config) -> Heard | None:
-    """Return what the last exchange since boot heard; None if there was none."""
+def maybe_last_exchange(config: Config) -> LastExchange | None:
+    """Return what the last exchange since boot found; None if there was none."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
         said = json.loads(files.read(path(config)))
         at = said["at_boottime"]
-        heard = Heard(
+        last = LastExchange(
             reachable=said["reachable"] is True,
             since=str(said["since"]),
             since_boottime=float(said["since_boottime"]),
@@ -266,9 +266,9 @@ def maybe_heard(config: Config) -> Heard | None:
             said=str(said["said"]),
             said_boottime=float(said["said_boottime"]),
         )
-        clock.parse_rfc3339(heard.since)
-        if max(heard.since_boottime, heard.at_boottime or 0.0) <= clock.boottime():
-            return heard
+        clock.parse_rfc3339(last.since)
+        if max(last.since_boottime, last.at_boottime or 0.0) <= clock.boottime():
+            return last
     return None
 
 
@@ -326,10 +326,10 @@ def _count(value: Any, largest: int = _LARGEST) -> int | None:
 
 def hub_in_words(found: Fleet) -> str:
     """Return whether the hub can be reached, and since when."""
-    if found.heard is None:
+    if found.last_exchange is None:
         return _("not reached since this machine was started")
-    words = _("reachable since {moment}") if found.heard.reachable else _("not reachable since {moment}")
-    return words.format(moment=moment(found.heard.since))
+    words = _("reachable since {moment}") if found.last_exchange.reachable else _("not reachable since {moment}")
+    return words.format(moment=moment(found.last_exchange.since))
 
 
 def troubles_in_words(member: Member) -> str:
@@ -384,12 +384,12 @@ def _first(named: Sequence[object], most: int) -> str:
 
 def troubles(found: Fleet) -> Iterator[Trouble]:
     """Yield what is wrong with the exchange; no such trouble keeps the line from answering."""
-    heard = found.heard
+    last = found.last_exchange
     if found.is_hub_away:
-        since = heard.since if heard and not heard.reachable else None
+        since = last.since if last and not last.reachable else None
         yield Trouble(TroubleCode.HUB_AWAY, conditions.HUB_AWAY.words, conditions.HUB_AWAY.cure, since)
-    if heard and heard.refused:
-        words = conditions.HUB_REFUSED.words.format(number=in_digits(heard.refused))
+    if last and last.refused:
+        words = conditions.HUB_REFUSED.words.format(number=in_digits(last.refused))
         yield Trouble(TroubleCode.HUB_REFUSED, words, conditions.HUB_REFUSED.cure)
     if found.full:
         yield Trouble(TroubleCode.FLEET_FULL, conditions.FLEET_FULL.words, conditions.FLEET_FULL.cure)

@@ -140,8 +140,8 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
         yield _one(
             "hotlined_fleet_owed", "Persons of whom the hub has not got what was decided.", stored.fleet.unsent_rows
         )
-        heard = stored.fleet.heard
-        up = heard.reachable if heard and not stored.fleet.is_hub_away else False
+        last = stored.fleet.last_exchange
+        up = last.reachable if last and not stored.fleet.is_hub_away else False
         yield _one("hotlined_fleet_hub_up", "1 while exchanges with the hub come to their end.", int(up))
         unseen = stored.fleet.unseen
         unseen_count = None if unseen is None else len(unseen)
