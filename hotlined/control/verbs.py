@@ -84,19 +84,19 @@ def _fleet_begin(decision: Decision) -> None:
 
 
 def _fleet_unsent(decision: Decision) -> dict[str, Any]:
-    """Return what this line says and the hub has not, signed."""
+    """Return the rows of decisions that the hub lacks, signed."""
     rows = fleet.unsent_rows(decision.db, decision.config().fleet.decisions, claims.key_of(decision.db.path))
     return {"rows": [list(astuple(each)) for each in rows]}
 
 
 def _fleet_take(decision: Decision) -> int:
-    """Return how many rows are not believed, of those up to which the hub was read now."""
+    """Return how many rows are not believed, of those up to the place that the hub is read to now."""
     said = decision.arguments
     placed = [claims.Placed(place, claims.Claim(*claim)) for place, claim in said["placed"]]
     exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
     consequences = fleet_erasure.LocalConsequences(decision.db, decision.now, _opts_out(decision))
     refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
-    while True:  # of whom others erased one goes in each transaction
+    while True:  # each transaction carries out one order of erasure at most
         left = [each for each in placed if each.place > since]
         refused += fleet.take(decision.db, (since, said["until"]), left, exchanged, key, consequences)
         member = fleet.maybe_membership(decision.db)
@@ -107,7 +107,7 @@ def _fleet_take(decision: Decision) -> int:
 
 
 def _fleet_rebuild(decision: Decision) -> bool:
-    """Return whether no file holds a copy of what was erased any more; then what the hub said is carried out."""
+    """Return whether no file contains a copy of what was erased any more; if so, record that orders are carried out."""
     done = privacy.rebuild(decision.db)
     with decision.db.transaction():
         fleet.confirm(decision.db)
@@ -126,7 +126,7 @@ def _fleet_answers_begin(decision: Decision) -> None:
 
 
 def _fleet_answers_unsent(decision: Decision) -> dict[str, Any]:
-    """Return whom this line answered and the hub does not know of, signed."""
+    """Return the rows of answers that the hub lacks, signed."""
     rows = fleet_answers.unsent_rows(decision.db, claims.key_of(decision.db.path), decision.now)
     return {"rows": [list(astuple(each)) for each in rows]}
 

@@ -209,7 +209,7 @@ def undo(db: Database, number: str, kind: DecisionKind) -> None:
     )
 
 
-def erase(db: Database, name: str, now: Now) -> None:
+def order_erasure(db: Database, name: str, now: Now) -> None:
     """Order the other lines of the fleet to erase a person, inside the transaction in which this line erases it.
 
     Blocks that this line has read are undone, opt-outs stay. A line in no fleet orders nothing.

@@ -336,7 +336,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: C
             note_opt_out(db, name, found, now, opts_out)
         before = _count(db, names, found)
         erase(db, name, found, now, keep_opt_out=keeps)
-        fleet.erase(db, name, now)
+        fleet.order_erasure(db, name, now)
         events.record(db, now, EventKind.FORGET, "a person was erased")
     return before
 
