@@ -158,7 +158,7 @@ def _put_database(opened: Opened, database: Path) -> list[str]:
     """Write the database and its keys in the place of those that are there; return where those are now."""
     try:
         return list(
-            map(str, backup.put_back(database, opened.pieces(), opened.about.made_at, _secrets(opened, database)))
+            map(str, backup.restore(database, opened.pieces(), opened.about.made_at, _secrets(opened, database)))
         )
     except DatabaseInUseError as error:
         hint = _("Stop it first: `sudo systemctl stop {unit}`.", unit=service_of(opened.about.name))

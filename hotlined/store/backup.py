@@ -55,7 +55,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
     return key
 
 
-def put_back(
+def restore(
     database: Path, pieces: Iterable[bytes], made_at: str, secrets: Mapping[Path, tuple[bytes, int]]
 ) -> list[Path]:
     """Write a database in the place of the one that is there, marked as a copy, and the keys that belong to it.
