@@ -398,7 +398,7 @@ EITHERS = frozenset({21, 28, 29, 30})
 BARRED = EITHERS | {8, 10, 50, 193}
 
 MOST_TRIES = 5
-"""So many refusals of an answer, while others leave, are put back; after one more it has failed."""
+"""So many refusals of an answer, while others leave, are followed by another try; after one more it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +452,8 @@ class Fate(StrEnum):
 
     TAKEN = "taken"
     UNCONFIRMED = "unconfirmed"
-    PUT_BACK = "put_back"
+    RETRY = "put_back"
+    """It waits for another try; the log has this word for it from before."""
     FAILED = "failed"
 
 
@@ -485,7 +486,7 @@ def fate(result: Result, tries: Tries) -> Fate:
         return Fate.FAILED
     if result.fault is Fault.EITHER and tries.last_cms in EITHERS and tries.others_left:
         return Fate.FAILED
-    return Fate.FAILED if tries.plus(result).counted > MOST_TRIES else Fate.PUT_BACK
+    return Fate.FAILED if tries.plus(result).counted > MOST_TRIES else Fate.RETRY
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:

@@ -399,7 +399,7 @@ def in_order(facts: History) -> Iterator[str]:
             yield _say(fact, "the segment before it was not taken")
         if fact.outcome == "taken":
             taken.add(fact.key)
-        elif fact.sequence == 1 and not fact.left:  # put back before a segment left, it is composed anew
+        elif fact.sequence == 1 and not fact.left:  # it waits again before a segment left: it is composed anew
             totals.pop(fact.key[:2])
         submitted[fact.key] = latest[fact.number] = fact
 
@@ -565,7 +565,7 @@ class _Answered:
 def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, float]]]:
     """Yield each submission with which the line begins an answer, the configuration, and the answers before it.
 
-    One that was put back before anything left begins again, and is asked again.
+    One that waits again before anything left begins again, and is asked again.
     """
     answered = _Answered()
     for fact, limits in _configured(facts):

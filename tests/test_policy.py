@@ -357,10 +357,10 @@ def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
-    """It is put back, and its end comes only if somebody else's segment was taken between all of its tries."""
+    """It waits for another try, and its end comes only if somebody else's segment was taken between all of its tries."""
     refused = policy.Refused(cms)
-    assert policy.fate(refused, policy.Tries(50, 1, cms, others_left=False)) is policy.Fate.PUT_BACK
-    assert policy.fate(refused, policy.Tries(4, 4, cms)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(50, 1, cms, others_left=False)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Tries(4, 4, cms)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Tries(5, 5, cms)) is policy.Fate.FAILED
 
 
@@ -368,9 +368,9 @@ def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> Non
 def test_a_refusal_that_may_be_either_fails_at_the_second_time_while_others_leave(cms: int) -> None:
     """Barred is the recipient's fault if others leave in between, else the line's."""
     refused = policy.Refused(cms)
-    assert policy.fate(refused, policy.Tries()) is policy.Fate.PUT_BACK
-    assert policy.fate(refused, policy.Tries(1, 1, 38)) is policy.Fate.PUT_BACK
-    assert policy.fate(refused, policy.Tries(1, 1, 30, others_left=False)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries()) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Tries(1, 1, 38)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Tries(1, 1, 30, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Tries(1, 1, 30)) is policy.Fate.FAILED
 
 
@@ -384,4 +384,4 @@ def test_a_refusal_that_proves_nothing_is_unconfirmed(cms: int | None) -> None:
 
 def test_what_was_refused_before_the_modem_had_it_cannot_have_left() -> None:
     """An error before Ctrl-Z proves that nothing left, whatever it says."""
-    assert policy.fate(policy.Refused(before_payload=True), policy.Tries()) is policy.Fate.PUT_BACK
+    assert policy.fate(policy.Refused(before_payload=True), policy.Tries()) is policy.Fate.RETRY

@@ -479,7 +479,7 @@ def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
         db.value("SELECT who FROM events WHERE id = ?", event_id + 1)
 
 
-def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:
+def test_a_refused_answer_is_composed_anew(db: Database) -> None:
     """Before a segment has left, no text is stored: what goes out is what is in force then."""
     queue_one(db)
     assert answer(db)["text"] is None

@@ -49,21 +49,21 @@ def settle(
         answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
         tries = _tries(db, answer)
         fate = policy.fate(result, tries)
-        if fate is Fate.PUT_BACK and answer["by_hand"]:
+        if fate is Fate.RETRY and answer["by_hand"]:
             fate = Fate.FAILED  # a person stands there, and can try again
         outcome: Outcome | None
         match result:
             case policy.Taken():
                 outcome = _take(db, begun, result.mr, now)
-            case policy.Refused() if fate in (Fate.PUT_BACK, Fate.FAILED):
-                _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
+            case policy.Refused() if fate in (Fate.RETRY, Fate.FAILED):
+                _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.RETRY)
                 outcome = _outcome_of(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         fleet_answers.publish_answers(db, begun.recipient)
-        certainly_not_sent = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
+        certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
             begun.attempt_id,
