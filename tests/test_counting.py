@@ -81,7 +81,7 @@ STATES: dict[str, Callable[[Filled], object]] = {
     "sent": answered,
     "unconfirmed": lambda line: (line.judge(line.text()), store_steps.lose(line.db, begun(line), line.now())),
     "refused": lambda line: (line.judge(line.text()), store_steps.refuse(line.db, begun(line), line.now(), 27)),
-    "refused, to be tried again": lambda line: (
+    "to be tried again": lambda line: (
         line.judge(line.text()),
         store_steps.refuse(line.db, begun(line), line.now(), 38),
     ),

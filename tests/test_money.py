@@ -126,10 +126,10 @@ class Fate(Enum):
     UNCONFIRMED = auto()
     CRASH = auto()
     POWER_CUT = auto()
-    PUT_BACK = auto()
+    WITHDRAWN = auto()
 
 
-NOTHING_LEFT = {Fate.AGAIN, Fate.REFUSED, Fate.PUT_BACK}
+NOTHING_LEFT = {Fate.AGAIN, Fate.REFUSED, Fate.WITHDRAWN}
 
 OUTCOMES: dict[Fate, tuple[str, int | None]] = {
     Fate.SENT: ("taken", None),
@@ -276,7 +276,7 @@ class Hotline(RuleBasedStateMachine):
 
     def tell_submission(self, begun: gate.Begun, number: str, fate: Fate) -> None:
         """Note what the modem was given, and what comes of it."""
-        if fate is Fate.PUT_BACK:
+        if fate is Fate.WITHDRAWN:
             return
         row = self.db.one("SELECT contact_id FROM answers WHERE id = ?", begun.answer_id)
         assert row
@@ -438,7 +438,7 @@ class Hotline(RuleBasedStateMachine):
             Fate.UNCONFIRMED: lambda: store_steps.lose(self.db, begun, self.now()),
             Fate.CRASH: self.restart,
             Fate.POWER_CUT: lambda: self.restart(60),
-            Fate.PUT_BACK: lambda: fates.put_back(self.db, begun, self.now()),
+            Fate.WITHDRAWN: lambda: fates.withdraw_segment(self.db, begun, self.now()),
         }
         commit[fate]()
 
@@ -817,12 +817,12 @@ def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None
 
 
 def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
-    """An answer asked for again, of which the second half was put back, has left when its first half did."""
+    """An answer asked for again, of which the second half was withdrawn, has left when its first half did."""
     with hotline(replace(ONE_A_DAY, per_number=9), PLANS[1]) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
         line.requeue(0)
-        line.send([Fate.SENT, Fate.PUT_BACK])
+        line.send([Fate.SENT, Fate.WITHDRAWN])
         line.machine.run(1)
         line.send([Fate.SENT])
         come(line, HERS, results=[Fate.SENT, Fate.SENT])

@@ -357,7 +357,7 @@ def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
-    """It waits for another try, and its end comes only if somebody else's segment was taken between all of its tries."""
+    """It is tried again, and its end comes only if somebody else's segment was taken between all of its tries."""
     refused = policy.Refused(cms)
     assert policy.fate(refused, policy.Tries(50, 1, cms, others_left=False)) is policy.Fate.RETRY
     assert policy.fate(refused, policy.Tries(4, 4, cms)) is policy.Fate.RETRY

@@ -854,7 +854,7 @@ def test_a_queued_answer_goes_too_and_one_that_is_being_submitted_is_refused(lin
     begun = store_steps.segment_of(store_steps.begin_next(line_of.db, now))
     result = line_of.run("forget", KEVIN, "--yes")
     assert (result.exit_code, len(line_of.log())) == (75, 1)
-    fates.put_back(line_of.db, begun, now)
+    fates.withdraw_segment(line_of.db, begun, now)
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
 
     assert queue.due(line_of.db, moment(line_of, 1)) == []

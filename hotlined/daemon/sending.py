@@ -244,10 +244,10 @@ class Sender:
         try:
             result = self._hand_over(modem, begun)
         except (ModemError, PortError):  # raised only where nothing can have left
-            self._put_back(begun)
+            self._withdraw_segment(begun)
             raise
         if result is None:
-            self._put_back(begun)
+            self._withdraw_segment(begun)
             return
         now = self.line.db.now()
         self._commit_fate(lambda: self._settle(begun, result, now))
@@ -289,15 +289,15 @@ class Sender:
             with contextlib.suppress(ModemError, PortError):
                 self.connection.ask_network()
 
-    def _put_back(self, begun: gate.Begun) -> None:
+    def _withdraw_segment(self, begun: gate.Begun) -> None:
         """Commit that a segment was not submitted after all: it waits again."""
         log.info("answer %d waits for the network", begun.answer_id)
 
-        def put_back() -> None:
-            fates.put_back(self.line.db, begun, self.line.db.now())
+        def withdraw() -> None:
+            fates.withdraw_segment(self.line.db, begun, self.line.db.now())
             self._pending_write = None
 
-        self._commit_fate(put_back)
+        self._commit_fate(withdraw)
 
     def _commit_fate(self, write: Callable[[], None]) -> None:
         """Commit the fate of a segment; if the disk refuses, it is kept and committed before anything else is sent.

@@ -187,7 +187,7 @@ def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> No
     move(db, row["answer_id"], AnswerState.UNCONFIRMED, cause)
 
 
-def put_back(db: Database, begun: Begun, now: Now) -> None:
+def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
     """Commit that a segment was not handed over after all: its answer and the breaker are as before the gate passed."""
     with db.transaction():
         is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)

@@ -72,7 +72,7 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
             StateProblem.ANSWER.format(answer=answer_id, to=to, state=row["state"] if row else NOT_THERE)
         )
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
-    # waits again keeps its reason while the breaker voids its refusals, and what was put back has none
+    # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
     db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
 
 
