@@ -61,7 +61,7 @@ class Timing:
     reset: float = 5.0
     """Before a modem that was reset is looked for."""
     changes_most: int = 20
-    """How often in `changes_within` a change of state or a rung is an event and a line in the journal.
+    """How often in `changes_within` a change of state or a rung is an event and a line in the log.
 
     A stick with a loose plug changes its state a hundred times an hour, and the card wears.
     """

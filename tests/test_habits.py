@@ -267,7 +267,7 @@ def test_what_the_sim_says_is_understood(open_line: Open, words: str, state: Sim
 
 
 @pytest.mark.counted
-def test_a_sim_that_is_not_ready_is_told_in_the_journal(open_line: Open) -> None:
+def test_a_sim_that_is_not_ready_is_told_in_the_log(open_line: Open) -> None:
     """A state of the SIM that no rule knows is told in its own words, once."""
     line = open_line()
     line.sim.do("fault", kind="rewrites", command="+CPIN", old="READY", new="PH-NET PIN")

@@ -90,7 +90,7 @@ def forms(number: str, *texts: str) -> set[bytes]:
 
 
 def traces(database: Path, wanted: set[bytes]) -> list[tuple[str, bytes]]:
-    """Return where one of these forms lies: in the raw files of a database, the journal, and what lies beside them."""
+    """Return where one of these forms lies: in the raw files of a database, its WAL, and what lies beside them."""
     files = [path for path in database.parent.rglob("*") if path.is_file()]
     return [(path.name, form) for path in files for form in wanted if form in path.read_bytes()]
 

@@ -74,7 +74,7 @@ def codes(line: Filled) -> list[str]:
 
 
 def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: Filled) -> None:
-    """Today without a date; `status` names day, person and end at once, and the journal keeps it."""
+    """Today without a date; `status` names day, person and end at once, and an event keeps it."""
     output = line_of.run("topup").output
     credit = told(line_of)["credit"]
     at, until = (datetime.fromisoformat(credit[name]) for name in ("topped_up_at", "valid_until"))
@@ -308,12 +308,12 @@ def ask(line: Line, balance: str) -> None:
 
 
 def topups(line: Line) -> list[str]:
-    """Return what the journal says of top-ups."""
+    """Return what the events say of top-ups."""
     return [detail for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'topup' ORDER BY id")]
 
 
 def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
-    """Event, journal and `status` name both values; what a person says later goes before it."""
+    """Event, log and `status` name both values; what a person says later goes before it."""
     line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
     line.configure(credit=CREDIT)
     line.start()

@@ -1208,7 +1208,7 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
 
 
 def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
-    """A second person who pauses a line that is paused changes neither since when nor by whom; the journal names both.
+    """A second person who pauses a line that is paused changes neither since when nor by whom; the events name both.
 
     After `resume` the next one begins a pause of its own.
     """

@@ -1,4 +1,4 @@
-"""Watches the line's breaker: once it has opened or closed, journal, ladder and balance are told, each time once.
+"""Watches the line's breaker: once it has opened or closed, log, ladder and balance are told, each time once.
 
 What a breaker does is in `hotlined.breaker`; `store.breaking` keeps it, and the gate begins its trials.
 """
@@ -28,7 +28,7 @@ class BreakerWatch:
         self._unregistered_since: float | None = None
 
     def announce_changes(self, now: Now, ladder: Ladder) -> breaker.Breaker:
-        """Tell the journal, the ladder and the balance what has changed of the breaker; return it as it is now."""
+        """Tell the log, the ladder and the balance what has changed of the breaker; return it as it is now."""
         db = self._line.db
         state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself

@@ -1,6 +1,6 @@
 """The state of the line's modem, as `status` shows it, and what it says of its network.
 
-However a modem fails, the daemon stays up: the failure is a state, which is set here, and announced once in the journal
+However a modem fails, the daemon stays up: the failure is a state, which is set here, and announced once in the log
 and in the events. How a modem is started is in `starting`, what is done about one that fails in `recovery`.
 """
 
@@ -73,7 +73,7 @@ class Connection:
         self._sim_asked_for: int | None = None
         """The answer before which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
-        """The state that the journal named last."""
+        """The state that the log named last."""
         self._unrecorded: tuple[ModemState, Now, str] | None = None
         """A state that was announced and is not in the database yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
@@ -346,7 +346,7 @@ class Connection:
             self.announce_state()
 
     def announce_state(self) -> None:
-        """Write a new state into the journal and the database; of frequent changes not every one is written."""
+        """Write a new state into the log and the database; of frequent changes not every one is written."""
         if self.state is not self._announced and self._states_limit.count_if_allowed():
             if self.explanation:
                 log.warning("modem %s: %s", self.state, self.explanation)

@@ -242,7 +242,7 @@ class Recovery:
             self._power_cycle_path.unlink(missing_ok=True)
 
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
-        """Record a rung that disturbs the modem, in the journal and the events."""
+        """Record a rung that disturbs the modem, in the log and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
             words = f"{rung}: {IN_JOURNAL[trouble]}"
             log.warning("recovery: %s", words)

@@ -1,4 +1,4 @@
-"""The journal of the line, the table `events`: how an event is written, and how it is read.
+"""The table `events`: how an event is written, and how it is read.
 
 An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences. Its `detail`
 is made of the fields by the database, for people who look there and for programs that know it from before. No code

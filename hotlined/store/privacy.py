@@ -3,7 +3,7 @@
 An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
 clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.
 Known to be wrong: what belongs to no contact (a text by hand, a request, a decision) ages by the limit clock alone; a
-text of somebody else that mentions a number stays as it is; what the journal, alerts and requests say of another number
+text of somebody else that mentions a number stays as it is; what events, alerts and requests say of another number
 that is masked alike goes with a person's own; a flash card may keep old blocks out of anyone's reach.
 """
 
