@@ -197,14 +197,14 @@ class Sender:
 
     def _note_and_apply_hold(self) -> bool:
         """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
-        hold = self._maybe_hold()
-        note_wait(self.line.db, hold)
-        self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
+        waiting_for = self._maybe_wait()
+        note_wait(self.line.db, waiting_for)
+        self._all_wait = waiting_for is not None or line_hold(self.line.db, trial=True) is not None
         if self._all_wait:
             queue.requeue_half_sent(self.line.db, trials=True)
         return self._all_wait
 
-    def _maybe_hold(self) -> WaitingFor | None:
+    def _maybe_wait(self) -> WaitingFor | None:
         if self.connection.mismatch:
             return WaitingFor.HELD
         if self.connection.modem is None or not (self.line.shadow or self.connection.can_send):
