@@ -21,7 +21,7 @@ from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestSta
 from hotlined.store import events, fates, integrity, line
 from hotlined.store.beside import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.database import Database
-from hotlined.store.opening import held, open_to_read, require_known
+from hotlined.store.opening import lock_out_daemons, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
@@ -65,7 +65,7 @@ def restore(
     Raises DatabaseInUseError where a daemon has it, StoreError and DatabaseVersionError for what cannot be used,
     OSError.
     """
-    with held(database):
+    with lock_out_daemons(database):
         new = database.with_name(database.name + ".new")
         _remove(new)
         try:

@@ -247,7 +247,7 @@ def _is_missing(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
+def lock_out_daemons(path: Path) -> Iterator[None]:
     """Keep every daemon from a database, or from the place where there is none yet; the folder is made if need be.
 
     Raises DatabaseInUseError where a daemon has it, StoreError and OSError where this is no place for one.
