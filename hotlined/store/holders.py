@@ -21,7 +21,7 @@ _WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Lock:
     """One lock: its process, whether it excludes all others, and the file and bytes that it is on."""
 
     pid: int
@@ -45,28 +45,28 @@ def who_blocks(database: Path) -> tuple[str, ...]:
     """
     shm, own = _file(database, SHM), _file(database, ITSELF)
     return _in_words(
-        held
-        for held in _held()
-        if (held.file == shm and (held.covers(*_WRITER) or held.covers(*_RECOVERER)))
-        or (held.file == shm and held.exclusive and held.covers(*_READERS))
-        or (held.file == own and held.exclusive and held.covers(*_WHOLE))
+        lock
+        for lock in _locks()
+        if (lock.file == shm and (lock.covers(*_WRITER) or lock.covers(*_RECOVERER)))
+        or (lock.file == shm and lock.exclusive and lock.covers(*_READERS))
+        or (lock.file == own and lock.exclusive and lock.covers(*_WHOLE))
     )
 
 
 def who_reads(database: Path) -> tuple[str, ...]:
     """Return in words which other processes have a transaction open in which they see old pages."""
     shm = _file(database, SHM)
-    return _in_words(held for held in _held() if held.file == shm and held.covers(*_READERS))
+    return _in_words(lock for lock in _locks() if lock.file == shm and lock.covers(*_READERS))
 
 
 def who_has(database: Path) -> tuple[str, ...]:
     """Return in words which other processes hold a daemon's lock on a database."""
     files = (_file(database, ITSELF), _file(database, LOCK))
-    return _in_words(held for held in _held() if held.whole and held.file in files)
+    return _in_words(lock for lock in _locks() if lock.whole and lock.file in files)
 
 
-def _in_words(found: Iterator[_Held]) -> tuple[str, ...]:
-    return tuple(sorted({_process(held.pid) for held in found if held.pid != os.getpid()}))
+def _in_words(found: Iterator[_Lock]) -> tuple[str, ...]:
+    return tuple(sorted({_process(lock.pid) for lock in found if lock.pid != os.getpid()}))
 
 
 def _process(pid: int) -> str:
@@ -87,7 +87,7 @@ def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
     return os.major(found.st_dev), os.minor(found.st_dev), found.st_ino
 
 
-def _held() -> Iterator[_Held]:
+def _locks() -> Iterator[_Lock]:
     """Yield the locks that processes hold; those that are only waited for are marked with an arrow."""
     try:
         lines = _LOCKS.read_text().splitlines()
@@ -100,7 +100,7 @@ def _held() -> Iterator[_Held]:
             major, minor, inode = file.split(":")
             end = float("inf") if last == "EOF" else int(last)
             where = int(major, 16), int(minor, 16), int(inode)
-            yield _Held(int(pid), family == "FLOCK", kind == "WRITE", where, int(first), end)
+            yield _Lock(int(pid), family == "FLOCK", kind == "WRITE", where, int(first), end)
 
 
 def user_name(uid: int) -> str:
