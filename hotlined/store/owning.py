@@ -74,7 +74,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 def _own_database(where: int, database: Path) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_held(where, database.name + SHM))
+        stack.enter_context(_lock_out_programs(where, database.name + SHM))
         for ending in (*_COPIED, *_MADE_ANEW):
             name = database.name + ending
             found = _look(where, name)
@@ -128,7 +128,7 @@ def _look(where: int, name: str) -> os.stat_result | None:
 
 
 @contextlib.contextmanager
-def _held(where: int, name: str) -> Iterator[None]:
+def _lock_out_programs(where: int, name: str) -> Iterator[None]:
     """Keep everybody from opening the database: what a program writes to the original would not be in the copy."""
     found = _look(where, name)
     if found is None or not stat.S_ISREG(found.st_mode):
