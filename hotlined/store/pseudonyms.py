@@ -30,6 +30,7 @@ def first(found: Sequence[str]) -> str:
 
     While the key in use is lost it may be a former pseudonym: nothing is sent then.
     """
+    # `names` puts the pseudonym under the key in use second, if there is one; else the name is alone
     return found[:2][-1]
 
 
@@ -53,7 +54,7 @@ def teach(db: Database) -> None:
 def is_lost(db: Database) -> bool:
     """Tell whether there are pseudonyms one of whose keys is not beside the database, or may not be read."""
     wanted = line.key_digests_of(db.connection)
-    return len(_held(db, wanted)) < len(wanted)
+    return len(_keys_found(db, wanted)) < len(wanted)
 
 
 def note_lost(db: Database, now: Now) -> bool:
@@ -180,15 +181,15 @@ def _bind(db: Database, keys: Sequence[bytes]) -> None:
 def maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
     wanted = line.key_digests_of(db.connection)
-    return _held(db, wanted).get(wanted[0]) if wanted else None
+    return _keys_found(db, wanted).get(wanted[0]) if wanted else None
 
 
 def _keys(db: Database) -> dict[str, bytes]:
     """Return the keys that pseudonyms were made with, by digest, that in use first, without those that are lost."""
-    return _held(db, line.key_digests_of(db.connection))
+    return _keys_found(db, line.key_digests_of(db.connection))
 
 
-def _held(db: Database, wanted: Sequence[str]) -> dict[str, bytes]:
+def _keys_found(db: Database, wanted: Sequence[str]) -> dict[str, bytes]:
     if not db.keys.keys() >= set(wanted):
         with suppress(OSError):  # to this user they are lost
             db.keys |= {pseudonym.digest(key): key for key in pseudonym.keys(db.key_path)}
