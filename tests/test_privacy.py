@@ -671,7 +671,7 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
         for number in (blocked_first, stopped_first):
             history = history_of(line_of.db, number, shadow=False)
             assert (history.blocked, history.opted_out) == (True, True)
-            assert privacy.held(line_of.db, number).opted_out
+            assert privacy.stored_of(line_of.db, number).opted_out
             decided = privacy.export(line_of.db, number)["decided"]
             assert decided["blocked_at"]
             assert decided["opted_out_at"]

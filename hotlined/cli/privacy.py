@@ -27,7 +27,7 @@ from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
-from hotlined.store import evidence as held
+from hotlined.store import evidence as stored_evidence
 from hotlined.store import fleet, privacy
 from hotlined.store.history import history_of
 from hotlined.store.opening import open_beside_daemon
@@ -69,23 +69,23 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
-        held = privacy.held(db, name)
+        stored = privacy.stored_of(db, name)
         in_fleet = fleet.maybe_membership(db) is not None
         elsewhere = history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
     keep_opt_out |= in_fleet
-    if (held.anything or in_fleet) and not yes:
+    if (stored.anything or in_fleet) and not yes:
         confirm(
-            erased.question(name, held, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
+            erased.question(name, stored, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
-    if held.anything or in_fleet:
-        held = erasing.forget(
+    if stored.anything or in_fleet:
+        stored = erasing.forget(
             config, settings.who, name, keep_opt_out=keep_opt_out, daemon_runs=lambda: report_line(config).alive
         )
     else:  # a reader may have kept an earlier `forget` from coming to its end
         erasing.rebuild(config, settings.who, "forget")
-    keeps_opt_out = keep_opt_out and bool(held.opted_out or elsewhere)
-    for words in erased.forgotten(config, name, held, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
+    keeps_opt_out = keep_opt_out and bool(stored.opted_out or elsewhere)
+    for words in erased.forgotten(config, name, stored, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
         print_wrapped(as_typed(words))
 
 
@@ -103,13 +103,13 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
-        held = privacy.export(db, name)
-    for request in held["requests"]:
+        entries = privacy.export(db, name)
+    for request in entries["requests"]:
         request["result"] = result_in_words(request["result"], request.pop("detail"))
     if as_json:
-        click.echo(json_line(held))
-    elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
-        print_sheet(sheet(held))
+        click.echo(json_line(entries))
+    elif any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
+        print_sheet(sheet(entries))
     else:
         print_wrapped(erased.nothing(name))
 
@@ -172,7 +172,7 @@ def _facts(config: Config, who: str, name: str) -> Facts:
         )
     decide(config, who, "evidence", name=name)
     with open_beside_daemon(config.database) as db:
-        known = held.of_number(db, name)
+        known = stored_evidence.of_number(db, name)
         if not known["contacts"]:  # there was none, or somebody has erased them meanwhile
             raise HotlinedError(
                 _("Nothing is stored about {name}: no folder was made.", name=name),

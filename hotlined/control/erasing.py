@@ -22,7 +22,9 @@ def purge(config: Config, who: str) -> Iterator[privacy.Batch]:
         yield privacy.Batch(**batch)
 
 
-def forget(config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]) -> privacy.Held:
+def forget(
+    config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]
+) -> privacy.Stored:
     """Erase a person from every file once nothing is being sent to it, and return what was erased.
 
     Raises RefusedError where that takes too long, or no daemon runs that would settle what is being sent, and
@@ -42,7 +44,7 @@ def forget(config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_ru
             )
         time.sleep(_LOOK_SECONDS)
     _require_rebuilt(config, "forget", rebuilt=done["rebuilt"])
-    return privacy.Held(**done["erased"])
+    return privacy.Stored(**done["erased"])
 
 
 def rebuild(config: Config, who: str, command: str) -> None:

@@ -1,55 +1,57 @@
-"""What is held of a person who is to be forgotten, and what was erased, in sentences."""
+"""What is stored of a person who is to be forgotten, and what was erased, in sentences."""
 
 from collections.abc import Iterator
 
 from hotlined.config import Config
 from hotlined.language import _, ngettext
-from hotlined.store.privacy import Batch, Held
+from hotlined.store.privacy import Batch, Stored
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 
 
-def question(name: str, held: Held, *, keep_opt_out: bool, in_fleet: bool) -> str:
+def question(name: str, stored: Stored, *, keep_opt_out: bool, in_fleet: bool) -> str:
     """Return what a person is asked before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
         "{number} KEPT contacts are among them, which a person wanted to keep.",
-        held.kept,
+        stored.kept,
     )
     parts = (
-        kept if held.kept else "",
-        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)) if held.anything else "",
+        kept if stored.kept else "",
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored))
+        if stored.anything
+        else "",
         _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
-        _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
+        _("Its opt-out goes too; --keep-opt-out keeps it.") if stored.opted_out and not keep_opt_out else "",
     )
     return " ".join(filter(None, parts))
 
 
-def forgotten(config: Config, name: str, held: Held, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
-    """Yield what came of `forget`; `held` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
+def forgotten(config: Config, name: str, stored: Stored, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
+    """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
     yield (
-        _("Erased everything about {name}: {what}.", name=name, what=_in_words(held))
-        if held.anything
+        _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
+        if stored.anything
         else nothing(name)
     )
     if keeps_opt_out:
         yield _("Its opt-out is kept as a pseudonym.")
-    elif held.anything:
+    elif stored.anything:
         yield _("If it contacts the line again, it is a new number.")
     if in_fleet:
         yield _("The other lines erase it, too: `hotlined fleet status` says which have not yet.")
     if name in config.numbers.blocked:
         yield _("The configuration still blocks it (numbers.blocked): {path}.", path=config.path)
-    if held.mentions:
+    if stored.mentions:
         yield ngettext(
             "{number} text of other people mentions it and stays: `hotlined log --search {name}`.",
             "{number} texts of other people mention it and stay: `hotlined log --search {name}`.",
-            held.mentions,
+            stored.mentions,
             name=name,
         )
 
 
 def nothing(name: str) -> str:
-    """Return that nothing is held of a number or name."""
+    """Return that nothing is stored of a number or name."""
     return _("Nothing is stored about {name}.", name=name)
 
 
@@ -66,14 +68,14 @@ def _in_rows(number: int) -> str:
     return ngettext("{number} row", "{number} rows", number)
 
 
-def _in_words(held: Held) -> str:
+def _in_words(stored: Stored) -> str:
     parts = (
-        in_contacts(held.contacts) if held.contacts else "",
-        in_segments(held.segments) if held.segments else "",
-        in_answers(held.answers) if held.answers else "",
-        ngettext("{number} request", "{number} requests", held.requests) if held.requests else "",
-        _in_pictures(held.named) if held.named else "",
-        _("what was decided about it") if held.decided else "",
+        in_contacts(stored.contacts) if stored.contacts else "",
+        in_segments(stored.segments) if stored.segments else "",
+        in_answers(stored.answers) if stored.answers else "",
+        ngettext("{number} request", "{number} requests", stored.requests) if stored.requests else "",
+        _in_pictures(stored.named) if stored.named else "",
+        _("what was decided about it") if stored.decided else "",
     )
     return ", ".join(filter(None, parts))
 

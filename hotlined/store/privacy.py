@@ -1,4 +1,4 @@
-"""Erases what is held of people, by age or one person at once, and shows what is held.
+"""Erases what is stored of people, by age or one person at once, and shows what is stored.
 
 An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
 clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.
@@ -239,8 +239,8 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """How much is held of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
+class Stored:
+    """How much is stored of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
 
     contacts: int
     kept: int
@@ -254,7 +254,7 @@ class Held:
 
     @property
     def anything(self) -> bool:
-        """Whether anything is held."""
+        """Whether anything is stored."""
         return bool(self.contacts or self.segments or self.answers or self.decided or self.requests or self.named)
 
 
@@ -282,13 +282,13 @@ def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
     return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
 
 
-def held(db: Database, name: str) -> Held:
-    """Count what is held of a number or name, also under its pseudonym."""
+def stored_of(db: Database, name: str) -> Stored:
+    """Count what is stored of a number or name, also under its pseudonym."""
     names = pseudonyms.names(db, name)
     return _count(db, names, find(db, names))
 
 
-def _count(db: Database, names: tuple[str, ...], found: Found) -> Held:
+def _count(db: Database, names: tuple[str, ...], found: Found) -> Stored:
     marks = pseudonyms.marks(names)
     kept = db.value(
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
@@ -302,7 +302,7 @@ def _count(db: Database, names: tuple[str, ...], found: Found) -> Held:
     decided = db.the(
         f"SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN ({marks})", *names
     )
-    return Held(
+    return Stored(
         contacts=len(found.contacts),
         kept=kept,
         segments=len(found.segments),
@@ -315,8 +315,8 @@ def _count(db: Database, names: tuple[str, ...], found: Found) -> Held:
     )
 
 
-def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]) -> Held | None:
-    """Commit that nothing is held of a number or name any more, kept or not.
+def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]) -> Stored | None:
+    """Commit that nothing is stored of a number or name any more, kept or not.
 
     None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments
     that the windows still count stay, as nobody's; of a text that is still on the SIM a pseudonym stays, to know it by
@@ -429,7 +429,7 @@ def _checkpoint(db: Database) -> bool:
 
 
 def export(db: Database, name: str) -> dict[str, Any]:
-    """Return all that is held of a number or name, also under its pseudonym, as one object for JSON."""
+    """Return all that is stored of a number or name, also under its pseudonym, as one object for JSON."""
     names = pseudonyms.names(db, name)
     found = find(db, names)
     decided = db.one(
