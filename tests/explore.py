@@ -38,8 +38,8 @@ from hotlined.store import (
     history,
     integrity,
     lifecycle,
-    privacy,
     pseudonyms,
+    purging,
     queue,
     windows,
 )
@@ -241,7 +241,7 @@ class Explorer:
 
     def purge(self) -> None:
         """Make pseudonyms of all numbers that nothing waits for."""
-        for _ in privacy.purge(self.db, timedelta(0), timedelta(0), self.now):
+        for _ in purging.purge(self.db, timedelta(0), timedelta(0), self.now):
             pass
 
     def report(self, sequence: int, status: int) -> None:

@@ -45,7 +45,7 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import DecisionKind
-from hotlined.store import backup, claims, contacts, fates, fleet, gate, opening, privacy, queue
+from hotlined.store import backup, claims, contacts, fates, fleet, gate, opening, purging, queue
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import clock_of
@@ -807,7 +807,7 @@ class Fleet(RuleBasedStateMachine):
     def purge(self, name: str) -> None:
         """Make pseudonyms of all numbers of a line."""
         line = self.lines[name]
-        for _batch in privacy.purge(line.db, timedelta(0), timedelta(0), line.now()):
+        for _batch in purging.purge(line.db, timedelta(0), timedelta(0), line.now()):
             pass
         self.compare(name)
 

@@ -23,7 +23,7 @@ from hotlined.gsm.address import mask
 from hotlined.language import Language, _
 from hotlined.reports import contact, timeline
 from hotlined.states import SendingState
-from hotlined.store import alerting, answers, backup, contacts, decisions, events, evidence, log, privacy
+from hotlined.store import alerting, answers, backup, contacts, decisions, erasing, events, evidence, log
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, note_balance
 from hotlined.store.opening import open_for_daemon
@@ -243,8 +243,8 @@ def decide(line: Filled) -> None:
     db, now = line.db, line.now()
     decisions.tag(db, 1, "insult", "pi", now)
     decisions.untag(db, 1, "insult", "marie", now)
-    privacy.keep(db, 1, "marie", now)
-    privacy.keep_no_more(db, 1, "luc", now)
+    decisions.keep(db, 1, "marie", now)
+    decisions.keep_no_more(db, 1, "luc", now)
     line.judge(line.text("encore", LEA))
     answers.cancel(db, 2, "pi", now)
     answers.requeue(db, 2, "luc", now)
@@ -354,7 +354,7 @@ def test_who_is_forgotten_is_in_no_field_of_an_event(line: Filled) -> None:
         for field in ("who", "number", "word", "note"):
             events.record(line.db, line.now(), "of a later version", **{field: KEVIN})
     decide(line)
-    privacy.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+    erasing.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
 
     assert not [row for row in table(line.db, "*, detail") for field in row if field in {KEVIN, mask(KEVIN)}]
     assert table(line.db, "detail", "kind = 'block'") == [("… by pi",)]

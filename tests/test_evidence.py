@@ -28,7 +28,7 @@ from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, needs_root, user_name
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language
 from hotlined.simulator import pdus
-from hotlined.store import decisions, evidence, privacy
+from hotlined.store import decisions, erasing, evidence, purging, stored
 from hotlined.store.opening import open_beside_daemon
 
 THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
@@ -206,7 +206,7 @@ def test_it_speaks_the_language_of_the_line(threatened: Filled, language: Langua
 
 def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
     """So that no purge takes them in between; who had kept one before is still named; that it was taken is recorded."""
-    privacy.keep(threatened.db, 2, "anna", threatened.now())
+    decisions.keep(threatened.db, 2, "anna", threatened.now())
     taken(threatened)
     kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
     events = threatened.db.all("SELECT kind, detail, contact_id FROM events WHERE kind IN ('keep', 'evidence')")
@@ -221,12 +221,12 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
     """The number is forgotten while its contacts are read one by one: all are there, whole."""
     evidence.keep_all(threatened.db, KEVIN, "anna", threatened.now())
     before = evidence.of_number(threatened.db, KEVIN)
-    forgotten: list[privacy.Stored | None] = []
+    forgotten: list[stored.Stored | None] = []
 
     def between(statement: str) -> None:
         if "answer_segments" in statement and not forgotten:
             now = threatened.now()
-            forgotten.append(privacy.forget(threatened.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+            forgotten.append(erasing.forget(threatened.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
 
     with open_beside_daemon(threatened.database) as db:
         db.connection.set_trace_callback(between)
@@ -273,7 +273,7 @@ def test_what_is_missing_is_said(line: Filled) -> None:
 
     line.judge(line.text("Salut", sender="+3290012345"))
     now = line.now()
-    assert list(privacy.purge(line.db, timedelta(0), timedelta(0), now))
+    assert list(purging.purge(line.db, timedelta(0), timedelta(0), now))
     alias = line.log("-n", "1")[0]["originator"]
     assert alias.startswith("~")
     said = page_of(line, alias)

@@ -27,7 +27,7 @@ from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import DecisionKind
-from hotlined.store import claims, decisions, fleet, fleet_erasure, privacy
+from hotlined.store import claims, decisions, fleet, fleet_erasure, purging
 from hotlined.store.claims import Placed
 
 __all__ = ["cluster"]
@@ -87,7 +87,7 @@ class Member(Filled):
         """Have all numbers become pseudonyms."""
         now = self.now()
         later = Now(now.utc + timedelta(days=400), now.limit + 400 * 86400, synchronised=False)
-        for _batch in privacy.purge(self.db, timedelta(days=90), timedelta(days=365), later):
+        for _batch in purging.purge(self.db, timedelta(days=90), timedelta(days=365), later):
             pass
 
     def said(self, line: str, version: int, place: int = 1, **said: object) -> Placed[claims.Claim]:

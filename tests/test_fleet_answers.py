@@ -19,7 +19,7 @@ from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.gsm import alphabet
 from hotlined.policy import Cancel, Reason
-from hotlined.store import backup, claims, exchanging, fleet, fleet_answers, privacy
+from hotlined.store import backup, claims, erasing, exchanging, fleet, fleet_answers
 from hotlined.store.fleet_answers import Answered
 from hotlined.store.opening import open_for_daemon
 
@@ -347,7 +347,7 @@ def test_who_is_forgotten_is_a_new_number_and_the_others_hear_of_it(pair: tuple[
     assert known(fr) == [("be", 2)]
     exchange(fr, nl)
     assert known(nl) == [("fr", 1)]
-    privacy.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda _text: False)
+    erasing.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda _text: False)
     assert (known(fr), said(fr)) == ([], 0)
     exchange(fr, nl)
 
@@ -360,7 +360,7 @@ def test_what_is_over_leaves_the_hub_in_the_end(pair: tuple[Member, Member], hub
     fr, _nl = pair
     answer(fr)
     fr.sync()
-    privacy.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda _text: False)
+    erasing.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda _text: False)
     fr.sync()
     lie(hub, "UPDATE hotlined.answers SET answered_at = answered_at - interval '401 days'")
     answer(fr, LEA)

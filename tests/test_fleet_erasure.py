@@ -21,7 +21,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.reports import fleet as report
 from hotlined.simulator import pdus
 from hotlined.states import MemberState
-from hotlined.store import alerting, claims, events, fleet, privacy, requests
+from hotlined.store import alerting, claims, erasing, events, fleet, purging, rebuilding, requests
 from hotlined.store.claims import Placed
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
@@ -102,7 +102,7 @@ def test_an_opt_out_outlives_forget_whoever_asks_for_it(enter: Enter) -> None:
     """Also a program that does not know of the fleet, and whatever it asks for, leaves the opt-out."""
     fr = enter("fr")
     fr.text(STOP)
-    privacy.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda text: text == STOP)
+    erasing.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda text: text == STOP)
 
     assert fr.shown(fr.receive("Salut"))[1] == "opted_out"
 
@@ -146,7 +146,7 @@ def test_a_pseudonym_is_erased_as_its_number_is(enter: Enter) -> None:
     """Whom nl has by its pseudonym, or partly so, is erased wholly."""
     fr, nl = enter("fr"), enter("nl")
     answered(nl)
-    for _batch in privacy.purge(nl.db, timedelta(0), timedelta(0), nl.now()):
+    for _batch in purging.purge(nl.db, timedelta(0), timedelta(0), nl.now()):
         pass
     nl.receive(TEXT)
     forget(fr)
@@ -222,7 +222,7 @@ def test_an_erasure_that_a_file_still_holds_is_not_carried_out(enter: Enter, mon
     exchanged(nl)
     forget(fr)
     exchanged(fr)
-    monkeypatch.setattr(privacy, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(rebuilding, "CHECKPOINT_SECONDS", 0.0)
     with contextlib.closing(sqlite3.connect(nl.database)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM contacts").fetchone()
@@ -240,10 +240,10 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
     nl = enter("nl")
     answered(nl, LEA)
     nl.receive(TEXT)
-    checkpoint, said = privacy._checkpoint, list[str]()
+    checkpoint, said = rebuilding._checkpoint, list[str]()
     others = [
-        lambda db: privacy.forget(db, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False),
-        lambda db: [*privacy.purge(db, timedelta(0), timedelta(0), nl.now())],
+        lambda db: erasing.forget(db, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False),
+        lambda db: [*purging.purge(db, timedelta(0), timedelta(0), nl.now())],
     ]
 
     def meanwhile(db: Database) -> bool:
@@ -253,10 +253,10 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
         return checkpoint(db)
 
     nl.take(order(nl, None))
-    monkeypatch.setattr(privacy, "_checkpoint", meanwhile)
+    monkeypatch.setattr(rebuilding, "_checkpoint", meanwhile)
     nl.db.connection.set_trace_callback(said.append)
 
-    assert privacy.rebuild(nl.db)
+    assert rebuilding.rebuild(nl.db)
     assert (said.count("VACUUM"), needs_rebuild(nl.db)) == (3, False)
 
 
@@ -264,21 +264,21 @@ def test_a_rebuild_ends_however_many_are_erased_meanwhile(enter: Enter, monkeypa
     """Where somebody else is erased each time, it gives up, the erasure is not confirmed, and a later one ends it."""
     nl = enter("nl")
     nl.take(order(nl, None))
-    checkpoint = privacy._checkpoint
+    checkpoint = rebuilding._checkpoint
 
     def meanwhile(db: Database) -> bool:
         with contextlib.closing(open_beside_daemon(nl.database)) as other:
-            privacy.forget(other, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False)
+            erasing.forget(other, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False)
         return checkpoint(db)
 
     with monkeypatch.context() as patch:
-        patch.setattr(privacy, "_checkpoint", meanwhile)
+        patch.setattr(rebuilding, "_checkpoint", meanwhile)
         nl.receive(TEXT)
         nl.run("forget", KEVIN, "--yes")
-        assert not privacy.rebuild(nl.db)
+        assert not rebuilding.rebuild(nl.db)
     assert needs_rebuild(nl.db)
 
-    assert privacy.rebuild(nl.db)
+    assert rebuilding.rebuild(nl.db)
     assert not needs_rebuild(nl.db)
 
 
@@ -419,7 +419,7 @@ def test_a_restored_line_obeys_anew(enter: Enter) -> None:
     nl.run("keep", str(nl.newest()))
     fr.run("keep", str(fr.newest()))
     sure = replace(fr.db.now(), synchronised=True)  # without, nobody knows whether a contact was kept since
-    restored_after(fr, lambda: privacy.forget(fr.db, KEVIN, sure, keep_opt_out=True, opts_out=lambda _text: False))
+    restored_after(fr, lambda: erasing.forget(fr.db, KEVIN, sure, keep_opt_out=True, opts_out=lambda _text: False))
     restored_after(nl, bool)
     assert (len(contacts(fr)), len(contacts(nl))) == (1, 1)
     nl.run("keep", "1", "--undo")
@@ -438,7 +438,7 @@ def test_a_restored_line_that_erases_anew_is_obeyed(enter: Enter) -> None:
     restored_after(fr, lambda: (forget(fr), exchanged(fr, nl)))
     nl.receive(TEXT)
     now = fr.db.now()
-    privacy.forget(fr.db, KEVIN, replace(now, synchronised=True), keep_opt_out=True, opts_out=lambda _text: False)
+    erasing.forget(fr.db, KEVIN, replace(now, synchronised=True), keep_opt_out=True, opts_out=lambda _text: False)
     exchanged(fr, nl)
 
     assert contacts(nl) == []

@@ -23,7 +23,7 @@ from test_totals import LIVES, live
 from hotlined import __version__
 from hotlined.policy import WaitingFor
 from hotlined.states import AnswerState, ModemState, SendingState
-from hotlined.store import decisions, privacy
+from hotlined.store import decisions, erasing
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -219,7 +219,7 @@ def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list
         live(line, steps[len(steps) // 2 :])
         middle = asked(line)
         for number in ("+32470000000", "+32470000001", "+32470000002"):
-            privacy.forget(line.db, number, line.now(), keep_opt_out=False, opts_out=bool)
+            erasing.forget(line.db, number, line.now(), keep_opt_out=False, opts_out=bool)
         after = asked(line)
     for earlier, later in ((before, middle), (middle, after)):
         totals = {key: value for key, value in earlier.items() if key[0].endswith("_total")}

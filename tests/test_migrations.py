@@ -20,7 +20,7 @@ from conftest import Line, wait_until
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
-from hotlined.store import events, fleet, privacy
+from hotlined.store import events, fleet, rebuilding
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
@@ -275,5 +275,5 @@ def test_which_line_ordered_an_erasure_is_in_no_sentence_any_more(tmp_path: Path
             *("nl", "be", None, "nl", None)
         ]
         assert needs_rebuild(db)
-        assert privacy.rebuild(db)
+        assert rebuilding.rebuild(db)
         assert not needs_rebuild(db)

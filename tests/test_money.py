@@ -45,11 +45,12 @@ from hotlined.store import (
     backup,
     contacts,
     decisions,
+    erasing,
     fates,
     gate,
     integrity,
-    privacy,
     pseudonyms,
+    purging,
     queue,
     shares,
 )
@@ -510,7 +511,7 @@ class Hotline(RuleBasedStateMachine):
         """Erase texts and make pseudonyms of numbers, beside the daemon."""
         texts, numbers = (timedelta(seconds=seconds) for seconds in keep)
         with open_beside_daemon(self.db.path) as db:
-            for _ in privacy.purge(db, texts, numbers, self.now()):
+            for _ in purging.purge(db, texts, numbers, self.now()):
                 pass
 
     @precondition(lambda self: not self.key_is_away)
@@ -518,7 +519,7 @@ class Hotline(RuleBasedStateMachine):
     def forget(self, number: str, keep_opt_out: bool) -> None:
         """Erase a person, who is somebody else from then on; what was spent on it stays spent."""
         with open_beside_daemon(self.db.path) as db:
-            erased = privacy.forget(
+            erased = erasing.forget(
                 db,
                 number,
                 self.now(),

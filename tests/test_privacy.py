@@ -34,13 +34,16 @@ from hotlined.store import (
     answers,
     contacts,
     decisions,
+    erasing,
     events,
     fates,
     opening,
-    privacy,
     pseudonyms,
+    purging,
     queue,
+    rebuilding,
     requests,
+    stored,
     windows,
 )
 from hotlined.store.database import Database
@@ -103,7 +106,7 @@ def moment(filled: Filled, days: float, *, synchronised: bool = False) -> Now:
 
 def purge(filled: Filled, now: Now) -> tuple[int, int]:
     """Erase what is old and return the rows that lost a text and a number."""
-    batches = list(privacy.purge(filled.db, KEEP_TEXTS, KEEP_NUMBERS, now))
+    batches = list(purging.purge(filled.db, KEEP_TEXTS, KEEP_NUMBERS, now))
     return sum(batch.texts for batch in batches), sum(batch.numbers for batch in batches)
 
 
@@ -220,8 +223,8 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
     held = re.compile(rb"\+32470123456|text1\d{6}|DD1\d{6}")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert len(held.findall(line_of.database.read_bytes())) > 3000
-    assert privacy.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
-    assert privacy.rebuild(db)
+    assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+    assert rebuilding.rebuild(db)
 
     assert held.findall(line_of.database.read_bytes()) == []
 
@@ -229,7 +232,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
 def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a program reads in an old transaction the copy in the WAL is not called gone; afterwards it goes."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
-    monkeypatch.setattr(privacy, "CHECKPOINT_SECONDS", 0.2)
+    monkeypatch.setattr(rebuilding, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
     with closing(sqlite3.connect(line_of.database)) as reader:
         reader.execute("BEGIN")
@@ -443,7 +446,7 @@ def test_limits_hold_for_a_pseudonym(
 def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -> None:
     """Answers under the number and under its pseudonym count together, and the cooldown runs from the latest."""
     contact_id = answered(line_of)
-    privacy.keep(line_of.db, contact_id, "pi", line_of.now())
+    decisions.keep(line_of.db, contact_id, "pi", line_of.now())
     line_of.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
     answered(line_of)
     purge(line_of, moment(line_of, 400))
@@ -459,7 +462,7 @@ def test_cooldown_holds_when_the_number_becomes_a_pseudonym_meanwhile(line_of: F
     """Numbers kept for an hour are pseudonyms within the cooldown, and it holds."""
     answered(line_of)
     now = moment(line_of, 0.1)
-    for _ in privacy.purge(line_of.db, timedelta(hours=1), timedelta(hours=1), now):
+    for _ in purging.purge(line_of.db, timedelta(hours=1), timedelta(hours=1), now):
         pass
     assert pseudonym.is_one(line_of.log()[0]["originator"])
 
@@ -485,10 +488,10 @@ def test_windows_keep_what_they_count(line_of: Filled) -> None:
     now = moment(line_of, 0.01)
     spent = windows.spent(line_of.db, now, shadow=False)
     assert spent["month"].total == 2
-    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), now):
+    for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), now):
         pass
     assert windows.spent(line_of.db, now, shadow=False) == spent
-    assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+    assert erasing.forget(line_of.db, KEVIN, now, keep_opt_out=False, opts_out=bool)
 
     assert windows.spent(line_of.db, now, shadow=False) == spent
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
@@ -515,7 +518,7 @@ def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
 def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled) -> None:
     """A status report that comes after the number went still settles its answer."""
     answered(line_of)
-    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
+    for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
         pass
     line_of.pdu(*(report(KEVIN, mr) for mr in (7, 8)))
 
@@ -526,13 +529,13 @@ def test_an_export_has_no_decisions_of_others(line_of: Filled) -> None:
     """Two numbers that are masked alike: what one wanted is not said of the other, and of one alone it is."""
     hers, his = "+32471555123", "+32471888123"
     line_of.judge(line_of.text("stop", hers))
-    assert [each["kind"] for each in privacy.export(line_of.db, hers)["events"]] == ["optout"]
+    assert [each["kind"] for each in stored.export(line_of.db, hers)["events"]] == ["optout"]
     line_of.judge(line_of.text("salut", his))
 
     assert mask(hers) == mask(his)
-    assert privacy.export(line_of.db, his)["events"] == []
-    assert privacy.export(line_of.db, his)["decided"] is None
-    assert privacy.export(line_of.db, hers)["decided"]["opted_out_at"]
+    assert stored.export(line_of.db, his)["events"] == []
+    assert stored.export(line_of.db, his)["decided"] is None
+    assert stored.export(line_of.db, hers)["decided"]["opted_out_at"]
 
 
 def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
@@ -552,7 +555,7 @@ def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> 
     contact_id = line_of.text()
     line_of.judge(contact_id)
     line_of.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
-    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
+    for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
         pass
     result = line_of.run("requeue", str(contact_id))
 
@@ -671,8 +674,8 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
         for number in (blocked_first, stopped_first):
             history = history_of(line_of.db, number, shadow=False)
             assert (history.blocked, history.opted_out) == (True, True)
-            assert privacy.stored_of(line_of.db, number).opted_out
-            decided = privacy.export(line_of.db, number)["decided"]
+            assert stored.stored_of(line_of.db, number).opted_out
+            decided = stored.export(line_of.db, number)["decided"]
             assert decided["blocked_at"]
             assert decided["opted_out_at"]
     assert line_of.db.one("SELECT count(*) FROM numbers")[0] == 2  # type: ignore[index]
@@ -776,7 +779,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     """Contacts, answers, requests, decisions and mentions go, whoever kept them; others' texts are counted and stay."""
     db, now = line_of.db, line_of.now()
     contact_id = answered(line_of)
-    privacy.keep(db, contact_id, "pi", now)
+    decisions.keep(db, contact_id, "pi", now)
     line_of.text(f"Appelle {KEVIN} pour moi", LEA)
     decisions.block(db, KEVIN, "pi", now)
     requests.end(db, requests.ask(db, RequestVerb.SEND, {"number": KEVIN, "text": TEXT}, "pi", now), "sent", now)
@@ -894,7 +897,7 @@ def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
     """The daemon that was about to judge it, or hears late that a segment of its answer was sent, goes on."""
     contact_id = line_of.text()
     assert fates.settle_late(line_of.db, 99, 7, RULES, line_of.now()) is None
-    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
+    erasing.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
 
     assert line_of.judge(contact_id) == policy.Verdict(answer=False, reason=policy.Reason.PERSON)
 
@@ -911,7 +914,7 @@ def test_forgetting_asks_and_needs_somebody_to_ask(line_of: Filled) -> None:
 def test_on_a_terminal_it_asks(line_of: Filled) -> None:
     """The question says what goes, also what was kept and the opt-out; anything but yes leaves all as it is."""
     contact_id = answered(line_of)
-    privacy.keep(line_of.db, contact_id, "pi", line_of.now())
+    decisions.keep(line_of.db, contact_id, "pi", line_of.now())
     judged(line_of, line_of.now(), "stop")
     for typed, left in (("n", 2), ("y", 0)):
         said = on_a_terminal(line_of, typed, "forget", KEVIN)
@@ -948,7 +951,7 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
         identity = identify(Address(KEVIN[1:] if number == 0 else f"32471{number:06}", Ton.INTERNATIONAL), "BE")
         contacts.record_call(line_of.db, "fr", identity, moment)
     assert contacts.watch_flood(line_of.db, moment) == "flood_begin"
-    privacy.forget(line_of.db, KEVIN, moment, keep_opt_out=False, opts_out=bool)
+    erasing.forget(line_of.db, KEVIN, moment, keep_opt_out=False, opts_out=bool)
     over = replace(moment, limit=moment.limit + contacts.FLOOD_SECONDS)
 
     assert contacts.watch_flood(line_of.db, over) == "flood_end"
@@ -1060,11 +1063,11 @@ def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Fill
 def erase(db: Database, act: str, now: Now) -> None:
     """Do the whole work of a command."""
     if act == "purge":
-        for _ in privacy.purge(db, KEEP_TEXTS, KEEP_NUMBERS, now):
+        for _ in purging.purge(db, KEEP_TEXTS, KEEP_NUMBERS, now):
             pass
     else:
-        assert privacy.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
-    assert privacy.rebuild(db)
+        assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
+    assert rebuilding.rebuild(db)
 
 
 def erase_with_copies(database: Path, act: str, now: Now) -> int:
@@ -1080,13 +1083,13 @@ def erase_with_copies(database: Path, act: str, now: Now) -> int:
 
 def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decision made after the purge has found a contact still holds."""
-    monkeypatch.setattr(privacy, "BATCH", 1)
+    monkeypatch.setattr(purging, "BATCH", 1)
     answered(line_of)
     second = answered(line_of, LEA)
     now = moment(line_of, 91)
-    batches = privacy.purge(line_of.db, KEEP_TEXTS, KEEP_NUMBERS, now)
+    batches = purging.purge(line_of.db, KEEP_TEXTS, KEEP_NUMBERS, now)
     next(batches)
-    privacy.keep(line_of.db, second, "pi", now)
+    decisions.keep(line_of.db, second, "pi", now)
     list(batches)
 
     assert [entry["text"] for entry in line_of.log()] == [None, TEXT]
@@ -1094,11 +1097,11 @@ def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeyp
 
 def test_a_number_in_an_event_has_one_place(line_of: Filled) -> None:
     """A mask goes with `keep_numbers`: events alone mask one, and in the field that is emptied, whatever its kind."""
-    store = Path(privacy.__file__).parent
+    store = Path(events.__file__).parent
     maskers = {
         path.stem
         for path in store.glob("*.py")
-        if path.stem != "privacy"
+        if path.stem not in {"erasing", "stored"}
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "mask"
     }

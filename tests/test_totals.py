@@ -27,7 +27,7 @@ from hotlined import migrations
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
-from hotlined.store import figures, integrity, privacy, totals
+from hotlined.store import erasing, figures, integrity, purging, totals
 from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.database import Database
 from hotlined.store.totals import Slot
@@ -100,11 +100,11 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             contact(line, now, **row)
             continue
         if what == "forget":
-            privacy.forget(db, more[0], Now(now, now.timestamp(), synchronised=True), keep_opt_out=False, opts_out=bool)
+            erasing.forget(db, more[0], Now(now, now.timestamp(), synchronised=True), keep_opt_out=False, opts_out=bool)
             continue
         if what == "purge":
             keep = more[0] * DAY
-            for _ in privacy.purge(db, keep, keep, Now(now, now.timestamp(), synchronised=False)):
+            for _ in purging.purge(db, keep, keep, Now(now, now.timestamp(), synchronised=False)):
                 pass
             continue
         if what == "more":
@@ -298,7 +298,7 @@ def test_a_clock_that_was_put_back_is_known_when_the_first_contact_after_it_is_g
     with filled.db as db:
         for at, number in ((MONDAY + DAY, KEVIN), (MONDAY, LEA), (MONDAY + HOUR, KEVIN)):
             contact(filled, at, number)
-        privacy.forget(db, LEA, filled.now(), keep_opt_out=False, opts_out=bool)
+        erasing.forget(db, LEA, filled.now(), keep_opt_out=False, opts_out=bool)
 
         assert broken(db) == {}
 
@@ -334,7 +334,7 @@ def test_totals_count_as_it_happens_and_never_fall(line: Filled) -> None:
     line.send()
     counted = total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name")
     assert counted == ({"call": 1, "text": 1}, {"queued": 2, "sending": 1, "sent": 1}, {"segments": 2})
-    assert privacy.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+    assert erasing.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
 
     assert counted == (total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name"))
     assert total_held(line) == 1

@@ -23,7 +23,7 @@ from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
 from hotlined.gsm.alphabet import plan
 from hotlined.statistics.variants import chance
-from hotlined.store import privacy
+from hotlined.store import purging
 from hotlined.store.wordings import digest_of
 
 ROOT = Path(__file__).parent.parent
@@ -330,7 +330,7 @@ def test_a_wording_is_known_when_its_text_is_erased_and_its_numbers_are_pseudony
     assert before[0]["variants"][0]["wrote_back"] == 2
     later = MONDAY + timedelta(days=400)
     list(
-        privacy.purge(
+        purging.purge(
             choosy.db, timedelta(days=90), timedelta(days=365), Now(later, later.timestamp(), synchronised=True)
         )
     )

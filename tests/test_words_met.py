@@ -18,7 +18,7 @@ from test_tags import walk
 
 from hotlined import policy, recognition
 from hotlined.simulator import pdus
-from hotlined.store import contacts, decisions, log, privacy, words_met
+from hotlined.store import contacts, decisions, erasing, log, purging, stored, words_met
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.alerts import TEXTS, alert_in_words
 
@@ -167,7 +167,7 @@ def test_what_was_noted_goes_with_its_text(line: Filled) -> None:
     first, second = line.text("je te tue", sender="+3290012345"), line.text("tue", sender=LEA)
     line.judge(first)
     late = replace(line.now(), limit=line.now().limit + 100 * 86_400)
-    assert list(privacy.purge(line.db, timedelta(days=90), timedelta(days=365), late))
+    assert list(purging.purge(line.db, timedelta(days=90), timedelta(days=365), late))
     assert noted(line) == {second: ["tue"]}
 
     line.run("forget", LEA, "--yes")
@@ -201,12 +201,12 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
 def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
     """A person forgets the only number with such a text while the daemon, or a run of alerts, counts."""
     line.text("Je te tue")
-    forgotten: list[privacy.Stored | None] = []
+    forgotten: list[stored.Stored | None] = []
 
     def between(statement: str) -> None:
         if "alerts" in statement and not forgotten:
             now = line.now()
-            forgotten.append(privacy.forget(line.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+            forgotten.append(erasing.forget(line.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
 
     with open_beside_daemon(line.database) as db:
         db.connection.set_trace_callback(between)

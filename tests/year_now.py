@@ -23,7 +23,7 @@ from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.responses import Refused, Sent, Unknown
 from hotlined.simulator import pdus
-from hotlined.store import answers, contacts, decisions, privacy, queue, requests
+from hotlined.store import answers, contacts, decisions, erasing, purging, queue, requests
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
@@ -398,7 +398,7 @@ class Line:
         """Erase a person."""
         self.to(at)
         rules = self.daemon.line.config.rules()
-        done = privacy.forget(
+        done = erasing.forget(
             self.beside,
             number,
             self.beside.now(),
@@ -412,7 +412,7 @@ class Line:
         """Erase by age."""
         self.to(at)
         keep = (timedelta(seconds=seconds) for seconds in (keep_texts, keep_numbers))
-        for _ in privacy.purge(self.beside, *keep, self.beside.now()):
+        for _ in purging.purge(self.beside, *keep, self.beside.now()):
             pass
         self.daemon._serve_requests()
 

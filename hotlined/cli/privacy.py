@@ -28,7 +28,7 @@ from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import evidence as stored_evidence
-from hotlined.store import fleet, privacy
+from hotlined.store import fleet, purging, stored
 from hotlined.store.history import history_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.refusals import result_in_words
@@ -69,23 +69,23 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
-        stored = privacy.stored_of(db, name)
+        amounts = stored.stored_of(db, name)
         in_fleet = fleet.maybe_membership(db) is not None
         elsewhere = history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
     keep_opt_out |= in_fleet
-    if (stored.anything or in_fleet) and not yes:
+    if (amounts.anything or in_fleet) and not yes:
         confirm(
-            erased.question(name, stored, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
+            erased.question(name, amounts, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
-    if stored.anything or in_fleet:
-        stored = erasing.forget(
+    if amounts.anything or in_fleet:
+        amounts = erasing.forget(
             config, settings.who, name, keep_opt_out=keep_opt_out, daemon_runs=lambda: report_line(config).alive
         )
     else:  # a reader may have kept an earlier `forget` from coming to its end
         erasing.rebuild(config, settings.who, "forget")
-    keeps_opt_out = keep_opt_out and bool(stored.opted_out or elsewhere)
-    for words in erased.forgotten(config, name, stored, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
+    keeps_opt_out = keep_opt_out and bool(amounts.opted_out or elsewhere)
+    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
         print_wrapped(as_typed(words))
 
 
@@ -103,7 +103,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
-        entries = privacy.export(db, name)
+        entries = stored.export(db, name)
     for request in entries["requests"]:
         request["result"] = result_in_words(request["result"], request.pop("detail"))
     if as_json:
@@ -209,7 +209,7 @@ def _name(text: str, config: Config) -> str:
         return name.lower() if pseudonym.is_one(name.lower()) else name
 
 
-def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
+def _with_progress(batches: Iterable[purging.Batch]) -> Iterator[purging.Batch]:
     """Pass batches on and show on a terminal how many rows are done."""
     from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same

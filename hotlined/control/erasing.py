@@ -10,21 +10,21 @@ from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError, UnavailableError
 from hotlined.language import _
-from hotlined.store import holders, privacy
+from hotlined.store import holders, purging, stored
 
 _LOOK_SECONDS = 0.2
 _SETTLED_SECONDS = 5.0  # after modem.send_timeout: so long the daemon may take to settle what it sent
 
 
-def purge(config: Config, who: str) -> Iterator[privacy.Batch]:
+def purge(config: Config, who: str) -> Iterator[purging.Batch]:
     """Erase what is old enough, and yield each batch; `rebuild` then takes the copies out of the files."""
     while (batch := decide(config, who, "purge")) is not None:
-        yield privacy.Batch(**batch)
+        yield purging.Batch(**batch)
 
 
 def forget(
     config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]
-) -> privacy.Stored:
+) -> stored.Stored:
     """Erase a person from every file once nothing is being sent to it, and return what was erased.
 
     Raises RefusedError where that takes too long, or no daemon runs that would settle what is being sent, and
@@ -44,7 +44,7 @@ def forget(
             )
         time.sleep(_LOOK_SECONDS)
     _require_rebuilt(config, "forget", rebuilt=done["rebuilt"])
-    return privacy.Stored(**done["erased"])
+    return stored.Stored(**done["erased"])
 
 
 def rebuild(config: Config, who: str, command: str) -> None:

@@ -28,7 +28,19 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, claims, decisions, evidence, fleet, fleet_answers, fleet_erasure, privacy, requests
+from hotlined.store import (
+    answers,
+    claims,
+    decisions,
+    erasing,
+    evidence,
+    fleet,
+    fleet_answers,
+    fleet_erasure,
+    purging,
+    rebuilding,
+    requests,
+)
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 
@@ -103,12 +115,12 @@ def _fleet_take(decision: Decision) -> int:
         if member is None or not since < member.cursor < said["until"] or time.monotonic() > deadline:
             return refused
         since = member.cursor
-        time.sleep(privacy.PAUSE_SECONDS)
+        time.sleep(purging.PAUSE_SECONDS)
 
 
 def _fleet_rebuild(decision: Decision) -> bool:
     """Return whether no file contains a copy of what was erased any more; if so, record that orders are carried out."""
-    done = privacy.rebuild(decision.db)
+    done = rebuilding.rebuild(decision.db)
     with decision.db.transaction():
         fleet.confirm(decision.db)
     return done
@@ -163,14 +175,14 @@ def _opt_in(decision: Decision) -> bool:
 def _forget(decision: Decision) -> dict[str, Any] | None:
     """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
     name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
-    erased = privacy.forget(
+    erased = erasing.forget(
         decision.db,
         name,
         decision.now,
         keep_opt_out=keep,
         opts_out=_opts_out(decision),
     )
-    return {"erased": asdict(erased), "rebuilt": privacy.rebuild(decision.db)} if erased else None
+    return {"erased": asdict(erased), "rebuilt": rebuilding.rebuild(decision.db)} if erased else None
 
 
 def _purge(decision: Decision) -> dict[str, Any] | None:
@@ -178,12 +190,12 @@ def _purge(decision: Decision) -> dict[str, Any] | None:
     kept = decision.config().privacy
     until = time.monotonic() + _PURGE_SECONDS
     texts = numbers = left = 0
-    for batch in privacy.purge(decision.db, kept.keep_texts, kept.keep_numbers, decision.now):
+    for batch in purging.purge(decision.db, kept.keep_texts, kept.keep_numbers, decision.now):
         texts, numbers, left = texts + batch.texts, numbers + batch.numbers, batch.left
         if time.monotonic() > until:
             break
-        time.sleep(privacy.PAUSE_SECONDS)
-    return asdict(privacy.Batch(texts, numbers, left)) if texts or numbers else None
+        time.sleep(purging.PAUSE_SECONDS)
+    return asdict(purging.Batch(texts, numbers, left)) if texts or numbers else None
 
 
 def _on_contact(act: Callable[[Database, int, str, Now], Any]) -> Callable[[Decision], Any]:
@@ -213,12 +225,12 @@ VERBS: Mapping[str, Verb] = {
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": is_word}),
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
-    "keep": Verb(_on_contact(privacy.keep), _CONTACT),
+    "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(
         lambda decision: evidence.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
         {"name": is_name},
     ),
-    "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
+    "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
     "look_up": Verb(
         lambda decision: decisions.note_look_up(
@@ -264,7 +276,7 @@ VERBS: Mapping[str, Verb] = {
     "fleet_answers_take": Verb(
         _fleet_answers_take, {"since": is_place, "until": is_place, "placed": are_placed_answered}
     ),
-    "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}),
+    "rebuild": Verb(lambda decision: rebuilding.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
 

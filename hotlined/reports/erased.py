@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from hotlined.config import Config
 from hotlined.language import _, ngettext
-from hotlined.store.privacy import Batch, Stored
+from hotlined.store.purging import Batch
+from hotlined.store.stored import Stored
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 
 

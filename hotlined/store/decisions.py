@@ -1,4 +1,4 @@
-"""What persons decided about numbers, the line and contacts: block, opt-out, pause, tags.
+"""What persons decided about numbers, the line and contacts: block, opt-out, pause, what is kept, tags.
 
 A decision is a row that the gate reads, so it holds before the next send whether a daemon runs or not.
 """
@@ -241,6 +241,27 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, who
         now.limit,
         *names,
     )
+
+
+def keep(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a contact is exempt from erasure by age; return whether there is such a contact."""
+    return _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+
+
+def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a contact ages like any other again; return whether there is such a contact."""
+    return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
+
+
+def _keep(
+    db: Database, contact_id: int, kind: EventKind, values: tuple[str | None, str | None], who: str, now: Now
+) -> bool:
+    with db.transaction():
+        cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
+        if not cursor.rowcount:
+            return False
+        events.record(db, now, kind, contact_id=contact_id, who=who)
+    return True
 
 
 def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:

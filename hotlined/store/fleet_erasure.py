@@ -14,9 +14,10 @@ from functools import partial
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.states import THREAT, EventKind
-from hotlined.store import decisions, events, privacy, pseudonyms
+from hotlined.store import decisions, erasing, events, pseudonyms, stored
 from hotlined.store.database import Database
 from hotlined.store.fleet import ErasureOrder, Followed
+from hotlined.store.stored import Found
 from hotlined.store.words_met import HAS_WORDS
 
 _NAMES = """
@@ -74,7 +75,7 @@ class LocalConsequences:
         unknown = set(persons) - self._names.keys()
         if not unknown:
             return self._names
-        privacy.know_pseudonyms(self._db, self._now)
+        erasing.know_pseudonyms(self._db, self._now)
         found = defaultdict(list)
         sql = f"SELECT name, pseudonym(name) AS person FROM ({_NAMES}) WHERE person IN (SELECT value FROM json_each(?))"
         for row in self._db.all(sql, json.dumps(list(unknown))):
@@ -90,22 +91,22 @@ class LocalConsequences:
 
     def maybe_erasure(self, names: Sequence[str]) -> Callable[[ErasureOrder], None] | None:
         """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
-        found = {name: privacy.find(self._db, pseudonyms.names(self._db, name)) for name in names}
-        if any(privacy.is_submitting(self._db, each) for each in found.values()):
+        found = {name: stored.find(self._db, pseudonyms.names(self._db, name)) for name in names}
+        if any(erasing.is_submitting(self._db, each) for each in found.values()):
             return None
         return partial(self._erase, found)
 
-    def _erase(self, found: Mapping[str, privacy.Found], order: ErasureOrder) -> None:
+    def _erase(self, found: Mapping[str, Found], order: ErasureOrder) -> None:
         """Erase what was found of a person up to the order, but for contacts that may be evidence, which are noted."""
         until = self._limit(order.at)
-        for name, stored in found.items():
-            erasable = self._note_evidence(stored, order)
-            privacy.note_opt_out(self._db, name, erasable, self._now, self._opts_out)
-            privacy.erase(self._db, name, erasable, self._now, keep_opt_out=True, keep_block=True, until=until)
+        for name, all_found in found.items():
+            erasable = self._note_evidence(all_found, order)
+            erasing.note_opt_out(self._db, name, erasable, self._now, self._opts_out)
+            erasing.erase(self._db, name, erasable, self._now, keep_opt_out=True, keep_block=True, until=until)
         kind = EventKind.FORGET if order.own else EventKind.FORGET_ELSEWHERE
         events.record(self._db, self._now, kind, line=order.line)
 
-    def _note_evidence(self, found: privacy.Found, order: ErasureOrder) -> privacy.Found:
+    def _note_evidence(self, found: Found, order: ErasureOrder) -> Found:
         """Note contacts that may be evidence as kept; return what else of a person came no later than the order."""
         arguments = {"at": order.at, "own": order.own, "limit": self._limit(order.at)}
         erasable: dict[str, list[int]] = {}
@@ -118,7 +119,7 @@ class LocalConsequences:
                 rows = [row for row in rows if not row["evidence"]]
             erasable[what] = [row["id"] for row in rows]
             arguments[what] = json.dumps(erasable[what])
-        return privacy.Found(**erasable)
+        return Found(**erasable)
 
     def _limit(self, at: str | None) -> float:
         """Return the reading of the limit clock when the order was given; infinite if its moment is unknown."""
