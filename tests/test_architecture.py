@@ -39,7 +39,7 @@ from hotlined.states import (
     database_trouble,
     modem_event,
 )
-from hotlined.store.beside import EVERY, SECRET
+from hotlined.store.database_files import EVERY, SECRET
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
@@ -396,8 +396,8 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
         if isinstance(node, ast.Constant) and node.value in {*EVERY, *SECRET} - {""}
     }
 
-    assert "store/beside.py" in spellers
-    assert spellers <= {"store/beside.py", "cli/db.py"}
+    assert "store/database_files.py" in spellers
+    assert spellers <= {"store/database_files.py", "cli/db.py"}
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:

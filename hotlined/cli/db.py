@@ -19,7 +19,7 @@ from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
 from hotlined.store import backup, integrity, owning
-from hotlined.store.beside import KEY, beside
+from hotlined.store.database_files import KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
 from hotlined.words.sealing import key_on_paper, service_of

@@ -21,8 +21,8 @@ from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
 from hotlined.store import fleet, fleet_answers, line, pseudonyms
-from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
+from hotlined.store.database_files import ORDERS, beside
 from hotlined.store.opening import open_for_daemon
 
 _ADDRESS_MODE = 0o640

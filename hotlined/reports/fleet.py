@@ -20,9 +20,9 @@ from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import MemberState, TroubleCode
 from hotlined.status import Trouble
 from hotlined.store import exchanging, fleet
-from hotlined.store.beside import ORDERS, beside
 from hotlined.store.claims import HIGHEST
 from hotlined.store.database import Database
+from hotlined.store.database_files import ORDERS, beside
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words import conditions
 from hotlined.words.columns import Column, Layout

@@ -22,7 +22,7 @@ from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import AnswerState, DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store import figures, queue_counts, totals
-from hotlined.store.beside import WAL, beside
+from hotlined.store.database_files import WAL, beside
 from hotlined.store.opening import open_beside_daemon
 
 _LIMITS = "limits.segments"

@@ -16,7 +16,7 @@ from typing import IO
 from hotlined.errors import SealError
 from hotlined.files import LARGEST
 from hotlined.language import _
-from hotlined.store import beside
+from hotlined.store import database_files
 from hotlined.store.snapshot import Snapshot
 
 FORMAT = 1
@@ -24,7 +24,7 @@ _ABOUT, DATABASE = "about.json", "hotlined.db"
 CONFIG, FLEET = "config.yaml", "config.fleet"
 KEY, PINS, ORDERS = "hotlined.db.key", "hotlined.db.pins", "hotlined.db.orders"
 ACCOUNTS, PIN, URLS = "accounts", "pin", "urls"
-BESIDE = {KEY: beside.KEY, PINS: beside.PINS, ORDERS: beside.ORDERS}
+BESIDE = {KEY: database_files.KEY, PINS: database_files.PINS, ORDERS: database_files.ORDERS}
 """Those that lie beside the database, and what they are called after it."""
 SMALL = (CONFIG, FLEET, *BESIDE, ACCOUNTS, PIN, URLS)
 """What may stand before the database, by name: the configuration, the address of a fleet's hub, the keys beside the

@@ -17,7 +17,7 @@ from hotlined.sealing.sending import sending
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import line
-from hotlined.store.beside import beside
+from hotlined.store.database_files import beside
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.snapshot import snapshot
 

@@ -23,7 +23,7 @@ from hotlined.sealing import age, archive
 from hotlined.sealing.archive import Opened
 from hotlined.sealing.shelf import Shelf, lines_in
 from hotlined.store import backup
-from hotlined.store.beside import FILE_MODE, SECRET, SECRET_MODE, beside
+from hotlined.store.database_files import FILE_MODE, SECRET, SECRET_MODE, beside
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.sealing import service_of
 

@@ -19,8 +19,8 @@ from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store import events, fates, integrity, line
-from hotlined.store.beside import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.database import Database
+from hotlined.store.database_files import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.opening import lock_out_daemons, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
 

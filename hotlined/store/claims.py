@@ -14,7 +14,7 @@ from hotlined import pseudonym
 from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import DecisionKind
-from hotlined.store.beside import ORDERS, beside
+from hotlined.store.database_files import ORDERS, beside
 
 HIGHEST = 2**53 - 1
 """The highest version and place that is believed: not every reader of JSON has larger whole numbers."""

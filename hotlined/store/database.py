@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hotlined.clock import LimitClock, Now
-from hotlined.store.beside import KEY, beside
+from hotlined.store.database_files import KEY, beside
 
 
 class Database:

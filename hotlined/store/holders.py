@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotlined.language import _
-from hotlined.store.beside import ITSELF, LOCK, SHM, beside
+from hotlined.store.database_files import ITSELF, LOCK, SHM, beside
 
 _LOCKS = Path("/proc/locks")
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last

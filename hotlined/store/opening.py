@@ -24,8 +24,19 @@ from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVe
 from hotlined.language import _
 from hotlined.states import DatabaseState
 from hotlined.store import holders, integrity, line
-from hotlined.store.beside import FILE_MODE, FOLDER_MODE, ITSELF, JOURNAL, LOCK, READABLE, SECRET_MODE, SHM, WAL, beside
 from hotlined.store.database import Database
+from hotlined.store.database_files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    ITSELF,
+    JOURNAL,
+    LOCK,
+    READABLE,
+    SECRET_MODE,
+    SHM,
+    WAL,
+    beside,
+)
 from hotlined.store.holders import user_name
 from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
 

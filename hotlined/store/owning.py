@@ -16,7 +16,7 @@ from pathlib import Path
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState
-from hotlined.store.beside import (
+from hotlined.store.database_files import (
     FILE_MODE,
     FOLDER_MODE,
     ITSELF,

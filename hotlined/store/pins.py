@@ -4,8 +4,8 @@ import os
 
 from hotlined import files, pseudonym
 from hotlined.clock import Now
-from hotlined.store.beside import PINS, SECRET_MODE, beside
 from hotlined.store.database import Database
+from hotlined.store.database_files import PINS, SECRET_MODE, beside
 
 
 def digest(db: Database, pin: str) -> str:

@@ -20,7 +20,7 @@ from hotlined.errors import RefusedError, StoreError
 from hotlined.language import _
 from hotlined.states import DatabaseState
 from hotlined.store import integrity
-from hotlined.store.beside import SHM, beside
+from hotlined.store.database_files import SHM, beside
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
