@@ -169,14 +169,6 @@ def credit_of(db: Database) -> Credit:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Since when nothing is sent, and by whose word."""
-
-    at: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
 class TopUp:
     """When the SIM was topped up last: a person said so, or it was taken for that because the balance rose."""
 
@@ -238,6 +230,14 @@ def date_top_up(db: Database, now: Now) -> None:
 
 
 # ---- the pause
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Since when nothing is sent, and by whose word."""
+
+    at: str
+    by: str
 
 
 def note_pause(db: Database, who: str, now: Now) -> None:
