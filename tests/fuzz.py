@@ -120,14 +120,14 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
         source = contacts.Source("fr", "206012345678901", "SM", partial(identify, country="BE"))
         feed, problems, octets = islice(mutants(seed), count), 0, 0
         for number in range(0, count, LISTING):
-            readings = [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(islice(feed, LISTING), 1)]
+            entries = [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(islice(feed, LISTING), 1)]
             now = db.now()
-            kept = contacts.record_listing(db, source, readings, now, complete=True)
-            assert sorted(entry.index for entry in kept) == list(range(1, len(readings) + 1))
+            kept = contacts.record_listing(db, source, entries, now, complete=True)
+            assert sorted(entry.index for entry in kept) == list(range(1, len(entries) + 1))
             contacts.confirm_deleted(db, [entry.segment_id for entry in kept], now)
-            problems += sum(reading.problem is not None for reading in readings)
-            octets += sum(len(reading.pdu.encode()) for reading in readings)
-            report(number + len(readings))
+            problems += sum(entry.problem is not None for entry in entries)
+            octets += sum(len(entry.pdu.encode()) for entry in entries)
+            report(number + len(entries))
         assert tuple(db.execute("SELECT count(*), sum(length(CAST(pdu AS BLOB))) FROM segments").fetchone()) == (
             count,
             octets,

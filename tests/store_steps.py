@@ -38,7 +38,7 @@ def make_empty(path: Path) -> Path:
     return path
 
 
-def listing(*entries: str, start: int = 1) -> list[contacts.Reading]:
+def listing(*entries: str, start: int = 1) -> list[contacts.DecodedEntry]:
     """Return PDUs as a listing of the SIM shows them, from an index on."""
     return [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, start)]
 

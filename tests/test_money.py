@@ -377,8 +377,8 @@ class Hotline(RuleBasedStateMachine):
 
     def receive(self, parts: list[str]) -> None:
         """List the SIM with a text on it, and delete the text there."""
-        readings = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
-        kept = contacts.record_listing(self.db, self.source, readings, self.now(), complete=True)
+        entries = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
+        kept = contacts.record_listing(self.db, self.source, entries, self.now(), complete=True)
         contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
 
     # ---- what leaves

@@ -503,13 +503,13 @@ def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
     line_of.pdu(*entries)
     line_of.judge(line_of.newest())
     line_of.send()
-    readings = [contacts.read(pdu, None, 4) for pdu in pdus.write_text(LEA, TEXT, scts=SENT, reference=1)]
-    (still,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    listed = [contacts.read(pdu, None, 4) for pdu in pdus.write_text(LEA, TEXT, scts=SENT, reference=1)]
+    (still,) = contacts.record_listing(line_of.db, line_of.source, listed, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
     line_of.send()
     purge(line_of, moment(line_of, 91))
 
-    assert contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [still]
+    assert contacts.record_listing(line_of.db, line_of.source, listed, line_of.now(), complete=True) == [still]
     line_of.pdu(*entries)
     assert [entry["repeats"] for entry in line_of.log()] == [1, 0]
     assert purge(line_of, moment(line_of, 92)) == (1, 0)  # the repeat's PDU
@@ -881,15 +881,15 @@ def test_a_segment_that_is_being_submitted_is_waited_for(line: Line) -> None:
 
 def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) -> None:
     """Its pseudonym stays until it has left the SIM: read again it is no new contact, and it is deleted there."""
-    readings = [contacts.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
-    (kept,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    entries = [contacts.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
+    (kept,) = contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
 
-    assert contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [kept]
+    assert contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True) == [kept]
     assert line_of.log() == []
     contacts.confirm_deleted(line_of.db, [kept.segment_id], line_of.now())
-    (again,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    (again,) = contacts.record_listing(line_of.db, line_of.source, entries, line_of.now(), complete=True)
     assert (again.segment_id, len(line_of.log())) != (kept.segment_id, 0)
 
 

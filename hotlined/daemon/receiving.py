@@ -249,12 +249,12 @@ class Receiver:
         scan.storage, scan.shown = storage, set()
         listing = self._listing(modem, storage)
         scan.listing_seconds = time.monotonic() - began
-        readings = [
+        entries = [
             contacts.read(entry.pdu, entry.tpdu_length, entry.index)
             for entry in listing.entries
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
-        kept = contacts.record_listing(self.line.db, source, readings, self.line.db.now(), complete=listing.complete)
+        kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
         if kept:
             self._alert_request.make_if_due()
         if listing.complete:
@@ -308,8 +308,8 @@ class Receiver:
         if event is self._last_direct:
             return
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
-        reading = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
-        contacts.record(self.line.db, self._source(None), [reading], self.line.db.now())
+        entry = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
+        contacts.record(self.line.db, self._source(None), [entry], self.line.db.now())
         self._alert_request.make_if_due()
         self._last_direct = event
         modem.acknowledge()

@@ -32,7 +32,7 @@ Identify = Callable[[Address | None], Identity]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DecodedEntry:
     """One entry as the modem gave it, and what the codec made of it: a message, or a problem."""
 
     pdu: str
@@ -62,17 +62,17 @@ class Source:
     """Returns which of the words that are an alert stand in a text."""
 
 
-def read(pdu: str, tpdu_length: int | None, index: int | None) -> Reading:
+def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
     """Decode one entry; what will not decode is kept too, with the reason."""
     try:
         message = tpdu.decode(pdu)
     except PduError as error:
-        return Reading(pdu, tpdu_length, index, None, error.message)
-    return Reading(pdu, tpdu_length, index, message, None)
+        return DecodedEntry(pdu, tpdu_length, index, None, error.message)
+    return DecodedEntry(pdu, tpdu_length, index, message, None)
 
 
 def record_listing(
-    db: Database, source: Source, readings: Sequence[Reading], now: Now, *, complete: bool
+    db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now, *, complete: bool
 ) -> list[Recorded]:
     """Commit what a listing of one storage showed and return what may be deleted there.
 
@@ -81,18 +81,18 @@ def record_listing(
     known = _undeleted(db, source)
     kept: list[Recorded] = []
     moved: list[Recorded] = []
-    new: list[Reading] = []
-    for reading in readings:
-        assert reading.index is not None
+    new: list[DecodedEntry] = []
+    for entry in entries:
+        assert entry.index is not None
         # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
         # used up is falsy: one entry more than there are rows is a new text
-        names = (reading.pdu,) if known.get(reading.pdu) else pseudonyms.names(db, reading.pdu)
+        names = (entry.pdu,) if known.get(entry.pdu) else pseudonyms.names(db, entry.pdu)
         if not (same := next(filter(None, map(known.get, names)), None)):
-            new.append(reading)
+            new.append(entry)
             continue
         segment_id, *place = same.pop()
-        kept.append(Recorded(segment_id, reading.index))
-        if place != [source.storage, reading.index]:
+        kept.append(Recorded(segment_id, entry.index))
+        if place != [source.storage, entry.index]:
             moved.append(kept[-1])
     gone = [
         segment_id
@@ -101,19 +101,19 @@ def record_listing(
     ]
     if moved or gone:
         with db.transaction():
-            for entry in moved:
+            for recorded in moved:
                 db.execute(
                     "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
                     source.storage,
-                    entry.index,
-                    entry.segment_id,
+                    recorded.index,
+                    recorded.segment_id,
                 )
             _mark_deleted(db, gone, now)
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        for segment_id, reading in zip(record(db, source, batch, now), batch, strict=True):
-            assert reading.index is not None
-            kept.append(Recorded(segment_id, reading.index))
+        for segment_id, entry in zip(record(db, source, batch, now), batch, strict=True):
+            assert entry.index is not None
+            kept.append(Recorded(segment_id, entry.index))
     return kept
 
 
@@ -134,12 +134,12 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int,
     return known
 
 
-def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) -> list[int]:
+def record(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[int]:
     """Commit new entries in one transaction and return the ids of their segments, in order."""
     with db.transaction():
         save_limit_clock(db, now)  # first: what a status report changes is counted by whether the clock is right
         came: dict[int, _Parts] = {}  # by contact, in their order
-        segment_ids = [_insert(db, source, reading, now, came) for reading in readings]
+        segment_ids = [_insert(db, source, entry, now, came) for entry in entries]
         for contact_id, parts in came.items():
             _join(db, source, contact_id, parts)
     return segment_ids
@@ -239,10 +239,10 @@ def next_judgement(db: Database) -> float | None:
     return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
 
 
-def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict[int, _Parts]) -> int:
+def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
-    names = pseudonyms.names(db, reading.pdu)
+    names = pseudonyms.names(db, entry.pdu)
     earlier = db.one(
         "SELECT contact_id, answer_segment_id, sequence FROM segments"
         f" WHERE pdu IN ({pseudonyms.marks(names)}) AND imsi = ?"
@@ -251,8 +251,8 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
         source.imsi,
     )
     contact_id = answer_segment_id = sequence = None
-    problem = reading.problem
-    message = reading.message
+    problem = entry.problem
+    message = entry.message
     if earlier:
         contact_id, answer_segment_id, sequence = earlier
         db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
@@ -270,13 +270,13 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
         answer_segment_id=answer_segment_id,
         kind=_kind(message),
         sequence=sequence,
-        pdu=reading.pdu,
-        tpdu_length=reading.tpdu_length,
+        pdu=entry.pdu,
+        tpdu_length=entry.tpdu_length,
         problem=problem,
         repeat=int(earlier is not None),
         imsi=source.imsi,
         storage=source.storage,
-        storage_index=reading.index,
+        storage_index=entry.index,
         scts=_isoformat(message.scts if message else None),
         received_at=now.rfc3339,
         received_limit=now.limit,
