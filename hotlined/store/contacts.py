@@ -78,48 +78,39 @@ def record_listing(
 
     `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
     """
-    known = _undeleted(db, source)
-    kept: list[Recorded] = []
+    rows = _undeleted(db, source)
+    known: list[Recorded] = []
     moved: list[Recorded] = []
     new: list[DecodedEntry] = []
     for entry in entries:
         assert entry.index is not None
-        # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
-        # used up is falsy: one entry more than there are rows is a new text
-        names = (entry.pdu,) if known.get(entry.pdu) else pseudonyms.names(db, entry.pdu)
-        if not (same := next(filter(None, map(known.get, names)), None)):
+        if (row := _take_row(db, rows, entry.pdu)) is None:
             new.append(entry)
             continue
-        segment_id, *place = same.pop()
-        kept.append(Recorded(segment_id, entry.index))
-        if place != [source.storage, entry.index]:
-            moved.append(kept[-1])
-    gone = [
-        segment_id
-        for segment_id, storage, _ in itertools.chain.from_iterable(known.values())
-        if complete and storage == source.storage
-    ]
+        known.append(Recorded(row.segment_id, entry.index))
+        if (row.storage, row.index) != (source.storage, entry.index):
+            moved.append(known[-1])
+    left = itertools.chain.from_iterable(rows.values())
+    gone = [row.segment_id for row in left if complete and row.storage == source.storage]
     if moved or gone:
         with db.transaction():
-            for recorded in moved:
-                db.execute(
-                    "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
-                    source.storage,
-                    recorded.index,
-                    recorded.segment_id,
-                )
+            _move(db, source, moved)
             _mark_deleted(db, gone, now)
-    for start in range(0, len(new), BATCH):
-        batch = new[start : start + BATCH]
-        for segment_id, entry in zip(record(db, source, batch, now), batch, strict=True):
-            assert entry.index is not None
-            kept.append(Recorded(segment_id, entry.index))
-    return kept
+    return known + _record_new(db, source, new, now)
 
 
-def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int, str, int]]]:
-    """Return the segments of a SIM that may still be in its storages, by PDU: id, storage and index of each."""
-    rows = db.all(
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A segment that may still be in a storage of the SIM, and where it was seen last."""
+
+    segment_id: int
+    storage: str
+    index: int
+
+
+def _undeleted(db: Database, source: Source) -> dict[str | None, list[_Row]]:
+    """Return the segments of a SIM that may still be in its storages, by PDU."""
+    found = db.all(
         "SELECT id, pdu, storage, storage_index FROM segments WHERE imsi = ? AND deleted_at IS NULL"
         " ORDER BY storage IS ? DESC, id",
         source.imsi,
@@ -128,10 +119,41 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int,
     # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
     # so they are put in it in reverse order. Else a listing of SM could take the row of the same text in ME, and would
     # then mark that of SM as deleted, though its text is still on the SIM.
-    known: dict[str | None, list[tuple[int, str, int]]] = {}
-    for row in reversed(rows):
-        known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
-    return known
+    rows: dict[str | None, list[_Row]] = {}
+    for row in reversed(found):
+        rows.setdefault(row["pdu"], []).append(_Row(row["id"], row["storage"], row["storage_index"]))
+    return rows
+
+
+def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Row | None:
+    """Take the row of the same text out of those that are left, and return it; None for a text that is new."""
+    # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
+    # used up is falsy: one entry more than there are rows is a new text
+    names = (pdu,) if rows.get(pdu) else pseudonyms.names(db, pdu)
+    same = next(filter(None, map(rows.get, names)), None)
+    return same.pop() if same else None
+
+
+def _move(db: Database, source: Source, moved: Iterable[Recorded]) -> None:
+    """Record that segments which are known lie at another place now."""
+    for recorded in moved:
+        db.execute(
+            "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
+            source.storage,
+            recorded.index,
+            recorded.segment_id,
+        )
+
+
+def _record_new(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[Recorded]:
+    """Commit new entries of a listing, `BATCH` at a time."""
+    recorded: list[Recorded] = []
+    for start in range(0, len(entries), BATCH):
+        batch = entries[start : start + BATCH]
+        for segment_id, entry in zip(record(db, source, batch, now), batch, strict=True):
+            assert entry.index is not None
+            recorded.append(Recorded(segment_id, entry.index))
+    return recorded
 
 
 def record(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[int]:
@@ -240,6 +262,11 @@ def next_judgement(db: Database) -> float | None:
 
 
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
+    """Write a new entry as a segment of the contact or the answer that it belongs to, and return the segment's id.
+
+    A PDU that was received from this SIM before is a repeat of its contact. A part of a message is put into `came`, by
+    its contact, which `_join` makes of all parts together.
+    """
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
     names = pseudonyms.names(db, entry.pdu)
