@@ -82,9 +82,8 @@ def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome
         return Outcome.RECIPIENT
     if result.fault is policy.Fault.EITHER and by_hand:
         return Outcome.NO_EVIDENCE
-    is_recipients = (
-        result.fault is policy.Fault.EITHER and fate is Fate.FAILED
-    )  # for the second time, while others leave
+    # it is said for the second time, while others leave
+    is_recipients = result.fault is policy.Fault.EITHER and fate is Fate.FAILED
     return Outcome.RECIPIENT if is_recipients else Outcome.REFUSED
 
 
@@ -371,9 +370,8 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     if whole:
         final = _taken_state(segments)
         if row["state"] != final:
-            if (
-                row["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT
-            ):  # what was delivered was sent before
+            # what was delivered was sent before
+            if row["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT:
                 move(db, row["id"], AnswerState.SENT)
             move(db, row["id"], final)
         db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, row["id"])

@@ -78,9 +78,8 @@ def _make_empty(path: Path, group: int) -> None:
         return
     try:
         os.fchmod(descriptor, FILE_MODE)
-        if (
-            os.fstat(descriptor).st_gid != group
-        ):  # the folder gives it mostly, and the daemon's sandbox forbids the call
+        # the folder gives it mostly, and the daemon's sandbox forbids the call
+        if os.fstat(descriptor).st_gid != group:
             os.fchown(descriptor, -1, group)
     finally:
         os.close(descriptor)

@@ -164,9 +164,8 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
     if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
         return 0
     with db.transaction():
-        stale = _stale(
-            db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar
-        )  # again: one may have been ended just now
+        # again: one may have been ended just now
+        stale = _stale(db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar)
         for answer_id in stale:
             lifecycle.end(db, answer_id, Reason.STALE)
     return len(stale)

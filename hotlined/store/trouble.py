@@ -154,6 +154,5 @@ def _maybe_name(error: BaseException | None) -> str | None:
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, LackingRight.NOT_READABLE)
     code = getattr(error, "sqlite_errorcode", 0)
-    return BY_CODE.get(code) or BY_CODE.get(
-        code & 0xFF
-    )  # an extended result code holds the primary one in its low byte
+    # an extended result code holds the primary one in its low byte
+    return BY_CODE.get(code) or BY_CODE.get(code & 0xFF)
