@@ -125,26 +125,28 @@ def _refuse(
     *,
     again: bool,
 ) -> None:
-    """Record that a segment cannot have left: its answer waits for another try, or has failed.
+    """Record that a segment cannot have left: its answer waits for another try (`again`), or has failed.
 
-    An attempt of which nothing has left is over, and its text is composed anew, but for what a person asked for.
+    An attempt of which a segment has left goes on with the next try. Any other one is over, and its text is composed
+    anew, but for what a person asked for.
     """
     half_sent = lifecycle.has_left(db, begun.attempt_id)
-    move_segment(
-        db,
-        begun.segment_id,
-        SegmentState.WAITING if again and half_sent else SegmentState.REFUSED,
-        cause=result.cause,
-        detail=result.words or None,
-    )
-    if not (again and half_sent):
+    goes_on = again and half_sent
+    to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
+    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.words or None)
+    if not goes_on:
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
         move(db, begun.answer_id, AnswerState.FAILED, result.cause)
         return
     move(db, begun.answer_id, AnswerState.QUEUED, result.cause)
-    pause = pause_after(retry_after, tries.refusals)
-    after = tries.plus(result)
+    _count_refusal(db, begun.answer_id, tries.plus(result), now, pause_after(retry_after, tries.refusals))
+    if not half_sent and answer["asked_by"] is None:
+        _forget_text(db, begun.answer_id)
+
+
+def _count_refusal(db: Database, answer_id: int, after: policy.Tries, now: Now, pause: float) -> None:
+    """Record how often an answer was refused, with this time, and in how many seconds it is due again."""
     db.execute(
         "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"
         " WHERE id = ?",
@@ -153,10 +155,8 @@ def _refuse(
         now.limit,
         now.limit + pause,
         rfc3339(now.utc + timedelta(seconds=pause)),
-        begun.answer_id,
+        answer_id,
     )
-    if not half_sent and answer["asked_by"] is None:
-        _forget_text(db, begun.answer_id)
 
 
 def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
@@ -368,22 +368,34 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     if not is_latest or row["state"] not in _PROVABLE:
         return update
     if whole:
-        final = _taken_state(segments)
-        if row["state"] != final:
-            # what was delivered was sent before
-            if row["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT:
-                move(db, row["id"], AnswerState.SENT)
-            move(db, row["id"], final)
-        db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, row["id"])
+        _follow_whole(db, row, segments, now)
     elif row["state"] == AnswerState.UNCONFIRMED and SegmentState.UNCONFIRMED not in segments:
-        if rules and _may_go_on(db, row, segments.count(SegmentState.CANCELLED), rules, now):
-            move_rest(db, row["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
-            move(db, row["id"], AnswerState.SENDING)
-            lifecycle.resume_attempt(db, row["attempt_id"])
-        else:
-            move(db, row["id"], AnswerState.FAILED, AttemptCause.HALF)
-            lifecycle.mark_no_evidence(db, row["attempt_id"])
+        _follow_half(db, row, segments, now, rules)
     return update
+
+
+def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now) -> None:
+    """Bring an answer of which every segment has left into the state that they give."""
+    final = _taken_state(segments)
+    if answer["state"] != final:
+        # what was delivered was sent before
+        if answer["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT:
+            move(db, answer["id"], AnswerState.SENT)
+        move(db, answer["id"], final)
+    db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, answer["id"])
+
+
+def _follow_half(
+    db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now, rules: policy.Rules | None
+) -> None:
+    """Let the rest of an answer go whose half has left for certain, if it may; else the answer has failed."""
+    if rules and _may_go_on(db, answer, segments.count(SegmentState.CANCELLED), rules, now):
+        move_rest(db, answer["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
+        move(db, answer["id"], AnswerState.SENDING)
+        lifecycle.resume_attempt(db, answer["attempt_id"])
+    else:
+        move(db, answer["id"], AnswerState.FAILED, AttemptCause.HALF)
+        lifecycle.mark_no_evidence(db, answer["attempt_id"])
 
 
 _PROVABLE = (AnswerState.SENDING, AnswerState.UNCONFIRMED, *states.TAKEN)
