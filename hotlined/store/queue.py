@@ -4,6 +4,7 @@ What enters the queue stands in `answers`; `gate` lets it out.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -80,36 +81,45 @@ def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
     Oldest and newest in turn, and nobody again while there is one who was not tried since it opened; else whoever was
     not tried in this round, nor last. Where a candidate's share has no room the next one has its chance.
     """
-    tried = [
-        row["recipient"]
-        for row in db.all(
-            "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = 1"
-            " AND t.outcome IS NOT NULL AND t.ended_limit > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-            state.closed_limit,
-            TRIED_AT_MOST,
-        )
-    ]
+    tried = _tried(db, state)
+    this_round = tried[: max(1, state.refused)]  # at its start whoever was last
+    # Who is left out, step by step until somebody is found: everybody tried since it opened; else those of this round;
+    # else nobody, but only at the start of a round: within one nobody is tried twice.
+    steps = [tried, this_round] if state.refused else [tried, this_round, []]
+    for excluded in steps:
+        if turns := _candidates(db, state, excluded, now):
+            return turns
+    return []
+
+
+def _tried(db: Database, state: Breaker) -> list[str]:
+    """Return the recipients that were tried since the breaker opened, the last one first."""
+    rows = db.all(
+        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = 1"
+        " AND t.outcome IS NOT NULL AND t.ended_limit > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        state.closed_limit,
+        TRIED_AT_MOST,
+    )
+    return [row["recipient"] for row in rows]
+
+
+def _candidates(db: Database, state: Breaker, excluded: Sequence[str], now: Now) -> list[Turn]:
+    """Return an answer of each share to none of these, first those to numbers that took something before."""
     order = "DESC" if state.rounds % 2 else "ASC"
     turns: dict[int, Turn] = {}
-    # Who is left out, step by step until somebody is found: everybody tried since it opened; else those of this round,
-    # or at its start whoever was last; else nobody, but only at the start of a round: within one nobody is tried twice.
-    # In each step numbers that took something before go first.
-    for excluded in (tried, tried[: max(1, state.refused)], *([] if state.refused else [[]])):
-        for taken in (_TAKEN_BEFORE, "1"):
-            for share in (Share.NEW, Share.KNOWN):
-                row = db.one(
-                    f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.share = ?"
-                    " AND (a.due_limit <= ? OR a.refusals > 0)"
-                    f" AND a.recipient NOT IN (SELECT value FROM json_each(?)) AND {taken}"
-                    f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
-                    share,
-                    now.limit,
-                    json.dumps(excluded),
-                )
-                if row:
-                    turns.setdefault(row["id"], Turn(row["id"], share, trial=True))
-        if turns:
-            break
+    for taken in (_TAKEN_BEFORE, "1"):
+        for share in (Share.NEW, Share.KNOWN):
+            row = db.one(
+                f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.share = ?"
+                " AND (a.due_limit <= ? OR a.refusals > 0)"
+                f" AND a.recipient NOT IN (SELECT value FROM json_each(?)) AND {taken}"
+                f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
+                share,
+                now.limit,
+                json.dumps(excluded),
+            )
+            if row:
+                turns.setdefault(row["id"], Turn(row["id"], share, trial=True))
     return list(turns.values())
 
 
