@@ -82,7 +82,7 @@ def is_repeated(
 ) -> bool:
     """Tell whether an event like this one came after a reading of the limit clock."""
     found = db.one(
-        # of a kind that only grows the last ones alone are looked through
+        # the table only grows, so no more than the latest events are looked through
         f"SELECT 1 FROM events WHERE kind = ? AND id > (SELECT max(id) FROM events) - {_LAST} AND at_limit > ?"
         " AND who = ? AND contact_id IS ? AND number IS ? AND word IS ? LIMIT 1",
         kind,

@@ -284,6 +284,11 @@ def _begin_attempt(
     *,
     shadow: bool,
 ) -> None:
+    """Write an answer's text, and an attempt with a segment for each TPDU of it, none of which is submitted yet.
+
+    `passed` says whose share of the windows it counts in; in shadow mode it counts from now on. Raises HotlinedError
+    where the text cannot be encoded.
+    """
     reference = random.SystemRandom().randrange(256)
     segments = encode(answer["recipient"], composed.plan, reference)
     db.execute(

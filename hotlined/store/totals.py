@@ -293,18 +293,18 @@ def _pieces(db: Database, start: datetime, end: datetime) -> Iterator[Iterator[t
 
 
 def _widened(db: Database, edges: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
-    """Return the beginnings and ends of periods, as they stand in the database.
+    """Return the periods between each two edges, each with the same contacts, as they stand in the database.
 
-    Nothing is before the first contact or after the last one: an edge there divides no hour, and is moved to a full
-    one, so that no row has to be counted for it.
+    Nothing is before the first contact or after the last one: a beginning or an end there is moved to a full hour, so
+    that it divides none, and no row has to be counted for it.
     """
-    ends = db.one("SELECT (SELECT min(received_at) FROM contacts), (SELECT max(received_at) FROM contacts)")
-    first, last = (parse_rfc3339(at) if at else None for at in ends or (None, None))
-    spans = list(pairwise(map(_to_milliseconds, edges)))
-    if first is None or last is None:
-        return spans
-    begun, over = _full_hour(first), _full_hour(last) + _HOUR
-    return [(begun if start <= first else start, over if end > last else end) for start, end in spans]
+    periods = list(pairwise(map(_to_milliseconds, edges)))
+    ends = db.the("SELECT (SELECT min(received_at) FROM contacts), (SELECT max(received_at) FROM contacts)")
+    if None in tuple(ends):
+        return periods
+    first, last = map(parse_rfc3339, ends)
+    first_hour, after_last_hour = _full_hour(first), _full_hour(last) + _HOUR
+    return [(first_hour if start <= first else start, after_last_hour if end > last else end) for start, end in periods]
 
 
 def _full_hour(moment: datetime, *, up: bool = False) -> datetime:
