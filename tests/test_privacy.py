@@ -984,7 +984,7 @@ def test_export_says_who_decided(tmp_path: Path, language: str, expected: str) -
         assert re.search(r"^\S.* anna$", line.run("export", LEA).stdout, re.MULTILINE)
 
 
-def test_export_shows_all_that_is_held(line_of: Filled) -> None:
+def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
     """As one object with every text exactly, and as a text in which nothing is obeyed."""
     db, now = line_of.db, line_of.now()
     hostile = "\x1b[31mSalut\u202e"

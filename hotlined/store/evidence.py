@@ -1,4 +1,4 @@
-"""Keeps and reads all that is held of one number, for the police. What it means is told by the room `evidence`."""
+"""Keeps and reads all that is stored of one number, for the police. What it means is told by the room `evidence`."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
 
 
 def of_number(db: Database, name: str) -> dict[str, Any]:
-    """Return all that is held of a number or name and kept, in the order of time, as one object for JSON.
+    """Return all that is stored of a number or name and kept, in the order of time, as one object for JSON.
 
     All of it is of one moment, whatever is erased meanwhile.
     """
