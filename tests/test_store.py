@@ -18,7 +18,7 @@ from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_emp
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
-from hotlined import migrations, policy, pseudonym
+from hotlined import breaker, migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
@@ -40,7 +40,15 @@ from hotlined.store import (
 )
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
-from hotlined.store.line import Sending, breaker_of, note_share_wait, note_wait, save_limit_clock, sending_of
+from hotlined.store.line import (
+    Sending,
+    breaker_of,
+    note_share_wait,
+    note_wait,
+    save_limit_clock,
+    sending_of,
+    set_breaker,
+)
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb
 from hotlined.timing import USUAL
@@ -154,6 +162,17 @@ def test_a_text_that_moved_to_another_index_is_deleted_there(db: Database) -> No
 
     assert kept.index == 7
     assert count(db, "segments") == 1
+
+
+def test_a_listing_takes_the_row_of_its_own_storage(db: Database) -> None:
+    """A text that lies in two storages keeps both rows, whichever of them is listed again."""
+    (pdu,) = text()
+    contacts.record_listing(db, replace(SOURCE, storage="ME"), listing(pdu, pdu), at(db, 0), complete=True)
+    scan(db, pdu)
+    scan(db, pdu)
+
+    rows = db.all("SELECT storage FROM segments WHERE deleted_at IS NULL ORDER BY storage")
+    assert [row["storage"] for row in rows] == ["ME", "SM"]
 
 
 def test_another_sim_is_another_text(db: Database) -> None:
@@ -514,12 +533,16 @@ def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds
 
 
 def test_a_report_proves_and_starts_nothing(db: Database) -> None:
-    """Half of an answer that a status report proves to have left has failed: nothing is unknown any more."""
+    """Half of an answer that a status report proves to have left has failed: nothing is unknown any more.
+
+    What left is no sign of an outage: the attempt counts neither for the breaker nor against it.
+    """
     queue_one(db)
     lose(db, begun(db), at(db, 1))
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "half")
+    assert db.value("SELECT outcome FROM attempts") == "interrupted"
     assert queue.due(db, at(db, 61)) == []
 
 
@@ -1190,6 +1213,44 @@ def test_a_candidate_that_waits_for_a_window_leaves_the_trial_to_the_next(db: Da
     queued(db, known, new, seconds=2 * 86400.0)
 
     assert candidates(db, 3 * 86400.0) == [known, new]
+
+
+def refuse_a_trial(db: Database, seconds: float) -> str:
+    """Let the network refuse the trial that comes first, and return to whom it was."""
+    first = queue.due(db, at(db, seconds), trial=True)[0]
+    segment = segment_of(begin_answer(db, first.answer_id, at(db, seconds), trial=True))
+    refuse(db, segment, at(db, seconds), 22)
+    return segment.recipient
+
+
+def end_the_round(db: Database) -> None:
+    """Let the pause before the next round of trials begin."""
+    with db.transaction():
+        set_breaker(db, breaker.round_over(breaker_of(db), USUAL.trial_after))
+
+
+def test_who_is_alone_is_tried_once_in_each_round(db: Database) -> None:
+    """Nobody is tried twice in a round, and in the next one whoever was last has his turn if there is nobody else."""
+    open_the_breaker(db)
+    queued(db, SENDER, seconds=2)
+    assert refuse_a_trial(db, 400) == SENDER
+    assert candidates(db, 401) == []
+    end_the_round(db)
+
+    assert candidates(db, 402) == [SENDER]
+
+
+def test_whoever_was_tried_last_lets_the_others_go_first(db: Database) -> None:
+    """Once everybody was tried, a round begins with somebody else than the last one."""
+    open_the_breaker(db)
+    queued(db, "+32470000001", "+32470000002", seconds=2)
+    first = refuse_a_trial(db, 400)
+    last = refuse_a_trial(db, 401)
+    assert candidates(db, 402) == []
+    end_the_round(db)
+
+    assert candidates(db, 403) == [first]
+    assert first != last
 
 
 def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> None:
