@@ -47,8 +47,8 @@ _COLUMNS = {DecisionKind.OPT_OUTS: "opted_out", DecisionKind.BLOCKS: "blocked"}
 class Membership:
     """The line's name in its fleet, its hub and what is exchanged there.
 
-    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows back, too: its
-    database is older than they are.
+    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows, too: they are newer
+    than its database.
     """
 
     line: str
@@ -104,7 +104,7 @@ def maybe_membership(db: Database) -> Membership | None:
 
 def join(db: Database, line: str) -> int:
     """Make the line a member, inside the transaction that is open; return how many rows it has, each of a person."""
-    # without a hub of before, all rows are sent and read again
+    # the hub of before is forgotten, so that all rows are sent and read again
     sql = "INSERT INTO fleet_line (id, line) VALUES (1, ?) ON CONFLICT DO UPDATE SET line = excluded.line, hub = NULL"
     db.execute(sql, line)
     claim_all(db)
@@ -292,16 +292,16 @@ def begin_exchange(
     """
     with db.transaction():
         if db.one("SELECT 1 FROM fleet_line WHERE unclaimed"):
-            claim_all(db)
+            claim_all(db)  # before the version is read: rows that are renewed have to be above what is claimed here
         member = maybe_membership(db)
         if member is None:
             raise _no_member()
-        # only a row with the line's signature counts: else a hub could make one up that has the highest version of all
+        # a hub could make up a row with the highest version of all, after which this line would have none left
         if highest and not (highest.line == member.line and highest.is_signed(key)):
             highest = None
         is_older = highest is not None and _is_older(db, highest, member.exchanged)
         if (member.hub, member.exchanged) == (hub, frozenset(exchanged)) and not is_older:
-            _go_on(db, member, top, highest.version if highest else 0)
+            _continue_exchange(db, member, top, highest.version if highest else 0)
             return
         # a line that has yet to read its own rows back goes on with that, if it is the same hub
         recall = top if is_older else member.recall if member.hub == hub else 0
@@ -318,7 +318,7 @@ def begin_exchange(
             db.execute(f"UPDATE fleet_persons SET {_COLUMNS[kind]} = NULL WHERE {_COLUMNS[kind]} IS NOT NULL")
 
 
-def _go_on(db: Database, member: Membership, top: int, highest_version: int) -> None:
+def _continue_exchange(db: Database, member: Membership, top: int, highest_version: int) -> None:
     """Go on with the hub of the last exchange: read again from the start if need be, and send again what it lacks."""
     if top < member.cursor:  # it had sent places that it does not have, and what it has stands before them
         db.execute("UPDATE fleet_line SET cursor = 0, confirmed = 0")

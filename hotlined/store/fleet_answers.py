@@ -54,7 +54,8 @@ class Answered:
 class Exchange:
     """How far this line has come in exchanging answers; `is_on` is False while it retracts what it has published.
 
-    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows back, too.
+    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows, too: they are newer
+    than its database.
     """
 
     line: str
@@ -93,6 +94,7 @@ def _publish_all(db: Database, exchange: Exchange) -> None:
 
 
 def _publish(db: Database, exchange: Exchange, person: str, answers: int, last: float | None) -> None:
+    """Write the row of a person, if it changes; `last` is a reading of the limit clock."""
     # answers that this line published and lost with its database stand among those of other lines, under its own name
     lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, exchange.line)
     if lost:
