@@ -505,7 +505,7 @@ NO_CODES = {
     ("store/correspondents.py", "opted_out"): "a column",
     ("store/evidence.py", "by_hand"): "a key in JSON",
     ("store/fleet.py", "opted_out"): "a column",
-    ("store/privacy.py", "by_hand"): "a key in JSON",
+    ("store/stored.py", "by_hand"): "a key in JSON",
 }
 """Words that a code of `states`, `policy` or `breaker` is spelled with, too, by module, each with what it is there."""
 

@@ -1,4 +1,4 @@
-"""What keys owe each other: rules over the values of several."""
+"""Rules over the values of several keys: what one requires of another."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -95,7 +95,7 @@ def _judge_backup(wanted: Path | bool | None, recipients: tuple[str, ...]) -> It
         yield _("is set, and backup.recipients names nobody: `hotlined db key` makes a key")
 
 
-# what keys owe each other: their paths, and a judge of their values; not asked where one is wrong itself
+# the paths of the keys of each rule, and the judge of their values; it is not asked where one of them is wrong itself
 RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("modem.pin", "modem.pin_file"), _judge_pin),
     (("answer.text", "answer.texts"), _judge_texts),
