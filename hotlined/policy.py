@@ -65,7 +65,7 @@ class AttemptCause(StrEnum):
     HALF = "half"
     """A part of the answer is proven to have left, and the rest may not follow."""
     RESTORED = "restored"
-    """The answer waited in a backup that was put back: it may have left since."""
+    """The answer waited in a backup that was restored: it may have left since."""
 
 
 _CMS = "cms_"
@@ -216,7 +216,7 @@ class Queued:
     segments: int
     age: timedelta
     skips_number_limits: bool = False
-    """Whether cap, cooldown and the like are not asked: a person wants it sent, or it is the rest of an answer."""
+    """Whether only blocks, opt-outs and age are asked about: a person wants it sent, or it is the rest of an answer."""
     by_hand: bool = False
     """Whether it is a text of a person's own: then neither is an opt-out."""
     begun: bool = False

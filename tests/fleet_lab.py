@@ -357,7 +357,7 @@ def put_back(fleet: Fleet) -> None:
     line.delivered = [each for each in line.delivered if each[0] != person]  # what came after the backup is lost
     fleet.mark()
     line.run()
-    fleet.step("stop, and a backup of before is put back", "nl", person)
+    fleet.step("stop, and a backup of before is restored", "nl", person)
 
 
 SHORT = (stop, block, hub_killed)

@@ -629,9 +629,8 @@ def _limits(soak: Soak) -> Iterator[str]:
 
 
 def _counted(soak: Soak) -> Iterator[str]:
-    left = Counter(
-        recipient for _, recipient, _ in soak.ledger.left
-    )  # first: the daemon may begin another one meanwhile
+    # before the database is asked: the daemon may begin another one meanwhile
+    left = Counter(recipient for _, recipient, _ in soak.ledger.left)
     counted = soak.line.rows(
         "SELECT a.recipient, count(*) FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id WHERE s.state NOT IN ('refused', 'cancelled') GROUP BY a.recipient"

@@ -221,7 +221,7 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
     """The number is forgotten while its contacts are read one by one: all are there, whole."""
     evidence.keep_all(threatened.db, KEVIN, "anna", threatened.now())
     before = evidence.of_number(threatened.db, KEVIN)
-    forgotten: list[stored.Stored | None] = []
+    forgotten: list[stored.StoredCounts | None] = []
 
     def between(statement: str) -> None:
         if "answer_segments" in statement and not forgotten:

@@ -17,7 +17,7 @@ import pytest
 from conftest import Line, Open, wait_until
 from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import IN_JOURNAL, Ladder, Rung, remedies
+from hotlined.daemon.recovery import IN_LOG, Ladder, Rung, remedies
 from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
@@ -161,9 +161,10 @@ def test_a_modem_that_has_just_begun_is_given_time() -> None:
     assert (after, step) == (300, Rung.RESET)
 
 
-def test_every_trouble_is_told_in_the_journal() -> None:
-    """None without words stops the ladder."""
-    assert {*IN_JOURNAL} == {*ModemTrouble}
+def test_every_trouble_has_words_for_the_log() -> None:
+    """A trouble without words would end the daemon when its first rung is recorded."""
+    assert {*IN_LOG} == {*ModemTrouble}
+    assert all(" " in words for words in IN_LOG.values())
 
 
 def test_what_happens_all_the_time_is_said_now_and_then() -> None:

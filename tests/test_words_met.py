@@ -201,7 +201,7 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
 def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
     """A person forgets the only number with such a text while the daemon, or a run of alerts, counts."""
     line.text("Je te tue")
-    forgotten: list[stored.Stored | None] = []
+    forgotten: list[stored.StoredCounts | None] = []
 
     def between(statement: str) -> None:
         if "alerts" in statement and not forgotten:

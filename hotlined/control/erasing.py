@@ -24,7 +24,7 @@ def purge(config: Config, who: str) -> Iterator[purging.Batch]:
 
 def forget(
     config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]
-) -> stored.Stored:
+) -> stored.StoredCounts:
     """Erase a person from every file once nothing is being sent to it, and return what was erased.
 
     Raises RefusedError where that takes too long, or no daemon runs that would settle what is being sent, and
@@ -44,13 +44,13 @@ def forget(
             )
         time.sleep(_LOOK_SECONDS)
     _require_rebuilt(config, "forget", rebuilt=done["rebuilt"])
-    return stored.Stored(**done["erased"])
+    return stored.StoredCounts(**done["erased"])
 
 
 def rebuild(config: Config, who: str, command: str) -> None:
     """Write the database anew if it may hold a copy of what was erased.
 
-    Raises UnavailableError if a program that reads it keeps such a copy.
+    Raises UnavailableError if one of its files still holds such a copy, as while a program reads it.
     """
     _require_rebuilt(config, command, rebuilt=decide(config, who, "rebuild"))
 

@@ -52,7 +52,7 @@ class Remedy:
     """Seconds before the next rung; the last pause repeats."""
 
 
-IN_JOURNAL: Mapping[ModemTrouble, str] = {
+IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.SILENT: "it does not answer as it should",
     ModemTrouble.ABSENT: "its port is gone",
     ModemTrouble.UNREADY: "it cannot be set up",
@@ -60,7 +60,7 @@ IN_JOURNAL: Mapping[ModemTrouble, str] = {
     ModemTrouble.UNREGISTERED: "it is not registered",
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
 }
-"""Why a rung is taken, for the journal and the note of an event, which are in English on every line."""
+"""Why a rung is taken, in words for the log and the note of an event, which are in English on every line."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
@@ -244,7 +244,7 @@ class Recovery:
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the log and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            words = f"{rung}: {IN_JOURNAL[trouble]}"
+            words = f"{rung}: {IN_LOG[trouble]}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
                 events.record(self.line.db, self.line.db.now(), EventKind.RECOVERY, words)

@@ -229,9 +229,9 @@ _LINES = """
     SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
     WHERE removed_at IS NULL ORDER BY line LIMIT %s
 """
-# A line has not carried out the orders behind the place that it reports (`read`). So if two orders of one line are not
-# carried out by equally many lines, these are the same lines, and the orders are alike. The oldest of those that are
-# alike comes first, so that each kind is shown.
+# A line has not carried out the orders behind the place that it reports (`read`). If as many lines lack one order of a
+# line as lack another of it, they are the same lines, and the two orders are alike. The oldest of those that are alike
+# comes first, so that each kind is shown.
 _ERASED = """
     SELECT line, erased_at, place, alike FROM (
       SELECT line, erased_at, place, count(*) OVER each AS alike, row_number() OVER (each ORDER BY place) AS number

@@ -186,9 +186,9 @@ def session(
 ) -> Iterator[Session]:
     """Give a connected session; raises RefusedError if the line is in no fleet, UnavailableError without the hub.
 
-    `may_change` is called if this is another hub than before, for which all rows are sent and read again. `may_rebuild`
-    is called before the database is written anew, so that no file contains a copy of what another line ordered to
-    erase. If one returns False, that is left for later.
+    `may_change` is called if this is another hub than before, for which all rows are sent and read again: if it returns
+    False, RefusedError is raised. `may_rebuild` is called before the database is written anew, so that no file contains
+    a copy of what another line ordered to erase: if it returns False, that is left for later.
     """
     with open_beside_daemon(config.database) as db:
         address, member = maybe_address(config, db), fleet.maybe_membership(db)

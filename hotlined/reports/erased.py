@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from hotlined.config import Config
 from hotlined.language import _, ngettext
 from hotlined.store.purging import Batch
-from hotlined.store.stored import Stored
+from hotlined.store.stored import StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 
 
-def question(name: str, stored: Stored, *, keep_opt_out: bool, in_fleet: bool) -> str:
+def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, in_fleet: bool) -> str:
     """Return what a person is asked before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
@@ -27,7 +27,7 @@ def question(name: str, stored: Stored, *, keep_opt_out: bool, in_fleet: bool) -
     return " ".join(filter(None, parts))
 
 
-def forgotten(config: Config, name: str, stored: Stored, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
+def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
     """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
     yield (
         _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
@@ -69,7 +69,7 @@ def _in_rows(number: int) -> str:
     return ngettext("{number} row", "{number} rows", number)
 
 
-def _in_words(stored: Stored) -> str:
+def _in_words(stored: StoredCounts) -> str:
     parts = (
         in_contacts(stored.contacts) if stored.contacts else "",
         in_segments(stored.segments) if stored.segments else "",

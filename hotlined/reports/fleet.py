@@ -36,7 +36,6 @@ MOST_LINES = 1000
 """Further lines are ignored, so that a hostile hub cannot fill the memory."""
 MOST_ERASURES = 200
 """How many erasures that are not carried out everywhere are named one by one; all are counted."""
-"""Codes of troubles."""
 _FILE = "fleet.json"
 _MOST_TROUBLES = 10
 _MOST_NAMED = 2  # lines in an alert, which is one segment

@@ -1,4 +1,4 @@
-"""Copies a database while its daemon runs, whole or not at all, and knows such a copy when it is put back.
+"""Copies a database while its daemon runs, whole or not at all, and knows such a copy when it is restored.
 
 A copy is marked as one in its line's state, which the database that it was made of never is. The daemon that finds the
 mark serves a database that has gone back in time: what waited then may have left since, and is not sent by itself.
@@ -127,7 +127,7 @@ def _sync(folder: Path) -> None:
 
 
 def quarantine_restored(db: Database, now: Now) -> str | None:
-    """Commit, once, what follows from a backup that was put back; return when it was made, None for another database.
+    """Commit, once, what follows from a backup that was restored; return when it was made, None for another database.
 
     Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
     from now on. What was not judged yet is not answered, and no request of then is still wanted. A pause of then holds

@@ -264,8 +264,8 @@ def next_judgement(db: Database) -> float | None:
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
     """Write a new entry as a segment of the contact or the answer that it belongs to, and return the segment's id.
 
-    A PDU that was received from this SIM before is a repeat of its contact. A part of a message is put into `came`, by
-    its contact, which `_join` makes of all parts together.
+    A PDU that was received from this SIM before is a repeat, of its contact or of the report on an answer. A part of a
+    message of several is put into `came`, under its contact; `_join` writes the text of all parts later.
     """
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.

@@ -15,10 +15,12 @@ from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
 from hotlined.store import decisions, events, fleet, fleet_answers, lifecycle, line, pseudonyms, stored
 from hotlined.store.database import Database
-from hotlined.store.stored import Found, Stored
+from hotlined.store.stored import Found, StoredCounts
 
 
-def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]) -> Stored | None:
+def forget(
+    db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]
+) -> StoredCounts | None:
     """Commit that nothing is stored of a number or name any more, kept or not.
 
     None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments

@@ -100,13 +100,13 @@ class LocalConsequences:
         """Erase what was found of a person up to the order, but for contacts that may be evidence, which are noted."""
         until = self._limit(order.at)
         for name, all_found in found.items():
-            erasable = self._note_evidence(all_found, order)
+            erasable = self._spare_evidence(all_found, order)
             erasing.note_opt_out(self._db, name, erasable, self._now, self._opts_out)
             erasing.erase(self._db, name, erasable, self._now, keep_opt_out=True, keep_block=True, until=until)
         kind = EventKind.FORGET if order.own else EventKind.FORGET_ELSEWHERE
         events.record(self._db, self._now, kind, line=order.line)
 
-    def _note_evidence(self, found: Found, order: ErasureOrder) -> Found:
+    def _spare_evidence(self, found: Found, order: ErasureOrder) -> Found:
         """Note contacts that may be evidence as kept; return what else of a person came no later than the order."""
         arguments = {"at": order.at, "own": order.own, "limit": self._limit(order.at)}
         erasable: dict[str, list[int]] = {}
@@ -122,7 +122,7 @@ class LocalConsequences:
         return Found(**erasable)
 
     def _limit(self, at: str | None) -> float:
-        """Return the reading of the limit clock when the order was given; infinite if its moment is unknown."""
+        """Return the reading of the limit clock when the order was given; infinite if clock or moment is unsure."""
         if at is None or not self._now.synchronised:
             return float("inf")
         return self._now.limit - (self._now.utc - parse_rfc3339(at)).total_seconds()

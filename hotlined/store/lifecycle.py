@@ -21,7 +21,7 @@ second half that leaves hours later never exceeds a window that was full in betw
 
 `requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and no step of the
 line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
-half of it delivered. A backup that was put back leads from queued to unconfirmed: what waited may have left since.
+half of it delivered. A backup that was restored leads from queued to unconfirmed: what waited may have left since.
 """
 
 import json

@@ -30,7 +30,7 @@ def first(found: Sequence[str]) -> str:
 
     While the key in use is lost it may be a former pseudonym: nothing is sent then.
     """
-    # `names` puts the pseudonym under the key in use second, if there is one; else the name is alone
+    # `names` puts the name first, and the pseudonym under the newest key that is there second
     return found[:2][-1]
 
 

@@ -82,7 +82,7 @@ def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
     not tried in this round, nor last. Where a candidate's share has no room the next one has its chance.
     """
     tried = _tried(db, state)
-    this_round = tried[: max(1, state.refused)]  # at its start whoever was last
+    this_round = tried[: max(1, state.refused)]  # at the start of a round: the one who was tried last
     # Who is left out, step by step until somebody is found: everybody tried since it opened; else those of this round;
     # else nobody, but only at the start of a round: within one nobody is tried twice.
     steps = [tried, this_round] if state.refused else [tried, this_round, []]
@@ -104,7 +104,10 @@ def _tried(db: Database, state: Breaker) -> list[str]:
 
 
 def _candidates(db: Database, state: Breaker, excluded: Sequence[str], now: Now) -> list[Turn]:
-    """Return an answer of each share to none of these, first those to numbers that took something before."""
+    """Return of each share the first answer to a number that took something before, then the first of all.
+
+    No answer to a recipient that is excluded is among them.
+    """
     order = "DESC" if state.rounds % 2 else "ASC"
     turns: dict[int, Turn] = {}
     for taken in (_TAKEN_BEFORE, "1"):

@@ -18,7 +18,7 @@ _SHORTEST = 8  # characters of a number that is looked for where it is only ment
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredCounts:
     """How much is stored of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
 
     contacts: int
@@ -51,13 +51,13 @@ class Found:
     named: list[int]
 
 
-def stored_of(db: Database, name: str) -> Stored:
+def stored_of(db: Database, name: str) -> StoredCounts:
     """Count what is stored of a number or name, also under its pseudonym."""
     names = pseudonyms.names(db, name)
     return count(db, names, find(db, names))
 
 
-def count(db: Database, names: tuple[str, ...], found: Found) -> Stored:
+def count(db: Database, names: tuple[str, ...], found: Found) -> StoredCounts:
     """Count what was found under the names of a person."""
     marks = pseudonyms.marks(names)
     kept = db.value(
@@ -72,7 +72,7 @@ def count(db: Database, names: tuple[str, ...], found: Found) -> Stored:
     decided = db.the(
         f"SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN ({marks})", *names
     )
-    return Stored(
+    return StoredCounts(
         contacts=len(found.contacts),
         kept=kept,
         segments=len(found.segments),
