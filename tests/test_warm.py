@@ -89,6 +89,39 @@ finally:
     assert ADMIN.call(code, "--config", str(line.config), *command.split()).stderr == "imported: []\n"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_warm"),
+    [
+        ({}, {}, True),
+        ({"LC_CTYPE": "C.UTF-8"}, {}, True),
+        ({"LANG": "C.UTF-8"}, {}, True),
+        ({"LANG": "C.UTF-8"}, {"LANG": "C.UTF-8"}, True),
+        ({"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}, False),
+        ({"LC_CTYPE": "C.UTF-8"}, {"LC_ALL": "POSIX"}, False),
+        ({"LANG": "C.UTF-8"}, {"LANG": "POSIX"}, False),
+        ({"LC_CTYPE": "C.UTF-8"}, {"PYTHONUTF8": "0"}, False),
+    ],
+)
+def test_what_has_the_locale_of_the_tests_or_none_starts_warm_and_as_a_cold_one(
+    ours: dict[str, str], theirs: dict[str, str], is_warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none Python takes one, also for the tests themselves: on a new machine there is none."""
+    for name in warm.LOCALE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ours.items():
+        monkeypatch.setenv(name, value)
+    code = "import os; print(open('/proc/self/cmdline').read().split('\\0')[1]); print(sorted(os.environ.items()))"
+    python, *words = ADMIN.program(code)
+    environment = {"PATH": os.environ["PATH"], **theirs}
+
+    (usual, variables), (cold, variables_cold) = (
+        subprocess.check_output([python, *options, *words], env=environment, text=True).splitlines()
+        for options in ([], ["-B"])
+    )
+    assert (Path(usual).name, cold) == ("warm.py" if is_warm else "persons.py", "-B")
+    assert variables == variables_cold
+
+
 @needs_root
 def test_a_program_without_capabilities_has_none(tmp_path: Path) -> None:
     """It starts warm with as few as setpriv leaves it: neither it nor what it starts has any, though both are root."""

@@ -5,7 +5,8 @@ environment, umask, exit code, signals and coverage are those of a cold start. `
 our own programs so, and cold what asks for more than these: a user, a group, a session, another Python or language.
 A test that is about the start itself gives Python an option (`python -B -m hotlined`), and its program starts cold.
 Where setpriv takes all capabilities from a program, the fork gives them up itself.
-Known to be wrong: all that one interpreter starts shares its hash seed, and their /proc/PID/cmdline is its own.
+Known to be wrong: all that one interpreter starts shares its hash seed, and their /proc/PID/cmdline is its own; one
+without a locale, started from where there is one, is in Python's UTF-8 mode only if that is.
 """
 
 import atexit
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,10 @@ UNPRIVILEGED = ("setpriv", "--bounding-set=-all")
 """What stands before a program that is to have no capabilities, as root."""
 READ_AT_START = ("PYTHON", "LC_")
 """How the variables begin that Python itself reads when it starts."""
+LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
+"""The variables that say in which locale Python starts."""
+COERCED = ("LC_CTYPE", "C.UTF-8")
+"""The variable that Python sets for itself and its children where there is none of them (PEP 538)."""
 MEANINGLESS = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """Those of them that make no difference where all is imported."""
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +82,7 @@ class Popen(subprocess.Popen[Any]):
         words = [str(word) for word in args] if isinstance(args, list | tuple) else []
         before = list(UNPRIVILEGED) if tuple(words[: len(UNPRIVILEGED)]) == UNPRIVILEGED else []
         words = words[len(before) :]
-        environment = dict(os.environ if asked["env"] is None else asked["env"])
+        environment = _coerced(os.environ if asked["env"] is None else asked["env"])
         folder = Path.cwd() / (asked["cwd"] or "")
         is_plain = all(asked[name] == usual for name, usual in _PLAIN.items())
         if not (is_plain and _is_ours(words) and folder.is_dir() and _starts_alike(environment)):
@@ -97,13 +103,20 @@ def _is_ours(words: list[str]) -> bool:
     return python == sys.executable and (first in SCRIPTS or (first == "-m" and second in PROGRAMS))
 
 
+def _coerced(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment as Python has it after its start."""
+    has_locale = any(environment.get(name) for name in LOCALE)
+    return dict(environment) if has_locale else {**environment, COERCED[0]: COERCED[1]}
+
+
 def _starts_alike(environment: dict[str, str]) -> bool:
     """Tell whether Python would start in an environment as it did in this one."""
     here, there = (
-        {name: value for name, value in each.items() if name.startswith(READ_AT_START) and name not in MEANINGLESS}
+        {(name, value) for name, value in each.items() if name.startswith(READ_AT_START) and name not in MEANINGLESS}
         for each in (os.environ, environment)
     )
-    return here == there
+    locale, theirs = ({(name, each[name]) for name in LOCALE if each.get(name)} for each in (os.environ, environment))
+    return here - locale == there - theirs and theirs in ({COERCED}, locale)
 
 
 class Interpreter:
@@ -223,9 +236,11 @@ def _import_all() -> None:
     """Import what our programs import."""
     import persons  # noqa: PLC0415  # only where it forks
 
+    gc.disable()  # nothing of it goes away again
     persons.import_all()
     for name in ("serial", "gsmmodem.pdu"):
         importlib.import_module(name)
+    gc.enable()
 
 
 def _prepare_figures() -> Any:
