@@ -334,12 +334,18 @@ def asked(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     program = subprocess.Popen(
         [sys.executable, "-m", "hotlined", "--config", str(config), "control", "--socket", str(path)]
     )
-    wait_until(path.exists)
+    wait_until(lambda: answers(path))
     try:
         yield path, database
     finally:
         program.send_signal(signal.SIGTERM)
         program.wait()
+
+
+def answers(path: Path) -> bool:
+    """Tell whether somebody listens at a socket: its file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        return channel.connect_ex(str(path)) == 0
 
 
 def say(path: Path, octets: bytes) -> dict[str, Any]:
