@@ -9,10 +9,10 @@ left no anchor; it then runs late, which only makes limits stricter.
 import contextlib
 import ctypes
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIMEX_STATUS_OFFSET = 4 * ctypes.sizeof(ctypes.c_long) + ctypes.sizeof(ctypes.c_long)
@@ -21,8 +21,7 @@ _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(NamedTuple):
     """A reading of the limit clock that was committed: `limit_time` held at `boottime` of boot `boot_id`."""
 
     limit_time: float
@@ -30,8 +29,7 @@ class Anchor:
     boottime: float
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """One moment on all clocks that are ever written down; `limit` in seconds."""
 
     utc: datetime

@@ -7,10 +7,11 @@ never an exception.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from hotlined.gsm.address import Identity, LineType
 from hotlined.recognition import is_among
@@ -113,8 +114,7 @@ class Share(StrEnum):
     BY_HAND = "by_hand"
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(NamedTuple):
     """What the SIM may spend, in segments, in a sliding hour, day and 30 days; 0 means nothing."""
 
     hour: int = 60
@@ -122,20 +122,18 @@ class Windows:
     month: int = 3000
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The section `limits` of the configuration."""
 
     cooldown: tuple[timedelta, ...] = (timedelta(hours=24), timedelta(days=7))
     per_number: int = 3
-    segments: Windows = field(default_factory=Windows)
+    segments: Windows = Windows()
     reserve_for_new: int = 50
     price_per_segment: Decimal = Decimal("0.05")
     currency: str = "EUR"
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """The section `numbers` of the configuration."""
 
     country: str = "BE"
@@ -144,8 +142,7 @@ class Numbers:
     opt_out_words: tuple[str, ...] = ("stop", "arret", "stoppen")
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What a verdict depends on beside the contact and its history."""
 
     limits: Limits
@@ -159,8 +156,7 @@ class Rules:
     """Our own texts, folded: `is_loop` compares received texts with them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A text or a call that asks for an answer; `text` is folded, empty where there is none."""
 
     kind: str
@@ -171,8 +167,7 @@ class Contact:
     """Whether its text is nothing but a word that opts out."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """What is known of one number: the answers that count, without the one that is being decided."""
 
     answers: int = 0
@@ -198,8 +193,7 @@ class History:
     """The line that sent that one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a contact is answered, and why; `elsewhere` names the line whose decision that is, if not this one's."""
 
     answer: bool
@@ -207,8 +201,7 @@ class Verdict:
     elsewhere: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """An answer before the gate; `segments` are those not yet submitted."""
 
     identity: Identity
@@ -233,8 +226,7 @@ class LineHold(StrEnum):
     """The breaker is open, and this is not its trial."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Segments counted in one window: all of them, and those to numbers that were answered before."""
 
     total: int = 0
@@ -457,8 +449,7 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Tries:
+class Tries(NamedTuple):
     """How often an answer was refused so far: all refusals, and those after too many of which it has failed.
 
     A refusal counts for that if a segment to somebody else was taken since the refusal before it: during an outage none
@@ -513,7 +504,7 @@ def _elsewhere(
         return history.blocked_elsewhere
     if reason is Reason.OPTED_OUT and not opts_out:
         return history.opted_out_elsewhere
-    here = replace(history, answers_elsewhere=0, last_elsewhere=None)
+    here = history._replace(answers_elsewhere=0, last_elsewhere=None)
     if reason is Reason.PER_NUMBER and not _has_had_all(here, rules.limits):
         return history.answered_elsewhere
     if reason is Reason.COOLDOWN and not cooldown_left(here, rules.limits, now):

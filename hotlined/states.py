@@ -6,9 +6,8 @@ code. FACTS says which segments count in the windows and for their number, TRANS
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from hotlined.language import N_
 
@@ -421,8 +420,7 @@ class SegmentState(StrEnum):
     SHADOWED = "shadowed"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the state of a segment means: for the windows, for its number, and for the rest of its answer."""
 
     occupies: bool

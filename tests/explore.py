@@ -472,7 +472,7 @@ def _opt_out_ignored() -> Iterator[None]:
     gate_before = policy.gate
 
     def deaf(answer: policy.Queued, history: policy.History, *more: Any) -> policy.Gate:
-        return gate_before(answer, replace(history, opted_out=False), *more)
+        return gate_before(answer, history._replace(opted_out=False), *more)
 
     with patched(policy, "gate", deaf), patched(lifecycle, "end_open", lambda *_, **__: []):
         yield
@@ -483,7 +483,7 @@ def _stale_not_swept() -> Iterator[None]:
     gate_before = policy.gate
 
     def ageless(answer: policy.Queued, *more: Any) -> policy.Gate:
-        return gate_before(replace(answer, age=timedelta(0)), *more)
+        return gate_before(answer._replace(age=timedelta(0)), *more)
 
     with patched(policy, "gate", ageless):
         yield

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -400,14 +400,14 @@ class Line:
         path.write_text(json.dumps(settings | {"fleet": {"hub": address, "share": ["opt_outs", "blocks", "answers"]}}))
         self.config = load(path)
         self.db = open_for_daemon(store_steps.make_empty(folder / "hotlined.db"))
-        self.source = replace(store_steps.SOURCE, line=name)
+        self.source = store_steps.SOURCE._replace(line=name)
         self.calendar = START
         self.serials = count()
         join.join(self.db, Invitation(name, address, KEYS), self.now())
 
     def now(self) -> Now:
         """Return the moment, with the calendar that this line believes in."""
-        return replace(self.db.now(), utc=self.calendar, synchronised=False)
+        return self.db.now()._replace(utc=self.calendar, synchronised=False)
 
     def act(self, verb: str, **arguments: Any) -> Any:
         """Carry out what a person decides, as the control program does."""

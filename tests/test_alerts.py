@@ -1335,7 +1335,7 @@ def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
 
 def meet(line: Quiet, text: str, sender: str) -> int:
     """Receive a text as a daemon does that looks for `tue`, and return its contact."""
-    line.source = replace(line.source, words_met=lambda text: recognition.words_met(text, ["tue"]))
+    line.source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
     return line.text(text, sender)
 
 
@@ -1375,7 +1375,7 @@ def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
     line.event("flood_begin")
 
     text = pdus.write_text("+32470123456", "je te tue", scts=NOON, reference=1)
-    source = replace(line.source, words_met=lambda text: recognition.words_met(text, ["tue"]))
+    source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
 
     def receive() -> None:
         with open_beside_daemon(line.database) as db:  # this is a thread of the receiver's

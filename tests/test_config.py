@@ -4,7 +4,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -658,13 +657,13 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """Give a configuration whose runtime folder cannot be made, and an empty temporary folder."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "file").touch()
-    return replace(parse(ANSWER, FILE), runtime_dir=tmp_path / "file" / "run")
+    return parse(ANSWER, FILE)._replace(runtime_dir=tmp_path / "file" / "run")
 
 
 def test_the_runtime_folder_is_made(tmp_path: Path) -> None:
     """Each line has a folder of its own, called like its file; it is made with its parents, and found again."""
-    got = replace(parse(ANSWER, FILE), runtime_dir=tmp_path / "a" / "b")
-    other = replace(got, path=tmp_path / "nl.yaml")
+    got = parse(ANSWER, FILE)._replace(runtime_dir=tmp_path / "a" / "b")
+    other = got._replace(path=tmp_path / "nl.yaml")
     assert config.runtime_dir(got) == config.runtime_dir(got) == tmp_path / "a" / "b" / "main"
     assert config.runtime_dir(other) == tmp_path / "a" / "b" / "nl"
     assert stat.S_IMODE(config.runtime_dir(got).stat().st_mode) & 0o027 == 0
@@ -690,7 +689,7 @@ def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "main").symlink_to(tmp_path / "elsewhere")
-    got = replace(parse(ANSWER, FILE), runtime_dir=tmp_path)
+    got = parse(ANSWER, FILE)._replace(runtime_dir=tmp_path)
     assert config.runtime_dir(got) == tmp_path / f"hotlined-{os.getuid()}" / "main"
 
 
@@ -714,7 +713,7 @@ def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Co
 def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, homeless: Config) -> None:
     """A folder that another user put there first is refused, and left as it is; the line's own is gone around."""
     private = tmp_path / f"hotlined-{os.getuid()}"
-    theirs = replace(homeless, runtime_dir=tmp_path)
+    theirs = homeless._replace(runtime_dir=tmp_path)
     (tmp_path / "main").mkdir()
     os.chown(tmp_path / "main", 12345, -1)
     assert config.runtime_dir(theirs) == private / "main"
@@ -769,7 +768,7 @@ def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
     shown = show(shown_from)
     assert parse(shown, FILE) == shown_from
     assert list(dict(flatten(yaml.load(shown, yaml.BaseLoader)))) == list(KEYS)
-    assert replace(parse(in_force(shown_from), FILE), alerts=shown_from.alerts) == shown_from
+    assert parse(in_force(shown_from), FILE)._replace(alerts=shown_from.alerts) == shown_from
     assert all(character.isprintable() or character == "\n" for character in shown)
 
 

@@ -7,7 +7,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +303,7 @@ def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monk
     line.text("un")
     now = line.now()
     contacts.watch_flood(line.db, now)
-    contacts.watch_flood(line.db, replace(now, limit=now.limit + contacts.FLOOD_SECONDS))
+    contacts.watch_flood(line.db, now._replace(limit=now.limit + contacts.FLOOD_SECONDS))
     note_balance(line.db, "3.20", now, low=True)
 
     assert table(line.db, "kind, contacts, seconds, balance, detail") == [

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.uncounted
 ALL = ["opt_outs", "blocks", "answers"]
 TABLES = ("fleet_answers_line", "fleet_answers_own", "fleet_answers")
 DAY = 86400.0
-CAP_ALONE = replace(RULES, limits=policy.Limits(cooldown=(timedelta(0),), per_number=2))
+CAP_ALONE = RULES._replace(limits=policy.Limits(cooldown=(timedelta(0),), per_number=2))
 
 
 def share(line: Member, *what: str) -> None:
@@ -177,9 +177,9 @@ def test_no_calendar_enters_an_age(pair: tuple[Member, Member], calendar: dateti
     fr, nl = pair
     answer(fr)
     key = claims.key_of(fr.database)
-    sent = replace(fr.now(), utc=calendar)
-    (row,) = fleet_answers.unsent_rows(fr.db, key, replace(sent, limit=sent.limit + DAY))
-    reading = replace(nl.db.now(), utc=calendar, limit=5.0)
+    sent = fr.now()._replace(utc=calendar)
+    (row,) = fleet_answers.unsent_rows(fr.db, key, sent._replace(limit=sent.limit + DAY))
+    reading = nl.db.now()._replace(utc=calendar, limit=5.0)
     take(nl, row, now=reading)
 
     assert row.age == pytest.approx(DAY, abs=600)
@@ -226,7 +226,7 @@ def test_a_cooldown_from_elsewhere_outlives_a_restart(pair: tuple[Member, Member
 def test_without_the_hub_a_line_owes_a_row_a_person(pair: tuple[Member, Member]) -> None:
     """However often it answers meanwhile; what it has not sent is sent once the hub is there."""
     fr, nl = pair
-    often = replace(RULES, limits=policy.Limits((timedelta(0),), 100, policy.Windows(900, 900, 900), 0))
+    often = RULES._replace(limits=policy.Limits((timedelta(0),), 100, policy.Windows(900, 900, 900), 0))
     for _time in range(3):
         answer(fr, rules=often)
         answer(fr, LEA, often)

@@ -418,7 +418,7 @@ def test_a_restored_line_obeys_anew(enter: Enter) -> None:
     answered(nl)
     nl.run("keep", str(nl.newest()))
     fr.run("keep", str(fr.newest()))
-    sure = replace(fr.db.now(), synchronised=True)  # without, nobody knows whether a contact was kept since
+    sure = fr.db.now()._replace(synchronised=True)  # without, nobody knows whether a contact was kept since
     restored_after(fr, lambda: erasing.forget(fr.db, KEVIN, sure, keep_opt_out=True, opts_out=lambda _text: False))
     restored_after(nl, bool)
     assert (len(contacts(fr)), len(contacts(nl))) == (1, 1)
@@ -438,7 +438,7 @@ def test_a_restored_line_that_erases_anew_is_obeyed(enter: Enter) -> None:
     restored_after(fr, lambda: (forget(fr), exchanged(fr, nl)))
     nl.receive(TEXT)
     now = fr.db.now()
-    erasing.forget(fr.db, KEVIN, replace(now, synchronised=True), keep_opt_out=True, opts_out=lambda _text: False)
+    erasing.forget(fr.db, KEVIN, now._replace(synchronised=True), keep_opt_out=True, opts_out=lambda _text: False)
     exchanged(fr, nl)
 
     assert contacts(nl) == []

@@ -144,7 +144,7 @@ def answered_before(line: Line, numbers: list[str]) -> None:
     """Fill the database with numbers that all had an answer forty days of the limit clock ago."""
     config = load(line.config)
     rules = policy.Rules(
-        replace(config.limits, segments=policy.Windows(10**6, 10**6, 10**6)), config.numbers, config.answer.max_age
+        config.limits._replace(segments=policy.Windows(10**6, 10**6, 10**6)), config.numbers, config.answer.max_age
     )
     plan = alphabet.plan(ANSWER)
     with open_for_daemon(line.database) as db:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -268,8 +267,8 @@ def test_which_line_ordered_an_erasure_is_in_no_sentence_any_more(tmp_path: Path
     path = load(tmp_path / "old.db", "former")
     migrations.apply(path)
     with open_beside_daemon(path) as db:
-        now = replace(db.now(), limit=622.0 + fleet.ERASED_SECONDS)
-        assert fleet.erased_elsewhere(db, replace(now, limit=622.0)) == [("nl", 2), ("be", 1)]
+        now = db.now()._replace(limit=622.0 + fleet.ERASED_SECONDS)
+        assert fleet.erased_elsewhere(db, now._replace(limit=622.0)) == [("nl", 2), ("be", 1)]
         assert fleet.erased_elsewhere(db, now) == []
         assert [event.line for event in events.news(db, ["forget_elsewhere", "forget"], 0)] == [
             *("nl", "be", None, "nl", None)

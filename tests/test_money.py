@@ -299,7 +299,7 @@ class Hotline(RuleBasedStateMachine):
 
     def now(self) -> Now:
         """Read the clocks: the limit clock is the real one."""
-        return replace(self.db.now(), utc=self.machine.calendar, synchronised=self.machine.synchronised)
+        return self.db.now()._replace(utc=self.machine.calendar, synchronised=self.machine.synchronised)
 
     def in_force(self) -> policy.Rules:
         """Return what is configured."""
@@ -667,7 +667,7 @@ class Hotline(RuleBasedStateMachine):
         with self.db.transaction():
             answers.cancel_all(self.db, policy.Reason.SIM_CHANGED)
         self.tell(oracle.Hoped)
-        self.source = replace(self.source, imsi=f"20601{self.serial:010}")
+        self.source = self.source._replace(imsi=f"20601{self.serial:010}")
         self.texts = []
 
     # ---- what always holds
@@ -808,7 +808,7 @@ def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
 
 def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None:
     """The previous answer is the one that left last, whoever wanted it."""
-    with hotline(replace(ONE_A_DAY, per_number=9)) as line:
+    with hotline(ONE_A_DAY._replace(per_number=9)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
         line.requeue(0)
@@ -819,7 +819,7 @@ def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None
 
 def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
     """An answer asked for again, of which the second half was withdrawn, has left when its first half did."""
-    with hotline(replace(ONE_A_DAY, per_number=9), PLANS[1]) as line:
+    with hotline(ONE_A_DAY._replace(per_number=9), PLANS[1]) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
         line.requeue(0)
@@ -831,7 +831,7 @@ def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
 
 def test_an_answer_asked_for_again_takes_nothing_from_the_reserve() -> None:
     """A number to which something may have left is no new number, though it be the same answer."""
-    with hotline(replace(SHARED, reserve_for_new=100)) as line:
+    with hotline(SHARED._replace(reserve_for_new=100)) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
         line.send([Fate.SENT])

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -376,25 +375,25 @@ def test_what_a_person_keeps_is_not_touched(line_of: Filled) -> None:
 @pytest.mark.parametrize("years", [-56, 50])
 def test_a_clock_that_is_not_synchronised_erases_nothing(line_of: Filled, years: int) -> None:
     """A calendar that says 1970 or is half a century ahead makes nothing old, at the reception or at the purge."""
-    now = replace(line_of.now(), synchronised=True)
+    now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
-    wrong = replace(now, utc=now.utc + 365 * years * DAY, synchronised=False)
+    wrong = now._replace(utc=now.utc + 365 * years * DAY, synchronised=False)
     judged(line_of, wrong, sender=LEA)
     line_of.db.execute("UPDATE answers SET state = 'cancelled'")
 
-    assert purge(line_of, replace(wrong, limit=now.limit + 3600)) == (0, 0)
-    assert purge(line_of, replace(now, limit=now.limit + 3600)) == (0, 0)
-    assert purge(line_of, replace(now, limit=now.limit + 91 * 86400)) == (2, 0)
+    assert purge(line_of, wrong._replace(limit=now.limit + 3600)) == (0, 0)
+    assert purge(line_of, now._replace(limit=now.limit + 3600)) == (0, 0)
+    assert purge(line_of, now._replace(limit=now.limit + 91 * 86400)) == (2, 0)
 
 
 def test_a_synchronised_calendar_counts_the_time_without_power(line_of: Filled) -> None:
     """A year in a drawer is a year: what was received at a trusted date is erased by date."""
-    now = replace(line_of.now(), synchronised=True)
+    now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
     line_of.db.execute("UPDATE answers SET state = 'cancelled'")
-    later = replace(now, utc=now.utc + 400 * DAY, limit=now.limit + 60)
+    later = now._replace(utc=now.utc + 400 * DAY, limit=now.limit + 60)
 
-    assert purge(line_of, replace(later, synchronised=False)) == (0, 0)
+    assert purge(line_of, later._replace(synchronised=False)) == (0, 0)
     assert purge(line_of, later) == (1, 1)
 
 
@@ -952,7 +951,7 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
         contacts.record_call(line_of.db, "fr", identity, moment)
     assert contacts.watch_flood(line_of.db, moment) == "flood_begin"
     erasing.forget(line_of.db, KEVIN, moment, keep_opt_out=False, opts_out=bool)
-    over = replace(moment, limit=moment.limit + contacts.FLOOD_SECONDS)
+    over = moment._replace(limit=moment.limit + contacts.FLOOD_SECONDS)
 
     assert contacts.watch_flood(line_of.db, over) == "flood_end"
     size = f"{contacts.FLOOD_CONTACTS - 1} contacts"

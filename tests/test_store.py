@@ -6,7 +6,6 @@ import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -167,7 +166,7 @@ def test_a_text_that_moved_to_another_index_is_deleted_there(db: Database) -> No
 def test_a_listing_takes_the_row_of_its_own_storage(db: Database) -> None:
     """A text that lies in two storages keeps both rows, whichever of them is listed again."""
     (pdu,) = text()
-    contacts.record_listing(db, replace(SOURCE, storage="ME"), listing(pdu, pdu), at(db, 0), complete=True)
+    contacts.record_listing(db, SOURCE._replace(storage="ME"), listing(pdu, pdu), at(db, 0), complete=True)
     scan(db, pdu)
     scan(db, pdu)
 
@@ -179,7 +178,7 @@ def test_another_sim_is_another_text(db: Database) -> None:
     """The same octets on another SIM are not the same text."""
     (pdu,) = text()
     scan(db, pdu)
-    contacts.record_listing(db, replace(SOURCE, imsi="208"), listing(pdu), at(db, 1), complete=True)
+    contacts.record_listing(db, SOURCE._replace(imsi="208"), listing(pdu), at(db, 1), complete=True)
 
     assert count(db, "contacts") == 2
 
@@ -343,12 +342,12 @@ def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(seed: i
 
 def judge(db: Database, contact_id: int = 1, seconds: float = 0.0, **changes: Any) -> policy.Verdict:
     """Judge a contact."""
-    return judge_contact(db, contact_id, at(db, seconds), replace(RULES, **changes))
+    return judge_contact(db, contact_id, at(db, seconds), RULES._replace(**changes))
 
 
 def begin(db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any) -> gate.TurnResult:
     """Let the first due answer's next segment out."""
-    return begin_next(db, at(db, seconds), rules=replace(RULES, **changes), shadow=shadow)
+    return begin_next(db, at(db, seconds), rules=RULES._replace(**changes), shadow=shadow)
 
 
 def recipients(db: Database, seconds: float) -> list[str]:
@@ -672,11 +671,11 @@ def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) 
 
 def test_a_call_grows_old_without_power_too(db: Database) -> None:
     """A call has no time stamp of the centre: where the calendar could be trusted when it came, that tells its age."""
-    came = replace(at(db, 0), synchronised=True)
+    came = at(db, 0)._replace(synchronised=True)
     caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
     assert judge(db, contacts.record_call(db, "fr", caller, came)).answer
     later = Now(came.utc + timedelta(hours=25), 60.0, synchronised=True)
-    assert queue.sweep(db, RULES.max_age, replace(later, synchronised=False), by_calendar=True) == 0
+    assert queue.sweep(db, RULES.max_age, later._replace(synchronised=False), by_calendar=True) == 0
     assert queue.sweep(db, RULES.max_age, later, by_calendar=True) == 1
 
 
@@ -1181,7 +1180,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
         contact_id = contacts.next_unjudged(db, at(db, 0))
         assert contact_id
         judge(db, contact_id)
-        segment = segment_of(begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits)))
+        segment = segment_of(begin_next(db, at(db, 0), rules=RULES._replace(limits=limits or RULES.limits)))
         lose(db, segment, at(db, 0))
     assert breaker_of(db).is_open
 
@@ -1318,7 +1317,7 @@ def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
 def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Database) -> None:
     """What was accepted by hand and has not left yet counts for what is asked next."""
     limits = policy.Limits(segments=policy.Windows(3, 3, 3), reserve_for_new=0)
-    rules = replace(RULES, limits=limits)
+    rules = RULES._replace(limits=limits)
     accepted = []
     for number in range(2):
         with db.transaction():

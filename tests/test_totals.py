@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -311,7 +311,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line whose clock is synchronised."""
     filled = Filled(tmp_path)
     earlier = filled.now
-    filled.now = lambda: replace(earlier(), synchronised=True)  # type: ignore[method-assign]
+    filled.now = lambda: earlier()._replace(synchronised=True)  # type: ignore[method-assign]
     with filled.db:
         yield filled
 

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,7 +222,7 @@ def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch
     """Where its file no longer says which database it has, none is used: the usual one is the first line's."""
     monkeypatch.chdir(tmp_path)
     first = make_empty(tmp_path / "hotlined.db")
-    monkeypatch.setitem(KEYS, "database", replace(KEYS["database"], default=first))
+    monkeypatch.setitem(KEYS, "database", KEYS["database"]._replace(default=first))
     for name, code_of_end in (("config", 0), ("nl", 78)):
         Path(f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\nruntime_dir: run\n")
         done = CliRunner().invoke(main, ["--config", f"{name}.yaml", "pause"])

@@ -4,7 +4,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -99,7 +98,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line that looks for words."""
     filled = Filled(tmp_path, alerts={"words": list(WORDS)})
     filled.config.write_text(json.dumps(filled.settings, ensure_ascii=False))  # YAML knows no halves of an emoji
-    filled.source = replace(filled.source, words_met=lambda text: recognition.words_met(text, WORDS))
+    filled.source = filled.source._replace(words_met=lambda text: recognition.words_met(text, WORDS))
     with filled.db:
         yield filled
 
@@ -166,7 +165,7 @@ def test_what_was_noted_goes_with_its_text(line: Filled) -> None:
     """`purge` takes it with the text, `forget` with the person."""
     first, second = line.text("je te tue", sender="+3290012345"), line.text("tue", sender=LEA)
     line.judge(first)
-    late = replace(line.now(), limit=line.now().limit + 100 * 86_400)
+    late = line.now()._replace(limit=line.now().limit + 100 * 86_400)
     assert list(purging.purge(line.db, timedelta(days=90), timedelta(days=365), late))
     assert noted(line) == {second: ["tue"]}
 
@@ -192,8 +191,8 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
         pdus.write_text(f"+32470{number:06}", "je te tue", scts=now.utc, reference=1)[0] for number in range(300)
     ]
     store_steps.record(line.db, *segments, now=now, source=line.source)
-    assert words_met.maybe_due(line.db, replace(now, limit=now.limit + 3599)) is None
-    due = words_met.maybe_due(line.db, replace(now, limit=now.limit + 3600))
+    assert words_met.maybe_due(line.db, now._replace(limit=now.limit + 3599)) is None
+    due = words_met.maybe_due(line.db, now._replace(limit=now.limit + 3600))
     assert due
     assert (due.count, due.first_ids) == (300, tuple(range(first + 1, first + 4)))
 

@@ -6,6 +6,7 @@ Known to be wrong: wide characters count once where a sentence or a sheet is wra
 """
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ YES = ("y", "yes", "o", "oui", "j", "ja")
 TYPED = "hotlined.typed"
 """Where click keeps the options before the command as they were typed, for `as_typed`."""
 _LABEL = 14  # characters: the first column of a sheet
+_COLUMNS = 80  # without a terminal
 _LEAST = 10  # characters: a narrower column is not worth having
 _WRAPPER = partial(
     textwrap.TextWrapper,
@@ -35,9 +37,11 @@ _WRAPPER = partial(
 
 def columns() -> int:
     """Return how wide the terminal is, in characters; 80 where there is none."""
+    if "COLUMNS" not in os.environ and not os.isatty(1):
+        return _COLUMNS
     from shutil import get_terminal_size  # noqa: PLC0415  it loads what packs and unpacks, half a MiB
 
-    return get_terminal_size().columns
+    return get_terminal_size((_COLUMNS, 0)).columns
 
 
 def json_line(value: Any) -> str:

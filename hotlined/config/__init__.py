@@ -1,4 +1,4 @@
-"""config.yaml → frozen dataclasses: one table of keys drives reading, defaults, hints and `config show`.
+"""config.yaml → immutable values: one table of keys drives reading, defaults, hints and `config show`.
 
 Every problem of a file is reported at once, each with its line. Scalars are read as text and converted by key, so that
 `0123`, `+32470123456` and `NO` mean what they say. Not here: what the limits do (policy), and whether a port, a folder

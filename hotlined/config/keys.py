@@ -4,14 +4,13 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined import agekey
 from hotlined.config import patterns
@@ -35,8 +34,7 @@ from hotlined.states import ExchangedKind
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """What a scalar's meaning may depend on: the file's folder, the country of national numbers."""
 
     folder: Path
@@ -52,8 +50,7 @@ def _text(pattern: str, *more: str) -> dict[str, Any]:
     return {"type": ["string", *more] if more else "string", "pattern": pattern}
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of scalar: what it looks like, what it becomes, and how that is written again.
 
     `message` says what it looks like, with `places`; it is marked with `N_`.
@@ -67,9 +64,9 @@ class Kind:
     format: Callable[[Any], str] = str
     meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
     personal: bool = False  # never quoted in a problem: problems end up in the journal
-    schema: Mapping[str, Any] = field(default_factory=lambda: SCALAR)  # what an editor can know of it: JSON schema
+    schema: Mapping[str, Any] = SCALAR  # what an editor can know of it: JSON schema
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
-    places: Mapping[str, object] = field(default_factory=dict)
+    places: Mapping[str, object] = MappingProxyType({})
 
     @property
     def expected(self) -> str:
@@ -372,8 +369,7 @@ class Shape(Enum):
     RANGE = auto()  # a series of one, or of two and the lesser first
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key of config.yaml: its path, meaning, default and shape; secret ones are never shown."""
 
     path: str

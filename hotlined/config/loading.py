@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,8 +105,7 @@ def judge(text: str, path: Path) -> list[Problem]:
     return _read([compose(text, path)], path).problems
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
+class Salvaged(NamedTuple):
     """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
 
     Those have their defaults. An answer that is unknown is no text at all; one that breaks a rule (it is too long) is

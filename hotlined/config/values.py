@@ -1,4 +1,4 @@
-"""A configuration as values: durations, choices, one frozen dataclass for each section, and the rules that follow."""
+"""A configuration as values: durations, choices, one immutable class for each section, and the rules that follow."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from hotlined.config.problems import quoted
 from hotlined.language import Language, _
@@ -100,8 +101,7 @@ class ModemConfig:
     ring_for: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(NamedTuple):
     """One text of the answer and its place, each counted from 0: of which answer to a number it is which variant.
 
     One for a country is for every answer to its numbers: `step` is None then. `several` tells whether there are others.
@@ -114,8 +114,7 @@ class Wording:
     several: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerConfig:
+class AnswerConfig(NamedTuple):
     """The answer: its texts and its times.
 
     `steps` are the first answer to a number, the second, …; the last repeats. Each has its variants, of which one is
@@ -158,8 +157,7 @@ class AnswerConfig:
         return choices[draw % len(choices)]
 
 
-@dataclass(frozen=True, slots=True)
-class CreditConfig:
+class CreditConfig(NamedTuple):
     """How the balance is asked for, found in the operator's reply, and found too low; how long a top-up lasts."""
 
     ussd: str | None
@@ -168,8 +166,7 @@ class CreditConfig:
     valid_for: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class PrivacyConfig:
+class PrivacyConfig(NamedTuple):
     """How long texts and numbers are kept."""
 
     keep_texts: timedelta
@@ -194,8 +191,7 @@ class AlertsConfig:
     selftest: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class BackupConfig:
+class BackupConfig(NamedTuple):
     """Where sealed backups go, off the card; for whom; how many are kept, and how old the last one may be."""
 
     folder: Path | None
@@ -210,8 +206,7 @@ class BackupConfig:
         return self.folder is not None or self.send
 
 
-@dataclass(frozen=True, slots=True)
-class WebConfig:
+class WebConfig(NamedTuple):
     """Who may speak for others at the desk's socket, as names of users, and the names of hosts that it serves."""
 
     proxies: tuple[str, ...]
@@ -236,8 +231,7 @@ class FleetConfig:
         return ExchangedKind.ANSWERS in self.share
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The configuration in force, and the file it came from."""
 
     line: str

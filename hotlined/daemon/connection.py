@@ -7,7 +7,6 @@ and in the events. How a modem is started is in `starting`, what is done about o
 import contextlib
 import logging
 import sqlite3
-from dataclasses import replace
 
 from hotlined.clock import Now
 from hotlined.daemon.line import Line
@@ -208,7 +207,7 @@ class Connection:
             log.warning("the SIM was taken out or is another")
             self.set_up(self.modem)
         if self.identification.service_centre == "":
-            self.identification = replace(self.identification, service_centre=self.modem.service_centre())
+            self.identification = self.identification._replace(service_centre=self.modem.service_centre())
         self.follow_network()
         if not self.registered:
             self.ladder.report(ModemTrouble.UNREGISTERED)
@@ -250,7 +249,7 @@ class Connection:
 
     def recheck_service_centre(self) -> None:
         """Have the service centre asked for before anything else is sent: a segment was refused without one."""
-        self.identification = replace(self.identification, service_centre="")
+        self.identification = self.identification._replace(service_centre="")
         self.recheck()
 
     def scan_done(self) -> None:

@@ -6,8 +6,8 @@ loop, so that nothing more is written; then, and at a start, `opening` opens the
 
 import logging
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hotlined.clock import Now
 from hotlined.daemon.line import Line, file_at
@@ -24,8 +24,7 @@ from hotlined.words.conditions import REPLACED_CURE
 log = logging.getLogger("hotlined")
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseOutage:
+class DatabaseOutage(NamedTuple):
     """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
 
     state: DatabaseState

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hotlined import config as configuration
 from hotlined import files
@@ -42,8 +42,7 @@ class Rung(StrEnum):
     WAIT = "wait"
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(NamedTuple):
     """What may help against a trouble: how long it may last first, the rungs, and the time that each is given."""
 
     grace_seconds: float

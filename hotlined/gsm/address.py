@@ -6,9 +6,8 @@ anything, a number too; only `Ton` and `LineType` tell them apart.
 """
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from hotlined.errors import AddressError, UsageError
 from hotlined.language import _
@@ -27,8 +26,7 @@ class Ton(IntEnum):
     RESERVED = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An address as received: digits with * # a b c and without a plus, or the alphanumeric text.
 
     `npi` is the numbering plan identification, 0 to 15 (TS 23.040 9.1.2.5). `str` adds the plus of an
@@ -84,8 +82,7 @@ _PSEUDONYM: Final = re.compile(r"~[0-9a-f]{12}")
 _TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who an address is: `originator` is in E.164 where that can be said, else as received, and None if withheld.
 
     `country` is an ISO 3166 region such as `BE`, None where the number has none or is not known to be valid.

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from hotlined.errors import TextError
 from hotlined.language import _
@@ -136,8 +136,7 @@ class Replacement:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Smart:
+class Smart(NamedTuple):
     """A text after `smart`: what was replaced, in order of appearance, and what GSM-7 still lacks, each once.
 
     While something remains, the text goes out as it was typed, in UCS-2: replacing would gain nothing.
@@ -177,8 +176,7 @@ def smart(text: str) -> Smart:
     return Smart(plain, replaced, _lacking(plain))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How a text goes out: its encoding, the text as on the air, and the body of each segment.
 
     A body is septets, one a byte, in GSM-7 and octets in UCS-2, without the header that joins the segments.
@@ -220,8 +218,7 @@ class Plan:
         return decode_gsm7(body) if self.encoding is Encoding.GSM7 else decode_ucs2(body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(NamedTuple):
     """What a segment holds, in bytes of its body: `alone`, or as a `part` of a message.
 
     A unit takes `width` bytes; one that begins with a byte of `opens` is the first of a pair, which is not split.

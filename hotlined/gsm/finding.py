@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from hotlined.gsm.sticks import (
     ADAPTERS,
@@ -32,8 +33,7 @@ Device = tuple[int, int]
 """The number of a device and, of a pseudo-terminal, that of its file system: each container has numbers of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """Where the kernel shows sticks and their ports."""
 
     sysfs: Path = Path("/sys")
@@ -43,8 +43,7 @@ class Machine:
 THIS_MACHINE = Machine()
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """One interface of a USB device; `tty` is the name of its port, empty where it has none."""
 
     number: int
@@ -57,8 +56,7 @@ class Interface:
     """Its place: the ports of hub after hub, configuration and interface (`1.2:1.0`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stick:
+class Stick(NamedTuple):
     """One USB device; texts that it does not have are empty."""
 
     vendor: str
@@ -81,8 +79,7 @@ class Stick:
         return f"{named.strip()} ({self.id})".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A port that may be probed: a modem may be there."""
 
     port: str
@@ -99,8 +96,7 @@ class WhyPortless(StrEnum):
     DRIVER = "driver"
 
 
-@dataclass(frozen=True, slots=True)
-class PortlessStick:
+class PortlessStick(NamedTuple):
     """A stick without a port for AT commands: why, in a sentence, and what a person can do."""
 
     stick: Stick

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from hotlined.errors import ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
@@ -168,8 +167,7 @@ class Modem:
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if not self.storages.confirm_kept():
             log.warning("the modem does not keep the storage that was chosen for texts")
-        return replace(
-            identification,
+        return identification._replace(
             manufacturer=self._manufacturer,
             model=self._model,
             sms_service=SMS_SERVICES.get(self.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),

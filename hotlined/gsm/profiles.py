@@ -8,8 +8,9 @@ has a fallback.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 class Meaning(Enum):
@@ -23,8 +24,7 @@ class Meaning(Enum):
     OVERVOLTAGE = "overvoltage"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A command that asks for something, and the prefix of its answer; empty where the answer has none."""
 
     command: str
@@ -39,8 +39,7 @@ MSM sticks refuse mode 2, though they offer it."""
 STANDARD_ICCID = (Query("AT+CCID", "+CCID:"), Query("AT+CCID"))
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One make. Of each tuple of commands they are tried in turn until the modem takes one.
 
     `manufacturer` and `model` are looked for in the answers to AT+CGMI and AT+CGMM. `unsolicited` maps the beginning of
@@ -52,7 +51,7 @@ class Profile:
     name: str
     manufacturer: re.Pattern[str]
     model: re.Pattern[str] = re.compile("")
-    unsolicited: Mapping[str, Meaning] = field(default_factory=dict)
+    unsolicited: Mapping[str, Meaning] = MappingProxyType({})
     finals: frozenset[str] = frozenset()
     iccid: tuple[Query, ...] = STANDARD_ICCID
     cnmi: tuple[str, ...] = STANDARD_CNMI
@@ -246,10 +245,9 @@ UNSOLICITED: Mapping[str, Meaning] = {
 FINALS = frozenset[str]().union(*(profile.finals for profile in PROFILES))
 """Final result codes of every make; each is a whole line."""
 
-_LONGEST_FIRST = tuple(
-    (beginning, re.compile(rf"{re.escape(beginning)}(?!\w)"))
-    for beginning in sorted(UNSOLICITED, key=len, reverse=True)
-)
+_LONGEST_FIRST = sorted(UNSOLICITED, key=len, reverse=True)
+_GOES_ON = re.compile(r"\w")
+"""What does not follow the beginning of a code: the code would be a longer one."""
 
 
 def choose(manufacturer: str, model: str) -> Profile:
@@ -260,5 +258,7 @@ def choose(manufacturer: str, model: str) -> Profile:
 def meaning(text: str) -> Meaning:
     """Return what an unsolicited line says; CHATTER where no row has it."""
     spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY
-    known = next((beginning for beginning, begins in _LONGEST_FIRST if begins.match(spaced)), None)
-    return UNSOLICITED[known] if known else Meaning.CHATTER
+    for beginning in _LONGEST_FIRST:
+        if spaced.startswith(beginning) and not _GOES_ON.match(spaced, len(beginning)):
+            return UNSOLICITED[beginning]
+    return Meaning.CHATTER

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from hotlined.gsm import tpdu
 from hotlined.gsm.at import Final, Information, Response
@@ -85,8 +86,7 @@ SMS_SERVICES = {
 """<service> of +CGSMS (27.007 10.1.21): the domain that texts are sent in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identification:
+class Identification(NamedTuple):
     """What modem and SIM say of themselves; a field is empty where they do not say it."""
 
     manufacturer: str = ""
@@ -112,8 +112,7 @@ VOICE = 1  # 27.007 7.11: class of telephony
 LONGEST_REPLY_SECONDS = 30  # 27.007 7.11: <time> is 1 to 30
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(NamedTuple):
     """Where calls are forwarded, and when; `seconds`: how long they ring before, None where the modem does not say."""
 
     reason: ForwardingReason
@@ -131,8 +130,7 @@ class Entry:
     pdu: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The entries that a storage listed; `complete`: all of them, and each could be read."""
 
     storage: str
@@ -140,8 +138,7 @@ class Listing:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StorageUse:
+class StorageUse(NamedTuple):
     """How full a storage says that it is, in entries."""
 
     name: str
@@ -175,8 +172,7 @@ class Unknown:
 SubmitOutcome = Sent | Refused | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
 
     registration: Registration

@@ -6,7 +6,6 @@ not started anew, and that its SIM is the same. The caller decides what is liste
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
@@ -272,4 +271,4 @@ class Storages:
     def forget_deleted(self, name: str, entries: int) -> None:
         """Count so many deleted entries out of what a storage says that it holds."""
         use = self._uses[name]
-        self._uses[name] = replace(use, used=max(0, use.used - entries))
+        self._uses[name] = use._replace(used=max(0, use.used - entries))

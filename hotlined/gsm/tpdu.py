@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from hotlined.errors import AddressError, PduError
 from hotlined.gsm.address import Address, Ton
@@ -47,8 +47,7 @@ class Indication(StrEnum):
 _INDICATIONS: Final = tuple(Indication)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageWaiting:
+class MessageWaiting(NamedTuple):
     """A message waiting indication: whether its text is to be kept, whether something waits, and what."""
 
     store: bool
@@ -56,8 +55,7 @@ class MessageWaiting:
     indication: Indication
 
 
-@dataclass(frozen=True, slots=True)
-class Concatenation:
+class Concatenation(NamedTuple):
     """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits` are the reference's (9.2.3.24.1)."""
 
     reference: int
@@ -66,8 +64,7 @@ class Concatenation:
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """The application ports of a message, of 8 or 16 bits (TS 23.040 9.2.3.24.3)."""
 
     destination: int
@@ -75,8 +72,7 @@ class Ports:
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """User data and what its coding and its header say.
 
     `user_data` is what stands behind the header: septets, one a byte, or octets. `text` is None for octets
@@ -598,8 +594,7 @@ def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
     return MessageKind.DATA if ports or text is None else MessageKind.TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedSegment:
+class EncodedSegment(NamedTuple):
     """A PDU for +CMGS: hexadecimal digits with the SIM's service centre in front (00), and its length.
 
     `tpdu_length` is the number that +CMGS takes: octets without the service centre.

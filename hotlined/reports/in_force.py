@@ -43,7 +43,7 @@ def look(path: Path) -> InForce | None:
     """Return what is in force while a file cannot be used; None where there is neither a daemon nor a database."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
-        running = replace(running, alerts=_alerts(salvaged.config, running))
+        running = running._replace(alerts=_alerts(salvaged.config, running))
         nowhere = tuple(key for key in salvaged.unknown if key.startswith("alerts."))
         return InForce(
             running,
@@ -59,7 +59,7 @@ def look(path: Path) -> InForce | None:
     if config.answer.texts != salvaged.config.answer.texts:
         unknown = (*unknown, "answer.text")
     alerts = _alerts(config, None)
-    config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY), alerts=alerts)
+    config = config._replace(numbers=config.numbers._replace(country=UNKNOWN_COUNTRY), alerts=alerts)
     keys = ", ".join(shortened(unknown))
     warning = (
         _("No daemon runs, so nobody knows what is in force."),
@@ -98,7 +98,7 @@ def _sendable(config: Config) -> Config:
         for text in config.answer.texts:
             plan(text, config.answer.encoding)
     except TextError:
-        return replace(config, answer=replace(config.answer, steps=((configuration.NO_TEXT,),), by_country=()))
+        return config._replace(answer=config.answer._replace(steps=((configuration.NO_TEXT,),), by_country=()))
     return config
 
 

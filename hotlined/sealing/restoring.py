@@ -11,7 +11,7 @@ import pwd
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -95,7 +95,7 @@ def _as_far_as_sound(text: str, path: Path) -> Config:
     with contextlib.suppress(ConfigError):  # that of the line as it was installed here
         installed = salvage(path)
         if _DATABASE not in installed.unknown:
-            return replace(salvaged.config, database=installed.config.database)
+            return salvaged.config._replace(database=installed.config.database)
     raise ConfigError(
         _("The configuration in the backup does not say where its database lies, nor does one that is here."),
         (),

@@ -7,7 +7,6 @@ what became of them.
 
 import random
 import sqlite3
-from dataclasses import replace
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
@@ -45,7 +44,7 @@ def judge(
         text = recognition.fold(row["text"] or "")
         history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
         if history.answers and text:
-            history = replace(history, same_texts=_same_texts(db, row, text))
+            history = history._replace(same_texts=_same_texts(db, row, text))
         opts_out = recognition.opts_out(row["text"] or "", rules.numbers.opt_out_words)
         contact = policy.Contact(row["kind"], identity, _contact_age(row, now), text, opts_out)
         verdict = policy.judge(contact, history, rules, now.limit)

@@ -5,7 +5,7 @@ The breaker itself is pure (`hotlined.breaker`), and a part of the line's state 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
@@ -18,8 +18,7 @@ from hotlined.store.line import breaker_of, set_breaker
 _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerUpdate:
+class BreakerUpdate(NamedTuple):
     """The breaker after an outcome was reported to it; `change` is what that changed, None where it was nothing."""
 
     change: breaker.Change | None

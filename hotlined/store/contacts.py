@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from hotlined import policy
 from hotlined.clock import Now
@@ -50,8 +51,7 @@ class Recorded:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where entries were read: the SIM, the storage (None for one handed over directly), and how they are named."""
 
     line: str

@@ -7,8 +7,7 @@ reads it, nor `note`, which is what a person may want to know of the cause.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
@@ -19,8 +18,7 @@ _LAST = 5000
 _FIELDS = "at, kind, detail, who, number, word FROM events"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What alerts want to know of an event; `at` is RFC 3339. The fields are those of `record`."""
 
     event_id: int

@@ -5,8 +5,8 @@ Every fate is one transaction. What a result means is decided by the policy; wha
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from hotlined import breaker, policy, states
 from hotlined.breaker import Outcome
@@ -27,8 +27,7 @@ REPORT_WITHIN = timedelta(days=8)
 """How long a status report is matched to a segment: references are one octet and come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What became of a segment, and what that says about the line."""
 
     fate: Fate

@@ -7,8 +7,8 @@ pseudonym stays here: that it was erased, and what was decided about it. A line 
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from hotlined import pseudonym
 from hotlined.clock import Now
@@ -43,8 +43,7 @@ _TABLES = (
 _COLUMNS = {DecisionKind.OPT_OUTS: "opted_out", DecisionKind.BLOCKS: "blocked"}
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """The line's name in its fleet, its hub and what is exchanged there.
 
     The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows, too: they are newer
@@ -59,8 +58,7 @@ class Membership:
     exchanged: frozenset[DecisionKind]
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(NamedTuple):
     """A decision about a person that this line follows: a block or opt-out holds, or no longer, as `line` decided."""
 
     person: str
@@ -69,8 +67,7 @@ class Followed:
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureOrder:
+class ErasureOrder(NamedTuple):
     """The erasure of a person that a line ordered; `at` is when, None if its clock was not synchronised."""
 
     person: str

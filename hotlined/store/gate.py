@@ -6,9 +6,9 @@ What passes is on the disk as being submitted before the modem hears of it (`lif
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotlined import breaker, policy
 from hotlined.clock import Now, age, boot_id
@@ -43,8 +43,7 @@ class Begun:
     tpdu_length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
+class Composition(NamedTuple):
     """A text for an answer, and how it was chosen: for which answer to the number (`step`), which variant, from 0 on.
 
     `country` is None where the text is not one for the numbers of a country.
@@ -266,7 +265,7 @@ def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
 def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition:
     """Return the stored text as it was chosen for the attempt before, or else the one that is chosen now."""
     if answer["text"] is None:
-        return replace(compose(history.answers, answer["country"], answer["draw"]), step=history.answers)
+        return compose(history.answers, answer["country"], answer["draw"])._replace(step=history.answers)
     before = db.one(
         "SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer["id"]
     )

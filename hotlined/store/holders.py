@@ -8,8 +8,8 @@ another device to stat than to the kernel (btrfs, some overlays) nobody is found
 import os
 import pwd
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hotlined.language import _
 from hotlined.store.database_files import ITSELF, LOCK, SHM, beside
@@ -20,8 +20,7 @@ _READERS = (123, 127)  # the same
 _WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
 
 
-@dataclass(frozen=True, slots=True)
-class _Lock:
+class _Lock(NamedTuple):
     """One lock: its process, whether it excludes all others, and the file and bytes that it is on."""
 
     pid: int

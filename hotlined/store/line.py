@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from hotlined import breaker
 from hotlined.breaker import Breaker
@@ -168,8 +168,7 @@ def credit_of(db: Database) -> Credit:
 # ---- the SIM's life
 
 
-@dataclass(frozen=True, slots=True)
-class TopUp:
+class TopUp(NamedTuple):
     """When the SIM was topped up last: a person said so, or it was taken for that because the balance rose."""
 
     at: str
@@ -232,8 +231,7 @@ def date_top_up(db: Database, now: Now) -> None:
 # ---- the pause
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Since when nothing is sent, and by whose word."""
 
     at: str
@@ -413,8 +411,7 @@ def note_flood(db: Database, began: float | None) -> None:
     db.execute("UPDATE line_state SET flood_limit = ?", began)
 
 
-@dataclass(frozen=True, slots=True)
-class Shadow:
+class Shadow(NamedTuple):
     """Since when the line has been in shadow mode: by the calendar, and on the limit clock."""
 
     at: str
@@ -460,8 +457,7 @@ def note_restored(db: Database) -> Pause | None:
 # ---- sealed backups off the card
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """The last sealed backup: when it was made, its age in seconds on the limit clock, its name; why the next failed.
 
     None in `at` where there is none yet, in `failure` where the latest try was not in vain.

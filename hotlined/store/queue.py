@@ -5,8 +5,8 @@ What enters the queue stands in `answers`; `gate` lets it out.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from hotlined import states
 from hotlined.breaker import Breaker
@@ -22,8 +22,7 @@ SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
 TRIED_AT_MOST = 500  # recipients that a trial looks back at
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """An answer that the gate may be asked about now.
 
     `share` is the share whose first answer it is, None where half of it has left; `trial` says that it would be the

@@ -8,8 +8,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from hotlined.clock import Now, boot_id, boottime
 from hotlined.errors import RefusedError
@@ -37,8 +37,7 @@ _NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.TRY: ("number",)}
 """The arguments that a request cannot do without."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """Something asked of the daemon: a verb and its arguments."""
 
     request_id: int
@@ -47,8 +46,7 @@ class Request:
     who: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestProgress:
+class RequestProgress(NamedTuple):
     """How far a request is, and what came of it.
 
     The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in

@@ -15,7 +15,6 @@ and a period is a range of ids.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -42,8 +41,7 @@ class Labels(NamedTuple):
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ever:
+class Ever(NamedTuple):
     """What has happened since the database was made: none of it ever falls, whoever is forgotten.
 
     Contacts are those that were judged; `answers` are entries into a state, `segments` those that the network took.
@@ -54,8 +52,7 @@ class Ever:
     segments: int
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """What was received in the hour or the quarter of an hour that begins at `start`, in UTC."""
 
     start: datetime
@@ -63,8 +60,7 @@ class Slot:
     contacts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """How many originators contacted the line in a period, how many of them never before, and what had no originator.
 
     `withheld` are the texts and calls among the last; a number is new at the first contact that the database holds.

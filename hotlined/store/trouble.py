@@ -5,9 +5,9 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
@@ -23,8 +23,7 @@ class LackingRight(StrEnum):
     NOT_READABLE = "not_readable"
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseTrouble:
+class DatabaseTrouble(NamedTuple):
     """Why a database cannot be used.
 
     `name` is None where SQLite's code has none, else the state, or which right is lacking: each has words of its own.

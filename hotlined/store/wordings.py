@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from zlib import crc32
 
 from hotlined.clock import rfc3339
@@ -32,8 +33,7 @@ def digest_of(text: str, encoding: str) -> str:
     return digest(plan(text, encoding))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Which of the line's texts an answer has, counted from 0: of which answer to its number, which variant.
 
     `country` is the number's where the text was one for it, else None.

@@ -5,7 +5,7 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
 from hotlined.states import (
@@ -19,8 +19,7 @@ from hotlined.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """Something that keeps a line from its work: a headline, a sentence, and what a person can do.
 
     The fields are English sentences marked with `N_`; the properties give them in the language in force.
