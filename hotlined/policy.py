@@ -368,7 +368,7 @@ def cooldown_left(history: History, limits: Limits, now: float) -> float:
     return max(0.0, last + cooldown.total_seconds() - now)
 
 
-class Fault(StrEnum):
+class AtFault(StrEnum):
     """Whom a refusal is about that proves that nothing left."""
 
     LINE = "line"
@@ -420,11 +420,11 @@ class Refused:
         return self.before_payload or any(self.cms in numbers for numbers in CERTAINLY_NOT_SENT)
 
     @property
-    def fault(self) -> Fault:
+    def fault(self) -> AtFault:
         """Whose fault it is."""
         if self.cms in RECIPIENTS:
-            return Fault.RECIPIENT
-        return Fault.EITHER if self.cms in EITHERS else Fault.LINE
+            return AtFault.RECIPIENT
+        return AtFault.EITHER if self.cms in EITHERS else AtFault.LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,9 +473,9 @@ def fate(result: Result, tries: Tries) -> Fate:
         return Fate.TAKEN
     if isinstance(result, Unknown) or not result.proves:
         return Fate.UNCONFIRMED
-    if result.fault is Fault.RECIPIENT:
+    if result.fault is AtFault.RECIPIENT:
         return Fate.FAILED
-    if result.fault is Fault.EITHER and tries.last_cms in EITHERS and tries.others_left:
+    if result.fault is AtFault.EITHER and tries.last_cms in EITHERS and tries.others_left:
         return Fate.FAILED
     return Fate.FAILED if tries.plus(result).counted > MOST_TRIES else Fate.RETRY
 

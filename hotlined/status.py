@@ -137,14 +137,14 @@ class DaemonStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundStatus:
     """What the daemon of a database said last, and what that of another one wrote in its place."""
 
     ours: DaemonStatus = DaemonStatus()
     others: DaemonStatus = DaemonStatus()
 
 
-def find(runtime_dir: Path, name: str, database: Path) -> Found:
+def find(runtime_dir: Path, name: str, database: Path) -> FoundStatus:
     """Look for what the daemon that has a database said last, where the daemons of a line's name write it."""
     real = os.path.realpath(database)
     ours, others = DaemonStatus(), DaemonStatus()
@@ -153,7 +153,7 @@ def find(runtime_dir: Path, name: str, database: Path) -> Found:
             ours = status if ours == DaemonStatus() else ours
         else:
             others = status if others == DaemonStatus() else others
-    return Found(ours, others)
+    return FoundStatus(ours, others)
 
 
 def statuses(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:

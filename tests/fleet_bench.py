@@ -31,7 +31,7 @@ from postgres import PROGRAMS, SUPERUSER, Cluster, running
 from hotlined.errors import HotlinedError
 from hotlined.fleet import certificates
 from hotlined.fleet.health import AGAIN_SECONDS, LINE_SECONDS
-from hotlined.fleet.hub import HBA, Address, Hub, new_login, opened
+from hotlined.fleet.hub import HBA, Hub, HubAddress, new_login, opened
 from hotlined.fleet.service import Pace
 from hotlined.reports.fleet import MOST_LINES, Figures
 from hotlined.states import MemberState
@@ -78,7 +78,7 @@ class Load:
 
 
 @contextlib.contextmanager
-def hub_of(load: Load) -> Iterator[tuple[Cluster, str, dict[str, Address]]]:
+def hub_of(load: Load) -> Iterator[tuple[Cluster, str, dict[str, HubAddress]]]:
     """Have a hub that is set up as the documentation says; give the superuser's URL, and each line's address."""
     assert PROGRAMS, "PostgreSQL is missing"
     options = ("listen_addresses=127.0.0.1", f"max_connections={load.connections}")
@@ -102,7 +102,7 @@ def hub_of(load: Load) -> Iterator[tuple[Cluster, str, dict[str, Address]]]:
         yield cluster, local, invited(cluster, folder, load.lines)
 
 
-def invited(cluster: Cluster, folder: Path, lines: int) -> dict[str, Address]:
+def invited(cluster: Cluster, folder: Path, lines: int) -> dict[str, HubAddress]:
     """Invite so many lines over TCP; return with what each comes."""
     found = {}
     with opened(f"postgresql://{SUPERUSER}@{HOST}:{cluster.port}/hub") as hub:
@@ -110,7 +110,7 @@ def invited(cluster: Cluster, folder: Path, lines: int) -> dict[str, Address]:
             line = f"line{count}"
             login = new_login(line)
             shown = certificates.for_line(folder, login)
-            found[line] = Address(hub.invite(line, login), shown)
+            found[line] = HubAddress(hub.invite(line, login), shown)
     return found
 
 
@@ -196,7 +196,7 @@ class Line:
             self.next_contact += random.expovariate(self.load.contacts / 60)
 
     def look(self) -> None:
-        """Do what is due, as `Service` and `Session` do."""
+        """Do what is due, as `Service` and `HubSession` do."""
         now = time.monotonic()
         self.decide(now)
         while self.unsent:
@@ -238,7 +238,7 @@ class Outcome:
     """Who was heard of: at how many lines, and when at the last."""
 
 
-def run_lines(addresses: dict[str, Address], load: Load, go: Any, outcomes: Any) -> None:
+def run_lines(addresses: dict[str, HubAddress], load: Load, go: Any, outcomes: Any) -> None:
     """Be a number of lines, in a process of its own: let in, wait for all others, run, and say what was seen."""
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(THREADS) as pool:
         stack_lock, refused = threading.Lock(), []
@@ -327,7 +327,7 @@ class Paced:
 # ---- at the pace of the service
 
 
-def at_pace(cluster: Cluster, addresses: dict[str, Address], load: Load) -> Iterator[Row]:
+def at_pace(cluster: Cluster, addresses: dict[str, HubAddress], load: Load) -> Iterator[Row]:
     """Have all lines go about what they do."""
     empty = memory(cluster)
     context = multiprocessing.get_context("fork")
@@ -411,13 +411,13 @@ def repeated(hubs: dict[str, Hub], work: Callable[[str, Hub], object]) -> float:
 
 
 @contextlib.contextmanager
-def entered(addresses: dict[str, Address]) -> Iterator[dict[str, Hub]]:
+def entered(addresses: dict[str, HubAddress]) -> Iterator[dict[str, Hub]]:
     """Give some lines that are let in."""
     with contextlib.ExitStack() as stack:
         yield {line: stack.enter_context(opened(address)) for line, address in addresses.items()}
 
 
-def flat_out(cluster: Cluster, addresses: dict[str, Address]) -> Iterator[Row]:
+def flat_out(cluster: Cluster, addresses: dict[str, HubAddress]) -> Iterator[Row]:
     """Have eight lines do each thing without a pause, and tell what PostgreSQL's processor spends on one."""
     numbers = iter(range(1, 10**9))
     with entered(dict(list(addresses.items())[:8])) as hubs:
@@ -441,7 +441,7 @@ def flat_out(cluster: Cluster, addresses: dict[str, Address]) -> Iterator[Row]:
             yield Row("  PostgreSQL's processor for one", busy / BURST / rate * 1e6, "µs")
 
 
-def on_the_wire(cluster: Cluster, local: str, addresses: dict[str, Address]) -> Iterator[Row]:
+def on_the_wire(cluster: Cluster, local: str, addresses: dict[str, HubAddress]) -> Iterator[Row]:
     """Tell how many octets one line sends and receives for each thing that it does."""
     (line, address), numbers = next(iter(addresses.items())), iter(range(10**9, 2 * 10**9))
     figures = Figures(MemberState.ANSWERING, 1000, 500).to_json()
@@ -473,7 +473,7 @@ def on_the_wire(cluster: Cluster, local: str, addresses: dict[str, Address]) -> 
             yield Row(f"octets: {what}", spent / each, "octets")
 
 
-def fresh(cluster: Cluster, local: str, addresses: dict[str, Address]) -> Iterator[Row]:
+def fresh(cluster: Cluster, local: str, addresses: dict[str, HubAddress]) -> Iterator[Row]:
     """Tell what many rows take on the disk, and how long a line that is new reads them."""
     filled = f"""
         INSERT INTO hotlined.persons (line, person, version, opted_out, undone, signature)
@@ -532,12 +532,12 @@ class Distance:
         self._listening.close()
 
 
-def far_away(cluster: Cluster, addresses: dict[str, Address]) -> Iterator[Row]:
+def far_away(cluster: Cluster, addresses: dict[str, HubAddress]) -> Iterator[Row]:
     """Have lines push that are a tenth of a second away, as they do and in a transaction that waits for them."""
     between = Distance(cluster.port, DISTANCE)
     numbers = iter(range(2 * 10**9, 3 * 10**9))
     some = {
-        line: Address(address.url.replace(f"port={cluster.port}", f"port={between.port}"), address.certificates)
+        line: HubAddress(address.url.replace(f"port={cluster.port}", f"port={between.port}"), address.certificates)
         for line, address in list(addresses.items())[:FAR]
     }
 
@@ -554,7 +554,7 @@ def far_away(cluster: Cluster, addresses: dict[str, Address]) -> Iterator[Row]:
     between.close()
 
 
-def in_the_way(addresses: dict[str, Address]) -> Iterator[Row]:
+def in_the_way(addresses: dict[str, HubAddress]) -> Iterator[Row]:
     """Have a line begin to say something and never go on, while others push."""
     numbers = iter(range(3 * 10**9, 4 * 10**9))
     waited, refused = [], []

@@ -707,6 +707,18 @@ def test_the_session_of_a_modem_has_one_owner(modules: Nodes) -> None:
     assert changers == {"gsm/exchange.py"}
 
 
+def test_no_two_classes_have_one_name(modules: Nodes) -> None:
+    """Who reads a name knows what it is; what stands for something in the simulator has its name."""
+    rooms: dict[tuple[str, bool], list[str]] = {}
+    for path, nodes in modules.items():
+        name_of_module = path.relative_to(PACKAGE).as_posix()
+        for node in nodes:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                rooms.setdefault((node.name, name_of_module.startswith("simulator/")), []).append(name_of_module)
+
+    assert {name: found for (name, _), found in rooms.items() if len(found) > 1} == {}
+
+
 QUESTIONS = re.compile(r"_?(is|has|maybe|may|can|must|wants|needs|allows|holds)(_|$)")
 WRITERS = re.compile(
     r"self(\.\w+)*\.(append|appendleft|add|clear|discard|pop|popleft|remove|setdefault|update)"

@@ -15,7 +15,7 @@ from desk import Browser
 from filled import Filled
 
 from hotlined.cli import main
-from hotlined.cli.demo import ACTS, _folder, _next
+from hotlined.cli.demo import STEPS, _folder, _next
 
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
@@ -62,7 +62,7 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
         demo.communicate(timeout=30)
 
     assert "  20 contacts enregistrés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
-    assert not {f"-- {act.title}\n" for act in ACTS} & {*printed}
+    assert not {f"-- {step.title}\n" for step in STEPS} & {*printed}
     assert "La ligne répond." in now.words
     assert "Salut beauté 😍 c'est Kevin !" in log.words
     assert "+32470112233 est bloqué." in blocked.words

@@ -26,7 +26,7 @@ from filled import Filled
 from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
-from hotlined.cli.demo import ACTS
+from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, RESERVED_LINES, parse
 from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
@@ -592,7 +592,7 @@ def test_the_excerpt_is_of_the_demo(name: str) -> None:
 
     assert acts
     with speaking(Language.FRENCH if name in FRENCH else Language.ENGLISH):
-        assert set(acts) <= {unfilled(act.title).replace(NO_BREAK, " ") for act in ACTS}
+        assert set(acts) <= {unfilled(step.title).replace(NO_BREAK, " ") for step in STEPS}
 
 
 def test_what_is_said_of_python_gsmmodem_is_so() -> None:

@@ -327,7 +327,9 @@ def test_what_is_no_erasure_is_left_out(row: tuple[Any, ...]) -> None:
     """Whatever the hub says of erasures, what has no form of one is not shown."""
     member = report.Member("nl", None, None, report.Figures(MemberState.UNKNOWN))
 
-    assert list(report.read_erasures([row, ("fr", None, 1, 3)], [member])) == [report.Erasure("fr", None, ("nl",), 3)]
+    assert list(report.read_erasures([row, ("fr", None, 1, 3)], [member])) == [
+        report.PendingErasure("fr", None, ("nl",), 3)
+    ]
 
 
 # ---- what came later, what is kept, what is being sent

@@ -18,7 +18,7 @@ from test_fleet import STOP, Member
 from hotlined.cli import main
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.fleet import certificates, invitation
-from hotlined.fleet.hub import GRANTS, SCHEMA, Address, opened
+from hotlined.fleet.hub import GRANTS, SCHEMA, HubAddress, opened
 from hotlined.store import claims
 
 __all__ = ["each_cluster"]
@@ -33,7 +33,7 @@ def run(*words: str) -> str:
     return result.output
 
 
-def refusal(address: Address | str) -> str:
+def refusal(address: HubAddress | str) -> str:
     """Return why nobody gets in by an address; empty where somebody does."""
     try:
         with opened(address) as hub:
@@ -58,10 +58,10 @@ class Guarded:
         run("invite", line, str(file), "--hub", url or self.tcp)
         return invitation.read(file)
 
-    def address(self, line: str) -> Address:
+    def address(self, line: str) -> HubAddress:
         """Invite a line; return with what it comes."""
         invited = self.invite(line)
-        return Address(invited.hub, invited.certificates)
+        return HubAddress(invited.hub, invited.certificates)
 
     def administer(self, *statements: str) -> None:
         """Have the superuser say something."""
@@ -99,7 +99,7 @@ def set_up(cluster: Cluster, folder: Path, name: str = "hub") -> Guarded:
     settings = [line for line in said.splitlines() if line.startswith("ssl")]
     guarded.administer(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "SELECT pg_reload_conf()")
     first = invitation.read(folder / "first")
-    wait_until(lambda: not refusal(Address(first.hub, first.certificates)), "TLS")
+    wait_until(lambda: not refusal(HubAddress(first.hub, first.certificates)), "TLS")
     return guarded
 
 
@@ -167,9 +167,9 @@ def test_nobody_gets_in_without_the_certificate_of_that_line(hub: Guarded, tmp_p
     of_hub = certificates.Certificates(fr.certificates.authority, "".join(own[1:]), own[0])
 
     assert refusal(fr) == refusal(nl) == ""
-    assert "certificate authentication failed" in refusal(Address(fr.url, nl.certificates))
-    assert "unknown ca" in refusal(Address(fr.url, replace(forged, authority=fr.certificates.authority)))
-    assert "unsuitable" in (said := refusal(Address(fr.url, of_hub))) or "unsupported" in said
+    assert "certificate authentication failed" in refusal(HubAddress(fr.url, nl.certificates))
+    assert "unknown ca" in refusal(HubAddress(fr.url, replace(forged, authority=fr.certificates.authority)))
+    assert "unsuitable" in (said := refusal(HubAddress(fr.url, of_hub))) or "unsupported" in said
     assert "valid client certificate" in refusal(f"{fr.url}&sslmode=require")
     assert "pg_hba.conf rejects" in refusal(f"{fr.url}&sslmode=disable")
     assert "pg_hba.conf rejects" in refusal(replace(fr, url=fr.url.replace("/hub?", "/postgres?")))
@@ -307,7 +307,7 @@ def test_what_a_line_may_do_at_the_hub(hub: Guarded) -> None:
     assert "row-level security" in hub_says(address, f"SET ROLE NONE; {row} VALUES ('fr', {good})")
 
 
-def hub_says(address: Address, statement: str) -> str:
+def hub_says(address: HubAddress, statement: str) -> str:
     """Return why a statement of a line is refused; empty where it is not."""
     try:
         with opened(address) as hub:

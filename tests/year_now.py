@@ -21,7 +21,7 @@ from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 from hotlined import clock, config, policy, recognition
 from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
-from hotlined.gsm.responses import Refused, Sent, Unknown
+from hotlined.gsm.responses import Sent, SubmitRefused, SubmitUnknown
 from hotlined.simulator import pdus
 from hotlined.store import answers, contacts, decisions, erasing, purging, queue, requests
 from hotlined.store.database import Database
@@ -107,7 +107,7 @@ class Modem:
         self.network: Network | None = None
         self.handed: Handed | None = None
 
-    def submit(self, pdu: str, _length: int, _seconds: float) -> Sent | Refused | Unknown:
+    def submit(self, pdu: str, _length: int, _seconds: float) -> Sent | SubmitRefused | SubmitUnknown:
         """Hand a segment over."""
         assert self.network is not None
         assert self.handed is None
@@ -120,8 +120,8 @@ class Modem:
         if outcome.kind == "taken":
             return Sent(1)
         if outcome.cause is None:
-            return Unknown("no result")
-        return Refused(f"+CMS ERROR: {outcome.cause}", outcome.cause, before_payload=False)
+            return SubmitUnknown("no result")
+        return SubmitRefused(f"+CMS ERROR: {outcome.cause}", outcome.cause, before_payload=False)
 
 
 class Line:

@@ -55,7 +55,7 @@ LONG_TEXT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class DemoStep:
     """One part of the demo: what is announced, and the messages to the simulator."""
 
     title: str
@@ -67,17 +67,18 @@ def _text(sender: str, text: str, **more: Any) -> dict[str, Any]:
     return {"do": "deliver", "from": sender, "text": text, **more}
 
 
-ACTS = (
-    Act(N_("A man who was given this number writes, with an emoji."),
+STEPS = (
+    DemoStep(N_("A man who was given this number writes, with an emoji."),
         (_text(KEVIN, "Salut beauté 😍 c'est Kevin !"),), 4),
-    Act(N_("Another one, from France."), (_text(LEA, "Coucou, tu fais quoi ce soir ?"),), 3),
-    Act(N_("A long text: three segments, the last one arrives first."), (_text(LONG, LONG_TEXT, parts=[3, 1, 2]),), 4),
-    Act(
+    DemoStep(N_("Another one, from France."), (_text(LEA, "Coucou, tu fais quoi ce soir ?"),), 3),
+    DemoStep(N_("A long text: three segments, the last one arrives first."),
+        (_text(LONG, LONG_TEXT, parts=[3, 1, 2]),), 4),
+    DemoStep(
         N_("A troll sends ten texts at once: all are recorded, one is answered."),
         tuple(_text(TROLL, f"réponds {count}") for count in range(1, 11)),
         4,
     ),
-    Act(
+    DemoStep(
         N_("The operator's notice, a short code and a number abroad are never answered."),
         (
             _text("Proximus", "Votre forfait est presque épuisé."),
@@ -85,10 +86,11 @@ ACTS = (
             _text("+447400123456", "hello there"),
         ),
     ),
-    Act(N_("Someone calls: it rings, and he gets the text."), ({"do": "call", "from": "+32477998877", "rings": 2},), 4),
-    Act(N_("A photo message: its sender is read out of the notification."),
+    DemoStep(N_("Someone calls: it rings, and he gets the text."),
+        ({"do": "call", "from": "+32477998877", "rings": 2},), 4),
+    DemoStep(N_("A photo message: its sender is read out of the notification."),
         ({"do": "mms", "from": "+32479001122"},), 3),
-    Act(N_("Kevin has read the answer. An attack on the terminal does nothing."),
+    DemoStep(N_("Kevin has read the answer. An attack on the terminal does nothing."),
         (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mowned\u202e")), 2),
 )  # fmt: skip
 
@@ -203,13 +205,13 @@ def _play(stage: Stage) -> None:
     database = stage.folder / "hotlined.db"
     _wait(stage, lambda: database.exists() and _ready(stage), _("The daemon does not start."))
     with open_beside_daemon(database) as db:
-        for act in ACTS:
+        for step in STEPS:
             _say("")
-            _say(f"-- {_(act.title)}", bold=True)
-            for message in act.messages:
+            _say(f"-- {_(step.title)}", bold=True)
+            for message in step.messages:
                 arguments = dict(message)
                 stage.simulator.client.do(arguments.pop("do"), **arguments)
-            end = time.monotonic() + act.pause
+            end = time.monotonic() + step.pause
             while time.monotonic() < end:
                 _report(stage, db)
                 time.sleep(0.1)

@@ -22,7 +22,7 @@ _EDITORS = ("nano", "vi")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftFile:
     """A text while a person edits it; its file stays until `drop`."""
 
     path: Path
@@ -58,7 +58,7 @@ class Draft:
 _CHOOSE = N_("VISUAL or EDITOR names another editor.")
 
 
-def begin(text: str) -> Draft:
+def begin(text: str) -> DraftFile:
     """Write a text to a file that only the person can read."""
     owner = _person()
     folder = Path(tempfile.mkdtemp(prefix="hotlined-"))  # 0700
@@ -67,7 +67,7 @@ def begin(text: str) -> Draft:
     if owner != os.geteuid():
         os.chown(path, owner, -1)
         os.chown(folder, owner, -1)
-    return Draft(path, owner)
+    return DraftFile(path, owner)
 
 
 def _person() -> int:

@@ -19,7 +19,7 @@ from hotlined.config import Config
 from hotlined.control import erasing
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, UsageError, reason_of
-from hotlined.evidence.facts import Facts, facts
+from hotlined.evidence.facts import EvidenceFacts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
 from hotlined.language import _
@@ -163,7 +163,7 @@ def evidence(settings: Settings, number: str, folder: Path) -> None:
     )
 
 
-def _facts(config: Config, who: str, name: str) -> Facts:
+def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
     """Keep the contacts of a number or name, and return all that is stored of it; raises HotlinedError without any."""
     if is_withheld(name):
         raise UsageError(

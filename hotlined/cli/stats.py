@@ -27,7 +27,7 @@ from hotlined.statistics.periods import UNITS, By, zone
 from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
-from hotlined.statistics.variants import Place, verdict
+from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
@@ -253,7 +253,7 @@ def _table(*headings: str) -> "Table":
     return table
 
 
-def _variants(place: Place) -> "Table":
+def _variants(place: ComparedVariants) -> "Table":
     """Return, for each variant of a text, its answers by the reaction that followed."""
     reactions = place.reactions
     table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))

@@ -156,7 +156,7 @@ def edit(settings: Settings) -> None:
 
 
 def _converse(
-    original: editing.Original, places: Sequence[editing.Spot], text: editor.Draft, before: Sequence[str]
+    original: editing.Original, places: Sequence[editing.Spot], text: editor.DraftFile, before: Sequence[str]
 ) -> str | None:
     """Let a person edit until she says yes or no; return the file's new text, None where nothing is to be written."""
     while True:

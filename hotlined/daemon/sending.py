@@ -278,7 +278,7 @@ class Sender:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
             self.balance.ask_soon()
-        if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
+        if isinstance(result, policy.Refused) and result.fault is policy.AtFault.LINE:
             self._ask_network()
         self.breaker.report(settled.update, self.connection.ladder)
 
@@ -313,7 +313,7 @@ def _result(outcome: responses.SubmitOutcome, *, stopping: bool) -> policy.Resul
     match outcome:
         case responses.Sent(mr):
             return policy.Taken(mr)
-        case responses.Refused(text, cms, before_payload):
+        case responses.SubmitRefused(text, cms, before_payload):
             return policy.Refused(cms, before_payload, text if cms is None else "")
-        case responses.Unknown(text):
+        case responses.SubmitUnknown(text):
             return policy.Unknown(AttemptCause.STOPPED if stopping else AttemptCause.NO_RESULT, text)

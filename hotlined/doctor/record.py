@@ -55,7 +55,7 @@ def opened(path: Path) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordingCounts:
     """How many questions a recording holds, and whether a modem answered them."""
 
     questions: int
@@ -72,7 +72,7 @@ def wanted(scene: Scene) -> Wanted:
     return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
 
 
-def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> Recorded:
+def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> RecordingCounts:
     """Ask the modem everything and write what it answers; `before` hears of each command before it is sent."""
     descriptor = opened(path)
     try:
@@ -81,7 +81,7 @@ def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> Recorde
         os.write(descriptor, made.text().encode("ascii"))
     finally:
         os.close(descriptor)
-    return Recorded(sum(line.ours for line in made.lines), answered)
+    return RecordingCounts(sum(line.ours for line in made.lines), answered)
 
 
 def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:

@@ -18,7 +18,7 @@ Contact = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class EvidenceFacts:
     """What is held, as the store has it, and who asked for it, when, and how right the clock was."""
 
     held: Mapping[str, Any]
@@ -39,14 +39,14 @@ class Facts:
         return list(self.held["contacts"])
 
 
-def facts(held: dict[str, Any], line: str, line_number: str | None, who: str, now: Now) -> Facts:
+def facts(held: dict[str, Any], line: str, line_number: str | None, who: str, now: Now) -> EvidenceFacts:
     """Put what is held beside who asks, when and where; each raw segment gets its service centre."""
     for contact in held["contacts"]:
         for part in contact["parts"]:
             part["service_centre"] = service_centre(part["pdu"])
         for report in (contact["answer"] or {}).get("reports", ()):
             report["service_centre"] = service_centre(report["pdu"])
-    return Facts(held, line, line_number or held["line"]["number"], now.rfc3339, who, now.synchronised)
+    return EvidenceFacts(held, line, line_number or held["line"]["number"], now.rfc3339, who, now.synchronised)
 
 
 def service_centre(pdu: str | None) -> str | None:
@@ -57,14 +57,14 @@ def service_centre(pdu: str | None) -> str | None:
         return None
 
 
-def as_json(facts: Facts) -> dict[str, Any]:
+def as_json(facts: EvidenceFacts) -> dict[str, Any]:
     """Return everything as one object: what is held, and how it came to be in a file."""
     made = {"at": facts.made_at, "by": facts.made_by, "clock_synchronised": facts.synchronised, "version": __version__}
     line = dict(facts.held["line"]) | {"name": facts.line, "number": facts.line_number}
     return {"number": facts.number, "made": made, "missing": list(missing(facts))} | {**facts.held, "line": line}
 
 
-def missing(facts: Facts) -> Iterator[str]:
+def missing(facts: EvidenceFacts) -> Iterator[str]:
     """Yield in sentences what is missing and what is uncertain."""
     if pseudonym.is_one(facts.number):
         yield _(MISSING["pseudonym"], number=facts.number)

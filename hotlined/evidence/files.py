@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hotlined.evidence.facts import Facts, as_json
+from hotlined.evidence.facts import EvidenceFacts, as_json
 from hotlined.evidence.page import draw
 from hotlined.evidence.words import FILES
 from hotlined.words.harmless import csv_cell
@@ -17,7 +17,7 @@ NAMES = tuple(FILES)
 """What the files are called."""
 
 
-def compose(facts: Facts) -> tuple[dict[str, bytes], str]:
+def compose(facts: EvidenceFacts) -> tuple[dict[str, bytes], str]:
     """Return the files of the folder by their names, and the SHA-256 of the list of sums."""
     data = {
         _JSON: json.dumps(as_json(facts), indent=1, ensure_ascii=True).encode() + b"\n",
@@ -70,7 +70,7 @@ def _contact_row(contact: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _segment_rows(facts: Facts) -> Iterable[dict[str, Any]]:
+def _segment_rows(facts: EvidenceFacts) -> Iterable[dict[str, Any]]:
     for contact in facts.contacts:
         for part in contact["parts"]:
             yield dict(part) | {"contact_id": contact["id"], "repeat": int(part["repeat"])}

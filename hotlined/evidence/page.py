@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hotlined import __version__
-from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
+from hotlined.evidence.facts import Contact, EvidenceFacts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
 from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.states import AnswerState, ContactKind, SegmentState
@@ -34,7 +34,7 @@ _KINDS = Phrases(
 )
 
 
-def draw(facts: Facts, sums: Mapping[str, str]) -> str:
+def draw(facts: EvidenceFacts, sums: Mapping[str, str]) -> str:
     """Write the page, whole, in HTML; `sums` are the SHA-256 of the other files."""
     title = _(TITLE, number=facts.number)
     body = _BODY.format(
@@ -58,7 +58,7 @@ def draw(facts: Facts, sums: Mapping[str, str]) -> str:
     return whole_page(title, _STYLE.replace("TOP", _top(facts)), body)
 
 
-def _top(facts: Facts) -> str:
+def _top(facts: EvidenceFacts) -> str:
     """Return what stands on top of each printed page; a name that a stranger chose is never part of a style sheet."""
     number = facts.number if facts.number.removeprefix("+").isdecimal() else "hotlined"
     return f"{number} · {local(facts.made_at)}"
@@ -87,7 +87,7 @@ def _both(moment: str) -> str:
     return f"<strong>{_html(local(moment))}</strong><br>{_html(universal(moment))}"
 
 
-def _summary(facts: Facts) -> Iterator[Row]:
+def _summary(facts: EvidenceFacts) -> Iterator[Row]:
     contacts = facts.contacts
     yield _("From"), f"<strong>{_stranger(facts.number)}</strong>"
     yield _("To the line"), _html(f"{facts.line_number or '–'} ({facts.line})")
@@ -111,7 +111,7 @@ def _summary(facts: Facts) -> Iterator[Row]:
     )
 
 
-def _missing(facts: Facts) -> str:
+def _missing(facts: EvidenceFacts) -> str:
     sentences = [*missing(facts)]
     if not sentences:
         return f"<p>{_html(_(NONE_MISSING))}</p>"
@@ -170,7 +170,7 @@ _FATES = (
 )
 
 
-def _by_hand(facts: Facts) -> str:
+def _by_hand(facts: EvidenceFacts) -> str:
     """Write what people of the line sent to the number themselves, or nothing."""
     texts = facts.held["by_hand"]
     if not texts:

@@ -254,7 +254,7 @@ HBA = (
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class HubAddress:
     """Where the hub is, the name with which a line logs in, and over TCP its certificate."""
 
     url: str = field(repr=False)
@@ -498,7 +498,7 @@ def new_login(line: str) -> str:
 
 
 @contextlib.contextmanager
-def opened(address: Address | str) -> Iterator[Hub]:
+def opened(address: HubAddress | str) -> Iterator[Hub]:
     """Give a connection to the hub; raises UnavailableError without it, HotlinedError for anything else that fails."""
     try:
         import psycopg.conninfo  # noqa: PLC0415  it is of an extra, and heavy
@@ -507,7 +507,7 @@ def opened(address: Address | str) -> Iterator[Hub]:
             _("The hub needs psycopg and libpq, which are missing: {reason}.", reason=str(error)),
             _("On Debian: `apt install libpq5`; then `pip install 'hotlined[fleet]'`."),
         ) from error
-    found = Address(address) if isinstance(address, str) else address
+    found = HubAddress(address) if isinstance(address, str) else address
     options = " ".join(f"-c {setting}={value}" for setting, value in _LIMITS.items())
     try:
         with (

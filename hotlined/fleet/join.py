@@ -17,7 +17,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import RefusedError, StoreError
 from hotlined.fleet import certificates
-from hotlined.fleet.hub import Address
+from hotlined.fleet.hub import HubAddress
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
 from hotlined.store import fleet, fleet_answers, line, pseudonyms
@@ -47,7 +47,7 @@ class Joined:
     another_key: bool
 
 
-def maybe_address(config: Config, db: Database) -> Address | None:
+def maybe_address(config: Config, db: Database) -> HubAddress | None:
     """Return the hub's address: of the configuration, else as it was stored when the line joined; None without both.
 
     The certificates are those that were stored then, unless the address names its own. Raises RefusedError if the line
@@ -64,7 +64,7 @@ def maybe_address(config: Config, db: Database) -> Address | None:
     if not isinstance(url, str):
         return None
     shown = stored.get("certificates")
-    return Address(url, certificates.read(shown) if isinstance(shown, dict) and "sslcert=" not in url else None)
+    return HubAddress(url, certificates.read(shown) if isinstance(shown, dict) and "sslcert=" not in url else None)
 
 
 def _stored_address(config: Config) -> dict[str, Any]:

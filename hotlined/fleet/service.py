@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hotlined.config import Config
 from hotlined.errors import HotlinedError
 from hotlined.fleet.join import address_path
-from hotlined.fleet.sync import Session, session
+from hotlined.fleet.sync import HubSession, session
 from hotlined.timing import Backoff, Interval, RateLimit
 
 _OTHER_HUBS = 2, 3600.0  # changes of the hub in this many seconds: each one writes a row on the card for every person
@@ -60,7 +60,7 @@ class Service:
                 self._note_failure(error)
                 self._sleep(pauses.next())
 
-    def _exchange(self, open_session: Session, config: Config, goes_on: Callable[[], bool]) -> None:
+    def _exchange(self, open_session: HubSession, config: Config, goes_on: Callable[[], bool]) -> None:
         """Exchange while the hub is there, and while configuration, address and database are those of the start."""
         before = _identities(config)
         read = Interval(self._pace.read)

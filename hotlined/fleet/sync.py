@@ -28,7 +28,7 @@ from hotlined.store.opening import open_beside_daemon
 _WHO = "fleet"
 _Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange, so that it ends even with a hub that always has more
-_Where = Callable[[Database], fleet.Membership | fleet_answers.Exchange | None]
+_Where = Callable[[Database], fleet.Membership | fleet_answers.AnswerExchange | None]
 HUB_SECONDS = 60.0
 """The time that the hub has for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
@@ -42,7 +42,7 @@ class Exchanged:
     refused: int = 0
 
 
-class Session:
+class HubSession:
     """A connection of a line to its hub, which is known by its identity."""
 
     def __init__(self, config: Config, db: Database, hub: Hub, may_rebuild: Callable[[], bool]) -> None:
@@ -183,7 +183,7 @@ def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
 @contextlib.contextmanager
 def session(
     config: Config, may_change: Callable[[], bool] = lambda: True, may_rebuild: Callable[[], bool] = lambda: True
-) -> Iterator[Session]:
+) -> Iterator[HubSession]:
     """Give a connected session; raises RefusedError if the line is in no fleet, UnavailableError without the hub.
 
     `may_change` is called if this is another hub than before, for which all rows are sent and read again: if it returns
@@ -210,7 +210,7 @@ def session(
                         top, latest = hub.greet_answers(member.line)
                     row = list(astuple(latest)) if latest else None
                     decide(config, _WHO, "fleet_answers_met", hub=greeting.hub, top=top, highest=row)
-                yield Session(config, db, hub, may_rebuild)
+                yield HubSession(config, db, hub, may_rebuild)
         except HotlinedError:
             health.note_unreachable(config)
             raise

@@ -49,7 +49,7 @@ PLAIN = Command("AT")
 
 
 @dataclass(slots=True)
-class Session:
+class ModemSession:
     """What is known of a modem only until it starts anew or its SIM may be another one.
 
     Its exchange notes what the modem says of that; `modem` and `storages` note what they asked and got as an answer.
@@ -116,7 +116,7 @@ class Exchange:
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
-        self.session = Session()
+        self.session = ModemSession()
         self.information: list[Information] = []
         """The lines that came for the last command."""
         self.unrecognised: deque[str] = deque(maxlen=16)

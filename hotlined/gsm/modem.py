@@ -22,12 +22,12 @@ from hotlined.gsm.responses import (
     SMS_SERVICES,
     Identification,
     Network,
-    Refused,
     Registration,
     Sent,
     SimState,
     SubmitOutcome,
-    Unknown,
+    SubmitRefused,
+    SubmitUnknown,
 )
 from hotlined.gsm.storages import Storages
 from hotlined.language import _, in_list
@@ -357,19 +357,19 @@ class Modem:
         Raises PortLostError only where nothing can have left.
         """
         if not self.in_step:
-            return Refused(SubmitProblem.OUT_OF_STEP, None, before_payload=True)
+            return SubmitRefused(SubmitProblem.OUT_OF_STEP, None, before_payload=True)
         answer = self.exchange.open_prompt(f"AT+CMGS={tpdu_length}", "+CMGS:")
         if isinstance(answer, Response):
-            return Refused(answer.final.text, answer.final.cms, before_payload=True)
+            return SubmitRefused(answer.final.text, answer.final.cms, before_payload=True)
         if not isinstance(answer, Prompt):
-            return Refused(SubmitProblem.NO_PROMPT, None, before_payload=True)
+            return SubmitRefused(SubmitProblem.NO_PROMPT, None, before_payload=True)
         try:
             response = self.exchange.send_payload(pdu, seconds)
         except (ModemSilentError, PortLostError) as error:
             self._session.note_sim(certain=False)
-            return Unknown(error.message)
+            return SubmitUnknown(error.message)
         if not response.final.ok:
-            return Refused(response.final.text, response.final.cms, before_payload=False)
+            return SubmitRefused(response.final.text, response.final.cms, before_payload=False)
         references = (responses.maybe_reference(line.text) for line in response.lines)
         return Sent(next((reference for reference in references if reference is not None), None))
 

@@ -154,7 +154,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SubmitRefused:
     """The modem or the network refused; `cms` is the cause, `before_payload` proves that nothing left."""
 
     text: str
@@ -163,13 +163,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class SubmitUnknown:
     """Nobody knows whether the segment left."""
 
     text: str
 
 
-SubmitOutcome = Sent | Refused | Unknown
+SubmitOutcome = Sent | SubmitRefused | SubmitUnknown
 
 
 class Network(NamedTuple):

@@ -76,7 +76,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class PendingErasure:
     """The erasure of a person that some lines have not carried out; `at` is None if its moment is unknown."""
 
     line: str
@@ -98,7 +98,7 @@ class LastExchange:
     refused: int = 0
     """Rows of the last exchange that were not believed."""
     members: tuple[Member, ...] = ()
-    erasures: tuple[Erasure, ...] = ()
+    erasures: tuple[PendingErasure, ...] = ()
     said: str = ""
     """What this line last said of itself."""
     said_boottime: float = float("-inf")
@@ -123,9 +123,9 @@ class Fleet:
     """How many persons this line erased in the last seven days, by the line that ordered it."""
 
     @property
-    def erasures(self) -> tuple[Erasure, ...]:
+    def erasures(self) -> tuple[PendingErasure, ...]:
         """Erasures that not all lines have carried out: of the hub's some of each kind, and all that it has not got."""
-        return (*self._known_erasures, *(Erasure(self.line, at, self._others) for at in self.unsent))
+        return (*self._known_erasures, *(PendingErasure(self.line, at, self._others) for at in self.unsent))
 
     @property
     def open(self) -> dict[tuple[str, tuple[str, ...]], int]:
@@ -137,7 +137,7 @@ class Fleet:
         return dict(sorted(counted.items()))
 
     @property
-    def _known_erasures(self) -> tuple[Erasure, ...]:
+    def _known_erasures(self) -> tuple[PendingErasure, ...]:
         return self.last_exchange.erasures if self.last_exchange else ()
 
     @property
@@ -259,7 +259,7 @@ def maybe_last_exchange(config: Config) -> LastExchange | None:
             refused=int(said["refused"]),
             members=tuple(read_members(map(_row, said["members"]))),
             erasures=tuple(
-                Erasure(each["line"], each["at"], tuple(each["missing"]), each.get("alike", 1))
+                PendingErasure(each["line"], each["at"], tuple(each["missing"]), each.get("alike", 1))
                 for each in said.get("erasures", ())
             ),
             said=str(said["said"]),
@@ -287,7 +287,7 @@ def read_members(rows: Any) -> Iterator[Member]:
             yield Member(line, at, age, _figures(figures))
 
 
-def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[Erasure]:
+def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[PendingErasure]:
     """Yield the erasures from the hub's rows that a line has not carried out; a row of another form is left out."""
     for line, at, place, number in rows:
         alike = _count(number)
@@ -297,7 +297,7 @@ def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[Erasure]:
             moment = None if at is None else clock.rfc3339(clock.parse_rfc3339(at))
             missing = tuple(each.line for each in members if each.line != line and (each.figures.read or 0) < place)
             if missing:
-                yield Erasure(line, moment, missing, alike)
+                yield PendingErasure(line, moment, missing, alike)
 
 
 def _figures(text: Any) -> Figures:

@@ -29,7 +29,7 @@ from hotlined.states import (
     database_trouble,
     is_about_database,
 )
-from hotlined.status import DaemonStatus, Found, Trouble
+from hotlined.status import DaemonStatus, FoundStatus, Trouble
 from hotlined.store import holders, queue_counts, windows
 from hotlined.store.database import Database
 from hotlined.store.line import (
@@ -342,7 +342,7 @@ def _database_code(error: Exception, name: str | None) -> str:
     return database_trouble(name) if name else TroubleCode.DATABASE_UNKNOWN
 
 
-def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
+def _daemon_trouble(statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
     """Yield why no daemon of this database writes a status; nothing if one does."""
     if alive:
         return

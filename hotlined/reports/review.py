@@ -15,14 +15,14 @@ def tag_meant(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReviewPosition:
     """How far a person is in the review: after contact `past`; `first` while it shows texts with an alert word."""
 
     past: int = 0
     first: bool = True
 
 
-def next_to_tag(db: Database, place: Place, *, every: bool) -> tuple[Contact | None, Place]:
+def next_to_tag(db: Database, place: ReviewPosition, *, every: bool) -> tuple[Contact | None, ReviewPosition]:
     """Return the next text without a tag, and the place that it was found from; None if none is left.
 
     Texts with a word of alerts.words come first. Then come reactions, the oldest first, or with `every` all texts, the
@@ -31,12 +31,12 @@ def next_to_tag(db: Database, place: Place, *, every: bool) -> tuple[Contact | N
     if place.first:
         if found := words_met.next_untagged(db, place.past):
             return log.maybe_contact(db, found), place
-        place = Place(first=False)
+        place = ReviewPosition(first=False)
     found = reactions.newest_untagged(db, place.past or None) if every else reactions.next_untagged(db, place.past)
     return None if found is None else log.maybe_contact(db, found), place
 
 
-def count_left(db: Database, place: Place) -> int:
+def count_left(db: Database, place: ReviewPosition) -> int:
     """Return how many texts with a word of alerts.words, and how many reactions, have no tag after a place."""
     if not place.first:
         return reactions.count_untagged(db, place.past)

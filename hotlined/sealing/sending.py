@@ -27,7 +27,7 @@ def socket_path(runtime_dir: Path) -> Path:
     return wire.socket_path(runtime_dir, "away", "all")
 
 
-class Sending:
+class BackupTransfer:
     """A backup on its way: it has arrived once `finish` returns."""
 
     def __init__(self, connection: socket.socket, line: str) -> None:
@@ -56,14 +56,14 @@ class Sending:
 
 
 @contextlib.contextmanager
-def sending(runtime_dir: Path, line: str, made_at: datetime) -> Iterator[Sending]:
+def sending(runtime_dir: Path, line: str, made_at: datetime) -> Iterator[BackupTransfer]:
     """Give a backup to be sent; raises UnsentError where it does not arrive: it can be tried again."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         with _named_errors():
             connection.connect(str(socket_path(runtime_dir)))
             connection.sendall(f"{line} {made_at:%Y%m%dT%H%M%SZ}\n".encode())
-        yield Sending(connection, line)
+        yield BackupTransfer(connection, line)
 
 
 @contextlib.contextmanager

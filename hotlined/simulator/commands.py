@@ -567,7 +567,7 @@ SHORT_MESSAGES = re.compile(r"\+C(MG|PM|NM|SCA|SMS)")  # whose errors are CMS on
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GivenCommand:
     """One command of a command line."""
 
     name: str
@@ -588,10 +588,10 @@ _COMMAND = re.compile(
 )
 
 
-def parse(line: str) -> Iterator[Call]:
+def parse(line: str) -> Iterator[GivenCommand]:
     """Take apart a command line behind its AT (V.250, 5.4); the rest of it is ValueError if it is none."""
     if not line.strip():
-        yield Call("", Operation.RUN, ())
+        yield GivenCommand("", Operation.RUN, ())
     at = 0
     while line[at:].strip():
         found = _COMMAND.match(line, at)
@@ -599,15 +599,15 @@ def parse(line: str) -> Iterator[Call]:
             raise ValueError(line[at:])
         at = found.end()
         if found["basic"]:
-            yield Call(found["basic"].upper(), Operation.RUN, (found["value"],))
+            yield GivenCommand(found["basic"].upper(), Operation.RUN, (found["value"],))
             continue
         operation = Operation(found["operation"])
         if operation is not Operation.SET and found["given"].strip():
             raise ValueError(line)
-        yield Call(found["extended"].upper(), operation, tuple(parameters(found["given"].strip())))
+        yield GivenCommand(found["extended"].upper(), operation, tuple(parameters(found["given"].strip())))
 
 
-def execute(device: Device, call: Call) -> Answer:
+def execute(device: Device, call: GivenCommand) -> Answer:
     """Carry out one command."""
     if str(call) == device.make.reset:
         return Answer(restarts=True)

@@ -14,7 +14,7 @@ from typing import Any
 from hotlined.errors import UsageError
 from hotlined.simulator.bench import Away, Bench
 from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, LINES, SETTINGS, as_json
-from hotlined.simulator.faults import Remedy
+from hotlined.simulator.faults import FaultRemedy
 from hotlined.simulator.makes import REGISTERS
 from hotlined.simulator.network import FORWARDING, REGISTRATION, Call, Forwarding, UssdKind, UssdReply
 from hotlined.simulator.pdus import MMS_CENTRE, write_mms, write_text
@@ -194,7 +194,7 @@ def replug(bench: Bench, *, name: str | None = None, after: float = 0.0) -> Resu
     """Pull the stick and plug it in after so many seconds, under another link if named."""
     link = _link(name)
     bench.unplug()
-    bench.faults.cure(Remedy.POWER)
+    bench.faults.cure(FaultRemedy.POWER)
     if after:
         bench.timers.after(after, lambda: bench.plug(link))
     else:

@@ -17,7 +17,7 @@ from hotlined.simulator.commands import Error
 from hotlined.simulator.pdus import Segment
 
 
-class Remedy(IntEnum):
+class FaultRemedy(IntEnum):
     """What may end a fault; a stronger one does what the weaker do."""
 
     RADIO = 1  # AT+CFUN=0 or 4, AT+COPS=2
@@ -25,7 +25,7 @@ class Remedy(IntEnum):
     POWER = 3
 
 
-class Place(Enum):
+class FaultSite(Enum):
     """Where a switch acts."""
 
     COMMAND = "command"
@@ -109,11 +109,11 @@ ONE_SEGMENT: Given = {"recipient": None, "segment": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """One kind of fault: what it does, where, on which command if none is named, and its parameters."""
 
     doc: str
-    place: Place
+    place: FaultSite
     command: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     change: Callable[[Lines, Given], Lines] = lambda lines, _: lines
@@ -121,79 +121,83 @@ class Kind:
     resets: bool = False  # the modem starts anew behind it
 
 
-KINDS: dict[str, Kind] = {
-    "hang": Kind("swallows the command silently", Place.COMMAND),
-    "error": Kind(
+KINDS: dict[str, FaultKind] = {
+    "hang": FaultKind("swallows the command silently", FaultSite.COMMAND),
+    "error": FaultKind(
         "is not carried out and answers an error; a text has had its prompt and does not leave",
-        Place.COMMAND,
+        FaultSite.COMMAND,
         given={"cms": None, "cme": None, **ONE_SEGMENT},
     ),
-    "delete_refused": Kind(
+    "delete_refused": FaultKind(
         "refuses to delete, one index alone if it is named",
-        Place.COMMAND,
+        FaultSite.COMMAND,
         "+CMGD",
         {"cms": 500, "cme": None, "index": None},
     ),
-    "storage_refused": Kind(
-        "refuses to select a storage", Place.COMMAND, "+CPMS", {"cms": 314, "cme": None, "storage": "SM"}
+    "storage_refused": FaultKind(
+        "refuses to select a storage", FaultSite.COMMAND, "+CPMS", {"cms": 314, "cme": None, "storage": "SM"}
     ),
-    "empty_refused": Kind(
-        "lists nothing with an error instead of an empty listing", Place.COMMAND, "+CMGL", {"cms": 321, "cme": None}
+    "empty_refused": FaultKind(
+        "lists nothing with an error instead of an empty listing", FaultSite.COMMAND, "+CMGL", {"cms": 321, "cme": None}
     ),
-    "prompt_refused": Kind("answers an error instead of a prompt", Place.COMMAND, "+CMGS", {"cms": 302, "cme": None}),
-    "lost_answer": Kind("is carried out and answers nothing", Place.LINES, change=lambda _, __: [], silent=True),
-    "garbage": Kind(
+    "prompt_refused": FaultKind(
+        "answers an error instead of a prompt", FaultSite.COMMAND, "+CMGS", {"cms": 302, "cme": None}
+    ),
+    "lost_answer": FaultKind(
+        "is carried out and answers nothing", FaultSite.LINES, change=lambda _, __: [], silent=True
+    ),
+    "garbage": FaultKind(
         "puts noise before, between and behind the lines",
-        Place.LINES,
+        FaultSite.LINES,
         given={"octets": "\xff\xfe\x80\x1b~{\xe9"},
         change=_garbage,
     ),
-    "urc_inside": Kind(
+    "urc_inside": FaultKind(
         "puts an unsolicited code behind so many lines of the answer (1: between a header and its PDU)",
-        Place.LINES,
+        FaultSite.LINES,
         given={"urc": '+CMTI: "SM",1', "at": 1},
         change=_urc_inside,
     ),
-    "rewrites": Kind(
+    "rewrites": FaultKind(
         "says each line in another form: a regular expression, and what stands for it",
-        Place.LINES,
+        FaultSite.LINES,
         given={"old": "$", "new": ""},
         change=_rewrite,
     ),
-    "list_lies": Kind(
-        f"says what is not so ({', '.join(_LIES)})", Place.LINES, given={"how": "length"}, change=_list_lies
+    "list_lies": FaultKind(
+        f"says what is not so ({', '.join(_LIES)})", FaultSite.LINES, given={"how": "length"}, change=_list_lies
     ),
-    "undecodable": Kind(
+    "undecodable": FaultKind(
         "lists octets FF instead of each TPDU, as many",
-        Place.LINES,
+        FaultSite.LINES,
         change=_on_pdus(lambda pdu: "00" + "FF" * (len(pdu) // 2 - 1)),
     ),
-    "truncate_listing": Kind(
-        "stops after so many lines and says no more", Place.LINES, "+CMGL", {"lines": 1}, _truncate, silent=True
+    "truncate_listing": FaultKind(
+        "stops after so many lines and says no more", FaultSite.LINES, "+CMGL", {"lines": 1}, _truncate, silent=True
     ),
-    "interrupt_listing": Kind(
+    "interrupt_listing": FaultKind(
         "resets itself after so many lines of the answer",
-        Place.LINES,
+        FaultSite.LINES,
         "+CMGL",
         {"lines": 1},
         _truncate,
         silent=True,
         resets=True,
     ),
-    "error_after_submit": Kind(
-        "the text leaves, the answer is an error", Place.SUBMIT, "+CMGS", {"cms": None, "cme": None, **ONE_SEGMENT}
+    "error_after_submit": FaultKind(
+        "the text leaves, the answer is an error", FaultSite.SUBMIT, "+CMGS", {"cms": None, "cme": None, **ONE_SEGMENT}
     ),
-    "no_result": Kind("the text leaves, nothing is said", Place.SUBMIT, "+CMGS", ONE_SEGMENT),
-    "late_result": Kind(
+    "no_result": FaultKind("the text leaves, nothing is said", FaultSite.SUBMIT, "+CMGS", ONE_SEGMENT),
+    "late_result": FaultKind(
         "the text leaves, its result comes late, commands are taken meanwhile",
-        Place.SUBMIT,
+        FaultSite.SUBMIT,
         "+CMGS",
         {"seconds": 1.0, **ONE_SEGMENT},
     ),
-    "one_late": Kind("answers only when the next command has come, before its answer", Place.OUTPUT),
-    "slow": Kind("waits before each line", Place.OUTPUT, given={"seconds": 0.1}),
-    "bytewise": Kind("writes byte by byte", Place.OUTPUT),
-    "echo_back": Kind("echoes the command though ATE0 was given", Place.OUTPUT),
+    "one_late": FaultKind("answers only when the next command has come, before its answer", FaultSite.OUTPUT),
+    "slow": FaultKind("waits before each line", FaultSite.OUTPUT, given={"seconds": 0.1}),
+    "bytewise": FaultKind("writes byte by byte", FaultSite.OUTPUT),
+    "echo_back": FaultKind("echoes the command though ATE0 was given", FaultSite.OUTPUT),
 }
 
 
@@ -206,10 +210,10 @@ class Fault:
     count: int | None
     after: int
     given: Mapping[str, Any]
-    until: Remedy | None = None
+    until: FaultRemedy | None = None
 
     def fits(
-        self, names: Collection[str], index: str | None, remedy: Remedy | None, segment: Segment | None = None
+        self, names: Collection[str], index: str | None, remedy: FaultRemedy | None, segment: Segment | None = None
     ) -> bool:
         """Whether it acts on these commands, of which the first parameter is `index`, which submit `segment`.
 
@@ -261,14 +265,14 @@ class Faults:
             )
         if given.get("how", "length") not in _LIES:
             raise UsageError(f"there is no lie {given['how']!r}", hint=f"one of {', '.join(_LIES)}")
-        if until not in {None, *(remedy.name.lower() for remedy in Remedy)}:
+        if until not in {None, *(remedy.name.lower() for remedy in FaultRemedy)}:
             raise UsageError(f"{until!r} is no remedy", hint="radio, reset or power")
-        ends = Remedy[until.upper()] if until else None
+        ends = FaultRemedy[until.upper()] if until else None
         fault = Fault(kind, command or KINDS[kind].command, count, after, {**known, **given}, ends)
         self.on.append(fault)
         return fault
 
-    def cure(self, remedy: Remedy) -> None:
+    def cure(self, remedy: FaultRemedy) -> None:
         """Switch off what this remedy ends."""
         self.on[:] = [fault for fault in self.on if fault.until is None or fault.until > remedy]
 
@@ -277,7 +281,7 @@ class Faults:
         kinds: Collection[str],
         names: Collection[str],
         index: str | None = None,
-        remedy: Remedy | None = None,
+        remedy: FaultRemedy | None = None,
         segment: Segment | None = None,
     ) -> Fault | None:
         """Return the first switch of these kinds for one of these commands, and count it as used."""
@@ -294,7 +298,7 @@ class Faults:
             return fault
         return None
 
-    def take_all(self, place: Place, names: Collection[str]) -> Sequence[Fault]:
+    def take_all(self, place: FaultSite, names: Collection[str]) -> Sequence[Fault]:
         """Take every switch of a place that is on for one of these commands, in the order of the table."""
         kinds = [name for name, kind in KINDS.items() if kind.place is place]
         return [fault for kind in kinds if (fault := self.take({kind}, names))]

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from hotlined.simulator.commands import ERROR, Answer, Call, Error, Prompt, execute, parse
+from hotlined.simulator.commands import ERROR, Answer, Error, GivenCommand, Prompt, execute, parse
 from hotlined.simulator.device import Device, Event
-from hotlined.simulator.faults import KINDS, Faults, Place, Remedy
+from hotlined.simulator.faults import KINDS, FaultRemedy, Faults, FaultSite
 from hotlined.simulator.pdus import maybe_segment
 from hotlined.simulator.timers import Timers
 
 CR, LF, BACKSPACE, ESC, CTRL_Z = b"\r\n\x08\x1b\x1a"
 REFUSALS = {"error", "delete_refused", "storage_refused"}
 PROMPTING = {"+CMGS", "+CMGW"}
-SUBMIT_FAULTS = {name for name, kind in KINDS.items() if kind.place is Place.SUBMIT}
+SUBMIT_FAULTS = {name for name, kind in KINDS.items() if kind.place is FaultSite.SUBMIT}
 RADIO_OFF = ("+CFUN=0", "+CFUN=4", "+COPS=2")  # TS 27.007, 8.2 and 7.3
 BAD_LINE = Error("CME", 4, "operation not supported")
 CHATTER_EVERY = 4  # answers
@@ -96,7 +96,7 @@ class Modem:
     def start(self) -> None:
         """Get power, or reset: settings are lost, and the make says what it says at start."""
         self.stop()
-        self._faults.cure(Remedy.RESET)
+        self._faults.cure(FaultRemedy.RESET)
         self._state = State.STARTING
         self._device.start()
         self._event("reset")
@@ -193,7 +193,7 @@ class Modem:
         self._state = State.BUSY
         self._later(self._latency.command, lambda: self._carry_out(calls, names))
 
-    def _carry_out(self, calls: Sequence[Call], names: Sequence[str]) -> None:
+    def _carry_out(self, calls: Sequence[GivenCommand], names: Sequence[str]) -> None:
         prompts = PROMPTING.intersection(names)
         index = next((call.given[0] for call in calls if call.given), None)
         refused = self._faults.take({"prompt_refused"} if prompts else REFUSALS, names, index)
@@ -257,7 +257,7 @@ class Modem:
         said = [each for line in lines for each in line.split("\r\n")]
         final = error.final(self._device.settings["+CMEE"][0]) if error else "OK" if ends else ""
         self._chatter()
-        for fault in self._faults.take_all(Place.LINES, names):
+        for fault in self._faults.take_all(FaultSite.LINES, names):
             kind = KINDS[fault.kind]
             said = kind.change(said, fault.given)
             final = "" if kind.silent else final
@@ -276,9 +276,9 @@ class Modem:
             self._later((seconds * number,) * 2, partial(self._say, chunk))
         self._later((seconds * len(chunks),) * 2, lambda: self._finish(then))
 
-    def _remedy(self, calls: Sequence[Call]) -> Remedy | None:
+    def _remedy(self, calls: Sequence[GivenCommand]) -> FaultRemedy | None:
         """Return which remedy a command line is."""
-        remedies = {**dict.fromkeys(RADIO_OFF, Remedy.RADIO), self._device.make.reset: Remedy.RESET}
+        remedies = {**dict.fromkeys(RADIO_OFF, FaultRemedy.RADIO), self._device.make.reset: FaultRemedy.RESET}
         return next((remedies[str(call)] for call in calls if str(call) in remedies), None)
 
     def _chatter(self) -> None:

@@ -10,7 +10,7 @@ from hotlined.policy import Limits
 from hotlined.statistics.periods import zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds
-from hotlined.statistics.variants import Place, verdict
+from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store import figures
 from hotlined.words.amounts import price
 
@@ -41,7 +41,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _place_json(place: Place) -> dict[str, Any]:
+def _place_json(place: ComparedVariants) -> dict[str, Any]:
     variants = [
         {
             "variant": each.variant,

@@ -30,7 +30,7 @@ from hotlined.statistics.plain import calendar, day_in_words, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
-from hotlined.statistics.variants import Place, verdict
+from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store.figures import Span, Tally
 from hotlined.words.amounts import in_answers, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
@@ -266,7 +266,7 @@ def _numbers(summary: Summary) -> Figure:
     )  # fmt: skip
 
 
-def _variants(place: Place) -> Figure:
+def _variants(place: ComparedVariants) -> Figure:
     back, *tags = place.reactions
     names = [_("variant {number}", number=each.variant) for each in place.variants]
     answers = [each.counts.answers for each in place.variants]

@@ -22,7 +22,7 @@ from hotlined.statistics.periods import (
     midnight,
     week_days,
 )
-from hotlined.statistics.variants import Place, compare
+from hotlined.statistics.variants import ComparedVariants, compare
 from hotlined.store import figures, wordings
 from hotlined.store.database import Database
 from hotlined.store.totals import Slot
@@ -68,7 +68,7 @@ class Summary:
     week_days: tuple[tuple[int, ...], ...]
     weeks: tuple[Week, ...]
     modem: tuple[figures.Span, ...]
-    places: tuple[Place, ...] = ()
+    places: tuple[ComparedVariants, ...] = ()
 
 
 def summarise(

@@ -37,7 +37,7 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComparedVariants:
     """The variants of one place, at least two: its name, and each that differs from those before it."""
 
     name: str
@@ -57,7 +57,7 @@ class Place:
         return [Reaction(_("wrote back"), [each.wrote_back for each in counts]), *tagged]
 
 
-def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, WordingCounts]) -> tuple[Place, ...]:
+def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, WordingCounts]) -> tuple[ComparedVariants, ...]:
     """Return what the variants in force brought, of each place that has several."""
     last = len(answer.steps) - 1
     places = groupby(answer.wordings, key=lambda wording: (wording.step, wording.country))
@@ -70,7 +70,7 @@ def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, WordingCounts
                 variants[digest] = Variant(each.variant + 1, _counts(each, digest, last, found))
         if len(variants) > 1:
             name = place_in_words(step, 0, country, only_step=last == 0, several=False)
-            compared.append(Place(name, tuple(variants.values())))
+            compared.append(ComparedVariants(name, tuple(variants.values())))
     return tuple(compared)
 
 
@@ -85,7 +85,7 @@ def _counts(wording: Wording, digest: str, last: int, found: Mapping[wordings.Wo
     )
 
 
-def verdict(place: Place) -> Iterator[str]:
+def verdict(place: ComparedVariants) -> Iterator[str]:
     """Say which variants differ by more than chance, or that nothing can be told, in sentences."""
     answers = [each.counts.answers for each in place.variants]
     # of two variants one says it all; the more comparisons, the likelier chance parts one of them

@@ -15,7 +15,7 @@ from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
 from hotlined.store import decisions, events, fleet, fleet_answers, lifecycle, line, pseudonyms, stored
 from hotlined.store.database import Database
-from hotlined.store.stored import Found, StoredCounts
+from hotlined.store.stored import PersonRows, StoredCounts
 
 
 def forget(
@@ -46,7 +46,7 @@ def forget(
     return before
 
 
-def note_opt_out(db: Database, name: str, found: Found, now: Now, opts_out: Callable[[str], bool]) -> None:
+def note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out: Callable[[str], bool]) -> None:
     """Record an opt-out that stands in a text which was not judged yet, inside the transaction that is open."""
     rows = db.all(
         "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
@@ -57,7 +57,7 @@ def note_opt_out(db: Database, name: str, found: Found, now: Now, opts_out: Call
         decisions.opt_out(db, name, now)
 
 
-def is_submitting(db: Database, found: Found) -> bool:
+def is_submitting(db: Database, found: PersonRows) -> bool:
     """Tell whether a segment of an answer is being submitted: nobody knows what becomes of it."""
     return db.connection.execute(_SUBMITTING, {"answers": json.dumps(found.answers)}).fetchone() is not None
 
@@ -65,7 +65,7 @@ def is_submitting(db: Database, found: Found) -> bool:
 def erase(
     db: Database,
     name: str,
-    found: Found,
+    found: PersonRows,
     now: Now,
     *,
     keep_opt_out: bool = False,

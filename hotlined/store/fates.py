@@ -77,12 +77,12 @@ def settle(
 
 def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
     """Return what a refusal says about the line; of a text by hand only what is clearly its fault: people mistype."""
-    if result.fault is policy.Fault.RECIPIENT:
+    if result.fault is policy.AtFault.RECIPIENT:
         return Outcome.RECIPIENT
-    if result.fault is policy.Fault.EITHER and by_hand:
+    if result.fault is policy.AtFault.EITHER and by_hand:
         return Outcome.NO_EVIDENCE
     # it is said for the second time, while others leave
-    is_recipients = result.fault is policy.Fault.EITHER and fate is Fate.FAILED
+    is_recipients = result.fault is policy.AtFault.EITHER and fate is Fate.FAILED
     return Outcome.RECIPIENT if is_recipients else Outcome.REFUSED
 
 

@@ -51,7 +51,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class AnswerExchange:
     """How far this line has come in exchanging answers; `is_on` is False while it retracts what it has published.
 
     The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows, too: they are newer
@@ -66,13 +66,13 @@ class Exchange:
     recall: int
 
 
-def maybe_exchange(db: Database) -> Exchange | None:
+def maybe_exchange(db: Database) -> AnswerExchange | None:
     """Return how far the line has come in exchanging answers; None if it exchanges none."""
     row = db.one(
         "SELECT line, sharing, a.hub, a.version, a.cursor, a.recall FROM fleet_answers_line a"
         " JOIN fleet_line l ON l.id = a.id WHERE a.id = 1"
     )
-    return Exchange(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
+    return AnswerExchange(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
 
 
 def publish_answers(db: Database, number: str) -> None:
@@ -86,14 +86,14 @@ def publish_answers(db: Database, number: str) -> None:
         _publish(db, exchange, person, history.answers, history.last_answer)
 
 
-def _publish_all(db: Database, exchange: Exchange) -> None:
+def _publish_all(db: Database, exchange: AnswerExchange) -> None:
     pseudonyms.teach(db)
     for row in db.all(ANSWERED):
         if pseudonym.is_one(row["person"]):
             _publish(db, exchange, row["person"], row["answers"], row["last_answer"])
 
 
-def _publish(db: Database, exchange: Exchange, person: str, answers: int, last: float | None) -> None:
+def _publish(db: Database, exchange: AnswerExchange, person: str, answers: int, last: float | None) -> None:
     """Write the row of a person, if it changes; `last` is a reading of the limit clock."""
     # answers that this line published and lost with its database stand among those of other lines, under its own name
     lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, exchange.line)
@@ -151,7 +151,7 @@ def begin_exchange(db: Database, hub: str, top: int, highest: Answered | None, k
         begins = exchanged and not (exchange and exchange.is_on)
         if exchange is None:
             db.execute("INSERT INTO fleet_answers_line (id, sharing, hub) VALUES (1, 1, ?)", hub)
-            exchange = Exchange(member.line, is_on=True, hub=hub, version=0, cursor=0, recall=0)
+            exchange = AnswerExchange(member.line, is_on=True, hub=hub, version=0, cursor=0, recall=0)
         is_older = latest is not None and latest.version > exchange.version
         if is_older and latest:
             recall = top if exchanged else 0

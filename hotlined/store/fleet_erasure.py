@@ -17,7 +17,7 @@ from hotlined.states import THREAT, EventKind
 from hotlined.store import decisions, erasing, events, pseudonyms, stored
 from hotlined.store.database import Database
 from hotlined.store.fleet import ErasureOrder, Followed
-from hotlined.store.stored import Found
+from hotlined.store.stored import PersonRows
 from hotlined.store.words_met import HAS_WORDS
 
 _NAMES = """
@@ -96,7 +96,7 @@ class LocalConsequences:
             return None
         return partial(self._erase, found)
 
-    def _erase(self, found: Mapping[str, Found], order: ErasureOrder) -> None:
+    def _erase(self, found: Mapping[str, PersonRows], order: ErasureOrder) -> None:
         """Erase what was found of a person up to the order, but for contacts that may be evidence, which are noted."""
         until = self._limit(order.at)
         for name, all_found in found.items():
@@ -106,7 +106,7 @@ class LocalConsequences:
         kind = EventKind.FORGET if order.own else EventKind.FORGET_ELSEWHERE
         events.record(self._db, self._now, kind, line=order.line)
 
-    def _spare_evidence(self, found: Found, order: ErasureOrder) -> Found:
+    def _spare_evidence(self, found: PersonRows, order: ErasureOrder) -> PersonRows:
         """Note contacts that may be evidence as kept; return what else of a person came no later than the order."""
         arguments = {"at": order.at, "own": order.own, "limit": self._limit(order.at)}
         erasable: dict[str, list[int]] = {}
@@ -119,7 +119,7 @@ class LocalConsequences:
                 rows = [row for row in rows if not row["evidence"]]
             erasable[what] = [row["id"] for row in rows]
             arguments[what] = json.dumps(erasable[what])
-        return Found(**erasable)
+        return PersonRows(**erasable)
 
     def _limit(self, at: str | None) -> float:
         """Return the reading of the limit clock when the order was given; infinite if clock or moment is unsure."""

@@ -38,7 +38,7 @@ class StoredCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PersonRows:
     """The ids of what belongs to one person; `segments` are also those in which only the number stands.
 
     `named` are contacts of others that claim to be of the person.
@@ -57,7 +57,7 @@ def stored_of(db: Database, name: str) -> StoredCounts:
     return count(db, names, find(db, names))
 
 
-def count(db: Database, names: tuple[str, ...], found: Found) -> StoredCounts:
+def count(db: Database, names: tuple[str, ...], found: PersonRows) -> StoredCounts:
     """Count what was found under the names of a person."""
     marks = pseudonyms.marks(names)
     kept = db.value(
@@ -85,7 +85,7 @@ def count(db: Database, names: tuple[str, ...], found: Found) -> StoredCounts:
     )
 
 
-def find(db: Database, names: tuple[str, ...]) -> Found:
+def find(db: Database, names: tuple[str, ...]) -> PersonRows:
     """Find what belongs to a person, under its number or name and its pseudonym."""
     number, marks = names[0] if is_number(names[0]) else None, pseudonyms.marks(names)
     named = _named(db, number)
@@ -109,7 +109,7 @@ def find(db: Database, names: tuple[str, ...]) -> Found:
         sent,
     )
     named_by = db.all(f"SELECT id FROM contacts WHERE other_originator IN ({marks})", *names)
-    return Found(
+    return PersonRows(
         sorted(contacts),
         [row["id"] for row in answers],
         sorted(segments),

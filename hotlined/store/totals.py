@@ -60,7 +60,7 @@ class Slot(NamedTuple):
     contacts: int
 
 
-class Numbers(NamedTuple):
+class NumberTotals(NamedTuple):
     """How many originators contacted the line in a period, how many of them never before, and what had no originator.
 
     `withheld` are the texts and calls among the last; a number is new at the first contact that the database holds.
@@ -159,7 +159,7 @@ FROM contacts WHERE received_at >= ? AND received_at < ? AND verdict IS NOT NULL
 """
 
 
-def numbers(db: Database, edges: Sequence[datetime], counted: Sequence[int]) -> list[Numbers]:
+def numbers(db: Database, edges: Sequence[datetime], counted: Sequence[int]) -> list[NumberTotals]:
     """Count the originators between each two of these moments; `counted` are the contacts there, as `contacts` has it.
 
     Where a clock was put back in the period its contacts may be no range of ids: then the rows are counted.
@@ -173,7 +173,7 @@ def numbers(db: Database, edges: Sequence[datetime], counted: Sequence[int]) -> 
         ids = [_first_id_since(db, rfc3339(edge)) for edge in edges]
         ranges = [[(first, last - 1)] for first, last in pairwise(ids)]
     return [
-        _numbers(db, start, end, count, found) if count else Numbers(0, 0, 0)
+        _numbers(db, start, end, count, found) if count else NumberTotals(0, 0, 0)
         for (start, end), count, found in zip(spans, counted, ranges, strict=True)
     ]
 
@@ -189,7 +189,7 @@ def _first_id_since(db: Database, start: str) -> int:
     return row["id"] if row else _NO_END
 
 
-def _numbers(db: Database, start: str, end: str, contacts: int, ranges: Sequence[tuple[int, int]]) -> Numbers:
+def _numbers(db: Database, start: str, end: str, contacts: int, ranges: Sequence[tuple[int, int]]) -> NumberTotals:
     row = db.one(_NOBODY, start, end)
     assert row is not None
     known = contacts - row["contacts"]
@@ -201,7 +201,7 @@ def _numbers(db: Database, start: str, end: str, contacts: int, ranges: Sequence
         (every,) = db.execute(_EVERY, start, end).fetchone()
     else:
         every = known - inside
-    return Numbers(every, known - earlier, row["withheld"])
+    return NumberTotals(every, known - earlier, row["withheld"])
 
 
 def _earlier(db: Database, first: int, last: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from hotlined.desk.routes import Page
 from hotlined.desk.visit import looked_at, reading
 from hotlined.language import N_
 from hotlined.reports import typed
-from hotlined.reports.review import Place, count_left, next_to_tag
+from hotlined.reports.review import ReviewPosition, count_left, next_to_tag
 from hotlined.store import log
 from hotlined.words.tags import TAG_KEYS
 
@@ -17,7 +17,7 @@ from hotlined.words.tags import TAG_KEYS
 def show() -> str:
     """Show the next text with a word of alerts.words that has no tag, then the next reaction, or the next text."""
     after = typed.limit(request.args.get("after") or "0")
-    place = Place(after, first=not after or bool(request.args.get("first")))
+    place = ReviewPosition(after, first=not after or bool(request.args.get("first")))
     last_id = typed.limit(request.args.get("last") or "0")
     every = bool(request.args.get("all"))
     with reading() as db:
