@@ -586,7 +586,7 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
 def test_the_excerpt_is_of_the_demo(name: str) -> None:
-    """The acts in the README's excerpt are acts of the demo, in its words and in the language of the page."""
+    """The steps in the README's excerpt are steps of the demo, in its words and in the language of the page."""
     (excerpt,) = blocks(TEXTS[name], "text")
     acts = re.findall(r"^-- (.+)$", excerpt, re.MULTILINE)
 

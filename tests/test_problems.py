@@ -16,6 +16,7 @@ from test_language import OTHERS, english_in, line, speaking
 
 from hotlined import policy
 from hotlined.errors import LifecycleError, PduError
+from hotlined.gsm.responses import SubmitRefused, SubmitUnknown
 from hotlined.language import Language
 from hotlined.problems import NOT_THERE, PROBLEMS, PduField, PduProblem, StateProblem, SubmitProblem
 from hotlined.reports.timeline import timeline
@@ -82,7 +83,7 @@ def test_nothing_else_is_stored_of_a_problem() -> None:
     for path in (*(ROOT / "hotlined" / "gsm").glob("*.py"), *(ROOT / "hotlined" / "store").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {
-                *(PduError.__name__, LifecycleError.__name__, "Refused", "Unknown"),
+                *(PduError.__name__, LifecycleError.__name__, SubmitRefused.__name__, SubmitUnknown.__name__),
             }:
                 made.add(ast.unparse(node.args[0]))
 

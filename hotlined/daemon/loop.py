@@ -176,7 +176,7 @@ class Daemon:
         requests.recover(self.db, now)
         self._note_lost_key(now)
         if interrupted := fates.recover(self.db, now, self.timing.trial_after):
-            log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", interrupted)
+            log.warning("%d segments were being submitted when the daemon stopped last: unconfirmed", interrupted)
         self.sender.reload()
         self._begun = True
 

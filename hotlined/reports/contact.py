@@ -199,12 +199,12 @@ def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
     )
     yield inner(_("sent")), maybe_moment(answer["sent_at"])
     yield inner(_("reported")), maybe_moment(answer["reported_at"])
-    for stored in answer["parts"]:
-        part = stored | {"detail": problem_in_words(stored["detail"])}
+    for part in answer["parts"]:
         state = SEGMENT_STATES[SegmentState(part["state"])]
         first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
         known = [cause_in_words(part["cause"])] if part["cause"] else []
         known += [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
+        known += [_("detail: {words}", words=words)] if (words := problem_in_words(part["detail"])) else []
         known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
         yield inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
         yield "    pdu", part["pdu"]
@@ -219,7 +219,6 @@ def _answer_segments(answer: dict[str, Any]) -> str:
 
 _FATE = (
     (N_("reference"), "mr"),
-    (N_("detail"), "detail"),
     (N_("status"), "report_status"),
 )
 _FATE_AT = (
