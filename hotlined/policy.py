@@ -211,7 +211,7 @@ class Queued(NamedTuple):
     skips_number_limits: bool = False
     """Whether only blocks, opt-outs and age are asked about: a person wants it sent, or it is the rest of an answer."""
     by_hand: bool = False
-    """Whether it is a text of a person's own: then neither is an opt-out."""
+    """Whether it is a text of a person's own: then an opt-out does not cancel it either."""
     begun: bool = False
     """Whether a segment of it has left already: its place in the windows is its own."""
     known: bool = False
@@ -305,9 +305,11 @@ def gate(
     """Say whether a queued answer goes out, waits, or is cancelled, by the configuration and the history of now.
 
     `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The
-    verdict's questions are asked again. Of an answer that skips the number's limits, or whose first segment has left,
-    only three are: whether the number is blocked, whether it opted out, and, before the first segment, whether the
-    answer is stale. While history is hidden, whatever is not cancelled waits.
+    verdict's questions are asked again, but for three (whether the contact can be answered, comes from a machine, or
+    has an answer under way); whether the text is too long is asked here alone, for it is chosen only now.
+    Of an answer that skips the number's limits, or whose first segment has left, only three are asked: whether the
+    number is blocked, whether it opted out, and, before the first segment, whether the answer is stale. While history
+    is hidden, whatever is not cancelled waits.
     """
     identity, fresh = answer.identity, not (answer.skips_number_limits or answer.begun)
     cancellations = (
@@ -389,8 +391,8 @@ EITHERS = frozenset({21, 28, 29, 30})
 # subscription to the service centre
 BARRED = EITHERS | {8, 10, 50, 193}
 
-MOST_TRIES = 5
-"""So many refusals of an answer, while others leave, are followed by another try; after one more it has failed."""
+MOST_REFUSALS = 5
+"""So many refusals of an answer that count (`Refusals`) are followed by another try; after one more it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +417,7 @@ class Refused:
         return AttemptCause.ERROR if self.cms is None else cms_code(self.cms)
 
     @property
-    def proves(self) -> bool:
+    def proves_not_sent(self) -> bool:
         """Whether nothing can have left."""
         return self.before_payload or any(self.cms in numbers for numbers in CERTAINLY_NOT_SENT)
 
@@ -449,35 +451,35 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
-class Tries(NamedTuple):
+class Refusals(NamedTuple):
     """How often an answer was refused so far: all refusals, and those after too many of which it has failed.
 
     A refusal counts for that if a segment to somebody else was taken since the refusal before it: during an outage none
     counts.
     """
 
-    refusals: int = 0
+    total: int = 0
     counted: int = 0
     last_cms: int | None = None
     others_left: bool = True
     """Whether a segment to somebody else was taken since the last refusal."""
 
-    def plus(self, refused: Refused) -> "Tries":
-        """Return the tries with one more refusal."""
-        return Tries(self.refusals + 1, self.counted + self.others_left, refused.cms)
+    def plus(self, refused: Refused) -> "Refusals":
+        """Return them with one more."""
+        return Refusals(self.total + 1, self.counted + self.others_left, refused.cms)
 
 
-def fate(result: Result, tries: Tries) -> Fate:
-    """Say what becomes of a segment after its result; `tries` are those of its answer before."""
+def fate(result: Result, refusals: Refusals) -> Fate:
+    """Say what becomes of a segment after its result; `refusals` are those of its answer before."""
     if isinstance(result, Taken):
         return Fate.TAKEN
-    if isinstance(result, Unknown) or not result.proves:
+    if isinstance(result, Unknown) or not result.proves_not_sent:
         return Fate.UNCONFIRMED
     if result.fault is AtFault.RECIPIENT:
         return Fate.FAILED
-    if result.fault is AtFault.EITHER and tries.last_cms in EITHERS and tries.others_left:
+    if result.fault is AtFault.EITHER and refusals.last_cms in EITHERS and refusals.others_left:
         return Fate.FAILED
-    return Fate.FAILED if tries.plus(result).counted > MOST_TRIES else Fate.RETRY
+    return Fate.FAILED if refusals.plus(result).counted > MOST_REFUSALS else Fate.RETRY
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:

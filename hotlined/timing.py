@@ -1,6 +1,7 @@
 """Every wait of the daemon as one value that is handed in; growing pauses, intervals and rate limits.
 
-Not here: what a modem is given to answer a command, which belongs to the protocol (`gsm.modem`), and the calendar.
+Not here: the calendar, and what a modem is given to answer a command, which belongs to the protocol (`gsm.exchange`,
+`gsm.storages`).
 """
 
 import math
@@ -91,7 +92,7 @@ class Timing(NamedTuple):
     """How long entries are deleted in one pass: some SIMs take a second for each."""
     delete_least: float = 0.25
     """How long they are deleted though something waits to be read: else a full SIM is listed at each text it takes."""
-    drain: float = 60.0
+    deletions_first: float = 60.0
     """How long answers wait for deletions that go on: a SIM that is full takes no text."""
     delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
     """Before a deletion that was refused is tried again."""

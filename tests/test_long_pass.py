@@ -21,7 +21,7 @@ TIMING = {
     "sign_of_life": USUAL.sign_of_life / SCALE,
     "delete_slice": USUAL.delete_slice / SCALE,
     "delete_least": USUAL.delete_least / SCALE,
-    "drain": USUAL.drain / SCALE,
+    "deletions_first": USUAL.deletions_first / SCALE,
 }
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
 TEXTS = 220

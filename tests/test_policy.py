@@ -352,36 +352,36 @@ def test_more_than_the_word_does_not_opt_out(text: str) -> None:
 @pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
 def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
     """A number that is not there, or may not be reached, says nothing about the line."""
-    assert policy.fate(policy.Refused(cms), policy.Tries()) is policy.Fate.FAILED
+    assert policy.fate(policy.Refused(cms), policy.Refusals()) is policy.Fate.FAILED
 
 
 @pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
 def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
     """It is tried again, and its end comes only if somebody else's segment was taken between all of its tries."""
     refused = policy.Refused(cms)
-    assert policy.fate(refused, policy.Tries(50, 1, cms, others_left=False)) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Tries(4, 4, cms)) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Tries(5, 5, cms)) is policy.Fate.FAILED
+    assert policy.fate(refused, policy.Refusals(50, 1, cms, others_left=False)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(4, 4, cms)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(5, 5, cms)) is policy.Fate.FAILED
 
 
 @pytest.mark.parametrize("cms", [21, 28, 29, 30])
 def test_a_refusal_that_may_be_either_fails_at_the_second_time_while_others_leave(cms: int) -> None:
     """Barred is the recipient's fault if others leave in between, else the line's."""
     refused = policy.Refused(cms)
-    assert policy.fate(refused, policy.Tries()) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Tries(1, 1, 38)) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Tries(1, 1, 30, others_left=False)) is policy.Fate.RETRY
-    assert policy.fate(refused, policy.Tries(1, 1, 30)) is policy.Fate.FAILED
+    assert policy.fate(refused, policy.Refusals()) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(1, 1, 38)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(1, 1, 30, others_left=False)) is policy.Fate.RETRY
+    assert policy.fate(refused, policy.Refusals(1, 1, 30)) is policy.Fate.FAILED
 
 
 @pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
 def test_a_refusal_that_proves_nothing_is_unconfirmed(cms: int | None) -> None:
     """Plain ERROR, 332, 500 and a maker's own causes leave open whether the segment left."""
     refused = policy.Refused(cms)
-    assert policy.fate(refused, policy.Tries()) is policy.Fate.UNCONFIRMED
-    assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Tries()) is policy.Fate.UNCONFIRMED
+    assert policy.fate(refused, policy.Refusals()) is policy.Fate.UNCONFIRMED
+    assert policy.fate(policy.Unknown(policy.AttemptCause.NO_RESULT), policy.Refusals()) is policy.Fate.UNCONFIRMED
 
 
 def test_what_was_refused_before_the_modem_had_it_cannot_have_left() -> None:
     """An error before Ctrl-Z proves that nothing left, whatever it says."""
-    assert policy.fate(policy.Refused(before_payload=True), policy.Tries()) is policy.Fate.RETRY
+    assert policy.fate(policy.Refused(before_payload=True), policy.Refusals()) is policy.Fate.RETRY

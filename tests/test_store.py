@@ -433,7 +433,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
     """Tries come later and later; when others left between all of them, the answer has failed after the fifth."""
     queue_one(db)
     now, pauses = 0.0, []
-    for other in range(policy.MOST_TRIES + 1):
+    for other in range(policy.MOST_REFUSALS + 1):
         refuse(db, begun(db, now), at(db, now), 38)
         if answer(db)["state"] == "failed":
             break
@@ -455,7 +455,7 @@ def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
     """Refusals with nobody else's segment taken between them bring no answer to its end before it is stale."""
     queue_one(db)
     now = 0.0
-    for _ in range(3 * policy.MOST_TRIES):
+    for _ in range(3 * policy.MOST_REFUSALS):
         refuse(db, begun(db, now), at(db, now), 38)
         now = answer(db)["due_limit"]
 

@@ -576,7 +576,7 @@ FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
     "cooldown": (policy, "cooldown_left", lambda *_: 0.0, (0, 8)),
     "windows": (windows, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), FLOOD),
     "breaker": (breaker, "maybe_cause", lambda _: None, (150.5, 150.7)),
-    "at_most_once": (policy.Refused, "proves", True, (180, 180.5)),
+    "at_most_once": (policy.Refused, "proves_not_sent", True, (180, 180.5)),
     "opt_out": (recognition, "opts_out", lambda *_: False, (0, 8)),
     "block": (policy, "_blocked", lambda *_: False, (20.3, 23.2)),
 }

@@ -289,7 +289,7 @@ class Line:
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
-        elif line_hold(self.db, trial=True) is None and queue.due(self.db, self.db.now(), trial=True):
+        elif line_hold(self.db, ignore_breaker=True) is None and queue.due(self.db, self.db.now(), trial=True):
             state = breaker_of(self.db)
             if state.is_open and not (sender._all_wait and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))

@@ -252,8 +252,8 @@ class Connection:
         self.identification = self.identification._replace(service_centre="")
         self.recheck()
 
-    def scan_done(self) -> None:
-        """Note that a scan came to its end: the modem does its work."""
+    def scan_advanced(self) -> None:
+        """Note that a pass of a scan ended without an error, be it the last or not: the modem does its work."""
         self._backoff.reset()
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
@@ -261,7 +261,7 @@ class Connection:
             self.follow_network()
 
     def follow_network(self) -> None:
-        """Set the state by the registration; a modem that is being recovered keeps its state until a scan has ended."""
+        """Set the state by the registration; one that is being recovered keeps its state until `scan_advanced`."""
         if not self._is_set_up:
             return
         if self.registered:

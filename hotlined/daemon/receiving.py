@@ -80,7 +80,7 @@ class Receiver:
         self.apply(line.config)
         self.last_scan: Now | None = None
         self._scanning: Scan | None = None
-        self._drain = Interval(self.timing.drain)
+        self._deletions_first = Interval(self.timing.deletions_first)
         self._calls = calls
         self._alert_request = AlertRequest(line)
         self._last_direct: Unsolicited | None = None
@@ -139,10 +139,10 @@ class Receiver:
         return 0.0 if self._scanning else self.poll.seconds_left
 
     def begin_sending_turn(self) -> bool:
-        """Begin a turn of sending, and return whether there is one: none while a scan deletes, for a minute at most."""
-        if self._scanning and not self._drain.is_due():
+        """Begin a turn of sending, and return whether there is one: first a scan deletes (`timing.deletions_first`)."""
+        if self._scanning and not self._deletions_first.is_due():
             return False
-        self._drain.restart()
+        self._deletions_first.restart()
         return True
 
     def scan_soon(self) -> None:
@@ -185,7 +185,7 @@ class Receiver:
             if scan.error:
                 raise scan.error
         if not self.line.stopping:
-            self.connection.scan_done()
+            self.connection.scan_advanced()
             self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
 
     def _advance(self, modem: Modem, scan: Scan) -> bool:
@@ -219,7 +219,7 @@ class Receiver:
         return len(self._refused)
 
     def _verify(self, modem: Modem) -> None:
-        """Check that the modem still has its settings: each minute, and at the next scan after it hinted at a reset."""
+        """Check now and then that the modem still has its settings, and at the next scan after it hinted at a reset."""
         if self._settings_check.is_due():
             modem.verify()
             self._settings_check.restart()
@@ -294,7 +294,7 @@ class Receiver:
             del self._refused[segment_id]
 
     def _note_voltage(self, meaning: Meaning, words: str) -> None:
-        """Record that the modem complained about its power supply, once an hour however often it says so."""
+        """Record that the modem complained about its power supply, once in `timing.voltage` at most."""
         event_interval = self._voltage.setdefault(meaning, Interval(self.timing.voltage))
         if event_interval.is_due():
             event_interval.restart()

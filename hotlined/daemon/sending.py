@@ -2,8 +2,8 @@
 
 A segment is committed as being submitted before the modem gets it, and its fate is committed before anything else is
 done: so a segment that may have left is never submitted again, also after a crash. `policy` decides what a result
-means, and `store.fates` writes that once; log, balance, connection and breaker are told afterwards. An answer that
-cannot be encoded is set aside, and the next ones go on.
+means, and `store.fates` writes that once, with what it changes of the breaker; log, balance and connection are told
+afterwards, and `BreakerWatch` of that change. An answer that cannot be encoded is set aside, and the next ones go on.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Sender:
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._idle_since_write: tuple[int, int] | None = None
         """The count of writings (others', ours) after which nothing waited; None where something did."""
-        self.breaker = BreakerWatch(line, balance)
+        self.breaker_watch = BreakerWatch(line, balance)
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
@@ -88,7 +88,7 @@ class Sender:
             self._pending_write = None
             log.info("a result came late: the segment was sent")
             if update:
-                self.breaker.report(update, self.connection.ladder)
+                self.breaker_watch.report(update, self.connection.ladder)
 
         self._commit_fate(settle)
 
@@ -114,14 +114,14 @@ class Sender:
         """Note that answers wait for the network or a person while there is no modem."""
         if self.connection.modem is not None:
             return
-        self.breaker.forget_registration()  # a port that comes back is no network that does
+        self.breaker_watch.forget_registration()  # a port that comes back is no network that does
         if not self.is_idle():
             self._note_and_apply_hold()
 
     def send(self, modem: Modem) -> None:
         """Submit at most one segment: of the first answer, of those whose turn it is, that passes the gate."""
         db, now = self.line.db, self.line.db.now()
-        self.breaker.note_registration(now, registered=self.connection.registered)
+        self.breaker_watch.note_registration(now, registered=self.connection.registered)
         if self.is_idle():
             self._all_wait = False
             return
@@ -131,7 +131,7 @@ class Sender:
             return
         shadow = self.line.shadow
         self._hold_half_sent(shadow=shadow)
-        state = self.breaker.announce_changes(now, self.connection.ladder)
+        state = self.breaker_watch.announce_changes(now, self.connection.ladder)
         lets_try = state.lets_try(now.limit) and not shadow
         turns = queue.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
@@ -199,7 +199,7 @@ class Sender:
         """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
         waiting_for = self._maybe_wait()
         note_wait(self.line.db, waiting_for)
-        self._all_wait = waiting_for is not None or line_hold(self.line.db, trial=True) is not None
+        self._all_wait = waiting_for is not None or line_hold(self.line.db, ignore_breaker=True) is not None
         if self._all_wait:
             queue.requeue_half_sent(self.line.db, trials=True)
         return self._all_wait
@@ -253,7 +253,7 @@ class Sender:
         self._commit_fate(lambda: self._settle(begun, result, now))
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
-        """Give a segment to the modem and return the result; None, and it gets none, where the SIM is another one."""
+        """Give a segment to the modem and return the result; if the SIM is not surely the line's, only return None."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
         # a late result from now on may be that of this segment, so it no longer settles the one before
@@ -262,7 +262,7 @@ class Sender:
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
-        """Commit the fate of a segment, then tell the log, the balance, the connection and the breaker of it."""
+        """Commit the fate of a segment, then tell log, balance, connection and the watch over the breaker of it."""
         timing = self.line.timing
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
@@ -280,7 +280,7 @@ class Sender:
             self.balance.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.AtFault.LINE:
             self._ask_network()
-        self.breaker.report(settled.update, self.connection.ladder)
+        self.breaker_watch.report(settled.update, self.connection.ladder)
 
     def _ask_network(self) -> None:
         """Ask for the registration at once: if the segment was refused for want of one, answers wait from now on."""
@@ -291,7 +291,7 @@ class Sender:
 
     def _withdraw_segment(self, begun: gate.Begun) -> None:
         """Commit that a segment was not submitted after all: it waits again."""
-        log.info("answer %d waits for the network", begun.answer_id)
+        log.info("answer %d: segment %d was not submitted, and waits", begun.answer_id, begun.sequence)
 
         def withdraw() -> None:
             fates.withdraw_segment(self.line.db, begun, self.line.db.now())

@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 COMMAND_SECONDS = 5.0  # for a command that asks the modem alone
 SLOW_COMMAND_SECONDS = 20.0  # for one that asks the SIM or the network
-LISTED_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
+WHOLE_LISTING_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0  # for the prompt of AT+CMGS
 QUIET_SECONDS = 0.2  # without a byte: the modem has nothing more to say
 LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
-DRAIN_SECONDS = 5.0  # for late answers to pass before the first probe
+LATE_ANSWERS_SECONDS = 5.0  # for late answers to pass before the first probe
 PROBE_SECONDS = 2.0  # for the answer to a probe
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
@@ -56,7 +56,7 @@ class ModemSession:
     """
 
     selected: str = ""
-    """The storage that was listed last, while its indexes hold."""
+    """The storage that was selected last; empty once its indexes may be others, or none is known to be selected."""
     is_sim_certain: bool = False
     """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
     has_sim_moved: bool = False
@@ -176,14 +176,15 @@ class Exchange:
     # ---- being in step
 
     def resynchronise(self, tries: int = len(PROBES)) -> None:
-        """Close a prompt that may be open, let late answers pass, and write probes until one gets its own answer.
+        """Let late answers pass, then write probes until one gets its own answer; ESC before each closes a prompt.
 
-        Raises ModemSilentError if none of `tries` probes does.
+        Raises ModemSilentError if none of `tries` probes does, nor what is written without ESC after them, or if
+        `progress` ends the waits.
         """
         if self.in_step:
             self._protocol = Protocol()
         self.session.note_possible_restart()
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + LATE_ANSWERS_SECONDS
         is_clean = True
         while self.receive(time.monotonic() + QUIET_SECONDS) and not self.report_progress(deadline):
             is_clean = False
@@ -324,7 +325,7 @@ class Exchange:
     def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
         """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
         deadline = time.monotonic() + seconds
-        latest = time.monotonic() + max(seconds, LISTED_SECONDS)
+        latest = time.monotonic() + max(seconds, WHOLE_LISTING_SECONDS)
         while True:
             events = self.receive(deadline)
             for event in events:

@@ -16,8 +16,8 @@ from hotlined.language import _
 
 log = logging.getLogger(__name__)
 
-LISTING_SECONDS = 15.0  # before the first line of a listing
-LINE_SECONDS = 10.0  # between two lines of a listing
+FIRST_LINE_SECONDS = 15.0  # before the first line of a listing
+NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own, in the order in which texts are wanted there."""
@@ -174,16 +174,18 @@ class Storages:
     # ---- listing
 
     def list(self, name: str) -> Listing:
-        """List all entries of a storage; one that cannot be read even alone is left out.
+        """List all entries of a storage; incomplete, and without those that cannot be read even alone.
 
-        Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
+        Where the modem falls silent meanwhile, what came is returned, incomplete, and the modem is out of step: the
+        caller brings it back. Raises ModemRefusedError where the modem does not list it, or echoes again: it has
+        started anew by itself.
         """
         if self._session.selected != name or self._session.has_sim_moved:
             self.require_selection(name)
         self._exchange.take_echoed()  # only an echo of the listing itself shows that the modem has started anew
         try:
             response = self._exchange.run(
-                "AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True
+                "AT+CMGL=4", "+CMGL:", seconds=FIRST_LINE_SECONDS, line_seconds=NEXT_LINE_SECONDS, payload=True
             )
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", name, len(self._exchange.information))
@@ -252,7 +254,7 @@ class Storages:
     # ---- deletion
 
     def holds_listing(self, name: str) -> bool:
-        """Tell whether the last listing was of this storage and its indexes still hold."""
+        """Tell whether this storage was selected last, and the indexes of its listing still hold."""
         return self._exchange.in_step and self._session.selected == name
 
     def delete(self, name: str, index: int) -> bool:

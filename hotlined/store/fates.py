@@ -46,8 +46,8 @@ def settle(
     """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
     with db.transaction():
         answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
-        tries = _tries(db, answer)
-        fate = policy.fate(result, tries)
+        refusals = _refusals(db, answer)
+        fate = policy.fate(result, refusals)
         if fate is Fate.RETRY and answer["by_hand"]:
             fate = Fate.FAILED  # a person stands there, and can try again
         outcome: Outcome | None
@@ -55,7 +55,7 @@ def settle(
             case policy.Taken():
                 outcome = _take(db, begun, result.mr, now)
             case policy.Refused() if fate in (Fate.RETRY, Fate.FAILED):
-                _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.RETRY)
+                _refuse(db, begun, answer, result, refusals, now, retry_after, again=fate is Fate.RETRY)
                 outcome = _outcome_of(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
@@ -81,7 +81,7 @@ def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome
         return Outcome.RECIPIENT
     if result.fault is policy.AtFault.EITHER and by_hand:
         return Outcome.NO_EVIDENCE
-    # it is said for the second time, while others leave
+    # `policy.fate` let it fail: refused so twice in a row, or too often in all, while segments to others left
     is_recipients = result.fault is policy.AtFault.EITHER and fate is Fate.FAILED
     return Outcome.RECIPIENT if is_recipients else Outcome.REFUSED
 
@@ -118,7 +118,7 @@ def _refuse(
     begun: Begun,
     answer: sqlite3.Row,
     result: policy.Refused,
-    tries: policy.Tries,
+    refusals: policy.Refusals,
     now: Now,
     retry_after: Sequence[float],
     *,
@@ -139,17 +139,17 @@ def _refuse(
         move(db, begun.answer_id, AnswerState.FAILED, result.cause)
         return
     move(db, begun.answer_id, AnswerState.QUEUED, result.cause)
-    _count_refusal(db, begun.answer_id, tries.plus(result), now, pause_after(retry_after, tries.refusals))
+    _count_refusal(db, begun.answer_id, refusals.plus(result), now, pause_after(retry_after, refusals.total))
     if not half_sent and answer["asked_by"] is None:
         _forget_text(db, begun.answer_id)
 
 
-def _count_refusal(db: Database, answer_id: int, after: policy.Tries, now: Now, pause: float) -> None:
+def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: Now, pause: float) -> None:
     """Record how often an answer was refused, with this time, and in how many seconds it is due again."""
     db.execute(
         "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"
         " WHERE id = ?",
-        after.refusals,
+        after.total,
         after.counted,
         now.limit,
         now.limit + pause,
@@ -158,8 +158,9 @@ def _count_refusal(db: Database, answer_id: int, after: policy.Tries, now: Now, 
     )
 
 
-def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
+def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
+    # NULL: it was never refused, or that is forgotten since (the breaker closed, `requeue`): the next refusal counts
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id"
@@ -170,8 +171,9 @@ def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
+    # 0 again once that is forgotten, while the cause stays in the attempt: it must not make a first refusal the second
     last = policy.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
-    return policy.Tries(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
+    return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
 def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> None:
@@ -186,7 +188,10 @@ def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> No
 
 
 def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
-    """Commit that a segment was not handed over after all: its answer and the breaker are as before the gate passed."""
+    """Commit that a segment was not handed over after all.
+
+    Its answer is queued, also where an earlier segment has left; a trial is withdrawn, and may begin again at once.
+    """
     with db.transaction():
         is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
@@ -301,7 +306,7 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
         move_segment(db, segment_id, state, **columns)
     else:
         db.execute(
-            "UPDATE answer_segments SET mr = ?, report_status = ?, reported_at = ?, discharged_at = ? WHERE id = ?",
+            f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
             *columns.values(),
             segment_id,
         )
@@ -363,6 +368,7 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
     update = None
     if whole and row["outcome"] != Outcome.TAKEN:
+        # no pauses: an answer that was taken closes the breaker and never opens it
         update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), certainly_not_sent=False)
     if not is_latest or row["state"] not in _PROVABLE:
         return update

@@ -97,7 +97,7 @@ def begin(
     """
     with db.transaction():
         answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
-        if answer is None:
+        if answer is None:  # ended by another process since `queue.due` read it; its own reason stands in its row
             return policy.Cancel(Reason.PERSON)
         if decided := _decide_without_policy(db, answer, attempt, shadow=shadow):
             return decided
@@ -112,7 +112,7 @@ def begin(
             return Refiled(share)
         composed = None if attempt else _compose(db, answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
-        hold = _hold(db, answer, attempt, trial or shadow)
+        hold = _hold(db, answer, attempt, excepted=trial or shadow)
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
@@ -190,10 +190,10 @@ def _decide_without_policy(
     return None
 
 
-def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, excepted: bool) -> policy.LineHold | None:
-    """Return what holds the line back; the open breaker holds neither a trial (`excepted`) nor the rest of one."""
+def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, excepted: bool) -> policy.LineHold | None:
+    """Return what holds the line back; a trial, the rest of one, and shadow mode go on while the breaker is open."""
     under_way = bool(attempt and attempt["trial"] and answer["state"] == AnswerState.SENDING)
-    return line_hold(db, trial=excepted or under_way)
+    return line_hold(db, ignore_breaker=excepted or under_way)
 
 
 def _begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]) -> None:

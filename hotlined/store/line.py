@@ -390,11 +390,11 @@ def note_trial_request(db: Database) -> None:
     db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
 
 
-def line_hold(db: Database, *, trial: bool = False) -> LineHold | None:
-    """Return whether a pause or the open breaker holds all answers back; with `trial` the breaker does not."""
+def line_hold(db: Database, *, ignore_breaker: bool = False) -> LineHold | None:
+    """Return what holds all answers back: a pause or the open breaker, or with `ignore_breaker` a pause alone."""
     if is_paused(db):
         return LineHold.PAUSED
-    return LineHold.BREAKER_OPEN if breaker_of(db).is_open and not trial else None
+    return LineHold.BREAKER_OPEN if breaker_of(db).is_open and not ignore_breaker else None
 
 
 # ---- floods, shadow mode, a backup that was restored
