@@ -15,14 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 ALL = "rich.table"
 """The last that `import_all` imports."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
-
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as other users")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from conftest import speaking, wait_until
 from filled import Filled
-from persons import ADMIN, COMMAND, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
+from needs import needs_root
+from persons import ADMIN, COMMAND, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person
 from store_steps import make_empty
 
 import hotlined

@@ -24,7 +24,8 @@ from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
 from flask import render_template_string
 from jinja2 import UndefinedError
-from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
+from needs import needs_root
+from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, user_name
 from test_hostile import TEXTS, receive
 
 from hotlined import config as line_config

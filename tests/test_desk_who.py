@@ -25,7 +25,8 @@ from desk import Browser, Desk
 from filled import KEVIN, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from persons import COMMAND, LINE, Person, give, needs_root
+from needs import needs_root
+from persons import COMMAND, LINE, Person, give
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from hotlined import config as configuration

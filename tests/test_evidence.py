@@ -23,7 +23,8 @@ from chromium import MISSING, chromium
 from conftest import wait_until
 from filled import ANSWER, KEVIN, LEA, Filled
 from gsmmodem.pdu import decodeSmsPdu
-from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, needs_root, user_name
+from needs import needs_root
+from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, user_name
 
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language

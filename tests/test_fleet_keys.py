@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import steps
 from filled import KEVIN, LEA
-from persons import ADMIN, COMMAND, LINE, Person, give, needs_root
+from needs import needs_root
+from persons import ADMIN, COMMAND, LINE, Person, give
 from steps import Step
 from test_fleet import STOP, Member, asked
 

@@ -16,7 +16,8 @@ import extent
 import pytest
 from conftest import Line, wait_until
 from filled import KEVIN, Filled
-from persons import COMMAND, LINE, give, needs_root
+from needs import needs_root
+from persons import COMMAND, LINE, give
 from persons import MEMBER as A_MEMBER
 from persons import STRANGER as A_STRANGER
 

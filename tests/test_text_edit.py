@@ -17,7 +17,8 @@ import pytest
 from conftest import Line, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from persons import ADMIN, COMMAND, LINE, MEMBER, Person, give, needs_root
+from needs import needs_root
+from persons import ADMIN, COMMAND, LINE, MEMBER, Person, give
 
 from hotlined.config import editing, judge, parse
 from hotlined.errors import ConfigError, TextError

@@ -12,7 +12,8 @@ import measuring
 import pytest
 import warm
 from filled import Filled
-from persons import ADMIN, needs_root
+from needs import needs_root
+from persons import ADMIN
 
 pytestmark = pytest.mark.uncounted
 HELP = [sys.executable, "-m", "hotlined", "--help"]
@@ -103,22 +104,25 @@ finally:
     ],
 )
 def test_what_has_the_locale_of_the_tests_or_none_starts_warm_and_as_a_cold_one(
-    ours: dict[str, str], theirs: dict[str, str], is_warm: bool, monkeypatch: pytest.MonkeyPatch
+    ours: dict[str, str], theirs: dict[str, str], is_warm: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Where there is none Python takes one, also for the tests themselves: on a new machine there is none."""
     for name in warm.LOCALE:
         monkeypatch.delenv(name, raising=False)
     for name, value in ours.items():
         monkeypatch.setenv(name, value)
-    code = "import os; print(open('/proc/self/cmdline').read().split('\\0')[1]); print(sorted(os.environ.items()))"
-    python, *words = ADMIN.program(code)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os; print(open('/proc/self/cmdline').read().split('\\0')[1]); print(sorted(os.environ.items()))"
+    )
+    monkeypatch.setattr(warm, "SCRIPTS", (str(script),))
     environment = {"PATH": os.environ["PATH"], **theirs}
 
     (usual, variables), (cold, variables_cold) = (
-        subprocess.check_output([python, *options, *words], env=environment, text=True).splitlines()
+        subprocess.check_output([sys.executable, *options, str(script)], env=environment, text=True).splitlines()
         for options in ([], ["-B"])
     )
-    assert (Path(usual).name, cold) == ("warm.py" if is_warm else "persons.py", "-B")
+    assert (Path(usual).name, cold) == ("warm.py" if is_warm else "script.py", "-B")
     assert variables == variables_cold
 
 
@@ -144,15 +148,15 @@ def test_a_program_without_capabilities_has_none(tmp_path: Path) -> None:
 
 
 def test_a_process_that_cannot_be_forked_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has no process left ends nothing: who asked reads why."""
+    """A machine that has no process left ends nothing: who asked reads why, and may ask again."""
+    monkeypatch.setattr(warm, "CLONE", 100_000)  # no system call
 
-    def refuse() -> int:
-        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSYS)):
+        warm._fork_beside()
 
-    monkeypatch.setattr(os, "fork", refuse)
-    read, write = os.pipe()
-
-    assert not warm._is_new(write)
-    os.close(write)
-    with os.fdopen(read) as said:
-        assert said.read() == os.strerror(errno.EAGAIN)
+    monkeypatch.undo()
+    asked = warm._interpreter()
+    monkeypatch.setattr(asked, "_ask", lambda *_: os.strerror(errno.EAGAIN).encode())
+    with pytest.raises(ChildProcessError, match=os.strerror(errno.EAGAIN)):
+        asked.fork(HELP[1:], "/", {}, {})
+    assert asked.is_usable()

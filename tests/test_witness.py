@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from persons import ADMIN, LINE, STRANGER, needs_root
+from needs import needs_root
+from persons import ADMIN, LINE, STRANGER
 from test_control import Doors, doors
 
 from hotlined.doctor import witness

@@ -20,6 +20,7 @@ import io
 import json
 import marshal
 import os
+import platform
 import runpy
 import shutil
 import signal
@@ -55,7 +56,9 @@ HIGH = 200
 """No descriptor that a child is to have is so high."""
 ANSWER = 100
 """No answer of the interpreter has more octets."""
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+CLONE_PARENT = 0x8000  # linux/sched.h
+CLONE = {"x86_64": 56, "aarch64": 220, "armv7l": 120, "armv6l": 120}.get(platform.machine())
+"""The number of that system call, as asm/unistd.h has it; elsewhere all starts cold."""
 DROP = 24  # PR_CAPBSET_DROP, the same
 CAPABILITIES = 64
 """No kernel has more."""
@@ -70,7 +73,7 @@ _PLAIN: dict[str, Any] = {
     "umask": -1, "start_new_session": False, "process_group": -1,
 }  # fmt: skip
 """What that is where nothing is asked for but descriptors, a folder and an environment."""
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.PyDLL(None, use_errno=True)  # which keeps the lock of this interpreter: it is copied as it is
 _prctl = _libc.prctl
 
 
@@ -100,7 +103,8 @@ class Popen(subprocess.Popen[Any]):
 def _is_ours(words: list[str]) -> bool:
     """Tell whether a command line is one of our own programs, without options of Python's."""
     python, first, second, *_ = [*words, "", "", ""]
-    return python == sys.executable and (first in SCRIPTS or (first == "-m" and second in PROGRAMS))
+    is_program = first in SCRIPTS or (first == "-m" and second in PROGRAMS)
+    return CLONE is not None and python == sys.executable and is_program
 
 
 def _coerced(environment: Mapping[str, str]) -> dict[str, str]:
@@ -149,14 +153,10 @@ class Interpreter:
         os.umask(mask)
         with self._lock:
             self._is_in_step = False  # until its answer is read: after an interrupt it would be taken for the next one
-            # between the two there is one that ends at once: its child goes to the next above that takes it
-            _prctl(SUBREAPER, 1)
             try:
                 answer = self._ask([words, folder, environment, mask, [*descriptors]], [*descriptors.values()])
             except ConnectionError:
                 answer = b""
-            finally:
-                _prctl(SUBREAPER, 0)
             self._is_in_step = bool(answer)
         if not answer:
             self._end()
@@ -298,15 +298,17 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
         _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
         if not descriptors:
             os._exit(0)
-        read, write = os.pipe()
-        if _is_new(write):
-            break
-        os.close(write)
-        control.send(os.read(read, ANSWER))
-        for descriptor in (read, *descriptors):
+        try:
+            child = _fork_beside()
+        except OSError as error:  # too many processes, or no memory
+            answer = str(error.strerror)
+        else:
+            if not child:
+                break
+            answer = str(child)
+        control.send(answer.encode())
+        for descriptor in descriptors:
             os.close(descriptor)
-    for descriptor in (read, write):
-        os.close(descriptor)
     control.close()
     _become(*descriptors)
     # whoever becomes somebody else can write no figures where ours are
@@ -315,21 +317,19 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
         atexit.register(_hand_in, figures, folder_of_ways)
 
 
-def _is_new(write: int) -> bool:
-    """Fork twice; return True in the new process, and False in this one once its id, or the error, can be read."""
-    interpreter = os.getpid()
-    try:
-        if between := os.fork():
-            os.waitpid(between, 0)
-        elif child := os.fork():
-            os.write(write, str(child).encode())
-        else:
-            return True
-    except OSError as error:  # too many processes, or no memory
-        os.write(write, str(error.strerror).encode())
-    if os.getpid() != interpreter:
-        os._exit(0)
-    return False
+def _fork_beside() -> int:
+    """Fork a child of this process's parent, whose id it returns; 0 in the child.
+
+    What Python does itself before and behind a fork is done, and what the C library does is not: it is about threads,
+    and here is but one.
+    """
+    ctypes.pythonapi.PyOS_BeforeFork()
+    child: int = _libc.syscall(CLONE, CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+    error = ctypes.get_errno()
+    (ctypes.pythonapi.PyOS_AfterFork_Parent if child else ctypes.pythonapi.PyOS_AfterFork_Child)()
+    if child < 0:
+        raise OSError(error, os.strerror(error))
+    return child
 
 
 def _become(order: int, *given: int) -> None:
