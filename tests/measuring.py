@@ -1,12 +1,14 @@
 """Switches the measuring of coverage off and on again: in this process, and in the programs that it starts.
 
-It is off where hundreds of runs take the same ways, and where what runs has tests of its own.
+It is off where hundreds of runs take the same ways, where what runs has tests of its own, and in dear tests that take
+no way which others do not take: measuring doubles what they cost.
 """
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 VARIABLES = "COVERAGE_PROCESS"
 """How the variables begin by which coverage is measured of programs that are started."""
+APART = "HOTLINED_MEASURED_APART"
+"""The variable with which each test is measured apart, and none is left out because of others."""
+NEEDLESS = Path(__file__).parent / "data/unmeasured.txt"
+"""The dear tests that take no way which others do not take; `tests/unmeasured.py` writes it."""
+_needless = frozenset(() if APART in os.environ else NEEDLESS.read_text().split())
 _kept: dict[str, str] = {}
 """Those variables, where they were taken away."""
 _stopped: list[Any] = []
@@ -43,10 +50,16 @@ def off() -> Iterator[None]:
     _stopped.pop().start()
 
 
+def test_of(node_id: str) -> str:
+    """Return the name of a test without the folder that it is in, and without its parameters."""
+    return node_id.partition("[")[0].partition(" ")[0].rpartition("/")[2]
+
+
 @contextlib.contextmanager
 def off_where_marked(where: "pytest.Item | pytest.Collector", *marks: str) -> Iterator[None]:
-    """Measure no coverage of what has one of these marks itself, nor of what it starts."""
-    if not {mark.name for mark in where.own_markers} & {*marks}:
+    """Measure no coverage of what has one of these marks itself, or is needless, nor of what it starts."""
+    is_marked = {mark.name for mark in where.own_markers} & {*marks}
+    if not is_marked and test_of(where.nodeid) not in _needless:
         yield
         return
     with off_in_programs(), off():

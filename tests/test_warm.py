@@ -43,9 +43,10 @@ def test_which_ways_a_measured_program_took_is_handed_in() -> None:
 
     assert left_by(plain) == []
     (left,) = left_by(plain | {f"{measuring.VARIABLES}_CONFIG": "as coverage says"})
-    ways = marshal.loads(left.read_bytes())
+    test, ways = marshal.loads(left.read_bytes())
     left.unlink()
 
+    assert test == "test_warm.py::test_which_ways_a_measured_program_took_is_handed_in"
     assert f"{warm.ROOT}/hotlined/cli/__init__.py" in ways
     assert all(isinstance(line, int) for taken in ways.values() for way in taken for line in way)
 

@@ -220,13 +220,17 @@ def _folder_of_ways() -> str:
 
 def add_measured() -> None:
     """Add what programs that were started warm have handed in to what is measured here."""
-    ways: dict[str, set[tuple[int, int]]] = {}
+    ways: dict[str, dict[str, set[tuple[int, int]]]] = {}
     for path in Path(_folder_of_ways()).glob("*.ways"):
-        for name, arcs in marshal.loads(path.read_bytes()).items():  # written by _hand_in
-            ways.setdefault(name, set()).update(arcs)
+        test, taken = marshal.loads(path.read_bytes())  # written by _hand_in
+        of_test = ways.setdefault(test if measuring.APART in os.environ else "", {})
+        for name, arcs in taken.items():
+            of_test.setdefault(name, set()).update(arcs)
         path.unlink()
-    if ways and (coverage := measuring.current()):
-        coverage.get_data().add_arcs(ways)
+    if coverage := measuring.current():
+        for test, taken in ways.items():
+            coverage.get_data().set_context(test)
+            coverage.get_data().add_arcs(taken)
 
 
 # ---- the interpreter itself
@@ -282,7 +286,8 @@ def _hand_in(figures: Any, folder: str) -> None:
     if ways:
         name = f"{folder}/{os.getpid()}-{time.monotonic_ns()}"
         with contextlib.suppress(FileNotFoundError):  # the tests are over
-            Path(f"{name}.new").write_bytes(marshal.dumps(ways))
+            test = measuring.test_of(os.environ.get("PYTEST_CURRENT_TEST", ""))
+            Path(f"{name}.new").write_bytes(marshal.dumps((test, ways)))
             Path(f"{name}.new").rename(f"{name}.ways")
 
 
