@@ -262,15 +262,16 @@ def _text(path: Path) -> str:
 
 def _has_open(folder: Path, device: Device) -> bool:
     try:
-        return any(_device(path) == device for path in folder.iterdir())
+        with os.scandir(folder) as descriptors:
+            return any(_device(descriptor) == device for descriptor in descriptors)
     except OSError:  # another user's, or it has ended
         return False
 
 
-def _device(path: Path) -> Device:
+def _device(path: "os.PathLike[str]") -> Device:
     """Return the device that a path leads to, links followed; zeros where it leads to none."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  thousands of descriptors are looked at
     except (OSError, ValueError):
         return 0, 0
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0
