@@ -239,7 +239,7 @@ def is_beyond(key: Key, value: Any) -> bool:
     parts = value if isinstance(value, list) else [value]
     return (
         key.kind in (keys._NUMBER, keys._PATTERN, keys.COUNTRY)
-        or (key.kind is keys._WORD and any(isinstance(each, str) and not each.isascii() for each in parts))
+        or (key.kind in (keys._WORD, keys._MET) and any(isinstance(each, str) and not each.isascii() for each in parts))
         or any(isinstance(each, str) and len(re.findall("[dhms]", each)) > 1 for each in parts)
         or (key.shape is Shape.RANGE and len(parts) == 2)
     )
