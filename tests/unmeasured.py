@@ -2,8 +2,8 @@
 
 To measure a test doubles what it costs, and most take only ways that others take, too. This runs all of them, each
 measured apart, and takes those that cover most for what they cost until nothing is left to cover. The others are
-written down, but for cheap ones. It takes ten minutes, and is for when the list has grown old: a test that is not in it
-is measured, so no coverage is lost by that. With `-p unmeasured` it is also the plugin that tells tests apart.
+written down, but for cheap ones. It takes eight minutes, and is for when the list has grown old: a test that is not in
+it is measured, so no coverage is lost by that. With `-p unmeasured` it is also the plugin that tells tests apart.
 """
 
 import heapq

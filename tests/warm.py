@@ -20,13 +20,13 @@ import io
 import json
 import marshal
 import os
-import platform
 import runpy
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -57,7 +57,9 @@ HIGH = 200
 ANSWER = 100
 """No answer of the interpreter has more octets."""
 CLONE_PARENT = 0x8000  # linux/sched.h
-CLONE = {"x86_64": 56, "aarch64": 220, "armv7l": 120, "armv6l": 120}.get(platform.machine())
+CLONE = {"x86_64-linux-gnu": 56, "aarch64-linux-gnu": 220, "arm-linux-gnueabihf": 120}.get(
+    str(sysconfig.get_config_var("MULTIARCH"))  # a Python of 32 bits may run on a kernel of 64
+)
 """The number of that system call, as asm/unistd.h has it; elsewhere all starts cold."""
 DROP = 24  # PR_CAPBSET_DROP, the same
 CAPABILITIES = 64
