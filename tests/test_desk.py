@@ -246,6 +246,22 @@ def test_a_page_of_another_site_gets_nothing(tmp_path: Path) -> None:
         assert looked == {contact for contact, (_, _, status) in contacts.items() if status == 200}
 
 
+def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path) -> None:
+    """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
+    line = Filled(tmp_path)
+    with line.db, Desk(line.config) as desk:
+        contact = line.text()
+        with line.db.transaction():
+            assert desk.browser().get(f"/contact/{contact}").status == 200
+            desk.program.terminate()
+            with pytest.raises(subprocess.TimeoutExpired):
+                desk.program.wait(0.5)
+        desk.end()
+        looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
+        assert looked == [contact]
+    assert desk.program.returncode == 0
+
+
 def test_the_cookie_of_forms_is_ours(desk: Desk) -> None:
     """What another site has planted there, or what is no cookie of ours, gets no token and does not come back."""
     for planted in ("x", "y" * 4000, "ü"):

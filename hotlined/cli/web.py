@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -238,6 +239,7 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
                 serving.refuse(listener, error)
         raise
     prepare(config)
+    _end_in_order()
     desk = app.make(config, door, secret, settings.broken)
     with listening(path) as listener:
         if path:
@@ -260,12 +262,23 @@ def _changes(path: Path) -> Callable[[], bool]:
     return lambda: state() != now
 
 
+def _end_in_order() -> None:
+    """Let SIGTERM end the desk as it ends by itself: requests are finished, and looks that wait are recorded."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would cut off what waits
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def _serve_port(settings: Settings, port: int) -> None:
     with sparing.without_unused():
         from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
     config = settings.config()
     prepare(config)
+    _end_in_order()
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOCAL, port))
