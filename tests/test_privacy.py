@@ -194,6 +194,7 @@ def test_what_is_purged_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
     line.sim.do("deliver", from_=KEVIN, text="Encore moi")
     wait_until(lambda: len(line.log("--number", KEVIN)) == 5)  # the call before it fell into the cooldown, too
     wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
+    assert len(line.log("--number", KEVIN)) == 5
 
 
 def test_moved_rows_leave_no_copies(line_of: Filled) -> None:

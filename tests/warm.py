@@ -305,15 +305,8 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
         _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
         if not descriptors:
             os._exit(0)
-        try:
-            child = _fork_beside()
-        except OSError as error:  # too many processes, or no memory
-            answer = str(error.strerror)
-        else:
-            if not child:
-                break
-            answer = str(child)
-        control.send(answer.encode())
+        if _is_new(control):
+            break
         for descriptor in descriptors:
             os.close(descriptor)
     control.close()
@@ -322,6 +315,18 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
     if _is_measured() and Path(sys.argv[0]).name != "persons.py":
         figures.start()
         atexit.register(_hand_in, figures, folder_of_ways)
+
+
+def _is_new(control: socket.socket) -> bool:
+    """Fork; return True in the new process, and False in this one once it has told its id, or why there is none."""
+    try:
+        child = _fork_beside()
+    except OSError as error:  # too many processes, or no memory
+        control.send(str(error.strerror).encode())
+        return False
+    if child:
+        control.send(str(child).encode())
+    return not child
 
 
 def _fork_beside() -> int:

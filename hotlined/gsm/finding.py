@@ -268,7 +268,7 @@ def _has_open(folder: Path, device: Device) -> bool:
         return False
 
 
-def _device(path: "os.PathLike[str]") -> Device:
+def _device(path: os.PathLike[str]) -> Device:
     """Return the device that a path leads to, links followed; zeros where it leads to none."""
     try:
         found = os.stat(path)  # noqa: PTH116  thousands of descriptors are looked at
