@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -32,6 +33,7 @@ from hotlined import config as line_config
 from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.logins import Logins
+from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST, serve
 from hotlined.desk.who import LinkDoor, SocketDoor
@@ -246,20 +248,60 @@ def test_a_page_of_another_site_gets_nothing(tmp_path: Path) -> None:
         assert looked == {contact for contact, (_, _, status) in contacts.items() if status == 200}
 
 
-def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path) -> None:
+def threads(program: "subprocess.Popen[str]") -> int:
+    """Return how many threads a program has."""
+    return len([*Path(f"/proc/{program.pid}/task").iterdir()])
+
+
+def accepted(path: Path) -> int:
+    """Return how many connections have been accepted at a socket: only these have an inode (unix(7))."""
+    found = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")]
+    return sum(state == "03" and inode != "0" for *_, state, inode, _ in found)
+
+
+@pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
+def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
     """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
     line = Filled(tmp_path)
-    with line.db, Desk(line.config) as desk:
+    handed = Handed(line.config)
+    desk = handed.start()
+
+    def serves_no_more() -> bool:
+        return desk.poll() is not None or threads(desk) == 2
+
+    with line.db, contextlib.closing(handed.listener):
         contact = line.text()
         with line.db.transaction():
-            assert desk.browser().get(f"/contact/{contact}").status == 200
-            desk.program.terminate()
-            with pytest.raises(subprocess.TimeoutExpired):
-                desk.program.wait(0.5)
-        desk.end()
+            assert handed.browser.get(f"/contact/{contact}").status == 200
+            if first == "SIGINT":
+                desk.send_signal(signal.SIGINT)
+            if first == "another configuration":
+                line.config.write_text(json.dumps(line.settings | {"line": "nouvelle"}))
+            if first:
+                wait_until(serves_no_more, "it serves no more, but records the look")
+            desk.terminate()
+            wait_until(serves_no_more, "it serves no more, but records the look")
+            desk.terminate()
+        journal = desk.communicate()[1]
         looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
-        assert looked == [contact]
-    assert desk.program.returncode == 0
+    assert (looked, desk.returncode, journal) == ([contact], 0, "")
+
+
+def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_path: Path) -> None:
+    """Of ten decisions, four are in hand and six wait for a thread when SIGTERM comes: all are made and answered."""
+    line = Filled(tmp_path)
+    numbers = [f"047012345{digit}" for digit in range(10)]
+    with line.db, Desk(line.config) as desk:
+        browser = desk.browser()
+        form = browser.get("/act/block?number=0470123456").form()
+        with ThreadPoolExecutor(len(numbers)) as visitors:
+            with line.db.transaction():
+                answers = [visitors.submit(browser.post, "/act/block", form | {"number": each}) for each in numbers]
+                wait_until(lambda: accepted(desk.socket) == len(numbers), "all are connected")
+                desk.program.terminate()
+            assert {answer.result().status for answer in answers} == {200}
+        assert desk.program.wait(PATIENCE_SECONDS) == 0
+        assert len(line.db.all("SELECT 1 FROM events WHERE kind = 'block'")) == len(numbers)
 
 
 def test_the_cookie_of_forms_is_ours(desk: Desk) -> None:
@@ -432,7 +474,7 @@ class Program:
     def __init__(self, line: Filled, path: Path, **options: Any) -> None:
         self.path = path
         self.door = SocketDoor(line.database, Logins(line.folder / "none", b"", None))
-        self.app = make(line_config.load(line.config), self.door, b"")
+        self.app = make(line_config.load(line.config), self.door, b"", Looks())
         self.options = {"idle_seconds": 0.1} | options
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
@@ -610,7 +652,7 @@ def test_a_template_that_names_what_there_is_not_fails(tmp_path: Path) -> None:
     """A wrong name in a template is a bug that is told, and not an empty place on a page."""
     filled = Filled(tmp_path)
     with filled.db:
-        app = make(line_config.load(filled.config), LinkDoor.new("anna", 1), b"secret")
+        app = make(line_config.load(filled.config), LinkDoor.new("anna", 1), b"secret", Looks())
     with app.test_request_context("/"), pytest.raises(UndefinedError):
         render_template_string("{{ contactz }}")
     with app.test_request_context("/"), pytest.raises(UndefinedError):

@@ -19,6 +19,7 @@ from persons import user_name
 
 from hotlined.config import load
 from hotlined.desk.app import NEEDS, PAGES, make
+from hotlined.desk.looks import Looks
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
@@ -636,7 +637,7 @@ class AnyDoor:
 def doored(line: Filled) -> tuple[Flask, AnyDoor]:
     """Give the desk's application and its door: what is compiled of its pages stays with it."""
     door = AnyDoor(Role.FIGURES)
-    return make(load(line.config), door, b""), door
+    return make(load(line.config), door, b"", Looks()), door
 
 
 @pytest.mark.parametrize("role", Role)

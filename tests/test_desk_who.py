@@ -739,6 +739,21 @@ def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> No
         ]
 
 
+def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What still waits when its time is over is in the journal alone, and so is a look that comes later."""
+    line = Filled(tmp_path)
+    looks, config = Looks(), configuration.load(line.config)
+    with line.db, line.db.transaction():
+        for who in ("anna", "bea"):
+            looks.note(config, who, "look_up", originator=KEVIN)
+        looks.close(0.1)
+        looks.note(config, "carl", "look_up", originator=KEVIN)
+
+        assert [record.getMessage() for record in caplog.records] == [
+            f"that {who} looked is not recorded: the desk ends" for who in ("anna", "bea", "carl")
+        ]
+
+
 # ---- the desk's own user
 
 

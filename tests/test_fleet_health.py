@@ -15,6 +15,7 @@ from test_output import judge
 
 from hotlined.config import Config, load
 from hotlined.desk.app import make
+from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 from hotlined.doctor.findings import Health
 from hotlined.doctor.fleet import fleet
@@ -326,7 +327,7 @@ def test_a_thousand_lines_that_a_hub_invents_are_one_alert() -> None:
 
 def page(line: Member, role: Role = Role.FIGURES) -> str:
     """Return the page of all lines, as a visitor of this role sees it."""
-    answer = make(line_config(line), AnyDoor(role), b"").test_client().get("/lines")
+    answer = make(line_config(line), AnyDoor(role), b"", Looks()).test_client().get("/lines")
     assert answer.status_code == 200
     return answer.text
 
@@ -373,7 +374,7 @@ def test_a_line_in_no_fleet_has_no_page_of_one(tmp_path: Path) -> None:
     """Neither the page is there, nor a way to it."""
     line = Member(tmp_path)
     with line.db:
-        client = make(line_config(line), AnyDoor(Role.ADMIN), b"").test_client()
+        client = make(line_config(line), AnyDoor(Role.ADMIN), b"", Looks()).test_client()
         assert client.get("/lines").status_code == 404
         assert "/lines" not in client.get("/").text
 

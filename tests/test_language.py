@@ -25,6 +25,7 @@ from test_privacy import on_a_terminal
 from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.desk.app import make
+from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 from hotlined.desk.who import LinkDoor, Visitor
 from hotlined.errors import ConfigError, PortError, PortLostError, StoreError, TextError, reason_of
@@ -209,7 +210,7 @@ class AnyDoor:
 
 def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None:
     """What is filled in is escaped and harmless; what is markup already stays so; the sentence itself is none."""
-    app = make(parse("answer: {text: a}", Path("config.yaml")), AnyDoor(), b"")
+    app = make(parse("answer: {text: a}", Path("config.yaml")), AnyDoor(), b"", Looks())
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
             '{% set link %}<a href="/x">{{ word }}</a>{% endset %}'
@@ -407,7 +408,7 @@ def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
     door = LinkDoor.new("anna", 8080)
     config = load(line.config)
     with speaking(config.language):
-        page = make(config, door, b"").test_client().get(f"/enter?token={door.token}").text
+        page = make(config, door, b"", Looks()).test_client().get(f"/enter?token={door.token}").text
 
     assert {"fr": ">Vers la ligne<", "nl": ">Naar de lijn<"}[config.language] in page
 

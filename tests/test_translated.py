@@ -37,6 +37,7 @@ from hotlined.alerts.due import draft
 from hotlined.cli import mistakes
 from hotlined.config import load
 from hotlined.desk.app import make
+from hotlined.desk.looks import Looks
 from hotlined.doctor.checks import CHECKS, NAMES
 from hotlined.doctor.findings import Health
 from hotlined.gsm.alphabet import Encoding, plan
@@ -408,7 +409,7 @@ def test_an_alert_with_figures_is_texted_whole(language: Language) -> None:
 def pages(line: Filled) -> Callable[[str], str]:
     """Return what shows a page of the desk, in the language of the line."""
     config = load(line.config)
-    client = make(config, AnyDoor(), b"").test_client()
+    client = make(config, AnyDoor(), b"", Looks()).test_client()
 
     def show(path: str) -> str:
         with speaking(config.language):

@@ -20,6 +20,7 @@ from test_docs import resolve
 
 from hotlined.cli.control import control
 from hotlined.config import RESERVED_LINES, find, parse
+from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.owner import DESK_USER
@@ -261,6 +262,15 @@ def test_the_time_limits_fit_the_daemon() -> None:
     """The watchdog outlasts whatever it is not fed in, and when the daemon stops a submission is waited for."""
     assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
     assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
+
+
+def test_the_desk_has_ended_before_it_is_killed() -> None:
+    """Requests in hand and looks that wait get less time than systemd gives, and control stops after the desk."""
+    longest = serving.FINISH_SECONDS + serving.JOIN_SECONDS + looks.CLOSE_SECONDS
+    unit = settings("hotlined-web@.service", "Unit")
+
+    assert longest < seconds(settings("hotlined-web@.service", "Service")["TimeoutStopSec"][0]) < 90
+    assert set(unit["After"][0].split()) == {"hotlined-control@.socket", "hotlined-control@.service"}
 
 
 def test_ports_are_allowed_by_number() -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pwd
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -225,7 +224,7 @@ def _prompted(question: str) -> str:
 
 def _serve_socket(settings: Settings, path: Path | None) -> None:
     with sparing.without_unused():
-        from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
+        from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
 
     kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     folder = Path(kept) if kept else None
@@ -239,13 +238,13 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
                 serving.refuse(listener, error)
         raise
     prepare(config)
-    _end_in_order()
-    desk = app.make(config, door, secret, settings.broken)
-    with listening(path) as listener:
+    ending = serving.Ending.at_sigterm()
+    with looks.Looks() as waiting, listening(path) as listener:
+        desk = app.make(config, door, secret, waiting, settings.broken)
         if path:
-            serving.serve(desk, listener, most=door.most, idle_seconds=None)
+            serving.serve(desk, listener, ending, most=door.most, idle_seconds=None)
         else:
-            serving.serve(desk, listener, most=door.most, is_stale=_changes(config.path))
+            serving.serve(desk, listener, ending, most=door.most, is_stale=_changes(config.path))
 
 
 def _changes(path: Path) -> Callable[[], bool]:
@@ -262,24 +261,14 @@ def _changes(path: Path) -> Callable[[], bool]:
     return lambda: state() != now
 
 
-def _end_in_order() -> None:
-    """Let SIGTERM end the desk as it ends by itself: requests are finished, and looks that wait are recorded."""
-
-    def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would cut off what waits
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, end)
-
-
 def _serve_port(settings: Settings, port: int) -> None:
     with sparing.without_unused():
-        from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
+        from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
 
     config = settings.config()
     prepare(config)
-    _end_in_order()
-    with socket.socket() as listener:
+    ending = serving.Ending.at_sigterm()
+    with looks.Looks() as waiting, socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOCAL, port))
         listener.listen()
@@ -288,4 +277,5 @@ def _serve_port(settings: Settings, port: int) -> None:
         print_wrapped(_("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk."))
         click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
         sys.stdout.flush()
-        serving.serve(app.make(config, door, memory.secret(None), settings.broken), listener, idle_seconds=None)
+        desk = app.make(config, door, memory.secret(None), waiting, settings.broken)
+        serving.serve(desk, listener, ending, idle_seconds=None)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
+from hotlined.desk.looks import Looks
 from hotlined.desk.pages import acts, contact, enter, health, lines, log, login, numbers, overview, review, stats
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
@@ -73,11 +74,14 @@ _WORDS = Phrases(
 _logger = logging.getLogger(__name__)
 
 
-def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None) -> Flask:
-    """Return the desk of a line behind a door; its forms stay valid as long as the secret is the same."""
+def make(config: Config, door: Door, secret: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
+    """Return the desk of a line behind a door; its forms stay valid as long as the secret is the same.
+
+    Whoever makes it closes `looks` when it has ended.
+    """
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
-    app.extensions[EXTENSION] = Desk(config, door, secret, broken)
+    app.extensions[EXTENSION] = Desk(config, door, secret, looks, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

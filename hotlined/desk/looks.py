@@ -6,40 +6,80 @@ A look that cannot be recorded is in the journal alone: the page is shown all th
 import logging
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 
+CLOSE_SECONDS = 20.0
+"""What the looks that wait are given when the desk ends."""
 _MOST = 100  # that wait: more come only while the database is locked
 
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    config: Config
+    who: str
+    verb: str
+    arguments: Mapping[str, Any]
+
+
 class Looks:
-    """The looks that wait to be recorded; a program that ends records them first."""
+    """The looks that wait to be recorded; at the end of the context they are recorded first."""
 
     def __init__(self) -> None:
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="looks")
-        self._room = threading.BoundedSemaphore(_MOST)
+        self._waiting: deque[_Look] = deque()  # the first stays until it is recorded
+        self._changed = threading.Condition()
+        self._is_closing = False
+        # the program can end beside it, whatever it waits for
+        self._writer = threading.Thread(target=self._write_all, name="looks", daemon=True)
+        self._writer.start()
+
+    def __enter__(self) -> Self:
+        """Give the looks."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        self.close()
 
     def note(self, config: Config, who: str, verb: str, **arguments: Any) -> None:
         """Record later that a person looks, with a verb of the control program."""
-        if self._room.acquire(blocking=False):
-            self._writer.submit(self._write, config, who, verb, arguments)
-        else:
-            _logger.warning("that %s looked is not recorded: too much waits for the database", who)
+        with self._changed:
+            if self._is_closing:
+                _logger.warning("that %s looked is not recorded: the desk ends", who)
+            elif len(self._waiting) == _MOST:
+                _logger.warning("that %s looked is not recorded: too much waits for the database", who)
+            else:
+                self._waiting.append(_Look(config, who, verb, arguments))
+                self._changed.notify()
 
-    def close(self) -> None:
-        """Record what waits, and end."""
-        self._writer.shutdown()
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Record what waits, as far as it can be recorded within some seconds; the rest is in the journal alone."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._writer.join(seconds)
+        for look in tuple(self._waiting):
+            _logger.warning("that %s looked is not recorded: the desk ends", look.who)
 
-    def _write(self, config: Config, who: str, verb: str, arguments: dict[str, Any]) -> None:
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closing)
+                if not self._waiting:
+                    return
+            self._write(self._waiting[0])
+            self._waiting.popleft()
+
+    def _write(self, look: _Look) -> None:
         try:
-            decide(config, who, verb, **arguments)
+            decide(look.config, look.who, look.verb, **look.arguments)
         except (HotlinedError, sqlite3.Error) as error:
-            _logger.warning("that %s looked could not be recorded: %s", who, error)
-        finally:
-            self._room.release()
+            _logger.warning("that %s looked could not be recorded: %s", look.who, error)

@@ -8,11 +8,13 @@ visit.
 """
 
 import logging
+import math
+import signal
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -32,6 +34,10 @@ PEER = "hotlined.peer"
 """Where the environment of a request has the Peer; no header can write there: a header's name begins with HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first octet of a request to its last
+FINISH_SECONDS = 10.0
+"""What requests in hand are given after SIGTERM."""
+JOIN_SECONDS = 5
+"""What threads are given afterwards that still have one in hand."""
 _REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a desk that reads the configuration again
 _LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
 MOST = 500  # connections: half of the descriptors that a process usually has
@@ -92,9 +98,34 @@ class _Channel(HTTPChannel):
         return bool(self.request or self.requests or self.total_outbufs_len)
 
 
+class Ending:
+    """Whether the desk is to end: whoever serves then finishes what is in hand, and serves nothing more."""
+
+    def __init__(self) -> None:
+        self.is_asked_for = False
+        self.wake: Callable[[], None] = _nothing
+        """What ends the wait of whoever serves."""
+
+    @classmethod
+    def at_sigterm(cls) -> Self:
+        """Return one that SIGTERM asks for, with which systemd ends a program; a second one changes nothing."""
+        ending = cls()
+        signal.signal(signal.SIGTERM, ending._ask)
+        return ending
+
+    def _ask(self, *_: object) -> None:
+        self.is_asked_for = True
+        self.wake()
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def serve(
     app: "WSGIApplication",
     listener: socket.socket,
+    ending: Ending | None = None,
     *,
     idle_seconds: float | None = IDLE_SECONDS,
     slow_seconds: float = SLOW_SECONDS,
@@ -103,9 +134,10 @@ def serve(
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `most` returns how many connections a peer may have. Requests in hand are finished; a peer that connects then waits
-    for the next start.
+    `most` returns how many connections a peer may have. Requests in hand are finished first, within
+    FINISH_SECONDS where its end is asked for; a peer that connects then waits for the next start.
     """
+    ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
     # keeps the headers of proxies: they show whether a request comes through a proxy
@@ -115,7 +147,8 @@ def serve(
     assert isinstance(server, BaseWSGIServer)  # it listens at one socket
     server.channel_class = _Channel
     settle()
-    seen, was_busy = time.monotonic(), False
+    seen, was_busy, end = time.monotonic(), False, math.inf
+    ending.wake = server.pull_trigger
     try:
         while idle_seconds is None or time.monotonic() - seen < idle_seconds:
             wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
@@ -127,10 +160,13 @@ def serve(
             if was_busy and not is_busy:
                 give_memory_back()
             was_busy = is_busy
-            if not is_busy and is_stale():
+            if ending.is_asked_for and server.accepting:
+                server.accepting, end = False, time.monotonic() + FINISH_SECONDS
+            if time.monotonic() > end or (not is_busy and (ending.is_asked_for or is_stale())):
                 return
     finally:
-        server.task_dispatcher.shutdown()
+        ending.wake = _nothing  # before its pipe is closed
+        server.task_dispatcher.shutdown(timeout=JOIN_SECONDS)
         wasyncore.close_all(table)
 
 

@@ -27,9 +27,9 @@ class Desk:
     config: Config
     door: Door
     secret: bytes = field(repr=False)
+    looks: Looks
     broken: Broken | None = None
     """What is wrong with the configuration file, if the desk shows the line with the configuration in force instead."""
-    looks: Looks = field(default_factory=Looks)
 
 
 def desk() -> Desk:
