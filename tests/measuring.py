@@ -1,7 +1,7 @@
 """Switches the measuring of coverage off and on again: in this process, and in the programs that it starts.
 
-It is off where hundreds of runs take the same ways, where what runs has tests of its own, and in dear tests that take
-no way which others do not take: measuring doubles what they cost.
+It is off where hundreds of runs take the same ways, where what runs has tests of its own, and in dear tests that cover
+only what others cover: measuring doubles what they cost.
 """
 
 import contextlib
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 VARIABLES = "COVERAGE_PROCESS"
 """How the variables begin by which coverage is measured of programs that are started."""
+CONFIG = f"{VARIABLES}_CONFIG"
+"""The one of them with coverage's configuration for these programs."""
 APART = "HOTLINED_MEASURED_APART"
 """The variable with which each test is measured apart, and none is left out because of others."""
 NEEDLESS = Path(__file__).parent / "data/unmeasured.txt"
-"""The dear tests that take no way which others do not take; `tests/unmeasured.py` writes it."""
+"""The dear tests that cover only what others cover; `tests/unmeasured.py` writes it."""
 _needless = frozenset(() if APART in os.environ else NEEDLESS.read_text().split())
 _kept: dict[str, str] = {}
 """Those variables, where they were taken away."""
@@ -48,6 +50,17 @@ def off() -> Iterator[None]:
     _stopped.append(coverage)
     yield
     _stopped.pop().start()
+
+
+def name_programs(test: str) -> None:
+    """Let the programs that start from now on write down what they cover as covered by this test."""
+    from coverage.config import CoverageConfig  # noqa: PLC0415  # whatever starts programs warm does without
+
+    for variables in (os.environ, _kept):
+        if CONFIG in variables:
+            config = CoverageConfig.deserialize(variables[CONFIG])
+            config.context = test
+            variables[CONFIG] = config.serialize()
 
 
 def test_of(node_id: str) -> str:

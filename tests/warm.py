@@ -57,8 +57,9 @@ HIGH = 200
 ANSWER = 100
 """No answer of the interpreter has more octets."""
 CLONE_PARENT = 0x8000  # linux/sched.h
-CLONE = {"x86_64-linux-gnu": 56, "aarch64-linux-gnu": 220, "arm-linux-gnueabihf": 120}.get(
-    str(sysconfig.get_config_var("MULTIARCH"))  # a Python of 32 bits may run on a kernel of 64
+CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "arm": 120, "i386": 120}.get(
+    # a Python of 32 bits may run on a kernel of 64
+    str(sysconfig.get_config_var("MULTIARCH")).partition("-")[0]
 )
 """The number of that system call, as asm/unistd.h has it; elsewhere all starts cold."""
 DROP = 24  # PR_CAPBSET_DROP, the same
@@ -294,7 +295,7 @@ def _hand_in(figures: Any, folder: str) -> None:
 
 
 def _is_measured() -> bool:
-    return f"{measuring.VARIABLES}_CONFIG" in os.environ
+    return measuring.CONFIG in os.environ
 
 
 def _serve(control: socket.socket, folder_of_ways: str) -> None:
