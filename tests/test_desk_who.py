@@ -739,6 +739,23 @@ def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> No
         ]
 
 
+def test_a_look_that_fails_by_a_bug_keeps_none_from_being_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bug is in the journal, with its place; those that come after it are recorded."""
+    line = Filled(tmp_path)
+    config = configuration.load(line.config)
+    with line.db, Looks() as looks:
+        looks.note(config, "anna", "no such verb")
+        looks.note(config, "bea", "look_up", originator=KEVIN)
+        looks.close()
+        assert [row["detail"] for row in line.db.all("SELECT detail FROM events WHERE kind = 'look'")] == [
+            "+3247…456 by bea"
+        ]
+    (record,) = caplog.records
+    assert (record.getMessage(), bool(record.exc_info)) == ("that anna looked could not be recorded", True)
+
+
 def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What still waits when its time is over is in the journal alone, and so is a look that comes later."""
     line = Filled(tmp_path)

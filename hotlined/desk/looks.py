@@ -83,3 +83,5 @@ class Looks:
             decide(look.config, look.who, look.verb, **look.arguments)
         except (HotlinedError, sqlite3.Error) as error:
             _logger.warning("that %s looked could not be recorded: %s", look.who, error)
+        except Exception:  # a bug; the looks that come after it are still recorded
+            _logger.exception("that %s looked could not be recorded", look.who)
