@@ -1,9 +1,12 @@
 """The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
 
 import contextlib
+import http.client
 import json
+import math
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -35,7 +38,7 @@ from hotlined.desk.headers import HEADERS
 from hotlined.desk.logins import Logins
 from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
-from hotlined.desk.serving import MOST, serve
+from hotlined.desk.serving import MOST, Ending, serve
 from hotlined.desk.who import LinkDoor, SocketDoor
 from hotlined.peer import Peer
 from hotlined.states import ModemState
@@ -259,6 +262,29 @@ def accepted(path: Path) -> int:
     return sum(state == "03" and inode != "0" for *_, state, inode, _ in found)
 
 
+@contextlib.contextmanager
+def killed(program: "subprocess.Popen[str]") -> Iterator[None]:
+    """Kill a program at the end, if it has not ended."""
+    try:
+        yield
+    finally:
+        program.kill()
+        if program.stderr and not program.stderr.closed:
+            program.communicate()
+
+
+def maybe_waiting(path: Path) -> socket.socket | None:
+    """Ask for a page, and return the connection if it is neither answered soon nor closed."""
+    visitor = socket.socket(socket.AF_UNIX)
+    visitor.connect(os.fspath(path))
+    with suppress(OSError):
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    if select.select([visitor], [], [], 0.5)[0]:
+        visitor.close()
+        return None
+    return visitor
+
+
 @pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
 def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
     """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
@@ -269,7 +295,7 @@ def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, firs
     def serves_no_more() -> bool:
         return desk.poll() is not None or threads(desk) == 2
 
-    with line.db, contextlib.closing(handed.listener):
+    with line.db, contextlib.closing(handed.listener), killed(desk):
         contact = line.text()
         with line.db.transaction():
             assert handed.browser.get(f"/contact/{contact}").status == 200
@@ -284,7 +310,85 @@ def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, firs
             desk.terminate()
         journal = desk.communicate()[1]
         looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
-    assert (looked, desk.returncode, journal) == ([contact], 0, "")
+        assert (looked, desk.returncode, journal) == ([contact], 0, "")
+
+
+def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
+    """What the desk accepts at the moment at which it is to end it answers before it ends; else its successor does."""
+    line = Filled(tmp_path)
+    line.db.close()
+    handed = Handed(line.config)
+    desk = handed.start()
+    with contextlib.closing(handed.listener), killed(desk), socket.socket(socket.AF_UNIX) as visitor:
+        assert handed.browser.get("/").status == 200
+        desk.send_signal(signal.SIGSTOP)
+        visitor.connect(os.fspath(handed.path))
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        desk.terminate()
+        desk.send_signal(signal.SIGCONT)
+        assert desk.wait(PATIENCE_SECONDS) == 0
+        with killed(handed.start()):
+            assert visitor.recv(12) == b"HTTP/1.1 200"
+
+
+def test_who_connects_while_the_desk_ends_waits_for_the_next_one(tmp_path: Path) -> None:
+    """The desk that ends finishes a decision that waits for the database, and leaves later visitors to the next."""
+    line = Filled(tmp_path)
+    handed = Handed(line.config)
+    desk = handed.start()
+    with line.db, contextlib.closing(handed.listener), ThreadPoolExecutor(1) as visitors, killed(desk):
+        form = handed.browser.get("/act/block?number=0470123456").form()
+        wait_until(lambda: accepted(handed.path) == 0, "that connection is closed")
+        with line.db.transaction():
+            answer = visitors.submit(handed.browser.post, "/act/block", form)
+            wait_until(lambda: accepted(handed.path) == 1, "the decision is asked for")
+            desk.terminate()
+            later = next(filter(None, (maybe_waiting(handed.path) for _ in range(50))))
+        assert answer.result().status == 200
+        assert desk.wait(PATIENCE_SECONDS) == 0
+        with later, killed(handed.start()):
+            assert later.recv(12) == b"HTTP/1.1 200"
+
+
+def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(line: Filled, tmp_path: Path) -> None:
+    """Requests in hand are given a time; whoever sends an octet now and then gets no more."""
+    ending = Ending()
+    options = {"ending": ending, "idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2}
+    with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(program.path))
+        slow.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        thread = program.start()
+        wait_until(lambda: accepted(program.path) == 1, "it is connected")
+        ending.ask()
+
+        def has_ended() -> bool:
+            with suppress(OSError):
+                slow.sendall(b"y")
+            return not thread.is_alive()
+
+        wait_until(has_ended, "the desk ends")
+
+
+def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
+    """A connection stays open for further requests only until the desk is to end."""
+    ending = Ending()
+    with Program(line, tmp_path / "web.sock", ending=ending, idle_seconds=None, finish_seconds=math.inf) as program:
+        thread, answered = program.start(), [0] * 24
+
+        def ask(visitor: int) -> None:
+            connection = Connection(program.path)
+            with contextlib.closing(connection), suppress(OSError, http.client.HTTPException):
+                while thread.is_alive():
+                    connection.request("GET", "/login")
+                    connection.getresponse().read()
+                    answered[visitor] += 1
+
+        with ThreadPoolExecutor(len(answered)) as visitors:
+            for visitor in range(len(answered)):
+                visitors.submit(ask, visitor)
+            wait_until(lambda: min(answered) > 2, "each has asked again")
+            ending.ask()
+            assert ends(thread)
 
 
 def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_path: Path) -> None:
@@ -294,6 +398,7 @@ def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_
     with line.db, Desk(line.config) as desk:
         browser = desk.browser()
         form = browser.get("/act/block?number=0470123456").form()
+        wait_until(lambda: accepted(desk.socket) == 0, "that connection is closed")
         with ThreadPoolExecutor(len(numbers)) as visitors:
             with line.db.transaction():
                 answers = [visitors.submit(browser.post, "/act/block", form | {"number": each}) for each in numbers]
@@ -589,9 +694,10 @@ class Handed:
     def __init__(self, config: Path) -> None:
         self.config = config
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(config.parent / "handed.sock"))
+        self.path = config.parent / "handed.sock"
+        self.listener.bind(os.fspath(self.path))
         self.listener.listen()
-        self.browser = Browser(config.parent / "handed.sock")
+        self.browser = Browser(self.path)
 
     def start(self) -> subprocess.Popen[str]:
         """Start the program."""

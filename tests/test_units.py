@@ -265,12 +265,14 @@ def test_the_time_limits_fit_the_daemon() -> None:
 
 
 def test_the_desk_has_ended_before_it_is_killed() -> None:
-    """Requests in hand and looks that wait get less time than systemd gives, and control stops after the desk."""
+    """Requests in hand and looks that wait get less time than systemd gives.
+
+    While the desk stops, nothing keeps the control program from starting: it records the looks.
+    """
     longest = serving.FINISH_SECONDS + serving.JOIN_SECONDS + looks.CLOSE_SECONDS
-    unit = settings("hotlined-web@.service", "Unit")
 
     assert longest < seconds(settings("hotlined-web@.service", "Service")["TimeoutStopSec"][0]) < 90
-    assert set(unit["After"][0].split()) == {"hotlined-control@.socket", "hotlined-control@.service"}
+    assert "After" not in settings("hotlined-web@.service", "Unit")
 
 
 def test_ports_are_allowed_by_number() -> None:

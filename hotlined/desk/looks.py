@@ -31,13 +31,13 @@ class _Look:
 
 
 class Looks:
-    """The looks that wait to be recorded; at the end of the context they are recorded first."""
+    """The looks that wait to be recorded; as a context it ends by `close`."""
 
     def __init__(self) -> None:
         self._waiting: deque[_Look] = deque()  # the first stays until it is recorded
         self._changed = threading.Condition()
         self._is_closing = False
-        # the program can end beside it, whatever it waits for
+        # a daemon: the program ends even while this waits for the database
         self._writer = threading.Thread(target=self._write_all, name="looks", daemon=True)
         self._writer.start()
 
@@ -65,9 +65,14 @@ class Looks:
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._writer.join(seconds)
-        for look in tuple(self._waiting):
-            _logger.warning("that %s looked is not recorded: the desk ends", look.who)
+        try:
+            self._writer.join(seconds)
+        finally:  # also when somebody types Ctrl-C once more
+            left = [look.who for look in tuple(self._waiting)]
+            for who in left[:1]:  # the control program was asked for this one, and may still record it
+                _logger.warning("that %s looked may not be recorded: the desk ends", who)
+            for who in left[1:]:
+                _logger.warning("that %s looked is not recorded: the desk ends", who)
 
     def _write_all(self) -> None:
         while True:

@@ -35,9 +35,9 @@ PEER = "hotlined.peer"
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first octet of a request to its last
 FINISH_SECONDS = 10.0
-"""What requests in hand are given after SIGTERM."""
+"""How long the desk still serves the requests that it has when SIGTERM comes."""
 JOIN_SECONDS = 5
-"""What threads are given afterwards that still have one in hand."""
+"""How long it waits afterwards for threads that still work at such a request."""
 _REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a desk that reads the configuration again
 _LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
 MOST = 500  # connections: half of the descriptors that a process usually has
@@ -99,21 +99,22 @@ class _Channel(HTTPChannel):
 
 
 class Ending:
-    """Whether the desk is to end: whoever serves then finishes what is in hand, and serves nothing more."""
+    """Whether the desk is to end: it then answers the requests that it has, and takes no others."""
 
     def __init__(self) -> None:
         self.is_asked_for = False
         self.wake: Callable[[], None] = _nothing
-        """What ends the wait of whoever serves."""
+        """Wakes the loop that serves, so that it sees this at once."""
 
     @classmethod
     def at_sigterm(cls) -> Self:
-        """Return one that SIGTERM asks for, with which systemd ends a program; a second one changes nothing."""
+        """Return an Ending for which systemd asks with SIGTERM; a second SIGTERM changes nothing."""
         ending = cls()
-        signal.signal(signal.SIGTERM, ending._ask)
+        signal.signal(signal.SIGTERM, lambda *_: ending.ask())
         return ending
 
-    def _ask(self, *_: object) -> None:
+    def ask(self) -> None:
+        """Ask the desk to end; from a signal handler, too."""
         self.is_asked_for = True
         self.wake()
 
@@ -129,13 +130,14 @@ def serve(
     *,
     idle_seconds: float | None = IDLE_SECONDS,
     slow_seconds: float = SLOW_SECONDS,
+    finish_seconds: float = FINISH_SECONDS,
     most: Callable[[Peer], int] = lambda _: MOST,
     is_stale: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `most` returns how many connections a peer may have. Requests in hand are finished first, within
-    FINISH_SECONDS where its end is asked for; a peer that connects then waits for the next start.
+    `most` returns how many connections a peer may have. Requests in hand are finished first, where
+    its end is asked for within `finish_seconds`; a peer that connects then waits for the next start.
     """
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
@@ -161,7 +163,11 @@ def serve(
                 give_memory_back()
             was_busy = is_busy
             if ending.is_asked_for and server.accepting:
-                server.accepting, end = False, time.monotonic() + FINISH_SECONDS
+                server.accepting, end = False, time.monotonic() + finish_seconds
+                ending.wake()
+                continue  # a connection that was accepted in this pass has not been read yet
+            if ending.is_asked_for:
+                _close_after_answers(channels)
             if time.monotonic() > end or (not is_busy and (ending.is_asked_for or is_stale())):
                 return
     finally:
@@ -178,6 +184,13 @@ def refuse(listener: socket.socket, error: HotlinedError) -> None:
         return [_("There is no desk: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
 
     serve(app, listener, idle_seconds=_REFUSING_SECONDS)
+
+
+def _close_after_answers(channels: list[_Channel]) -> None:
+    """Close connections without a request in hand, or those who ask again and again would keep the desk from ending."""
+    for channel in channels:
+        if not channel.is_busy():
+            channel.will_close = True
 
 
 def _drop(channels: list[_Channel], slow_seconds: float, most: Callable[[Peer], int]) -> None:
