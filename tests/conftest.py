@@ -48,6 +48,8 @@ UNSETTLED = (
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
+WHOLE_SECONDS = 3600
+"""What a test is given where it takes all of a sweep; setup.cfg says what it is given otherwise."""
 WAITING = (
     *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
@@ -241,6 +243,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     if "TMPDIR" not in os.environ and _has_room(SHM):
         os.environ["TMPDIR"] = tempfile.tempdir = SHM
+    if extent.WHOLE:
+        os.environ.setdefault("PYTEST_TIMEOUT", str(WHOLE_SECONDS))
     warm.install()
 
 
