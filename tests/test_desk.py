@@ -251,164 +251,6 @@ def test_a_page_of_another_site_gets_nothing(tmp_path: Path) -> None:
         assert looked == {contact for contact, (_, _, status) in contacts.items() if status == 200}
 
 
-def threads(program: "subprocess.Popen[str]") -> int:
-    """Return how many threads a program has."""
-    return len([*Path(f"/proc/{program.pid}/task").iterdir()])
-
-
-def accepted(path: Path) -> int:
-    """Return how many connections have been accepted at a socket: only these have an inode (unix(7))."""
-    found = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {path}")]
-    return sum(state == "03" and inode != "0" for *_, state, inode, _ in found)
-
-
-@contextlib.contextmanager
-def killed(program: "subprocess.Popen[str]") -> Iterator[None]:
-    """Kill a program at the end, if it has not ended."""
-    try:
-        yield
-    finally:
-        program.kill()
-        if program.stderr and not program.stderr.closed:
-            program.communicate()
-
-
-def maybe_waiting(path: Path) -> socket.socket | None:
-    """Ask for a page, and return the connection if it is neither answered soon nor closed."""
-    visitor = socket.socket(socket.AF_UNIX)
-    visitor.connect(os.fspath(path))
-    with suppress(OSError):
-        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    if select.select([visitor], [], [], 0.5)[0]:
-        visitor.close()
-        return None
-    return visitor
-
-
-@pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
-def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
-    """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
-    line = Filled(tmp_path)
-    handed = Handed(line.config)
-    desk = handed.start()
-
-    def serves_no_more() -> bool:
-        return desk.poll() is not None or threads(desk) == 2
-
-    with line.db, contextlib.closing(handed.listener), killed(desk):
-        contact = line.text()
-        with line.db.transaction():
-            assert handed.browser.get(f"/contact/{contact}").status == 200
-            if first == "SIGINT":
-                desk.send_signal(signal.SIGINT)
-            if first == "another configuration":
-                line.config.write_text(json.dumps(line.settings | {"line": "nouvelle"}))
-            if first:
-                wait_until(serves_no_more, "it serves no more, but records the look")
-            desk.terminate()
-            wait_until(serves_no_more, "it serves no more, but records the look")
-            desk.terminate()
-        journal = desk.communicate()[1]
-        looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
-        assert (looked, desk.returncode, journal) == ([contact], 0, "")
-
-
-def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
-    """What the desk accepts at the moment at which it is to end it answers before it ends; else its successor does."""
-    line = Filled(tmp_path)
-    line.db.close()
-    handed = Handed(line.config)
-    desk = handed.start()
-    with contextlib.closing(handed.listener), killed(desk), socket.socket(socket.AF_UNIX) as visitor:
-        assert handed.browser.get("/").status == 200
-        desk.send_signal(signal.SIGSTOP)
-        visitor.connect(os.fspath(handed.path))
-        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        desk.terminate()
-        desk.send_signal(signal.SIGCONT)
-        assert desk.wait(PATIENCE_SECONDS) == 0
-        with killed(handed.start()):
-            assert visitor.recv(12) == b"HTTP/1.1 200"
-
-
-def test_who_connects_while_the_desk_ends_waits_for_the_next_one(tmp_path: Path) -> None:
-    """The desk that ends finishes a decision that waits for the database, and leaves later visitors to the next."""
-    line = Filled(tmp_path)
-    handed = Handed(line.config)
-    desk = handed.start()
-    with line.db, contextlib.closing(handed.listener), ThreadPoolExecutor(1) as visitors, killed(desk):
-        form = handed.browser.get("/act/block?number=0470123456").form()
-        wait_until(lambda: accepted(handed.path) == 0, "that connection is closed")
-        with line.db.transaction():
-            answer = visitors.submit(handed.browser.post, "/act/block", form)
-            wait_until(lambda: accepted(handed.path) == 1, "the decision is asked for")
-            desk.terminate()
-            later = next(filter(None, (maybe_waiting(handed.path) for _ in range(50))))
-        assert answer.result().status == 200
-        assert desk.wait(PATIENCE_SECONDS) == 0
-        with later, killed(handed.start()):
-            assert later.recv(12) == b"HTTP/1.1 200"
-
-
-def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(line: Filled, tmp_path: Path) -> None:
-    """Requests in hand are given a time; whoever sends an octet now and then gets no more."""
-    ending = Ending()
-    options = {"ending": ending, "idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2}
-    with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
-        slow.connect(str(program.path))
-        slow.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
-        thread = program.start()
-        wait_until(lambda: accepted(program.path) == 1, "it is connected")
-        ending.ask()
-
-        def has_ended() -> bool:
-            with suppress(OSError):
-                slow.sendall(b"y")
-            return not thread.is_alive()
-
-        wait_until(has_ended, "the desk ends")
-
-
-def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
-    """A connection stays open for further requests only until the desk is to end."""
-    ending = Ending()
-    with Program(line, tmp_path / "web.sock", ending=ending, idle_seconds=None, finish_seconds=math.inf) as program:
-        thread, answered = program.start(), [0] * 24
-
-        def ask(visitor: int) -> None:
-            connection = Connection(program.path)
-            with contextlib.closing(connection), suppress(OSError, http.client.HTTPException):
-                while thread.is_alive():
-                    connection.request("GET", "/login")
-                    connection.getresponse().read()
-                    answered[visitor] += 1
-
-        with ThreadPoolExecutor(len(answered)) as visitors:
-            for visitor in range(len(answered)):
-                visitors.submit(ask, visitor)
-            wait_until(lambda: min(answered) > 2, "each has asked again")
-            ending.ask()
-            assert ends(thread)
-
-
-def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_path: Path) -> None:
-    """Of ten decisions, four are in hand and six wait for a thread when SIGTERM comes: all are made and answered."""
-    line = Filled(tmp_path)
-    numbers = [f"047012345{digit}" for digit in range(10)]
-    with line.db, Desk(line.config) as desk:
-        browser = desk.browser()
-        form = browser.get("/act/block?number=0470123456").form()
-        wait_until(lambda: accepted(desk.socket) == 0, "that connection is closed")
-        with ThreadPoolExecutor(len(numbers)) as visitors:
-            with line.db.transaction():
-                answers = [visitors.submit(browser.post, "/act/block", form | {"number": each}) for each in numbers]
-                wait_until(lambda: accepted(desk.socket) == len(numbers), "all are connected")
-                desk.program.terminate()
-            assert {answer.result().status for answer in answers} == {200}
-        assert desk.program.wait(PATIENCE_SECONDS) == 0
-        assert len(line.db.all("SELECT 1 FROM events WHERE kind = 'block'")) == len(numbers)
-
-
 def test_the_cookie_of_forms_is_ours(desk: Desk) -> None:
     """What another site has planted there, or what is no cookie of ours, gets no token and does not come back."""
     for planted in ("x", "y" * 4000, "ü"):
@@ -644,7 +486,7 @@ def test_a_stranger_takes_no_room(line: Filled, tmp_path: Path) -> None:
         for each in mine:
             each.connect()
         try:
-            wait_until(lambda: connections(program.path) == 20 + 8, "all but eight are dropped")
+            wait_until(lambda: len(connections(program.path)) == 20 + 8, "all but eight are dropped")
             assert [each.get("/healthz") for each in mine] == [503] * 20
         finally:
             stranger.kill()
@@ -663,10 +505,15 @@ def test_who_comes_through_a_proxy_leaves_room(line: Filled) -> None:
     assert door.most(Peer(NOBODY.uid, frozenset())) < door.most(Peer(STRANGER.uid, frozenset())) < MOST
 
 
-def connections(path: Path) -> int:
-    """Return how many connections a socket has accepted: those in state connected, by the kernel's table."""
+def connections(path: Path) -> list[str]:
+    """Return the inode of each connection at a socket, by the kernel's table: 0 while it waits to be accepted."""
     rows = [each.split() for each in Path("/proc/net/unix").read_text().splitlines()]
-    return sum(each[-1] == str(path) and each[5] == "03" for each in rows)
+    return [each[6] for each in rows if each[-1] == str(path) and each[5] == "03"]
+
+
+def accepted(path: Path) -> int:
+    """Return how many of them have been accepted."""
+    return sum(inode != "0" for inode in connections(path))
 
 
 # ---- at a socket of systemd's
@@ -740,6 +587,164 @@ def test_who_waits_hears_why_there_is_no_desk(tmp_path: Path) -> None:
     assert program.wait(PATIENCE_SECONDS) == 78
     program.communicate()
     handed.listener.close()
+
+
+# ---- how it ends
+
+
+def threads(program: "subprocess.Popen[str]") -> int:
+    """Return how many threads a program has."""
+    return len([*Path(f"/proc/{program.pid}/task").iterdir()])
+
+
+@contextlib.contextmanager
+def killed(program: "subprocess.Popen[str]") -> Iterator[None]:
+    """Kill a program at the end, if it has not ended."""
+    try:
+        yield
+    finally:
+        program.kill()
+        if program.stderr and not program.stderr.closed:
+            program.communicate()
+
+
+def maybe_waiting(path: Path) -> socket.socket | None:
+    """Ask for a page, and return the connection if it is neither answered soon nor closed."""
+    visitor = socket.socket(socket.AF_UNIX)
+    visitor.connect(os.fspath(path))
+    with suppress(OSError):
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    if select.select([visitor], [], [], 0.5)[0]:
+        visitor.close()
+        return None
+    return visitor
+
+
+@pytest.mark.parametrize("first", [None, "SIGINT", "another configuration"])
+def test_a_look_that_waits_is_recorded_before_the_desk_ends(tmp_path: Path, first: str | None) -> None:
+    """SIGTERM comes at any moment, as from systemd: a look that waits for the database is recorded all the same."""
+    line = Filled(tmp_path)
+    handed = Handed(line.config)
+    desk = handed.start()
+
+    def serves_no_more() -> bool:
+        return desk.poll() is not None or threads(desk) == 2
+
+    with line.db, contextlib.closing(handed.listener), killed(desk):
+        contact = line.text()
+        with line.db.transaction():
+            assert handed.browser.get(f"/contact/{contact}").status == 200
+            if first == "SIGINT":
+                desk.send_signal(signal.SIGINT)
+            if first == "another configuration":
+                line.config.write_text(json.dumps(line.settings | {"line": "nouvelle"}))
+            if first:
+                wait_until(serves_no_more, "it serves no more, but records the look")
+            desk.terminate()
+            wait_until(serves_no_more, "it serves no more, but records the look")
+            desk.terminate()
+        journal = desk.communicate()[1]
+        looked = [row["contact_id"] for row in line.db.all("SELECT contact_id FROM events WHERE kind = 'look'")]
+        assert (looked, desk.returncode, journal) == ([contact], 0, "")
+
+
+def test_a_connection_that_comes_with_sigterm_is_answered(tmp_path: Path) -> None:
+    """What the desk accepts at the moment at which it is to end it answers before it ends; else its successor does."""
+    line = Filled(tmp_path)
+    line.db.close()
+    handed = Handed(line.config)
+    desk = handed.start()
+    with contextlib.closing(handed.listener), killed(desk), socket.socket(socket.AF_UNIX) as visitor:
+        assert handed.browser.get("/").status == 200
+        desk.send_signal(signal.SIGSTOP)
+        visitor.connect(os.fspath(handed.path))
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        desk.terminate()
+        desk.send_signal(signal.SIGCONT)
+        assert desk.wait(PATIENCE_SECONDS) == 0
+        with killed(handed.start()):
+            assert visitor.recv(12) == b"HTTP/1.1 200"
+
+
+def test_who_connects_while_the_desk_ends_waits_for_the_next_one(tmp_path: Path) -> None:
+    """The desk that ends finishes a decision that waits for the database, and leaves later visitors to the next."""
+    line = Filled(tmp_path)
+    handed = Handed(line.config)
+    desk = handed.start()
+    with line.db, contextlib.closing(handed.listener), ThreadPoolExecutor(1) as visitors, killed(desk):
+        form = handed.browser.get("/act/block?number=0470123456").form()
+        wait_until(lambda: accepted(handed.path) == 0, "that connection is closed")
+        with line.db.transaction():
+            answer = visitors.submit(handed.browser.post, "/act/block", form)
+            wait_until(lambda: accepted(handed.path) == 1, "the decision is asked for")
+            desk.terminate()
+            later = next(filter(None, (maybe_waiting(handed.path) for _ in range(50))))
+        assert answer.result().status == 200
+        assert desk.wait(PATIENCE_SECONDS) == 0
+        with later, killed(handed.start()):
+            assert later.recv(12) == b"HTTP/1.1 200"
+
+
+def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(line: Filled, tmp_path: Path) -> None:
+    """Requests in hand are given a time; whoever sends an octet now and then gets no more."""
+    ending = Ending()
+    options = {"ending": ending, "idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2}
+    with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(program.path))
+        slow.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        thread = program.start()
+        wait_until(lambda: accepted(program.path) == 1, "it is connected")
+        ending.ask()
+
+        def has_ended() -> bool:
+            with suppress(OSError):
+                slow.sendall(b"y")
+            return not thread.is_alive()
+
+        wait_until(has_ended, "the desk ends")
+
+
+def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
+    """A connection stays open for further requests only until the desk is to end."""
+    ending = Ending()
+    with Program(line, tmp_path / "web.sock", ending=ending, idle_seconds=None, finish_seconds=math.inf) as program:
+        thread, answered = program.start(), [0] * 24
+
+        def ask(visitor: int) -> None:
+            connection = Connection(program.path)
+            with contextlib.closing(connection), suppress(OSError, http.client.HTTPException):
+                while thread.is_alive():
+                    connection.request("GET", "/login")
+                    connection.getresponse().read()
+                    answered[visitor] += 1
+
+        with ThreadPoolExecutor(len(answered)) as visitors:
+            for visitor in range(len(answered)):
+                visitors.submit(ask, visitor)
+            wait_until(lambda: min(answered) > 2, "each has asked again")
+            ending.ask()
+            assert ends(thread)
+
+
+def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_path: Path) -> None:
+    """Of ten decisions, four are in hand and six wait for a thread when SIGTERM comes: all are made and answered."""
+    line = Filled(tmp_path)
+    numbers = [f"047012345{digit}" for digit in range(10)]
+    with line.db, Desk(line.config) as desk:
+        browser = desk.browser()
+        form = browser.get("/act/block?number=0470123456").form()
+        wait_until(lambda: accepted(desk.socket) == 0, "that connection is closed")
+        with ThreadPoolExecutor(len(numbers)) as visitors:
+            with line.db.transaction():
+                answers = [visitors.submit(browser.post, "/act/block", form | {"number": each}) for each in numbers]
+                wait_until(lambda: accepted(desk.socket) == len(numbers), "all are connected")
+                desk.program.terminate()
+            assert {answer.result().status for answer in answers} == {200}
+        assert desk.program.wait(PATIENCE_SECONDS) == 0
+        assert len(line.db.all("SELECT 1 FROM events WHERE kind = 'block'")) == len(numbers)
+
+
+# ---- what is wrong with it
 
 
 def test_a_broken_configuration_is_told(tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ def serve(
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `most` returns how many connections a peer may have. Requests in hand are finished first, where
-    its end is asked for within `finish_seconds`; a peer that connects then waits for the next start.
+    `most` returns how many connections a peer may have. Requests in hand are finished first; if the end is asked for,
+    they have `finish_seconds`. A peer that connects then waits for the next start.
     """
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
