@@ -63,11 +63,11 @@ def parsed(text: str, language: Language) -> Catalog:
 
 
 def written(catalogue: Catalog, language: Language) -> str:
-    """Return a catalogue as a file, a sentence a line, without anything that changes by itself."""
+    """Return a catalogue as a file: sentences in alphabetical order, without places: code that moves changes nothing."""
+    for message in catalogue:
+        message.flags.clear()
     output = io.BytesIO()
-    write_po(
-        output, catalogue, width=0, omit_header=True, sort_by_file=True, include_lineno=False, ignore_obsolete=True
-    )
+    write_po(output, catalogue, width=0, omit_header=True, sort_output=True, no_location=True, ignore_obsolete=True)
     return f"{header(language)}\n{output.getvalue().decode().strip()}\n"
 
 

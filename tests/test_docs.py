@@ -19,7 +19,8 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from catalogues import stored
+from _pytest.mark import ParameterSet
+from catalogues import said, stored
 from conftest import speaking
 from filled import Filled
 
@@ -216,7 +217,20 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return filled.folder
 
 
-@pytest.mark.parametrize("path", [path for path, each in COMMANDS.items() if not isinstance(each, click.Group)])
+NEEDED = {"db key": "age"}
+"""Commands whose example runs another program, and that program."""
+
+
+def runnable(path: str) -> ParameterSet:
+    """Return a command as a parameter, skipped where the program that its example runs is missing."""
+    program = NEEDED.get(path)
+    missing = bool(program) and not shutil.which(str(program))
+    return pytest.param(path, marks=pytest.mark.skipif(missing, reason=f"needs {program}"))
+
+
+@pytest.mark.parametrize(
+    "path", [runnable(path) for path, each in COMMANDS.items() if not isinstance(each, click.Group)]
+)
 def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
     """The example in each command's help is that command, and runs as far as that goes without a modem."""
     found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
@@ -428,10 +442,12 @@ def test_volunteers_find_every_line_of_status() -> None:
 def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
     """The French page for volunteers has each page of the navigation, and names nothing that the desk does not say."""
     page = sections("docs/fr/volontaires.md")["Dans le navigateur"]
+    translated = stored(Language.FRENCH)
     sentences = [
         str(form).replace(NO_BREAK, " ").casefold()
-        for message in stored(Language.FRENCH)
-        if any(name.startswith(("hotlined/desk/", "hotlined/words/")) for name, _ in message.locations)
+        for source in said()
+        if any(name.startswith(("hotlined/desk/", "hotlined/words/")) for name, _ in source.locations)
+        for message in [translated.get(source.id, source.context)]
         for form in (message.string if isinstance(message.string, tuple) else (message.string,))
     ]
     named = re.findall(r"« (.+?) »", page)
