@@ -63,7 +63,7 @@ def parsed(text: str, language: Language) -> Catalog:
 
 
 def written(catalogue: Catalog, language: Language) -> str:
-    """Return a catalogue as a file: sentences in alphabetical order, without places: code that moves changes nothing."""
+    """Return a catalogue as a file: sentences in alphabetical order, without their places in the code."""
     for message in catalogue:
         message.flags.clear()
     output = io.BytesIO()
