@@ -22,7 +22,7 @@ import measuring
 import persons
 import pytest
 import warm
-from click.testing import CliRunner
+from running import CliRunner
 from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
 from store_steps import make_empty
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import store_steps
-from click.testing import CliRunner, Result
+from running import CliRunner, Result
 
 from hotlined import policy
 from hotlined.cli import main

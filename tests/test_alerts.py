@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 import store_steps
-from click.testing import CliRunner
 from conftest import PATIENCE_SECONDS, Line, speaking, wait_until
 from filled import Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import CliRunner
 
 from hotlined import config as configuration
 from hotlined import recognition

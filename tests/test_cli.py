@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from filled import KEVIN, Filled
+from running import CliRunner
 
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main

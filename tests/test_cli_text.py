@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from filled import ANSWER, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import CliRunner
 
 from hotlined import config as configuration
 from hotlined.cli import main

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
 from conftest import wait_until
 from desk import Browser
 from filled import Filled
+from running import CliRunner
 
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS, _folder, _next

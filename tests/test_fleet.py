@@ -15,10 +15,10 @@ from typing import Any
 import kept_hub
 import pytest
 import store_steps
-from click.testing import CliRunner
 from conftest import wait_until
 from filled import KEVIN, LEA, RULES, Filled
 from postgres import Cluster, cluster
+from running import CliRunner
 
 from hotlined import pseudonym, recognition
 from hotlined.cli import main

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from conftest import wait_until
 from filled import LEA
 from postgres import SUPERUSER, Cluster, each_cluster
+from running import CliRunner
 from test_fleet import STOP, Member
 
 from hotlined.cli import main

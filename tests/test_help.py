@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from filled import KEVIN, LEA, Filled
+from running import CliRunner
 
 from hotlined.cli import main
 from hotlined.cli.completion import completion

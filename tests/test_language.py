@@ -16,10 +16,10 @@ import catalogues
 import pytest
 from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED
-from click.testing import CliRunner
 from conftest import PATIENCE_SECONDS, speaking
 from filled import KEVIN, LEA, Filled
 from flask import Request
+from running import CliRunner
 from test_privacy import on_a_terminal
 
 from hotlined.cli import main

@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from running import CliRunner
 
 from hotlined import config as configuration
 from hotlined.cli import main

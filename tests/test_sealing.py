@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from hypothesis import given
 from hypothesis import strategies as st
+from running import CliRunner
 from test_db import small_files, spoil
 from test_docs import ROOT, TEXTS, blocks
 

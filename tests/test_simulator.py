@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import serial
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import CliRunner
 from terminal import ALICE, INITIALISATION, Terminal, lines
 
 from hotlined.errors import HotlinedError, PduError, RefusedError, UnavailableError, UsageError

@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from promised import run, told
+from running import CliRunner
 from store_steps import make_empty
 
 from hotlined.cli import COMMANDS, main

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -84,7 +85,6 @@ def make(config: Config, door: Door, secret: bytes, looks: Looks, broken: Broken
     app.extensions[EXTENSION] = Desk(config, door, secret, looks, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
     app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "mark": mark, "tag": tag_in_words}
     app.jinja_env.globals |= {
@@ -102,9 +102,11 @@ def make(config: Config, door: Door, secret: bytes, looks: Looks, broken: Broken
         "pgettext": _phrase,
     }
     app.url_map.merge_slashes = False  # a path names a page exactly, or none
-    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    # OPTIONS is refused by each rule: the configuration could say so for all of them in later Flasks alone
+    add_rule = partial(app.add_url_rule, provide_automatic_options=False)
+    add_rule("/static/<path:filename>", "static", app.send_static_file)
     for page in PAGES:
-        app.add_url_rule(page.path, page.name, page.show, methods=[*page.methods])
+        add_rule(page.path, page.name, page.show, methods=[*page.methods])
     app.before_request(_require)
     app.after_request(_finish)
     for kind in (HTTPException, HotlinedError, sqlite3.Error, Exception):

@@ -1,0 +1,50 @@
+"""The runner of commands within a test's own process: click's, whose results are the same with every click.
+
+click 8.1, which Debian has, mixes standard error into standard output unless it is told not to. Later ones keep it
+apart, and no longer take that word.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click import testing  # noqa: TID251  here alone
+
+_TAKEN = inspect.signature(testing.CliRunner).parameters
+_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in _TAKEN else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A command that has ended: what it printed, and how it ended."""
+
+    exit_code: int
+    stdout_bytes: bytes
+    stderr_bytes: bytes
+    exception: BaseException | None
+
+    @property
+    def stdout(self) -> str:
+        """Return what stands on standard output."""
+        return self.stdout_bytes.decode()
+
+    @property
+    def stderr(self) -> str:
+        """Return what stands on standard error."""
+        return self.stderr_bytes.decode()
+
+    @property
+    def output(self) -> str:
+        """Return both, standard error last."""
+        return self.stdout + self.stderr
+
+
+class CliRunner:
+    """A runner of commands."""
+
+    def invoke(self, command: click.Command, arguments: Sequence[str], **options: Any) -> Result:
+        """Run a command; options are those of click's runner."""
+        done = testing.CliRunner(**_APART).invoke(command, arguments, **options)
+        return Result(done.exit_code, done.stdout_bytes, done.stderr_bytes or b"", done.exception)
