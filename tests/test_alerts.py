@@ -794,11 +794,11 @@ def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: 
     code, output = line.alerts("--test")
 
     assert code == 1
-    assert output.splitlines() == [
+    assert set(output.splitlines()) == {
         "alerts.urls entry 1: hotlined fr: a test",
         "alerts.sms_to is left out: its modem is not ready.",
         "alerts.ping is left out: it is asked only while all is well.",
-    ]
+    }
     assert receiver.titles() == ["hotlined fr: a test"]
     line.say("ready")
     assert line.alerts() == (0, "")

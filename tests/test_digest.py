@@ -371,7 +371,7 @@ class Mailbox:
 def test_a_mail_keeps_its_lines() -> None:
     """In a mail client each sentence stands on a line of its own, and a sign of markup is a sign."""
     mailbox = Mailbox()
-    url = f"mailto://{mailbox.address}?from=line@example.org&to=her@example.org&mode=insecure"
+    url = f"mailto://{mailbox.address}?from=line@example.org&to=her@example.org"
     post(
         Channel("abc", "mail", url), AlertMessage("the week", "What came\n- 3 texts & <1 call>\n\nWaits\n- Nothing.", 0)
     )

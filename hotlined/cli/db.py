@@ -254,7 +254,7 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
     def show(done: int, total: int) -> None:
         bar.update(task, completed=done, total=total)
-        if console.is_terminal and time.monotonic() - began > PATIENCE_SECONDS:
+        if console.is_interactive and time.monotonic() - began > PATIENCE_SECONDS:
             bar.start()
 
     try:

@@ -215,7 +215,10 @@ def _with_progress(batches: Iterable[purging.Batch]) -> Iterator[purging.Batch]:
     from rich.progress import Progress  # noqa: PLC0415  the same
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_interactive:  # a progress that is disabled leaves an empty line, before rich 14
+        yield from batches
+        return
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
         done = 0
         for batch in batches:

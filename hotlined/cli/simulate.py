@@ -132,7 +132,9 @@ def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[A
     from rich.progress import track  # noqa: PLC0415  the same
 
     console = Console(stderr=True)
-    return track(arrivals, "", total, console=console, transient=True, disable=not console.is_terminal)
+    if not console.is_interactive:  # a progress that is disabled leaves an empty line, before rich 14
+        return arrivals
+    return track(arrivals, "", total, console=console, transient=True)
 
 
 def _print(report: FloodReport) -> None:
