@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -277,13 +277,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+@pytest.hookimpl(hookwrapper=True)  # the pytest of bookworm has no later kind of wrapper
+def pytest_collection() -> Iterator[None]:
     """Import all that is measured, and measure nothing of how tests are collected: it would take twice as long."""
     if measuring.current():
         persons.import_all()
     with measuring.off():
-        return (yield)
+        yield
 
 
 def pytest_collection_finish() -> None:
@@ -291,12 +291,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_sessionfinish() -> Generator[None, object, object]:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_sessionfinish() -> Iterator[None]:
     """Add what was measured of programs that were started; whoever runs the tests writes it down at its end."""
-    result = yield
+    yield
     warm.add_measured()
-    return result
 
 
 def start_simulator(folder: Path, **options: Any) -> simulation.Simulation:

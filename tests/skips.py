@@ -5,6 +5,7 @@ What no package brings is still skipped there: the kernel or the container may f
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,13 @@ FORBIDDEN = (
 )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(hookwrapper=True)  # the pytest of bookworm has no later kind of wrapper
+def pytest_runtest_makereport() -> Generator[None, Any]:
     """Give the report of a test that may not be skipped as one of a failure, with the reason that the test gave."""
-    report = yield
+    report: pytest.TestReport = (yield).get_result()
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("HOTLINED_NO_SKIPS"):
         reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
         reason = reason.removeprefix("Skipped: ")
         if reason not in FORBIDDEN:
             report.outcome = "failed"
             report.longrepr = f"skipped, and nothing may be here (HOTLINED_NO_SKIPS): {reason}"
-    return report

@@ -568,7 +568,7 @@ def test_a_broken_configuration_is_told_in_its_language(
 
     wanted = Language.ENGLISH if command == "run" else language
     begun = {Language.ENGLISH: "Error|Warning", Language.FRENCH: "Erreur |Attention ", Language.DUTCH: "Fout|Let op"}
-    assert re.match(f"(?:{begun[wanted]}): ", done.output.replace(NO_BREAK, " "))
+    assert re.match(f"(?:{begun[wanted]}): ", done.stderr.replace(NO_BREAK, " "))
     assert wanted is Language.ENGLISH or english_in(done.output, wanted, words=2) == set()
 
 

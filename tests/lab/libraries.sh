@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs the tests on Debian's own libraries, its Python and its pytest, which the package depends on.
+#   libraries.sh SUITE [TESTS]...        trixie or bookworm, the bases of Raspberry Pi OS; all tests where none is named
+# What Debian lacks, or has too old, comes from PyPI into a folder of its own. Who checks the code itself (ruff, mypy), a
+# browser and the release is left out. The last lines say which tests were skipped, why, and how many passed and failed.
+set -euo pipefail
+
+suite=$1
+shift
+project=$(cd "$(dirname "$0")/../.." && pwd)
+cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
+base=$cache/libraries-$suite
+# the program's own; what its tests need of libraries; what they start
+packages=python3,python3-click,python3-serial,python3-yaml,python3-rich,sqlite-utils,python3-flask,python3-waitress,apprise
+packages+=,python3-psycopg,age
+packages+=,python3-pytest,python3-pytest-timeout,python3-hypothesis,python3-jsonschema,python3-prometheus-client,python3-babel
+packages+=,procps,udev,systemd,postgresql,openssl,tzdata
+mkdir -p "$cache"
+
+exec 9>"$base.lock"
+flock 9
+if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
+  echo "making $base: some minutes" >&2
+  rm -rf --one-file-system "$base"
+  mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$base" http://deb.debian.org/debian >&2
+  echo "$packages" >"$base/ready"
+fi
+flock -u 9
+
+run=$(mktemp -d "$cache/run.XXXXXX")
+trap 'rmdir "/run/systemd/nspawn/propagate/libraries$$" 2>/dev/null; rm -rf --one-file-system "$run"' EXIT
+mkdir "$run/project"
+tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
+  tar -C "$run/project" --no-same-owner -xf -
+grep -hE '^ +(phonenumbers|plotext|python-gsmmodem-new)[<=>]' "$project/setup.cfg" | sort -u >"$run/lacking"
+"$project/.venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --no-compile \
+  --target "$run/pypi" --requirement "$run/lacking"
+
+# shellcheck disable=SC2016  # $ is for the shell inside
+inside='
+  dpkg-query --show --showformat "\${Package} \${Version}\n" python3 python3-click python3-rich python3-flask python3-werkzeug \
+    python3-jinja2 python3-markupsafe python3-waitress sqlite-utils python3-serial python3-yaml apprise python3-psycopg \
+    python3-pytest python3-hypothesis
+  printf "/srv/project\n/srv/pypi\n" >"$(python3 -c "import site; print(site.getsitepackages()[0])")/lab.pth"
+  printf "#!/usr/bin/python3\nfrom hotlined.cli import main\nmain()\n" >/usr/bin/hotlined
+  chmod 755 /usr/bin/hotlined
+  # the pytest of bookworm knows not every setting of setup.cfg
+  exec python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --quiet -rfEs "$@"
+'
+[ $# -gt 0 ] || set -- --ignore tests/test_desk_browser.py --ignore tests/test_release.py --ignore tests/test_deb.py
+systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
+  --private-network --timezone=off --bind="$run/project:/srv/project" --bind-ro="$run/pypi:/srv/pypi" --chdir=/srv/project \
+  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 2 "$@" </dev/null
