@@ -19,8 +19,6 @@ from conftest import Line, wait_until
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
-from hotlined.store import events, fleet, rebuilding
-from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 pytestmark = pytest.mark.uncounted
@@ -260,19 +258,3 @@ def test_since_when_something_holds_is_no_event_any_more(tmp_path: Path) -> None
             found += connection.execute("SELECT sim_changed_at, key_denied, ready_limit FROM line_state").fetchall()
 
     assert found == [("3", 1, None), (None, 0, None)]
-
-
-def test_which_line_ordered_an_erasure_is_in_no_sentence_any_more(tmp_path: Path) -> None:
-    """What an event of an earlier version said of it is its column; a file that was to be written anew still is."""
-    path = load(tmp_path / "old.db", "former")
-    migrations.apply(path)
-    with open_beside_daemon(path) as db:
-        now = db.now()._replace(limit=622.0 + fleet.ERASED_SECONDS)
-        assert fleet.erased_elsewhere(db, now._replace(limit=622.0)) == [("nl", 2), ("be", 1)]
-        assert fleet.erased_elsewhere(db, now) == []
-        assert [event.line for event in events.news(db, ["forget_elsewhere", "forget"], 0)] == [
-            *("nl", "be", None, "nl", None)
-        ]
-        assert needs_rebuild(db)
-        assert rebuilding.rebuild(db)
-        assert not needs_rebuild(db)
