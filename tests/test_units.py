@@ -18,7 +18,6 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.cli.control import control
 from hotlined.config import RESERVED_LINES, find, parse
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
