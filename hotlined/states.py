@@ -466,6 +466,3 @@ WAITS = (
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
 """The condition on `answers` that no segment of it is being submitted and one may still be."""
-
-THREAT = "threat"
-"""The tag of a contact that threatens: it may be evidence, and no order of another line erases it."""
