@@ -2,7 +2,7 @@
 
 It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, since
 when the modem is ready or another SIM is in, the pause, what the daemon found to hold answers back, the breaker, since
-when there is a flood or shadow mode, whether it was just restored from a backup, the keys of the pseudonyms, whether a
+when there is a flood or shadow mode, whether it was just restored from a backup, the key of the pseudonyms, whether a
 rebuild is due, and how far alerts are. The table `events` tells people when these things changed; none of them is
 read back from it.
 """
