@@ -77,7 +77,8 @@ def test_who_dies_makes_a_failure_of_one_test_and_the_others_run(folder: Path) -
     code, said = ran(folder)
 
     assert code == 1, said
-    assert "test_it[5] - the process that ran it ended with 3" in said
+    assert "FAILED test_it.py::test_it[5]" in said
+    assert "the process that ran it ended with 3" in said
     assert "1 failed, 11 passed" in said
 
 

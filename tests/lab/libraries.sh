@@ -11,10 +11,9 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/libraries-$suite
 # the program's own; what its tests need of libraries; what they start
-packages=python3,python3-click,python3-serial,python3-yaml,python3-rich,sqlite-utils,python3-flask,python3-waitress,apprise
-packages+=,python3-psycopg,age
+packages=python3,python3-click,python3-serial,python3-yaml,python3-rich,sqlite-utils,python3-flask,python3-waitress,apprise,age
 packages+=,python3-pytest,python3-pytest-timeout,python3-hypothesis,python3-jsonschema,python3-prometheus-client,python3-babel
-packages+=,procps,udev,systemd,postgresql,openssl,tzdata
+packages+=,procps,udev,systemd,openssl,tzdata
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
@@ -39,13 +38,14 @@ grep -hE '^ +(phonenumbers|plotext|python-gsmmodem-new)[<=>]' "$project/setup.cf
 # shellcheck disable=SC2016  # $ is for the shell inside
 inside='
   dpkg-query --show --showformat "\${Package} \${Version}\n" python3 python3-click python3-rich python3-flask python3-werkzeug \
-    python3-jinja2 python3-markupsafe python3-waitress sqlite-utils python3-serial python3-yaml apprise python3-psycopg \
+    python3-jinja2 python3-markupsafe python3-waitress sqlite-utils python3-serial python3-yaml apprise \
     python3-pytest python3-hypothesis
   printf "/srv/project\n/srv/pypi\n" >"$(python3 -c "import site; print(site.getsitepackages()[0])")/lab.pth"
   printf "#!/usr/bin/python3\nfrom hotlined.cli import main\nmain()\n" >/usr/bin/hotlined
   chmod 755 /usr/bin/hotlined
   # the pytest of bookworm knows not every setting of setup.cfg
-  exec python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --quiet -rfEs "$@"
+  # and what a service of systemd has not is taken away: capabilities that are inherited
+  exec setpriv --inh-caps=-all python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --quiet -rfEs "$@"
 '
 [ $# -gt 0 ] || set -- --ignore tests/test_desk_browser.py --ignore tests/test_release.py --ignore tests/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
