@@ -359,7 +359,6 @@ def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
     assert "Exception" not in done.stderr
 
 
-@pytest.mark.uncounted
 def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
     """A locale without the letters of a text is no reason to fail."""
     line.text("déjà vu")

@@ -16,7 +16,6 @@ from conftest import Line, Open, wait_until
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
 
-pytestmark = pytest.mark.uncounted
 POLLS = 6
 TWO_SEGMENTS = "é" * 200
 DISK, SHM = Path("/var/tmp"), Path("/dev/shm")

@@ -773,7 +773,6 @@ def test_a_template_that_names_what_there_is_not_fails(tmp_path: Path) -> None:
 UNIT = Path(__file__).parent.parent / "systemd/hotlined-web@.service"
 
 
-@pytest.mark.uncounted
 def test_the_desk_stays_under_48_mebibytes(line: Filled, tmp_path: Path) -> None:
     """With its unit's environment, each page looked at: no more memory than promised, and no TLS, which nobody uses."""
     given = re.search("^Environment=(.*)", UNIT.read_text("utf-8"), re.MULTILINE)

@@ -31,7 +31,6 @@ from hotlined.store import claims, decisions, fleet, fleet_erasure, purging
 from hotlined.store.claims import Placed
 
 __all__ = ["cluster"]
-pytestmark = pytest.mark.uncounted
 STOP = "Stop"
 FLEET_TABLES = (
     *("fleet_line", "fleet_own", "fleet_persons", "fleet_kept", "elsewhere"),
@@ -172,7 +171,6 @@ def enter(tmp_path: Path, hub: str) -> Iterator[Enter]:
 # ---- what it is for
 
 
-@pytest.mark.counted
 def test_who_says_stop_at_one_line_is_left_alone_by_the_other(enter: Enter) -> None:
     """An opt-out at fr, once both have exchanged, is the reason at nl, which names fr; nobody else is meant by it."""
     fr, nl = enter("fr"), enter("nl")
@@ -256,7 +254,6 @@ def test_what_was_decided_before_a_line_joined_is_shared(enter: Enter, hub: str,
     assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "blocked", "be")
 
 
-@pytest.mark.counted
 def test_only_what_is_shared_is_exchanged(enter: Enter) -> None:
     """`fleet.share` holds for what goes and for what comes, and a change of it for what was known before."""
     fr, nl = enter("fr"), enter("nl")
@@ -378,7 +375,6 @@ def test_a_restored_line_goes_on_from_its_own_highest_version(enter: Enter) -> N
     assert nl.shown(nl.receive("Salut")) == ("suppress", "blocked", "fr")
 
 
-@pytest.mark.counted
 def test_what_is_decided_without_the_key_is_claimed_once_it_is_back(enter: Enter) -> None:
     """An opt-out while the key is lost cannot be told as a pseudonym; it is not forgotten."""
     fr, nl = enter("fr"), enter("nl")
@@ -418,7 +414,6 @@ def test_what_is_written_later_is_never_behind_a_reader(enter: Enter, hub: str) 
 # ---- what is undone
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(("said", "undo", "reason"), [("stop", "optin", "opted_out"), ("block", "unblock", "blocked")])
 def test_what_is_undone_at_one_line_is_undone_at_all(enter: Enter, said: str, undo: str, reason: str) -> None:
     """An opt-in or unblock at nl undoes at fr, where it was decided, and at be, what nl had heard of."""
@@ -453,7 +448,6 @@ def test_an_opt_out_that_an_opt_in_had_not_seen_holds(enter: Enter) -> None:
     assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
 
 
-@pytest.mark.counted
 def test_who_says_stop_again_is_left_alone_whatever_was_undone_before(enter: Enter) -> None:
     """An opt-in elsewhere undoes the opt-out that it had seen, not the later one of the same line."""
     fr, nl = enter("fr"), enter("nl")
@@ -514,7 +508,6 @@ def test_minds_that_change_often_leave_one_row_a_person(enter: Enter) -> None:
     assert claims.undone_of(row["undone"]) == {DecisionKind.OPT_OUTS: {"fr": version}}
 
 
-@pytest.mark.counted
 def test_a_restored_line_hears_again_what_it_had_said_itself(enter: Enter) -> None:
     """Who said stop after the last backup is left alone by the line that was restored from it."""
     fr = enter("fr")
@@ -725,7 +718,6 @@ def test_what_is_no_claim_is_not_handed_in(field: int, value: object) -> None:
             VERBS["fleet_take"].require(fits | {"placed": placed})
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     "undone", ["", "[]", '{"x":{}}', '{"blocks":[]}', '{"blocks":{"fr":0}}', '{"blocks":{"fr":true}}', "[" * 8000]
 )
@@ -748,7 +740,6 @@ def asked(line: Filled, act: Callable[[], object]) -> list[str]:
     return statements
 
 
-@pytest.mark.counted
 def test_a_line_in_no_fleet_keeps_nothing_of_one(tmp_path: Path) -> None:
     """Whatever happens and is decided there, no table of the fleet has a row, and no key of a fleet is made."""
     line = Filled(tmp_path)

@@ -24,7 +24,6 @@ from hotlined.store.fleet_answers import Answered
 from hotlined.store.opening import open_for_daemon
 
 __all__ = ["cluster", "enter", "hub"]
-pytestmark = pytest.mark.uncounted
 ALL = ["opt_outs", "blocks", "answers"]
 TABLES = ("fleet_answers_line", "fleet_answers_own", "fleet_answers")
 DAY = 86400.0
@@ -237,7 +236,6 @@ def test_without_the_hub_a_line_owes_a_row_a_person(pair: tuple[Member, Member])
     assert (known(nl), known(nl, LEA)) == ([("fr", 3)], [("fr", 3)])
 
 
-@pytest.mark.counted
 def test_a_restored_line_hears_of_its_own_answers(pair: tuple[Member, Member], tmp_path: Path) -> None:
     """What it sent after its backup counts for itself and for the others, and is not counted twice."""
     fr, nl = pair
@@ -321,7 +319,6 @@ def test_what_was_answered_before_counts_once_it_is_exchanged(enter: Enter) -> N
     assert nl.shown(nl.receive("Salut")) == ("suppress", "cooldown", "fr")
 
 
-@pytest.mark.counted
 def test_turned_off_it_is_forgotten_here_and_taken_back_at_the_hub(pair: tuple[Member, Member], hub: str) -> None:
     """With the next exchange nothing from elsewhere counts here, nothing from here elsewhere, and nothing is left."""
     fr, nl = pair
@@ -383,7 +380,6 @@ def test_a_row_is_as_its_line_signed_it(pair: tuple[Member, Member], field: dict
     assert nl.db.value("SELECT count(*) FROM fleet_answers") == 0
 
 
-@pytest.mark.counted
 def test_a_row_that_is_repeated_says_nothing_new(pair: tuple[Member, Member]) -> None:
     """An earlier row, or the same one with another age, changes nothing: a cooldown cannot be kept alive by it."""
     _fr, nl = pair
@@ -404,7 +400,6 @@ def test_ages_have_bounds(pair: tuple[Member, Member]) -> None:
     assert nl.shown(nl.receive("Salut", LEA))[0] == "answer"
 
 
-@pytest.mark.counted
 def test_rows_of_this_line_are_nothing_new_to_it(pair: tuple[Member, Member]) -> None:
     """A hub that sends a line its own rows changes nothing, unless the line's database is older than they are."""
     fr, _nl = pair
@@ -433,7 +428,6 @@ def test_moments_that_do_not_exist_stop_nobody(pair: tuple[Member, Member], hub:
     assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
 
 
-@pytest.mark.counted
 def test_a_flood_of_rows_is_refused_and_said(pair: tuple[Member, Member], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of others so many are kept and no more: the status says that there is no room, and opt-outs go on."""
     fr, nl = pair

@@ -29,7 +29,6 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.store.requests import RequestVerb
 
 __all__ = ["cluster", "enter", "hub"]
-pytestmark = pytest.mark.uncounted
 TEXT = "Tu fais quoi ce soir"
 LATER = timedelta(days=1)
 
@@ -296,7 +295,6 @@ def test_which_line_ordered_an_erasure_is_told(enter: Enter) -> None:
     assert [each.text.rpartition(" says ")[2] for each in told] == ["how many, and which line orders it: fr."]
 
 
-@pytest.mark.counted
 def test_what_is_kept_is_told_as_a_number_to_others_and_with_its_ids_at_home(enter: Enter) -> None:
     """The line nl names its contacts, fr hears how many they are, and once they are gone nobody speaks of them."""
     fr, nl = enter("fr"), enter("nl")
@@ -315,7 +313,6 @@ def test_what_is_kept_is_told_as_a_number_to_others_and_with_its_ids_at_home(ent
     assert status(nl)["kept"] == []
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     "row",
     [
@@ -335,7 +332,6 @@ def test_what_is_no_erasure_is_left_out(row: tuple[Any, ...]) -> None:
 # ---- what came later, what is kept, what is being sent
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("at", [-1, 1])
 @pytest.mark.parametrize("synchronised", [False, True])
 def test_what_came_after_the_erasure_stays(enter: Enter, at: int, synchronised: bool) -> None:
@@ -381,7 +377,6 @@ def test_what_another_line_keeps_stays_and_is_told(enter: Enter) -> None:
     assert (contacts(nl), fleet.kept(nl.db), other in contacts(nl)) == ([], [], False)
 
 
-@pytest.mark.counted
 def test_an_answer_that_is_being_submitted_is_waited_for(enter: Enter) -> None:
     """While a segment to the person is being sent the erasure waits, and so does what the hub has behind it."""
     fr, nl = enter("fr"), enter("nl")
@@ -412,7 +407,6 @@ def test_what_waits_for_an_erased_person_is_cancelled(enter: Enter) -> None:
 # ---- backups that are put back
 
 
-@pytest.mark.counted
 def test_a_restored_line_obeys_anew(enter: Enter) -> None:
     """Whom a backup brings back is erased again by the line's next exchange: by its own order, or another's."""
     fr, nl = enter("fr"), enter("nl")
@@ -432,7 +426,6 @@ def test_a_restored_line_obeys_anew(enter: Enter) -> None:
     assert [traces(line.database, forms(KEVIN)) for line in (fr, nl)] == [[], []]
 
 
-@pytest.mark.counted
 def test_a_restored_line_that_erases_anew_is_obeyed(enter: Enter) -> None:
     """What it orders before it has exchanged again is later than what it had ordered before."""
     fr, nl = enter("fr"), enter("nl")
@@ -496,7 +489,6 @@ def test_rows_without_an_erasure_are_signed_as_ever(enter: Enter) -> None:
     assert nl.said("fr", 3).row.erased is None
 
 
-@pytest.mark.counted
 def test_many_erasures_are_a_transaction_each(enter: Enter) -> None:
     """Nobody waits for the database longer than for one `forget`, however many a hub sends; none is left out."""
     fr, nl = enter("fr"), enter("nl")
@@ -531,7 +523,6 @@ def test_an_exchange_carries_out_all_erasures(enter: Enter) -> None:
 # ---- a line in no fleet
 
 
-@pytest.mark.counted
 def test_forget_in_no_fleet_is_what_it_was(tmp_path: Any) -> None:
     """Nothing of a fleet is said or kept, and an opt-out goes."""
     line = Filled(tmp_path)

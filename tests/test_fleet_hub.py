@@ -22,7 +22,6 @@ from hotlined.fleet.hub import GRANTS, SCHEMA, HubAddress, opened
 from hotlined.store import claims
 
 __all__ = ["each_cluster"]
-pytestmark = pytest.mark.uncounted
 HOST = "localhost"
 
 
@@ -201,7 +200,6 @@ def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
     assert refusal(new) == ""
 
 
-@pytest.mark.counted
 def test_a_line_that_is_struck_off_is_out_and_what_it_said_stays(enter: Enter, hub: Guarded) -> None:
     """Its certificate is refused; who opted out there is left alone by lines that join later; it can come back."""
     fr = enter("fr")
@@ -226,7 +224,6 @@ def test_a_line_that_is_struck_off_is_out_and_what_it_said_stays(enter: Enter, h
     assert (missing.exit_code, "knows no line de" in missing.output) == (75, True)
 
 
-@pytest.mark.counted
 def test_after_a_theft_all_join_anew_with_new_keys(
     enter: Enter, hub: Guarded, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -270,7 +267,6 @@ def test_at_a_unix_socket_a_line_needs_its_password(hub: Guarded) -> None:
     hub.administer(stored)
 
 
-@pytest.mark.counted
 def test_what_a_line_may_do_at_the_hub(hub: Guarded) -> None:
     """Role fr writes nobody else's rows, takes nothing away, reads nothing but what lines say, and becomes nobody."""
     address = hub.address("fr")
@@ -330,7 +326,6 @@ def test_what_an_invitation_holds(hub: Guarded, tmp_path: Path) -> None:
     assert json.dumps((tmp_path / "fleet-ca.key").read_text().splitlines()[1])[1:-1] not in text
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("change", ["authority", "certificate", "key", "none"])
 def test_a_broken_certificate_is_no_invitation(tmp_path: Path, change: str) -> None:
     """What is cut off is found where it is read, not at three in the morning."""
@@ -341,7 +336,6 @@ def test_a_broken_certificate_is_no_invitation(tmp_path: Path, change: str) -> N
         certificates.read({"authority": made.authority, "certificate": made.certificate} | broken)
 
 
-@pytest.mark.counted
 def test_the_hub_s_certificate_names_all_its_hosts(tmp_path: Path) -> None:
     """A machine more has it made anew, with those that it had; what is no host is refused."""
     assert certificates.have_hub(tmp_path, ["a.example"])
@@ -434,7 +428,6 @@ def test_nothing_is_lost_that_a_synchronous_standby_has(
     assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
 
 
-@pytest.mark.counted
 def test_what_an_asynchronous_standby_had_not_got_is_there_again_once_its_line_was(
     enter: Enter, hub: Guarded, cluster: Cluster, standby: Cluster
 ) -> None:
@@ -490,7 +483,6 @@ def made_by(hub: Guarded, *names: str) -> None:
             hub.administer(grant.format(role="hotlined_fr"))
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("known", range(1, len(SCHEMA)))
 def test_a_hub_of_an_earlier_version_is_told_from_one_that_is_away(enter: Enter, hub: Guarded, known: int) -> None:
     """The line says what it lacks and ends with 75, and so does who invites; up to date, it takes what waited."""

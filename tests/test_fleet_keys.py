@@ -238,7 +238,6 @@ def apart(tmp_path: Path) -> Iterator[Keeper]:
     keeper.db.close()
 
 
-@pytest.mark.uncounted
 def test_joining_that_is_cut_off_anywhere_is_ended_by_joining_again(apart: Keeper) -> None:
     """Killed before each of its steps, `fleet join` loses no key, and the next run leaves what one alone would have."""
     apart.receive("Salut")
@@ -247,7 +246,6 @@ def test_joining_that_is_cut_off_anywhere_is_ended_by_joining_again(apart: Keepe
     assert killed_everywhere(apart, "fleet", "join", str(apart.invited(FIRST))) >= 5
 
 
-@pytest.mark.uncounted
 def test_joining_another_fleet_is_cut_off_as_well(apart: Keeper) -> None:
     """So it is where the line is in a fleet and takes over what the others there had decided."""
     apart.enter()
@@ -256,7 +254,6 @@ def test_joining_another_fleet_is_cut_off_as_well(apart: Keeper) -> None:
     assert killed_everywhere(apart, "fleet", "join", str(apart.invited(SECOND))) >= 5
 
 
-@pytest.mark.uncounted
 def test_leaving_that_is_cut_off_anywhere_is_ended_by_leaving_again(apart: Keeper) -> None:
     """Killed before each of its steps, `fleet leave` ends when it is run again, and nobody is answered for it."""
     apart.enter()

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import fleet_lab
-import pytest
 from postgres import Cluster, cluster
 
 __all__ = ["cluster"]
-pytestmark = pytest.mark.uncounted
 
 
 def test_three_lines_keep_their_promises(tmp_path: Path, cluster: Cluster) -> None:

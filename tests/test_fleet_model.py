@@ -11,7 +11,6 @@ from postgres import Cluster, cluster
 from hotlined.states import DecisionKind
 
 __all__ = ["cluster"]
-pytestmark = pytest.mark.uncounted
 
 KEVIN, LEA = fleet_model.NUMBERS[:2]
 

@@ -14,7 +14,6 @@ from hotlined.simulator import pdus
 from hotlined.store import claims, fleet, words_met
 
 __all__ = ["cluster", "enter", "hub"]
-pytestmark = pytest.mark.uncounted
 
 
 @pytest.mark.parametrize("evidence", ["kept", "tagged", "word"])

@@ -7,7 +7,6 @@ from postgres import Cluster, cluster
 from test_fleet import STOP, Enter, enter, hub
 
 __all__ = ["cluster", "enter", "hub"]
-pytestmark = pytest.mark.uncounted
 
 
 def asked(hub: str, *statements: str) -> list[tuple[object, ...]]:

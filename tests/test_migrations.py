@@ -23,8 +23,6 @@ from hotlined.store import events, fleet, rebuilding
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
-pytestmark = pytest.mark.uncounted
-
 DUMPS = Path(__file__).parent / "data" / "schema"
 BEFORE = migrations.names()[:-1]
 """What each migration but the first one begins with."""
@@ -88,7 +86,6 @@ def applied(path: Path) -> tuple[str, ...]:
         return migrations.applied(connection)
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("name", [None, *BEFORE])
 def test_a_migration_cut_off_anywhere_is_made_again(tmp_path: Path, name: str | None) -> None:
     """Killed before any of its statements, each migration is there wholly or not at all, and the next run ends it."""
@@ -120,7 +117,6 @@ def _up_to(name: str | None) -> tuple[str, ...]:
     return names[: names.index(name) + 1] if name else ()
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("name", extent.sample([None, *BEFORE], 3))
 def test_two_who_migrate_at_once_make_one_database(tmp_path: Path, name: str | None) -> None:
     """Whoever comes second waits or fails; what is there afterwards is whole."""

@@ -51,7 +51,6 @@ def test_both_compute_the_same(password: bytes, salt: bytes, cost: int, block: i
     assert scrypt(password, salt, cost=cost, block=block, parallel=parallel) == key
 
 
-@pytest.mark.uncounted  # what measures loads it
 def test_a_password_takes_no_openssl() -> None:
     """Whoever has an account, and whoever has none, is tried without OpenSSL: it takes 4 MiB, and tells them apart."""
     code = f"""

@@ -82,7 +82,6 @@ def test_every_message_has_one_fate(line: Filled) -> None:
     assert found["price"] == pytest.approx(found["segments"] * 0.05)
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "limits",
     [
@@ -258,7 +257,6 @@ def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected:
     assert 0 <= arrivals[0].at <= arrivals[-1].at <= 36_000
 
 
-@pytest.mark.uncounted
 def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
     """Two runs with one seed are alike to the last digit, and another seed is another flood."""
     shape = ("--messages", "150", "--numbers", "10", "--hours", "24")

@@ -643,7 +643,6 @@ def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
     assert result.stdout.count(r"\x1b[2Jx") == 2
 
 
-@pytest.mark.uncounted
 def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
     """Where the locale is ASCII the bars are of hyphens."""
     contact(line, MONDAY)

@@ -54,7 +54,6 @@ from hotlined.words.alerts import TEXTS
 
 __all__ = ["line"]  # the fixture
 
-pytestmark = pytest.mark.uncounted
 said = cache(catalogues.said)
 """Returns what is marked: it is looked for once, and changed by no test."""
 PACKAGE = ROOT / "hotlined"
