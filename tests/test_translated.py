@@ -520,14 +520,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 """What speaks the language of the line whole: also what it says of a mistake."""
 
 
-def test_no_label_of_a_flood_is_longer_than_its_column(line: Filled) -> None:
-    """What `simulate` shows stands in two columns, in every language."""
-    sums = line.run("simulate", "--messages", "50").stdout.partition("\n\n")[0].splitlines()
-
-    assert len(sums) > 9
-    assert [row for row in sums if row[14:15] != " " or row[15:16] == " "] == []
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...]) -> None:
     """What a command prints for people is in the language of the line, from the first word to the last."""
