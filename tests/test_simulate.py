@@ -407,6 +407,14 @@ def test_people_get_two_sentences_and_a_table(line: Filled, columns: int) -> Non
     assert all(len(row) <= columns for row in shown.splitlines())
 
 
+def test_what_lasts_for_weeks_is_counted_by_the_day(line: Filled) -> None:
+    """Where a list of its hours would be a thousand long, --json has days."""
+    found = simulated(line, "--messages", "20", "--hours", "1000")
+
+    assert found["bin_seconds"] == 86_400
+    assert len(found["timeline"]) <= 42
+
+
 def test_a_flood_of_which_nobody_is_answered_is_said_so(line: Filled) -> None:
     """Where nothing may be spent, no wait is made up."""
     line.config.write_text(json.dumps(line.settings | {"limits": {"segments": {"hour": 0, "day": 0, "month": 0}}}))

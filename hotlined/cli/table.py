@@ -43,8 +43,9 @@ def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = 
     layout, widths = next(
         (each for each in measured if whole or room >= max(each[0].least, _needed(*each))), measured[-1]
     )
-    rest = max(_LEAST, room - sum(width + 1 for width in widths))
-    bars, longest = layout.bars, _MOST_BAR if whole else min(_MOST_BAR, max(_LEAST_BAR, rest))
+    left = room - sum(width + 1 for width in widths)
+    rest, longest = max(_LEAST, left), _MOST_BAR if whole else min(_MOST_BAR, max(_LEAST_BAR, left))
+    bars = layout.bars
     highest = max(1, *(bars(row) for row in rows)) if bars else 1
     coloured = colours()
 
