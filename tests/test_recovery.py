@@ -522,6 +522,47 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
 
 
+def test_a_line_beside_others_takes_no_stick_but_its_own(tmp_path: Path) -> None:
+    """Beside further lines a stick has to be named once; only that one, or its SIM, is taken afterwards."""
+    (tmp_path / "other").mkdir()
+    with (
+        simulation.start(tmp_path) as simulator,
+        simulation.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
+        Line(tmp_path, simulator) as line,
+    ):
+        line.config.with_name("nl.yaml").write_text("nobody reads it")
+        line.configure(modem={"port": "auto"})
+        plug(line, simulator.port, other.port)
+        start_hasty(line)
+        line.wait_state("absent")
+        wait_until(lambda: "has no stick yet" in line.trouble(), "the trouble")
+        assert "(nl)" in line.trouble()
+        assert "ttyUSB" in line.trouble()
+        assert "modem.port" in line.trouble()
+        assert not simulator.client.do("counters")["counters"]
+        assert not other.client.do("counters")["counters"]
+
+        line.configure(modem={"port": simulator.port})
+        assert line.daemon
+        line.daemon.send_signal(signal.SIGHUP)
+        line.wait_state("ready")
+        line.configure(modem={"port": "auto"})
+        plug(line, other.port, simulator.port)
+        line.daemon.send_signal(signal.SIGHUP)
+        line.wait_state("ready")
+
+        other.client.do("deliver", from_=NUMBER, text="to the other line")
+        line.sim.do("unplug")
+        plug(line, other.port)
+        line.wait_state("absent")
+        wait_until(lambda: "is not here" in line.trouble(), "the trouble")
+        assert other.client.do("state")["storages"]["SM"]["used"] == 1
+        Port(other.port).close()  # raises where it is held
+        line.sim.do("replug")
+        plug(line, other.port, simulator.port)
+        line.wait_state("ready")
+
+
 def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> None:
     """With `port: auto` a stick in the wrong mode is named with the cure, and used as soon as it has a port."""
     line.configure(modem={"port": "auto"})
