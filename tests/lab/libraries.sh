@@ -50,4 +50,4 @@ inside='
 [ $# -gt 0 ] || set -- --ignore tests/test_desk_browser.py --ignore tests/test_release.py --ignore tests/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
   --private-network --timezone=off --bind="$run/project:/srv/project" --bind-ro="$run/pypi:/srv/pypi" --chdir=/srv/project \
-  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 2 "$@" </dev/null
+  --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 4 "$@" </dev/null
