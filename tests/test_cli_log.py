@@ -40,7 +40,7 @@ from hotlined.words.reasons import CAUSES, REASONS, answer_in_words, briefly, ca
 from hotlined.words.times import TIME_WIDTH, clock_time, moment
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
+texts = st.text(st.characters(blacklist_categories=["Cs"]), max_size=60) | st.text(
     "a\x1b\u202e\u200d\u0301\n\r\t=\x9b[]", max_size=40
 )
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")

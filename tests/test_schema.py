@@ -224,7 +224,7 @@ SCALARS = st.one_of(
     st.integers(0, 300).map(lambda number: f"{number:03}"),
     st.decimals(-1, 10**10, allow_nan=False).map(str),
     st.from_regex(r"\A[a-z0-9_-]{0,24}\Z"),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8),
 )
 LISTS = st.lists(SCALARS, max_size=3)
 SECTIONS = st.dictionaries(st.sampled_from(["x", "NL", "DE", "nl"]), SCALARS | LISTS | st.none(), max_size=2)

@@ -28,7 +28,7 @@ FILE = Path("/somewhere/config.yaml")
 
 # what may stand in a text: letters, what YAML has for signs of its own, what no editor shows, line breaks
 _SIGNS = st.sampled_from("aé ’'\"#:-,[]{}&*!|>%@`\\?=~$\n\t\u00a0\u2028\u0085😀\u200dß")
-TYPED = st.text(_SIGNS | st.characters(exclude_categories=["Cs", "Cc"]), max_size=60).filter(
+TYPED = st.text(_SIGNS | st.characters(blacklist_categories=["Cs", "Cc"]), max_size=60).filter(
     lambda text: text.strip() and "\r" not in text and "\ufeff" not in text and "=====" not in text
 )
 

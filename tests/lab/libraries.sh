@@ -27,7 +27,7 @@ fi
 flock -u 9
 
 run=$(mktemp -d "$cache/run.XXXXXX")
-trap 'rmdir "/run/systemd/nspawn/propagate/libraries$$" 2>/dev/null; rm -rf --one-file-system "$run"' EXIT
+trap 'rmdir "/run/systemd/nspawn/propagate/libraries$$" 2>/dev/null || true; rm -rf --one-file-system "$run"' EXIT
 mkdir "$run/project"
 tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
   tar -C "$run/project" --no-same-owner -xf -
