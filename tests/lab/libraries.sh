@@ -12,8 +12,8 @@ cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/libraries-$suite
 # the program's own; what its tests need of libraries; what they start
 packages=python3,python3-click,python3-serial,python3-yaml,python3-rich,sqlite-utils,python3-flask,python3-waitress,apprise,age
-packages+=,python3-pytest,python3-pytest-timeout,python3-hypothesis,python3-jsonschema,python3-prometheus-client,python3-babel
-packages+=,procps,udev,systemd,openssl,tzdata
+packages+=,python3-pytest,python3-pytest-timeout,python3-hypothesis,python3-jsonschema,python3-prometheus-client
+packages+=,python3-venv,procps,udev,systemd,openssh-client,openssl,tzdata
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
@@ -31,7 +31,7 @@ trap 'rmdir "/run/systemd/nspawn/propagate/libraries$$" 2>/dev/null || true; rm 
 mkdir "$run/project"
 tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
   tar -C "$run/project" --no-same-owner -xf -
-grep -hE '^ +(phonenumbers|plotext|python-gsmmodem-new)[<=>]' "$project/setup.cfg" | sort -u >"$run/lacking"
+grep -hE '^ +(babel|phonenumbers|plotext|python-gsmmodem-new)[<=>]' "$project/setup.cfg" | sort -u >"$run/lacking"
 "$project/.venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --no-compile \
   --target "$run/pypi" --requirement "$run/lacking"
 
