@@ -623,7 +623,7 @@ DAEMON = (
     *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
-    *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),
+    *("problems", "values", "keys", "syntax", "reading", "judging", "loading", "runtime"),
     *("showing", "editing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""

@@ -180,7 +180,6 @@ ENGLISH = {
     "cli/run.py": "speaks to the journal",
     "cli/service.py": "speaks to the journal",
     "cli/typed.py": "option help",
-    "config/schema.py": "is for editors of YAML",
     "control/__init__.py": "its one constant is a code",
     "config/syntax.py": "marks its sentences; what else has a blank in it is what PyYAML says",
     "daemon/credit.py": "marks what it says; the balance is the note of an event",
