@@ -122,7 +122,7 @@ LINE = (
         'shadowed', 'delivered', 'undelivered')),
       reason TEXT,
       -- a text of a person's own, which is no answer; and who asked for it, or for an answer once more
-      by_hand TEXT CHECK (by_hand IN ('send', 'try')),
+      by_hand TEXT CHECK (by_hand IN ('send', 'answer')),
       asked_by TEXT,
       -- stored, for the queue is asked by it in every pass and a flood makes the queue long
       share TEXT NOT NULL CHECK (share IN ('new', 'known', 'by_hand')),

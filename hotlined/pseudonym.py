@@ -18,7 +18,7 @@ _DIGITS = 12
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
 FILE_MODE = 0o640
-"""Of the key's file: its group tells who is who, as `number` does."""
+"""Of the key's file: its group tells who is who, as `show` does."""
 
 NOBODY = "~"
 """The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""

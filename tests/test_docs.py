@@ -55,7 +55,8 @@ SETUP.read(ROOT / "setup.cfg")
 # what an example ends with where there is no daemon and no modem; 0 for all others
 EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
-    | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
+    | dict.fromkeys(("send", "sim balance", "sim adopt", "selftest"), 75)
+    | {"review": 2}  # it needs a terminal
     | dict.fromkeys(("text edit", "web user password", "web user remove", "fleet join", "db restore"), 2)
     | {
         "fleet leave": 75,
@@ -191,7 +192,7 @@ def test_the_table_of_commands_is_the_command_line() -> None:
     named = {next(path for path in COMMANDS if f"{row} ".startswith(f"{path} ")) for row in rows}
 
     assert named == set(COMMANDS)
-    assert [option for row in rows for option in resolve(row)[1]] == ["--once"]
+    assert [option for row in rows for option in resolve(row)[1]] == ["--answer", "--once"]
 
 
 def test_the_commands_are_grouped_as_in_the_help() -> None:

@@ -135,9 +135,9 @@ def test_a_sentence_of_the_program_is_said(line: Filled, arguments: str, sentenc
 def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
     """`in 1d` alone is told with its date, by this machine's clock."""
     assert re.search(
-        r"next answer in 1d\S*, on \d\d? [A-Z][a-z]{2} \d\d:\d\d if the power stays on", said(line, "number", KEVIN)
+        r"next answer in 1d\S*, on \d\d? [A-Z][a-z]{2} \d\d:\d\d if the power stays on", said(line, "show", KEVIN)
     )
-    assert "windows" not in said(line, "number", KEVIN)
+    assert "windows" not in said(line, "show", KEVIN)
 
 
 @pytest.mark.parametrize(

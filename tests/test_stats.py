@@ -218,7 +218,7 @@ def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
 def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     line: Filled, after: timedelta, more: dict[str, Any], reactions: int
 ) -> None:
-    """Only a text counts, only from the number that was answered, and only within 24 hours: so `tag --next` has it."""
+    """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
     shown = decisions.untagged(line.db, reactions=True)

@@ -441,7 +441,7 @@ def test_the_overview_speaks_the_language_of_the_line(line: Filled) -> None:
 
 @OTHERS
 def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> None:
-    """The labels of `status`, `show` and `number` stand in a column of 14, in every language."""
+    """The labels of `status` and `show` stand in a column of 14, in every language."""
     labels = set()
     for name in ("cli/status.py", "reports/contact.py", "reports/export_sheet.py", "reports/number.py"):
         for node in ast.walk(tree(PACKAGE / name)):
@@ -490,7 +490,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", "1"),
     ("show", "2"),
     ("show", "3"),
-    ("number", LEA),
+    ("show", LEA),
     ("log",),
     ("numbers",),
     ("limits",),
@@ -513,7 +513,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("db", "backup", "config.yaml"),
     ("requeue", "999999"),
     ("block", "blabla"),
-    ("topup", "1890-01-01"),
+    ("sim", "topup", "1890-01-01"),
     ("doctor", "--json", "--record", "recording"),
     ("doctor", "--record", "/"),
 )

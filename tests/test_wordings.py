@@ -178,10 +178,10 @@ def test_text_check_says_which_text_each_is(choosy: Filled) -> None:
 
 def test_number_says_what_it_would_get(choosy: Filled) -> None:
     """Of the variants one, or the text for its country."""
-    said = choosy.run("number", KEVIN).output
+    said = choosy.run("show", KEVIN).output
     assert f"would get      Answer 1, variant 1: {ONE}" in said
     assert "would get      Answer 1, variant 2: Non!" in said
-    assert f"would get      The answer for NL: {THREE}" in choosy.run("number", "+31612345678").output
+    assert f"would get      The answer for NL: {THREE}" in choosy.run("show", "+31612345678").output
 
 
 def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
@@ -239,7 +239,7 @@ def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numb
         "answer": 1, "variant": 1, "country": "DE",
     }  # fmt: skip
     assert "which        The answer for DE, variant 1" in line.cli("show", str(shown[GRETA]))
-    line.cli("try", "+4915112345679")
+    line.cli("send", "--answer", "+4915112345679")
     assert given(line)[-1] == ("+4915112345679", THREE)
 
 

@@ -364,8 +364,8 @@ class Line:
                 decisions.block(self.beside, number, "admin", now)
             case "unblock":
                 decisions.unblock(self.beside, number, "admin", now)
-            case "optin":
-                decisions.opt_in(self.beside, number, "admin", now)
+            case "lift_opt_out":
+                decisions.lift_opt_out(self.beside, number, "admin", now)
             case "pause":
                 decisions.pause(self.beside, "admin", now)
             case "resume":

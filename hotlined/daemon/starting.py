@@ -44,7 +44,7 @@ AUTO = "auto"  # in `modem.port`
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
 OURS_HINT = N_(
     "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
-    " `hotlined adopt`."
+    " `hotlined sim adopt`."
 )
 
 

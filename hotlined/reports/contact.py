@@ -154,14 +154,20 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
         yield from _answer_facts(answer, sending)
     for text in contact["by_hand"]:
         fate, at = answer_in_words(text["answer"], sending.state), moment(text["answer"]["queued_at"])
-        yield (
-            _("by hand"),
-            _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at),
-        )
+        by = _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at)
+        yield _("by hand"), f"{text['id']}: {by}"
         yield inner(_("text")), text["answer"]["text"]
     for event in contact["events"]:
         what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
         yield _("event"), " ".join(filter(None, (moment(event["at"]), what, event_in_words(event))))
+
+
+def by_hand_facts(text: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is known of a text by hand of `show --json`, as labels and values."""
+    yield _("text by hand"), f"{text['id']}: {answer_in_words(text['answer'], sending.state)}"
+    yield _("to"), text["recipient"]
+    yield _("by"), f"{text['asked_by']} ({text['kind']})"
+    yield from _fate_facts(text["answer"] | {"composed": True})
 
 
 def _segments(contact: Contact) -> str:
@@ -186,6 +192,11 @@ def _part(part: dict[str, Any]) -> str:
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
     fate = answer_in_words(answer, sending.state)
     yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
+    yield from _fate_facts(answer)
+
+
+def _fate_facts(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield the text of an answer or of a text by hand, and what became of it."""
     yield inner(_("because")), cause_in_words(answer["reason"])
     yield inner(_("text")), answer["text"]
     if wording := answer.get("wording"):

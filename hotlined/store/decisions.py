@@ -46,11 +46,11 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
         fleet.undo(db, number, DecisionKind.BLOCKS)
 
 
-def opt_in(db: Database, number: str, who: str, now: Now) -> None:
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
     pseudonyms.require_keys(db, now)
     with db.transaction():
-        _decide(db, EventKind.OPTIN, number, who, now)
+        _decide(db, EventKind.OPTOUT_LIFTED, number, who, now)
         fleet.undo(db, number, DecisionKind.OPT_OUTS)
 
 
@@ -204,14 +204,14 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
 
 _FOLLOWED = {
     DecisionKind.BLOCKS: ("blocked_at", EventKind.UNBLOCK),
-    DecisionKind.OPT_OUTS: ("opted_out_at", EventKind.OPTIN),
+    DecisionKind.OPT_OUTS: ("opted_out_at", EventKind.OPTOUT_LIFTED),
 }
 _REFUSALS = {DecisionKind.BLOCKS: Reason.BLOCKED, DecisionKind.OPT_OUTS: Reason.OPTED_OUT}
 # coalesce(): a number that is blocked twice keeps the date of its first block
 _DECISIONS = {
     EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
     EventKind.UNBLOCK: "blocked_at = NULL",
-    EventKind.OPTIN: "opted_out_at = NULL",
+    EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
 }
 
 

@@ -225,7 +225,7 @@ def _question(
         skips_number_limits=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
-        known=known or answer["by_hand"] == ByHand.TRY,
+        known=known or answer["by_hand"] == ByHand.ANSWER,
     )
 
 

@@ -223,9 +223,14 @@ def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) ->
     return rows[::-1]
 
 
+def by_hand_id(answer_id: int) -> str:
+    """Return the ID of a text by hand as people see and type it: contacts have IDs of their own."""
+    return f"h{answer_id}"
+
+
 def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
     """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
-    text = {"id": row["answer_id"], **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
+    text = {"id": by_hand_id(row["answer_id"]), **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
     return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
 
 
@@ -251,19 +256,33 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
     )
     contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
     if contact["answer"]:
-        sent = db.all(
-            "SELECT s.id, t.id AS attempt, s.sequence,"
-            " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
-            " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
-            " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
-            " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
-            contact["answer"]["id"],
-        )
-        contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
+        contact["answer"]["parts"] = _answer_parts(db, contact["answer"]["id"])
     by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
     contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
     contact["events"] = events.of_contact(db, contact_id)
     return contact
+
+
+def maybe_text_by_hand(db: Database, answer_id: int) -> dict[str, Any] | None:
+    """Return a text by hand as `show --json` has it, or None: the object of `log --by-hand`, with its segments."""
+    row = db.one("SELECT * FROM log_by_hand WHERE answer_id = ?", answer_id)
+    if row is None:
+        return None
+    text = by_hand_entry(row)
+    text["answer"]["parts"] = _answer_parts(db, answer_id)
+    return text
+
+
+def _answer_parts(db: Database, answer_id: int) -> list[dict[str, Any]]:
+    sent = db.all(
+        "SELECT s.id, t.id AS attempt, s.sequence,"
+        " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
+        " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
+        " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
+        " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
+        answer_id,
+    )
+    return [dict(part) | {"current": bool(part["current"])} for part in sent]
 
 
 def without_accents(text: str) -> str:
