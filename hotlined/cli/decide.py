@@ -41,8 +41,8 @@ def block(settings: Settings, number: str) -> None:
 
 @click.command
 @typed.number
-@click.option("--opted-out", is_flag=True, help="Lift the opt-out of NUMBER instead: it asks first.")
-@click.option("--yes", is_flag=True, help="With --opted-out: do not ask.")
+@click.option("--opted-out", is_flag=True, help="Lift the opt-out of NUMBER instead. The command asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None:
     """Lift the block of NUMBER: it is treated like any other again.
@@ -138,7 +138,7 @@ def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
 @typed.number
 @click.argument("words", metavar="[TEXT]", nargs=-1)
 @click.option(
-    "--answer", is_flag=True, help="Send the first answer of the line instead of a TEXT: to a phone of yours."
+    "--answer", is_flag=True, help="Send the first answer of the line, to a phone of yours, instead of a TEXT."
 )
 @pass_settings
 def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) -> None:

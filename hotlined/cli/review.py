@@ -52,8 +52,8 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
     """Show texts with alert words, then reactions, one by one, and tag each with a key.
 
     A reaction is a text that came within a day after an answer to its number. A text with a word of alerts.words comes
-    first, also without an answer. Press t for threat, a for apology, i for insult, o for other. k exempts the contact
-    from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last key, q ends.
+    first, whether it is a reaction or not. Press t for threat, a for apology, i for insult, o for other. k exempts the
+    contact from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last key, q ends.
 
     Example: hotlined review --all
     """

@@ -35,14 +35,14 @@ from hotlined.store.opening import open_beside_daemon
 
 @click.command
 @click.argument(
-    "id_or_number", metavar="ID|NUMBER", required=False, shell_complete=complete_number, callback=read_number
+    "id_or_number", metavar="[ID|NUMBER]", required=False, shell_complete=complete_number, callback=read_number
 )
 @click.option(
     "--number",
     metavar="NUMBER",
     shell_complete=complete_number,
     callback=read_number,
-    help="The number or name that this option gives, whatever it looks like: a short code such as 8850.",
+    help="This number or name, whatever it looks like: a short code such as 8850.",
 )
 @click.option(
     "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="Of a number: the newest contacts (50); 0: all."
@@ -55,8 +55,8 @@ def show(
 ) -> None:
     """Show one contact, or one person, with everything about it.
 
-    Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0, and letters, are a number
-    or a name. A text that was sent by hand has an ID such as h12. - reads a number from the input.
+    Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0 is a number, and letters are
+    a name. A text that was sent by hand has an ID such as h12. If you type -, the number is read from the input.
 
     Of a contact it shows the segments with their raw PDUs, the verdict in words, the answer and what became of each of
     its segments, and what people did. Of a number it shows what it sent and got, and when it can next be answered, or

@@ -44,7 +44,7 @@ class TextCost:
     segments_without_forcing: int
 
     def document(self) -> dict[str, Any]:
-        """Return what `text --json` prints; some of its keys have older names than the fields here."""
+        """Return what `text check --json` prints; some of its keys have older names than the fields here."""
         older = {"forcing": "to_blame", "segments_without_forcing": "segments_without_blamed"}
         return {older.get(name, name): value for name, value in asdict(self).items()}
 

@@ -230,7 +230,7 @@ def by_hand_id(answer_id: int) -> str:
 
 def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
     """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
-    text = {"id": by_hand_id(row["answer_id"]), **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
+    text = {name: row[name] for name in ("id", "kind", "recipient", "asked_by")}
     return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
 
 
