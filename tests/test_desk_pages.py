@@ -397,6 +397,18 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
     assert shown(page) == [3, 2, 1]
 
 
+def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -> None:
+    """The desk has no button for it: it names the command."""
+    line, browser = busy
+    assert "--opted-out" not in browser.get(f"/person?number={KEVIN}").words
+    with line.db.transaction():
+        decisions.opt_out(line.db, KEVIN, line.now())
+    page = browser.get(f"/person?number={KEVIN}")
+
+    assert f"It has opted out, and stays so: hotlined unblock --opted-out {KEVIN} lifts that." in page.words
+    assert set(re.findall(r"/act/(\w+)", page.body)) == {"block"}
+
+
 def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
     """Nobody can tell those apart: the page leads to all of them."""
     page = browser.get("/person/9")

@@ -782,8 +782,9 @@ def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: 
 def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     """Ask for a decision as the desk does, in Anna's name, and return the answer."""
     known: dict[str, Any] = {
-        "number": "+32470999999", "contact_id": 1, "word": "other", "listed": "log", "originator": KEVIN,
-        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False, "at": None,
+        "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
+        "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
+        "keep_opt_out": False, "at": None,
         "hub": "0" * 36, "top": 0, "highest": None, "sent": [], "since": 0, "until": 0, "placed": [],
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}

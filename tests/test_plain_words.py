@@ -120,7 +120,7 @@ def test_the_warning_about_other_copies_is_read_first() -> None:
         ("alerts --help", "Send the alerts that are due: each problem once, and once more when it is over."),
         ("limits --help", "NEW says when there is room for one more answer to a new number, KNOWN for one to a"),
         ("limits", "WINDOW USED LIMIT RESERVE NEW KNOWN"),
-        (f"number {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
+        (f"show {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
         ("log", "? perhaps sent Salut, ça va ?"),
         ("show 1", "verdict answer because this number was never answered before"),
         ("status", "answers 1 perhaps sent"),

@@ -88,7 +88,7 @@ class Again(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(Operation):
-    """A person decides: block, unblock, lift_opt_out (about a number), pause, resume."""
+    """A person decides: block, unblock, optin (about a number), pause, resume."""
 
     verb: str
     number: str = ""
@@ -249,7 +249,7 @@ class Peer(Protocol):
         """Get the +CMGS of the last segment, of which nobody expected it any more."""
 
     def decide(self, at: int, verb: str, number: str) -> None:
-        """Commit a decision of a person: block, unblock, lift_opt_out, pause, resume."""
+        """Commit a decision of a person: block, unblock, optin, pause, resume."""
 
     def requeue(self, at: int, contact: int) -> bool:
         """Ask for a contact's answer again; return whether that was not refused."""
@@ -514,7 +514,7 @@ SHARES = (
 DECISIONS: dict[str, Callable[[int, str], oracle.Fact]] = {
     "block": lambda at, number: oracle.Blocked(at=at, number=number),
     "unblock": lambda at, number: oracle.Unblocked(at=at, number=number),
-    "lift_opt_out": lambda at, number: oracle.OptedIn(at=at, number=number),
+    "optin": lambda at, number: oracle.OptedIn(at=at, number=number),
     "pause": lambda at, _: oracle.Paused(at=at),
     "resume": lambda at, _: oracle.Resumed(at=at),
 }
@@ -743,7 +743,7 @@ class _Author:
             self.text(after, self.person(), self.random.choice(STOPS))
             self.text(later, self.numbers[-1], "et maintenant ?")
         if 0.02 <= draw < 0.03:
-            self.decide(later + 3 * DAY, "lift_opt_out", number)
+            self.decide(later + 3 * DAY, "optin", number)
             self.text(later + 9 * DAY, number, "me revoilà")
 
     def crowd(self, begin: int, end: int, visits: int) -> None:

@@ -364,7 +364,7 @@ class Line:
                 decisions.block(self.beside, number, "admin", now)
             case "unblock":
                 decisions.unblock(self.beside, number, "admin", now)
-            case "lift_opt_out":
+            case "optin":
                 decisions.lift_opt_out(self.beside, number, "admin", now)
             case "pause":
                 decisions.pause(self.beside, "admin", now)

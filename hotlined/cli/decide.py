@@ -125,10 +125,14 @@ def cancel(settings: Settings, meant: AnswerMeant) -> None:
     _change(settings, "cancel", meant)
 
 
+_BY_HAND = {"requeue": "requeue_by_hand", "cancel": "cancel_by_hand"}
+"""What is decided about a text by hand, by what is decided about the answer to a contact."""
+
+
 def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
     config = settings.config()
     if meant.by_hand:
-        state = decided_now(config, settings.who, f"{verb}_by_hand", answer_id=meant.row_id)
+        state = decided_now(config, settings.who, _BY_HAND[verb], answer_id=meant.row_id)
     else:
         state = decided_now(config, settings.who, verb, contact_id=meant.row_id)
     print_wrapped(decided.changed(config, verb, meant, state))
