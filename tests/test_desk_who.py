@@ -803,6 +803,11 @@ def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
     assert all(each.endswith("by anna") for each in house.events(verb))
 
 
+def test_the_desk_never_lifts_an_opt_out() -> None:
+    """Whoever asked not to be answered is answered again by a person at the shell alone."""
+    assert "lift_opt_out" in VERBS.keys() - DESKS_VERBS
+
+
 @needs_root
 @pytest.mark.parametrize("verb", sorted(VERBS.keys() - DESKS_VERBS))
 def test_the_desk_decides_nothing_else(shared: House, verb: str) -> None:
