@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
         "cancel": Listed("hotlined.cli.decide:cancel", "do not send an answer"),
         "review": Listed("hotlined.cli.review:review", "tag what came, key by key"),
         "tag": Listed("hotlined.cli.tags:tag", "put a word on a contact"),
-        "keep": Listed("hotlined.cli.privacy:keep", "never let a contact expire"),
+        "keep": Listed("hotlined.cli.privacy:keep", "do not erase a contact"),
         "send": Listed("hotlined.cli.decide:send", "a text, or the answer"),
         "selftest": Listed("hotlined.cli.decide:selftest", "text the line itself"),
     },
