@@ -90,11 +90,9 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
 
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
 _HELP_COLUMN = 40  # characters: two columns stand beside each other on a screen
-_NAME = 10  # characters: none is longer than udev-rule or completion
+_NAME = 10  # characters: the name of a command, and what is blank behind it
 _HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
 _TARGETS = SERVICES | {name: each.target for names in COMMANDS.values() for name, each in names.items()}
-
-
 _LEFT = 2  # headings stand in the left column: both are equally high then
 _BELOW = (
     "Options: --line NAME (/etc/hotlined/NAME.yaml), --config FILE, --version, -h",
@@ -106,7 +104,7 @@ _BELOW = (
 def _entries(names: Mapping[str, Listed]) -> Iterator[str]:
     """Yield a line for each command; those without words share lines."""
     brief = {name: each.briefly for name, each in names.items() if each.briefly}
-    yield from (f"  {name:<{_NAME - 1}} {words}" for name, words in brief.items())
+    yield from (f"  {name:<{_NAME}}{words}" for name, words in brief.items())
     others = " ".join(name for name in names if name not in brief)
     yield from textwrap.wrap(
         others, _HELP_COLUMN - 2, break_on_hyphens=False, initial_indent="  ", subsequent_indent="  "
