@@ -472,7 +472,6 @@ NO_EVENTS = {
     ("reports/decided.py", "requeue"): "the same",
     ("reports/line.py", "backup"): "a key in JSON",
     ("store/log.py", "tag"): "the name of a filter",
-    ("store/owning.py", "backup"): "a folder",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""
 
