@@ -17,21 +17,21 @@ import click
 from hotlined import owner
 from hotlined.cli.output import json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
-from hotlined.language import N_, Phrases, _, in_digits, pgettext
+from hotlined.language import N_, Phrases, _, in_digits, in_row, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
 from hotlined.statistics.periods import UNITS, By, zone
-from hotlined.statistics.plain import calendar, length, money
+from hotlined.statistics.plain import calendar, length, money, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
-from hotlined.statistics.variants import ComparedVariants, verdict
-from hotlined.store.figures import Tally
+from hotlined.store.figures import SentText, Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
-from hotlined.words.columns import inner
+from hotlined.words.columns import Column, Layout, inner
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
@@ -65,7 +65,7 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a page to FILE (- is the standard output), to look at, print or publish. It names no number and quotes"
-    " no text.",
+    " nobody.",
 )
 @pass_settings
 def stats(
@@ -237,11 +237,10 @@ def _print(summary: Summary) -> None:
     show(_totals(summary))
     for sentence in sentences(summary):
         print_wrapped(sentence)
-    for place in summary.places:
+    if len(summary.total.by_text) > 1:
         click.echo()
-        show(_variants(place))
-        for sentence in verdict(place):
-            print_wrapped(sentence)
+        for line in table(summary.total.by_text, _BY_TEXT, ""):
+            click.echo(line)
 
 
 def _table(*headings: str) -> "Table":
@@ -253,14 +252,22 @@ def _table(*headings: str) -> "Table":
     return table
 
 
-def _variants(place: ComparedVariants) -> "Table":
-    """Return, for each variant of a text, its answers by the reaction that followed."""
-    reactions = place.reactions
-    table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))
-    for at, each in enumerate(place.variants):
-        counts = (in_digits(reaction.answers[at]) for reaction in reactions)
-        table.add_row(_("variant {number}", number=each.variant), in_digits(each.counts.answers), *counts)
-    return table
+def _tags(sent: SentText) -> str:
+    return in_row(f"{in_digits(count)} {harmless(tag_in_words(tag))}" for tag, count in sent.tags.items())
+
+
+_BY_TEXT: tuple[Layout[SentText], ...] = (
+    Layout(
+        0,
+        (
+            Column(N_("ANSWERS"), 9, lambda sent: in_digits(sent.answers), right=True),
+            Column(N_("REACTIONS"), 9, lambda sent: in_digits(sent.reactions), right=True),
+            Column(N_("TEXT"), 0, lambda sent: harmless(text_in_words(sent))),
+        ),
+        Column("", 20, _tags),
+    ),
+)
+"""What came of each text that was sent, with the tags of its reactions below it."""
 
 
 def _totals(summary: Summary) -> "Table":
