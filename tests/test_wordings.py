@@ -289,12 +289,8 @@ def by_text(line: Filled) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("clock_stepped", [False, True])
-def test_what_came_back_is_counted_by_the_text_that_was_sent(choosy: Filled, clock_stepped: bool) -> None:
+def test_what_came_back_is_counted_by_the_text_that_was_sent(choosy: Filled) -> None:
     """Whatever is in force now: each text with its answers, the texts that came within a day, and their tags."""
-    if clock_stepped:  # then no order of ids tells one of dates
-        contact(choosy, MONDAY + 60 * HOUR, "+32479999999")
-        contact(choosy, MONDAY, "+32479999999")
     apology, insult = ["apology"], ["insult"]
     texts = {ONE: [apology, ["apology", "apology", "insult"], [""], []], MANY: [insult, []], "An earlier text": [[]]}
     played(choosy, texts)

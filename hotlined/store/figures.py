@@ -42,7 +42,7 @@ SLOT_MINUTES = 15
 _HEARD = {ContactKind.TEXT, ContactKind.CALL}  # what a person sends by hand
 
 
-class Contact(NamedTuple):
+class ContactLabels(NamedTuple):
     """What a contact is: its kind, and its verdict with the reason, None while it is not judged.
 
     `anonymous` is 1 for one without an originator, which belongs to no number, else 0.
@@ -236,10 +236,10 @@ def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
     return _counts(db, edges, contacts(db, edges))
 
 
-def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[Contact]]:
+def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLabels]]:
     """Count the contacts between each two of these moments, which ascend, by what they are."""
     return [
-        Counter({Contact(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
+        Counter({ContactLabels(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
         for start, end in pairwise(map(rfc3339, edges))
     ]
 
@@ -270,7 +270,7 @@ SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at
 """
 
 
-def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[Contact]]) -> list[Counts]:
+def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[ContactLabels]]) -> list[Counts]:
     """Count what happened between edges, where the contacts have been counted."""
     found: list[dict[str, int]] = [{} for _ in received]
     query = _between(db, edges)
@@ -327,7 +327,7 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
     ]
 
 
-def _suppressed(received: Counter[Contact]) -> Counter[str]:
+def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
     """Count by their reasons what was suppressed."""
     found: Counter[str] = Counter()
     for contact, count in received.items():

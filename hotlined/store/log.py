@@ -71,8 +71,8 @@ _CONDITIONS = {
 }
 
 
-# by id, too: none is read that came before the first of these
-_SINCE = "id >= (SELECT min(id) FROM contacts WHERE received_at >= :since)"
+# none is read that came before the first of these; SQLite would look for that among all ids, from the oldest on
+_SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
 # SQLite passes over texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
 # a NUL is among these: its length ends there
 _IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
