@@ -36,9 +36,7 @@ from hotlined.store.reactions import IS_WITHIN, REACTION_HOURS, SENT
 MODEM_STATES = (*ModemState, NoModemState.STOPPED)
 """The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""
 
-SLOT_MINUTES = 15
-"""Every offset from UTC that is in use is a multiple of it: a slot lies in one hour of any local time."""
-
+_SLOT_MINUTES = 15  # every offset from UTC that is in use is a multiple of it: a slot lies in one local hour
 _HEARD = {ContactKind.TEXT, ContactKind.CALL}  # what a person sends by hand
 
 
@@ -365,13 +363,13 @@ def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
     """Count the contacts that were received, by quarters of an hour; those without any are left out."""
     return [
-        Slot(parse_rfc3339(f"{hour}{part * SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
+        Slot(parse_rfc3339(f"{hour}{part * _SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
         for (hour, part, is_text), count in _tallied(db, _SLOTS, rfc3339(start), rfc3339(end)).items()
     ]
 
 
 _SLOTS = f"""
-SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {SLOT_MINUTES},
+SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {_SLOT_MINUTES},
   kind = '{ContactKind.TEXT}' {_OF_PERIOD}
 """
 
