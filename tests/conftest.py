@@ -57,8 +57,8 @@ WAITING = (
 )
 """Files whose tests mostly wait, for a modem or a daemon; what takes longest comes first."""
 COMPUTING = (
-    *("test_fleet_model", "test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
-    *("test_privacy", "test_fleet_lab"),
+    *("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
+    "test_privacy",
 )
 """The longest of the others."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed

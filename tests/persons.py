@@ -54,8 +54,6 @@ STRANGER = Person(61003, (61003,))
 OTHER_LINE = Person(61004, (61004,))
 NOBODY = Person(65534, (65534, LINE.gids[0]))
 ADMIN = Person(0, (0,))
-EXCHANGE = Person(61006, (61006, LINE.gids[0]))
-"""Who exchanges with the hub of a fleet."""
 
 
 def user_name(sudo_uid: int) -> str:

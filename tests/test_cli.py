@@ -72,8 +72,7 @@ def test_every_command_has_an_example_that_parses(
 ) -> None:
     """The example in a command's help is that command, with options and arguments that it has."""
     monkeypatch.chdir(tmp_path)
-    for name in ("fr.invitation", "fr-000001.age"):
-        (tmp_path / name).touch()
+    (tmp_path / "fr-000001.age").touch()
     found = re.search(r"Example:\s+hotlined (.+)", EVERY[path].help or "")
     assert found
     words = shlex.split(found[1])

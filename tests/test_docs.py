@@ -56,15 +56,7 @@ SETUP.read(ROOT / "setup.cfg")
 EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
     | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
-    | dict.fromkeys(("text edit", "web user password", "web user remove", "fleet join", "db restore"), 2)
-    | {
-        "fleet leave": 75,
-        "fleet sync": 75,
-        "fleet status": 75,
-        "fleet hub init": 69,
-        "fleet hub invite": 69,
-        "fleet hub remove": 69,
-    }
+    | dict.fromkeys(("text edit", "web user password", "web user remove", "db restore"), 2)
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "20"]}

@@ -42,8 +42,8 @@ def groups(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 GROUPS = dict(groups())
-WITHOUT = {"status": 69, "sync": 75, "hub": 69}
-"""How an example ends where there is no daemon, no fleet and no hub."""
+WITHOUT = {"status": 69}
+"""How an example ends where there is no daemon."""
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)

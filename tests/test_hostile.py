@@ -79,7 +79,7 @@ OUTPUTS = (
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
     "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text",
-    "completion", "help", "web", "topup", "metrics", "fleet",
+    "completion", "help", "web", "topup", "metrics",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance`, completion and the pages of `web` have their own tests."""
 

@@ -223,7 +223,6 @@ SCHEMA: dict[str, Any] = {
     "tags": [str],
     "verdict": ("answer|suppress", None),
     "reason": (REASON, None),
-    "elsewhere": (str, None),
     "answer": (
         None,
         {

@@ -276,7 +276,6 @@ def test_every_sentence_that_people_read_is_marked() -> None:
 
 
 RAW = {
-    "fleet/hub.py": "libpq says it, and nobody translates that",
     "store/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
 """Modules that fill a sentence with what another program says, each with its reason."""

@@ -39,7 +39,7 @@ import measuring
 
 PROGRAMS = ("hotlined", "hotlined.simulator")
 """What `python -m` may be asked for."""
-SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("exchange.py", "hasty.py", "persons.py"))
+SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("hasty.py", "persons.py"))
 """What `python` may be asked for."""
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all")
 """What stands before a program that is to have no capabilities, as root."""

@@ -281,10 +281,12 @@ def _by_text(total: Tally) -> Figure:
             ]
         ),
         height=ROW * len(texts),
-        headings=(_("Text"), _("Answers"), _("Reactions"), *map(tag_in_words, total.tags)),
+        headings=(_("Answers"), _("Reactions"), *map(tag_in_words, total.tags), _("Text")),
         rows=[
-            (text, sent.answers, sent.reactions, *(sent.tags.get(tag, 0) for tag in total.tags)) for text, sent in texts
+            (in_digits(sent.answers), sent.reactions, *(sent.tags.get(tag, 0) for tag in total.tags), text)
+            for text, sent in texts
         ],
+        ends_in_words=True,
     )
 
 

@@ -6,10 +6,8 @@ not synchronised is in rows without an hour. Figures of a period are counted fro
 """
 
 from collections import Counter
-from datetime import datetime
 from typing import NamedTuple
 
-from hotlined.clock import rfc3339
 from hotlined.store.database import Database
 
 
@@ -45,10 +43,3 @@ def ever(db: Database) -> Ever:
 
 
 _EVER = "SELECT name, kind, verdict, reason, state, total FROM sums"
-
-
-def entered(db: Database, state: str, since: datetime) -> int:
-    """Count the entries of answers into a state since a moment, from the full hour before it."""
-    hour = f"{rfc3339(since)[:13]}:00:00.000Z"
-    sql = "SELECT ifnull(sum(total), 0) FROM totals WHERE hour >= ? AND name = 'answers' AND state = ?"
-    return int(db.value(sql, hour, state))
