@@ -75,7 +75,10 @@ STEPS = st.one_of(
     st.tuples(st.just("contact"), contacts_of(), st.just(0)),
     st.tuples(st.just("clock"), MOMENTS),  # it is set, forward or back
     st.tuples(
-        st.just("answer"), st.integers(0, 30), st.integers(0, 26 * 3_600_000), st.sampled_from(("Non", "Nee", None))
+        st.just("answer"),
+        st.integers(0, 30),
+        st.integers(0, 26 * 3_600_000) | st.integers(0, 3_600_000),
+        st.sampled_from(("Non", "Nee", None)),
     ),
     st.tuples(st.just("judge"), st.integers(0, 30)),
     st.tuples(st.just("becomes"), st.integers(0, 30), st.sampled_from(("data", "mms"))),
@@ -83,7 +86,7 @@ STEPS = st.one_of(
     st.tuples(st.just("purge"), st.integers(0, 40)),
     st.tuples(st.just("renamed"), st.integers(0, 30), st.sampled_from(NUMBERS)),
 )
-LIVES = st.lists(STEPS, max_size=40)
+LIVES = st.lists(STEPS, min_size=12, max_size=40)  # in fewer hardly anybody comes back
 
 
 def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:

@@ -76,7 +76,9 @@ def correspondents(
     return found[::-1]
 
 
-_COUNTED = "count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id"
+_COUNTED = """
+count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id FROM contacts
+"""
 # the inner LIMIT keeps the order of the rows
 _NEWEST = """
 SELECT originator FROM
@@ -86,10 +88,10 @@ SELECT originator FROM
 _CORRESPONDENTS = f"""
 WITH
   known AS MATERIALIZED (
-    SELECT originator AS number, {_COUNTED} FROM contacts
+    SELECT originator AS number, {_COUNTED}
     WHERE originator IS NOT NULL AND {{chosen}} GROUP BY originator
     UNION ALL
-    SELECT NULL, {_COUNTED} FROM contacts
+    SELECT NULL, {_COUNTED}
     WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}' AND :only IS NULL HAVING count(*) > 0
     UNION ALL
     SELECT number, 0, NULL, NULL, 0 FROM numbers
