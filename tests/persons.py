@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ALL = "rich.table"
+ALL = "rich.progress"
 """The last that `import_all` imports."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
@@ -81,10 +81,9 @@ def import_all() -> None:
         "phonenumbers.data.region_BE",
         "rich.console",
         "rich.live",
-        "rich.progress",
         "yaml",
         "sqlite_utils",
-        "rich.table",
+        ALL,
     ):
         importlib.import_module(name)
     importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are

@@ -43,7 +43,6 @@ from hotlined.store.database_files import EVERY, SECRET
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 

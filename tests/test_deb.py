@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 OF_DEBIAN = {"pyyaml", "markupsafe"}  # they have a part in C
 
 pytestmark = [
-    pytest.mark.uncounted,
     pytest.mark.skipif(not shutil.which("dh"), reason="needs debhelper"),
     pytest.mark.skipif(not shutil.which("dpkg-buildpackage"), reason="needs dpkg-dev"),
     pytest.mark.timeout(900),

@@ -22,7 +22,6 @@ from hotlined.desk.app import PAGES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.uncounted
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 TABLE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}

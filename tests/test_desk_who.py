@@ -567,7 +567,6 @@ def test_the_first_slips_are_free_and_the_right_password_forgives() -> None:
     assert [attempts.begin("anna") for _ in range(4)] == [0, 0, 0, 2]
 
 
-@pytest.mark.uncounted
 def test_names_that_there_are_not_push_nobody_out() -> None:
     """However many names are tried, none is tried oftener than alone, and they take no more room."""
     clock = Clock()

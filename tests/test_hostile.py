@@ -28,7 +28,6 @@ from hotlined.simulator import pdus
 from hotlined.words.harmless import harmless
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.uncounted
 MARK = "obeyed"  # the file that a shell would make
 TEXTS = {
     "escape sequences": "\x1b[2J\x1b]0;title\x07\x1b[31mred\x9b31m\x1bP+q\x1b\\",

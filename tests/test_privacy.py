@@ -1079,7 +1079,6 @@ def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:
 # ---- interrupted
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("act", ["purge", "forget"])
 def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Filled, act: str) -> None:
     """Killed at each statement in turn, a contact has all its texts or none, and the next run finishes the work."""

@@ -27,7 +27,6 @@ from hotlined.sealing import making
 from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
 FOLDER = ROOT / "systemd"

@@ -212,6 +212,11 @@ def load(path: Path) -> Config:
     return parse(text, path)
 
 
+def other_lines(path: Path) -> list[str]:
+    """Return the names of the other configurations in the folder of one: the further lines of this machine."""
+    return sorted(other.stem for other in path.parent.glob("*.yaml") if other.name != path.name)
+
+
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
     """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
 

@@ -26,12 +26,12 @@ from hotlined.statistics.drawing import (
     figure_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
-from hotlined.statistics.plain import calendar, day_in_words, length, money, text_in_words
+from hotlined.statistics.plain import calendar, day_in_words, length, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
 from hotlined.store.figures import Span, Tally
-from hotlined.words.amounts import in_answers, in_reactions, wait_in_words
+from hotlined.words.amounts import in_answers, in_reactions, money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
