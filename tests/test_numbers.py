@@ -438,10 +438,10 @@ def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) ->
     ("order", "among", "limit", "expected"),
     [
         ("contacts", 0, 2, "CA"),
-        ("contacts", 4, 1, "C"),
+        ("contacts", 4, 1, "A"),
         ("contacts", 4, 9, "DCA"),
         ("first", 0, 3, "BCD"),
-        ("first", 4, 3, "CD"),
+        ("first", 4, 3, "ACD"),
         ("first", 4, 1, "D"),
         ("last", 0, 9, "BCDA"),
         ("last", 4, 9, "CDA"),

@@ -182,12 +182,13 @@ def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
 
 
 def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
-    """It says which text an answer had, what its variants brought, and which text is checked."""
+    """It says which text an answer had, what each text brought, and which text is checked."""
     line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
     fill(line)
     judge_all(line)
     assert printed(line, "show", "1")[0]["answer"]["wording"] == {"answer": 1, "variant": 1, "country": None}
-    assert [place["name"] for place in printed(line, "stats")[0]["variants"]] == ["Answer 1"]
+    (figures,) = printed(line, "stats", "--since", "2026-11-24", "--until", "2026-11-25")
+    assert [sent["text"] for sent in figures["total"]["by_text"]] == [ANSWER]
     line.db.close()
 
 

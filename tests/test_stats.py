@@ -72,10 +72,9 @@ def answer(
     contact_id: int | None,
     sent: datetime,
     segments: int = 2,
-    wording: dict[str, Any] | None = None,
     **more: Any,
 ) -> int:
-    """Write down an answer that left at a moment, and its segments; `wording` is what its attempt has of its text."""
+    """Write down an answer that left at a moment, and its segments."""
     known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
     state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
     row = {
@@ -92,7 +91,7 @@ def answer(
         attempt_id = insert(line, "attempts", {
             "answer_id": answer_id, "begun_at": rfc3339(sent), "begun_limit": 0.0, "step": 0, "variant": 0,
             "share": "new", "trial": 0, "reference": 0,
-        } | (wording or {}))  # fmt: skip
+        })  # fmt: skip
     for sequence in range(1, segments + 1):
         insert(line, "answer_segments", {
             "attempt_id": attempt_id, "sequence": sequence, "tpdu_length": 1,

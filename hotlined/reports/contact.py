@@ -9,9 +9,9 @@ from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
+from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import log as contact_log
-from hotlined.store import wordings
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
@@ -21,7 +21,6 @@ from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, br
 from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
-from hotlined.words.wordings import place_in_words
 
 Contact = dict[str, Any]
 """An object of `log --json`."""
@@ -67,11 +66,11 @@ def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
     """
     if (answer := contact["answer"]) is None:
         return
-    place = wordings.maybe_place(db, answer["id"])
+    place = contact_log.maybe_place(db, answer["id"])
     if place is None and answer["state"] == AnswerState.QUEUED:
         answers, country, draw = _chosen_by(db, config, contact)
         chosen = config.answer.choose(answers, country, draw)
-        place = wordings.Place(answers, chosen.variant, chosen.country)
+        place = contact_log.Place(answers, chosen.variant, chosen.country)
     answer["wording"] = None
     if place and (len(config.answer.texts) > 1 or place.variant or place.country):
         answer["wording"] = {"answer": place.step + 1, "variant": place.variant + 1, "country": place.country}
@@ -81,7 +80,7 @@ def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[i
     """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
     answer_id, shadow = contact["answer"]["id"], config.mode is Mode.SHADOW
     history = history_of(db, contact["originator"], shadow=shadow, without=answer_id)
-    return history.answers, *wordings.chosen_by(db, answer_id)
+    return history.answers, *contact_log.chosen_by(db, answer_id)
 
 
 def rows_for_people(

@@ -14,12 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined import pseudonym, recognition
 from hotlined.clock import rfc3339
 from hotlined.states import OPEN, AnswerState, ContactKind, listed
-from hotlined.store import events, pseudonyms, totals, words_met
+from hotlined.store import events, pseudonyms, words_met
 from hotlined.store.database import Database
 
 _BATCH = 500  # rows: read at once, few enough for any memory
@@ -71,10 +71,8 @@ _CONDITIONS = {
 }
 
 
-# where dates ascend as ids do: none is read that is older
-_SINCE_BY_ID = f"""
-id >= ifnull((SELECT id FROM contacts WHERE received_at >= :since ORDER BY received_at, id LIMIT 1), {2**62})
-"""
+# none is read that came before the first of these; SQLite would look for that among all ids, from the oldest on
+_SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
 # SQLite passes over texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
 # a NUL is among these: its length ends there
 _IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
@@ -85,16 +83,10 @@ READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
 
 
 def newest_id(db: Database, until: datetime | None = None) -> int:
-    """Return an id that no contact from before a moment exceeds; 0 where there is none.
-
-    It is that of the newest such contact, or once the clock was put back that of the newest of all.
-    """
-    if until is None or totals.clock_stepped(db):
+    """Return the highest id of the contacts from before a moment, for None of all; 0 where there is none."""
+    if until is None:
         return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
-    row = db.one(
-        "SELECT id FROM contacts WHERE received_at < ? ORDER BY received_at DESC, id DESC LIMIT 1", rfc3339(until)
-    )
-    return row["id"] if row else 0
+    return int(db.value("SELECT ifnull(max(id), 0) FROM contacts WHERE received_at < ?", rfc3339(until)))
 
 
 def columns(db: Database) -> tuple[str, ...]:
@@ -285,6 +277,31 @@ def _answer_parts(db: Database, answer_id: int) -> list[dict[str, Any]]:
     return [dict(part) | {"current": bool(part["current"])} for part in sent]
 
 
+class Place(NamedTuple):
+    """Which of the line's texts an answer has, counted from 0: of which answer to its number, which variant.
+
+    `country` is the number's where the text was one for it, else None.
+    """
+
+    step: int
+    variant: int
+    country: str | None
+
+
+def maybe_place(db: Database, answer_id: int) -> Place | None:
+    """Return which text the latest attempt of an answer had; None where there was none."""
+    row = db.one("SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer_id)
+    return Place(**row) if row else None
+
+
+def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
+    """Return by what the text of an answer is chosen: the country of its contact, and the number that it drew."""
+    row = db.the(
+        "SELECT c.country, a.draw FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ?", answer_id
+    )
+    return row["country"], row["draw"]
+
+
 def without_accents(text: str) -> str:
     """Put case and accents aside."""
     if text.isascii():
@@ -299,8 +316,8 @@ def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
     if where.originator is not None:
         arguments["originator"] = json.dumps(pseudonyms.names(db, where.originator))
     conditions = [*map(_CONDITIONS.__getitem__, arguments)]
-    if where.since and not totals.clock_stepped(db):
-        conditions.append(_SINCE_BY_ID)
+    if where.since:
+        conditions.append(_SINCE)
     if needle := without_accents(where.search or ""):
         arguments["needle"] = needle
         conditions.append(_MAY_CONTAIN if needle.isascii() else _IS_NOT_ASCII)
