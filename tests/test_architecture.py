@@ -207,7 +207,6 @@ TOOLS = {
     "group",
     "mistakes",
     "output",
-    "pager",
     "service",
     "settings",
     "table",

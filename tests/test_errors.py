@@ -119,8 +119,6 @@ CASES = {
     "a masked number": Case("log --number +3247…456", 2, "masked"),
     "a name nobody has": Case("number Nobody", 2, "is no telephone number"),
     "text that is not UTF-8": Case("log --number \udcff", 2, "UTF-8"),
-    "a pager that is not there": Case("log", 0, "", environment={"PAGER": "/no/pager", "TERM": "xterm"}),
-    "a pager that makes no sense": Case("log", 0, "", environment={"HOTLINED_PAGER": "'", "TERM": "xterm"}),
     "no terminal type": Case("log", 0, "", environment={"TERM": ""}),
     "a locale without accents": Case("log", 0, "", environment={"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0"}),
     "a terminal of one column": Case("log", 0, "", environment={"COLUMNS": "1"}),
