@@ -31,7 +31,7 @@ trap 'rmdir "/run/systemd/nspawn/propagate/libraries$$" 2>/dev/null || true; rm 
 mkdir "$run/project"
 tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
   tar -C "$run/project" --no-same-owner -xf -
-grep -hE '^ +(babel|phonenumbers|plotext|python-gsmmodem-new)[<=>]' "$project/setup.cfg" | sort -u >"$run/lacking"
+grep -hE '^ +(babel|phonenumbers|python-gsmmodem-new)[<=>]' "$project/setup.cfg" | sort -u >"$run/lacking"
 "$project/.venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --no-compile \
   --target "$run/pypi" --requirement "$run/lacking"
 
