@@ -203,7 +203,7 @@ def test_imports_go_down_only(modules: Nodes) -> None:
     assert climbing == set()
 
 
-TOOLS = {"contacts", "editor", "group", "mistakes", "output", "pager", "service", "settings", "table", "typed"}
+TOOLS = {"contacts", "group", "mistakes", "output", "pager", "service", "settings", "table", "typed"}
 
 
 def test_the_command_line_has_two_floors(modules: Nodes) -> None:
@@ -624,7 +624,7 @@ DAEMON = (
 )
 CONFIG = (
     *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),
-    *("showing", "editing", "__init__"),
+    *("showing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""
 

@@ -56,7 +56,7 @@ SETUP.read(ROOT / "setup.cfg")
 EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
     | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
-    | dict.fromkeys(("text edit", "web user password", "web user remove", "fleet join", "db restore"), 2)
+    | dict.fromkeys(("web user password", "web user remove", "fleet join", "db restore"), 2)
     | {
         "fleet leave": 75,
         "fleet sync": 75,

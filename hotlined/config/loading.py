@@ -100,11 +100,6 @@ def parse(text: str, path: Path) -> Config:
     return _build(read.values, path)
 
 
-def judge(text: str, path: Path) -> list[Problem]:
-    """Return everything that is wrong with the text of the file `path`; raises ConfigError for what is no YAML."""
-    return _read([compose(text, path)], path).problems
-
-
 class Salvaged(NamedTuple):
     """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
 
@@ -125,7 +120,7 @@ def salvage(path: Path) -> Salvaged:
 
 
 def _decoded(path: Path) -> str:
-    octets = file_octets(path)[:LARGEST_FILE]
+    octets = _file_octets(path)[:LARGEST_FILE]
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -190,7 +185,7 @@ def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
     return roots, known if roots else [""]
 
 
-def file_octets(path: Path) -> bytes:
+def _file_octets(path: Path) -> bytes:
     """Return what is in a file, and at most an octet more than may be in it; raises ConfigError."""
     try:
         with path.open("rb") as file:
@@ -202,7 +197,7 @@ def file_octets(path: Path) -> bytes:
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
-    octets = file_octets(path)
+    octets = _file_octets(path)
     if len(octets) > LARGEST_FILE:
         raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
     try:
