@@ -20,6 +20,7 @@ from hotlined.errors import RefusedError, UsageError
 from hotlined.language import _
 from hotlined.reports import decided
 from hotlined.reports import selftest as selftests
+from hotlined.reports.answer import require_text
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
 from hotlined.reports.typed import topped_up as read_topped_up
@@ -125,7 +126,8 @@ def requeue(settings: Settings, contact_id: int) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
     An answer that was perhaps sent may have arrived, so its recipient may get it twice. The limits of the SIM apply.
-    The exit code is 75 if the answer is in another state, 1 if there is no such contact.
+    The exit code is 75 if the answer is in another state, or never had a text and there is none for it now; 1 if there
+    is no such contact.
 
     Example: hotlined requeue 7
     """
@@ -148,6 +150,8 @@ def cancel(settings: Settings, contact_id: int) -> None:
 
 def _change(settings: Settings, verb: str, contact_id: int) -> None:
     config = settings.config()
+    if verb == "requeue":
+        require_text(config, contact_id)
     state = _decide(settings, config, verb, contact_id=contact_id)
     print_wrapped(decided.changed(config, verb, contact_id, state))
 

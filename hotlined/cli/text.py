@@ -9,10 +9,12 @@ from hotlined import config as configuration
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import Config, Wording
+from hotlined.config import AnswerConfig, Config, Wording
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding
 from hotlined.language import _, in_digits, ngettext
+from hotlined.reports.answer import empty_in_words
+from hotlined.reports.risks import of_texts
 from hotlined.reports.text import TextCost, cost, wording_in_words
 from hotlined.words.amounts import in_money, in_segments
 from hotlined.words.characters import replacement_in_words
@@ -34,35 +36,50 @@ def text() -> None:
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
     """Show what TEXT costs to send: encoding, segments, price, and which characters make it more expensive.
 
-    Without TEXT it checks the configured answers, also while the configuration cannot be used. With - it reads the text
-    from the standard input: type the text with its apostrophes and quotes, which a shell would remove, then Ctrl-D on a
-    line of its own. The exit code is 1 if the text takes more than answer.max_segments.
+    Without TEXT it checks the answer's file as it stands there, and each of its variants; also while the configuration
+    cannot be used. With - it reads the text from the standard input: type the text with its apostrophes and quotes,
+    which a shell would remove, then Ctrl-D on a line of its own. The exit code is 1 if the text takes more than
+    answer.max_segments, 78 if the file is no text.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
     chosen = _terms(settings, text)
-    wordings = chosen.answer.wordings if text is None else (Wording(_typed(text), None, 0, None, several=False),)
+    answer = chosen.answer if text is None else _answer_of(_typed(text), chosen.answer)
+    if answer.file and not answer.file.variants and (unusable := configuration.maybe_unusable_answer(chosen)):
+        raise unusable
+    if answer.file:
+        answer = answer._replace(steps=(answer.file.variants,) if answer.file.variants else ())
     fits = True
-    for wording in wordings:
+    for wording in answer.wordings:
         text_cost = cost(wording.text, chosen)
         fits = fits and text_cost.fits
         if as_json:
-            click.echo(json_line(text_cost.document() | _place(wording)))
+            click.echo(json_line(text_cost.document() | _place(wording, is_ours=text is None)))
             continue
-        if len(wordings) > 1:
-            print_wrapped(_("{name}:", name=wording_in_words(wording, len(chosen.answer.steps))))
+        if len(answer.texts) > 1:
+            print_wrapped(_("{name}:", name=wording_in_words(wording, len(answer.steps))))
         _print(text_cost)
+    if not answer.steps:
+        print_wrapped(as_typed(empty_in_words(chosen)), err=as_json)
+    for sentence in of_texts(answer.texts if text is None else ()):
+        print_wrapped(_("Careful: {sentence}", sentence=sentence), err=as_json)
     ctx.exit(0 if fits else 1)
 
 
-def _place(wording: Wording) -> dict[str, int | str | None]:
+def _answer_of(text: str, answer: AnswerConfig) -> AnswerConfig:
+    """Return the answer with one text that was typed in the place of all others."""
+    return answer._replace(text_file=None, file=None, steps=((text,),), by_country=())
+
+
+def _place(wording: Wording, *, is_ours: bool) -> dict[str, int | str | None]:
     """Return which text it is, for programs, counted from 1: the number of the answer, the country, the variant.
 
     A text for a country belongs to every answer, so `answer` is None; for a text that was typed, all three are None.
     """
-    ours = wording.step is not None or wording.country is not None
+    if not is_ours:
+        return {"answer": None, "country": None, "variant": None}
     answer = None if wording.step is None else wording.step + 1
-    return {"answer": answer, "country": wording.country, "variant": wording.variant + 1 if ours else None}
+    return {"answer": answer, "country": wording.country, "variant": wording.variant + 1}
 
 
 def _terms(settings: Settings, text: str | None) -> Config:

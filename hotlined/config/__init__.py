@@ -5,6 +5,7 @@ Every problem of a file is reported at once, each with its line. Scalars are rea
 or a PIN file works.
 """
 
+from hotlined.config.answer_file import octets as answer_octets
 from hotlined.config.keys import KEYS, RESERVED_LINES, Key
 from hotlined.config.loading import (
     LARGEST_FILE,
@@ -14,6 +15,7 @@ from hotlined.config.loading import (
     find,
     load,
     maybe_language,
+    maybe_unusable_answer,
     parse,
     salvage,
     salvage_text,
@@ -25,6 +27,7 @@ from hotlined.config.values import (
     AlertsConfig,
     AnswerConfig,
     AnswerEncoding,
+    AnswerFile,
     BackupConfig,
     Calls,
     Config,
@@ -50,6 +53,7 @@ __all__ = [
     "AlertsConfig",
     "AnswerConfig",
     "AnswerEncoding",
+    "AnswerFile",
     "BackupConfig",
     "Calls",
     "Config",
@@ -62,11 +66,13 @@ __all__ = [
     "PrivacyConfig",
     "Salvaged",
     "Wording",
+    "answer_octets",
     "find",
     "format_duration",
     "in_force",
     "load",
     "maybe_language",
+    "maybe_unusable_answer",
     "parse",
     "parse_duration",
     "runtime_dir",

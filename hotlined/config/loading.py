@@ -1,4 +1,8 @@
-"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one."""
+"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one.
+
+`load` and `salvage` read the answer's file, too. One that cannot be used is no error there: nobody is answered, and
+`maybe_unusable_answer` says why.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hotlined.config import answer_file
 from hotlined.config.judging import RULES
 from hotlined.config.keys import KEYS, LINE_NAME, SECTIONS, Where, nearest_key
 from hotlined.config.problems import Problem, quoted, refuse
@@ -116,7 +121,8 @@ def salvage(path: Path) -> Salvaged:
 
     Raises ConfigError where it cannot be read at all.
     """
-    return salvage_text(_decoded(path), path)
+    salvaged = salvage_text(_decoded(path), path)
+    return salvaged._replace(config=_with_answer(salvaged.config))
 
 
 def _decoded(path: Path) -> str:
@@ -139,8 +145,12 @@ def salvage_text(text: str, path: Path) -> Salvaged:
         for key in KEYS
         if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
     ]
-    values = read.values | {"answer.texts": read.values["answer.texts"] or ((NO_TEXT,),)}
-    if values["answer.text"] is None and values["answer.texts"] == ((NO_TEXT,),):
+    values = {**read.values}
+    if values["answer.text"] is not None or values["answer.texts"]:
+        values["answer.text_file"] = None
+    elif values["answer.text_file"] is None:
+        values["answer.texts"] = ((NO_TEXT,),)
+    if values["answer.texts"] == ((NO_TEXT,),):
         unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
     elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
         unknown.remove("answer.text")
@@ -206,7 +216,25 @@ def load(path: Path) -> Config:
         line = octets.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", _("expected UTF-8; save the file in that encoding"))
         raise refuse(path, [problem]) from error
-    return parse(text, path)
+    return _with_answer(parse(text, path))
+
+
+def _with_answer(config: Config) -> Config:
+    """Return a configuration with what stands in its answer's file, where it names one."""
+    answer = config.answer
+    if answer.text_file is None:
+        return config
+    file = answer_file.read(answer.text_file, answer.encoding, answer.max_segments)
+    steps = (file.variants,) if file.variants and not file.problems else ()
+    return config._replace(answer=answer._replace(file=file, steps=steps))
+
+
+def maybe_unusable_answer(config: Config) -> ConfigError | None:
+    """Return what is wrong with the answer's file, as `load` found it; None where it can be used, or is empty."""
+    answer = config.answer
+    if answer.text_file is None or answer.file is None or not answer.file.problems:
+        return None
+    return refuse(answer.text_file, list(answer.file.problems))
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:

@@ -16,7 +16,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import fleet, sealed, selftest, sim_life
+from hotlined.reports import answer, fleet, sealed, selftest, sim_life
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -60,6 +60,7 @@ _HARMLESS = frozenset(
     {
         *WINDOW_CODES,
         TroubleCode.SHADOW,
+        TroubleCode.ANSWER_DIFFERS,
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
@@ -70,7 +71,7 @@ _HARMLESS = frozenset(
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come, may be none or are the hub's: with
 nothing else `status` ends with 0."""
-_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST})
+_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.ANSWER_REFUSED})
 """Troubles that somebody has to do something about, though answers go out."""
 
 
@@ -236,7 +237,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
         others.insert(0, _configuration_trouble(broken, alive=alive))
     trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
     codes = {one.code for one in trouble}
-    trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
+    known_here = (*answer.troubles(config, daemon, alive=alive), *_line_trouble(config, mode, stored))
+    trouble += tuple(one for one in known_here if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
 
 
