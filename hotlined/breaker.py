@@ -37,7 +37,7 @@ class Outcome(StrEnum):
     UNCONFIRMED = "unconfirmed"
     RECIPIENT = "recipient"
     """The recipient's fault: it says nothing about the line."""
-    NO_EVIDENCE = "interrupted"
+    NO_EVIDENCE = "no_evidence"
     """It says nothing about the line, for one of four reasons.
 
     The daemon ended while the segment was being submitted, within one boot. A text by hand was refused for what may be

@@ -1,12 +1,11 @@
 """The schema, as migrations that sqlite-utils applies, each in one transaction with its own record.
 
-`python -m hotlined.migrations DATABASE` applies what is pending, and ends with SQLite's result code where that fails.
-The daemon runs it as a process of its own: sqlite-utils costs 17 MiB that a daemon has no use for afterwards. `names`
-needs no sqlite-utils. A migration that has been released is never edited.
+sqlite-utils in Debian has no `Migrations` yet; the table of records is the one that later versions keep. A migration is
+never edited once it was released.
 """
 
 import sqlite3
-import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts,
@@ -16,6 +15,10 @@ _BY_HAND = "a.recipient, a.by_hand AS kind, a.asked_by"
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
 # asked in sub-queries, for a join would have the view worked out whole before its first row.
 _LIMIT_NOW = "(julianday('now') - 2440587.5) * 86400 - (SELECT limit_epoch FROM line_state)"
+_FACTS = (
+    "coalesce(number, word, balance, contacts || ' contacts in ' || seconds || ' s', contacts || ' contacts', note)"
+)
+_DETAIL = f"coalesce(coalesce({_FACTS} || ' ', '') || 'by ' || who, {_FACTS}, '')"  # NULL || 'x' is NULL
 _LOG = f"""
     CREATE VIEW {{name}} AS
     SELECT
@@ -46,7 +49,7 @@ _LOG = f"""
     FROM {{source}}
     """
 
-FIRST = (
+LINE = (
     # one text or call that asks for an answer; times as text in UTC, limit times in seconds of the limit clock
     """
     CREATE TABLE contacts (
@@ -81,6 +84,7 @@ FIRST = (
     "CREATE INDEX contacts_other_originator ON contacts (other_originator, id) WHERE other_originator IS NOT NULL",
     "CREATE INDEX contacts_received_at ON contacts (received_at)",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
+    "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
     # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage
@@ -144,6 +148,8 @@ FIRST = (
     "CREATE INDEX answers_recipient ON answers (recipient)",
     "CREATE INDEX answers_queue ON answers (state, share, due_limit)",
     "CREATE INDEX answers_age ON answers (age_limit) WHERE state = 'queued'",
+    # the figures of a period ask for the answers that were sent in it, whatever the age of the line
+    "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
     # one time that the gate let an answer out; outcome is what it says about the line, NULL while it goes on
     """
     CREATE TABLE attempts (
@@ -160,8 +166,10 @@ FIRST = (
       -- in which boot its latest segment was handed over: a stick may take the machine down
       boot_id TEXT NOT NULL DEFAULT '',
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
-      outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'interrupted')),
+      outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
       cause TEXT,
+      -- the wording of the answer, as a digest: it is told apart when texts are erased; NULL by hand
+      wording TEXT,
       ended_limit REAL
     ) STRICT
     """,
@@ -204,7 +212,9 @@ FIRST = (
       blocked_at TEXT,
       opted_out_at TEXT,
       changed_by TEXT NOT NULL,
-      changed_limit REAL NOT NULL DEFAULT 0
+      changed_limit REAL NOT NULL DEFAULT 0,
+      -- a pseudonym that another key made than the one in use: no other line knows whose it is
+      former INTEGER NOT NULL DEFAULT 0 CHECK (former IN (0, 1))
     ) STRICT, WITHOUT ROWID
     """,
     # what the command line asks of the running daemon; expiry runs on the boot's own clock
@@ -220,38 +230,65 @@ FIRST = (
       expires_boottime REAL NOT NULL,
       state TEXT NOT NULL CHECK (state IN ('open', 'begun', 'done', 'refused', 'expired')),
       answer_id INTEGER REFERENCES answers (id) ON DELETE SET NULL,
+      -- why it was refused: a code, and its values as JSON
       result TEXT,
+      detail TEXT,
       ended_at TEXT
     ) STRICT
     """,
     "CREATE INDEX requests_state ON requests (state)",
-    """
+    f"""
     CREATE TABLE events (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       at TEXT NOT NULL,
       at_limit REAL NOT NULL DEFAULT 0,
       kind TEXT NOT NULL,
-      detail TEXT NOT NULL DEFAULT '',
-      contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL
+      contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL,
+      -- the line of the fleet that ordered an erasure
+      line TEXT,
+      -- who did it; the number that it is about, masked; a tag, or the list that was looked through
+      who TEXT,
+      number TEXT,
+      word TEXT,
+      balance TEXT,
+      -- of a flood: contacts, in how many seconds
+      contacts INTEGER,
+      seconds INTEGER,
+      -- a sentence of all these, for people who look at the table
+      detail TEXT GENERATED ALWAYS AS ({_DETAIL}) VIRTUAL,
+      -- what no program reads
+      note TEXT
     ) STRICT
     """,
     "CREATE INDEX events_kind ON events (kind, id)",
     "CREATE INDEX events_contact ON events (contact_id) WHERE contact_id IS NOT NULL",
-    # one row: the line's own state
+    # one row: the line's own state. Limit times are seconds of the limit clock
     """
     CREATE TABLE line_state (
       id INTEGER PRIMARY KEY CHECK (id = 1),
+      -- the limit clock as it was saved last, and whether the calendar could be trusted then
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
+      synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
       -- what the calendar said when the limit clock stood at 0, in seconds since 1970: tells when something is due
       limit_epoch REAL NOT NULL DEFAULT 0,
+      -- of several pauses since the last resume the first one; whether the latest came with a restored backup
       paused_at TEXT,
       paused_by TEXT,
-      -- the stick and the SIM that the line is served with; others are not answered from
+      paused_limit REAL,
+      pause_restored INTEGER NOT NULL DEFAULT 0 CHECK (pause_restored IN (0, 1)),
+      shadow_at TEXT,
+      shadow_limit REAL,
+      flood_limit REAL,
+      -- the stick and the SIM that the line is served with; others are not answered from. Since when others are in
       imei TEXT,
       imsi TEXT,
       own_number TEXT,
+      sim_changed_at TEXT,
+      -- since when the modem has been ready; NULL while it is not; a daemon that starts notes it anew
+      ready_limit REAL,
+      unwell_limit REAL,
       -- what the daemon finds to hold answers back: all of them, or those of one share
       hold TEXT CHECK (hold IN ('held', 'network')),
       hold_half TEXT CHECK (hold_half IN ('held')),
@@ -263,16 +300,41 @@ FIRST = (
       breaker_refused INTEGER NOT NULL DEFAULT 0,
       breaker_due REAL NOT NULL DEFAULT 0,
       breaker_last_trial REAL,
-      breaker_called INTEGER NOT NULL DEFAULT 0 CHECK (breaker_called IN (0, 1)),
-      breaker_void INTEGER NOT NULL DEFAULT 0,
-      breaker_void_limit REAL NOT NULL DEFAULT -1e9,
-      -- tells whether the key beside the database is the one that its pseudonyms were made with
+      breaker_trial_requested INTEGER NOT NULL DEFAULT 0 CHECK (breaker_trial_requested IN (0, 1)),
+      breaker_closed_at_attempt INTEGER NOT NULL DEFAULT 0,
+      breaker_closed_limit REAL NOT NULL DEFAULT -1e9,
+      balance TEXT,
+      balance_low INTEGER NOT NULL DEFAULT 0 CHECK (balance_low IN (0, 1)),
+      balance_at TEXT,
+      -- the balance that a rise is measured from; NULL: the next one is the first
+      balance_before TEXT,
+      -- when the SIM was topped up last, and who said so; NULL: the balance rose from one value to another
+      topped_up_at TEXT,
+      topped_up_by TEXT,
+      topped_up_from TEXT,
+      topped_up_to TEXT,
+      -- the boot and the limit clock then, where the calendar was not to be trusted: the date is made anew once it is
+      topped_up_boot TEXT,
+      topped_up_limit REAL,
+      -- the digests of all keys that pseudonyms were made with, with blanks between them, that of the key in use first;
+      -- of a key that cannot be used: since when, and whether it is there and may not be read
       key_digest TEXT,
       key_lost_at TEXT,
-      -- whether something was erased that the file may still hold a copy of
-      rebuild_owed INTEGER NOT NULL DEFAULT 0 CHECK (rebuild_owed IN (0, 1)),
-      alerts_event INTEGER,
-      unwell_limit REAL
+      key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1)),
+      -- how often something was erased that the file may hold a copy of, and up to which of these it was written anew
+      -- since: one that comes while it is being written counts, too
+      erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0),
+      erasures_rebuilt INTEGER NOT NULL DEFAULT 0,
+      -- when a copy was made, until its daemon has found it; the database that it was made of has none
+      copied_at TEXT,
+      -- the last sealed backup off the card: when, on both clocks, and its name; why the latest try failed, since when
+      sealed_at TEXT,
+      sealed_limit REAL,
+      sealed_as TEXT,
+      seal_failure TEXT CHECK (seal_failure IN
+        ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database', 'unsent')),
+      seal_failed_at TEXT,
+      alerts_event INTEGER
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
@@ -306,53 +368,6 @@ FIRST = (
       accepted INTEGER CHECK (accepted IN (0, 1)),
       PRIMARY KEY (sim, pin)
     ) STRICT, WITHOUT ROWID
-    """,
-    _LOG.format(name="log", columns=_CONTACT, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
-    # texts that people sent themselves: no contact asked for them
-    _LOG.format(name="log_by_hand", columns=_BY_HAND, source="answers a WHERE a.by_hand IS NOT NULL"),
-)
-
-# they were noted without a secret, so that whoever had the database had the PIN
-PINS = ("DELETE FROM pin_tries",)
-
-# what was read from the last event of a kind is a column of the line's state from here on; the events stay, for people
-LINE = (
-    "ALTER TABLE line_state ADD COLUMN paused_limit REAL",
-    "ALTER TABLE line_state ADD COLUMN pause_restored INTEGER NOT NULL DEFAULT 0 CHECK (pause_restored IN (0, 1))",
-    "ALTER TABLE line_state ADD COLUMN shadow_at TEXT",
-    "ALTER TABLE line_state ADD COLUMN shadow_limit REAL",
-    "ALTER TABLE line_state ADD COLUMN flood_limit REAL",
-    "ALTER TABLE line_state ADD COLUMN balance TEXT",
-    "ALTER TABLE line_state ADD COLUMN balance_low INTEGER NOT NULL DEFAULT 0 CHECK (balance_low IN (0, 1))",
-    "ALTER TABLE line_state ADD COLUMN balance_at TEXT",
-    # when a copy was made, until its daemon has found it; the database that it was made of has none
-    "ALTER TABLE line_state ADD COLUMN copied_at TEXT",
-    # of several pauses since the last resume the first one counts, and the last one says whether a person chose it
-    """
-    UPDATE line_state SET
-      paused_limit = (SELECT min(at_limit) FROM events WHERE kind = 'pause'
-        AND id > (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'resume')),
-      pause_restored = coalesce((SELECT kind = 'pause_restored' FROM events WHERE kind IN ('pause', 'pause_restored')
-        ORDER BY id DESC LIMIT 1), 0)
-      WHERE paused_at IS NOT NULL
-    """,
-    """
-    UPDATE line_state SET shadow_at = e.at, shadow_limit = e.at_limit
-      FROM (SELECT kind, at, at_limit FROM events WHERE kind IN ('mode_shadow', 'mode_live') ORDER BY id DESC LIMIT 1) e
-      WHERE e.kind = 'mode_shadow'
-    """,
-    """
-    UPDATE line_state SET flood_limit = e.at_limit
-      FROM (SELECT kind, at_limit FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1) e
-      WHERE e.kind = 'flood_begin'
-    """,
-    """
-    UPDATE line_state SET balance = e.detail, balance_low = e.kind = 'balance_low', balance_at = e.at
-      FROM (SELECT kind, at, detail FROM events WHERE kind IN ('balance', 'balance_low') ORDER BY id DESC LIMIT 1) e
-    """,
-    """
-    UPDATE line_state SET copied_at = (SELECT max(at) FROM events WHERE kind = 'backup'
-      AND id > (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'restored'))
     """,
 )
 
@@ -421,21 +436,6 @@ TOTALS = (
       PRIMARY KEY (hour, name, kind, verdict, reason, state)
     ) STRICT, WITHOUT ROWID
     """,
-    f"""
-    INSERT INTO totals (hour, name, kind, verdict, reason, total, held)
-      SELECT {_HOUR.format(at="received_at")}, 'contacts', kind, verdict, reason, sum(synchronised), count(*)
-      FROM contacts WHERE verdict IS NOT NULL GROUP BY 1, 3, 4, 5
-    """,
-    """
-    INSERT INTO totals (hour, name, kind, verdict, reason, total)
-      SELECT '', name, kind, verdict, reason, sum(held) - sum(total) FROM totals GROUP BY kind, verdict, reason
-      HAVING sum(held) > sum(total)
-    """,
-    "INSERT INTO totals (hour, name, state, total) SELECT '', 'answers', state, count(*) FROM answers GROUP BY state",
-    f"""
-    INSERT INTO totals (hour, name, total) SELECT '', 'segments', count(*) FROM answer_segments
-      WHERE state IN {_LEFT} GROUP BY 1
-    """,
     # of each contact whose originator had contacted before: the contact before it. Numbers of any period are counted
     # by it: those that the period has no earlier contact of
     """
@@ -444,23 +444,11 @@ TOTALS = (
       earlier_id INTEGER NOT NULL
     ) STRICT
     """,
-    """
-    INSERT INTO earlier_contacts SELECT id, earlier FROM
-      (SELECT id, lag(id) OVER (PARTITION BY originator ORDER BY id) AS earlier FROM contacts
-        WHERE originator IS NOT NULL)
-      WHERE earlier IS NOT NULL ORDER BY id
-    """,
     # contacts that came after one that has a later date: between two of them the dates ascend as the ids do
     "CREATE TABLE clock_steps (contact_id INTEGER PRIMARY KEY) STRICT",
-    """
-    INSERT INTO clock_steps SELECT id FROM
-      (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts) WHERE back
-    """,
     "CREATE INDEX contacts_withheld ON contacts (received_at, kind) WHERE originator IS NULL",
     "CREATE INDEX contacts_not_text ON contacts (originator, id) WHERE kind <> 'text'",
     "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
-    # whether the clock was synchronised when the limit clock was saved
-    "ALTER TABLE line_state ADD COLUMN synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1))",
     f"""
     CREATE TRIGGER contacts_insert AFTER INSERT ON contacts BEGIN{_LINK}{_STEP}
     END
@@ -521,40 +509,16 @@ TOTALS = (
     """,
 )
 
-REFUSALS = (
-    # the values of the code in `result` for which a request was refused
-    "ALTER TABLE requests ADD COLUMN detail TEXT",
-)
-
-TOPUPS = (
-    # when the SIM was topped up last, and who said so; NULL: the balance rose from one value to another
-    "ALTER TABLE line_state ADD COLUMN topped_up_at TEXT",
-    "ALTER TABLE line_state ADD COLUMN topped_up_by TEXT",
-    "ALTER TABLE line_state ADD COLUMN topped_up_from TEXT",
-    "ALTER TABLE line_state ADD COLUMN topped_up_to TEXT",
-    # the boot and the limit clock then, where the calendar was not to be trusted: the date is made anew once it is
-    "ALTER TABLE line_state ADD COLUMN topped_up_boot TEXT",
-    "ALTER TABLE line_state ADD COLUMN topped_up_limit REAL",
-    # the balance that a rise is measured from; NULL: the next one is the first
-    "ALTER TABLE line_state ADD COLUMN balance_before TEXT",
-    "UPDATE line_state SET balance_before = balance",
-)
-
-WORDINGS = (
-    # which wording of the answer an attempt had, as a digest: it is told apart when texts are erased; NULL by hand
-    "ALTER TABLE attempts ADD COLUMN wording TEXT",
-)
-
 WORDS_MET = (
-    # texts in which a word of alerts.words stood when they came in: which words, and whether an alert has told so
+    # texts in which a word of alerts.words stood when they came in: which words, and whether an alert named it
     """
     CREATE TABLE words_met (
       contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
       words TEXT NOT NULL,
-      told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+      alerted INTEGER NOT NULL DEFAULT 0 CHECK (alerted IN (0, 1))
     ) STRICT
     """,
-    "CREATE INDEX words_met_untold ON words_met (contact_id) WHERE NOT told",
+    "CREATE INDEX words_met_unalerted ON words_met (contact_id) WHERE NOT alerted",
 )
 
 SUMS = (
@@ -572,10 +536,6 @@ SUMS = (
     ) STRICT, WITHOUT ROWID
     """,
     """
-    INSERT INTO sums SELECT name, kind, verdict, reason, state, sum(total) FROM totals
-      GROUP BY name, kind, verdict, reason, state HAVING sum(total) > 0
-    """,
-    """
     CREATE TRIGGER totals_insert AFTER INSERT ON totals WHEN new.total > 0 BEGIN
       INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total)
         ON CONFLICT DO UPDATE SET total = total + excluded.total;
@@ -586,25 +546,6 @@ SUMS = (
       INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total - old.total)
         ON CONFLICT DO UPDATE SET total = total + excluded.total;
     END
-    """,
-)
-
-# what was read from the last event of a kind until then; the events stay, for people
-SINCE = (
-    # since when the modem has been ready, on the limit clock; NULL while it is not; a daemon that starts notes it anew
-    "ALTER TABLE line_state ADD COLUMN ready_limit REAL",
-    # since when another stick or SIM than the line's is in
-    "ALTER TABLE line_state ADD COLUMN sim_changed_at TEXT",
-    """
-    UPDATE line_state SET sim_changed_at =
-      (SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1) WHERE hold = 'held'
-    """,
-    # of a key that cannot be used: whether it is there, and may not be read
-    "ALTER TABLE line_state ADD COLUMN key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1))",
-    """
-    UPDATE line_state SET key_denied = ifnull(
-      (SELECT kind = 'key_denied' FROM events WHERE kind IN ('key_lost', 'key_denied') ORDER BY id DESC LIMIT 1), 0)
-      WHERE key_lost_at IS NOT NULL
     """,
 )
 
@@ -623,10 +564,6 @@ STRETCHES = (
       earlier INTEGER NOT NULL CHECK (earlier >= 0),
       near INTEGER NOT NULL CHECK (near >= 0)
     ) STRICT
-    """,
-    f"""
-    INSERT INTO earlier_counts SELECT {_STRETCH.format(row="")}, count(*), sum({_NEAR.format(row="")})
-      FROM earlier_contacts GROUP BY 1
     """,
     f"""
     CREATE INDEX earlier_contacts_far ON earlier_contacts (earlier_id)
@@ -649,7 +586,6 @@ STRETCHES = (
       UPDATE earlier_counts SET earlier = earlier - 1, near = near - ({_OLD_NEAR}) WHERE stretch = {_OLD_STRETCH};
     END
     """,
-    "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
 )
 
 _CLAIM = "INTEGER CHECK ({name} > 0)"
@@ -670,7 +606,9 @@ FLEET = (
       cursor INTEGER NOT NULL DEFAULT 0 CHECK (cursor >= 0),
       recall INTEGER NOT NULL DEFAULT 0 CHECK (recall >= 0),
       shared TEXT NOT NULL DEFAULT '[]',
-      unclaimed INTEGER NOT NULL DEFAULT 0 CHECK (unclaimed IN (0, 1))
+      unclaimed INTEGER NOT NULL DEFAULT 0 CHECK (unclaimed IN (0, 1)),
+      -- up to where what the hub said is carried out, in every file of the database
+      confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed >= 0)
     ) STRICT
     """,
     # what this line claims of a person: the version at which the opt-out or block was claimed, and which claims, of
@@ -682,7 +620,10 @@ FLEET = (
       opted_out {_CLAIM.format(name="opted_out")},
       blocked {_CLAIM.format(name="blocked")},
       undone TEXT NOT NULL DEFAULT '{{}}',
-      sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0)
+      sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0),
+      -- the version at which this line last erased the person, and when, where the clock was synchronised
+      erased {_CLAIM.format(name="erased")},
+      erased_at TEXT
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX fleet_own_owed ON fleet_own (version) WHERE sent < version",
@@ -695,6 +636,7 @@ FLEET = (
       blocked {_CLAIM.format(name="blocked")},
       opted_out_undone INTEGER NOT NULL DEFAULT 0,
       blocked_undone INTEGER NOT NULL DEFAULT 0,
+      erased {_CLAIM.format(name="erased")},
       PRIMARY KEY (person, line)
     ) STRICT, WITHOUT ROWID
     """,
@@ -705,42 +647,12 @@ FLEET = (
       line TEXT NOT NULL
     ) STRICT
     """,
-    "DROP VIEW log",
-    _LOG.format(name="log", columns=_REFUSED_BY, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
-)
-
-SEALED = (
-    # the last sealed backup off the card: when, on both clocks, and its name; why the latest try failed, and since when
-    "ALTER TABLE line_state ADD COLUMN sealed_at TEXT",
-    "ALTER TABLE line_state ADD COLUMN sealed_limit REAL",
-    "ALTER TABLE line_state ADD COLUMN sealed_as TEXT",
-    """
-    ALTER TABLE line_state ADD COLUMN seal_failure TEXT CHECK (seal_failure IN
-      ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database'))
-    """,
-    "ALTER TABLE line_state ADD COLUMN seal_failed_at TEXT",
-)
-
-ANSWERS_SENT = (
-    # the figures of a period ask for the answers that were sent in it, whatever the age of the line
-    "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
-)
-
-ERASURES = (
-    # the version at which this line last erased a person, and when, where the clock was synchronised; that of others
-    f"ALTER TABLE fleet_own ADD COLUMN erased {_CLAIM.format(name='erased')}",
-    "ALTER TABLE fleet_own ADD COLUMN erased_at TEXT",
-    f"ALTER TABLE fleet_persons ADD COLUMN erased {_CLAIM.format(name='erased')}",
     # contacts of persons whom another line has erased, which are kept here
     """
     CREATE TABLE fleet_kept (
       contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE
     ) STRICT
     """,
-    # up to where what the hub said is carried out, in every file of the database
-    "ALTER TABLE fleet_line ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed >= 0)",
-    # rows about erasures were not believed before
-    "UPDATE fleet_line SET cursor = 0",
 )
 
 FLEET_ANSWERS = (
@@ -782,105 +694,29 @@ FLEET_ANSWERS = (
     """,
 )
 
-UNSENT = (
-    # that a backup did not reach another machine is one more reason; what is there now is found again by the next try
-    "ALTER TABLE line_state DROP COLUMN seal_failure",
-    """
-    ALTER TABLE line_state ADD COLUMN seal_failure TEXT CHECK (seal_failure IN
-      ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database', 'unsent'))
-    """,
+VIEWS = (
+    _LOG.format(name="log", columns=_REFUSED_BY, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
+    # texts that people sent themselves: no contact asked for them
+    _LOG.format(name="log_by_hand", columns=_BY_HAND, source="answers a WHERE a.by_hand IS NOT NULL"),
 )
 
-FORMER = (
-    # a pseudonym that another key made than the one in use: no other line knows whose it is. `key_digest` holds the
-    # digests of all keys that pseudonyms were made with, with blanks between them, that of the key in use first
-    "ALTER TABLE numbers ADD COLUMN former INTEGER NOT NULL DEFAULT 0 CHECK (former IN (0, 1))",
-)
+_RECORDS = """
+    CREATE TABLE IF NOT EXISTS _sqlite_migrations (
+      id INTEGER PRIMARY KEY,
+      migration_set TEXT,
+      name TEXT,
+      applied_at TEXT,
+      UNIQUE (migration_set, name)
+    )
+    """
+_RECORD = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', ?, ?)"
 
-ERASED = (
-    # which line of the fleet ordered an erasure: until then that was read out of the sentence, which stays for people
-    "ALTER TABLE events ADD COLUMN line TEXT",
-    "UPDATE events SET line = substr(detail, 4) WHERE kind = 'forget_elsewhere' AND detail GLOB 'by ?*'",
-    # how often something was erased that the file may hold a copy of, and up to which of these it was written anew
-    # since: one that comes while it is being written counts, too
-    "ALTER TABLE line_state ADD COLUMN erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0)",
-    "ALTER TABLE line_state ADD COLUMN erasures_rebuilt INTEGER NOT NULL DEFAULT 0",
-    "UPDATE line_state SET erasures = rebuild_owed",
-    "ALTER TABLE line_state DROP COLUMN rebuild_owed",
-)
-
-_TOLD = "coalesce(number, word, balance, contacts || ' contacts in ' || seconds || ' s', contacts || ' contacts', note)"
-_DETAIL = f"coalesce(coalesce({_TOLD} || ' ', '') || 'by ' || who, {_TOLD}, '')"  # NULL || 'x' is NULL
-# of the lists that were looked through one has a name with a "by" in it
-_BY = "iif(detail GLOB 'texts by hand by *', 15, instr(' ' || detail, ' by '))"
-EVENT_FIELDS = (
-    # what an event tells, which was read out of its sentence until then: who did it, a person or a line of the fleet;
-    # the number that it is about, masked; a tag, or the list that was looked through; what a flood brought, and in how
-    # many seconds; the balance. What no program reads is a note
-    *(f"ALTER TABLE events ADD COLUMN {field} TEXT" for field in ("who", "number", "word", "balance", "note")),
-    *(f"ALTER TABLE events ADD COLUMN {field} INTEGER" for field in ("contacts", "seconds")),
-    """
-    UPDATE events SET contacts = CAST(detail AS INTEGER),
-      seconds = iif(detail GLOB '* in *', CAST(substr(detail, instr(detail, ' in ') + 4) AS INTEGER), NULL)
-      WHERE kind IN ('flood_begin', 'flood_end')
-    """,
-    "UPDATE events SET balance = detail WHERE kind IN ('balance', 'balance_low')",
-    f"""
-    UPDATE events SET note = nullif(substr(detail, 1, {_BY} - 2), ''), who = substr(detail, {_BY} + 3)
-      WHERE {_BY} AND kind IN ('tag', 'untag', 'keep', 'unkeep', 'cancel', 'requeue', 'look', 'pause', 'resume',
-        'key_new', 'sim_adopted', 'block', 'unblock', 'optin', 'evidence', 'topup')
-    """,
-    """
-    UPDATE events SET number = ifnull(note, detail), note = NULL WHERE instr(ifnull(note, detail), '…')
-      AND kind IN ('block', 'unblock', 'optin', 'optout', 'look', 'evidence')
-    """,
-    """
-    UPDATE events SET word = note, note = NULL
-      WHERE kind IN ('tag', 'untag') OR kind = 'look' AND note <> 'a number'
-    """,
-    f"""
-    UPDATE events SET who = NULL, number = NULL, word = NULL, balance = NULL, contacts = NULL, seconds = NULL,
-      note = detail WHERE {_DETAIL} <> detail
-    """,
-    # the sentence stays, made of the fields: people find it in the table, and programs in the output
-    "ALTER TABLE events DROP COLUMN detail",
-    f"ALTER TABLE events ADD COLUMN detail TEXT GENERATED ALWAYS AS ({_DETAIL}) VIRTUAL",
-    # why an answer that somebody asked for was not sent: its state and the reason were one text
-    """
-    UPDATE requests SET detail = json_object('state', iif(at, substr(fate, 1, at - 1), fate),
-      'reason', iif(at, substr(fate, at + 2), NULL))
-      FROM (SELECT id AS old, fate, instr(fate, ': ') AS at
-        FROM (SELECT id, json_extract(detail, '$.fate') AS fate FROM requests WHERE result = 'not_sent'))
-      WHERE id = old AND fate IS NOT NULL
-    """,
-)
+FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *STRETCHES, *FLEET, *FLEET_ANSWERS, *VIEWS)
 
 SCHEMA = (
     ("first", FIRST),
-    ("pins", PINS),
-    ("line", LINE),
-    ("totals", TOTALS),
-    ("refusals", REFUSALS),
-    ("topups", TOPUPS),
-    ("wordings", WORDINGS),
-    ("words_met", WORDS_MET),
-    ("sums", SUMS),
-    ("since", SINCE),
-    ("stretches", STRETCHES),
-    ("fleet", FLEET),
-    ("sealed", SEALED),
-    ("answers_sent", ANSWERS_SENT),
-    ("erasures", ERASURES),
-    ("fleet_answers", FLEET_ANSWERS),
-    ("unsent", UNSENT),
-    ("former", FORMER),
-    ("erased", ERASED),
-    ("event_fields", EVENT_FIELDS),
-)
+)  # fmt: skip
 """Every migration: its name and its statements, in the order in which they are applied."""
-
-UNRELEASED = frozenset({"initial", "keeping"})
-"""Names of migrations from before the first release: such a database cannot be brought up to date."""
 
 
 def names() -> tuple[str, ...]:
@@ -900,28 +736,16 @@ def apply(path: Path) -> None:
     """Apply every pending migration to the database at `path`, each wholly or not at all."""
     import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
 
-    migrations = sqlite_utils.Migrations("hotlined")
-
-    for name, statements in SCHEMA:
-
-        def migrate(db: "sqlite_utils.Database", statements: tuple[str, ...] = statements) -> None:
-            for statement in statements:
-                db.execute(statement)
-
-        migrations(name=name)(migrate)
     db = sqlite_utils.Database(path)
     try:
         db.execute("PRAGMA synchronous = FULL")
-        with db.atomic():  # a crash between its table and the index of it would leave it without one
-            migrations.ensure_migrations_table(db)
-        migrations.apply(db)
+        for name, statements in SCHEMA:
+            with db.conn:
+                db.execute("BEGIN IMMEDIATE")  # whoever comes second waits, and finds it applied
+                if name in applied(db.conn):
+                    continue
+                for statement in (*statements, _RECORDS):
+                    db.execute(statement)
+                db.execute(_RECORD, (name, datetime.now(UTC).isoformat()))
     finally:
-        db.close()
-
-
-if __name__ == "__main__":
-    try:
-        apply(Path(sys.argv[1]))
-    except sqlite3.Error as error:
-        sys.stderr.write(f"{sys.argv[1]}: {error}\n")
-        sys.exit(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)  # the primary code fits a process
+        db.conn.close()

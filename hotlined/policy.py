@@ -458,8 +458,8 @@ class Fate(StrEnum):
 
     TAKEN = "taken"
     UNCONFIRMED = "unconfirmed"
-    RETRY = "put_back"
-    """It waits for another try; the log has this word for it from before."""
+    RETRY = "retry"
+    """It waits for another try."""
     FAILED = "failed"
 
 

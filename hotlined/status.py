@@ -52,9 +52,9 @@ class ModemStatus:
 
     state: str | None = None
     since: str | None = None
-    rung: str | None = None
+    step: str | None = None
     """The last rung of the recovery ladder, while it is climbed."""
-    rungs_climbed: int = 0
+    steps: int = 0
     """How many rungs were climbed since that trouble began."""
     undeletable: int = 0
     """Entries of the SIM that the modem does not delete."""

@@ -360,12 +360,6 @@ def line(tmp_path: Path) -> Iterator[Line]:
                 sys.stdout.write(line.log_path.read_text())  # shown where the test fails
 
 
-@pytest.fixture
-def warm_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start migrations warm, too, where a command that runs in this process makes a database of its own."""
-    monkeypatch.setattr(os, "spawnv", lambda _mode, _path, arguments: subprocess.call(arguments))
-
-
 Open = Callable[..., Line]
 
 

@@ -472,7 +472,6 @@ NO_EVENTS = {
     ("reports/decided.py", "requeue"): "the same",
     ("reports/line.py", "backup"): "a key in JSON",
     ("store/log.py", "tag"): "the name of a filter",
-    ("store/owning.py", "backup"): "a folder",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""
 
@@ -623,7 +622,19 @@ DAEMON = (
     *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
-    *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),
+    *(
+        "problems",
+        "values",
+        "patterns",
+        "keys",
+        "syntax",
+        "reading",
+        "schema",
+        "judging",
+        "answer_file",
+        "loading",
+        "runtime",
+    ),
     *("showing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""

@@ -55,7 +55,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
     modem = ModemStatus(
         state=state,
         since="2026-11-24T22:00:01.000Z",
-        rungs_climbed=2,
+        steps=2,
         undeletable=3,
         port="/dev/ttyUSB2",
         manufacturer="huawei",

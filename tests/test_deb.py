@@ -98,7 +98,7 @@ def test_what_sets_a_line_up_is_what_the_installer_does(tree: Path) -> None:
         re.findall(r"<?\(?[\s(](systemd/[\w.-]+|scripts/[\w-]+|config\.yaml)\b", (ROOT / "scripts/lines").read_text())
     )
 
-    assert read >= {"systemd/sysusers-line.conf", "systemd/tmpfiles-line.conf", "config.yaml", "scripts/former-units"}
+    assert read >= {"systemd/sysusers-line.conf", "systemd/tmpfiles-line.conf", "config.yaml"}
     for name in {*read, "scripts/lines"} - {"scripts/install"}:
         assert (setup / name).read_text() == (ROOT / name).read_text()
     (name,) = (setup / "unpacked").read_text().splitlines()

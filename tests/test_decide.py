@@ -85,7 +85,7 @@ def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
 
 
 def test_every_refusal_has_words_and_a_cure() -> None:
-    """No code is one of a verdict or a wait, each has its sentence, and one of earlier versions is shown as it is."""
+    """No code is one of a verdict or a wait, and each has its sentence."""
     assert set(REFUSALS) == set(Refusal)
     assert not {*Refusal} & {*Reason, *WaitingFor}
     values = json.dumps({"state": "failed", "reason": "cms_38", "segments": 4, "most": 3, "problem": "it is no number"})
@@ -95,8 +95,6 @@ def test_every_refusal_has_words_and_a_cure() -> None:
         assert not {"{", "…"} & set(words)
         assert cure.endswith(".")
     assert refusal_in_words("too_many_segments", values)[0] == "4 segments, and answer.max_segments is 3"
-    old = "the line has tried its answer 20 times in 24 hours"
-    assert (refusal_in_words(old, None)[0], result_in_words(old, None)) == (old, old)
 
 
 def test_send_without_a_daemon_is_refused(line: Line) -> None:

@@ -1,12 +1,7 @@
-"""Events: what they tell is in fields, of which every sentence is made, in a database of before, too.
-
-`erased` of tests/data/schema is the last version that wrote sentences, with every one that there was.
-"""
+"""Events: what they tell is in fields, of which every sentence is made."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +9,48 @@ import pytest
 from conftest import speaking
 from filled import KEVIN, LEA, Filled
 from test_alerts import at, seen
-from test_migrations import load
 
-from hotlined import migrations
 from hotlined.alerts.due import EVENTS, due
 from hotlined.gsm.address import mask
 from hotlined.language import Language, _
 from hotlined.reports import contact, timeline
-from hotlined.states import SendingState
-from hotlined.store import alerting, answers, backup, contacts, decisions, erasing, events, evidence, log
+from hotlined.states import EventKind, SendingState
+from hotlined.store import alerting, answers, contacts, decisions, erasing, events, evidence, log
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, note_balance
-from hotlined.store.opening import open_for_daemon
-from hotlined.words.refusals import result_in_words
 
 FREE = Sending(SendingState.FREE)
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Iterator[Database]:
-    """Give a database of before, which this version opens."""
-    with open_for_daemon(load(tmp_path / "old.db", "erased")) as db:
-        yield db
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with one text that was answered."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        yield filled
+
+
+@pytest.fixture
+def happened(line: Filled) -> Database:
+    """Give the line's database after floods, low credit, an outage, and what people did about its contact."""
+    db, now = line.db, line.now()
+    with db.transaction():
+        events.record(db, now, EventKind.FLOOD_BEGIN, contacts=69, seconds=600)
+        events.record(db, now, EventKind.BALANCE_LOW, balance="3.20")
+        events.record(db, now, EventKind.FLOOD_END, contacts=69)
+        events.record(db, now, EventKind.FLOOD_BEGIN, contacts=1, seconds=600)
+        events.record(db, now, EventKind.FLOOD_END, contacts=1)
+        events.record(db, now, EventKind.BALANCE, balance="9.20")
+        events.record(db, now, EventKind.CREDIT_OUT, "the balance is 0.02")
+        events.record(db, now, EventKind.CREDIT_OK, "an answer was taken")
+        events.record(db, now, EventKind.OUTAGE_BEGIN, "answers to different numbers were not taken")
+        events.record(db, now, EventKind.OUTAGE_END, "an answer was taken")
+        events.record(db, now, EventKind.TAG, word="insult", who="pi", contact_id=1)
+        events.record(db, now, EventKind.UNTAG, word="insult", who="pi", contact_id=1)
+        events.record(db, now, EventKind.KEEP, who="marie", contact_id=1)
+    return db
 
 
 def told(db: Database) -> list[tuple[str, str, str]]:
@@ -62,51 +77,15 @@ def table(db: Database, columns: str, where: str = "1") -> list[tuple[Any, ...]]
     return [tuple(row) for row in db.all(f"SELECT {columns} FROM events WHERE {where} ORDER BY id")]
 
 
-# ---- databases of before
-
-
-def test_every_sentence_of_before_is_made_of_fields_to_the_letter(tmp_path: Path) -> None:
-    """Whoever reads `detail` in the table or in `show --json` finds what stood there; what nobody knows is a note."""
-    path = load(tmp_path / "old.db", "erased")
-    with closing(sqlite3.connect(path)) as connection:
-        before = connection.execute("SELECT id, at, kind, detail, contact_id, line FROM events ORDER BY id").fetchall()
-    migrations.apply(path)
-    with open_for_daemon(path) as db:
-        assert table(db, "id, at, kind, detail, contact_id, line") == before
-        fields = {row[0]: row[1:] for row in table(db, "detail, who, number, word, contacts, seconds, balance, note")}
-
-    assert [fields[detail] for detail in FIELDS] == list(FIELDS.values())
-
-
-FIELDS: dict[str, tuple[Any, ...]] = {
-    "by marie": ("marie", None, None, None, None, None, None),
-    "insult by pi": ("pi", None, "insult", None, None, None, None),
-    "+3247…002 by nl": ("nl", "+3247…002", None, None, None, None, None),
-    "+3247…001": (None, "+3247…001", None, None, None, None, None),
-    "… by pi": ("pi", "…", None, None, None, None, None),
-    "a number by pi": ("pi", None, None, None, None, None, "a number"),
-    "texts by hand by anna": ("anna", None, "texts by hand", None, None, None, None),
-    "by uid 1003": ("uid 1003", None, None, None, None, None, None),
-    "69 contacts in 600 s": (None, None, None, 69, 600, None, None),
-    "69 contacts": (None, None, None, 69, None, None, None),
-    "many contacts": (None, None, None, None, None, None, "many contacts"),
-    "3.20": (None, None, None, None, None, "3.20", None),
-    "2026-11-24T10:00:00.000Z by pi": ("pi", None, None, None, None, None, "2026-11-24T10:00:00.000Z"),
-    "contact 1: this cannot be read by hotlined": (
-        *(None,) * 6,
-        "contact 1: this cannot be read by hotlined",
-    ),
-    "": (None, None, None, None, None, None, None),
-}
-"""What is in the fields of an event of before, by its sentence: who, number, word, contacts, seconds, balance, note."""
+# ---- what is said of them, in each language
 
 
 @pytest.mark.parametrize("language", Language)
-def test_alerts_of_events_of_before_say_what_they_said(old: Database, language: Language) -> None:
-    """An event that no alert had told when the database was brought up to date is told in the words of before."""
+def test_alerts_of_events_are_in_the_language(happened: Database, language: Language) -> None:
+    """Figures and causes of an event stand in its alert, in the language in force."""
     with speaking(language):
-        alerts = [text for condition, _, text in told(old) if condition in {"flood", "balance"}]
-        over = [text for condition, title, text in told(old) if condition in {"credit", "outage"}][1::2]
+        alerts = [text for condition, _, text in told(happened) if condition in {"flood", "balance"}]
+        over = [text for condition, title, text in told(happened) if condition in {"credit", "outage"}][1::2]
 
     assert [*alerts, *over] == ALERTS[language]
 
@@ -143,14 +122,14 @@ ALERTS = {
         "Wat wachtte, vertrekt vanzelf: een antwoord is vertrokken.",
     ],
 }
-"""The texts of alerts as the version before wrote them."""
+"""The texts of alerts."""
 
 
 @pytest.mark.parametrize("language", Language)
-def test_what_people_did_before_is_said_as_it_was(old: Database, language: Language) -> None:
-    """`show` and the page of a contact say who put a tag on it or kept it in the language in force, as before."""
+def test_what_people_did_is_said_in_the_language(happened: Database, language: Language) -> None:
+    """`show` and the page of a contact say who put a tag on it or kept it in the language in force."""
     with speaking(language):
-        found = said(old)
+        found = said(happened)
 
     assert [line.split(maxsplit=3)[3] for line in found[:3]] == SAID[language][:3]
     assert found[len(found) // 2 :][:3] == SAID[language][3:]
@@ -170,71 +149,30 @@ SAID = {
         *("Label gegeven: belediging door pi.", "Label weggenomen: belediging door pi.", "Bewaard door marie."),
     ],
 }
-"""What the version before said of the first three events of a contact, in `show` and on its page."""
+"""The first three events of a contact, in `show` and on its page."""
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_cause_with_a_by_in_it_names_nobody(old: Database, language: Language) -> None:
+def test_a_cause_with_a_by_in_it_names_nobody(happened: Database, language: Language) -> None:
     """Why the program failed on something is told as it is: nothing of it is a person, or said in another language."""
     aside = {
         Language.ENGLISH: "Set aside:",
         Language.FRENCH: "Mis de côté\N{NO-BREAK SPACE}:",
         Language.DUTCH: "Opzijgezet:",
     }
+    with happened.transaction():
+        events.record(
+            happened, happened.now(), EventKind.SET_ASIDE, "contact 1: this cannot be read by hotlined", contact_id=1
+        )
+        events.record(happened, happened.now(), EventKind.SET_ASIDE, "answer 1: no text by that number", contact_id=1)
     with speaking(language):
-        shown = said(old)
+        shown = said(happened)
 
     assert [line for line in shown if line.endswith("contact 1: this cannot be read by hotlined")]
     assert f"{aside[language]} answer 1: no text by that number." in shown
 
 
-def test_a_backup_of_before_that_is_put_back_says_the_same(tmp_path: Path) -> None:
-    """A file that the version before has made is brought up to date where it is put, and its events are told."""
-    path = load(tmp_path / "copy.db", "erased")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO events (at, kind) VALUES ('2026-11-24T23:59:00.000Z', 'backup')")
-        connection.execute("UPDATE line_state SET copied_at = '2026-11-24T23:59:00.000Z'")
-    with open_for_daemon(path) as db:
-        assert backup.quarantine_restored(db, db.now()) == "2026-11-24T23:59:00.000Z"
-        texts = {text for _, _, text in told(db)}
-        assert texts >= {*ALERTS[Language.ENGLISH]}
-        assert table(db, "kind, detail")[-2:] == [
-            ("restored", "from the backup of 2026-11-24T23:59:00.000Z; 0 answers that waited are unconfirmed"),
-            ("pause_restored", "of 2026-11-24T22:10:00.000Z by pi"),
-        ]
-
-
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        (Language.ENGLISH, ["failed: the network refused it (CMS error 38)", "cancelled"]),
-        (Language.FRENCH, ["échec de l’envoi: le réseau a refusé l’envoi (erreur CMS 38)", "annulée"]),
-        (Language.DUTCH, ["mislukt: het netwerk weigerde het (CMS-fout 38)", "geannuleerd"]),
-    ],
-)
-def test_why_a_text_was_not_sent_before_is_said_as_it_was(old: Database, language: Language, words: list[str]) -> None:
-    """The state of an answer and its reason were one text in a request; now each is a value with its words."""
-    refused = old.all("SELECT result, detail FROM requests WHERE result = 'not_sent' ORDER BY id")
-    with speaking(language):
-        assert [result_in_words(row["result"], row["detail"]) for row in refused] == words
-
-    assert [json.loads(row["detail"]) for row in refused] == [
-        {"state": "failed", "reason": "cms_38"},
-        {"state": "cancelled", "reason": None},
-    ]
-
-
-# ---- what is written now
-
-
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with one text that was answered."""
-    filled = Filled(tmp_path)
-    with filled.db:
-        filled.judge(filled.text())
-        filled.send()
-        yield filled
+# ---- what is written
 
 
 def decide(line: Filled) -> None:
@@ -260,7 +198,7 @@ def decide(line: Filled) -> None:
 
 
 def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
-    """Who it was, whom it is about, which tag or list: each is a field, and the sentence of before is made of them."""
+    """Who it was, whom it is about, which tag or list: each is a field, and the sentence is made of them."""
     decide(line)
 
     assert table(line.db, "kind, contact_id, who, number, word, detail") == [
@@ -298,7 +236,7 @@ def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> Non
 
 
 def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many contacts a flood brought, in how many seconds, and the balance: figures, and the sentence of before."""
+    """How many contacts a flood brought, in how many seconds, and the balance: figures, and the sentence."""
     monkeypatch.setattr(contacts, "FLOOD_CONTACTS", 2)
     line.text("un")
     now = line.now()
@@ -313,25 +251,24 @@ def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monk
     ]
 
 
-def test_no_sentence_is_made_of_a_sentence(line: Filled, old: Database) -> None:
+def test_no_sentence_is_made_of_a_sentence(line: Filled, happened: Database) -> None:
     """Whatever stands in `detail`, alerts, `show`, a contact's page and `export` say the same of what people did."""
 
     def sentences() -> list[object]:
         with speaking(Language.FRENCH):
-            return [told(old), said(line.db), line.run("export", KEVIN).stdout.splitlines()[1:]]
+            return [told(happened), said(line.db), line.run("export", KEVIN).stdout.splitlines()[1:]]
 
     decide(line)
     before = sentences()
-    for db in (old, line.db):
-        db.execute("ALTER TABLE events DROP COLUMN detail")
-        db.execute("ALTER TABLE events ADD COLUMN detail TEXT AS ('9 contacts in 9 s by nobody') VIRTUAL")
+    line.db.execute("ALTER TABLE events DROP COLUMN detail")
+    line.db.execute("ALTER TABLE events ADD COLUMN detail TEXT AS ('9 contacts in 9 s by nobody') VIRTUAL")
 
     assert sentences() == before
     assert "nobody" in json.loads(line.run("show", "1", "--json").stdout)["events"][0]["detail"]
 
 
 def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -> None:
-    """`show --json` and `export --json` have the fields beside the sentence of before."""
+    """`show --json` and `export --json` have the fields beside the sentence."""
     decide(line)
     shown = json.loads(line.run("show", "1", "--json").stdout)["events"]
     held = json.loads(line.run("export", KEVIN, "--json").stdout)["events"]

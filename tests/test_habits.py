@@ -175,7 +175,7 @@ def test_an_empty_storage_that_is_listed_with_an_error_is_empty(open_line: Open,
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
     line.sim.do("wait", for_="+CMGL", count=8, timeout=30)
 
-    assert line.status()["modem"]["rungs_climbed"] == 0
+    assert line.status()["modem"]["steps"] == 0
     assert "recovering" not in line.log_path.read_text()
 
 
@@ -238,7 +238,7 @@ def test_a_question_that_is_held_while_there_is_no_network_resets_nothing(
     line.wait_state("unregistered")
     wait_until(lambda: len(recorded(line)) == 1)
 
-    assert line.status()["modem"]["rungs_climbed"] == 0
+    assert line.status()["modem"]["steps"] == 0
 
 
 # The SIM
@@ -435,7 +435,7 @@ def test_what_was_refused_while_the_sim_was_busy_is_set_later(open_line: Open) -
     wait_until(lambda: line.sim.do("state")["settings"]["+CNMI"][:2] == [2, 1], "texts that are announced")
 
     assert line.sim.do("state")["settings"]["+CLIP"] == [1]
-    assert line.status()["modem"]["rungs_climbed"] == 0
+    assert line.status()["modem"]["steps"] == 0
 
 
 @pytest.mark.counted

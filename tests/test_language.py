@@ -317,11 +317,6 @@ def test_what_the_daemon_refuses_is_told_in_the_language(language: Language) -> 
             assert words != problem
 
 
-def test_a_problem_that_an_earlier_version_wrote_down_is_shown_as_it_stands() -> None:
-    """A refusal of a version that wrote its problem as a sentence is read as that sentence."""
-    assert refusal_in_words(Refusal.UNSENDABLE, '{"problem": "Too long."}')[0] == "Too long."
-
-
 def alphabet_problem(text: str) -> str:
     """Return what is wrong with a text that cannot be sent."""
     with pytest.raises(TextError) as raised:

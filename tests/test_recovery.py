@@ -374,7 +374,7 @@ def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None
     wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
     modem = line.status()["modem"]
     assert modem["rung"] in [rung.value for rung in Rung]
-    assert modem["rungs_climbed"] >= list(Rung).index(Rung.POWER_CYCLE) + 1
+    assert modem["steps"] >= list(Rung).index(Rung.POWER_CYCLE) + 1
     assert modem["since"]
     states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
     assert [kind for (kind,) in line.rows(states)] == ["modem_starting", "modem_ready", "modem_recovering"]
@@ -453,7 +453,7 @@ def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None
         line.daemon.send_signal(signal.SIGHUP)
         line.wait_state("ready")
         assert line.status()["modem"]["port"] == other.port
-        assert (line.status()["modem"]["rung"], line.status()["modem"]["rungs_climbed"]) == (None, 0)
+        assert (line.status()["modem"]["rung"], line.status()["modem"]["steps"]) == (None, 0)
 
 
 @pytest.mark.counted

@@ -1,7 +1,6 @@
 """A prepaid SIM does not die unnoticed: when it was topped up is known, and its end is told in time."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,10 +13,8 @@ from conftest import Line, wait_until
 from filled import Filled
 from hypothesis import given
 from hypothesis import strategies as st
-from test_migrations import load
 
 from hotlined import config as configuration
-from hotlined import migrations
 from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.daemon.credit import is_top_up, maybe_amount
 from hotlined.doctor.scene import Scene
@@ -350,17 +347,6 @@ def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
     line.cli("topup")
 
     wait_until(lambda: len(line.submitted()) == 3)
-
-
-def test_an_earlier_database_goes_on_with_the_balance_that_it_has(tmp_path: Path) -> None:
-    """The first balance after an upgrade is compared with the last one before it."""
-    path = load(tmp_path / "old.db", "refusals")
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE line_state SET balance = '3.20'")
-    migrations.apply(path)
-
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT balance_before, topped_up_at FROM line_state").fetchall() == [("3.20", None)]
 
 
 def test_a_balance_is_written_down_where_it_differs(line_of: Filled) -> None:

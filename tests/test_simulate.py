@@ -41,7 +41,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def line(tmp_path: Path, warm_migrations: None) -> Filled:  # noqa: ARG001
+def line(tmp_path: Path) -> Filled:
     """Give a line with its configuration."""
     filled = Filled(tmp_path, limits={"segments": SMALL})
     filled.db.close()

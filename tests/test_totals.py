@@ -23,7 +23,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stats import DAY, HOUR, MONDAY, answer, contact
 
-from hotlined import migrations
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
@@ -444,29 +443,3 @@ def test_totals_of_a_copy_are_those_of_its_moment(line: Filled, tmp_path: Path) 
 
 
 # ---- what was there before
-
-KEPT = ("earlier_contacts", "clock_steps", "earlier_counts")
-
-
-@given(steps=LIVES)
-@settings(deadline=None, max_examples=EXAMPLES // 2)
-def test_an_earlier_database_is_counted_when_it_is_brought_up_to_date(steps: list[tuple[Any, ...]]) -> None:
-    """What the migration counts is what would have been counted as it happened, as far as the rows are there."""
-    with tempfile.TemporaryDirectory() as folder:
-        line = Filled(Path(folder))
-        with line.db as db:
-            live(line, [step for step in steps if step[0] not in ("forget", "becomes")])
-            db.execute("DELETE FROM earlier_counts WHERE earlier = 0")  # of those that were erased
-            kept = {name: db.all(f"SELECT * FROM {name}") for name in KEPT}
-            for name, kind in db.all("SELECT name, type FROM sqlite_master WHERE type = 'trigger'"):
-                db.execute(f"DROP {kind} {name}")
-            for name in ("totals", "sums", *KEPT):
-                db.execute(f"DROP TABLE IF EXISTS {name}")
-            for index in ("withheld", "not_text", "tagged", "kept"):
-                db.execute(f"DROP INDEX contacts_{index}")
-            db.execute("ALTER TABLE line_state DROP COLUMN synchronised")
-            with db.transaction():
-                for statement in (*migrations.TOTALS, *migrations.SUMS, *migrations.STRETCHES):
-                    db.execute(statement)
-            assert {name: db.all(f"SELECT * FROM {name}") for name in KEPT} == kept
-            assert broken(db) == {}

@@ -184,7 +184,6 @@ def test_number_says_what_it_would_get(choosy: Filled) -> None:
     assert f"would get      The answer for NL: {THREE}" in choosy.run("number", "+31612345678").output
 
 
-@pytest.mark.usefixtures("warm_migrations")
 def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
     """The same seed gives the same result, and it is the worst one."""
     asked = ("simulate", "--json", "--messages", "40", "--numbers", "1", "--new", "100%", "--hours", "1")
@@ -193,7 +192,6 @@ def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
     assert first["segments"] == 2 * sum(first["fates"]["answered"].values()) > 0
 
 
-@pytest.mark.usefixtures("warm_migrations")
 def test_simulate_takes_the_country_whose_texts_cost_most(tmp_path: Path) -> None:
     """A crowd may come from any country that is answered."""
     line = Filled(tmp_path, answer={"text": ONE, "by_country": {"NL": MANY, "GB": "No! " * 100}, "max_segments": 3})
@@ -442,7 +440,6 @@ def test_who_writes_back_gets_the_lesson_at_once_and_then_nothing(line: Line, re
     assert len(given(line)) == 2
 
 
-@pytest.mark.usefixtures("warm_migrations")
 def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) -> None:
     """Numbers that write on get two answers each in the time of a flood, and both are in the bill."""
     line = Filled(tmp_path, **recipe)

@@ -37,7 +37,7 @@ from typing import Any
 
 import measuring
 
-PROGRAMS = ("hotlined", "hotlined.simulator", "hotlined.migrations")
+PROGRAMS = ("hotlined", "hotlined.simulator")
 """What `python -m` may be asked for."""
 SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("exchange.py", "hasty.py", "persons.py"))
 """What `python` may be asked for."""

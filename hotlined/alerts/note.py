@@ -27,8 +27,7 @@ class Note:
     """The file alerts.json: when the last ping went, and an alert about the database that could not be recorded in it.
 
     It is locked while it is open. `pinged` is in seconds since boot; `trouble` is the database's state, which was told
-    as `words` at `at` to the channels in `taken`. `obstacle` is the SelftestObstacle that was said last;
-    earlier versions wrote a sentence, which is taken for another one.
+    as `words` at `at` to the channels in `taken`. `obstacle` is the SelftestObstacle that was said last.
     """
 
     file: IO[str]
@@ -44,7 +43,7 @@ class Note:
         kept = {
             "pinged": self.pinged,
             "trouble": self.trouble,
-            "told": self.words,  # its first name: a file outlives an update of the program, forth or back
+            "words": self.words,
             "at": self.at,
             "taken": self.taken,
             "obstacle": self.obstacle,
@@ -94,6 +93,5 @@ def open_note(config: Config) -> Iterator[Note]:
         file.seek(0)
         note = Note(file)
         with contextlib.suppress(ValueError, TypeError, AttributeError):  # what a crash cut off says nothing
-            kept = json.load(file)
-            note = Note(file, words=kept.pop("told", ""), **kept)
+            note = Note(file, **json.load(file))
         yield note

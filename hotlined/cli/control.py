@@ -16,9 +16,7 @@ from hotlined.language import Language, speak
 
 @click.command(hidden=True)
 @click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
-@click.option(
-    "--desk", envvar="HOTLINED_DESK", metavar="USER", help="The user, or its number, that the line's desk runs as."
-)
+@click.option("--desk", metavar="USER", help="The user, or its number, that the line's desk runs as.")
 @click.option(
     "--fleet",
     envvar="HOTLINED_FLEET",

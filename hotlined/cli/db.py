@@ -19,7 +19,7 @@ from hotlined.config import answer_octets
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
-from hotlined.store import backup, integrity, owning
+from hotlined.store import backup, integrity
 from hotlined.store.database_files import FILE_MODE, KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
@@ -268,18 +268,6 @@ def _pour(made: Path, copy: owner.Written) -> int:
             copy.write(octets)
     copy.finish()
     return made.stat().st_size
-
-
-@db.command(hidden=True)
-@click.option("--folder", type=click.Path(path_type=Path), required=True, help="The folder of the line.")
-@click.option("--database", type=click.Path(path_type=Path), required=True, help="Its database.")
-def own(folder: Path, database: Path) -> None:
-    """Give folder and database to the line's user alone; the installer runs it as that user, with the daemon stopped.
-
-    Example: hotlined db own --folder /var/lib/hotlined --database /var/lib/hotlined/hotlined.db
-    """
-    for sentence in owning.own(folder, database):
-        print_wrapped(sentence)
 
 
 @contextlib.contextmanager

@@ -66,9 +66,9 @@ def _daemon(report: LineReport) -> str:
 def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     modem = report.daemon.modem
     yield _("modem"), _modem_state(report)
-    if modem.rung and report.alive:
-        rung = RUNGS.get(modem.rung, modem.rung)
-        yield inner(_("recovery")), _("{rung}, step {number}", rung=rung, number=modem.rungs_climbed)
+    if modem.step and report.alive:
+        rung = RUNGS.get(modem.step, modem.step)
+        yield inner(_("recovery")), _("{rung}, step {number}", rung=rung, number=modem.steps)
     yield inner(_("port")), modem.port
     yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)

@@ -166,8 +166,8 @@ class StatusWriter:
         return ModemStatus(
             state=connection.state.value,
             since=connection.since.rfc3339,
-            rung=connection.ladder.rung,
-            rungs_climbed=connection.ladder.climbed,
+            step=connection.ladder.rung,
+            steps=connection.ladder.climbed,
             undeletable=self._receiver.undeletable,
             port=modem.port.name if modem else None,
             manufacturer=who.manufacturer or None,

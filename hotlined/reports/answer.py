@@ -1,4 +1,4 @@
-"""The answer's file beside what is in force: whether there is a text at all, and whether the daemon has read this one."""
+"""The answer's file beside what is in force: whether there is a text at all, and whether the daemon has read it."""
 
 from collections.abc import Iterator
 from contextlib import suppress

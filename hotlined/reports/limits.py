@@ -223,8 +223,8 @@ def waits_in_words(report: LimitsReport) -> str:
         return f"{waiting} {note}"
     if not report.answers:
         return _(
-            "The answer has no text, so nobody is answered: {new} to new numbers and {known} to known ones wait, and are"
-            " cancelled.",
+            "The answer has no text, so nobody is answered: {new} to new numbers and {known} to known ones wait, and"
+            " are cancelled.",
             **places,
         )
     if report.held:

@@ -55,7 +55,6 @@ from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
 WINDOW_CODES = tuple(BUDGETS.values())
-_MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 _HARMLESS = frozenset(
     {
         *WINDOW_CODES,
@@ -183,7 +182,7 @@ class LineReport:
             "clock": {"synchronised": clock.synchronised()},
             "queue": stored.queue if stored else None,
             "budgets": stored.budgets if stored else None,
-            "modem": {_MODEM_KEYS.get(name, name): value for name, value in asdict(daemon.modem).items()},
+            "modem": asdict(daemon.modem),
             "database_state": self.database_state,
             "sending": asdict(stored.sending) if stored else None,
             "next_due_at": stored.next_due_at if stored else None,

@@ -120,9 +120,7 @@ def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     """Yield what a new card needs beside the database, as far as there is such."""
     yield archive.CONFIG, files.read(config.path).encode()
     if file := config.answer.text_file:
-        with contextlib.suppress(
-            OSError
-        ):  # one that is not there, or that the line's user may not read, answers nobody
+        with contextlib.suppress(OSError):  # one that the line's user cannot read answers nobody
             yield archive.ANSWER, answer_octets(file)
     with contextlib.suppress(FileNotFoundError):
         yield archive.FLEET, files.read(config.path.with_suffix(".fleet")).encode()

@@ -252,7 +252,7 @@ def note_pause(db: Database, who: str, now: Now) -> None:
 def end_pause(db: Database) -> None:
     """Record that there is no pause, inside the transaction that is open; after one the breaker may try an answer."""
     db.execute(  # SQL evaluates each right side with the row as it was: paused_at is still that of the pause
-        "UPDATE line_state SET breaker_called = iif(paused_at IS NULL, breaker_called, 1),"
+        "UPDATE line_state SET breaker_trial_requested = iif(paused_at IS NULL, breaker_trial_requested, 1),"
         " paused_at = NULL, paused_limit = NULL, paused_by = NULL, pause_restored = 0"
     )
 
@@ -364,12 +364,8 @@ def share_waits(db: Database) -> dict[Share, str | None]:
 
 # ---- the breaker
 
-# the column of each value of `Breaker`; some have the names of an earlier version
-_BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)} | {
-    "trial_requested": "breaker_called",
-    "closed_at_attempt": "breaker_void",
-    "closed_limit": "breaker_void_limit",
-}
+_BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
+"""The column of each value of `Breaker`."""
 
 
 def breaker_of(db: Database) -> Breaker:
@@ -387,7 +383,7 @@ def set_breaker(db: Database, state: Breaker) -> None:
 
 def note_trial_request(db: Database) -> None:
     """Record that a person may have ended the outage, inside the open transaction: the daemon makes a trial due."""
-    db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
+    db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
 
 
 def line_hold(db: Database, *, ignore_breaker: bool = False) -> LineHold | None:
@@ -432,10 +428,8 @@ def note_shadow(db: Database, since: Shadow | None) -> None:
 
 
 def mark_copied(connection: sqlite3.Connection, at: str) -> None:
-    """Record in a copy of a database, of any version, that it is one."""
-    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(line_state)")}
-    if "copied_at" in columns:  # in a copy of an earlier version the event says so, and the migration reads it
-        connection.execute("UPDATE line_state SET copied_at = ?", (at,))
+    """Record in a copy of a database that it is one."""
+    connection.execute("UPDATE line_state SET copied_at = ?", (at,))
 
 
 def maybe_copied_at(db: Database) -> str | None:

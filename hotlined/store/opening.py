@@ -12,7 +12,6 @@ import grp
 import os
 import sqlite3
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +37,7 @@ from hotlined.store.database_files import (
     beside,
 )
 from hotlined.store.holders import user_name
-from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
+from hotlined.store.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
 
 BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
@@ -104,7 +103,6 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             if not path.exists():
                 os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, FILE_MODE))
             _lock_file(path, lock)
-            _close_to_others(path)
             _require_undamaged(path, give_up)
             _migrate(path)
             connection = _connect(path)
@@ -192,10 +190,7 @@ def _open_at_one_moment(path: Path) -> sqlite3.Connection:
         stack.callback(connection.close)
         connection.execute("BEGIN")
         if not migrations.applied(connection):
-            raise StoreError(
-                _("{database} is no database of hotlined.", database=path),
-                _("`database` in the configuration names it."),
-            )
+            require_current(path, connection)  # it is none of ours, or still empty
         stack.pop_all()
     return connection
 
@@ -270,18 +265,40 @@ def lock_out_daemons(path: Path) -> Iterator[None]:
 
 
 def require_known(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that is none of ours, or that a later version wrote."""
-    if not _known(path, connection):
-        raise StoreError(_("{database} is no database of hotlined.", database=path))
+    """Refuse a database that is none of ours, or that another version wrote; one that is still empty is known."""
+    applied = migrations.applied(connection)
+    if not applied and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise StoreError(
+            _("{database} is no database of hotlined.", database=path),
+            _("`database` in the configuration names it."),
+        )
+    known = migrations.names()
+    if unknown := next((name for name in applied if name not in known), None):
+        raise DatabaseVersionError(
+            _(
+                "{database} was written by another version of hotlined (it has {migration}), and is left as it is.",
+                database=path,
+                migration=unknown,
+            ),
+            _("Install that version again, or restore the backup that was made before its upgrade."),
+        )
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that the daemon has yet to bring up to date, or that a later version wrote."""
-    if set(migrations.names()) - set(_known(path, connection)):
+    """Refuse a database that the daemon has yet to make or to bring up to date, or that another version wrote."""
+    require_known(path, connection)
+    _require_tables(path, connection)
+    if migrations.applied(connection) != migrations.names():
         raise StoreError(
             _("{database} was written by an earlier version of hotlined.", database=path),
             _("Restart the daemon: it brings the database up to date."),
         )
+
+
+def _require_tables(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that a daemon is about to make: its file is there, and nothing in it."""
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise _missing(path)
 
 
 def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
@@ -396,62 +413,12 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     return connection
 
 
-def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the migrations that the database has; refuse one that a later version wrote."""
-    applied = migrations.applied(connection)
-    if migrations.UNRELEASED.intersection(applied):
-        raise DatabaseVersionError(
-            _(
-                "{database} was written by a version from before the first release, and is left as it is.",
-                database=path,
-            ),
-            _("Keep it, and name another file in `database`; its texts can be read with the version that wrote it."),
-        )
-    known = migrations.names()
-    unknown = [name for name in applied if name not in known]
-    if unknown:
-        raise DatabaseVersionError(
-            _(
-                "{database} was written by a later version of hotlined (it has {migration}).",
-                database=path,
-                migration=unknown[0],
-            ),
-            _("Install that version again, or restore the backup that was made before its upgrade."),
-        )
-    return applied
-
-
 def _migrate(path: Path) -> None:
-    """Apply pending migrations in a process of their own: their library is large, the daemon is not."""
     with contextlib.closing(_connect(path)) as connection:
-        pending = set(migrations.names()) - set(_known(path, connection))
-    if pending:
-        arguments = [sys.executable, "-m", migrations.__name__, os.fspath(path)]
-        status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
-        if status:
-            # it was read just now: what fails is to write it
-            name = DatabaseState.FULL if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
-            raise StoreError(
-                _(
-                    "{database} could not be brought up to date: {reason}.",
-                    database=path,
-                    reason=_(TROUBLES[name].words) if name else _("see above"),
-                ),
-                _(TROUBLES[name].hint) if name else _("The database is as it was before."),
-                name,
-            )
-
-
-def _close_to_others(path: Path) -> None:
-    """Take the right to write from the group of a database's files: an earlier version gave it.
-
-    Done before SQLite has one of them open: it would lose its locks.
-    """
-    real = path.resolve()
-    for file in (beside(real, ending) for ending in READABLE):
-        with contextlib.suppress(OSError):  # there is none, or it is not ours
-            if (mode := stat.S_IMODE(file.lstat().st_mode)) & ~FILE_MODE:
-                os.close(files.open_plain(file, os.O_RDONLY, mode & FILE_MODE))
+        require_known(path, connection)
+        is_current = migrations.applied(connection) == migrations.names()
+    if not is_current:
+        migrations.apply(path)
 
 
 class Lock:

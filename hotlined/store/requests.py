@@ -50,7 +50,7 @@ class RequestProgress(NamedTuple):
     """How far a request is, and what came of it.
 
     The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in
-    JSON; in rows of earlier versions it is a sentence.
+    JSON.
     """
 
     state: RequestState

@@ -33,7 +33,7 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
     A text of which a part came later may have other words than before, or none any more. What an alert has named stays.
     """
     if not words:
-        db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT told", contact_id)
+        db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT alerted", contact_id)
         return
     db.execute(
         "INSERT INTO words_met (contact_id, words) VALUES (?, ?) ON CONFLICT DO UPDATE SET words = excluded.words",
@@ -45,7 +45,7 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
 def maybe_due(db: Database, now: Now) -> NewTexts | None:
     """Return what an alert has to name now; None where there is nothing, or one was recorded within the hour."""
     rows = db.all(
-        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.told"
+        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.alerted"
         " ORDER BY w.contact_id LIMIT ?",
         _FEW,
     )
@@ -54,13 +54,13 @@ def maybe_due(db: Database, now: Now) -> NewTexts | None:
     last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", AlertCondition.WORDS)
     if last is not None and now.limit - last < PAUSE_SECONDS:
         return None
-    count = db.value("SELECT count(*) FROM words_met WHERE NOT told")
+    count = db.value("SELECT count(*) FROM words_met WHERE NOT alerted")
     return NewTexts(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
 
 
 def mark_named(db: Database) -> None:
     """Note that an alert names every text in which such a word stands, inside the transaction that is open."""
-    db.execute("UPDATE words_met SET told = 1 WHERE NOT told")
+    db.execute("UPDATE words_met SET alerted = 1 WHERE NOT alerted")
 
 
 def of(db: Database, contact_id: int) -> list[str]:

@@ -113,7 +113,7 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
 
 
 def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
-    """Return why the daemon refused a request, and the cure; the sentences of earlier versions stay as they are."""
+    """Return why the daemon refused a request, and the cure."""
     if result in list(Reason):
         reason = Reason(result)
         words = _("an answer to this number is queued already") if reason is Reason.PENDING else REASONS[reason]

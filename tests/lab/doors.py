@@ -3,7 +3,6 @@
 An admin, a member of the group, a stranger and the user of a second line try what they should and should not be able to
 do; each attempt is printed with what came of it. Traps lie in place of every name that root, systemd or another line
 touches while it is installed, upgraded, backed up, purged and removed; what they lead to has to stay as it was.
-/srv/former is the last version that let every member write; without it that act is left out.
 """
 
 import contextlib
@@ -19,13 +18,11 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from checks import check, result
 from service import (
     BACKUPS,
-    FORMER,
     LAB,
     PACKAGED,
     PREFIX,
@@ -38,8 +35,6 @@ from service import (
     install,
     journal,
     log,
-    python,
-    reader,
     ready,
     sh,
     show,
@@ -168,118 +163,6 @@ def begin(line: str, config: str) -> None:
     del line
     quick = {"poll_interval": "1s", "send_interval": "0s", "delay": "0s"}
     configure(config, port=str(LAB / ("fr" if config == "config" else config)), **quick)
-
-
-def former_installation() -> Iterator[Client]:
-    """Bring over an installation in which members could write: with their files, and with traps in all places."""
-    check("the former version is installed", run_installer(checkout=FORMER).returncode == 0)
-    check("and a second line", run_installer("--line", "nl", checkout=FORMER).returncode == 0)
-    sh("usermod", "--append", "--groups", "hotlined", "anna")
-    edited = Path("/etc/systemd/system/hotlined-purge.timer")
-    edited.write_text(edited.read_text().replace("40min", "41min"))
-    for line, config in (("fr", "config"), ("nl", "nl")):
-        begin(line, config)
-    sim, other = simulate("fr", "hotlined"), simulate_former("nl")
-    sh("systemctl", "start", "hotlined", "hotlined@nl")
-    check("both lines run", until(ready) and until(lambda: ready("nl")))
-    for client, text in ((sim, "avant"), (other, "ervoor")):
-        client.do("deliver", from_="+32470123456", text=text)
-        client.do("wait", for_="submitted", count=1, timeout=30)
-    sh("systemctl", "start", "hotlined-backup", "hotlined-backup@nl")
-    check("with copies of a week", len(list(STATE.glob("backup/???.db"))) == 1)
-    # what a member's own programs leave in the second line's folder: a -wal with a decision in it, a -shm, a key
-    sh("systemctl", "stop", "hotlined@nl")
-    code = (
-        "import os, sqlite3; os.umask(7); db = sqlite3.connect('/var/lib/hotlined-nl/hotlined.db');"
-        "db.execute(\"UPDATE contacts SET text = 'van anna'\"); db.commit(); os._exit(0)"
-    )
-    check("a member writes by hand", sh(*runs(code), user="anna").returncode == 0)
-    sh("systemctl", "start", "hotlined@nl")
-    victims()
-    before = seen()
-    # what keeps the former version itself from copying its database keeps an upgrade from beginning: none of these does
-    laid = {
-        STATE / "backup": "link to a folder",
-        STATE / "hotlined.db.key": "setuid program",
-        STATE / "hotlined.db.key.new": "FIFO",
-        STATE / "notes": "folder",
-        STATUS / "main": "link to a folder",
-        STATUS / "nl": "folder",
-        STATUS / "fr.alerts": "FIFO",
-        STATUS / "x.power-cycle": "folder",
-        STATUS / "config.json": "link to a file",
-    }
-    for path, kind in laid.items():
-        trap("anna", kind, [path])
-    with ThreadPoolExecutor() as beside:
-        bringing = beside.submit(run_installer)
-        stopped = until(lambda: show("hotlined", "ActiveState") == "inactive", PATIENCE_SECONDS)
-        for client, text in ((sim, "pendant"), (other, "ondertussen")):
-            client.do("deliver", from_="+32470123459", text=text)
-        check("texts come while nothing runs", stopped and not bringing.done())
-        done = bringing.result()
-    check("it is brought over", done.returncode == 0 or print(done.stdout, done.stderr))
-    print(*(f"     {each}" for each in done.stdout.splitlines() if "set-aside" in each), sep="\n", flush=True)
-    check("root touched nothing that the traps led to", seen() == before or print(before, seen()))
-    check("both lines are back", until(ready) and until(lambda: ready("nl")))
-    for client in (sim, other):
-        client.do("wait", for_="submitted", count=2, timeout=60)
-    check("no text is lost", [each["text"] for each in log()] == ["avant", "pendant"])
-    check(
-        "nor what the member's program had written",
-        [each["text"] for each in log("nl")] == ["van anna", "ondertussen"],
-    )
-    check(
-        "what came meanwhile is answered",
-        until(lambda: {each["answer"]["state"] for each in (*log(), *log("nl"))} == {"sent"}),
-    )
-    for user, folder in (("hotlined", STATE), ("hotlined-nl", Path("/var/lib/hotlined-nl"))):
-        status = folder.stat()
-        used = [folder / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", ".key", ".lock")]
-        others = [path.name for path in used if path.exists() and (path.owner(), path.group()) != (user, user)]
-        check(
-            f"{folder} is {user}'s alone {others}",
-            oct(status.st_mode) == "0o42750" and (folder.owner(), folder.group()) == (user, user) and not others,
-        )
-    left = {path.name for path in Path("/etc/systemd/system").glob("hotlined*") if path.is_file()}
-    check(f"the former units are gone, and the edited one is kept {left}", left == {"hotlined-purge.timer.old"})
-    check("the new ones are enabled", sh("systemctl", "is-enabled", "hotlined", "hotlined@nl").returncode == 0)
-    check("a member of before reads both lines", log(user="anna") and log("nl", user="anna"))
-    for client, text in ((sim, "après"), (other, "erna")):
-        client.do("deliver", from_="+32470123457", text=text)
-        client.do("wait", for_="submitted", count=3, timeout=30)
-    check("both lines answer", len(log()) == len(log("nl")) == 3)
-    sh("systemctl", "start", "hotlined-backup@nl")
-    check(
-        "the first copy in the new place takes the former ones away",
-        show("hotlined-backup@nl", "Result") == "success"
-        and not list(Path("/var/lib/hotlined-nl/backup").glob("*.db*")),
-    )
-    check("the way back is printed", "To go back" in done.stdout and go_back(done.stdout))
-    check(
-        "and leads to lines that run the former version",
-        until(lambda: show("hotlined", "ActiveState") == "active") and show("hotlined@nl", "ActiveState") == "active",
-    )
-    sim.do("deliver", from_="+32470123458", text="retour")
-    check("which answer", sim.do("wait", for_="submitted", count=4, timeout=60) or True)
-    again = run_installer()
-    check("and forward again", (again.returncode == 0 and until(ready)) or print(again.stdout, again.stderr))
-    sh("gpasswd", "--delete", "anna", "hotlined-nl")
-    yield sim
-    other.close()
-
-
-def simulate_former(line: str) -> Client:
-    """Start the second line's stick while its user has no group of its own."""
-    sh("groupadd", "--force", "lab")
-    words = (python(), "-m", "hotlined.simulator", "--link", LAB / line)
-    control = LAB / f"{line}.control"
-    sh(
-        *("systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid=hotlined-{line}", *reader()),
-        *map(str, (*words, "--control", control, "--number", "+32470999999")),
-    )
-    assert until(control.exists, 10), journal(f"lab-{line}")
-    return Client(control)
 
 
 def new_installation() -> Iterator[Client]:
@@ -781,7 +664,7 @@ def run_installer_away(*options: str) -> subprocess.CompletedProcess[str]:
 def main() -> int:
     """Play all acts; the number of what did not hold is the exit code."""
     people()
-    lines = former_installation() if FORMER.exists() else new_installation()
+    lines = new_installation()
     sim = next(lines)
     names()
     members()

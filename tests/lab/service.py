@@ -25,7 +25,6 @@ from checks import check, figure, result
 
 PROJECT = Path("/srv/project")
 WHEELS = Path("/srv/wheels")
-FORMER = Path("/srv/former")
 LAB = Path("/run/lab")
 PACKAGES = Path("/srv/packages")
 PACKAGED = PACKAGES.exists()
@@ -71,7 +70,7 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
 
 def installing_by(checkout: Path, *arguments: str) -> list[list[str]]:
     """Return the commands that do by the package, where there is one, what a checkout's installer does."""
-    if not PACKAGED or checkout == FORMER:
+    if not PACKAGED:
         return [[str(checkout / "scripts/install"), *arguments]]
     if "--uninstall" in arguments:
         purge = [["hotlined-setup", "--purge-data"], ["dpkg", "--purge", "hotlined"]]
@@ -668,65 +667,6 @@ def decided() -> bool:
     return all(sh("hotlined", verb, user="admin").returncode == 0 for verb in ("pause", "resume"))
 
 
-def renaming() -> None:
-    """Take over an installation in which the jobs of the first line had units of their own: nothing of them is left.
-
-    What an admin had said of one of them holds. The way back leads to the former program, and the units stay today's.
-    """
-    jobs = ("alerts", "alerts-sender", "backup", "control", "power", "purge")
-    masked, edited = Path("/etc/systemd/system/hotlined-purge.timer"), "hotlined-alerts-sender"
-    check("the former version is installed", install("--wheels", str(WHEELS), checkout=FORMER).returncode == 0)
-    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
-    sim = simulate("fr", "hotlined")
-    Path("/etc/hotlined/urls").write_text("")
-    drop_in(f"{edited}.service", "urls", "LoadCredential=urls:/etc/hotlined/urls")
-    sh("systemctl", "mask", "--now", masked.name)
-    sh("systemctl", "start", "hotlined")
-    check("and runs", until(ready) and show("hotlined-backup.timer", "ActiveState") == "active")
-    # a stopped line: nothing but the installer starts its timers
-    sh("systemctl", "stop", "hotlined")
-    done = install("--wheels", str(WHEELS))
-    check("it is taken over", done.returncode == 0 or print(done.stdout, done.stderr))
-    check("a line that was stopped stays so", show("hotlined", "ActiveState") == "inactive")
-    sides = {"timer": ("alerts", "backup"), "socket": ("alerts-sender", "control"), "path": ("power",)}
-    own = [f"hotlined-{job}@main.{ending}" for ending, names in sides.items() for job in names]
-    # the sender's socket comes with the first run of the alerts, three minutes after the boot
-    sh("systemctl", "start", "hotlined-alerts@main.service")
-    active = {unit: show(unit, "ActiveState") for unit in own}
-    check("what ran beside it goes on under its own name", set(active.values()) == {"active"} or print(active))
-    check(
-        "what was masked is",
-        masked.with_name("hotlined-purge@main.timer").readlink() == Path("/dev/null")
-        and show("hotlined-purge@main.timer", "ActiveState") == "inactive"
-        and not masked.is_symlink(),
-    )
-    check("a drop-in is that of the new unit", "urls.conf" in show(f"{edited}@main.service", "DropInPaths"))
-    check("the door is open at boot", sh("systemctl", "is-enabled", "hotlined-control@main.socket").returncode == 0)
-    listed = sh("systemctl", "list-units", "--all", "--no-legend", "--plain", "hotlined*").stdout.splitlines()
-    left = [x for x in listed if re.match(rf"hotlined-({'|'.join(jobs)})\.", x) and "not-found" not in x]
-    ours = (UNITS / "hotlined-away.socket",)  # of all lines, and so with no name of one
-    found = (x for folder in (UNITS, masked.parent) for x in folder.rglob("hotlined-*"))
-    files = [x for x in found if "@" not in str(x) and x not in ours]
-    if PACKAGED:
-        files += [*Path("/usr/local").rglob("*hotlined*"), *Path("/etc/udev/rules.d").glob("70-hotlined.rules")]
-    check("nothing has a former name", not (left or files) or print(left, files))
-    sh("systemctl", "start", "hotlined")
-    check("the line answers", until(ready) and decided())
-    again = install("--wheels", str(WHEELS))
-    check("and the second time nothing changes", again.returncode == 0 and "+ write" not in again.stdout)
-    check("the way back can be gone", go_back(done.stdout))
-    check(
-        "and the former program does the jobs under the new names",
-        until(ready)
-        and all(sh("systemctl", "start", f"hotlined-{job}@main").returncode == 0 for job in ("backup", "purge"))
-        and sh("systemctl", "start", "hotlined-alerts@main").returncode == 0
-        and decided(),
-    )
-    sim.close()
-    sh("systemctl", "stop", "lab-*")
-    check("it is removed", install("--uninstall", "--purge-data").returncode == 0 and nothing_is_left())
-
-
 def threatened(sim: Client) -> None:
     """Let a text with a word of `alerts.words` in: the alerts start at once, and its file lies in memory."""
     alerts, path, alarm = "hotlined-alerts@main.service", "hotlined-alerts@main.path", Path("/run/hotlined/main/alarm")
@@ -770,8 +710,6 @@ def main() -> int:
     pin()
     upgrading()
     uninstalling()
-    if FORMER.exists():
-        renaming()
     return result()
 
 
