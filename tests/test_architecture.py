@@ -622,20 +622,8 @@ DAEMON = (
     *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
-    *(
-        "problems",
-        "values",
-        "patterns",
-        "keys",
-        "syntax",
-        "reading",
-        "schema",
-        "judging",
-        "answer_file",
-        "loading",
-        "runtime",
-    ),
-    *("showing", "__init__"),
+    *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "answer_file", "loading"),
+    *("runtime", "showing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""
 

@@ -14,7 +14,8 @@ from hotlined.config.reading import MOST_KEYS
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 UNKNOWN = (
-    "that an answer is there, in answer.text or answer.texts, and with answer.by_country fits answer.max_segments",
+    "that one of answer.text_file, answer.text and answer.texts is set",
+    "that the answer, with answer.by_country, fits answer.max_segments",
     "that of modem.pin and modem.pin_file only one is set",
     "that answer.delay ends before answer.max_age, and names the shorter of two first",
     "that privacy.keep_texts is at most privacy.keep_numbers",
