@@ -327,11 +327,11 @@ def codes(line: Line) -> list[str]:
     return [each["code"] for each in json.loads(line.ask("status", "--json", check=False))["trouble"]]
 
 
-def texted(line: Line, number: str, text: str = "coucou") -> tuple[str, str]:
-    """Let a number text the line, and return verdict and reason."""
+def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:
+    """Let a number text the line, each time something else, and return verdict and reason."""
     judged = "SELECT count(*) FROM contacts WHERE verdict IS NOT NULL"
     before = line.count(judged)
-    line.sim.do("deliver", from_=number, text=text)
+    line.sim.do("deliver", from_=number, text=text or f"coucou {before}")
     wait_until(lambda: line.count(judged) > before and line.settled(), "the verdict")
     return line.rows("SELECT verdict, reason FROM contacts ORDER BY id DESC LIMIT 1")[0]  # type: ignore[return-value]
 
