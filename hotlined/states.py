@@ -274,6 +274,8 @@ class AlertCondition(StrEnum):
     MODEM = "modem"
     DATABASE = "database"
     CONFIG = "config"
+    ANSWER = "answer"
+    """Nobody is answered for want of a text, or nobody will be after a restart."""
     DISK = "disk"
     FLOOD = "flood"
     CREDIT = "credit"

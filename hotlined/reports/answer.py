@@ -72,7 +72,8 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
     words = _(known.words_message, **places)
     if answer.by_country:
         countries = ", ".join(country for country, _texts in answer.by_country)
-        words = f"{words} {_('Numbers of {countries} have a text of their own.', countries=countries)}"
+        note = _("Numbers of {countries} have a text of their own.", countries=countries)
+        words = f"{words} {note}"
     return Trouble(code, words, _(known.cure_message, **places))
 
 
