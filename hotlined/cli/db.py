@@ -230,9 +230,9 @@ def _copied(settings: Settings, database: Path | None, file: Path, show: backup.
     if database is None:
         config = settings.loaded()
         database, text = config.database, config.answer.text_file
-    answer = beside(file, _ANSWER)
     if os.geteuid() == 0:
         backup.require_possible(database, file.resolve())
+        answer = beside(file, _ANSWER)
         with contextlib.ExitStack() as opened:
             copy = opened.enter_context(owner.written(file))
             key_path = beside(file, KEY)
@@ -250,6 +250,7 @@ def _copied(settings: Settings, database: Path | None, file: Path, show: backup.
                     answer_copy.finish()
                 return _Copied(octets, key_path if key else None, None if written is None else answer)
     key = backup.make(database, file, show)
+    answer = beside(file, _ANSWER)
     if (written := _maybe_octets(text)) is not None:
         files.replace(answer, written, FILE_MODE, durable=True)
     return _Copied(file.stat().st_size, key, None if written is None else answer)
