@@ -739,7 +739,7 @@ def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) ->
     """What was told of the database while it was in trouble is recorded in the same words once it can be."""
     line = quiet()
     words = "The daemon cannot use its database: the disk is full. Make room."
-    note = {"pinged": None, "trouble": "full", "told": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
+    note = {"pinged": None, "trouble": "full", "words": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
     note |= {"obstacle": ""}
     (line.folder / "run" / "main" / "alerts.json").write_text(json.dumps(note))
     line.alerts()
@@ -751,11 +751,11 @@ def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) ->
     assert again.keys() == note.keys()
 
 
-@pytest.mark.parametrize("before", [None, "la ligne est en pause", "not_running"])
+@pytest.mark.parametrize("before", [None, "not_running"])
 def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
     quiet: Callable[..., Quiet], before: str | None
 ) -> None:
-    """It is said once, whatever language the line speaks from then on; a note of before has a sentence there."""
+    """It is said once, whatever language the line speaks from then on."""
     line = quiet(selftest="7d")
     note = line.folder / "run" / "main" / "alerts.json"
     decisions.pause(line.db, "anna", line.db.now())

@@ -164,7 +164,7 @@ def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:
     ("content", "code", "words"),
     [
         (None, 69, "There is no database at"),
-        (b"", 1, "is no database of hotlined"),
+        (b"", 69, "There is no database at"),
         (b"no database at all " * 500, 1, "it is damaged, or no database"),
     ],
 )

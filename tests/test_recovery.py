@@ -224,7 +224,7 @@ def test_a_modem_that_fails_until_something_helps_gets_that(line: Line, remedy: 
 
     assert {"radio": "radio", "reset": "reset", "power": "power_cycle"}[remedy] in steps(line)
     line.wait_state("ready")
-    assert line.status()["modem"]["rung"] is None
+    assert line.status()["modem"]["step"] is None
     assert [text for (text,) in line.rows("SELECT text FROM contacts")] == ["un"]
 
 
@@ -289,7 +289,7 @@ def test_a_stick_that_goes_away_whenever_it_is_used_loses_its_power(line: Line) 
     line.sim.do("deliver", from_=NUMBER, text="un")
     answered(line)
     line.wait_state("ready")
-    assert line.status()["modem"]["rung"] is None
+    assert line.status()["modem"]["step"] is None
 
 
 READS_ALONG = """
@@ -373,7 +373,7 @@ def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None
     line.sim.do("fault", kind="error", command="+CMGL")
     wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
     modem = line.status()["modem"]
-    assert modem["rung"] in [rung.value for rung in Rung]
+    assert modem["step"] in [rung.value for rung in Rung]
     assert modem["steps"] >= list(Rung).index(Rung.POWER_CYCLE) + 1
     assert modem["since"]
     states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
@@ -453,7 +453,7 @@ def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None
         line.daemon.send_signal(signal.SIGHUP)
         line.wait_state("ready")
         assert line.status()["modem"]["port"] == other.port
-        assert (line.status()["modem"]["rung"], line.status()["modem"]["steps"]) == (None, 0)
+        assert (line.status()["modem"]["step"], line.status()["modem"]["steps"]) == (None, 0)
 
 
 @pytest.mark.counted

@@ -59,7 +59,7 @@ def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
         return subprocess.run([tmp_path / "scripts/run", *words], capture_output=True, text=True, check=False, cwd="/")
 
     names = re.findall(r"^  (\S+) ", run("--help").stdout, re.MULTILINE)
-    assert len(names) == 11
+    assert "bench" in names
     for name in names:
         program, *options = run(name, "--seed", "1 2").stdout.split(" ", 1)
         assert (ROOT / program).is_file()
