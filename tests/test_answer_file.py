@@ -232,6 +232,15 @@ def test_quotation_marks_around_the_text_are_a_warning_and_are_sent(marks: str, 
     assert load(line.config).answer.texts == (f"{marks[0]}Non.{marks[1]}",)
 
 
+@pytest.mark.parametrize(("language", "words"), [("fr", "illisible : "), ("nl", "kan niet gelezen worden: ")])
+def test_what_is_wrong_is_said_in_the_language_of_the_line(language: str, words: str, tmp_path: Path) -> None:
+    """The file is read before the configuration says which that is."""
+    line = configured(tmp_path, None, language=language)
+
+    assert words in line.run("status").stdout.replace("\u00a0", " ")
+    assert words in line.run("config", "check").stderr.replace("\u00a0", " ")
+
+
 def test_text_check_judges_the_file(tmp_path: Path) -> None:
     """Each variant with what it costs: 1 where one is too long, 78 where it is no text, 0 where it is empty."""
     line = configured(tmp_path, f"{ONE}\n---\n{TWO} 😀")
@@ -411,7 +420,7 @@ def test_a_file_that_cannot_be_used_keeps_what_is_in_force_until_a_restart(line:
     assert texted(line, KEVIN) == ("suppress", "no_answer_text")
     assert "nobody is answered, for the answer's file cannot be used" in line.log_path.read_text()
     reload(line, until=lambda status: status["trouble"])
-    assert codes(line) == ["answer_refused", "no_answer_text"]
+    assert codes(line) == ["no_answer_text"]
     write(line, TWO)
     reload(line, until=lambda status: TWO in status["in_force"])
     assert codes(line) == []

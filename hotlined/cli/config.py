@@ -7,7 +7,7 @@ import click
 
 from hotlined import config as configuration
 from hotlined.cli.group import Group
-from hotlined.cli.output import print_wrapped
+from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
 from hotlined.config import schema as editors
@@ -52,7 +52,7 @@ def check(settings: Settings) -> None:
     for sentence in (worst_in_words(chosen.limits), *_costs(chosen)):
         print_wrapped(sentence)
     for sentence in risks(chosen):
-        print_wrapped(_("Careful: {sentence}", sentence=sentence))
+        print_wrapped(as_typed(_("Careful: {sentence}", sentence=sentence)))
 
 
 @config.command

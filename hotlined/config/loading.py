@@ -29,7 +29,7 @@ from hotlined.config.values import (
 )
 from hotlined.errors import ConfigError, UsageError, reason_of
 from hotlined.files import is_missing
-from hotlined.language import Language, _, in_digits
+from hotlined.language import Language, _, again, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
@@ -234,7 +234,8 @@ def maybe_unusable_answer(config: Config) -> ConfigError | None:
     answer = config.answer
     if answer.text_file is None or answer.file is None or not answer.file.problems:
         return None
-    return refuse(answer.text_file, list(answer.file.problems))
+    # they were found before the configuration said which language to speak
+    return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:

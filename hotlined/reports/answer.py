@@ -8,7 +8,7 @@ from hotlined import config as configuration
 from hotlined import status as daemon_status
 from hotlined.config import AnswerConfig, Config
 from hotlined.errors import ConfigError, RefusedError
-from hotlined.language import _
+from hotlined.language import _, again
 from hotlined.policy import Reason
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus, Trouble
@@ -67,7 +67,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
         "file": file,
         "unit": service_of(config.name),
         "place": f"{file}:{problem.line}" if problem else file,
-        "problem": problem.sentence if problem else "",
+        "problem": again(problem.sentence) if problem else "",
     }
     words = _(known.words_message, **places)
     if answer.by_country:

@@ -222,11 +222,9 @@ def waits_in_words(report: LimitsReport) -> str:
         )
         return f"{waiting} {note}"
     if not report.answers:
-        return _(
-            "The answer has no text, so nobody is answered: {new} to new numbers and {known} to known ones wait, and"
-            " are cancelled.",
-            **places,
-        )
+        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
+        note = _("The answer has no text: nobody is answered, and what waits is cancelled when its time comes.")
+        return f"{waiting} {note}"
     if report.held:
         return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
     note = _(

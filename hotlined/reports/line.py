@@ -234,10 +234,12 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(broken, alive=alive))
-    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
+    about_answer = tuple(answer.troubles(config, daemon, alive=alive))
+    if any(trouble.code == TroubleCode.NO_ANSWER_TEXT for trouble in about_answer):  # then nothing in force stays
+        others = [trouble for trouble in others if trouble.code != TroubleCode.ANSWER_REFUSED]
+    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
-    known_here = (*answer.troubles(config, daemon, alive=alive), *_line_trouble(config, mode, stored))
-    trouble += tuple(one for one in known_here if one.code not in codes)
+    trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
 
 
