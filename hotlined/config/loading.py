@@ -22,7 +22,6 @@ from hotlined.config.values import (
     BackupConfig,
     Config,
     CreditConfig,
-    FleetConfig,
     ModemConfig,
     PrivacyConfig,
     WebConfig,
@@ -56,7 +55,6 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         alerts=AlertsConfig(**of("alerts")),
         backup=BackupConfig(**of("backup")),
         web=WebConfig(**of("web")),
-        fleet=FleetConfig(**of("fleet")),
         path=path.absolute(),
     )
 
@@ -236,6 +234,11 @@ def maybe_unusable_answer(config: Config) -> ConfigError | None:
         return None
     # they were found before the configuration said which language to speak
     return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
+
+
+def other_lines(path: Path) -> list[str]:
+    """Return the names of the other configurations in the folder of one: the further lines of this machine."""
+    return sorted(other.stem for other in path.parent.glob("*.yaml") if other.name != path.name)
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:

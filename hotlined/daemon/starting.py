@@ -9,10 +9,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from hotlined import config as configuration
 from hotlined.daemon.line import Line
 from hotlined.errors import (
     HotlinedError,
@@ -110,14 +111,17 @@ class Starter:
     def open(self) -> Modem:
         """Return a modem in step: at the configured port, else the line's own among all sticks, else the first one.
 
-        Raises PortError or ModemError for the last port that was tried.
+        Where there are further lines, the first one may be another's: then only the line's own is taken. Raises
+        PortError or ModemError for the last port that was tried.
         """
         configured = self.line.config.modem.port
         if configured != AUTO:
-            return self._try(configured, len(PROBES))
+            return self._take(self._try(configured, len(PROBES)))
         machine = self.line.machine
         names = [candidate.port for candidate in finding.candidates(machine.sysfs, machine.dev)]
-        bound = bound_sim(self.line.db)
+        bound, others = bound_sim(self.line.db), configuration.other_lines(self.line.config.path)
+        if names and others and bound is None:
+            raise _no_own_stick(machine, others)
         first: str | None = None
         error: HotlinedError = _no_stick(machine)
         for name in names:
@@ -126,19 +130,32 @@ class Starter:
             try:
                 modem = self._try(name, QUICK_PROBES if len(names) > 1 else len(PROBES))
             except (PortError, ModemError) as problem:
-                error = problem
+                error = self._judge(problem, name, others)
                 continue
             try:
-                if bound is None or modem.imei() in ("", bound[0]) or modem.imsi() == bound[1]:
-                    return modem
+                if bound is None or _is_own(modem, *bound, is_certain=bool(others)):
+                    return self._take(modem)
             except (PortError, ModemError) as problem:
-                error = problem
+                error = self._judge(problem, name, others)
             else:
                 first = first or name
             modem.port.close()
-        if first and not self.line.stopping:
-            return self._try(first, len(PROBES))
-        raise error
+        if first and not others and not self.line.stopping:
+            return self._take(self._try(first, len(PROBES)))
+        raise _stick_away(machine) if first and others else error
+
+    def _judge(self, error: HotlinedError, name: str, others: Sequence[str]) -> HotlinedError:
+        """Return the error that counts: where there are further lines, only the line's own stick can be in trouble."""
+        machine = self.line.machine
+        is_own = self.usb_device != "" and finding.usb_device(name, machine.sysfs) == self.usb_device
+        return _stick_away(machine) if others and not is_own else error
+
+    def _take(self, modem: Modem) -> Modem:
+        """Note where the modem is that is to serve the line."""
+        self.port_name = modem.port.name
+        self._profile = modem.profile
+        self.usb_device = finding.usb_device(modem.port.name, self.line.machine.sysfs)
+        return modem
 
     def _try(self, name: str, probes: int) -> Modem:
         """Return the modem at a port, in step."""
@@ -149,9 +166,6 @@ class Starter:
         except (PortError, ModemError) as error:
             port.close()
             raise explain(error, name) from None
-        self.port_name = name
-        self._profile = modem.profile
-        self.usb_device = finding.usb_device(name, self.line.machine.sysfs)
         return modem
 
     def reset_blindly(self) -> None:
@@ -298,6 +312,42 @@ def _no_stick(machine: Machine) -> HotlinedError:
     for stick in finding.portless_sticks(machine.sysfs):
         return PortMissingError(stick.message, stick.hint)
     return PortMissingError(_("No modem is plugged in."), _("Plug the stick in, or name its port in `modem.port`."))
+
+
+def _is_own(modem: Modem, imei: str, imsi: str, *, is_certain: bool) -> bool:
+    """Tell whether a modem has the stick or the SIM that the line is bound to; one that does not say may be it."""
+    found = modem.imei()
+    return (found == imei if found else not is_certain) or modem.imsi() == imsi != ""
+
+
+def _no_own_stick(machine: Machine, others: Sequence[str]) -> HotlinedError:
+    """Return the error for a line that never had a stick, beside lines whose sticks these may be."""
+    return PortError(
+        _("This line has no stick yet, and those here may be another line's ({lines}).", lines=", ".join(others)),
+        _("Name its port in `modem.port`: {sticks}.", sticks=_sticks_in_words(machine)),
+    )
+
+
+def _stick_away(machine: Machine) -> HotlinedError:
+    """Return the error for a line whose stick is not among those that are here."""
+    return PortMissingError(
+        _("This line's stick is not here, or does not answer."),
+        _(
+            "Plug it in. For another one name its port in `modem.port` ({sticks}), then: `hotlined adopt`.",
+            sticks=_sticks_in_words(machine),
+        ),
+    )
+
+
+def _sticks_in_words(machine: Machine) -> str:
+    """Return the best port of each stick; by its link, which stays, where the udev rules made one."""
+    found: dict[str, str] = {}
+    for candidate in finding.candidates(machine.sysfs, machine.dev):
+        device = finding.usb_device(candidate.port, machine.sysfs)
+        link = machine.dev / "hotlined" / device
+        port = link if device and link.exists() else candidate.port
+        found.setdefault(device or candidate.port, f"{port} ({candidate.stick.title})")
+    return ", ".join(found.values())
 
 
 def explain(error: HotlinedError, port: str) -> HotlinedError:

@@ -122,10 +122,8 @@ def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     if file := config.answer.text_file:
         with contextlib.suppress(OSError):  # one that the line's user cannot read answers nobody
             yield archive.ANSWER, answer_octets(file)
-    with contextlib.suppress(FileNotFoundError):
-        yield archive.FLEET, files.read(config.path.with_suffix(".fleet")).encode()
     for name, ending in archive.BESIDE.items():
-        if octets := b"".join(pseudonym.keys(beside(config.database, ending))):
+        if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     for name in CREDENTIALS if handed else ():

@@ -207,8 +207,6 @@ def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes,
     yield config.path, opened.small[archive.CONFIG], _GROUPS, group
     if (octets := opened.small.get(archive.ANSWER)) is not None:
         yield _answer_place(config), octets, _GROUPS, group
-    if octets := opened.small.get(archive.FLEET):
-        yield config.path.with_suffix(".fleet"), octets, _GROUPS, group
     if octets := opened.small.get(archive.ACCOUNTS):
         desk = None
         with contextlib.suppress(KeyError):
