@@ -21,6 +21,7 @@ LARGEST = 64 * 1024  # octets
 SEPARATOR = "---"
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_PLAIN = N_("expected plain text in UTF-8, got {got}; save the file as that")
 
 
 def octets(path: Path) -> bytes:
@@ -68,9 +69,6 @@ def _decoded(found: bytes) -> tuple[str, Problem | None]:
     if "\0" in text:
         return "", Problem(_line_of(text.partition("\0")[0]), "", _(_PLAIN, got=quoted("\0")))
     return text, None
-
-
-_PLAIN = N_("expected plain text in UTF-8, got {got}; save the file as that")
 
 
 def _line_of(before: str) -> int:
