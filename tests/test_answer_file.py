@@ -20,6 +20,7 @@ from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import answer_file, load, maybe_unusable_answer, parse
 from hotlined.errors import ConfigError
+from hotlined.reports.line import report_line
 from hotlined.status import DaemonStatus, ModemStatus
 
 ONE, TWO = "Non, c’est non.", "Quand on te dit non, c’est non."
@@ -547,6 +548,17 @@ def test_a_member_who_may_not_read_the_file_believes_the_daemon(in_force: str) -
         (folder / "run/main/status.json").unlink()
         found = json.loads(MEMBER.hotlined(line.config, "status", "--json").stdout)
         assert [each["code"] for each in found["trouble"]] == ["not_running"]
+
+
+def test_a_configuration_that_was_loaded_long_ago_is_no_word_about_the_file(tmp_path: Path) -> None:
+    """A desk that stays open says what `status` says: the file is read anew for each report."""
+    line = configured(tmp_path, ONE)
+    config = load(line.config)
+    (tmp_path / "main.txt").write_text(TWO)
+    say(line, load(line.config), modem=ModemStatus("ready"))
+    assert report_line(config).maybe("answer_differs") is None
+    (tmp_path / "main.txt").write_text(THREE)
+    assert report_line(load(line.config)).maybe("answer_differs")
 
 
 def say(line: Filled, config: configuration.Config, **more: Any) -> None:

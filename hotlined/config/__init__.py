@@ -20,6 +20,7 @@ from hotlined.config.loading import (
     parse,
     salvage,
     salvage_text,
+    with_answer,
 )
 from hotlined.config.reading import MOST_KEYS
 from hotlined.config.runtime import runtime_dir, wanted_runtime_dir
@@ -82,4 +83,5 @@ __all__ = [
     "salvage_text",
     "show",
     "wanted_runtime_dir",
+    "with_answer",
 ]

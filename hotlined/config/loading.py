@@ -120,7 +120,7 @@ def salvage(path: Path) -> Salvaged:
     Raises ConfigError where it cannot be read at all.
     """
     salvaged = salvage_text(_decoded(path), path)
-    return salvaged._replace(config=_with_answer(salvaged.config))
+    return salvaged._replace(config=with_answer(salvaged.config))
 
 
 def _decoded(path: Path) -> str:
@@ -214,11 +214,11 @@ def load(path: Path) -> Config:
         line = octets.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", _("expected UTF-8; save the file in that encoding"))
         raise refuse(path, [problem]) from error
-    return _with_answer(parse(text, path))
+    return with_answer(parse(text, path))
 
 
-def _with_answer(config: Config) -> Config:
-    """Return a configuration with what stands in its answer's file, where it names one."""
+def with_answer(config: Config) -> Config:
+    """Return a configuration with what stands in its answer's file now, where it names one."""
     answer = config.answer
     if answer.text_file is None:
         return config

@@ -31,6 +31,7 @@ def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConf
 
 def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[Trouble]:
     """Yield that nobody is answered, or that the answer's file is another one than the daemon has read."""
+    config = configuration.with_answer(config)  # the desk has loaded it long ago
     obeyed, ours = in_force(config, daemon, alive=alive), config.answer
     if not obeyed.steps and not (ours.file and ours.file.is_denied and not alive):
         yield _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(ours), obeyed)
@@ -79,6 +80,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
 
 def require_text(config: Config, contact_id: int) -> None:
     """Raise RefusedError where the answer to a contact would need a text to be sent again, and none is in force."""
+    config = configuration.with_answer(config)
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     obeyed = in_force(config, daemon, alive=daemon.is_alive())
     if obeyed.steps:
