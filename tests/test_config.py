@@ -802,6 +802,9 @@ def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
         ("answer:\n  text: 'C'est'\ndatabase: a.db\nmode: live\n", [path for path in KEYS if path[:7] == "answer."]),
         (f"answer: {{text: {'a' * 400}}}\ndatabase: a.db\n", []),
         ("line: fr\ndatabase: a.db\n", ["answer.text"]),
+        ("answer: {text_file: main.txt, delay: soon}\ndatabase: a.db\n", ["answer.delay"]),
+        ("answer: {text_file: ~/main.txt}\ndatabase: a.db\n", ["answer.text_file", "answer.text"]),
+        ("answer: {text_file: main.txt, text: Stop}\ndatabase: a.db\n", []),
         ("answer: {text: Stop}\nprivacy: {keep_texts: 2d, keep_numbers: 1d}\ndatabase: a.db\n", ["privacy.keep_texts"]),
     ],
 )
