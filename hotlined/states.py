@@ -158,7 +158,7 @@ class EventKind(StrEnum):
     BLOCK = "block"
     UNBLOCK = "unblock"
     OPTOUT = "optout"
-    OPTIN = "optin"
+    OPTOUT_LIFTED = "optout_lifted"
     TAG = "tag"
     UNTAG = "untag"
     KEEP = "keep"
@@ -310,7 +310,7 @@ class ByHand(StrEnum):
     """How a person had a text sent: the mark of the answer that is queued for the request."""
 
     SEND = "send"
-    TRY = "try"
+    ANSWER = "answer"
     """The first answer, to a phone of the house: it counts as one to a number that was answered."""
 
 
@@ -339,7 +339,7 @@ class Refusal(StrEnum):
     UNSENDABLE = "unsendable"
     """The number or the text is none."""
     TOO_MANY_SEGMENTS = "too_many_segments"
-    TRIES_USED_UP = "tries_used_up"
+    ANSWERS_USED_UP = "answers_used_up"
     NO_USSD = "no_ussd"
     MODEM_UNUSABLE = "modem_unusable"
     MODEM_FAILED = "modem_failed"
@@ -353,7 +353,7 @@ class Refusal(StrEnum):
 
 
 class Adoption(StrEnum):
-    """What came of `adopt`: with what else than before the line is served from then on."""
+    """What came of `sim adopt`: with what else than before the line is served from then on."""
 
     UNCHANGED = "unchanged"
     SIM = "another_sim"

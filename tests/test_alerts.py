@@ -504,7 +504,7 @@ def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
     assert told(1) == []
     ((title, words),) = told(310)
     assert title == "the SIM is switched off in 55 days"
-    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined topup'\.", words)
+    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined sim topup'\.", words)
     assert told(311) == []
     assert [title for title, _ in told(360)] == ["the SIM is switched off in 5 days"]
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)

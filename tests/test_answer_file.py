@@ -282,13 +282,13 @@ def test_what_is_in_force_is_written_with_its_texts(tmp_path: Path) -> None:
 
 
 def test_who_asks_without_a_daemon_hears_that_nobody_is_answered(tmp_path: Path) -> None:
-    """`limits`, `number` and `simulate` count with no answer, and `doctor` says it first."""
+    """`limits`, `show` and `simulate` count with no answer, and `doctor` says it first."""
     line = configured(tmp_path, "")
     assert "nobody is answered" in line.run("limits").stdout
     limits = json.loads(line.run("limits", "--json").stdout)
     assert limits["answers"] == []
     assert {window["new_in_seconds"] for window in limits["windows"].values()} == {None}
-    outlook = json.loads(line.run("number", KEVIN, "--json").stdout)["next"]
+    outlook = json.loads(line.run("show", KEVIN, "--json").stdout)["next"]
     assert (outlook["answer"], outlook["reason"], outlook["in_seconds"]) == (False, "no_answer_text", None)
     flood = json.loads(line.run("simulate", "--messages", "20", "--json").stdout)
     assert flood["fates"]["suppressed"] == {"no_answer_text": 20}
@@ -471,7 +471,7 @@ def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
     line.ask("resume")
     write(line, "")
     reload(line, until=lambda status: ONE not in status["in_force"])
-    refused = [asked(line, "try", LEA), asked(line, "requeue", "2")]
+    refused = [asked(line, "send", "--answer", LEA), asked(line, "requeue", "2")]
     assert refused[0] == refused[1]
     assert refused[0] == (75, "Error: Refused: the answer has no text.\nHint: Write one: `hotlined")
     line.sim.do("fault", kind="error_after_submit", cms=500, count=1)

@@ -316,13 +316,13 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     ],
 )
 def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
-    """What a daemon would send waits for one, in the log, `show` and `number`; a pause comes first."""
+    """What a daemon would send waits for one, in the log and where `show` has it; a pause comes first."""
     line.judge(line.text())
     line.db.execute(f"UPDATE answers SET {change}")
 
     def said() -> list[str]:
         found = re.search(r"^answer +1: (.*)", line.run("show", "1").stdout, re.MULTILINE)
-        asked = re.search(r"one is on its way: (.*)", line.run("number", KEVIN).stdout, re.MULTILINE)
+        asked = re.search(r"one is on its way: (.*)", line.run("show", KEVIN).stdout, re.MULTILINE)
         assert found
         assert asked
         return [outcome(line.on_a_terminal(80, "log")[1]), found[1], asked[1]]
@@ -609,7 +609,7 @@ def pager(folder: Path) -> str:
         ("log --json", {}, False),
         ("log --csv", {}, False),
         ("log -n 5", {"COLUMNS": "10", "LINES": "9"}, True),
-        (f"number {LEA}", {}, True),
+        (f"show {LEA}", {}, True),
         ("numbers", {}, False),
     ],
     ids=str,
@@ -628,7 +628,7 @@ def test_lists_are_paged_from_their_end(pages: Filled) -> None:
     """The newest stand last, the headings below them, so less begins there; LESS and HOTLINED_PAGER are respected."""
     program = pager(pages.folder)
     chosen = {"PAGER": "false", "HOTLINED_PAGER": f"{program} -S", "LESS": "R"}
-    log, number = (pages.on_a_terminal(80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
+    log, number = (pages.on_a_terminal(80, *words.split(), **chosen) for words in ("log", f"show {LEA}"))
 
     assert (log[0], number[0]) == ("paged with R -S +G", "paged with R -S")
     assert [each.split()[0] for each in log[1:]] == ["ID", *(str(count) for count in range(1, 31)), "ID"]
@@ -780,7 +780,7 @@ SECONDS = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 @pytest.mark.usefixtures("brussels")
-@pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"number {KEVIN}", "numbers", f"export {KEVIN}"])
+@pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"show {KEVIN}", "numbers", f"export {KEVIN}"])
 def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> None:
     """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC.
 

@@ -1,6 +1,5 @@
 """`hotlined config`: checks the configuration, and shows it as it is in force."""
 
-import json
 from collections.abc import Iterator
 
 import click
@@ -10,7 +9,6 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
-from hotlined.config import schema as editors
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.reports.limits import worst_in_words
@@ -63,18 +61,6 @@ def show(settings: Settings) -> None:
     Example: hotlined --config config.yaml config show
     """
     click.echo(configuration.show(settings.config()), nl=False)
-
-
-@config.command
-def schema() -> None:
-    """Print the JSON schema of config.yaml, with which an editor checks the file while you write.
-
-    It is draft 7, for YAML language servers. A schema cannot check everything: its description says what only
-    `hotlined config check` finds.
-
-    Example: hotlined config schema
-    """
-    click.echo(json.dumps(editors.schema(), indent=2))
 
 
 def _costs(chosen: Config) -> Iterator[str]:

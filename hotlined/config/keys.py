@@ -13,10 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hotlined import agekey
-from hotlined.config import patterns
 from hotlined.config.values import (
-    PLACES,
-    UNITS,
     AnswerEncoding,
     Calls,
     Digest,
@@ -40,15 +37,6 @@ class Where(NamedTuple):
     country: str
 
 
-# without quotes, what is text here may be a number or a truth to who reads YAML by its types
-SCALAR: Mapping[str, Any] = MappingProxyType({"type": ["string", "number", "boolean"], "minLength": 1})
-
-
-def _text(pattern: str, *more: str) -> dict[str, Any]:
-    """Return the schema of what is text alone, or may be of more types without quotes; its pattern is ECMA 262's."""
-    return {"type": ["string", *more] if more else "string", "pattern": pattern}
-
-
 class Kind(NamedTuple):
     """A kind of scalar: what it looks like, what it becomes, and how that is written again.
 
@@ -63,7 +51,6 @@ class Kind(NamedTuple):
     format: Callable[[Any], str] = str
     meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
     personal: bool = False  # never quoted in a problem: problems end up in the journal
-    schema: Mapping[str, Any] = SCALAR  # what an editor can know of it: JSON schema
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
     places: Mapping[str, object] = MappingProxyType({})
 
@@ -116,19 +103,16 @@ def _choice(choices: type[StrEnum]) -> Kind:
         word = _CHOSEN.get(fold(text), fold(text))
         return next((choice for choice in choices if fold(choice) == fold(word)), None)
 
-    schema = {"enum": [choice.value for choice in choices]}
     places = {"choices": ", ".join(choices)}
-    return Kind(N_("one of {choices}"), convert=choices, meant=meant, schema=schema, places=places)
+    return Kind(N_("one of {choices}"), convert=choices, meant=meant, places=places)
 
 
 def _whole(least: int, most: int = _LARGEST) -> Kind:
-    schema = _text(f"^{patterns.between(least, most, 15)}$", "integer") | {"minimum": least, "maximum": most}
     return Kind(
         N_("a whole number of at least {least}") if most == _LARGEST else N_("a whole number from {least} to {most}"),
         "[0-9]{1,15}",
         int,
         lambda number: least <= number <= most,
-        schema=schema,
         places={"least": least, "most": most},
     )
 
@@ -173,7 +157,6 @@ def _duration(least: str, most: str) -> Kind:
         accept=lambda duration: shortest <= duration <= longest,
         meant=meant,
         format=format_duration,
-        schema=_text(patterns.durations(shortest, longest, UNITS, PLACES)),
         places={"least": least, "most": most},
     )
 
@@ -197,43 +180,36 @@ _FLAG = Kind(
     "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
-    schema=_text("^(?:[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$", "boolean"),
 )
 # what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
 RESERVED_LINES = ("web", "alerts", "control", "power", "backup", "main", "config")
 LINE_NAME = Kind(
     N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
     rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
-    schema=_text(rf"^(?!(?:{'|'.join(RESERVED_LINES)})$)[a-z0-9][a-z0-9_-]{{0,21}}$", "number", "boolean"),
     places={"reserved": ", ".join(RESERVED_LINES)},
 )
-_BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # as str.strip has them
 TEXT = Kind(
     N_("a text that is not blank"),
     convert=str.strip,
     accept=bool,
     comment=ANY_HASH,
-    schema=_text(f"[^{_BLANKS}]", "number", "boolean"),
 )
 # case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
 _WORD = Kind(
     N_("a word with a letter or a digit in it"),
     accept=lambda word: any(map(str.isalnum, word)),
     comment=ANY_HASH,
-    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _MET = Kind(
     N_("a word or a phrase with a letter, a digit or a sign in it"),
     accept=has_words,
     comment=ANY_HASH,
-    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _PATH = Kind(
     N_("a path, absolute or from this file's folder (~ is not expanded)"),
     "(?s:[^~].*)",
     resolve=lambda text, where: where.folder / text,
     comment=GLUED_HASH,
-    schema=_text("^[^~]", "number", "boolean"),
 )
 _BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
 _PORT = Kind(
@@ -242,7 +218,6 @@ _PORT = Kind(
     meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
     comment=GLUED_HASH,
-    schema=_text(f"^(?!{_BARE_PORT}$)[^~]", "number", "boolean"),
 )
 _NUMBER = Kind(
     N_("a telephone number with its + or of numbers.country"),
@@ -278,7 +253,6 @@ COUNTRY = Kind(
     "[A-Z]{2}",
     accept=_is_country,
     meant=_meant_country,
-    schema=_text("^[A-Z]{2}$", "boolean") | {"not": {"const": True}},  # NO is false to who reads YAML 1.1
 )
 _PATTERN = Kind(
     N_("a regular expression with exactly one group"),
@@ -291,27 +265,23 @@ _PIN = Kind(
     N_("4 to 8 digits"),
     "[0-9]{4,8}",
     personal=True,
-    schema=_text("^[0-9]{4,8}$", "integer") | {"minimum": 0, "maximum": 99_999_999},  # 0000 is 0
 )  # TS 31.101 clause 9.5.1
 _USSD = Kind(
     N_("a USSD code of digits, * and #, like *121#"),
     "[0-9*#]{1,160}",
     comment=GLUED_HASH,
-    schema=_text("^[0-9*#]{1,160}$", "integer") | {"minimum": 0},
 )
 _AMOUNT = Kind(
     N_("an amount with a decimal point, like 0.05"),
     r"[0-9]{1,9}(\.[0-9]{1,9})?",
     Decimal,
-    schema=_text(r"^[0-9]{1,9}(\.[0-9]{1,9})?$", "number") | {"minimum": 0, "exclusiveMaximum": 10**9},
 )
-_CURRENCY = Kind(N_("a currency as three capitals, like EUR"), "[A-Z]{3}", schema=_text("^[A-Z]{3}$"))
+_CURRENCY = Kind(N_("a currency as three capitals, like EUR"), "[A-Z]{3}")
 _PERCENT = Kind(
     N_("a percentage from {least} to {most}"),
     "([0-9]{1,2}|100)%",
     lambda text: int(text.removesuffix("%")),
     format="{}%".format,
-    schema=_text("^([0-9]{1,2}|100)%$"),
     places={"least": "0%", "most": "100%"},
 )
 _URL = Kind(
@@ -319,25 +289,21 @@ _URL = Kind(
     r"[A-Za-z][A-Za-z0-9+.-]*://\S+",
     personal=True,
     comment=GLUED_HASH,
-    schema=_text(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"),
 )
 _USER = Kind(
     N_("the name of a user of this machine"),
     r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
-    schema=_text(r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$", "boolean"),
 )
 _HOST = Kind(
     N_("the name of a host without port, like desk.example.org"),
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
     str.lower,
-    schema=_text(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$", "number", "boolean"),
 )
 _WEB = Kind(
     N_("a URL that starts with http:// or https://"),
     r"https?://\S+",
     personal=True,
     comment=GLUED_HASH,
-    schema=_text(r"^https?://\S+$"),
 )
 
 
@@ -345,7 +311,6 @@ _RECIPIENT = Kind(
     N_("a recipient of age, like age1…, as `hotlined db key` makes it"),
     "age1[0-9a-z]{58}",
     accept=agekey.is_recipient,
-    schema=_text("^age1[0-9a-z]{58}$"),
 )
 
 

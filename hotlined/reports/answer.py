@@ -12,7 +12,7 @@ from hotlined.language import _, again
 from hotlined.policy import Reason
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus, Trouble
-from hotlined.store import log, wordings
+from hotlined.store import log
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
@@ -90,7 +90,7 @@ def require_text(config: Config, contact_id: int) -> None:
         answer = contact["answer"] if contact else None
         if answer is None or answer["state"] not in REPEATABLE or answer["encoding"] is not None:
             return
-        country, _draw = wordings.chosen_by(db, answer["id"])
+        country, _draw = log.chosen_by(db, answer["id"])
         if not obeyed.choices(0, country):
             words, cure = refusal_in_words(Reason.NO_ANSWER_TEXT, None)
             raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)

@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
-from hotlined.store import events, lifecycle, windows, wordings
+from hotlined.store import events, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
@@ -224,7 +224,7 @@ def _question(
         skips_number_limits=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
-        known=known or answer["by_hand"] == ByHand.TRY,
+        known=known or answer["by_hand"] == ByHand.ANSWER,
         has_text=attempt is not None or composed is not None,
     )
 
@@ -306,7 +306,6 @@ def _begin_attempt(
         step=composed.step,
         variant=composed.variant,
         country=composed.country,
-        wording=None if answer["by_hand"] else wordings.digest(composed.plan),
         asked_by=answer["asked_by"],
         reference=reference,
     )

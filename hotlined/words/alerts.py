@@ -81,10 +81,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
         N_("a text has a word of alerts.words"),
         N_("It is contact {id}, since {since}. 'hotlined show {id}' shows it."),
     ),
-    (AlertCondition.WORDS, 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined tag --next' shows them.")),
+    (AlertCondition.WORDS, 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined review' shows them.")),
     (AlertCondition.WORDS, 3): (
         _WORDS,
-        N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them."),
+        N_("Contacts {ids} and more, since {since}. 'hotlined review' shows them."),
     ),
     (AlertCondition.SELFTEST, 1): ("{title}", "{cure}"),
     (AlertCondition.SELFTEST, 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),

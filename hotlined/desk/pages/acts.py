@@ -98,10 +98,6 @@ def _unblock(arguments: Arguments) -> str:
     return in_words.unblocked(line(), arguments["number"], was=decided("unblock", **arguments))
 
 
-def _opt_in(arguments: Arguments) -> str:
-    return in_words.opted_in(arguments["number"], was=decided("optin", **arguments))
-
-
 def _pause(arguments: Arguments) -> str:
     del arguments
     before = in_words.pause_before(line())
@@ -116,7 +112,11 @@ def _resume(arguments: Arguments) -> str:
 
 
 def _change(verb: str) -> Callable[[Arguments], str]:
-    return lambda arguments: in_words.changed(line(), verb, arguments["contact_id"], decided(verb, **arguments))
+    def change(arguments: Arguments) -> str:
+        meant = typed.AnswerMeant(arguments["contact_id"], by_hand=False)
+        return in_words.changed(line(), verb, meant, decided(verb, **arguments))
+
+    return change
 
 
 def _requeue(arguments: Arguments) -> str:
@@ -147,8 +147,6 @@ ACTS = (
     Act("block", Role.ADMIN, N_("Block"), _NUMBER,
         N_("Never answer {number} again, and cancel what waits for it?"), _block),
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
-    Act("optin", Role.ADMIN, N_("Opt in"), _NUMBER,
-        N_("Answer {number} again although it asked not to be answered?"), _opt_in),
     Act("requeue", Role.ADMIN, N_("Send again"), _CONTACT,
         N_("Send the answer to contact {contact_id} once more? If it left the first time, it arrives twice."),
         _requeue),
