@@ -206,7 +206,6 @@ TOOLS = {
     "group",
     "mistakes",
     "output",
-    "pager",
     "service",
     "settings",
     "table",

@@ -196,7 +196,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 def test_every_filter_is_among_them(line: Filled) -> None:
     """The options of `log` that choose contacts are those that are tried above, and those of the form."""
     listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
-    others = {"--follow", "--by-hand", "--json", "--csv", "--no-pager", "--help"}
+    others = {"--follow", "--by-hand", "--json", "--csv", "--help"}
 
     assert listed - others == {option for _, options in FILTERS.values() for option in options if option[:2] == "--"}
 

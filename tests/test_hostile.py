@@ -298,7 +298,7 @@ def test_a_terminal_gets_no_sequence_but_colours(crowd: Crowd) -> None:
                 [sys.executable, "-m", "hotlined", "--config", str(crowd.config), "log"],
                 stdin=subprocess.DEVNULL,
                 stdout=terminal,
-                env=os.environ | {"COLUMNS": "100", "TERM": "xterm", "PAGER": "cat"},
+                env=os.environ | {"COLUMNS": "100", "TERM": "xterm"},
                 check=True,
             )
         with suppress(OSError):  # a pseudo-terminal ends so

@@ -543,7 +543,7 @@ def test_no_english_is_left_in_what_is_wrong_with_a_configuration(language: Lang
     ("octets", "environ", "language"),
     [
         (b"language: fr\nmode: x\n", {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
-        ("language: Français\n".encode(), {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
+        (b"language: FR\n", {"LANG": "nl_BE.UTF-8"}, Language.FRENCH),
         (b"language: nl\nanswer:\n\ttext: a\n", {"LANG": "fr_BE.UTF-8"}, Language.DUTCH),
         (b"language: fr\nanswer: {text: \xe9t\xe9}\n", {}, Language.FRENCH),
         (b"mode: x\n", {"LANG": "fr_BE.UTF-8"}, Language.ENGLISH),

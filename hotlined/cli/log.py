@@ -18,8 +18,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
-from hotlined.cli.output import json_line
-from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
@@ -126,7 +125,6 @@ _FILTERS = options(
 @click.option("--by-hand", is_flag=True, help="Instead, show the texts that people sent by hand, with `send`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
-@no_pager
 @pass_settings
 def log(
     settings: Settings,
@@ -136,7 +134,6 @@ def log(
     by_hand: bool,
     as_json: bool,
     as_csv: bool,
-    pager: bool,
     **filters: Any,
 ) -> None:
     """Show contacts and what became of them, the newest last.
@@ -144,7 +141,7 @@ def log(
     OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
     (kept) if the contact is exempt from erasure. In a pipe or a file no text is cut. With several filters, a contact
     has to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to
-    fit. A list longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less), at its end.
+    fit.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -168,4 +165,4 @@ def log(
             everybody = where == contact_log.Filter()
             nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact is like that.")
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
-            print_paged(lines, pager=pager and not follow, at_end=True)
+            print_lines(lines)

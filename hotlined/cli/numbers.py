@@ -9,8 +9,7 @@ from dataclasses import asdict, replace
 
 import click
 
-from hotlined.cli.output import json_line
-from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
@@ -67,9 +66,8 @@ _LAYOUTS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a number.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
-@no_pager
 @pass_settings
-def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: bool, pager: bool) -> None:
+def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: bool) -> None:
     """Show who contacts the line.
 
     For each number: contacts, answers, the segments of these, and whether it is blocked or has opted out.
@@ -89,4 +87,4 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         writer.writerow(_COLUMNS)
         writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
     else:
-        print_paged(table(shown, _LAYOUTS, _("Nobody has contacted the line yet.")), pager=pager, at_end=True)
+        print_lines(table(shown, _LAYOUTS, _("Nobody has contacted the line yet.")))

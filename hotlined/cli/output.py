@@ -1,7 +1,7 @@
 """How commands print: sentences and sheets as wide as the terminal, JSON, and a question that is answered with yes.
 
 Sentences and sheets pass through `hotlined.words.harmless`, which says what it does to text from strangers; JSON is
-ASCII and keeps the text exactly. Tables are printed by `table`, long lists by `pager`.
+ASCII and keeps the text exactly. Tables are made by `table`.
 Known to be wrong: wide characters count once where a sentence or a sheet is wrapped.
 """
 
@@ -47,6 +47,12 @@ def columns() -> int:
 def json_line(value: Any) -> str:
     """Write a value as one line of ASCII JSON, harmless on a terminal; a price, which is a Decimal, as a number."""
     return json.dumps(value, ensure_ascii=True, default=float).replace("\x7f", "\\u007f")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print each line as soon as it is there: a person looks at a list before it is complete."""
+    for line in lines:
+        print(line, flush=True)
 
 
 def as_typed(text: str) -> str:

@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from hotlined.cli.contacts import CONTACTS
-from hotlined.cli.output import as_typed, json_line, sheet
-from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.output import as_typed, json_line, print_lines, sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT, complete_number, read_number
@@ -48,11 +47,8 @@ from hotlined.store.opening import open_beside_daemon
     "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="Of a number: the newest contacts (50); 0: all."
 )
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
-@no_pager
 @pass_settings
-def show(
-    settings: Settings, /, id_or_number: str | None, number: str | None, limit: int, as_json: bool, pager: bool
-) -> None:
+def show(settings: Settings, /, id_or_number: str | None, number: str | None, limit: int, as_json: bool) -> None:
     """Show one contact, or one person, with everything about it.
 
     Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0 is a number, and letters are
@@ -70,14 +66,14 @@ def show(
     meant = answer_meant(asked) if number is None and is_id(asked) else None
     config = settings.config()
     if meant is None:
-        _show_number(config, asked, limit, as_json=as_json, pager=pager)
+        _show_number(config, asked, limit, as_json=as_json)
     elif meant.by_hand:
-        _show_text_by_hand(config, meant.row_id, as_json=as_json, pager=pager)
+        _show_text_by_hand(config, meant.row_id, as_json=as_json)
     else:
-        _show_contact(config, meant.row_id, as_json=as_json, pager=pager)
+        _show_contact(config, meant.row_id, as_json=as_json)
 
 
-def _show_contact(config: Config, contact_id: int, *, as_json: bool, pager: bool) -> None:
+def _show_contact(config: Config, contact_id: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
         contact, sending = log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
         if contact:
@@ -95,10 +91,10 @@ def _show_contact(config: Config, contact_id: int, *, as_json: bool, pager: bool
     if as_json:
         click.echo(json_line(contact))
     else:
-        print_paged(sheet(contact_facts(contact, sending)), pager=pager)
+        print_lines(sheet(contact_facts(contact, sending)))
 
 
-def _show_text_by_hand(config: Config, answer_id: int, *, as_json: bool, pager: bool) -> None:
+def _show_text_by_hand(config: Config, answer_id: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
         text, sending = log.maybe_text_by_hand(db, answer_id), sending_now(config, sending_of(db))
     if text is None:
@@ -106,10 +102,10 @@ def _show_text_by_hand(config: Config, answer_id: int, *, as_json: bool, pager: 
     if as_json:
         click.echo(json_line(text))
     else:
-        print_paged(sheet(by_hand_facts(text, sending)), pager=pager)
+        print_lines(sheet(by_hand_facts(text, sending)))
 
 
-def _show_number(config: Config, number: str, limit: int, *, as_json: bool, pager: bool) -> None:
+def _show_number(config: Config, number: str, limit: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
         now = db.now()
         report = report_number(db, config, number, now)
@@ -120,7 +116,7 @@ def _show_number(config: Config, number: str, limit: int, *, as_json: bool, page
         sending = next(iter(report.holds), FREE)
         head = sheet((label, as_typed(value)) for label, value in number_facts(report, config, now))
         history = table(rows_for_people(db, config, rows, sending), CONTACTS, _("It has not contacted the line."))
-        print_paged(chain(head, [""], history), pager=pager)
+        print_lines(chain(head, [""], history))
 
 
 def _as_json(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> dict[str, Any]:

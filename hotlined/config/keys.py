@@ -3,7 +3,6 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
@@ -72,36 +71,9 @@ class Kind(NamedTuple):
         raise ValueError(text)
 
 
-# what a choice is called by whoever writes French or Dutch
-_CHOSEN = {
-    "anglais": "en",
-    "engels": "en",
-    "english": "en",
-    "francais": "fr",
-    "french": "fr",
-    "frans": "fr",
-    "dutch": "nl",
-    "neerlandais": "nl",
-    "nederlands": "nl",
-    "ombre": "shadow",
-    "schaduw": "shadow",
-    "raccrocher": "hang_up",
-    "ophangen": "hang_up",
-    "sonner": "ring",
-    "overgaan": "ring",
-    "ignorer": "ignore",
-    "negeren": "ignore",
-    "quotidien": "daily",
-    "dagelijks": "daily",
-    "hebdomadaire": "weekly",
-    "wekelijks": "weekly",
-}
-
-
 def _choice(choices: type[StrEnum]) -> Kind:
     def meant(text: str) -> str | None:
-        word = _CHOSEN.get(fold(text), fold(text))
-        return next((choice for choice in choices if fold(choice) == fold(word)), None)
+        return next((choice for choice in choices if fold(choice) == fold(text)), None)
 
     places = {"choices": ", ".join(choices)}
     return Kind(N_("one of {choices}"), convert=choices, meant=meant, places=places)
@@ -117,45 +89,13 @@ def _whole(least: int, most: int = _LARGEST) -> Kind:
     )
 
 
-# what a unit is called in French, Dutch and English, as a count of ours; a longer spelling comes first
-_SPELLED = (
-    ("secondes?|seconden|sec|s", 1, "s"),
-    ("minutes?|minuten|minuut|min|m", 1, "m"),
-    ("heures?|hours?|uren|uur|u|h", 1, "h"),
-    ("jours?|dagen|dag|days?|j|d", 1, "d"),
-    ("semaines?|sem|weken|weeks?|w", 7, "d"),
-    ("mois|maanden|maand|months?", 30, "d"),
-    ("années?|ans?|jaren|jaar|years?", 365, "d"),
-)
-
-
-def _spelled_duration(text: str) -> str | None:
-    units = "|".join(names for names, _size, _unit in _SPELLED)
-    word = text.lower()
-    if not re.fullmatch(rf"(?:\s*[0-9]{{1,8}}\s*(?:{units})(?![^\W\d]))+", word):
-        return None
-    written = ""
-    for count, name in re.findall(r"([0-9]+)\s*([^\W\d]+)", word):
-        size, unit = next((size, unit) for names, size, unit in _SPELLED if re.fullmatch(names, name))
-        written += f"{int(count) * size}{unit}"
-    return written
-
-
 def _duration(least: str, most: str) -> Kind:
     shortest, longest = parse_duration(least), parse_duration(most)
-
-    def meant(text: str) -> str | None:
-        written = _spelled_duration(text)
-        with suppress(ValueError, OverflowError):
-            if written and written != text and shortest <= parse_duration(written) <= longest:
-                return written
-        return None
 
     return Kind(
         N_("a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m"),
         convert=parse_duration,
         accept=lambda duration: shortest <= duration <= longest,
-        meant=meant,
         format=format_duration,
         places={"least": least, "most": most},
     )
@@ -226,25 +166,10 @@ _NUMBER = Kind(
 )
 # what is written on cars and in addresses, and is no code of ISO 3166
 _COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
-_COUNTRY_NAMES = {
-    "allemagne": "DE",
-    "belgie": "BE",
-    "belgique": "BE",
-    "belgium": "BE",
-    "deutschland": "DE",
-    "duitsland": "DE",
-    "france": "FR",
-    "frankrijk": "FR",
-    "luxembourg": "LU",
-    "luxemburg": "LU",
-    "nederland": "NL",
-    "paysbas": "NL",
-    "suisse": "CH",
-}
 
 
 def _meant_country(text: str) -> str | None:
-    code = _COUNTRY_NAMES.get(fold(text)) or _COUNTRY_CODES.get(text.upper(), text.upper())
+    code = _COUNTRY_CODES.get(text.upper(), text.upper())
     return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
 
 
@@ -416,47 +341,6 @@ NAMES = frozenset(path.rpartition(".")[2] for path in (*KEYS, *SECTIONS))
 
 
 _LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
-# what the keys are called by whoever writes French or Dutch, or shortens them, case and accents aside
-TRANSLATED = {
-    "alertes": "alerts",
-    "antwoord": "answer",
-    "appels": "modem.calls",
-    "basededonnees": "database",
-    "bloques": "numbers.blocked",
-    "codepin": "modem.pin",
-    "delai": "answer.delay",
-    "devise": "limits.currency",
-    "geblokkeerd": "numbers.blocked",
-    "land": "numbers.country",
-    "landen": "numbers.answer_countries",
-    "antwoordlanden": "numbers.answer_countries",
-    "paysreponse": "numbers.answer_countries",
-    "ligne": "line",
-    "lijn": "line",
-    "limieten": "limits",
-    "limites": "limits",
-    "message": "answer.text",
-    "munt": "limits.currency",
-    "numero": "line_number",
-    "numeros": "numbers",
-    "nummer": "line_number",
-    "nummers": "numbers",
-    "oproepen": "modem.calls",
-    "parpays": "answer.by_country",
-    "pays": "numbers.country",
-    "perland": "answer.by_country",
-    "pincode": "modem.pin",
-    "price": "limits.price_per_segment",
-    "prijs": "limits.price_per_segment",
-    "prix": "limits.price_per_segment",
-    "reponse": "answer",
-    "saldo": "credit",
-    "solde": "credit",
-    "tekst": "answer.text",
-    "texte": "answer.text",
-    "textes": "answer.texts",
-    "vertraging": "answer.delay",
-}
 
 
 def nearest_key(path: str) -> tuple[str, bool]:
@@ -464,11 +348,10 @@ def nearest_key(path: str) -> tuple[str, bool]:
     from difflib import SequenceMatcher  # noqa: PLC0415  for mistakes alone
 
     name = path.rpartition(".")[2]
-    if translated := TRANSLATED.get(fold(name)):
-        return translated, True
 
     def likeness(known: str) -> float:
-        return SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
+        whole = known.rpartition(".")[2]
+        return 1.0 if whole.startswith(f"{name}_") else SequenceMatcher(None, name[:40], whole).ratio()
 
     def closeness(known: str) -> float:
         return SequenceMatcher(None, path[:80], known).ratio() + likeness(known)
