@@ -79,10 +79,10 @@ def test_a_country_has_its_own_texts_at_every_step() -> None:
             ["3: answer.by_country: expected a section with a country for each key, like {NL: "],
         ),
         (
-            "  text: one\n  by_country:\n    uk: no\n    Pays-Bas: nee\n    XX: x\n",
+            "  text: one\n  by_country:\n    uk: no\n    nl: nee\n    XX: x\n",
             [
                 "4: answer.by_country: expected a country as two capitals, like BE, got 'uk'; is GB meant?",
-                "5: answer.by_country: expected a country as two capitals, like BE, got 'Pays-Bas'; is NL meant?",
+                "5: answer.by_country: expected a country as two capitals, like BE, got 'nl'; is NL meant?",
                 "6: answer.by_country: expected a country as two capitals, like BE, got 'XX'",
             ],
         ),
