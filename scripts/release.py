@@ -169,7 +169,7 @@ def pins(release: Release) -> str:
 
 
 def schema(release: Release) -> str:
-    """Look whether the schema of what is printed is one, and config.yaml is what the program takes."""
+    """Look whether the schema of what is printed is one, and config.yaml with an answer is what the program takes."""
     import jsonschema  # noqa: PLC0415  --help needs no environment
 
     name = "docs/output.schema.json"
@@ -178,7 +178,10 @@ def schema(release: Release) -> str:
         jsonschema.validators.validator_for(stated).check_schema(stated)
     except (ValueError, jsonschema.SchemaError) as error:
         raise FailedError(f"{name} is no schema", str(error).partition("\n")[0]) from None
-    done = release.run(sys.executable, "-m", "hotlined", "--config", "config.yaml", "config", "check")
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yaml"
+        config.write_text(release.text("config.yaml").replace("\n  text: null\n", "\n  text: Non.\n"), "utf-8")
+        done = release.run(sys.executable, "-m", "hotlined", "--config", str(config), "config", "check")
     if done.returncode:
         raise FailedError("config.yaml is refused", last(done))
     return "of what is printed"

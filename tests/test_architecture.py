@@ -203,7 +203,6 @@ def test_imports_go_down_only(modules: Nodes) -> None:
 TOOLS = {
     "contacts",
     "deciding",
-    "editor",
     "group",
     "mistakes",
     "output",
@@ -628,8 +627,8 @@ DAEMON = (
     *("reloading", "requesting", "status", "opening", "loop", "__init__"),
 )
 CONFIG = (
-    *("problems", "values", "keys", "syntax", "reading", "judging", "loading", "runtime"),
-    *("showing", "editing", "__init__"),
+    *("problems", "values", "keys", "syntax", "reading", "judging", "answer_file", "loading", "runtime"),
+    *("showing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""
 

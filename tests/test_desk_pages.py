@@ -602,6 +602,21 @@ def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
     assert "There is no contact 99." in browser.act("/act/tag?contact_id=99&word=x").words
 
 
+def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path: Path) -> None:
+    """The page says what the command says, and the overview names the file."""
+    (tmp_path / "main.txt").touch()
+    line = Filled(tmp_path, answer={"text_file": "main.txt"})
+    with line.db, Desk(line.config) as desk:
+        contact = line.text()
+        line.judge(contact, delay=3600)
+        assert line.run("cancel", str(contact)).exit_code == 0
+        browser = desk.browser()
+        refused = browser.act(f"/act/requeue?contact_id={contact}")
+        assert (refused.status, "Refused: the answer has no text." in refused.words) == (409, True), refused.words
+        assert f"{tmp_path}/main.txt is empty: nobody is answered." in browser.get("/").words
+        assert line.log()[0]["answer"]["state"] == "cancelled"
+
+
 def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
     """A contact offers what its answer allows, a person what is not decided about it yet."""
 

@@ -452,7 +452,6 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("web", "user", "add", "anna"), "Il manque l’option '--role'. Au choix :", "De optie '--role' ontbreekt. Kies"),
     (("web", "user", "add", "À!", "--role", "admin"), "ne peut pas être un nom de compte", "kan geen naam van een"),
     (("text", "check", " "), "Il faut un texte qui n’est pas vide ; trouvé", "Hier hoort een tekst die niet leeg"),
-    (("text", "edit"), "a besoin d’un terminal", "heeft een terminal nodig"),
 )
 
 

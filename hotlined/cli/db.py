@@ -7,19 +7,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import click
 
-from hotlined import agekey, language, owner
+from hotlined import agekey, files, language, owner
 from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.config import answer_octets
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
 from hotlined.store import backup, integrity
-from hotlined.store.database_files import KEY, beside
+from hotlined.store.database_files import FILE_MODE, KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
 from hotlined.words.sealing import key_on_paper, service_of
@@ -28,6 +29,16 @@ from hotlined.words.times import moment
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
 PATIENCE_SECONDS = 1.0  # a task that takes longer shows its progress
+_ANSWER = ".answer"
+"""What the copy of the answer's file is called, after that of the database."""
+
+
+class _Copied(NamedTuple):
+    """How many octets the copy of a database has, and where those of its key and of the answer's file are."""
+
+    octets: int
+    key: Path | None
+    answer: Path | None
 
 
 @click.group(cls=Group)
@@ -74,8 +85,9 @@ def check(settings: Settings, full: bool) -> None:
 def back_up(settings: Settings, file: Path | None, database: Path | None) -> None:
     """Copy the database to FILE, whole or not at all; without FILE, make a sealed backup off the card.
 
-    The daemon may run and write meanwhile. The key of the pseudonyms goes to FILE.key, if there is one. An existing
-    FILE is replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
+    The daemon may run and write meanwhile. The key of the pseudonyms goes to FILE.key, if there is one, and the
+    answer's file to FILE.answer. An existing FILE is replaced once the copy is checked and on the disk. docs/backup.md
+    says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
     and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
@@ -86,7 +98,7 @@ def back_up(settings: Settings, file: Path | None, database: Path | None) -> Non
         _seal(settings, other=database is not None)
         return
     with _progress(_("copying")) as show:
-        octets, key = _copied(settings, database, file, show)
+        octets, key, answer = _copied(settings, database, file, show)
     size = in_digits(octets)
     if key:
         said = _(
@@ -98,6 +110,8 @@ def back_up(settings: Settings, file: Path | None, database: Path | None) -> Non
     else:
         said = _("{file} is a whole copy of the database ({octets} octets).", file=file, octets=size)
     print_wrapped(said)
+    if answer:
+        print_wrapped(_("{file} is a copy of the answer's file.", file=answer))
 
 
 def _seal(settings: Settings, *, other: bool) -> None:
@@ -207,30 +221,46 @@ def _identity(file: TextIO | None) -> str:
     raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
 
 
-def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    """Copy the database as the line's user; root's part of the work is only to write FILE.
+def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> _Copied:
+    """Copy the database and the answer's file as the line's user; root's part of the work is only to write FILE.
 
-    FILE is opened first, while this is still root: the line's user may have no right to its folder.
+    The copies are opened first, while this is still root: the line's user may have no right to their folder.
     """
-    database = database or settings.loaded().database
-    if os.geteuid():
-        key = backup.make(database, file, show)
-        return file.stat().st_size, key
-    backup.require_possible(database, file.resolve())
-    with contextlib.ExitStack() as opened:
-        copy = opened.enter_context(owner.written(file))
-        key_path = beside(file, KEY)
-        key_copy = opened.enter_context(owner.written(key_path))
-        if owner.become(database):  # else the database is root's own, and is copied like anybody's
-            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
-            made = Path(folder) / "copy.db"
-            key = backup.make(database, made, show)
-            octets = _pour(made, copy)
-            if key:
-                _pour(key, key_copy)
-            return octets, key_path if key else None
+    text = None
+    if database is None:
+        config = settings.loaded()
+        database, text = config.database, config.answer.text_file
+    if os.geteuid() == 0:
+        backup.require_possible(database, file.resolve())
+        answer = beside(file, _ANSWER)
+        with contextlib.ExitStack() as opened:
+            copy = opened.enter_context(owner.written(file))
+            key_path = beside(file, KEY)
+            key_copy = opened.enter_context(owner.written(key_path))
+            answer_copy = opened.enter_context(owner.written(answer))
+            if owner.become(database):  # else the database is root's own, and is copied like anybody's
+                folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
+                made = Path(folder) / "copy.db"
+                key = backup.make(database, made, show)
+                octets = _pour(made, copy)
+                if key:
+                    _pour(key, key_copy)
+                if (written := _maybe_octets(text)) is not None:
+                    answer_copy.write(written)
+                    answer_copy.finish()
+                return _Copied(octets, key_path if key else None, None if written is None else answer)
     key = backup.make(database, file, show)
-    return file.stat().st_size, key
+    answer = beside(file, _ANSWER)
+    if (written := _maybe_octets(text)) is not None:
+        files.replace(answer, written, FILE_MODE, durable=True)
+    return _Copied(file.stat().st_size, key, None if written is None else answer)
+
+
+def _maybe_octets(text: Path | None) -> bytes | None:
+    """Return what stands in the answer's file; None where there is none, or it cannot be read."""
+    with contextlib.suppress(OSError):
+        return answer_octets(text) if text else None
+    return None
 
 
 def _pour(made: Path, copy: owner.Written) -> int:

@@ -18,6 +18,7 @@ from hotlined.errors import RefusedError, UsageError
 from hotlined.language import N_, _
 from hotlined.reports import decided
 from hotlined.reports import selftest as selftests
+from hotlined.reports.answer import require_text
 from hotlined.reports.line import require_daemons_database
 from hotlined.reports.typed import AnswerMeant
 from hotlined.reports.typed import e164 as read_number
@@ -103,8 +104,8 @@ def requeue(settings: Settings, meant: AnswerMeant) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
     ID can also be a text that was sent by hand, such as h12. What was perhaps sent may have arrived, so its recipient
-    may get it twice. The limits of the SIM apply. The exit code is 75 if the answer is in another state, 1 if there is
-    no such contact.
+    may get it twice. The limits of the SIM apply. The exit code is 75 if the answer is in another state, or never had a
+    text and there is none for it now; 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
@@ -134,6 +135,8 @@ def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
     if meant.by_hand:
         state = decided_now(config, settings.who, _BY_HAND[verb], answer_id=meant.row_id)
     else:
+        if verb == "requeue":
+            require_text(config, meant.row_id)
         state = decided_now(config, settings.who, verb, contact_id=meant.row_id)
     print_wrapped(decided.changed(config, verb, meant, state))
 

@@ -19,7 +19,7 @@ from hotlined.errors import UsageError
 from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
-YES = ("y", "yes", "o", "oui", "j", "ja")
+_YES = ("y", "yes", "o", "oui", "j", "ja")
 """What people type for yes, in every language."""
 
 TYPED = "hotlined.typed"
@@ -99,5 +99,5 @@ def confirm(question: str, without: str) -> None:
         raise UsageError(_("Nobody can be asked here."), without)
     asked = harmless(" ".join((question, _("[y/N]"))))
     said = click.prompt(labelled(asked), prompt_suffix="", default="n", show_default=False)
-    if said.strip().casefold() not in YES:
+    if said.strip().casefold() not in _YES:
         raise click.Abort

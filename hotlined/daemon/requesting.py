@@ -114,7 +114,9 @@ class Requests:
         """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
         if request.verb is RequestVerb.ANSWER:
             draw = random.SystemRandom().randrange(answers.DRAWS)
-            return self._sender.compose(0, self._identify(recipient).country, draw).plan
+            composed = self._sender.compose(0, self._identify(recipient).country, draw)
+            assert composed  # `_maybe_reason` has seen that there is a text
+            return composed.plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
 
     def _maybe_reason(self, number: str) -> Reason | Refusal | None:

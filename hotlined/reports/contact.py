@@ -47,7 +47,10 @@ def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
 
 
 def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet."""
+    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet.
+
+    They stay None where the configuration has no text for it.
+    """
     answer = contact["answer"]
     if answer is None:
         return
@@ -55,8 +58,9 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
     if answer["composed"] or answer["state"] != AnswerState.QUEUED:
         return
     answers, country, draw = _chosen_by(db, config, contact)
-    planned = plan(config.answer.choose(answers, country, draw).text, config.answer.encoding)
-    answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
+    if chosen := config.answer.maybe_choose(answers, country, draw):
+        planned = plan(chosen.text, config.answer.encoding)
+        answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
 
 
 def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
@@ -69,8 +73,8 @@ def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
     place = contact_log.maybe_place(db, answer["id"])
     if place is None and answer["state"] == AnswerState.QUEUED:
         answers, country, draw = _chosen_by(db, config, contact)
-        chosen = config.answer.choose(answers, country, draw)
-        place = contact_log.Place(answers, chosen.variant, chosen.country)
+        chosen = config.answer.maybe_choose(answers, country, draw)
+        place = contact_log.Place(answers, chosen.variant, chosen.country) if chosen else None
     answer["wording"] = None
     if place and (len(config.answer.texts) > 1 or place.variant or place.country):
         answer["wording"] = {"answer": place.step + 1, "variant": place.variant + 1, "country": place.country}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from hotlined import files, owner
-from hotlined.config import Config, load, parse, salvage, salvage_text
+from hotlined.config import Config, load, maybe_unusable_answer, parse, salvage, salvage_text
 from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError, refusal_of
 from hotlined.language import _
 from hotlined.sealing import age, archive
@@ -44,7 +44,7 @@ class Restored:
     aside: tuple[Path, ...]
     """Where lies what was there before."""
     problem: ConfigError | None
-    """What is wrong with the configuration, which is put back all the same: the line was left with it."""
+    """What is wrong with configuration or answer's file, which are put back all the same: the line was left so."""
 
 
 def find(place: Path, wanted: str | None) -> Path:
@@ -79,7 +79,7 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
     database = [config.database, *_secrets(opened, config.database)]
     about, problem = opened.about, None
     try:
-        load(config_path)
+        problem = maybe_unusable_answer(load(config_path))
     except ConfigError as error:
         problem = error
     return Restored(about.line, about.name, about.made_at, config, (*database, *written), (*moved, *aside), problem)
@@ -203,7 +203,10 @@ def _free(path: Path) -> Path:
 
 def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int, int | None]]:
     """Yield each file, its octets, its mode and its group."""
-    yield config.path, opened.small[archive.CONFIG], _GROUPS, _maybe_group_of(config.database)
+    group = _maybe_group_of(config.database)
+    yield config.path, opened.small[archive.CONFIG], _GROUPS, group
+    if (octets := opened.small.get(archive.ANSWER)) is not None:
+        yield _answer_place(config), octets, _GROUPS, group
     if octets := opened.small.get(archive.ACCOUNTS):
         desk = None
         with contextlib.suppress(KeyError):
@@ -213,6 +216,14 @@ def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes,
         if octets := opened.small.get(name):
             own = ending if config.name == "main" else f"{config.name}.{ending}"
             yield config.path.with_name(own), octets, _PRIVATE, None
+
+
+def _answer_place(config: Config) -> Path:
+    """Return where the answer's file is put: beside the configuration, for a backup may name any other place."""
+    named = config.answer.text_file
+    if named and named.parent == config.path.parent and named.suffix == ".txt":
+        return named
+    return config.path.with_name(f"{config.name}.txt")
 
 
 def _maybe_group_of(database: Path) -> int | None:

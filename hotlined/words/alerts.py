@@ -61,6 +61,15 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.DISK, 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
     (AlertCondition.CONFIG, 1): ("{title}", "{cure}"),
     (AlertCondition.CONFIG, 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
+    (AlertCondition.ANSWER, 1): (
+        conditions.ANSWER_EMPTY.title_message,
+        N_("Nobody is answered. 'hotlined status' says what to write, and where."),
+    ),
+    (AlertCondition.ANSWER, 2): (
+        conditions.ANSWER_REFUSED.title_message,
+        N_("After a restart nobody is answered. 'hotlined text check' says what is wrong."),
+    ),
+    (AlertCondition.ANSWER, 0): (N_("the answer is fine again"), N_("It has a text that can be sent.")),
     (AlertCondition.DATABASE, 1): ("{title}", "{words}"),
     (AlertCondition.DATABASE, 0): (N_("the database is fine again"), N_("Texts are received and answered again.")),
     (AlertCondition.SIM_LIFE, 1): ("{title}", N_("On {end} its number is lost. {cure}")),

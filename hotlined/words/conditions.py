@@ -300,6 +300,40 @@ BACKUP_OLD = Condition(
     N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 
+ANSWER_EMPTY = Condition(
+    N_("the answer has no text"),
+    N_("{file} is empty: nobody is answered."),
+    N_(
+        "Write the answer into it (`nano {file}`) and see what it costs (`hotlined text check`), then `systemctl reload"
+        " {unit}`."
+    ),
+)
+ANSWER_UNREAD = Condition(
+    ANSWER_EMPTY.title_message,
+    N_("The daemon has no text from {file}, which has one now: nobody is answered."),
+    N_("`hotlined text check` shows it, `systemctl reload {unit}` puts it in force."),
+)
+ANSWER_UNUSABLE = Condition(
+    N_("the answer's file cannot be used"),
+    N_("{place}: {problem}. Nobody is answered."),
+    N_("Correct it until `hotlined text check` takes it, then `systemctl reload {unit}`."),
+)
+ANSWER_REFUSED = Condition(
+    ANSWER_UNUSABLE.title_message,
+    N_("{place}: {problem}. What is in force stays, and after a restart this line answers nobody."),
+    ANSWER_UNUSABLE.cure_message,
+)
+ANSWER_DIFFERS = Condition(
+    N_("the answer's file was changed"),
+    N_("{file} is not what is in force: the daemon answers as it stood before."),
+    ANSWER_UNREAD.cure_message,
+)
+ANSWER_EMPTIED = Condition(
+    ANSWER_DIFFERS.title_message,
+    N_("{file} is empty, and the daemon answers as it stood before: after a reload or a restart, nobody is answered."),
+    ANSWER_EMPTY.cure_message,
+)
+
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; {consequence}."),

@@ -46,6 +46,7 @@ _REASON_CURES = Phrases(
             "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it."
         ),
         Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined unblock --opted-out NUMBER`."),
+        Reason.NO_ANSWER_TEXT: N_("Write one: `hotlined status` names the file, and says how."),
         Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),
     }
 )

@@ -149,13 +149,16 @@ def drop_in(unit: str, name: str, *lines: str) -> None:
 
 
 def configure(line: str, /, **values: str) -> None:
-    """Change values in a line's configuration, as an admin does in an editor."""
+    """Change values in a line's configuration, and write its answer, as an admin does in an editor."""
     path = Path(f"/etc/hotlined/{line}.yaml")
     text = path.read_text()
     for key, value in values.items():
         text, count = re.subn(rf"^( *){key}: .*$", rf"\g<1>{key}: {value}", text, count=1, flags=re.MULTILINE)
         assert count, key
     path.write_text(text)
+    answer = path.with_name(f"{'main' if line == 'config' else line}.txt")
+    if not answer.read_text():
+        answer.write_text("Non.\n")
 
 
 def reader() -> list[str]:

@@ -16,6 +16,7 @@ from hotlined.desk.visit import decided, line
 from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
+from hotlined.reports.answer import require_text
 from hotlined.reports.review import tag_meant
 from hotlined.words.tags import tag_in_words
 
@@ -118,6 +119,11 @@ def _change(verb: str) -> Callable[[Arguments], str]:
     return change
 
 
+def _requeue(arguments: Arguments) -> str:
+    require_text(line(), arguments["contact_id"])
+    return _change("requeue")(arguments)
+
+
 def _tag(arguments: Arguments) -> str:
     return in_words.tagged(**arguments, news=decided("tag", **arguments))
 
@@ -143,7 +149,7 @@ ACTS = (
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
     Act("requeue", Role.ADMIN, N_("Send again"), _CONTACT,
         N_("Send the answer to contact {contact_id} once more? If it left the first time, it arrives twice."),
-        _change("requeue")),
+        _requeue),
     Act("cancel", Role.ADMIN, N_("Cancel the answer"), _CONTACT,
         N_("Cancel the answer to contact {contact_id} while it waits?"), _change("cancel")),
     Act("tag", Role.VOLUNTEER, N_("Put the tag on"), _TAG, N_("Put the tag {word} on contact {contact_id}?"), _tag),
