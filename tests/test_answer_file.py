@@ -482,7 +482,7 @@ def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
 
 def asked(line: Line, *words: str) -> tuple[int, str]:
     """Run a command, and return its exit code and the beginning of what it says is wrong."""
-    from click.testing import CliRunner  # noqa: PLC0415  for this alone
+    from running import CliRunner  # noqa: PLC0415  for this alone
 
     from hotlined.cli import main  # noqa: PLC0415  the same
 
