@@ -1,4 +1,4 @@
-"""The schema, as migrations that sqlite-utils applies, each in one transaction with its own record.
+"""The schema, as migrations that sqlite-utils applies: all that are pending, with their records, in one transaction.
 
 sqlite-utils in Debian has no `Migrations` yet; the table of records is the one that later versions keep. A migration is
 never edited once it was released. Known to be wrong: the library stays in the memory of the process that applied
@@ -506,19 +506,19 @@ def applied(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def apply(path: Path) -> None:
-    """Apply every pending migration to the database at `path`, each wholly or not at all."""
+    """Apply the pending migrations to the database at `path`, all or none: a new one is there whole or not at all."""
     import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
 
     db = sqlite_utils.Database(path)
     try:
         db.execute("PRAGMA synchronous = FULL")
-        for name, statements in SCHEMA:
-            with db.conn:
-                db.execute("BEGIN IMMEDIATE")  # whoever comes second waits, and finds it applied
-                if name in applied(db.conn):
-                    continue
-                for statement in (*statements, _RECORDS):
-                    db.execute(statement)
-                db.execute(_RECORD, (name, datetime.now(UTC).isoformat()))
+        with db.conn:
+            db.execute("BEGIN IMMEDIATE")  # whoever comes second waits, and finds them applied
+            known = applied(db.conn)
+            for name, statements in SCHEMA:
+                if name not in known:
+                    for statement in (*statements, _RECORDS):
+                        db.execute(statement)
+                    db.execute(_RECORD, (name, datetime.now(UTC).isoformat()))
     finally:
         db.conn.close()

@@ -1,7 +1,8 @@
 """The states of the modem, the database, answers and segments, and the codes of contacts, requests, events and alerts.
 
-Why a request was refused, and what is wrong with a line, are codes here, too. No other module spells a state or such a
-code. FACTS says which segments count in the windows and for their number, TRANSITIONS which state follows which.
+Why the daemon refused a request, and what is wrong with a line, are codes here, too; why `requeue` and `cancel` refuse
+is said in `store.answers`. No other module spells a state or such a code. FACTS says which segments count in the
+windows and for their number, TRANSITIONS which state follows which.
 `store.lifecycle` alone writes the states of answers and segments, and its head says why they are as they are.
 """
 
@@ -461,7 +462,7 @@ PENDING = listed(state for state in RequestState if state.is_pending)
 OPEN = (AnswerState.QUEUED, AnswerState.SENDING)
 """An answer of which something may still be handed over by itself."""
 REPEATABLE = (AnswerState.UNCONFIRMED, AnswerState.FAILED, AnswerState.CANCELLED)
-"""What a person may have sent again: it is queued once more."""
+"""The states from which a person may have it sent again; `answers.requeue` may still refuse, as for what is erased."""
 TAKEN = (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED)
 """An answer that the network took whole."""
 OCCUPIES = _where("occupies")

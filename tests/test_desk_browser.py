@@ -134,7 +134,7 @@ def tags(line: Filled) -> dict[int, list[str]]:
 
 def untagged(line: Filled) -> None:
     """Take all tags and what was kept away, for the next volunteer."""
-    for command in (f"untag {each} {word}" for each, words in tags(line).items() for word in words):
+    for command in (f"tag {each} {word} --remove" for each, words in tags(line).items() for word in words):
         assert line.run(*command.split()).exit_code == 0
     for row in line.db.all("SELECT id FROM contacts WHERE kept_at IS NOT NULL"):
         assert line.run("keep", str(row["id"]), "--no").exit_code == 0

@@ -597,7 +597,9 @@ def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
     result = line_of.run("requeue", str(contact_id))
 
     assert result.exit_code == 75
-    assert "erased" in result.stderr
+    assert "is erased." in result.stderr
+    line_of.config.write_text(json.dumps(line_of.settings | {"language": "fr"}))
+    assert "erased" not in line_of.run("requeue", str(contact_id)).stderr
 
 
 def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> None:

@@ -526,6 +526,7 @@ def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...])
 
     assert output
     shown = re.sub(r"<style>.*?</style>|<[^>]*>|\S+\.service\b", " | ", output, flags=re.DOTALL)
+    shown = shown.replace(str(ROOT), "")  # its names may be English
     assert english_in(shown, language, words=2 if command[0] == "config" else 1) == set()
     assert not has_bare_semicolon(shown, language)
 
@@ -555,7 +556,7 @@ def test_codes_of_doctor_are_the_same_in_every_language(line: Filled) -> None:
     assert [row["check"] for row in rows] == [*CHECKS]
     assert {row["verdict"] for row in rows} <= {*Health}
     assert NAMES.keys() == CHECKS.keys()
-    seen = " | ".join(row["seen"] for row in rows).replace("hotlined.service", "")
+    seen = " | ".join(row["seen"] for row in rows).replace("hotlined.service", "").replace(str(ROOT), "")
     assert english_in(seen, Language(line.settings["language"])) == set()
 
 

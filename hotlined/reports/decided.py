@@ -194,8 +194,9 @@ def life(config: Config) -> Iterator[str]:
 def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) -> str:
     """Return the sentence for `requeue` or `cancel`.
 
-    `state` is None if the answer was changed, the answer's state if that forbids the change, or `none` if there is no
-    answer. Raises RefusedError for such a state, or HotlinedError if there is no such contact or text.
+    `state` is None if the answer was changed, the answer's state if that forbids the change, `none` if there is no
+    answer, or `erased` if its text or its number is. Raises RefusedError for such a state, or HotlinedError if there is
+    no such contact or text.
     """
     if state == "none":
         if meant.by_hand:
@@ -213,7 +214,9 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
             text = _("The text {id}", id=by_hand_id)
         else:
             text = _("The answer to contact {number}", number=meant.row_id)
-        raise RefusedError(fate_in_words(text, state), _WHICH[verb])
+        raise RefusedError(
+            _("{text} is erased.", text=text) if state == "erased" else fate_in_words(text, state), _WHICH[verb]
+        )
     if meant.by_hand:
         return _CHANGED_BY_HAND[verb].format(id=by_hand_id)
     return _CHANGED[verb].format(number=meant.row_id)
