@@ -10,6 +10,7 @@ The catalogues are read as they stand: a compiled one beside each would be anoth
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -219,7 +220,7 @@ def character_name(character: str) -> str:
     return unicodedata.name(character, code).lower() if _in_force is Language.ENGLISH else code
 
 
-def in_digits(number: float, decimals: int = 0) -> str:
+def in_digits(number: float | Decimal, decimals: int = 0) -> str:
     """Write a number, its thousands apart and with the decimal sign of the language: 1,234.50."""
     marks = {",": THOUSANDS[_in_force], ".": _DECIMAL[_in_force]}
     return "".join(marks.get(character, character) for character in f"{number:,.{decimals}f}")

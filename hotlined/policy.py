@@ -181,24 +181,13 @@ class History(NamedTuple):
     """How many earlier texts from this number were the same; looked at once it was answered."""
     hidden: bool = False
     """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
-    blocked_elsewhere: str | None = None
-    """The line of the fleet that blocked it, where this one did not."""
-    opted_out_elsewhere: str | None = None
-    """The line of the fleet at which it opted out, where it did not here."""
-    answers_elsewhere: int = 0
-    """How many answers it had from other lines of the fleet, which count for cooldown and cap as those from here do."""
-    last_elsewhere: float | None = None
-    """When it had the last of them, by this line's limit clock."""
-    answered_elsewhere: str | None = None
-    """The line that sent that one."""
 
 
 class Verdict(NamedTuple):
-    """Whether a contact is answered, and why; `elsewhere` names the line whose decision that is, if not this one's."""
+    """Whether a contact is answered, and why."""
 
     answer: bool
     reason: Reason
-    elsewhere: str | None = None
 
 
 class Queued(NamedTuple):
@@ -249,10 +238,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The answer is never sent; `elsewhere` names the line whose decision that is, if not this one's."""
+    """The answer is never sent."""
 
     reason: Reason
-    elsewhere: str | None = None
 
 
 Gate = Pass | Wait | Cancel
@@ -269,18 +257,18 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         (identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (identity.e164 is None or identity.line_type not in ANSWERABLE_LINES, Reason.NOT_ANSWERABLE),
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (_opted_out(history) or contact.opts_out, Reason.OPTED_OUT),
+        (history.opted_out or contact.opts_out, Reason.OPTED_OUT),
         (is_loop(contact.text, history, rules), Reason.LOOP),
         (identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (rules.sim_changed, Reason.SIM_CHANGED),
         (contact.age > rules.max_age, Reason.STALE),
         (history.pending, Reason.PENDING),
-        (_has_had_all(history, rules.limits), Reason.PER_NUMBER),
+        (history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
         (cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
     )
     for refused, reason in refusals:
         if refused:
-            return Verdict(False, reason, _elsewhere(reason, identity, history, rules, now, opts_out=contact.opts_out))
+            return Verdict(answer=False, reason=reason)
     return Verdict(answer=True, reason=Reason.COOLDOWN_OVER if history.answers else Reason.FIRST_CONTACT)
 
 
@@ -314,19 +302,19 @@ def gate(
     identity, fresh = answer.identity, not (answer.skips_number_limits or answer.begun)
     cancellations = (
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (_opted_out(history) and not answer.by_hand, Reason.OPTED_OUT),
+        (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),
         (answer.age > rules.max_age and not answer.begun, Reason.STALE),
         (fresh and answer.segments > rules.max_segments, Reason.TOO_LONG),
         (fresh and not _is_answered(answer.kind, rules), Reason.NOT_TEXT),
         (fresh and identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (fresh and identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (fresh and rules.sim_changed, Reason.SIM_CHANGED),
-        (fresh and _has_had_all(history, rules.limits), Reason.PER_NUMBER),
+        (fresh and history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
         (fresh and cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
     )
     for cancelled, reason in cancellations:
         if cancelled:
-            return Cancel(reason, _elsewhere(reason, identity, history, rules, now))
+            return Cancel(reason)
     if history.hidden:
         return Wait(WaitingFor.HELD)
     if line is LineHold.PAUSED:
@@ -363,11 +351,10 @@ def unreserved(limit: int, limits: Limits) -> int:
 
 def cooldown_left(history: History, limits: Limits, now: float) -> float:
     """Return for how many seconds more a number is not answered again."""
-    last = max((at for at in (history.last_answer, history.last_elsewhere) if at is not None), default=None)
-    if last is None:
+    if history.last_answer is None:
         return 0.0
-    cooldown = limits.cooldown[min(history.answers + history.answers_elsewhere, len(limits.cooldown)) - 1]
-    return max(0.0, last + cooldown.total_seconds() - now)
+    cooldown = limits.cooldown[min(history.answers, len(limits.cooldown)) - 1]
+    return max(0.0, history.last_answer + cooldown.total_seconds() - now)
 
 
 class AtFault(StrEnum):
@@ -483,32 +470,4 @@ def fate(result: Result, refusals: Refusals) -> Fate:
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:
-    return history.blocked or history.blocked_elsewhere is not None or _is_listed(number, history, rules)
-
-
-def _is_listed(number: str | None, history: History, rules: Rules) -> bool:
-    return not {number, history.other}.isdisjoint(rules.numbers.blocked)
-
-
-def _opted_out(history: History) -> bool:
-    return history.opted_out or history.opted_out_elsewhere is not None
-
-
-def _has_had_all(history: History, limits: Limits) -> bool:
-    return history.answers + history.answers_elsewhere >= limits.per_number
-
-
-def _elsewhere(
-    reason: Reason, identity: Identity, history: History, rules: Rules, now: float, *, opts_out: bool = False
-) -> str | None:
-    """Return the line of the fleet whose decision or answer a refusal is due to, None where this one alone refuses."""
-    if reason is Reason.BLOCKED and not _is_listed(identity.originator, history, rules):
-        return history.blocked_elsewhere
-    if reason is Reason.OPTED_OUT and not opts_out:
-        return history.opted_out_elsewhere
-    here = history._replace(answers_elsewhere=0, last_elsewhere=None)
-    if reason is Reason.PER_NUMBER and not _has_had_all(here, rules.limits):
-        return history.answered_elsewhere
-    if reason is Reason.COOLDOWN and not cooldown_left(here, rules.limits, now):
-        return history.answered_elsewhere
-    return None
+    return history.blocked or not {number, history.other}.isdisjoint(rules.numbers.blocked)

@@ -1,4 +1,4 @@
-"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the keys' file.
+"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the key's file.
 
 The same number and key give the same pseudonym, so limits still know whom they count. It is not anonymous: whoever has
 the key finds the number by trying all that there are, in minutes. Without the key nobody does, the line included.
@@ -6,19 +6,15 @@ the key finds the number by trying all that there are, in minutes. Without the k
 
 import os
 import re
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hotlined import files
 
 KEY_OCTETS = 32
-MOST_KEYS = 32
-"""So many keys are in one file at most: that in use, and former ones behind it."""
 _DIGITS = 12
+_FILE_MODE = 0o640  # its group tells who is who, as `number` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
-
-FILE_MODE = 0o640
-"""Of the key's file: its group tells who is who, as `number` does."""
 
 NOBODY = "~"
 """The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""
@@ -49,37 +45,22 @@ def digest(key: bytes) -> str:
 
 
 def maybe_key(path: Path) -> bytes | None:
-    """Read a key from its file; None where there is no file, or it is not one key. Raises OSError as `keys` does."""
-    found = keys(path)
-    return found[0] if len(found) == 1 else None
-
-
-def keys(path: Path) -> tuple[bytes, ...]:
-    """Read the keys of a file, that in use first; none where there is no file, or it holds something else.
-
-    Raises OSError if it may not be read.
-    """
-    try:
+    """Read a key from its file; None where there is no file, or it is no key. Raises OSError if it may not be read."""
+    with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO in its place is not waited for
-    except FileNotFoundError:
-        return ()
-    try:
-        octets = os.read(descriptor, MOST_KEYS * KEY_OCTETS + 1)
-    finally:
-        os.close(descriptor)
-    if len(octets) % KEY_OCTETS:
-        return ()
-    return tuple(octets[start : start + KEY_OCTETS] for start in range(0, len(octets), KEY_OCTETS))
+        try:
+            key = os.read(descriptor, KEY_OCTETS + 1)
+        finally:
+            os.close(descriptor)
+        return key if len(key) == KEY_OCTETS else None
+    return None
 
 
-def make_key() -> bytes:
-    """Make a key."""
-    return os.urandom(KEY_OCTETS)
-
-
-def write_keys(path: Path, found: Sequence[bytes], beside: Path) -> None:
-    """Put keys into their file, whole and on the disk before they are used; whoever owns `beside` owns it too.
+def make_key(path: Path, beside: Path) -> bytes:
+    """Make a key and its file, whole and on the disk before it is used; whoever owns the file `beside` owns it too.
 
     Raises OSError.
     """
-    files.replace(path, b"".join(found), FILE_MODE, beside=beside, durable=True)
+    key = os.urandom(KEY_OCTETS)
+    files.replace(path, key, _FILE_MODE, beside=beside, durable=True)
+    return key

@@ -121,37 +121,6 @@ class SelftestObstacle(StrEnum):
     FULL = "full"
 
 
-class DecisionKind(StrEnum):
-    """The kinds of decisions about a person that one line of a fleet takes and the others follow."""
-
-    OPT_OUTS = "opt_outs"
-    BLOCKS = "blocks"
-
-
-class ExchangedKind(StrEnum):
-    """What lines of a fleet can exchange about persons, as `fleet.share` chooses: decisions by kind, and answers."""
-
-    OPT_OUTS = "opt_outs"
-    BLOCKS = "blocks"
-    ANSWERS = "answers"
-    """Who was answered, and how often."""
-
-
-class MemberState(StrEnum):
-    """How a line of a fleet is: the first four it says itself, the others its fellows say of it."""
-
-    ANSWERING = "answering"
-    SHADOW = "shadow"
-    PAUSED = "paused"
-    NOT_ANSWERING = "not_answering"
-    UNSEEN = "unseen"
-    """It was not at the hub for an hour."""
-    NEW = "new"
-    """It was invited, and never was at the hub."""
-    UNKNOWN = "unknown"
-    """What the hub has of it is nothing that a line says."""
-
-
 class EventKind(StrEnum):
     """What an event of the table `events` is, beside a `StateEvent`; one of a later version may be something else."""
 
@@ -199,8 +168,6 @@ class EventKind(StrEnum):
     REQUEUE = "requeue"
     LOOK = "look"
     FORGET = "forget"
-    FORGET_ELSEWHERE = "forget_elsewhere"
-    """Another line of the fleet ordered it."""
 
 
 StateEvent = NewType("StateEvent", str)
@@ -247,9 +214,6 @@ class TroubleCode(StrEnum):
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
     BACKUP_OLD = "backup_old"
-    HUB_AWAY = "hub_away"
-    HUB_REFUSED = "hub_refused"
-    FLEET_FULL = "fleet_full"
 
 
 def database_trouble(name: str) -> str:
@@ -280,10 +244,6 @@ class AlertCondition(StrEnum):
     SELFTEST = "selftest"
     SILENCE = "silence"
     BACKUP = "backup"
-    HUB = "hub"
-    LINES = "lines"
-    ERASED = "erased"
-    """Another line of the fleet had a person erased."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TEST = "test"
@@ -506,6 +466,3 @@ WAITS = (
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
 """The condition on `answers` that no segment of it is being submitted and one may still be."""
-
-THREAT = "threat"
-"""The tag of a contact that threatens: it may be evidence, and no order of another line erases it."""

@@ -492,7 +492,6 @@ def awakened(config: Path) -> Iterator[tuple[float, Browser, "subprocess.Popen[b
         first.start()
         select.select([listener], [], [])
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "MALLOC_ARENA_MAX": "1"}  # as installed
-        environment |= {"MALLOC_MMAP_THRESHOLD_": "65536", "PYTHONNODEBUGRANGES": "1"}
         words = handed(listener, config, "web")
         with subprocess.Popen(words, pass_fds=[listener.fileno()], env=environment) as program:
             first.join()

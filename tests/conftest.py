@@ -11,15 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import extent
 import forks
 import hypothesis
-import measuring
-import persons
 import pytest
 import warm
 from click.testing import CliRunner
@@ -57,8 +55,8 @@ WAITING = (
 )
 """Files whose tests mostly wait, for a modem or a daemon; what takes longest comes first."""
 COMPUTING = (
-    *("test_fleet_model", "test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
-    *("test_privacy", "test_fleet_lab"),
+    *("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
+    "test_privacy",
 )
 """The longest of the others."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
@@ -147,25 +145,24 @@ class Line:
                 self.daemon.kill()
                 self.daemon.wait()
 
-    def cli(self, *arguments: str, check: bool = True, counted: bool = True) -> str:
-        """Run a command of the admin, of which coverage is measured or not, and return what it prints."""
+    def cli(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of the admin and return what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments],
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env=os.environ if counted else measuring.without_variables(os.environ),
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
     def ask(self, *arguments: str, check: bool = True) -> str:
-        """Run a command in this process, of which no coverage is measured, and return what it prints.
+        """Run a command in this process and return what it prints.
 
         Tests ask hundreds of times: most of it would be the start of a program.
         """
-        with measuring.off(), speaking(spoken()):
+        with speaking(spoken()):
             result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -222,7 +219,7 @@ class Line:
         return self.sim_is_empty() and not self.count(UNSETTLED)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
 
     What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
@@ -232,8 +229,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("patient")
-    config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
-    config.addinivalue_line("markers", "counted: covers what no other does, in a module that is uncounted")
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -277,47 +272,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Import all that is measured, and measure nothing of how tests are collected: it would take twice as long."""
-    if measuring.current():
-        persons.import_all()
-    with measuring.off():
-        return (yield)
-
-
 def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of each collection of garbage: it stays until the end."""
     gc.freeze()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_sessionfinish() -> Generator[None, object, object]:
-    """Add what was measured of programs that were started; whoever runs the tests writes it down at its end."""
-    result = yield
-    warm.add_measured()
-    return result
-
-
-def start_simulator(folder: Path, **options: Any) -> simulation.Simulation:
-    """Start a simulator of which no coverage is measured: it has tests of its own."""
-    with measuring.off_in_programs():
-        return simulation.start(folder, **options)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _uncounted_module(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Measure no coverage of a module that asks for that."""
-    with measuring.off_where_marked(request.node, "uncounted"):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _uncounted_test(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Measure no coverage of a test that asks for that, nor of a property: hundreds of examples take the same ways."""
-    own = request.node.get_closest_marker("counted")
-    with measuring.on_again() if own else measuring.off_where_marked(request.node, "uncounted", "hypothesis"):
-        yield
 
 
 @contextlib.contextmanager
@@ -350,7 +307,7 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
     """Give a line whose simulator runs and whose daemon does not yet."""
-    with start_simulator(tmp_path, sim_size=10, me_size=0) as simulator:
+    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator:
         line = Line(tmp_path, simulator)
         try:
             yield line
@@ -369,7 +326,7 @@ def _open_line(tmp_path: Path) -> Iterator[Open]:
     with contextlib.ExitStack() as stack:
 
         def open_line(**options: Any) -> Line:
-            line = Line(tmp_path, stack.enter_context(start_simulator(tmp_path, **options)))
+            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
             stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
             stack.callback(line.end)
             return line

@@ -340,7 +340,7 @@ class Explorer:
     def name(self, number: str) -> str:
         """Return a number, marked where it is a pseudonym."""
         if pseudonym.is_one(number):
-            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.person(self.db, each) == number), "")
+            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.names(self.db, each)[1] == number), "")
         return number
 
     def check(self) -> None:
@@ -518,7 +518,7 @@ def _requeue_twice() -> Iterator[None]:
 
 @mutant("pseudonym not recognised")
 def _pseudonym_unknown() -> Iterator[None]:
-    with patched(pseudonyms, "names", lambda _, name: (name,)):
+    with patched(pseudonyms, "names", lambda _, name: (name, name)):
         yield
 
 
@@ -553,7 +553,7 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
     with path.open("r+b", buffering=0) as file, contextlib.ExitStack() as stack:
         stack.callback(db.close)
         with db.transaction():
-            pseudonyms.adopt_keys(db)
+            pseudonyms.adopt_key(db)
         for room in (breaker, oracle):  # two numbers have to be enough for a row
             stack.enter_context(patched(room, "ROW", 2))
         for name in mutants:

@@ -20,7 +20,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
-import measuring
 import pytest
 
 _NUMBER = struct.Struct("=I")
@@ -80,9 +79,6 @@ def _end_after(run: Callable[[int], None], reports: int) -> NoReturn:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         with contextlib.suppress(BaseException):
-            if coverage := measuring.current():
-                coverage.stop()
-                coverage.save()
             atexit._run_exitfuncs()  # programs are ended
         os._exit(code)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ALL = "rich.table"
+ALL = "rich.progress"
 """The last that `import_all` imports."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
@@ -54,8 +54,6 @@ STRANGER = Person(61003, (61003,))
 OTHER_LINE = Person(61004, (61004,))
 NOBODY = Person(65534, (65534, LINE.gids[0]))
 ADMIN = Person(0, (0,))
-EXCHANGE = Person(61006, (61006, LINE.gids[0]))
-"""Who exchanges with the hub of a fleet."""
 
 
 def user_name(sudo_uid: int) -> str:
@@ -83,10 +81,9 @@ def import_all() -> None:
         "phonenumbers.data.region_BE",
         "rich.console",
         "rich.live",
-        "rich.progress",
         "yaml",
         "sqlite_utils",
-        "rich.table",
+        ALL,
     ):
         importlib.import_module(name)
     importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are

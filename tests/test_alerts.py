@@ -220,17 +220,6 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
 
 
-def test_erasures_for_another_line_are_told_once_a_day() -> None:
-    """However many persons a line has erased here, it is one alert a day, and the next one that comes later another."""
-    teller = Teller()
-    told = [
-        teller.tell(seen(), moment, *((10 * moment + number, "forget_elsewhere") for number in range(3)))
-        for moment in (1, 300, 86_400, 86_401, 86_402)
-    ]
-
-    assert told == [[("erased", 1)], [], [], [("erased", 1)], []]
-
-
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
@@ -246,7 +235,6 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         conditions.SILENCE,
         conditions.BACKUP_NONE,
         conditions.BACKUP_OLD,
-        conditions.HUB_AWAY,
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
     )
@@ -268,11 +256,9 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         else known.cure,
         "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
         "made": "24 Nov 23:00",
-        "lines": "a-line-of-twenty-two-c, a-line-of-twenty-two-d and more",
         "contacts": 61,
         "seconds": 600,
         "balance": "13.20",
-        "line": "a-line-of-twenty-two-c",
         "free": 4999,
         "used": 3000,
         "limit": 3000,
@@ -289,7 +275,6 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
         "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
-        "hub": [conditions.HUB_AWAY],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return None

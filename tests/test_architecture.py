@@ -43,7 +43,6 @@ from hotlined.store.database_files import EVERY, SECRET
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
@@ -66,7 +65,6 @@ GROUND = {
 FLOORS = {
     "cli": {
         "cli",
-        "fleet",
         "alerts",
         "control",
         "daemon",
@@ -97,7 +95,6 @@ FLOORS = {
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
     "desk": {"control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},
     "control": {"store", "config", "policy", "recognition", "pseudonym"},
-    "fleet": {"control", "reports", "store", "config", "pseudonym"},
     "daemon": {"store", "policy", "recognition", "breaker", "config", "gsm", "words"},
     "store": {
         "migrations",
@@ -365,12 +362,11 @@ def test_pyserial_has_one_door(modules: Nodes) -> None:
 
 
 def test_sql_stands_in_the_store(modules: Nodes) -> None:
-    """No other room speaks SQL, but for the one module that speaks to the hub."""
+    """No other room speaks SQL."""
     words = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "PRAGMA ")
     speakers = {
         path.relative_to(PACKAGE).parts[0]
         for path, nodes in modules.items()
-        if path != PACKAGE / "fleet/hub.py"
         for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lstrip().startswith(words)
     }
@@ -503,7 +499,6 @@ NO_CODES = {
     ("desk/pages/log.py", "by_hand"): "the name of a page",
     ("store/correspondents.py", "opted_out"): "a column",
     ("store/evidence.py", "by_hand"): "a key in JSON",
-    ("store/fleet.py", "opted_out"): "a column",
     ("store/stored.py", "by_hand"): "a key in JSON",
 }
 """Words that a code of `states`, `policy` or `breaker` is spelled with, too, by module, each with what it is there."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 CONFIG = "answer: {text: Non}\nmodem: {pin: '2580'}\n"
 COMMANDS = (

@@ -905,7 +905,6 @@ def imported(line: Filled, *names: str) -> list[str]:
     return done.stdout.splitlines()[-1].split()
 
 
-@pytest.mark.uncounted
 def test_log_json_imports_nothing_large(line: Filled) -> None:
     """A list for a script starts without the libraries of tables, modems and the schema, and without the daemon."""
     unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
@@ -913,7 +912,6 @@ def test_log_json_imports_nothing_large(line: Filled) -> None:
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
 
 
-@pytest.mark.uncounted
 def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
     """A list without --number starts without the numbering plans of the world."""
     assert imported(line, "phonenumbers") == []

@@ -19,7 +19,7 @@ import pytest
 from conftest import speaking, wait_until
 from filled import Filled
 from needs import needs_root
-from persons import ADMIN, COMMAND, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person
+from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person
 from store_steps import make_empty
 
 import hotlined
@@ -156,27 +156,6 @@ def test_nobody_else_decides(doors: Doors, person: Person) -> None:
 
     assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
-
-
-@needs_root
-def test_what_comes_from_a_hub_is_handed_in_by_the_exchange_alone(doors: Doors) -> None:
-    """A member cannot say what a hub has or what others decided; the exchange can, and decides nothing itself."""
-    doors.start(LINE, "--fleet", str(EXCHANGE.uid))
-    verbs = {"fleet_sent": {"sent": []}, "pause": {}}
-
-    def may(person: Person, verb: str) -> bool:
-        done = person.call(ASK, str(doors.socket), doors.request(verb=verb, arguments=verbs[verb]))
-        return "result" in json.loads(done.stdout)
-
-    assert {
-        (person.uid, verb) for person in (EXCHANGE, MEMBER, LINE, ADMIN) for verb in verbs if may(person, verb)
-    } == {
-        (EXCHANGE.uid, "fleet_sent"),
-        (MEMBER.uid, "pause"),
-        *((person.uid, verb) for person in (LINE, ADMIN) for verb in verbs),
-    }
-    refused = MEMBER.call(ASK, str(doors.socket), doors.request(verb="fleet_sent", arguments={"sent": []}))
-    assert "sudo hotlined fleet sync --once" in refused.stdout
 
 
 @needs_root
@@ -490,7 +469,7 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
 def test_every_verb_is_asked_for() -> None:
     """A decision that no command and no page makes is a door that nobody uses."""
     package = Path(hotlined.__file__).parent
-    asking = [path for room in ("cli", "desk", "fleet") for path in (package / room).rglob("*.py")]
+    asking = [path for room in ("cli", "desk") for path in (package / room).rglob("*.py")]
     source = "".join(path.read_text() for path in (*asking, package / "control" / "erasing.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 

@@ -13,8 +13,6 @@ from hotlined.states import ByHand
 from hotlined.store import answers, decisions, fates, gate
 from hotlined.store.line import save_limit_clock
 
-pytestmark = pytest.mark.uncounted
-
 TWO_SEGMENTS = plan(ANSWER)
 
 

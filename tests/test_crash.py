@@ -42,7 +42,6 @@ COSTLY = re.compile(
 )
 """Of the steps with each such name one is tried in each run: a crash there can cost a text, money, or the SIM."""
 
-pytestmark = pytest.mark.uncounted
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(steps.PRELOADED))

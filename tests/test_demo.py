@@ -70,7 +70,6 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.uncounted
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
     """Ctrl-C, or the terminal going away, ends daemon and simulator and takes the folder away."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):

@@ -17,15 +17,11 @@ from chromium import MISSING, chromium, linked_desk
 from filled import KEVIN, Filled
 from test_hostile import receive
 
-from hotlined.config import load
 from hotlined.desk.app import PAGES
-from hotlined.reports import fleet as report
-from hotlined.store import fleet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.uncounted
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 TABLE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -111,7 +107,6 @@ def visiting(windows: Windows, folder: Path, **settings: Any) -> Iterator[Visit]
         for name in SHOWN:
             receive(line, name, KEVIN)
         line.judge(line.text(LONG))
-        know_fellows(line)
         with linked_desk(line.config) as link:
             page = windows.page("table")
             page.goto(link)
@@ -119,22 +114,6 @@ def visiting(windows: Windows, folder: Path, **settings: Any) -> Iterator[Visit]
             yield Visit(line, f"{at.scheme}://{at.netloc}", windows, page.context.cookies())
             for kept in windows.kept.values():
                 kept.goto("about:blank")
-
-
-def know_fellows(line: Filled) -> None:
-    """Have the line be in a fleet whose lines have the longest names, troubles and figures that there are."""
-    with line.db.transaction():
-        fleet.join(line.db, "fr")
-    line.database.with_name("hotlined.db.orders").write_bytes(bytes(32))
-    figures = {"state": "not_answering", "contacts_today": 10**9, "answers_today": 10**9}
-    figures["trouble"] = ["not_running", "selftest_lost", "x" * 40, "sim_ends"]
-    fellow = {"line": "a-line-of-twenty-two-c", "seen_at": "2025-11-26T12:00:00.000Z", "seen_seconds": 7e3}
-    members = [{"line": "fr", "seen_at": None, "seen_seconds": None, "figures": {}}, fellow | {"figures": figures}]
-    heard = {"reachable": False, "since": "2025-11-26T12:00:00.000Z", "since_boottime": 0.0, "at_boottime": 0.0}
-    heard |= {"refused": 3, "members": members, "said": "", "said_boottime": 0.0}
-    record = report.path(load(line.config))
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps(heard))
 
 
 def paths(line: Filled) -> Iterator[str]:

@@ -38,8 +38,6 @@ from hotlined.words import reasons
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 
-pytestmark = pytest.mark.uncounted
-
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(sys.executable).with_name("hotlined")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
@@ -56,15 +54,7 @@ SETUP.read(ROOT / "setup.cfg")
 EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
     | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
-    | dict.fromkeys(("text edit", "web user password", "web user remove", "fleet join", "db restore"), 2)
-    | {
-        "fleet leave": 75,
-        "fleet sync": 75,
-        "fleet status": 75,
-        "fleet hub init": 69,
-        "fleet hub invite": 69,
-        "fleet hub remove": 69,
-    }
+    | dict.fromkeys(("text edit", "web user password", "web user remove", "db restore"), 2)
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "20"]}
@@ -267,7 +257,6 @@ def test_every_command_line_that_is_shown_is_real() -> None:
             command.make_context(name, words[at:], parent=context)
 
 
-@pytest.mark.uncounted
 def test_every_command_line_in_prose_is_real() -> None:
     """What documents, config.yaml, hints and errors advise to run has a command that there is, with its options."""
     lines = list(spoken())
@@ -339,7 +328,6 @@ def test_every_key_in_prose_is_one() -> None:
     assert dotted <= known
 
 
-@pytest.mark.uncounted
 def test_the_keys_without_effect_are_named() -> None:
     """The known limits name exactly the keys that nothing but the configuration itself reads."""
     found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", TEXTS["docs/limits.md"], re.MULTILINE | re.DOTALL)
@@ -460,7 +448,6 @@ def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
-@pytest.mark.uncounted
 def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
     """What is typed about a threat keeps and tags it, and leaves a page with its text that its owner alone can read."""
     filled = Filled(tmp_path)

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from filled import Filled
 
-pytestmark = pytest.mark.uncounted
-
 HUGE = "9" * 30
 # root without its capabilities is held to the rights of files like anyone else
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
@@ -97,7 +95,7 @@ CASES = {
     "no database": Case("numbers", 69, "There is no database", instead(lambda _: None)),
     "a folder as database": Case("log", 1, "hotlined.db", instead(Path.mkdir)),
     "a text as database": Case("numbers", 1, "no database", instead(lambda path: path.write_text("x" * 5000))),
-    "an empty file as database": Case("log", 1, "hotlined.db", instead(Path.touch)),
+    "an empty file as database": Case("log", 69, "There is no database", instead(Path.touch)),
     "a database of another program": Case("log", 1, "hotlined.db", instead(foreign)),
     "a database that may not be read": Case("number 0470123456", 1, "group", forbid("hotlined.db")),
     "a database that is locked": Case("tag 1 x", 1, "locked", lock),
@@ -175,7 +173,6 @@ def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
     assert all(len(each) <= 40 for each in shown if not each.startswith("Try ")), shown
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("typed", ["log", "log --json -n 0", "numbers", "numbers --csv", "number 0470123456", "show 1"])
 def test_a_closed_output_is_no_traceback(line: Filled, typed: str) -> None:
     """Where there is no standard output at all, nothing is shown, and nothing fails."""

@@ -422,7 +422,6 @@ def users(word: str) -> set[tuple[int, ...]]:
 # ---- how it reads
 
 
-@pytest.mark.uncounted
 @pytest.mark.skipif(bool(MISSING), reason=f"without {', '.join(MISSING)}")
 def test_it_prints_on_paper_and_fits_a_phone(threatened: Filled) -> None:
     """A text of 1,600 letters without a blank is wrapped, nothing is wider than the page, and it prints as PDF."""

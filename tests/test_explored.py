@@ -7,7 +7,6 @@ import explore
 import extent
 import pytest
 
-pytestmark = pytest.mark.uncounted
 DEPTH = int(os.environ.get("HOTLINED_DEPTH", "0"))
 """How deep to go instead of what stands below; `python tests/explore.py` prints what it came to."""
 LESS = (0, 0) if extent.WHOLE else (2, 3)

@@ -18,7 +18,6 @@ from conftest import ANSWER, ANSWERS, SPENT, Line, Open, wait_until
 from hotlined.simulator.makes import REGISTERS
 from hotlined.timing import USUAL
 
-pytestmark = pytest.mark.uncounted
 NUMBER = "+32470123456"
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 
@@ -67,7 +66,6 @@ def test_a_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]
     assert sorted(message["recipient"] for message in line.submitted()) == [f"+3247000{count:04}" for count in range(3)]
 
 
-@pytest.mark.counted
 def test_an_entry_that_is_no_pdu_is_kept_raw_and_leaves_the_sim(line: Line) -> None:
     """What the storage holds is recorded even if it makes no sense, and does not block the SIM."""
     line.start()
@@ -92,7 +90,6 @@ def test_a_text_whose_result_never_comes_is_unconfirmed_and_not_sent_again(line:
     assert len(line.submitted()) == 2
 
 
-@pytest.mark.counted
 def test_a_late_result_is_never_the_answer_of_another_command(line: Line) -> None:
     """A +CMGS after its time limit settles its own segment, and every later answer fits its question."""
     line.configure(modem={"send_timeout": "3s"})
@@ -218,7 +215,6 @@ def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> No
     assert kinds == ["modem_starting", "modem_ready", "modem_absent", "modem_ready"]
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
 def test_a_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
     """Settings lost in a brown-out, be it to text mode or to direct delivery, cost no text."""
@@ -241,7 +237,6 @@ def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
     assert line.status()["modem"]["state"] == "ready"
 
 
-@pytest.mark.counted
 def test_a_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
     """A modem that falls out of step between two commands leaves no answer half begun."""
     line.sim.do("fault", kind="garbage", octets="OK", command="+COPS", count=2)
@@ -251,7 +246,6 @@ def test_a_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
     assert {row[0] for row in line.rows(ANSWERS)} == {"sent"}
 
 
-@pytest.mark.counted
 def test_a_listing_that_always_breaks_off_does_not_stop_the_line(line: Line) -> None:
     """What a broken listing did show is recorded, answered and deleted, time and again, until the SIM is empty."""
     line.start()
@@ -277,7 +271,6 @@ def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(open_line: Open
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_two_names_of_one_storage_are_found_out(open_line: Open) -> None:
     """Where ME is SM and deletion is refused, each text is still one row, and the second name is left alone."""
     line = open_line(me_size=10, me_is_sim=True)
@@ -289,7 +282,6 @@ def test_two_names_of_one_storage_are_found_out(open_line: Open) -> None:
     assert line.count("SELECT count(*) FROM segments") == 1
 
 
-@pytest.mark.counted
 def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
     """While another program locks the database nothing is deleted or answered; afterwards all is done."""
     line.configure()
@@ -347,7 +339,6 @@ def test_no_modem_is_a_state_that_ends(line: Line) -> None:
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
     """A port that another program holds is named with the cure."""
     holder = subprocess.Popen(
@@ -370,7 +361,6 @@ def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_a_port_that_does_not_speak_at_is_a_state(line: Line) -> None:
     """A wrong port is recovering, with a sentence, not a crash."""
     master, slave = pty.openpty()
@@ -398,7 +388,6 @@ def with_pin(open_line: Open, pin: str | None) -> Line:
     return line
 
 
-@pytest.mark.counted
 def test_the_pin_is_given_when_it_is_asked_for(open_line: Open) -> None:
     """A right PIN opens the SIM, and may be given again after the modem's next start."""
     line = with_pin(open_line, "1234")
@@ -422,7 +411,6 @@ def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -563,7 +551,6 @@ def test_sighup_applies_a_shorter_poll_interval_at_once(line: Line) -> None:
     wait_until(lambda: line.count("SELECT count(*) FROM contacts"), "a text that is found")
 
 
-@pytest.mark.counted
 def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Line) -> None:
     """A new answer is used without a restart; a wrong file leaves the old one in force."""
     line.start()
@@ -580,7 +567,6 @@ def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Lin
     assert [message["text"] for message in line.submitted()] == ["Nouveau."]
 
 
-@pytest.mark.counted
 def test_a_broken_configuration_ends_with_78_and_a_second_daemon_with_1(line: Line) -> None:
     """Service managers restart neither a typing error nor a second daemon into a loop."""
     line.start()
@@ -620,7 +606,6 @@ def test_the_delay_survives_a_restart(line: Line) -> None:
     assert line.submitted() == []
 
 
-@pytest.mark.counted
 def test_a_full_hour_holds_answers_back(line: Line) -> None:
     """What the hour does not allow waits for it and says so; a restart changes nothing."""
     line.configure(limits={"segments": {"hour": 2, "day": 9, "month": 9}})
@@ -636,7 +621,6 @@ def test_a_full_hour_holds_answers_back(line: Line) -> None:
     assert [message["text"] for message in line.submitted()] == [ANSWER, ANSWER]
 
 
-@pytest.mark.counted
 def test_once_scans_once_and_answers_what_is_due(line: Line) -> None:
     """`run --once` ends by itself with everything done, and with 69 where there is no modem."""
     line.configure()
@@ -677,7 +661,6 @@ def test_a_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
     assert line.rows("SELECT DISTINCT repeats FROM contacts") == [(1,)]
 
 
-@pytest.mark.counted
 def test_systemd_is_told_how_the_daemon_is(line: Line) -> None:
     """READY comes when the database is open, not when the modem is; then states, signs of life, the end."""
     line.sim.do("unplug")
@@ -734,7 +717,6 @@ def test_a_time_stamp_that_makes_no_sense_changes_nothing(line: Line, scts: str)
     assert len(line.submitted()) == (reason == "first_contact")
 
 
-@pytest.mark.counted
 def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
     """Every call is a contact, and while an answer to it waits, the next ones queue none; withheld ones get none."""
     line.configure(answer={"delay": "1h"})

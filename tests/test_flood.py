@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pytest
 import store_steps
 from conftest import ANSWER, Line, wait_until
 
@@ -32,7 +31,6 @@ from hotlined.simulator import client as simulation
 from hotlined.store import contacts
 from hotlined.store.opening import open_for_daemon
 
-pytestmark = pytest.mark.uncounted
 TROLL, HONEST = "+32470666666", "+32470123456"
 SIM_SIZE = 10
 OURS = ("+32460209399", "+32460209398")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.uncounted
 TESTS = Path(__file__).parent
 CONFTEST = """
 import sys

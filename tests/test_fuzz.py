@@ -5,9 +5,7 @@ from pathlib import Path
 
 import extent
 import fuzz
-import pytest
 
-pytestmark = pytest.mark.uncounted
 MUTANTS = 20_000 if extent.WHOLE else 5_000
 MOST_MIB = 64  # more than that would grow with what was received
 

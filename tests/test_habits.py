@@ -9,7 +9,6 @@ from hotlined.errors import ModemRefusedError
 from hotlined.gsm.profiles import STANDARD_CNMI
 from hotlined.gsm.responses import REGISTERED, Registration, SimState
 
-pytestmark = pytest.mark.uncounted
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
 MSM_REFUSES = [f"+CNMI={form}" for form in STANDARD_CNMI if form.startswith("2")]
@@ -39,7 +38,6 @@ def troubles(line: Line) -> list[str]:
 # Storages
 
 
-@pytest.mark.counted
 def test_a_stick_that_takes_three_memories_alone_is_served(open_line: Open) -> None:
     """The E3372-325 refuses AT+CPMS with one memory: it gets three each time, and what lies in either is read."""
     line = open_line(make="brovi")
@@ -266,7 +264,6 @@ def test_what_the_sim_says_is_understood(open_line: Open, words: str, state: Sim
         assert modem.sim_state()[0] is state
 
 
-@pytest.mark.counted
 def test_a_sim_that_is_not_ready_is_told_in_the_log(open_line: Open) -> None:
     """A state of the SIM that no rule knows is told in its own words, once."""
     line = open_line()
@@ -380,7 +377,6 @@ def test_a_stick_that_refuses_what_it_offers_reports_all_the_same(open_line: Ope
     assert troubles(line) == []
 
 
-@pytest.mark.counted
 def test_reports_that_cannot_come_are_told(open_line: Open) -> None:
     """Where a modem takes no form of +CNMI with reports, `delivery_reports: true` is in vain, and status says so."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI if form.split(",")[3:4] not in (["0"], [])])
@@ -396,7 +392,6 @@ def test_reports_that_cannot_come_are_told(open_line: Open) -> None:
     assert troubles(line) == []
 
 
-@pytest.mark.counted
 def test_a_modem_that_hands_texts_over_is_served(open_line: Open) -> None:
     """One that refuses every +CNMI of ours and says 1,2,2,1,1 (Android's) is served: texts are acknowledged."""
     line = open_line(lacks=[f"+CNMI={form}" for form in STANDARD_CNMI], factory=["+CNMI=1,2,2,1,1"])
@@ -438,7 +433,6 @@ def test_what_was_refused_while_the_sim_was_busy_is_set_later(open_line: Open) -
     assert line.status()["modem"]["steps"] == 0
 
 
-@pytest.mark.counted
 def test_a_notification_of_a_storage_that_was_busy_brings_it_in(open_line: Open) -> None:
     """What is announced to lie on a SIM that could not be selected is read at once, not at the next poll."""
     line = open_line(me_size=10)

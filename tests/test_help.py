@@ -42,8 +42,8 @@ def groups(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 GROUPS = dict(groups())
-WITHOUT = {"status": 69, "sync": 75, "hub": 69}
-"""How an example ends where there is no daemon, no fleet and no hub."""
+WITHOUT = {"status": 69}
+"""How an example ends where there is no daemon."""
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
@@ -127,7 +127,6 @@ def test_the_program_says_what_completes(line: Filled, typed: str, words: list[s
     assert sorted(completed) == sorted(words)
 
 
-@pytest.mark.uncounted
 @pytest.mark.skipif(not shutil.which("bash") or not PROGRAM.exists(), reason="needs bash and an installed hotlined")
 def test_bash_completes(line: Filled) -> None:
     """By the script that it is told to read, bash completes each line so."""
@@ -167,7 +166,6 @@ def asked(line: Filled, *shell: str) -> str:
     return done.stdout
 
 
-@pytest.mark.uncounted
 @pytest.mark.skipif(not shutil.which("fish") or not PROGRAM.exists(), reason="needs fish and an installed hotlined")
 @pytest.mark.parametrize(
     ("typed", "words"), [("hotlined nu", ["number", "numbers"]), ("hotlined tag 1 e", ["excuses"])]
@@ -179,7 +177,6 @@ def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
     assert sorted(each.split("\t")[0] for each in shown.splitlines()) == words
 
 
-@pytest.mark.uncounted
 @pytest.mark.skipif(not shutil.which("zsh") or not PROGRAM.exists(), reason="needs zsh and an installed hotlined")
 def test_zsh_completes(line: Filled) -> None:
     """A zsh that was never set up knows who completes hotlined, and one that was is not set up again."""

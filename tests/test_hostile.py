@@ -28,7 +28,6 @@ from hotlined.simulator import pdus
 from hotlined.words.harmless import harmless
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.uncounted
 MARK = "obeyed"  # the file that a shell would make
 TEXTS = {
     "escape sequences": "\x1b[2J\x1b]0;title\x07\x1b[31mred\x9b31m\x1bP+q\x1b\\",
@@ -79,7 +78,7 @@ OUTPUTS = (
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
     "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text",
-    "completion", "help", "web", "topup", "metrics", "fleet",
+    "completion", "help", "web", "topup", "metrics",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance`, completion and the pages of `web` have their own tests."""
 

@@ -6,10 +6,8 @@ import time
 from collections import Counter
 
 import extent
-import pytest
 from conftest import ANSWER, Line, wait_until
 
-pytestmark = pytest.mark.uncounted
 NUMBER = "+32470123456"
 
 

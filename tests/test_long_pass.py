@@ -13,7 +13,6 @@ from conftest import Line, Open, wait_until
 from hotlined.clock import boottime
 from hotlined.timing import USUAL
 
-pytestmark = pytest.mark.uncounted
 SCALE = 30.0
 ALIVE = USUAL.alive / SCALE
 TIMING = {
@@ -65,7 +64,6 @@ def status(line: Line) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-@pytest.mark.counted
 def test_a_sim_that_deletes_slowly_is_no_daemon_that_hangs(full: Line) -> None:
     """While more is deleted than a daemon may hang, `status` finds it alive and ready, and its scans go on."""
     full.start(TIMING)
@@ -101,7 +99,6 @@ def test_people_are_served_between_deletions(full: Line) -> None:
     assert deletions(full) < TEXTS - 20
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("full", [SLOW], indirect=True)
 def test_all_is_deleted_after_few_listings(full: Line) -> None:
     """What was listed once is deleted in one pass after the other; nothing is listed anew for that but at a poll."""

@@ -17,7 +17,6 @@ from hotlined.gsm.responses import SimState
 from hotlined.simulator.makes import MAKES
 from hotlined.simulator.pdus import write_status_report
 
-pytestmark = pytest.mark.uncounted
 PROFILE_OF = {"generic": "generic", "sim800": "simcom", "sim7600": "simcom-lte"}  # else the name of the make
 LONG = "Coucou, c'est encore moi. " * 12
 TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
@@ -74,7 +73,6 @@ SPARSE = [
 ]
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("unknown", ["ERROR", "OK"])
 def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: str) -> None:
     """Where every question is refused, or every command taken, texts are found by listing, and answered."""
@@ -160,7 +158,6 @@ def test_the_longest_beginning_counts(text: str, meaning: Meaning) -> None:
     assert profiles.meaning(text) is meaning
 
 
-@pytest.mark.counted
 def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
     """A modem that complains about its supply again and again is one event, and serves on."""
     line = open_line(make="sim800")
@@ -226,7 +223,6 @@ def test_what_overflows_into_the_other_storage_is_found(open_line: Open) -> None
     wait_until(lambda: sorted(recorded(line)) == list("01234") and line.settled())
 
 
-@pytest.mark.counted
 def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
     """At start everything that the SIM holds is recorded and deleted before anything is sent."""
     line = open_line(sim_size=3)
@@ -261,7 +257,6 @@ def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> No
     assert json.loads(line.cli("status", "--json"))["modem"]["undeletable"] == 1
 
 
-@pytest.mark.counted
 def test_an_index_that_comes_back_with_another_text_is_another_text(open_line: Open) -> None:
     """A slot that was not deleted and then holds another text is read anew, recorded, and may be deleted at once."""
     line = open_line()
@@ -330,7 +325,6 @@ def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
     assert entries(line, "SM") == {1: PDU}
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("make", ["generic", "zte"])
 def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, make: str) -> None:
     """Slots are read alone, one that the modem hangs on is passed over, and drafts are known also without a status."""
@@ -455,7 +449,6 @@ def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:
     wait_until(lambda: line.rows(ANSWERS) == [("delivered",)] and line.settled())
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     ("statuses", "state"),
     [([0x20, 0x00], "delivered"), ([0x00, 0x20], "delivered"), ([0x30], "sent"), ([0x46], "undelivered")],
@@ -473,7 +466,6 @@ def test_final_and_temporary_reports_are_told_apart(open_line: Open, statuses: l
     assert line.rows(ANSWERS) == [(state,)]
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("make", ["generic", "sim800"])
 def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None:
     """A report, stored or handed over, settles what an earlier process sent, by recipient and reference only."""
@@ -536,7 +528,6 @@ def test_what_the_network_says_is_told(open_line: Open, make: str) -> None:
 # USSD
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("make", ["generic", "huawei", "qualcomm"])
 def test_ussd_in_every_form(open_line: Open, make: str) -> None:
     """Codes and answers go as text, packed or in UCS-2, over several lines; a menu is cancelled."""
@@ -552,7 +543,6 @@ def test_ussd_in_every_form(open_line: Open, make: str) -> None:
         assert line.sim.do("state")["menu"] is False
 
 
-@pytest.mark.counted
 def test_ussd_that_fails_says_how(open_line: Open) -> None:
     """A network that refuses, gives up or keeps silent is an error, and the next answer is the next question's."""
     line = open_line()

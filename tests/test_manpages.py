@@ -13,7 +13,6 @@ import pytest
 from hotlined.cli import COMMANDS, main
 from hotlined.config import KEYS
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND_NAMES = [name for names in COMMANDS.values() for name in names]
 NO_DATE = 'missing date, using "": TH'  # each day would make another page

@@ -270,7 +270,6 @@ for turn in range(turns):
 """
 
 
-@pytest.mark.uncounted
 def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
     """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
     with Filled(tmp_path).db as db:

@@ -14,10 +14,7 @@ from test_metrics import NAMES
 
 from hotlined.states import AnswerState, ModemState, SendingState
 
-pytestmark = [
-    pytest.mark.uncounted,
-    pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool"),
-]
+pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
 RULES = Path(__file__).parent.parent / "docs/prometheus/hotlined.rules.yml"
 ALERTS = {rule["alert"]: rule for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
 LINE = 'instance="pi",line="fr"'

@@ -64,7 +64,6 @@ NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
-pytestmark = pytest.mark.uncounted
 
 durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
 numbers = st.sampled_from(NUMBERS)

@@ -405,7 +405,7 @@ def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
     """What became a pseudonym is summed up with what is still under the number."""
     before = asked(busy, KEVIN)
     with busy.db.transaction():
-        name = pseudonym.of(pseudonyms.adopt_keys(busy.db), KEVIN)
+        name = pseudonym.of(pseudonyms.adopt_key(busy.db), KEVIN)
     busy.db.execute("UPDATE contacts SET originator = ? WHERE id = 1", name)
     busy.db.execute("UPDATE answers SET recipient = ? WHERE recipient = ?", name, KEVIN)
     after = asked(busy, KEVIN)

@@ -23,8 +23,6 @@ from oracle import (
     Unblocked,
 )
 
-pytestmark = pytest.mark.uncounted
-
 HOUR, DAY = 3600, 86400
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 ROOM = Configured(at=0, hour=99, day=99, month=99, reserve_percent=0, cooldowns=(0,), per_number=99)

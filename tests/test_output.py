@@ -32,7 +32,6 @@ from hotlined.states import (
 from hotlined.store import decisions
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.uncounted
 SCHEMA = json.loads((ROOT / "docs/output.schema.json").read_text("utf-8"))
 TABLE = dict(
     re.findall(r"^\| `([^`]+) --json` \| `(\w+)` \|$", (ROOT / "docs/json.md").read_text("utf-8"), re.MULTILINE)
@@ -168,7 +167,6 @@ def test_an_empty_line_prints_what_is_promised(filled: Filled) -> None:
     assert judge_all(filled) == {"stats", "limits", "status", "text_check"}
 
 
-@pytest.mark.counted
 def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
     """Whatever came, was decided and was sent, paused and not."""
     fill(filled)
@@ -231,7 +229,6 @@ def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
     assert document["queue"] is None
 
 
-@pytest.mark.counted
 def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
     """Status of a daemon with a modem, a text by hand, doctor and the rehearsal of a flood."""
     line.start()

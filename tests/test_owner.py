@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from conftest import wait_until
 
-pytestmark = pytest.mark.uncounted
-
 WRITES = {
     "written": "owner.written(path) as target:\n    target.write(b'half')",
     "written_folder": "owner.written_folder(path, ('page',)) as target:\n    target.write('page', b'half')",

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from filled import KEVIN, LEA, Filled
 
-pytestmark = pytest.mark.uncounted
-
 ROOT = Path(__file__).parent.parent
 PAGES = {
     str(path.relative_to(ROOT)): " ".join(path.read_text("utf-8").split())

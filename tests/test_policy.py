@@ -286,7 +286,6 @@ def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
         assert not policy.is_loop(recognition.fold(text), NEW, in_force)
 
 
-@pytest.mark.uncounted
 def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
     """Variants and countries make many answers: a text as long as a book is looked through once, not for each."""
     ours = tuple(recognition.fold(f"{OURS} {number}") for number in range(600))

@@ -43,7 +43,6 @@ pytestmark = [
     pytest.mark.skipif(
         not _strace_works(), reason="strace is missing (`sudo apt install strace`) or may not trace here"
     ),
-    pytest.mark.uncounted,
 ]
 
 

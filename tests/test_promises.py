@@ -40,7 +40,6 @@ from promised import (
 
 from hotlined.simulator.pdus import write_delivers
 
-pytestmark = pytest.mark.uncounted
 FORGER = "+32470999999"
 
 
@@ -53,7 +52,6 @@ def forge(line: Line, numbers: range, **more: Any) -> None:
 # Who a contact is
 
 
-@pytest.mark.counted
 def test_one_phone_that_forges_notifications_is_one_number(line: Line) -> None:
     """Whatever senders an ordinary phone writes into MMS notifications, it gets one answer itself, and nobody else."""
     begin(line)
@@ -96,7 +94,6 @@ def test_a_notification_of_a_number_that_is_not_answered_makes_nobody_a_contact(
     assert line.submitted() == []
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("originator", ["8600", "MMS"], ids=["short code", "name"])
 def test_the_operators_centre_is_believed(line: Line, originator: str) -> None:
     """Who sent an MMS that the operator's centre announces is the contact, and is answered."""
@@ -124,7 +121,6 @@ def test_a_block_holds_for_the_sender_that_a_phone_names(line: Line) -> None:
 PORT = bytes([0x05, 0x04, 0x15, 0x81, 0x00, 0x00])  # TS 23.040 9.2.3.24.4: 16 bits, to 5505
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [("gsm7", "Je sais que tu habites ici"), ("ucs2", "Je sais où tu habites, 😡. " * 6)],
@@ -202,7 +198,6 @@ def test_who_opts_out_at_once_is_never_answered(line: Line) -> None:
     assert len(recipients(line)) == len(NO_OPT_OUTS)
 
 
-@pytest.mark.counted
 def test_who_opts_out_while_the_answer_waits_does_not_get_it(line: Line) -> None:
     """An opt-out within the delay cancels the answer that is queued, and holds from then on."""
     line.configure(answer={"delay": "1h"})
@@ -246,7 +241,6 @@ def test_a_reload_holds_for_what_is_queued(line: Line, sender: str, sections: di
     assert line.submitted() == []
 
 
-@pytest.mark.counted
 def test_a_reload_that_ignores_calls_holds_for_what_is_queued(line: Line) -> None:
     """Where calls are not answered any more, the answer to one that waits is cancelled; that to a text leaves."""
     begin(line)
@@ -265,7 +259,6 @@ def test_a_reload_that_ignores_calls_holds_for_what_is_queued(line: Line) -> Non
 # What people decide
 
 
-@pytest.mark.counted
 def test_a_block_cancels_at_once_with_a_daemon_and_without(line: Line) -> None:
     """When `block` has ended, what was queued for the number is cancelled, whoever runs."""
     line.configure(answer={"delay": "1h"})
@@ -281,7 +274,6 @@ def test_a_block_cancels_at_once_with_a_daemon_and_without(line: Line) -> None:
     assert fate(line, third) == ("queued", None)
 
 
-@pytest.mark.counted
 def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
     """`cancel` cancels what is queued for a contact and nothing else, and says 75 where nothing is."""
     line.configure(answer={"delay": "1h"}, numbers={"blocked": [person(3)]})
@@ -299,7 +291,6 @@ def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
     assert fate(line, person(2)) == ("cancelled", "person")
 
 
-@pytest.mark.counted
 def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
     """A cancelled answer leaves after `requeue`, and `cancel` does not take back what has left."""
     line.configure(answer={"delay": "1h"})
@@ -317,7 +308,6 @@ def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
 # Texts by hand
 
 
-@pytest.mark.counted
 def test_try_sends_the_first_answer_to_ones_own_phone_now(line: Line) -> None:
     """`try` sends what a first contact would get, without the delay, and it stands in the log by hand alone."""
     line.configure(answer={"text": None, "texts": ["Un.", "Deux."], "delay": "1h"})
@@ -346,7 +336,6 @@ def submissions_whole(line: Line) -> int:
     return len(line.submitted())
 
 
-@pytest.mark.counted
 def test_try_is_refused_where_the_line_would_not_answer(line: Line) -> None:
     """`try` names what refuses it: a fixed line, a country, a block, an opt-out, an answer queued."""
     blocked, by_command, out, queued = map(person, range(4))
@@ -392,7 +381,6 @@ def test_try_needs_the_daemon(line: Line) -> None:
     assert by_hand(line) == []
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("command", [("try", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["try", "send"])
 def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
     """Shadow mode transmits nothing: a text by hand is refused, and it says why."""
@@ -405,7 +393,6 @@ def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, 
     assert line.submitted() == []
 
 
-@pytest.mark.counted
 def test_a_text_by_hand_is_in_the_log_by_hand_and_in_the_history_of_its_number(line: Line) -> None:
     """What people sent is shown beside what the line answered, is no contact, and nobody's answer."""
     begin(line)
@@ -448,7 +435,6 @@ def test_a_text_by_hand_pushes_no_cooldown(line: Line) -> None:
     assert 0 < after["in_seconds"] <= before["in_seconds"] <= 7200
 
 
-@pytest.mark.counted
 def test_a_text_by_hand_goes_out_while_answers_wait(line: Line) -> None:
     """While nothing leaves by itself, what a person asks for is tried all the same."""
     begin(line, timing=NEVER)
@@ -526,7 +512,6 @@ def insert_like(database: Path, arguments: str, verb: str) -> bool:
     return False
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize(
     ("verb", "requests"),
     [("send", MALFORMED + WITHOUT_A_TEXT), ("try", MALFORMED), ("nonsense", MALFORMED + WITHOUT_A_TEXT)],

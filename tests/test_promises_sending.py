@@ -38,7 +38,6 @@ from promised import (
     waits,
 )
 
-pytestmark = pytest.mark.uncounted
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 
 
@@ -147,7 +146,6 @@ def test_resume_after_a_pause_tries_at_once(line: Line) -> None:
     wait_states(line, unconfirmed=4, sent=4)
 
 
-@pytest.mark.counted
 def test_a_network_that_is_regained_is_tried_at_once(line: Line) -> None:
     """After a time without registration the next trial is due when it is back."""
     begin(line, timing=NEVER | {"unregistered_for": 0.5})
@@ -360,7 +358,6 @@ def test_a_long_answer_is_not_passed_by_short_ones_of_its_share(line: Line) -> N
 # Growing old
 
 
-@pytest.mark.counted
 def test_what_credit_holds_back_grows_old_on_time(line: Line) -> None:
     """Without credit answers are cancelled at their age, and who writes again is answered once there is credit."""
     line.configure(answer={"max_age": "6s"})
@@ -558,7 +555,6 @@ def test_a_block_ends_half_an_answer(line: Line) -> None:
 # What is not known of an answer
 
 
-@pytest.mark.counted
 def test_a_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
     """An answer whose first segment was taken too late to be waited for is finished all the same."""
     line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})

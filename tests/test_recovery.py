@@ -27,7 +27,6 @@ from hotlined.simulator.makes import REGISTERS
 from hotlined.states import ModemTrouble
 from hotlined.timing import USUAL, RateLimit
 
-pytestmark = pytest.mark.uncounted
 NUMBER = "+32470123456"
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
 SILENCE_SECONDS = 120.0  # what it may take against a modem that answers nothing: it is given time to, at each rung
@@ -326,7 +325,6 @@ def test_a_port_that_another_program_reads_is_not_lost() -> None:
         port.read(1.0)
 
 
-@pytest.mark.counted
 def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
     """A program that opened the port beside the daemon is named with its cure; the modem is not reset for it."""
     start_hasty(line)
@@ -346,7 +344,6 @@ def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
     assert steps(line) == []
 
 
-@pytest.mark.counted
 def test_a_registration_that_lies_is_found_out(line: Line) -> None:
     """When several segments in a row get no result although the network has us, the radio is restarted."""
     line.configure(modem={"send_timeout": "1s"})
@@ -365,7 +362,6 @@ def test_a_registration_that_lies_is_found_out(line: Line) -> None:
     assert states == ["unconfirmed"] * 3 + ["sent"]
 
 
-@pytest.mark.counted
 def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None:
     """While no listing comes to its end the state is recovering, through every rung, and no event says otherwise."""
     start_hasty(line)
@@ -397,7 +393,6 @@ def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
     wait_until(lambda: line.rows(states)[-1] == ("modem_absent",), "the state that lasts")
 
 
-@pytest.mark.counted
 def test_a_storage_that_was_busy_is_listed_again(open_line: Open) -> None:
     """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
     line = open_line(me_size=5)
@@ -423,7 +418,6 @@ def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytes
         os.close(master)
 
 
-@pytest.mark.counted
 def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
     """What another program, or a restart of the radio that was cut short, left off costs no five minutes."""
     port = Port(line.simulator.port)
@@ -435,7 +429,6 @@ def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None:
     """A configuration that names another port is obeyed on any rung, and nothing of the ladder is left."""
     (tmp_path / "other").mkdir()
@@ -456,7 +449,6 @@ def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None
         assert (line.status()["modem"]["step"], line.status()["modem"]["steps"]) == (None, 0)
 
 
-@pytest.mark.counted
 @pytest.mark.parametrize("state", ["connecting", "ussd", "rung"])
 def test_a_stop_is_obeyed_in_any_state(line: Line, state: str) -> None:
     """Whatever is being waited for, SIGTERM ends the daemon before the service manager loses its patience."""
@@ -496,7 +488,6 @@ def plug(line: Line, *ports: str) -> None:
         (root / f"dev/ttyUSB{n}").symlink_to(port)
 
 
-@pytest.mark.counted
 def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
     """With `port: auto` a stick and SIM that are both others' are named, not emptied, not held; one's own is found."""
     (tmp_path / "other").mkdir()
@@ -572,7 +563,6 @@ def test_a_line_beside_others_takes_no_stick_but_its_own(tmp_path: Path) -> None
         line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> None:
     """With `port: auto` a stick in the wrong mode is named with the cure, and used as soon as it has a port."""
     line.configure(modem={"port": "auto"})
@@ -585,7 +575,6 @@ def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> 
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) -> None:
     """A SIM that was swapped without a word since the network was last looked at is seen before a segment leaves."""
     line.start()
@@ -599,7 +588,6 @@ def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) ->
     assert line.submitted() == []
 
 
-@pytest.mark.counted
 def test_nothing_leaves_from_another_sim_between_two_segments(line: Line) -> None:
     """The SIM is asked once an answer; one that is swapped after the first segment is seen before the second one."""
     line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
@@ -618,7 +606,6 @@ def test_nothing_leaves_from_another_sim_between_two_segments(line: Line) -> Non
     assert line.sim.do("counters")["counters"]["+CMGS"] == 1
 
 
-@pytest.mark.counted
 def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
     """However often the stick is plugged in again, a deletion that is refused is told once."""
     line.sim.do("fault", kind="delete_refused")
@@ -635,7 +622,6 @@ def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
     assert line.count("SELECT count(*) FROM events WHERE kind = 'delete_refused'") == 1
 
 
-@pytest.mark.counted
 def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
     """Nothing has failed, and nothing can be sent: `status` ends with 69 and says what to look at, since when."""
     line.sim.do("network", registered="searching")
@@ -651,7 +637,6 @@ def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
     line.cli("status")
 
 
-@pytest.mark.counted
 def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:
     """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `adopt` goes on with it."""
     line.configure(answer={"delay": "1h"}, credit={"valid_for": "365d"})
@@ -753,7 +738,6 @@ def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) ->
     line.wait_state("ready")
 
 
-@pytest.mark.counted
 def test_a_service_centre_that_goes_missing_costs_no_answer(line: Line) -> None:
     """What was to leave next when the SIM lost its service centre waits like all others until it is set."""
     line.start({"trial_after": (20.0,), "retry_after": (20.0,)})

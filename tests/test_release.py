@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import release  # noqa: E402  they are programs, and lie beside each other
 import sbom  # noqa: E402  the same
 
-pytestmark = pytest.mark.uncounted
 EPOCH = 1_795_700_000
 FILES = ("hotlined/__init__.py", "docs/installation.md", "setup.cfg", "scripts/requirements.txt", "scripts/release.py")
 CHANGES = "# Changelog\n\nWhat changes.\n\n## {version}\n\n- It answers.\n\n## 0.0.1\n\n- It rings.\n"

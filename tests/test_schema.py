@@ -24,8 +24,6 @@ from hotlined.config.schema import UNKNOWN, schema
 from hotlined.config.syntax import compose
 from hotlined.errors import ConfigError
 
-pytestmark = pytest.mark.uncounted
-
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = schema()
 WHERE = Where(Path("/etc/hotlined"), "BE")
@@ -194,7 +192,6 @@ PLAIN = (
 )  # fmt: skip
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("path", KEYS)
 def test_what_stands_without_quotes_is_taken_where_the_program_takes_it(path: str) -> None:
     """A PIN that is a number to the editor, a country that is a no, a date, an amount: none is a mistake there."""

@@ -11,7 +11,6 @@ import pytest
 from skips import FORBIDDEN
 from test_page import BROWSERS
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 RED = '''"""Red."""
 
@@ -20,31 +19,72 @@ def test_red() -> None:
     """Nothing is so."""
     assert not __name__
 '''
+STARTING = '''"""A program of ours is started."""
+
+import subprocess
+import sys
 
 
-@pytest.mark.skipif(not (ROOT / ".venv/bin/ruff").exists(), reason="needs the environment of scripts/test")
-@pytest.mark.timeout(900)
-def test_a_part_of_the_tests_is_green_where_it_is(tmp_path: Path) -> None:
-    """`scripts/test FILE` ends with 0 where the tests of the file pass and with 1 where not: a part covers no whole."""
+def test_started() -> None:
+    """It says its version."""
+    assert not subprocess.call([sys.executable, "-m", "hotlined", "--version"])
+'''
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a copy of this checkout, with this environment."""
+    if not (ROOT / ".venv/bin/ruff").exists():
+        pytest.skip("needs the environment of scripts/test")
     folder = tmp_path / "hotlined"
     shutil.copytree(
         ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "dist")
     )
     (folder / ".venv").symlink_to(ROOT / ".venv")
     (folder / "scripts/environment").write_text("")  # it is there
-    (folder / "tests/test_red.py").write_text(RED)
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_a_part_of_the_tests_is_green_where_it_is(checkout: Path) -> None:
+    """`scripts/test FILE` ends with 0 where the tests of the file pass and with 1 where not."""
+    (checkout / "tests/test_red.py").write_text(RED)
 
     for name, code in (("test_timing", 0), ("test_red", 1)):
         done = subprocess.run(
-            [folder / "scripts/test", "--forks", "0", f"tests/{name}.py"],
+            [checkout / "scripts/test", "--forks", "0", f"tests/{name}.py"],
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "1 failed" in done.stdout or "passed" in done.stdout
-    assert "--fail-under=90" in (folder / "scripts/test").read_text()
     assert (ROOT / ".ci/run").read_text().endswith("\nscripts/test\n")
+
+
+@pytest.mark.timeout(900)
+def test_what_the_tests_miss_is_listed_with_the_worst_last(checkout: Path) -> None:
+    """`scripts/coverage` counts what programs run that tests start, whatever fails, and ends with 2 below 90 %."""
+    (checkout / "tests/test_red.py").write_text(RED)
+    (checkout / "tests/test_starting.py").write_text(STARTING)
+
+    done = subprocess.run(
+        [checkout / "scripts/coverage", "tests/test_red.py", "tests/test_starting.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+    )
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "1 failed, 1 passed" in done.stdout
+    missed = {
+        name: int(lines) for name, lines in re.findall(r"^(hotlined/\S+) +\d+ +(\d+) ", done.stdout, re.MULTILINE)
+    }
+    assert list(missed.values()) == sorted(missed.values())
+    assert "hotlined/simulator/commands.py" in missed
+    assert missed["hotlined/__main__.py"] == 0  # all of it ran
+    assert "\nTOTAL " in done.stdout
 
 
 def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:

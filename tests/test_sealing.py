@@ -474,7 +474,7 @@ def restored(filled: Filled, path: Path, *options: str, identity: str = IDENTITY
 def new_card(filled: Filled) -> None:
     """Leave nothing of the line but what an installation puts there."""
     filled.db.close()
-    for path in (*filled.folder.glob("hotlined.db*"), *filled.folder.glob("*.fleet")):
+    for path in filled.folder.glob("hotlined.db*"):
         path.unlink()
     filled.config.write_text("answer: {text: sample}\n")
 
@@ -513,8 +513,6 @@ def test_a_line_begins_again_on_a_new_card(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
     filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
-    filled.database.with_name("hotlined.db.orders").write_bytes(b"o" * 32)
-    filled.config.with_name("config.fleet").write_text('{"hub": "postgresql://hub/hotlined"}')
     before = filled.config.read_bytes()
     sealed(filled)
     new_card(filled)
@@ -531,9 +529,6 @@ def test_a_line_begins_again_on_a_new_card(
     assert {modes[name] for name in ("config.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
     assert (tmp_path / "pin").read_text() == "2580\n"
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
-    assert (tmp_path / "hotlined.db.orders").read_bytes() == b"o" * 32
-    assert modes["hotlined.db.orders"] == 0o600
-    assert (tmp_path / "config.fleet").read_text() == '{"hub": "postgresql://hub/hotlined"}'
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
     assert filled.run("db", "check", "--full").exit_code == 0

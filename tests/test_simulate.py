@@ -82,7 +82,6 @@ def test_every_message_has_one_fate(line: Filled) -> None:
     assert found["price"] == pytest.approx(found["segments"] * 0.05)
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "limits",
     [
@@ -258,7 +257,6 @@ def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected:
     assert 0 <= arrivals[0].at <= arrivals[-1].at <= 36_000
 
 
-@pytest.mark.uncounted
 def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
     """Two runs with one seed are alike to the last digit, and another seed is another flood."""
     shape = ("--messages", "150", "--numbers", "10", "--hours", "24")
@@ -369,45 +367,61 @@ def test_a_bad_log_is_a_sentence_with_its_line(line: Filled, content: bytes, wor
     assert not result.stdout
 
 
-def test_an_empty_log_has_no_plot(line: Filled) -> None:
-    """A log of nothing is no mistake."""
+def test_an_empty_log_is_no_mistake(line: Filled) -> None:
+    """Nothing came, so nobody is new, and each fate has nobody."""
     path = line.folder / "log.csv"
     path.write_text(HEADER)
     result = line.run("simulate", "--csv", str(path))
 
     assert result.exit_code == 0
-    assert "received       0 " in result.stdout
-    assert "per hour" not in result.stdout
+    assert result.stdout.startswith("There is no contact in the log.\nNo number is new.\n\n")
+    assert fates_of(result.stdout) == {"answered": 0, "not answered": 0, "cancelled": 0, "waiting": 0}
 
 
 # ---- the command
 
 
-def test_people_get_the_sums_and_a_plot(line: Filled) -> None:
-    """Sums stand one a line, then what was received and answered over time, as wide as the terminal."""
-    shape = ("--messages", "120", "--numbers", "20", "--hours", "24")
-    result = line.run("simulate", *shape, env={"COLUMNS": "80"})
-    found = simulated(line, *shape)
+def fates_of(shown: str) -> dict[str, int]:
+    """Return the table's rows, without the reasons below each."""
+    rows = shown.partition("\n\n")[2].splitlines()[1:]
+    return {
+        match[1]: int(match[2].replace(",", "")) for row in rows if (match := re.match(r"(\S[\w ]*\w) +([\d,]+)", row))
+    }
 
-    assert result.exit_code == 0
-    assert f"answered       {totals(found)['answered']}: " in result.stdout
-    assert f"not answered   {totals(found)['suppressed']}: " in result.stdout
-    assert not re.search("suppressed|pending|per number", result.stdout)
-    assert "worst hour     6 of 6 segments" in result.stdout
-    assert f"{found['segments']} segments, {found['price']:.2f} EUR" in result.stdout
-    assert "(median)" in result.stdout
-    assert "received per hour" in result.stdout
-    assert "answered per hour" in result.stdout
-    assert "█" in result.stdout
-    assert "\x1b" not in result.stdout
-    assert all(len(row) <= 80 for row in result.stdout.splitlines())
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_people_get_two_sentences_and_a_table(line: Filled, columns: int) -> None:
+    """They say what is spent and how long new numbers wait; each fate has its reasons below it, and bars by number."""
+    shape = ("--messages", "120", "--numbers", "20", "--hours", "24")
+    shown = "\n".join(line.on_a_terminal(columns, "simulate", *shape))
+    found = simulated(line, *shape)
+    said, _, table = shown.partition("\n\n")
+    first, spent = found["first_contacts"], f"{found['segments']} segments for {found['price']:.2f} EUR"
+
+    assert f"{totals(found)['answered']} of 120 contacts in " in said
+    assert f"are answered, with {spent}: at most 6 of 6 in an hour, " in " ".join(said.split())
+    assert f"{first['answered']} of {first['asked']} new numbers are answered, half of them" in " ".join(said.split())
+    assert fates_of(shown) == {"not answered" if fate == "suppressed" else fate: n for fate, n in totals(found).items()}
+    assert not re.search("suppressed|pending|per number", shown)
+    assert max((row.count("━"), row) for row in table.splitlines())[1].startswith("not answered ")
+    assert all(len(row) <= columns for row in shown.splitlines())
 
 
 def test_what_lasts_for_weeks_is_counted_by_the_day(line: Filled) -> None:
-    """A plot of a thousand hours would say nothing."""
-    result = line.run("simulate", "--messages", "2", "--hours", "1000")
+    """Where a list of its hours would be a thousand long, --json has days."""
+    found = simulated(line, "--messages", "20", "--hours", "1000")
 
-    assert "received per day" in result.stdout
+    assert found["bin_seconds"] == 86_400
+    assert len(found["timeline"]) <= 42
+
+
+def test_a_flood_of_which_nobody_is_answered_is_said_so(line: Filled) -> None:
+    """Where nothing may be spent, no wait is made up."""
+    line.config.write_text(json.dumps(line.settings | {"limits": {"segments": {"hour": 0, "day": 0, "month": 0}}}))
+    said = line.run("simulate", "--messages", "5", "--new", "100%").stdout
+
+    assert said.startswith("0 of 5 contacts in ")
+    assert "None of 5 new numbers is answered.\n" in said
 
 
 @pytest.mark.parametrize(

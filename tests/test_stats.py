@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from filled import KEVIN, LEA, Filled
 from hypothesis import given, settings
@@ -583,35 +582,41 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
     answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
     line.db.execute("""UPDATE answers SET state = 'sent', sent_at = due_at""")
-    result = line.run(
-        "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by, env={"COLUMNS": f"{columns}"}
-    )
-    tables = result.stdout.split("\n\n")[1:3]
+    shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
+    tables = "\n".join(shown).split("\n\n")[1:3]
 
-    assert result.exit_code == 0
     assert all(len(text) <= columns for table in tables for text in table.splitlines())
-    assert "…" not in result.stdout
+    assert "…" not in "".join(shown)
     assert "━" in tables[0]
     assert "1,201" in tables[1]
+
+
+def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
+    """However narrow the terminal is that starts it, a file has every column, and a bar of the full length."""
+    contact(line, MONDAY)
+    table = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"}).stdout.split("\n\n")[1].splitlines()
+
+    assert table[0].split() == ["DAY", "TEXTS", "CALLS", "NEW", "ANSWERS", "SEGMENTS"]
+    assert table[1].endswith(" " + 40 * "━")
 
 
 def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
     """What is copied from a coloured terminal into a mail shows no bar for a day without texts."""
     contact(line, MONDAY)
-    result = line.run("stats", *NOVEMBER, "--by", "day", env={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
-    days = click.unstyle(result.stdout).split("\n\n")[1].splitlines()[1:]
+    shown = "\n".join(line.on_a_terminal(80, "stats", *NOVEMBER, "--by", "day"))
+    days = shown.split("\n\n")[1].splitlines()[1:]
 
-    assert "\x1b[" in result.stdout
     assert ["━" in day for day in days] == [day.startswith("Mon 03 Nov") for day in days]
 
 
 def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
-    """What there is no room for is cut at the edge."""
+    """Its figures are there all the same, with short bars; from where there is room for these, none is too long."""
     contact(line, MONDAY)
-    result = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"})
+    bars = {columns: line.on_a_terminal(columns, "stats", *NOVEMBER) for columns in (12, *range(24, 40, 3))}
 
-    assert result.exit_code == 0
-    assert max(map(len, result.stdout.split("\n\n")[1].splitlines())) <= 12
+    assert "Mon 03 Nov     1 ━━━━━━" in bars.pop(12)
+    for columns, shown in bars.items():
+        assert max(len(row) for row in shown if "━" in row) <= columns
 
 
 def test_an_empty_database_is_no_trouble(line: Filled) -> None:
@@ -643,7 +648,6 @@ def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
     assert result.stdout.count(r"\x1b[2Jx") == 2
 
 
-@pytest.mark.uncounted
 def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
     """Where the locale is ASCII the bars are of hyphens."""
     contact(line, MONDAY)

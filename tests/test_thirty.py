@@ -15,8 +15,6 @@ from conftest import ANSWER, Line, wait_until
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
 
-pytestmark = pytest.mark.uncounted
-
 CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
 BY_ID = {record["id"]: record for record in map(json.loads, CORPUS.read_text(encoding="ascii").splitlines())}
 PARIS = datetime.now(timezone(timedelta(hours=1))).replace(microsecond=0)
@@ -223,7 +221,6 @@ SCHEMA: dict[str, Any] = {
     "tags": [str],
     "verdict": ("answer|suppress", None),
     "reason": (REASON, None),
-    "elsewhere": (str, None),
     "answer": (
         None,
         {

@@ -31,8 +31,6 @@ from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.database import Database
 from hotlined.store.totals import Slot
 
-pytestmark = pytest.mark.uncounted
-
 EXAMPLES = extent.examples(40, 200)
 ZONES = (
     "CET-1CEST,M3.5.0,M10.5.0/3",

@@ -54,7 +54,6 @@ from hotlined.words.alerts import TEXTS
 
 __all__ = ["line"]  # the fixture
 
-pytestmark = pytest.mark.uncounted
 said = cache(catalogues.said)
 """Returns what is marked: it is looked for once, and changed by no test."""
 PACKAGE = ROOT / "hotlined"
@@ -276,7 +275,6 @@ def test_every_sentence_that_people_read_is_marked() -> None:
 
 
 RAW = {
-    "fleet/hub.py": "libpq says it, and nobody translates that",
     "store/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
 """Modules that fill a sentence with what another program says, each with its reason."""
@@ -519,14 +517,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("doctor", "--record", "/"),
 )
 """What speaks the language of the line whole: also what it says of a mistake."""
-
-
-def test_no_label_of_a_flood_is_longer_than_its_column(line: Filled) -> None:
-    """What `simulate` shows stands in two columns, in every language."""
-    sums = line.run("simulate", "--messages", "50").stdout.partition("\n\n")[0].splitlines()
-
-    assert len(sums) > 9
-    assert [row for row in sums if row[14:15] != " " or row[15:16] == " "] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

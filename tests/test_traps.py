@@ -12,14 +12,12 @@ from test_recovery import start_hasty
 from hotlined import files
 
 NUMBER = "+32470123456"
-UNCOUNTED = pytest.mark.uncounted
 TRAPS: dict[str, Callable[[Path, Path], object]] = {
     "link": lambda path, target: path.symlink_to(target),
     "fifo": lambda path, _: os.mkfifo(path),
     "folder": lambda path, _: path.mkdir(),
     "stranger": lambda path, _: (path.touch(0o600), os.getuid() or os.chown(path, 12345, -1)),
 }
-EACH_TRAP = [pytest.param(trap, marks=UNCOUNTED) if trap in {"link", "fifo"} else trap for trap in TRAPS]
 
 
 def set_trap(line: Line, name: str, trap: str) -> tuple[Path, Path]:
@@ -42,7 +40,7 @@ def is_ours(path: Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_size > 0
 
 
-@pytest.mark.parametrize("trap", EACH_TRAP)
+@pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> None:
     """The daemon answers; what a link leads to stays as it is, and what it cannot replace is said once."""
     path, target = set_trap(line, "status.json", trap)
@@ -61,7 +59,7 @@ def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> N
         assert path.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("trap", EACH_TRAP)
+@pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: str) -> None:
     """The request takes the place of what lies there; where it cannot, that is said, and the line goes on."""
     start_hasty(line)
@@ -80,10 +78,7 @@ def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: 
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
-@pytest.mark.parametrize(
-    "ending",
-    ["", *(pytest.param(each, marks=UNCOUNTED) for each in ("-wal", "-shm", "-journal", ".key", ".lock", ".pins"))],
-)
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".key", ".lock", ".pins"])
 def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, ending: str, trap: str) -> None:
     """The daemon starts and says what is wrong, or does without; commands end; without the trap the line answers."""
     line.sim.do("deliver", from_=NUMBER, text="un")

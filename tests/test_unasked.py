@@ -19,8 +19,6 @@ from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Sent
 
-pytestmark = pytest.mark.uncounted
-
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
 SUBMIT = "0011000B913254769810F20000AA05E8329BFD06"
@@ -191,7 +189,6 @@ def _peer() -> Iterator[Peer]:
     peer.close()
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("spoken", DIALOGUES, ids=lambda spoken: spoken.name)
 def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialogue) -> None:
     """Each code, before each line of each answer and behind the last, leaves the answer and the step as they are."""

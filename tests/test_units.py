@@ -18,7 +18,6 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.cli.control import control
 from hotlined.config import RESERVED_LINES, find, parse
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
@@ -28,7 +27,6 @@ from hotlined.sealing import making
 from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
-pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
 FOLDER = ROOT / "systemd"
@@ -87,11 +85,8 @@ OURS = [
 ]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
 DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
-FLEETS = [name for name in OURS if "fleet" in name]  # those that speak to a hub, and read as the desks do
-READERS = DESKS + FLEETS
 OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
 STICK = "/media/hotlined"
-KEY = "hotlined.db.key"
 FIGURES = [name for name in OURS if "metrics" in name]
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
@@ -193,9 +188,8 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
         service = found["Service"]
         if "Environment" in service:
             service["Environment"] = sorted(f"{key}={value}" for key, value in variables(unit).items())
-        for key in {"BindPaths", "BindReadOnlyPaths", "InaccessiblePaths"} & service.keys():
-            # no line is called main, and so no folder
-            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main", f"-/var/lib/hotlined-main/{KEY}"})
+        for key in {"BindPaths", "BindReadOnlyPaths"} & service.keys():  # no line is called main, and so no folder
+            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main"})
         if "LoadCredential" in service:  # of two with one name the last one holds
             service["LoadCredential"] = list(
                 {each.partition(":")[0]: each for each in service["LoadCredential"]}.values()
@@ -204,11 +198,10 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
 
     def as_first(value: str) -> str:
         for pattern, replacement in (
-            (r"/var/lib/hotlined-nl/", "/var/lib/hotlined/"),
             (r"-?/var/lib/hotlined-nl", "/var/lib/hotlined"),
             (r"^LINE=--line nl$", "LINE="),
             (r"^hotlined-nl$", "hotlined"),
-            (r"nl\.(yaml|fleet)", r"config.\1"),
+            (r"nl\.yaml", "config.yaml"),
             (r"\bnl\.(pin|urls)$", r"\1"),
             (r"\bnl\b", "main"),
         ):
@@ -254,7 +247,6 @@ def test_the_daemon_stays_up() -> None:
         *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "metrics", "purge")),
         *(f"hotlined-{name}@main.path" for name in ("alerts", "power")),
         "hotlined-control@main.socket",
-        "hotlined-fleet@main.service",
     }
 
 
@@ -284,7 +276,7 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_all_sandboxes_are_the_daemons(unit: str) -> None:
-    """Each service that runs a command of ours is closed as the daemon is; alone alerts and hub go to a network.
+    """Each service that runs a command of ours is closed as the daemon is; alone alerts go to a network.
 
     Those that ask the kernel who their peer is have to see people as they are. The sender sees no configuration but
     the one that it is handed.
@@ -298,19 +290,13 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
         assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
 
-    if unit in FLEETS:
-        own.add("InaccessiblePaths")
-        assert {*words("hotlined.service", "InaccessiblePaths")} < {*words(unit, "InaccessiblePaths")}
-
     text = (FOLDER / "hotlined.service").read_text()
     lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
     keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
     service = settings(unit, "Service")
     assert {key: service[key] for key in keys} == {key: daemon()[key] for key in keys}
     assert len(keys) > 20
-    if unit in FLEETS:
-        keys -= {"BindPaths"}
-    network = unit in SENDERS + FLEETS
+    network = unit in SENDERS
     assert service["PrivateNetwork"] == ["no" if network else "yes"]
     assert service.get("IPAddressDeny") == (None if network else ["any"])
     families = {"AF_UNIX", "AF_INET", "AF_INET6"} if network else {"AF_UNIX"}
@@ -331,8 +317,7 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
 
-    keys = {path for path in closed if path.endswith(f"/{KEY}")}
-    assert closed - keys == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
+    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
     assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
     assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
     for key in ("ProtectHome", "PrivateTmp"):
@@ -395,11 +380,11 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
 
 
 def test_the_requirements_are_pinned() -> None:
-    """What is installed on a Pi is what setup.cfg asks for, with three extras, each version with its hashes."""
+    """What is installed on a Pi is what setup.cfg asks for, with two extras, each version with its hashes."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     extras = setup["options.extras_require"]
-    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["fleet"] + extras["web"]
+    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["web"]
     lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
     pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines if not line.startswith("#"))
     for line in (each for each in lines if not each.startswith("#")):
@@ -424,14 +409,10 @@ def test_units_and_installer_agree() -> None:
     for unit in (each for each in OURS if each not in SENDERS):
         service, line = settings(unit, "Service"), line_of(unit)
         user = {"main": "hotlined"}.get(line, f"hotlined-{line}")
-        assert (
-            service["User"]
-            == service["Group"]
-            == [f"hotweb-{line}" if unit in DESKS else f"hotfleet-{line}" if unit in FLEETS else user]
-        )
-        groups = [user] if unit in READERS else ["hotlined-backup"] * (unit in OFFCARD) if unit in JOBS else ["dialout"]
+        assert service["User"] == service["Group"] == [f"hotweb-{line}" if unit in DESKS else user]
+        groups = [user] if unit in DESKS else ["hotlined-backup"] * (unit in OFFCARD) if unit in JOBS else ["dialout"]
         assert service.get("SupplementaryGroups", []) == groups
-        binding = "BindReadOnlyPaths" if unit in READERS else "BindPaths"
+        binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
         assert {key for key in service if key.startswith("Bind")} == {binding}
         bound = {word.removeprefix("-") for word in words(unit, binding)} - {"/var/lib/hotlined-main"}
         assert (STICK in bound) == (unit in OFFCARD)
@@ -447,7 +428,7 @@ def test_units_and_installer_agree() -> None:
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
         assert "StateDirectory" not in service  # root would own what others put below it
-    for folder in ("/run/hotlined", "/run/hotlined-desk", "/run/hotlined-fleet", *sockets, "/var/backups/hotlined"):
+    for folder in ("/run/hotlined", "/run/hotlined-desk", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
@@ -456,8 +437,6 @@ def test_units_and_installer_agree() -> None:
         assert socket.get("SocketUser") == (owner if "sender" in unit else None)
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
     assert 'desk_user_of() { echo "hotweb-${1:-main}"; }' in installer
-    assert 'fleet_user_of() { echo "hotfleet-${1:-main}"; }' in installer
-    assert "u hotfleet-NAME - " in (FOLDER / "sysusers-line.conf").read_text()
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
 
@@ -520,7 +499,7 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
     """
     making = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert making == {"hotlined.service", "hotlined@nl.service", *READERS, *FIGURES}
+    assert making == {"hotlined.service", "hotlined@nl.service", *DESKS, *FIGURES}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
@@ -589,35 +568,6 @@ def test_the_control_program_knows_the_user_of_the_desk(line: str) -> None:
 
     assert [user] == settings(f"hotlined-web@{line}.service", "Service")["User"]
     assert user == f"{DESK_USER}{line}"
-
-
-@pytest.mark.parametrize("unit", FLEETS)
-def test_the_exchange_does_not_see_the_key_of_the_pseudonyms(unit: str) -> None:
-    """The key beside a line's database is hidden from the one program that speaks to the hub, and from no other."""
-    line = line_of(unit)
-    (database,) = re.findall(r"^database: (\S+)$", (ROOT / "config.yaml").read_text(), re.MULTILINE)
-    folder = Path(database).parent if line == "main" else Path(f"/var/lib/hotlined-{line}")
-
-    assert Path(database).name + ".key" == KEY
-    assert f"-{folder / KEY}" in words(unit, "InaccessiblePaths")
-    assert not [each for each in OURS if each not in FLEETS and KEY in " ".join(words(each, "InaccessiblePaths"))]
-
-
-@pytest.mark.parametrize("unit", FLEETS)
-def test_the_exchange_with_a_hub_runs_where_there_is_one(unit: str) -> None:
-    """It starts with the daemon of a line that has joined a fleet, comes back by itself, and its user is known."""
-    line = line_of(unit)
-    (option,) = (each for each in control.params if "--fleet" in each.opts)
-
-    address = Path(f"/etc/hotlined/{CONFIGS[line]}").with_suffix(".fleet")
-    assert settings(unit, "Unit")["ConditionPathExists"] == [str(address)]
-    assert unit in words_of_wants(line)
-    service = settings(unit, "Service")
-    assert (service["Restart"], service["RestartPreventExitStatus"]) == (["always"], [str(ConfigError.exit_code)])
-    assert settings(unit, "Unit")["StartLimitIntervalSec"] == ["0"]
-    assert service["RuntimeDirectory"] == [f"hotlined-fleet/{line}"]
-    assert [variables(f"hotlined-control@{line}.service")[str(option.envvar)]] == service["User"]
-    assert len(f"hotfleet-{'a' * 22}") <= 31  # systemd-sysusers(8) makes no longer name
 
 
 @pytest.mark.parametrize("unit", DESKS)

@@ -1,7 +1,6 @@
 """The interpreter that starts programs for the tests: when it fails, that is said, and costs one test at most."""
 
 import errno
-import marshal
 import os
 import signal
 import socket
@@ -9,17 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import measuring
 import pytest
 import warm
 from filled import Filled
 from needs import needs_root
 from persons import ADMIN
 
-pytestmark = [
-    pytest.mark.uncounted,
-    pytest.mark.skipif(warm.CLONE is None, reason="the number of clone(2) on this processor is not in warm.CLONE"),
-]
+pytestmark = pytest.mark.skipif(
+    warm.CLONE is None, reason="the number of clone(2) on this processor is not in warm.CLONE"
+)
 HELP = [sys.executable, "-m", "hotlined", "--help"]
 
 
@@ -33,26 +30,6 @@ def test_another_takes_the_place_of_one_that_ended(capfd: pytest.CaptureFixture[
     assert subprocess.run(HELP, capture_output=True, check=True).stdout == usual.stdout
     assert f"ended with {-signal.SIGKILL}: another takes its place" in capfd.readouterr().err
     assert warm._interpreter() is not first
-
-
-def test_which_ways_a_measured_program_took_is_handed_in() -> None:
-    """A program in whose environment coverage is measured leaves the ways that it took; another leaves none."""
-    folder = Path(warm._folder_of_ways())
-    plain = measuring.without_variables(os.environ)
-
-    def left_by(environment: dict[str, str]) -> list[Path]:
-        with subprocess.Popen(HELP, env=environment, stdout=subprocess.DEVNULL) as program:
-            assert program.wait() == 0
-        return [*folder.glob(f"{program.pid}-*.ways")]
-
-    assert left_by(plain) == []
-    (left,) = left_by(plain | {measuring.CONFIG: "as coverage says"})
-    test, ways = marshal.loads(left.read_bytes())
-    left.unlink()
-
-    assert test == "test_warm.py::test_which_ways_a_measured_program_took_is_handed_in"
-    assert f"{warm.ROOT}/hotlined/cli/__init__.py" in ways
-    assert all(isinstance(line, int) for taken in ways.values() for way in taken for line in way)
 
 
 def test_one_that_ends_while_it_is_asked_says_how() -> None:

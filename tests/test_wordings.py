@@ -368,7 +368,6 @@ def test_chance_is_fishers_to_the_last_digit_that_counts(data: st.DataObject) ->
     assert chance(hits, of, others, of_others) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.uncounted
 def test_chance_of_very_many_answers_takes_no_time() -> None:
     """A line that answers for years is looked at as fast as a young one: by numbers with a million digits it hangs."""
     assert chance(300_000, 900_000, 310_000, 900_000) < 1e-50

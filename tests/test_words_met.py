@@ -57,7 +57,6 @@ def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
     assert recognition.words_met(text, WORDS) == met
 
 
-@pytest.mark.uncounted
 def test_marks_without_end_take_no_time() -> None:
     """A text of nothing but accents is read as fast as any other: not by the square of its length."""
     accents = "\u0301\u0323" * 500_000

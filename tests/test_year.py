@@ -39,8 +39,6 @@ FLOOD, LONG_FLOOD = (120.58, 120.68), (260.4, 260.45)
 """A part of each of these floods, in days."""
 SHADOWED = 135  # the days from then on: who is shadowed first in them is not answered later, and no fact says why
 
-pytestmark = pytest.mark.uncounted
-
 
 # ---- comparing
 

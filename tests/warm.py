@@ -1,7 +1,7 @@
 """Starts `python -m hotlined` from an interpreter that has imported all of it: a fork in place of a start and imports.
 
 What runs is a process of its own, a child of whoever started it. Its streams and other descriptors, folder,
-environment, umask, exit code, signals and coverage are those of a cold start. `install` lets `subprocess.Popen` start
+environment, umask, exit code and signals are those of a cold start. `install` lets `subprocess.Popen` start
 our own programs so, and cold what asks for more than these: a user, a group, a session, another Python or language.
 A test that is about the start itself gives Python an option (`python -B -m hotlined`), and its program starts cold.
 Where setpriv takes all capabilities from a program, the fork gives them up itself.
@@ -10,7 +10,6 @@ without a locale, started from where there is one, is in Python's UTF-8 mode onl
 """
 
 import atexit
-import contextlib
 import ctypes
 import fcntl
 import gc
@@ -18,28 +17,22 @@ import importlib
 import inspect
 import io
 import json
-import marshal
 import os
 import runpy
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import measuring
-
 PROGRAMS = ("hotlined", "hotlined.simulator")
 """What `python -m` may be asked for."""
-SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("exchange.py", "hasty.py", "persons.py"))
+SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("hasty.py", "persons.py"))
 """What `python` may be asked for."""
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all")
 """What stands before a program that is to have no capabilities, as root."""
@@ -134,12 +127,8 @@ class Interpreter:
         self._is_in_step = True
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            # it is not measured itself, or all that it forks were, also what is not to be
             self._process = _Cold(
-                [sys.executable, __file__, str(theirs.fileno()), _folder_of_ways()],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=measuring.without_variables(os.environ),
+                [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
             )
         atexit.register(self._end)
 
@@ -205,35 +194,6 @@ def _interpreter() -> Interpreter:
 def install() -> None:
     """Let `subprocess` start our programs warm from now on."""
     subprocess.Popen = Popen  # type: ignore[misc]
-    _folder_of_ways()  # before anything is forked from here
-
-
-@cache
-def _folder_of_ways() -> str:
-    """Return the folder in which programs that are measured hand in which ways they took."""
-    folder, user = tempfile.mkdtemp(prefix="hotlined-ways-"), os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == user:  # not whoever is forked from it
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    return folder
-
-
-def add_measured() -> None:
-    """Add what programs that were started warm have handed in to what is measured here."""
-    ways: dict[str, dict[str, set[tuple[int, int]]]] = {}
-    for path in Path(_folder_of_ways()).glob("*.ways"):
-        test, taken = marshal.loads(path.read_bytes())  # written by _hand_in
-        of_test = ways.setdefault(test if measuring.APART in os.environ else "", {})
-        for name, arcs in taken.items():
-            of_test.setdefault(name, set()).update(arcs)
-        path.unlink()
-    if coverage := measuring.current():
-        for test, taken in ways.items():
-            coverage.get_data().set_context(test)
-            coverage.get_data().add_arcs(taken)
 
 
 # ---- the interpreter itself
@@ -250,57 +210,8 @@ def _import_all() -> None:
     gc.enable()
 
 
-def _prepare_figures() -> Any:
-    """Return coverage that a child has but to start, or None where it is not installed.
-
-    It adds no files that did not run, as one that starts by itself does: those of the run of the tests are enough. A
-    child hands in which ways it took, in a file that its user adds to its own figures (`add_measured`): a file in
-    coverage's own format, one a child, would take longer than most commands.
-    """
-    try:
-        import coverage  # noqa: PLC0415  # there may be none
-    except ImportError:
-        return None
-
-    class Ways(coverage.CoverageData):
-        taken: dict[str, Any]
-
-        def add_arcs(self, arc_data: Any) -> None:
-            self.taken = {name: list(arcs) for name, arcs in arc_data.items()}
-
-        def add_file_tracers(self, file_tracers: Any) -> None:
-            assert not file_tracers
-
-    figures = coverage.Coverage(None, config_file=str(ROOT / "setup.cfg"), messages=False)
-    figures.set_option("run:source", [])
-    figures.set_option("run:include", [f"{ROOT}/hotlined/*"])
-    figures.set_option("run:patch", [])
-    figures.set_option("run:disable_warnings", ["no-data-collected"])
-    figures._data = Ways(no_disk=True)
-    figures.start()
-    figures.stop()
-    return figures
-
-
-def _hand_in(figures: Any, folder: str) -> None:
-    """Write which ways this process took."""
-    figures.stop()
-    ways = getattr(figures.get_data(), "taken", None)
-    if ways:
-        name = f"{folder}/{os.getpid()}-{time.monotonic_ns()}"
-        with contextlib.suppress(FileNotFoundError):  # the tests are over
-            test = measuring.test_of(os.environ.get("PYTEST_CURRENT_TEST", ""))
-            Path(f"{name}.new").write_bytes(marshal.dumps((test, ways)))
-            Path(f"{name}.new").rename(f"{name}.ways")
-
-
-def _is_measured() -> bool:
-    return measuring.CONFIG in os.environ
-
-
-def _serve(control: socket.socket, folder_of_ways: str) -> None:
+def _serve(control: socket.socket) -> None:
     """Fork at each order; return in the child, when it is as it would be after a cold start."""
-    figures = _prepare_figures()
     gc.freeze()
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
@@ -312,10 +223,6 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
             os.close(descriptor)
     control.close()
     _become(*descriptors)
-    # whoever becomes somebody else can write no figures where ours are
-    if _is_measured() and Path(sys.argv[0]).name != "persons.py":
-        figures.start()
-        atexit.register(_hand_in, figures, folder_of_ways)
 
 
 def _is_new(control: socket.socket) -> bool:
@@ -415,8 +322,8 @@ def _finish(code: int) -> None:
 
 
 if __name__ == "__main__":
-    given, ways = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
+    given = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who works with it gets it, too, and ends
     _import_all()
-    _serve(given, ways)
+    _serve(given)
     _finish(_run())

@@ -11,14 +11,13 @@ from typing import NamedTuple
 from hotlined.clock import Now
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
 from hotlined.states import AlertCondition, EventKind, HoldReason, ModemState, modem_event
 from hotlined.store.alerting import AlertProgress, Draft
 from hotlined.store.events import Event
 from hotlined.store.words_met import NewTexts
 from hotlined.words import conditions
-from hotlined.words.alerts import MOST_UNSEEN, alert_in_words
+from hotlined.words.alerts import alert_in_words
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
@@ -76,8 +75,6 @@ class LineState:
     """Whether the last backup off the card is too old (1); None where none is wanted."""
     selftest_lost: bool | None = None
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
-    fleet: FleetAway | None = None
-    """What of the fleet was not reached for an hour; None where the line is in none, or nobody can say."""
     silence: Silence | None = None
     """How long nobody has contacted the line; None where it was never contacted."""
 
@@ -105,12 +102,8 @@ EVENTS: Mapping[str, tuple[str, int]] = {
     EventKind.KEY_DENIED: (AlertCondition.KEY, 2),
     EventKind.KEY_BACK: (AlertCondition.KEY, 0),
     EventKind.KEY_NEW: (AlertCondition.KEY, 0),
-    EventKind.FORGET_ELSEWHERE: (AlertCondition.ERASED, 1),
 }
 """Events that begin (1) or end (0) a condition."""
-_REPEATED = {AlertCondition.ERASED}
-"""Those that nothing ends: each is an alert once a day at most."""
-
 _READY = modem_event(ModemState.READY)
 KINDS = (*EVENTS, _READY)
 """Every kind of event that is looked at."""
@@ -154,13 +147,10 @@ def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
     changes = [event for event in news if event.kind in EVENTS]
     if only_newest:
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
-    last = {EVENTS[event.kind][0]: event.event_id for event in changes}
     for event in changes:
         condition, level = EVENTS[event.kind]
-        repeated = condition in _REPEATED
-        if not repeated or event.event_id == last[condition]:
-            filling = {name: getattr(event, name) for name in ("contacts", "seconds", "balance", "line")}
-            yield _Sign(condition, level, event.at, filling, daily=repeated)
+        filling = {name: getattr(event, name) for name in ("contacts", "seconds", "balance")}
+        yield _Sign(condition, level, event.at, filling)
 
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
@@ -174,7 +164,6 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         known = conditions.SELFTEST_LOST
         yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
     yield from _silence(state)
-    yield from _fleet(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign(AlertCondition.CONFIG, int(state.broken_seconds is not None), None, {})
     yield from _budgets(levels, state)
@@ -223,17 +212,6 @@ def _silence(state: LineState) -> Iterator[_Sign]:
     words, last = in_words(silence), moment(silence.last_at)
     filling = {"title": known.title, "words": words, "cure": known.cure, "last": last}
     yield _Sign(AlertCondition.SILENCE, int(silence.is_long), None, filling)
-
-
-def _fleet(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the hub is away, and how many lines are; what nobody can say now stays as it is."""
-    if state.fleet is None:
-        return
-    if state.fleet.hub is not None:
-        known = conditions.HUB_AWAY
-        yield _Sign(AlertCondition.HUB, int(state.fleet.hub), None, {"title": known.title, "cure": known.cure})
-    if state.fleet.lines is not None:
-        yield _Sign(AlertCondition.LINES, min(state.fleet.lines, MOST_UNSEEN), None, {"lines": state.fleet.first_lines})
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:

@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import fleet, sealed, selftest, sim_life
+from hotlined.reports import sealed, selftest, sim_life
 from hotlined.reports.line import LineReport, Stored
 from hotlined.states import AlertCondition, DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
 from hotlined.store import alerting, events, reception, words_met
@@ -157,7 +157,6 @@ class Run:
             life=_maybe_life(report.stored, now) if report.stored else None,
             words=words_met.maybe_due(db, now),
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
-            fleet=fleet.away(report.stored.fleet) if report.stored and report.stored.fleet else None,
             silence=report.stored.silence if report.stored else None,
             selftest_lost=selftest.is_lost(selftest.last(self.config, db), now),
         )

@@ -31,7 +31,6 @@ COMMANDS = {
         "demo": "hotlined.cli.demo:demo",
         "web": "hotlined.cli.web:web",
         "alerts": "hotlined.cli.alerts:alerts",
-        "fleet": "hotlined.cli.fleet:fleet",
         "metrics": "hotlined.cli.metrics:metrics",
         "doctor": "hotlined.cli.doctor:doctor",
         "udev-rule": "hotlined.cli.udev:udev_rule",

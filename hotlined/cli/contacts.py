@@ -4,7 +4,6 @@ from hotlined.language import N_, _
 from hotlined.reports.contact import Contact, mark, sender
 from hotlined.states import ContactKind
 from hotlined.words.columns import Column, Layout
-from hotlined.words.harmless import harmless
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import TIME_WIDTH, moment
@@ -25,16 +24,16 @@ def _text(contact: Contact) -> str:
     if segments["received"] < segments["total"]:
         marks.append(_("({received} of {total})", **segments))
     if contact["alert_words"]:
-        marks.append(_("(alert: {words})", words=harmless(", ".join(contact["alert_words"]))))
+        marks.append(_("(alert: {words})", words=", ".join(contact["alert_words"])))
     if contact["kept"]:
         marks.append(_("(kept)"))
-    marks += [harmless(f"#{tag_in_words(tag)}") for tag in contact["tags"]]
-    return " ".join([*marks, *filter(None, [harmless(text or "")])])
+    marks += [f"#{tag_in_words(tag)}" for tag in contact["tags"]]
+    return " ".join([*marks, *filter(None, [text])])
 
 
 _ID: Column[Contact] = Column(N_("ID"), 5, lambda contact: str(contact["id"]), "dim", right=True)
 _TIME: Column[Contact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
-_FROM: Column[Contact] = Column(N_("FROM"), 13, lambda contact: harmless(sender(contact)), "bold")
+_FROM: Column[Contact] = Column(N_("FROM"), 13, sender, "bold")
 _MARK = Column("", 1, mark, _style)
 _TEXT = Column(N_("TEXT"), 0, _text)
 _OUTCOME: Column[Contact] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda contact: contact["outcome"], _style)
@@ -48,12 +47,12 @@ CONTACTS = (
 )
 """The columns of `log`, for a wide and a narrow terminal."""
 
-_TO: Column[Contact] = Column(N_("TO"), 13, lambda text: harmless(text["recipient"]), "bold")
-_BY: Column[Contact] = Column(N_("BY"), 12, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
+_TO: Column[Contact] = Column(N_("TO"), 13, lambda text: text["recipient"], "bold")
+_BY: Column[Contact] = Column(N_("BY"), 12, lambda text: f"{text['asked_by']} ({text['kind']})")
 _QUEUED_AT: Column[Contact] = Column(
     N_("TIME"), TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True
 )
-_HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: harmless(text["answer"]["text"] or ""))
+_HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: text["answer"]["text"] or "")
 TEXTS_BY_HAND = (
     Layout(80, (_QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
     Layout(

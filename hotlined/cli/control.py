@@ -17,14 +17,8 @@ from hotlined.language import Language, speak
 @click.command(hidden=True)
 @click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
 @click.option("--desk", metavar="USER", help="The user, or its number, that the line's desk runs as.")
-@click.option(
-    "--fleet",
-    envvar="HOTLINED_FLEET",
-    metavar="USER",
-    help="The user, or its number, that exchanges with the hub of a fleet.",
-)
 @pass_settings
-def control(settings: Settings, path: Path | None, desk: str | None, fleet: str | None) -> None:
+def control(settings: Settings, path: Path | None, desk: str | None) -> None:
     """Carry out the decisions of the people who may decide for the line, until nobody has asked for ten minutes.
 
     systemd starts it at the first decision and hands the socket over.
@@ -44,13 +38,11 @@ def control(settings: Settings, path: Path | None, desk: str | None, fleet: str 
         raise
     prepare(config)
     with listening(path) as listener:
-        Server(config.database, lambda: configuration.load(config.path), desk=_uid(desk), fleet=_uid(fleet)).serve(
-            listener
-        )
+        Server(config.database, lambda: configuration.load(config.path), desk=_uid(desk)).serve(listener)
 
 
 def _uid(user: str | None) -> int | None:
-    """Return the user's number; None without a user of this name, because the line then has no desk or no fleet."""
+    """Return the user's number; None without a user of this name, because the line then has no desk."""
     if user is None or user.isdecimal():
         return int(user) if user else None
     with contextlib.suppress(KeyError):

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ ANSWER = (
 )
 KEVIN, LEA, TROLL, LONG = "+32470112233", "+33612345678", "+32485556677", "+32497010203"
 PATIENCE_SECONDS = 50.0
-PRICE = 0.05
+PRICE = Decimal("0.05")
 """Of a segment, in EUR: the default of limits.price_per_segment."""
 LONG_TEXT = (
     "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "

@@ -31,7 +31,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import FREE, is_paused
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.columns import Column, Layout
-from hotlined.words.harmless import csv_cell, harmless
+from hotlined.words.harmless import csv_cell
 from hotlined.words.times import TIME_WIDTH, maybe_moment
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
@@ -41,7 +41,7 @@ def _when(text: str | None) -> str:
     return maybe_moment(text) or "-"
 
 
-_NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: harmless(who.number or _("withheld")), "bold")
+_NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: who.number or _("withheld"), "bold")
 _CONTACTS: Column[Correspondent] = Column(N_("CONTACTS"), 8, lambda who: str(who.contacts), right=True)
 _ANSWERS: Column[Correspondent] = Column(N_("ANSWERS"), 8, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column(N_("SEGMENTS"), 8, lambda who: str(who.segments), right=True)

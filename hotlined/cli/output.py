@@ -45,8 +45,8 @@ def columns() -> int:
 
 
 def json_line(value: Any) -> str:
-    """Write a value as one line of ASCII JSON, harmless on a terminal."""
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
+    """Write a value as one line of ASCII JSON, harmless on a terminal; a price, which is a Decimal, as a number."""
+    return json.dumps(value, ensure_ascii=True, default=float).replace("\x7f", "\\u007f")
 
 
 def as_typed(text: str) -> str:

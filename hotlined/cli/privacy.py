@@ -28,8 +28,7 @@ from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import evidence as stored_evidence
-from hotlined.store import fleet, purging, stored
-from hotlined.store.history import history_of
+from hotlined.store import purging, stored
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.refusals import result_in_words
 
@@ -62,30 +61,24 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     contacts the line again, it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
     answer to it is being sent, the command erases nothing, and the exit code is 75.
 
-    In a fleet the other lines erase it, too, except what may be evidence there. An opt-out stays as a pseudonym.
-
     Example: hotlined forget +32470123456 --yes
     """
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
         amounts = stored.stored_of(db, name)
-        in_fleet = fleet.maybe_membership(db) is not None
-        elsewhere = history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
-    keep_opt_out |= in_fleet
-    if (amounts.anything or in_fleet) and not yes:
+    if amounts.anything and not yes:
         confirm(
-            erased.question(name, amounts, keep_opt_out=keep_opt_out, in_fleet=in_fleet),
+            erased.question(name, amounts, keep_opt_out=keep_opt_out),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
-    if amounts.anything or in_fleet:
+    if amounts.anything:
         amounts = erasing.forget(
             config, settings.who, name, keep_opt_out=keep_opt_out, daemon_runs=lambda: report_line(config).alive
         )
     else:  # a reader may have kept an earlier `forget` from coming to its end
         erasing.rebuild(config, settings.who, "forget")
-    keeps_opt_out = keep_opt_out and bool(amounts.opted_out or elsewhere)
-    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps_opt_out, in_fleet=in_fleet):
+    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keep_opt_out and amounts.opted_out):
         print_wrapped(as_typed(words))
 
 

@@ -1,9 +1,7 @@
 """`hotlined simulate`: a flood through the real policy and the real store, in virtual time."""
 
-import math
 import random
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,26 +11,24 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from hotlined.cli.output import json_line, print_sheet
+from hotlined.cli.output import json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.table import table
 from hotlined.cli.typed import options, read
 from hotlined.config import Config
 from hotlined.errors import StoreError, UsageError
-from hotlined.language import N_, NP_, Phrases, _, in_digits, pgettext
-from hotlined.policy import Rules
-from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS, Arrival, flood, replay
+from hotlined.language import N_, NP_, Phrases, _, in_digits, ngettext
+from hotlined.policy import Limits, Rules
+from hotlined.rehearsal.flood import Arrival, flood, replay
 from hotlined.rehearsal.play import play
 from hotlined.rehearsal.sums import FloodReport, sum_up
 from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
 from hotlined.store.opening import open_beside_daemon
-from hotlined.store.rehearsal import FinalState
-from hotlined.words.amounts import in_money, in_segments, wait_in_words
-from hotlined.words.columns import inner
+from hotlined.store.rehearsal import FinalState, Waits
+from hotlined.words.amounts import in_contacts, in_segments, money, wait_in_words
+from hotlined.words.columns import FITTED, Column, Layout, inner
 from hotlined.words.reasons import briefly
-
-_PLOT_WIDTH, _PLOT_ROWS, _PLOT_LABEL = 100, 8, 6  # characters: at most, and those left of the plot
-_PLOT_MARKS = 6
 
 
 def _share(value: str) -> int:
@@ -116,7 +112,7 @@ def simulate(
     if as_json:
         click.echo(json_line(asdict(report)))
     else:
-        _print(report)
+        _print(report, config.limits)
 
 
 def _rules(config: Config) -> Rules:
@@ -135,14 +131,6 @@ def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[A
     return track(arrivals, "", total, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _print(report: FloodReport) -> None:
-    print_sheet(_sheet(report))
-    width = min(shutil.get_terminal_size().columns, _PLOT_WIDTH)
-    for what in ("received", "answered") if report.timeline else ():
-        click.echo()
-        click.echo(_plot(report, what, width))
-
-
 _FATES: Phrases[str] = Phrases(
     {
         FinalState.ANSWERED: NP_("flood", "answered"),
@@ -151,56 +139,55 @@ _FATES: Phrases[str] = Phrases(
         FinalState.WAITING: NP_("flood", "waiting"),
     }
 )
-_WORST = Phrases({"hour": N_("worst hour"), "day": N_("worst day"), "month": N_("worst month")})
-_TITLES = Phrases(
-    {
-        ("received", HOUR_SECONDS): N_("received per hour"),
-        ("received", DAY_SECONDS): N_("received per day"),
-        ("answered", HOUR_SECONDS): N_("answered per hour"),
-        ("answered", DAY_SECONDS): N_("answered per day"),
-    }
-)
+_LABEL: Column[tuple[str, int]] = Column("", FITTED, lambda row: row[0], lambda row: "dim" if row[0][0] == " " else "")
+_CONTACTS: Column[tuple[str, int]] = Column(N_("CONTACTS"), FITTED, lambda row: in_digits(row[1]), right=True)
+_LAYOUTS = (Layout(0, (_LABEL, _CONTACTS), bars=lambda row: row[1]), Layout(0, (_LABEL, _CONTACTS)))
 
 
-def _sheet(report: FloodReport) -> Iterator[tuple[str, str | None]]:
-    lasted = wait_in_words(report.seconds)
-    came = _("{number} in {wait} (seed {seed})", number=in_digits(report.received), wait=lasted, seed=report.seed)
-    yield pgettext("flood", "received"), came
+def _print(report: FloodReport, limits: Limits) -> None:
+    print_wrapped(_spent(report, limits))
+    print_wrapped(_waited(report.first_contacts))
+    click.echo()
+    click.echo("\n".join(table(_fates(report), _LAYOUTS)))
+
+
+def _spent(report: FloodReport, limits: Limits) -> str:
+    if not report.received:
+        return _("There is no contact in the log.")
+    return ngettext(
+        "{number} of {contacts} in {wait} is answered, with {segments} for {price}: at most {hour} in an hour, {day} in"
+        " a day, {month} in 30 days.",
+        "{number} of {contacts} in {wait} are answered, with {segments} for {price}: at most {hour} in an hour, {day}"
+        " in a day, {month} in 30 days.",
+        sum(report.fates[FinalState.ANSWERED].values()),
+        contacts=in_contacts(report.received),
+        wait=wait_in_words(report.seconds),
+        segments=in_segments(report.segments),
+        price=money(report.segments, limits),
+        **{
+            name: _("{used} of {limit}", used=in_digits(peak.segments), limit=in_digits(peak.limit))
+            for name, peak in report.worst.items()
+        },
+    )
+
+
+def _waited(first: Waits) -> str:
+    if not first.asked:
+        return _("No number is new.")
+    if not first.answered:
+        return _("None of {asked} new numbers is answered.", asked=in_digits(first.asked))
+    return ngettext(
+        "{number} of {asked} new numbers is answered, after {worst}.",
+        "{number} of {asked} new numbers are answered, half of them within {median}, the last after {worst}.",
+        first.answered,
+        asked=in_digits(first.asked),
+        median=wait_in_words(first.median_seconds),
+        worst=wait_in_words(first.worst_seconds),
+    )
+
+
+def _fates(report: FloodReport) -> Iterator[tuple[str, int]]:
     for fate, reasons in report.fates.items():
-        total = in_digits(sum(reasons.values()))
-        why = ", ".join(f"{in_digits(count)} {briefly(reason)}" for reason, count in reasons.items())
-        yield _FATES[fate], _("{total}: {why}", total=total, why=why) if why else total
-    cost = in_money(report.price, report.currency)
-    yield _("spent"), _("{segments}, {price}", segments=in_segments(report.segments), price=cost)
-    for name, peak in report.worst.items():
-        used, limit = in_digits(peak.segments), in_segments(peak.limit)
-        yield _WORST[name], _("{used} of {limit}", used=used, limit=limit)
-    first = report.first_contacts
-    asked, answered = in_digits(first.asked), in_digits(first.answered)
-    yield _("first contacts"), _("{answered} of {asked} answered", answered=answered, asked=asked)
-    if first.answered:
-        median, worst = wait_in_words(first.median_seconds), wait_in_words(first.worst_seconds)
-        yield inner(_("waited")), _("{median} (median), {worst} (worst)", median=median, worst=worst)
-
-
-def _plot(report: FloodReport, what: str, width: int) -> str:
-    """Draw what was received, or answered, over time."""
-    import plotext  # noqa: PLC0415  JSON does without
-
-    heights = {hours.start_seconds // report.bin_seconds: getattr(hours, what) for hours in report.timeline}
-    places = range(max(heights) + 1)
-    marks = places[:: max(1, math.ceil(len(places) / _PLOT_MARKS))]
-    highest = max(1, *heights.values())
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.frame(False)
-    plotext.plot_size(width, _PLOT_ROWS)
-    plotext.title(_TITLES[what, report.bin_seconds])
-    plotext.bar(places, [heights.get(place, 0) for place in places], width=1)
-    plotext.xlim(-0.5, places[-1] + 0.5)
-    tick = _("{number}h") if report.bin_seconds == HOUR_SECONDS else _("{number}d")
-    plotext.xticks(marks, [tick.format(number=in_digits(mark)) for mark in marks])
-    plotext.ylim(0, highest)
-    plotext.yticks([0, highest], [f"{in_digits(mark):>{_PLOT_LABEL}}" for mark in (0, highest)])
-    drawn: str = plotext.uncolorize(plotext.build())
-    return "\n".join(line.rstrip() for line in drawn.splitlines())
+        yield _FATES[fate], sum(reasons.values())
+        for reason, count in reasons.items():
+            yield inner(briefly(reason)), count

@@ -2,48 +2,44 @@
 
 import csv
 import io
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hotlined import owner
 from hotlined.cli.output import json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
-from hotlined.language import N_, Phrases, _, in_digits, pgettext
+from hotlined.language import N_, _, in_digits, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
 from hotlined.statistics.periods import UNITS, By, zone
-from hotlined.statistics.plain import calendar, length, money
+from hotlined.statistics.plain import calendar, length
 from hotlined.statistics.sentences import sentences
-from hotlined.statistics.summary import Summary, summarise
+from hotlined.statistics.summary import Bin, Summary, summarise
 from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import wait_in_words
-from hotlined.words.columns import inner
+from hotlined.words.amounts import money, wait_in_words
+from hotlined.words.columns import FITTED, Column, Layout, figures, inner
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
 _STANDARD_OUTPUT = Path("-")
 _PAGE_BEGINS = b"<!DOCTYPE HTML"
 _PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
-_LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
 
 @click.command
@@ -180,7 +176,7 @@ def lines(summary: Summary) -> Iterator[Line]:
     def words(name: str) -> Iterator[Line]:
         for word in dict.fromkeys(word for tally in tallies for word in getattr(tally, name)):
             yield (
-                inner(harmless(tag_in_words(word) if name == "tags" else briefly(word))),
+                inner(tag_in_words(word) if name == "tags" else briefly(word)),
                 partial(_of_word, name, word),
             )
 
@@ -214,16 +210,6 @@ def _of_word(name: str, word: str, tally: Tally) -> str:
 
 
 def _print(summary: Summary) -> None:
-    from rich.console import Console  # noqa: PLC0415  JSON and CSV do without
-
-    console = Console(highlight=False, markup=False, emoji=False)
-
-    def show(table: "Table") -> None:
-        with console.capture() as shown:  # rich would end the program itself if the reader closes the pipe
-            console.print(table)
-        click.echo("\n".join(line.rstrip() for line in shown.get().splitlines()), color=True)
-        click.echo()
-
     period, earlier = summary.period, summary.before_start
     print_sheet(
         (
@@ -232,74 +218,60 @@ def _print(summary: Summary) -> None:
             (_("before"), f"{length(earlier, period.start)}, {calendar(earlier, period.start)}" if earlier else None),
         )
     )
+    for rows in (_bars(summary), _totals(summary)):
+        click.echo()
+        click.echo("\n".join(rows))
     click.echo()
-    show(_bars(summary, console))
-    show(_totals(summary))
     for sentence in sentences(summary):
         print_wrapped(sentence)
     for place in summary.places:
         click.echo()
-        show(_variants(place))
+        click.echo("\n".join(_variants(place)))
+        click.echo()
         for sentence in verdict(place):
             print_wrapped(sentence)
 
 
-def _table(*headings: str) -> "Table":
-    from rich.table import Table  # noqa: PLC0415  JSON and CSV do without
-
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    return table
-
-
-def _variants(place: ComparedVariants) -> "Table":
-    """Return, for each variant of a text, its answers by the reaction that followed."""
-    reactions = place.reactions
-    table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))
-    for at, each in enumerate(place.variants):
-        counts = (in_digits(reaction.answers[at]) for reaction in reactions)
-        table.add_row(_("variant {number}", number=each.variant), in_digits(each.counts.answers), *counts)
-    return table
+def _variants(place: ComparedVariants) -> Iterator[str]:
+    """Yield, for each variant of a text, its answers by the reaction that followed."""
+    columns = figures(partial(str, place.name), N_("ANSWERS"), *(partial(str, each.name) for each in place.reactions))
+    rows = (
+        (
+            _("variant {number}", number=each.variant),
+            in_digits(each.counts.answers),
+            *(in_digits(reaction.answers[at]) for reaction in place.reactions),
+        )
+        for at, each in enumerate(place.variants)
+    )
+    return table(rows, [Layout(0, columns)])
 
 
-def _totals(summary: Summary) -> "Table":
+def _totals(summary: Summary) -> Iterator[str]:
     tallies = [tally for tally in (summary.total, summary.before) if tally]
-    table = _table("", _("NOW"), _("BEFORE")) if summary.before else _table("", _("NOW"))
-    for label, value in lines(summary):
-        table.add_row(label, *map(value, tallies), style="" if label[0] != " " else "dim")
-    return table
+    columns = figures("", N_("NOW"), N_("BEFORE"))[: 1 + len(tallies)]
+    layout = Layout(0, tuple(replace(column, style=_part_is_dim) for column in columns))
+    return table(((label, *map(value, tallies)) for label, value in lines(summary)), [layout])
 
 
-_COLUMNS = (("texts", "calls", "new", "answers", "segments"), ("texts", "answers"), ("texts",))
+def _part_is_dim(row: Sequence[str]) -> str:
+    return "dim" if row[0].startswith(" ") else ""
+
+
+def _count(heading: str, name: str) -> Column[Bin]:
+    return Column(heading, FITTED, lambda part: in_digits(getattr(part.counts, name)), right=True)
+
+
+_TEXTS, _ANSWERS = _count(N_("TEXTS"), "texts"), _count(N_("ANSWERS"), "answers")
+_COLUMNS = (
+    (_TEXTS, _count(N_("CALLS"), "calls"), _count(N_("NEW"), "new"), _ANSWERS, _count(N_("SEGMENTS"), "segments")),
+    (_TEXTS, _ANSWERS),
+    (_TEXTS,),
+)
 """The counts that stand beside the bars: the first that leave room for them."""
 
-_HEADINGS = Phrases(
-    {
-        "texts": N_("TEXTS"),
-        "calls": N_("CALLS"),
-        "new": N_("NEW"),
-        "answers": N_("ANSWERS"),
-        "segments": N_("SEGMENTS"),
-    }
-)
 
-
-def _bars(summary: Summary, console: "Console") -> "Table":
-    """Return a bar for the texts of each part of the period, and beside it as many figures as there is room for."""
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415  JSON and CSV do without
-
-    for names in _COLUMNS:
-        headings = (UNITS[summary.period.by].upper(), *(_HEADINGS[name] for name in names))
-        rows = [(part.label, *(in_digits(getattr(part.counts, name)) for name in names)) for part in summary.bins]
-        taken = sum(max(map(len, column)) + _GAP for column in zip(headings, *rows, strict=True))
-        if (room := console.width - taken) >= _LEAST_BAR:
-            break
-    highest = max(1, *(part.counts.texts for part in summary.bins))
-    width = max(_LEAST_BAR, min(_MOST_BAR, room))
-    table = _table(*headings)
-    table.add_column()
-    for part, row in zip(summary.bins, rows, strict=True):
-        length = math.ceil(width * part.counts.texts / highest)  # a dimmed rest would look like a bar in a copy
-        table.add_row(*row, ProgressBar(1, 1, length, finished_style="cyan") if length else "")
-    return table
+def _bars(summary: Summary) -> Iterator[str]:
+    """Yield a bar for the texts of each part of the period, and beside it as many figures as there is room for."""
+    unit: Column[Bin] = Column(UNITS[summary.period.by].upper, FITTED, lambda part: part.label)
+    layouts = [Layout(0, (unit, *columns), bars=lambda part: part.counts.texts) for columns in _COLUMNS]
+    return table(summary.bins, layouts)

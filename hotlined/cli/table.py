@@ -1,25 +1,27 @@
-"""Lists for people: as many columns as the terminal has room for, wide characters counted double.
+"""Tables for people: as many columns as the terminal has room for, wide characters counted double.
 
 What does not fit a column ends in an ellipsis. In a pipe or a file nothing is cut: what has no width of its own stands
-last, so the other columns stay straight there. Colours are for terminals, and not where NO_COLOR is set;
-nothing is said by colour alone.
+last, so the other columns stay straight there. Every cell is made harmless here. Colours are for terminals, and not
+where NO_COLOR is set; nothing is said by colour alone.
 Known to be wrong: an emoji that is joined of several is counted as all of them, and terminals differ in what they draw.
 """
 
+import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from hotlined.words.columns import Layout
-from hotlined.words.harmless import JOINER
+from hotlined.words.columns import FITTED, Layout
+from hotlined.words.harmless import JOINER, harmless
 
 _Row = TypeVar("_Row")
 
 _LEAST = 8  # characters: a narrower text is not worth having
+_LEAST_BAR, _MOST_BAR = 6, 40  # characters
 _STYLES: dict[str, dict[str, Any]] = {
     "bold": {"bold": True},
     "dim": {"dim": True},
@@ -27,41 +29,52 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -> Iterator[str]:
+def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = "") -> Iterator[str]:
     """Yield the lines of a table, its headings first; `nothing` where there are no rows.
 
-    The first layout that the terminal is wide enough for is taken; in a pipe or a file, the first of all.
+    The first layout that the terminal is wide enough for is taken, else the last; in a pipe or a file, the first of
+    all.
     """
     whole = not sys.stdout.isatty()
     room = shutil.get_terminal_size().columns
-    layout = next(layout for layout in layouts if whole or room >= layout.least)
-    columns, below = layout.columns, layout.below
-    rest = max(_LEAST, room - sum(column.cells + 1 for column in columns))
+    if any(column.cells == FITTED for column in layouts[0].columns):
+        rows = list(rows)
+    measured = [(layout, _widths(layout, rows)) for layout in layouts]
+    layout, widths = next(
+        (each for each in measured if whole or room >= max(each[0].least, _needed(*each))), measured[-1]
+    )
+    left = room - sum(width + 1 for width in widths)
+    rest, longest = max(_LEAST, left), _MOST_BAR if whole else min(_MOST_BAR, max(_LEAST_BAR, left))
+    bars = layout.bars
+    highest = max(1, *(bars(row) for row in rows)) if bars else 1
     coloured = colours()
 
-    def line(cells: Iterable[str], styles: Iterable[str]) -> str:
+    def line(cells: Iterable[str], styles: Iterable[str], bar: int = 0) -> str:
         fitted = [
-            _fit(cell, column.cells or rest, right=column.right, whole=whole)
-            for cell, column in zip(cells, columns, strict=True)
+            _fit(cell, width or rest, right=column.right, whole=whole)
+            for cell, width, column in zip(cells, widths, layout.columns, strict=True)
         ]
+        if bar:
+            fitted.append(_bar() * math.ceil(longest * bar / highest))
         fitted[-1] = fitted[-1].rstrip()
         if not coloured:
             return " ".join(fitted).rstrip()
-        return " ".join(
-            click.style(cell, **_STYLES[style]) if style else cell for cell, style in zip(fitted, styles, strict=True)
-        )
+        styled = zip(fitted, [*styles, "cyan"], strict=False)  # the last is a bar's
+        return " ".join(click.style(cell, **_STYLES[style]) if style else cell for cell, style in styled)
 
     first = True
     for row in rows:
         if first:
-            yield line((column.heading for column in columns), ["dim"] * len(columns))
+            yield line((column.heading for column in layout.columns), ["dim"] * len(widths))
             first = False
-        styles = (column.style if isinstance(column.style, str) else column.style(row) for column in columns)
-        yield line((column.cell(row) for column in columns), styles)
-        if below and (text := below.cell(row)):
-            yield " " * below.cells + _fit(text, max(_LEAST, room - below.cells)).rstrip()
+        styles = [column.style if isinstance(column.style, str) else column.style(row) for column in layout.columns]
+        yield line((column.cell(row) for column in layout.columns), styles, bars(row) if bars else 0)
+        if layout.below and (text := layout.below.cell(row)):
+            yield " " * layout.below.cells + _fit(text, max(_LEAST, room - layout.below.cells)).rstrip()
     if first:
         yield nothing
+    if layout.then:
+        yield from table(rows, [layout.then])
 
 
 def colours() -> bool:
@@ -69,10 +82,36 @@ def colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
+def _widths(layout: Layout[_Row], rows: Iterable[_Row]) -> list[int]:
+    """Return how wide each column is; 0 is what is left."""
+    return [
+        max(map(_cells, (column.heading, *map(column.cell, rows)))) if column.cells == FITTED else column.cells
+        for column in layout.columns
+    ]
+
+
+def _needed(layout: Layout[_Row], widths: Sequence[int]) -> int:
+    """Return how wide a terminal has to be for columns of these widths, and for bars that say something."""
+    return sum(width + 1 for width in widths) + (_LEAST_BAR if layout.bars else -1)
+
+
+def _cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    from rich.cells import cell_len  # noqa: PLC0415  JSON and CSV do without
+
+    return cell_len(harmless(text))
+
+
+def _bar() -> str:
+    """Return the sign that bars are drawn with, of ASCII where the output knows no other."""
+    return "━" if sys.stdout.encoding.lower().startswith("utf") else "-"
+
+
 def _fit(text: str, width: int, *, right: bool = False, whole: bool = False) -> str:
     """Cut or pad a text to so many cells of a terminal; a longer one ends in an ellipsis unless it stays `whole`."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do without
 
+    text = harmless(text)
     cells = cell_len(text)
     if cells > width:
         return text if whole else set_cell_size(text, width - 1).rstrip(JOINER) + "…"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import rfc3339
 from hotlined.config import Config
-from hotlined.desk import accounts, sparing
+from hotlined.desk import accounts
 from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
@@ -205,8 +206,6 @@ def _password() -> tuple[str, str]:
     else:
         typed = sys.stdin.readline().rstrip("\n")
     if not typed:
-        import secrets  # noqa: PLC0415  it loads OpenSSL, 4 MiB, which the desk does without
-
         made = secrets.token_urlsafe(_MADE_OCTETS)
         return made, _("The password: {password}", password=made)
     least, most = accounts.LEAST_CHARACTERS, accounts.MOST_CHARACTERS
@@ -223,8 +222,7 @@ def _prompted(question: str) -> str:
 
 
 def _serve_socket(settings: Settings, path: Path | None) -> None:
-    with sparing.without_unused():
-        from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
 
     kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     folder = Path(kept) if kept else None
@@ -262,8 +260,7 @@ def _changes(path: Path) -> Callable[[], bool]:
 
 
 def _serve_port(settings: Settings, port: int) -> None:
-    with sparing.without_unused():
-        from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
 
     config = settings.config()
     prepare(config)

@@ -29,7 +29,6 @@ from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
 from hotlined.recognition import fold, has_words
-from hotlined.states import ExchangedKind
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -201,7 +200,7 @@ _FLAG = Kind(
     schema=_text("^(?:[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$", "boolean"),
 )
 # what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
-RESERVED_LINES = ("web", "alerts", "fleet", "control", "power", "backup", "hub", "main", "config")
+RESERVED_LINES = ("web", "alerts", "control", "power", "backup", "main", "config")
 LINE_NAME = Kind(
     N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
     rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
@@ -342,13 +341,6 @@ _WEB = Kind(
 )
 
 
-_HUB = Kind(
-    N_("a PostgreSQL URL, like postgresql://hub.example.org/hotlined"),
-    r"postgres(?:ql)?://\S+",
-    personal=True,
-    comment=GLUED_HASH,
-    schema=_text(r"^postgres(?:ql)?://\S+$"),
-)
 _RECIPIENT = Kind(
     N_("a recipient of age, like age1…, as `hotlined db key` makes it"),
     "age1[0-9a-z]{58}",
@@ -451,14 +443,6 @@ KEYS = {
         Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),
         Key("web.proxies", _USER, (), N_("users whose program may speak for people who log in"), Shape.LIST),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
-        Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),
-        Key(
-            "fleet.share",
-            _choice(ExchangedKind),
-            (ExchangedKind.OPT_OUTS, ExchangedKind.BLOCKS),
-            N_("what is exchanged there"),
-            Shape.LIST,
-        ),
     )
 }
 SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))

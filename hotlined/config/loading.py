@@ -17,7 +17,6 @@ from hotlined.config.values import (
     BackupConfig,
     Config,
     CreditConfig,
-    FleetConfig,
     ModemConfig,
     PrivacyConfig,
     WebConfig,
@@ -51,7 +50,6 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         alerts=AlertsConfig(**of("alerts")),
         backup=BackupConfig(**of("backup")),
         web=WebConfig(**of("web")),
-        fleet=FleetConfig(**of("fleet")),
         path=path.absolute(),
     )
 

@@ -13,7 +13,6 @@ from hotlined.config.problems import quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules
 from hotlined.recognition import fold
-from hotlined.states import DecisionKind, ExchangedKind
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
@@ -213,24 +212,6 @@ class WebConfig(NamedTuple):
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FleetConfig:
-    """The hub of a fleet as a PostgreSQL URL, if not where `fleet join` stored one, and what is exchanged there."""
-
-    hub: str | None = field(repr=False)
-    share: tuple[ExchangedKind, ...]
-
-    @property
-    def decisions(self) -> frozenset[DecisionKind]:
-        """Which decisions about persons are exchanged."""
-        return frozenset(DecisionKind(each) for each in self.share if each is not ExchangedKind.ANSWERS)
-
-    @property
-    def answers(self) -> bool:
-        """Whether it is exchanged who was answered."""
-        return ExchangedKind.ANSWERS in self.share
-
-
 class Config(NamedTuple):
     """The configuration in force, and the file it came from."""
 
@@ -250,7 +231,6 @@ class Config(NamedTuple):
     alerts: AlertsConfig
     backup: BackupConfig
     web: WebConfig
-    fleet: FleetConfig
     path: Path
 
     @property

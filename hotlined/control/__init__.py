@@ -10,7 +10,7 @@ that a refusal is read in.
 OTHER_LINE = "other line"
 """The kind of the error that says: the database that is meant is not the one that is served here."""
 
-LONG = frozenset({"forget", "purge", "rebuild", "fleet_rebuild"})
+LONG = frozenset({"forget", "purge", "rebuild"})
 """The verbs that may take minutes, because they write a database anew: both ends of the socket wait longer for them."""
 
 LONG_SECONDS = 15 * 60.0

@@ -3,9 +3,8 @@
 One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
 again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group. The desk's user
-is one of them that decides less, and in other people's names; that of the exchange with a hub hands in what came
-there, and decides nothing. A refusal is in the language of who asks: that person may have read the configuration later
-than this program. The journal is English.
+is one of them that decides less, and in other people's names. A refusal is in the language of who asks: that person
+may have read the configuration later than this program. The journal is English.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
 
@@ -23,7 +22,7 @@ from typing import Any
 from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
-from hotlined.control.verbs import DESK, FLEET, VERBS, Decision, no_decision
+from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, overflow_uid, peer_of
@@ -58,13 +57,11 @@ class Server:
         config: Callable[[], Config],
         *,
         desk: int | None = None,
-        fleet: int | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._database = database
         self._config = config
         self._desk = desk
-        self._fleet = fleet
         self._idle_seconds = idle_seconds
         self._language = spoken()
         self._children: set[int] = set()
@@ -141,22 +138,11 @@ class Server:
             )
 
     def _require_allowed(self, peer: Peer, verb: str) -> None:
-        """Raise RefusedError where a program asks for more than it is there for: who breaks into it gets no more.
-
-        What comes from a hub is handed in by the program that speaks to it, by root and by the line's own user.
-        """
+        """Raise RefusedError where the desk asks for more than its pages decide: who breaks into it gets no more."""
         if peer.uid == self._desk and verb not in DESK:
             log.warning("the desk asked for %s, which no page of it decides", verb)
             raise RefusedError(
                 _("This is nothing that the desk may decide ({verb}).", verb=verb), _("It is done at the command line.")
-            )
-        if (peer.uid == self._fleet) != (verb in FLEET) and (
-            peer.uid == self._fleet or peer.uid not in (0, os.getuid())
-        ):
-            log.warning("%s asked for %s, which is not for it", peer.name, verb)
-            raise RefusedError(
-                _("{name} may not decide this for the line ({verb}).", name=peer.name, verb=verb),
-                _("A service exchanges with other lines; by hand: `sudo hotlined fleet sync --once`."),
             )
 
     def _who(self, peer: Peer, claimed: Any) -> str:

@@ -2,27 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hotlined import recognition
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.control.arguments import (
-    are_placed,
-    are_placed_answered,
-    are_sent,
     are_texts,
     is_flag,
-    is_hub,
     is_id,
     is_list,
-    is_maybe_answered,
-    is_maybe_claim,
     is_moment,
     is_name,
     is_number,
-    is_place,
     is_request,
     is_word,
 )
@@ -30,13 +23,9 @@ from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store import (
     answers,
-    claims,
     decisions,
     erasing,
     evidence,
-    fleet,
-    fleet_answers,
-    fleet_erasure,
     purging,
     rebuilding,
     requests,
@@ -48,7 +37,6 @@ Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
 
 _PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
-_TAKE_SECONDS = 2.0  # then others are heard at the control socket, and the exchange goes on where it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +48,7 @@ class Decision:
     who: str
     now: Now
     config: Callable[[], Config]
-    """Reads the configuration: only `purge`, `forget` and what a fleet exchanges obey it."""
+    """Reads the configuration: only `purge` and `forget` obey it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,72 +76,8 @@ def no_decision() -> UsageError:
     )
 
 
-def _fleet_begin(decision: Decision) -> None:
-    said = decision.arguments
-    highest = claims.Claim(*said["highest"]) if said["highest"] else None
-    exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
-    fleet.begin_exchange(decision.db, said["hub"], said["top"], highest, exchanged, key)
-
-
-def _fleet_unsent(decision: Decision) -> dict[str, Any]:
-    """Return the rows of decisions that the hub lacks, signed."""
-    rows = fleet.unsent_rows(decision.db, decision.config().fleet.decisions, claims.key_of(decision.db.path))
-    return {"rows": [list(astuple(each)) for each in rows]}
-
-
-def _fleet_take(decision: Decision) -> int:
-    """Return how many rows are not believed, of those up to the place that the hub is read to now."""
-    said = decision.arguments
-    placed = [claims.Placed(place, claims.Claim(*claim)) for place, claim in said["placed"]]
-    exchanged, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
-    consequences = fleet_erasure.LocalConsequences(decision.db, decision.now, _opts_out(decision))
-    refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
-    while True:  # each transaction carries out one order of erasure at most
-        left = [each for each in placed if each.place > since]
-        refused += fleet.take(decision.db, (since, said["until"]), left, exchanged, key, consequences)
-        member = fleet.maybe_membership(decision.db)
-        if member is None or not since < member.cursor < said["until"] or time.monotonic() > deadline:
-            return refused
-        since = member.cursor
-        time.sleep(purging.PAUSE_SECONDS)
-
-
-def _fleet_rebuild(decision: Decision) -> bool:
-    """Return whether no file contains a copy of what was erased any more; if so, record that orders are carried out."""
-    done = rebuilding.rebuild(decision.db)
-    with decision.db.transaction():
-        fleet.confirm(decision.db)
-    return done
-
-
-def _opts_out(decision: Decision) -> Callable[[str], bool]:
-    return lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words)
-
-
-def _fleet_answers_begin(decision: Decision) -> None:
-    said = decision.arguments
-    highest = fleet_answers.Answered(*said["highest"]) if said["highest"] else None
-    exchanged, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
-    fleet_answers.begin_exchange(decision.db, said["hub"], said["top"], highest, key, exchanged=exchanged)
-
-
-def _fleet_answers_unsent(decision: Decision) -> dict[str, Any]:
-    """Return the rows of answers that the hub lacks, signed."""
-    rows = fleet_answers.unsent_rows(decision.db, claims.key_of(decision.db.path), decision.now)
-    return {"rows": [list(astuple(each)) for each in rows]}
-
-
-def _fleet_answers_take(decision: Decision) -> int:
-    """Return how many rows are not believed."""
-    said = decision.arguments
-    placed = [claims.Placed(place, fleet_answers.Answered(*row)) for place, row in said["placed"]]
-    span = said["since"], said["until"]
-    return fleet_answers.take(decision.db, span, placed, claims.key_of(decision.db.path), decision.now)
-
-
 def _was(decision: Decision, state: str) -> bool:
-    history = history_of(decision.db, decision.arguments["number"], shadow=False)
-    return bool(getattr(history, state) or getattr(history, f"{state}_elsewhere"))
+    return bool(getattr(history_of(decision.db, decision.arguments["number"], shadow=False), state))
 
 
 def _block(decision: Decision) -> int:
@@ -180,7 +104,7 @@ def _forget(decision: Decision) -> dict[str, Any] | None:
         name,
         decision.now,
         keep_opt_out=keep,
-        opts_out=_opts_out(decision),
+        opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
     return {"erased": asdict(erased), "rebuilt": rebuilding.rebuild(decision.db)} if erased else None
 
@@ -260,22 +184,6 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
-    "fleet_met": Verb(_fleet_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
-    "fleet_owed": Verb(_fleet_unsent, {}),
-    "fleet_sent": Verb(
-        lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
-    ),
-    "fleet_take": Verb(_fleet_take, {"since": is_place, "until": is_place, "placed": are_placed}),
-    "fleet_rebuild": Verb(_fleet_rebuild, {}),
-    "fleet_answers_met": Verb(_fleet_answers_begin, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
-    "fleet_answers_owed": Verb(_fleet_answers_unsent, {}),
-    "fleet_answers_sent": Verb(
-        lambda decision: fleet_answers.acknowledge(decision.db, map(tuple, decision.arguments["sent"])),
-        {"sent": are_sent},
-    ),
-    "fleet_answers_take": Verb(
-        _fleet_answers_take, {"since": is_place, "until": is_place, "placed": are_placed_answered}
-    ),
     "rebuild": Verb(lambda decision: rebuilding.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
@@ -287,6 +195,3 @@ DESK = frozenset(
     }
 )
 """The decisions that a page of the desk can take."""
-
-FLEET = frozenset(verb for verb in VERBS if verb.startswith("fleet_"))
-"""What the program that exchanges with a hub hands in, and nobody else but root and the line's own user."""

@@ -4,18 +4,20 @@ The file is beside the configuration: the desk reads it and cannot change it. No
 somebody who has the file can try passwords as fast as his machine can, so only the desk's own group may read it.
 """
 
+import hashlib
 import json
 import os
 import re
+import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from pathlib import Path
 
 from hotlined import files
 from hotlined.config import Config
 from hotlined.desk.roles import Role
-from hotlined.desk.scrypt import KEY_OCTETS, SALT, scrypt
 from hotlined.errors import ConfigError, reason_of
 from hotlined.language import _
 
@@ -25,7 +27,8 @@ MOST_CHARACTERS = 256
 # RFC 7914. 8 MiB and, on a PC, a quarter of a second: of the sets that OWASP gives as equal, the one that takes least
 # memory (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)
 _COST, _BLOCK, _PARALLEL = 2**13, 8, 10
-_SALT_CHARACTERS = 22  # 132 bits
+_SALT_OCTETS = 16
+_KEY_OCTETS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +44,16 @@ class Account:
 
     def fits(self, password: str) -> bool:
         """Tell whether a password is this account's; it takes a quarter of a second and 8 MiB."""
-        from hmac import compare_digest  # noqa: PLC0415  it loads OpenSSL, 4 MiB, where the desk has not taken care
-
-        # a longer scrypt key begins like a shorter one: keys of earlier versions have 64 octets
-        return compare_digest(_derived(password, self.salt), self.key[:KEY_OCTETS])
+        return compare_digest(_derived(password, self.salt), self.key)
 
 
-NOBODY = Account("", Role.FIGURES, SALT[:_SALT_CHARACTERS].encode(), b"", "")
+NOBODY = Account("", Role.FIGURES, bytes(_SALT_OCTETS), b"", "")
 """Stands for an account that does not exist: checking a password against it takes as long, and always fails."""
 
 
 def make(name: str, role: Role, password: str, since: str) -> Account:
     """Return an account with a password."""
-    import secrets  # noqa: PLC0415  the same
-
-    salt = "".join(secrets.choice(SALT) for _ in range(_SALT_CHARACTERS)).encode()
+    salt = secrets.token_bytes(_SALT_OCTETS)
     return Account(name, role, salt, _derived(password, salt), since)
 
 
@@ -106,4 +104,4 @@ def _account(name: str, entry: Mapping[str, str]) -> Account:
 def _derived(password: str, salt: bytes) -> bytes:
     # a letter with an accent is one character on a phone, and may be two on a computer
     octets = unicodedata.normalize("NFC", password[:MOST_CHARACTERS]).encode("utf-8", "surrogatepass")
-    return scrypt(octets, salt, cost=_COST, block=_BLOCK, parallel=_PARALLEL)
+    return hashlib.scrypt(octets, salt=salt, n=_COST, r=_BLOCK, p=_PARALLEL, dklen=_KEY_OCTETS)

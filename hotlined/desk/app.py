@@ -15,7 +15,7 @@ from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.looks import Looks
-from hotlined.desk.pages import acts, contact, enter, health, lines, log, login, numbers, overview, review, stats
+from hotlined.desk.pages import acts, contact, enter, health, log, login, numbers, overview, review, stats
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line
@@ -38,7 +38,6 @@ PAGES: tuple[Page, ...] = (
     *numbers.PAGES,
     *review.PAGES,
     *stats.PAGES,
-    *lines.PAGES,
     *acts.PAGES,
     *health.PAGES,
     *enter.PAGES,
@@ -210,8 +209,7 @@ def _maybe_visitor() -> Visitor | None:
 def _navigation() -> list[Page]:
     """Return the pages that this visitor can go to."""
     visitor = _maybe_visitor()
-    pages = [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]
-    return [page for page in pages if page.when is None or page.when()]
+    return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]
 
 
 def _may(name: str) -> bool:

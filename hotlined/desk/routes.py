@@ -25,5 +25,3 @@ class Page:
     show: Callable[..., Any]
     methods: tuple[str, ...] = ("GET",)
     title: str = ""
-    when: Callable[[], bool] | None = None
-    """Tells whether the navigation shows the page now; None: always."""

@@ -22,7 +22,6 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from hotlined.desk.headers import HEADERS
-from hotlined.desk.sparing import give_memory_back, settle
 from hotlined.errors import HotlinedError
 from hotlined.language import _
 from hotlined.peer import Peer, peer_of
@@ -148,8 +147,7 @@ def serve(
     )
     assert isinstance(server, BaseWSGIServer)  # it listens at one socket
     server.channel_class = _Channel
-    settle()
-    seen, was_busy, end = time.monotonic(), False, math.inf
+    seen, end = time.monotonic(), math.inf
     ending.wake = server.pull_trigger
     try:
         while idle_seconds is None or time.monotonic() - seen < idle_seconds:
@@ -159,9 +157,6 @@ def serve(
                 seen = time.monotonic()
             _drop(channels, slow_seconds, most)
             is_busy = any(channel.is_busy() for channel in channels)
-            if was_busy and not is_busy:
-                give_memory_back()
-            was_busy = is_busy
             if ending.is_asked_for and server.accepting:
                 server.accepting, end = False, time.monotonic() + finish_seconds
                 ending.wake()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from hotlined.doctor import calls, fleet, line, machine, sim, stick
+from hotlined.doctor import calls, line, machine, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError, refusal_of
@@ -29,7 +29,6 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
         "database": line.database,
         "budgets": line.budgets,
         "backup": line.backup,
-        "fleet": fleet.fleet,
         "SIM": sim.sim,
         "SIM's life": sim.life,
         "generation": stick.generation,
@@ -63,7 +62,6 @@ NAMES = Phrases(
         "database": NP_("check", "database"),
         "budgets": NP_("check", "budgets"),
         "backup": NP_("check", "last backup"),
-        "fleet": NP_("check", "fleet"),
         "SIM": NP_("check", "SIM"),
         "SIM's life": NP_("check", "SIM's life"),
         "generation": NP_("check", "generation"),

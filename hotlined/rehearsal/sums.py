@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from hotlined import policy
 from hotlined.config import Config
@@ -40,7 +41,7 @@ class FloodReport:
     received: int
     fates: dict[str, dict[str, int]]
     segments: int
-    price: float
+    price: Decimal
     currency: str
     worst: dict[str, Peak]
     first_contacts: rehearsal.Waits

@@ -9,7 +9,7 @@ from hotlined.store.stored import StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 
 
-def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, in_fleet: bool) -> str:
+def question(name: str, stored: StoredCounts, *, keep_opt_out: bool) -> str:
     """Return what a person is asked before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
@@ -18,16 +18,13 @@ def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, in_fleet: b
     )
     parts = (
         kept if stored.kept else "",
-        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored))
-        if stored.anything
-        else "",
-        _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored)),
         _("Its opt-out goes too; --keep-opt-out keeps it.") if stored.opted_out and not keep_opt_out else "",
     )
     return " ".join(filter(None, parts))
 
 
-def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool, in_fleet: bool) -> Iterator[str]:
+def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool) -> Iterator[str]:
     """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
     yield (
         _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
@@ -38,8 +35,6 @@ def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out:
         yield _("Its opt-out is kept as a pseudonym.")
     elif stored.anything:
         yield _("If it contacts the line again, it is a new number.")
-    if in_fleet:
-        yield _("The other lines erase it, too: `hotlined fleet status` says which have not yet.")
     if name in config.numbers.blocked:
         yield _("The configuration still blocks it (numbers.blocked): {path}.", path=config.path)
     if stored.mentions:

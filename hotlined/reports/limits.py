@@ -6,6 +6,7 @@ whatever comes; it needs neither a daemon nor a database.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
@@ -60,7 +61,7 @@ class Worst:
     """The most that a window allows: segments, their price, and the first contacts that can be answered with them."""
 
     segments: int
-    price: float
+    price: Decimal
     first_contacts: int
 
 
@@ -69,7 +70,7 @@ class AnswerCost:
     """What one answer costs."""
 
     segments: int
-    price: float
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)

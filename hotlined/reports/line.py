@@ -16,7 +16,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import fleet, sealed, selftest, sim_life
+from hotlined.reports import sealed, selftest, sim_life
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -62,13 +62,10 @@ _HARMLESS = frozenset(
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
-        TroubleCode.HUB_AWAY,
-        TroubleCode.HUB_REFUSED,
-        TroubleCode.FLEET_FULL,
     }
 )
-"""Troubles that a person has chosen, that pass by themselves, are still to come, may be none or are the hub's: with
-nothing else `status` ends with 0."""
+"""Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
+`status` ends with 0."""
 _HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST})
 """Troubles that somebody has to do something about, though answers go out."""
 
@@ -97,8 +94,6 @@ class Stored:
     """The last text that the line sent to itself on its own."""
     silence: Silence | None
     """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
-    fleet: fleet.Fleet | None
-    """None where the line is in none."""
     at: Now
 
 
@@ -320,7 +315,6 @@ def _stored(
                     own_number=selftest.own(config, db),
                     selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
-                    fleet=fleet.maybe_fleet_of(db, config),
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -406,8 +400,6 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
-    if stored and stored.fleet:
-        yield from fleet.troubles(stored.fleet)
     if mode == Mode.SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         since = stored.shadow_since if stored else None

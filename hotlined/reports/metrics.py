@@ -136,16 +136,6 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
                 meaning,
                 [({"window": window}, budget[name]) for window, budget in stored.budgets.items()],
             )
-    if stored.fleet:
-        yield _one(
-            "hotlined_fleet_owed", "Persons of whom the hub has not got what was decided.", stored.fleet.unsent_rows
-        )
-        last = stored.fleet.last_exchange
-        up = last.reachable if last and not stored.fleet.is_hub_away else False
-        yield _one("hotlined_fleet_hub_up", "1 while exchanges with the hub come to their end.", int(up))
-        unseen = stored.fleet.unseen
-        unseen_count = None if unseen is None else len(unseen)
-        yield _one("hotlined_fleet_lines_unseen", "Lines that were not at the hub for an hour.", unseen_count)
     yield _one("hotlined_balance", "The credit of the SIM, in the line's currency.", stored.credit.balance)
 
 

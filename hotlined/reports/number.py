@@ -13,7 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.language import N_, _, in_digits, labelled, ngettext
+from hotlined.language import _, in_digits, labelled, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -41,7 +41,6 @@ class NumberOutlook:
 
     `in_seconds` is None if a person has to decide first, or an outage has to end. `windows` gives the seconds until
     each window has room for that answer (0: now, None: never), after the answers that are due before it (`ahead`).
-    `elsewhere` is the line of the fleet that decided, if one did.
     """
 
     answer: bool
@@ -49,7 +48,6 @@ class NumberOutlook:
     in_seconds: float | None
     windows: dict[str, float | None]
     ahead: Ahead
-    elsewhere: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,6 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
     texts: tuple[Wording, ...]
-    history: policy.History
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
@@ -85,7 +82,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     history = history_of(db, originator, shadow=config.mode is Mode.SHADOW)
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts, history)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts)
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -106,7 +103,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     if sending.state is not SendingState.FREE:
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
-    return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead, verdict.elsewhere)
+    return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:
@@ -122,7 +119,7 @@ def _identify(db: Database, text: str, country: str) -> Identity:
 
 
 def _together(entries: Sequence[Correspondent], number: str, config: Config) -> Correspondent:
-    """Add up the entries of a number and of its pseudonyms."""
+    """Add up the entries of a number and of its pseudonym."""
     return Correspondent(
         number=number,
         contacts=sum(entry.contacts for entry in entries),
@@ -148,16 +145,6 @@ def decided_about(who: Correspondent) -> str:
     return ", ".join(word for word, holds in both if holds)
 
 
-def decided_elsewhere(history: policy.History) -> str:
-    """Return what other lines decided about a number and this line did not, and which line answered it."""
-    found = (
-        (history.blocked_elsewhere, N_("blocked elsewhere: {line}")),
-        (history.opted_out_elsewhere, N_("opted out elsewhere: {line}")),
-        (history.answered_elsewhere, N_("answered elsewhere: {line}")),
-    )
-    return ", ".join(_(words, line=line) for line, words in found if line)
-
-
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
     """Yield everything that is known of a number, as labels and values; empty values are to be left out."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
@@ -170,7 +157,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     if who.first_at and who.last_at:
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
-    yield _("state"), ", ".join(filter(None, (decided_about(who), decided_elsewhere(report.history))))
+    yield _("state"), decided_about(who)
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
     else:

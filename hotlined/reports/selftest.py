@@ -16,7 +16,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import Sending, own_number
 from hotlined.store.reception import SelfTest, maybe_selftest
 from hotlined.words import selftest as words
-from hotlined.words.amounts import in_money, price
+from hotlined.words.amounts import money
 from hotlined.words.times import moment
 
 _YEAR = timedelta(days=365)
@@ -112,7 +112,7 @@ def cost_in_words(every: timedelta, limits: Limits) -> str:
         "alerts.selftest makes the line text itself {number} time a year: {price}.",
         "alerts.selftest makes the line text itself {number} times a year: {price}.",
         times,
-        price=in_money(price(times, limits), limits.currency),
+        price=money(times, limits),
     )
 
 

@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from hotlined.config import Config, Wording
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
 from hotlined.language import _
-from hotlined.words.amounts import in_segments, money
+from hotlined.words.amounts import in_segments, money, price
 from hotlined.words.characters import replacement_in_words
 from hotlined.words.wordings import place_in_words
 
@@ -37,7 +38,7 @@ class TextCost:
     max_segments: int
     fits: bool
     characters_too_many: int
-    price: float
+    price: Decimal
     currency: str
     replaced: tuple[Replacement, ...]
     forcing: tuple[ForcingCharacter, ...]
@@ -62,7 +63,7 @@ def cost(text: str, config: Config) -> TextCost:
         max_segments=most,
         fits=planned.segments <= most,
         characters_too_many=planned.beyond(most),
-        price=float(planned.segments * config.limits.price_per_segment),
+        price=price(planned.segments, config.limits),
         currency=config.limits.currency,
         replaced=planned.replaced,
         forcing=tuple(_forcing(character, text, config) for character in planned.forcing),

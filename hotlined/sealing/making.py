@@ -119,10 +119,8 @@ def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable
 def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     """Yield what a new card needs beside the database, as far as there is such."""
     yield archive.CONFIG, files.read(config.path).encode()
-    with contextlib.suppress(FileNotFoundError):
-        yield archive.FLEET, files.read(config.path.with_suffix(".fleet")).encode()
     for name, ending in archive.BESIDE.items():
-        if octets := b"".join(pseudonym.keys(beside(config.database, ending))):
+        if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     for name in CREDENTIALS if handed else ():

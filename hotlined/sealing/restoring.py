@@ -203,10 +203,7 @@ def _free(path: Path) -> Path:
 
 def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int, int | None]]:
     """Yield each file, its octets, its mode and its group."""
-    group = _maybe_group_of(config.database)
-    yield config.path, opened.small[archive.CONFIG], _GROUPS, group
-    if octets := opened.small.get(archive.FLEET):
-        yield config.path.with_suffix(".fleet"), octets, _GROUPS, group
+    yield config.path, opened.small[archive.CONFIG], _GROUPS, _maybe_group_of(config.database)
     if octets := opened.small.get(archive.ACCOUNTS):
         desk = None
         with contextlib.suppress(KeyError):

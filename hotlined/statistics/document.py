@@ -26,7 +26,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "since": rfc3339(period.start),
         "until": rfc3339(period.end),
         "began": rfc3339(summary.began) if summary.began else None,
-        "price_per_segment": price(1, summary.limits),
+        "price_per_segment": float(price(1, summary.limits)),
         "total": _ends_json(period.start, period.end) | _tally_json(summary.total, summary.limits),
         "before": _ends_json(summary.before_start, period.start) | _tally_json(summary.before, summary.limits)
         if summary.before_start and summary.before
@@ -65,7 +65,7 @@ def _ends_json(start: datetime, end: datetime) -> dict[str, Any]:
 
 
 def _counts_json(counts: figures.Counts, limits: Limits) -> dict[str, Any]:
-    return asdict(counts) | {"cost": price(counts.segments, limits)}
+    return asdict(counts) | {"cost": float(price(counts.segments, limits))}
 
 
 def _tally_json(tally: figures.Tally, limits: Limits) -> dict[str, Any]:

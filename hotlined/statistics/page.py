@@ -26,13 +26,13 @@ from hotlined.statistics.drawing import (
     figure_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
-from hotlined.statistics.plain import calendar, day_in_words, length, money
+from hotlined.statistics.plain import calendar, day_in_words, length
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
 from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store.figures import Span, Tally
-from hotlined.words.amounts import in_answers, wait_in_words
+from hotlined.words.amounts import in_answers, money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES

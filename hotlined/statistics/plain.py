@@ -6,9 +6,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from hotlined.language import N_, NP_, Language, _, in_digits, pgettext, spoken, unfilled
-from hotlined.policy import Limits
 from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, full_minute, midnight
-from hotlined.words.amounts import in_money, price
 
 _NUMBERS = (
     *(N_("no"), N_("one"), N_("two"), N_("three"), N_("four"), N_("five"), N_("six"), N_("seven"), N_("eight")),
@@ -39,11 +37,6 @@ _SEVERAL = {
 _EACH = {"week": N_("{times} a week"), "day": N_("{times} a day"), "hour": N_("{times} an hour")}
 _RATES = ((14 * DAY, "week"), (2 * DAY, "day"), (2 * HOUR, "hour"))  # from so long on
 _IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is given in minutes, in hours
-
-
-def money(segments: int, limits: Limits) -> str:
-    """Write what segments cost."""
-    return in_money(price(segments, limits), limits.currency)
 
 
 def lasts(start: datetime, end: datetime) -> tuple[int, str]:

@@ -12,7 +12,6 @@ from hotlined.statistics.plain import (
     day_in_words,
     lasts,
     length,
-    money,
     number_in_words,
     rate,
     share,
@@ -21,7 +20,7 @@ from hotlined.statistics.plain import (
 )
 from hotlined.statistics.summary import Summary
 from hotlined.store import figures
-from hotlined.words.amounts import in_money
+from hotlined.words.amounts import in_money, money
 from hotlined.words.tags import tag_in_words
 
 _MOST_PARTS = 5  # of a whole that are named one by one
@@ -86,7 +85,7 @@ def _texts_before(number: int, start: datetime, end: datetime) -> str:
 def _price(limits: Limits) -> str:
     """Write the price of a segment with all its places, and at least two of them."""
     exact = limits.price_per_segment.normalize()
-    return in_money(float(exact), limits.currency, max(2, -int(exact.as_tuple().exponent)))
+    return in_money(exact, limits.currency, max(2, -int(exact.as_tuple().exponent)))
 
 
 def _busiest(summary: Summary) -> Iterator[str]:

@@ -14,8 +14,8 @@ from hotlined import policy, pseudonym, recognition, states
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ByHand, ContactVerdict, DecisionKind, EventKind
-from hotlined.store import decisions, events, fleet, gate, lifecycle, line
+from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
+from hotlined.store import decisions, events, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
@@ -54,14 +54,9 @@ def judge(
             verdict.reason,
             contact_id,
         )
-        if verdict.elsewhere:
-            fleet.note_elsewhere(db, contact_id, verdict.elsewhere)
         if identity.originator is not None:
-            decisions.recognise(db, identity.originator)
             if opts_out and not history.opted_out:
                 decisions.opt_out(db, identity.originator, now)
-            elif opts_out:  # another line may answer this person again meanwhile, who has not heard of it
-                fleet.claim(db, identity.originator, DecisionKind.OPT_OUTS)
             if verdict.answer:
                 _enqueue(
                     db,
@@ -188,7 +183,6 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
             now.limit,
             row["id"],
         )
-        fleet.note_elsewhere(db, contact_id, None)
         refile(db, row["recipient"])
         line.save_limit_clock(db, now)
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)

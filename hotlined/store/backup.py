@@ -47,7 +47,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
             os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
             _copy(source, new, progress)
             _finish(new)
-            key = _copy_keys(database, target, line.key_digests_of(source))
+            key = _copy_key(database, target, line.key_digest_of(source))
             new.replace(target)
             os.fsync(folder)
         finally:
@@ -240,18 +240,12 @@ def _mark(copy: sqlite3.Connection, at: str) -> None:
     line.mark_copied(copy, at)
 
 
-def _copy_keys(database: Path, target: Path, digests: Sequence[str]) -> Path | None:
-    """Copy the keys of the pseudonyms; those that are there already stay where the database has lost its own."""
+def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
+    """Copy the key of the pseudonyms; one that is there already stays where the database has lost its own."""
     source, copy = (beside(path, KEY) for path in (database, target))
-    lying = pseudonym.keys(source)
-    wanted = digests or [*map(pseudonym.digest, lying)]
-    if not lying or wanted[0] not in map(pseudonym.digest, lying):
+    octets = pseudonym.maybe_key(source)
+    if octets is None or digest not in (None, pseudonym.digest(octets)):
         return None
-    earlier: tuple[bytes, ...] = ()
-    with contextlib.suppress(OSError):
-        earlier = pseudonym.keys(copy)
-    found = {pseudonym.digest(key): key for key in (*earlier, *lying)}
-    octets = b"".join(found[digest] for digest in wanted if digest in found)
     files.replace(copy, octets, FILE_MODE, durable=True)
     return copy
 

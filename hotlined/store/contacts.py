@@ -272,7 +272,7 @@ def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: d
     names = pseudonyms.names(db, entry.pdu)
     earlier = db.one(
         "SELECT contact_id, answer_segment_id, sequence FROM segments"
-        f" WHERE pdu IN ({pseudonyms.marks(names)}) AND imsi = ?"
+        " WHERE pdu IN (?, ?) AND imsi = ?"
         f" AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
         *names,
         source.imsi,

@@ -34,7 +34,7 @@ class Database:
         self.connection = connection
         self.clock = clock
         self.limit_epoch = limit_epoch
-        self.keys: dict[str, bytes] = {}  # of its pseudonyms, by their digests, once `pseudonyms` has read them
+        self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
         self._release = release
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class Database:
 
     @property
     def key_path(self) -> Path:
-        """Where the keys of the pseudonyms lie."""
+        """Where the key of the pseudonyms lies."""
         return beside(self.path, KEY)
 
     def now(self) -> Now:

@@ -5,14 +5,14 @@ from pathlib import Path
 ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """The files that SQLite puts beside a database: https://sqlite.org/tempfiles.html."""
-LOCK, KEY, PINS, ORDERS = ".lock", ".key", ".pins", ".orders"
-"""Our files: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under, a fleet's key."""
-EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS, ORDERS)
+LOCK, KEY, PINS = ".lock", ".key", ".pins"
+"""Our files: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under."""
+EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS)
 """Every file that may belong to a database."""
 
 READABLE = (ITSELF, WAL, SHM, KEY)
 """The files that the line's group reads."""
-SECRET = (LOCK, PINS, ORDERS)
+SECRET = (LOCK, PINS)
 """The files that nobody but the line's user opens: whoever may open a lock can hold it."""
 
 FOLDER_MODE = 0o2750

@@ -4,16 +4,14 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 """
 
 import json
-from collections.abc import Sequence
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.states import ContactKind, DecisionKind, EventKind
-from hotlined.store import events, fleet, lifecycle, line, pseudonyms
+from hotlined.states import ContactKind, EventKind
+from hotlined.store import events, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
-from hotlined.store.fleet import Followed
 from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
 
@@ -22,11 +20,10 @@ ITS_OWNER = N_("its owner")
 
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
-_NAMES_OF_ONE_KEY = 2  # the number and its pseudonym
 
 
 def is_its_owner(changed_by: str | None) -> bool:
-    """Tell whether a number's owner decided last about it; else that was a person, or a line of the fleet."""
+    """Tell whether a number's owner decided last about it; else that was a person."""
     return changed_by == ITS_OWNER
 
 
@@ -34,24 +31,21 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
         _decide(db, EventKind.BLOCK, number, who, now)
-        fleet.claim(db, number, DecisionKind.BLOCKS)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
 def unblock(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
-    pseudonyms.require_keys(db, now)
+    pseudonyms.require_key(db, now)
     with db.transaction():
         _decide(db, EventKind.UNBLOCK, number, who, now)
-        fleet.undo(db, number, DecisionKind.BLOCKS)
 
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
-    pseudonyms.require_keys(db, now)
+    pseudonyms.require_key(db, now)
     with db.transaction():
         _decide(db, EventKind.OPTIN, number, who, now)
-        fleet.undo(db, number, DecisionKind.OPT_OUTS)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -60,59 +54,8 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     It runs inside the transaction that is open.
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
-    fleet.claim(db, number, DecisionKind.OPT_OUTS)
     events.record(db, now, EventKind.OPTOUT, number=number)
     lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
-
-
-def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
-    """Record that a block or an opt-out holds here, or no longer, because a line of the fleet decided so.
-
-    It runs inside the transaction that is open.
-    """
-    for kind, (column, event) in _FOLLOWED.items():
-        ended = {each.person: each.line for each in followed if each.kind is kind and not each.holds}
-        if ended:
-            pseudonyms.teach(db)
-            # one walk through those who are decided about, for all: nothing else has a number by its pseudonym
-            rows = db.all(
-                f"SELECT number, pseudonym_of(number) AS person FROM numbers WHERE {column} IS NOT NULL"
-                " AND pseudonym_of(number) IN (SELECT value FROM json_each(?))",
-                json.dumps(list(ended)),
-            )
-            for row in rows:
-                _decide(db, event, row["number"], ended[row["person"]], now)
-        for each in followed:
-            if each.kind is kind and each.holds:
-                _change(db, f"{column} = coalesce({column}, ?)", (now.rfc3339,), each.person, each.line, now)
-                lifecycle.end_open(db, (each.person,), _REFUSALS[kind], by_hand=False)
-
-
-def recognise(db: Database, number: str) -> None:
-    """Have what is decided under former pseudonyms of a number stand under its present one, and claim it in the fleet.
-
-    It runs inside the transaction that is open.
-    """
-    names = json.dumps(pseudonyms.names(db, number))
-    formerly = "FROM numbers WHERE former AND number IN (SELECT value FROM json_each(?))"
-    found = db.the(
-        f"SELECT count(*) AS rows, count(blocked_at) AS blocked_at, count(opted_out_at) AS opted_out_at {formerly}",
-        names,
-    )
-    if not found["rows"]:
-        return
-    db.execute(
-        "INSERT INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)"
-        f" SELECT ?, blocked_at, opted_out_at, changed_by, changed_limit {formerly}"
-        " ON CONFLICT DO UPDATE SET blocked_at = coalesce(blocked_at, excluded.blocked_at),"
-        " opted_out_at = coalesce(opted_out_at, excluded.opted_out_at), former = 0",
-        pseudonyms.person(db, number),
-        names,
-    )
-    db.execute(f"DELETE {formerly}", names)
-    for kind, (column, _event) in _FOLLOWED.items():
-        if found[column]:
-            fleet.claim(db, number, kind)
 
 
 def pause(db: Database, who: str, now: Now) -> None:
@@ -139,7 +82,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
     lost = pseudonyms.is_lost(db)
     with db.transaction():
         if lost:
-            pseudonyms.adopt_keys(db)
+            pseudonyms.adopt_key(db)
             events.record(db, now, EventKind.KEY_NEW, who=who)
         line.end_pause(db)
         events.record(db, now, EventKind.RESUME, who=who)
@@ -202,11 +145,6 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-_FOLLOWED = {
-    DecisionKind.BLOCKS: ("blocked_at", EventKind.UNBLOCK),
-    DecisionKind.OPT_OUTS: ("opted_out_at", EventKind.OPTIN),
-}
-_REFUSALS = {DecisionKind.BLOCKS: Reason.BLOCKED, DecisionKind.OPT_OUTS: Reason.OPTED_OUT}
 # coalesce(): a number that is blocked twice keeps the date of its first block
 _DECISIONS = {
     EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
@@ -223,19 +161,16 @@ def _decide(db: Database, kind: EventKind, number: str, who: str, now: Now) -> N
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
     """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
     names = pseudonyms.names(db, number)
-    if len(names) > _NAMES_OF_ONE_KEY:
-        recognise(db, number)
-    marks = pseudonyms.marks(names)
     # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
     db.execute(
         "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
-        f" WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN ({marks}))",
+        " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
         number,
         who,
         *names,
     )
     db.execute(
-        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN ({marks})",
+        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",
         *values,
         who,
         now.limit,

@@ -1,4 +1,4 @@
-"""Erases a person at once, kept or not: all that is stored under its number or name, and what is said of it elsewhere.
+"""Erases a person at once, kept or not: all that is stored under its number or name, and what other rows say of it.
 
 What was erased is gone from each row; `rebuilding` takes the copies out of the files.
 Known to be wrong: a text of somebody else that mentions a number stays as it is; what events, alerts and requests say
@@ -6,14 +6,13 @@ of another number that is masked alike goes with a person's own.
 """
 
 import json
-import math
 from collections.abc import Callable
 
 from hotlined import policy, pseudonym
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
-from hotlined.store import decisions, events, fleet, fleet_answers, lifecycle, line, pseudonyms, stored
+from hotlined.store import decisions, events, lifecycle, line, pseudonyms, stored
 from hotlined.store.database import Database
 from hotlined.store.stored import PersonRows, StoredCounts
 
@@ -26,27 +25,23 @@ def forget(
     None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments
     that the windows still count stay, as nobody's; of a text that is still on the SIM a pseudonym stays, to know it by
     when it is read again. With `keep_opt_out` an opt-out stays under the number's pseudonym, also one that was not
-    judged yet: `opts_out` tells whether a text is one. In a fleet it always stays, and the other lines are told to
-    erase, too. Raises StoreError if the key of the pseudonyms is lost.
+    judged yet: `opts_out` tells whether a text is one. Raises StoreError if the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
     with db.transaction():
         found = stored.find(db, names)
-        if is_submitting(db, found):
+        if _is_submitting(db, found):
             return None
-        keeps = keep_opt_out or fleet.maybe_membership(db) is not None
-        if keeps:
-            decisions.recognise(db, name)
-            note_opt_out(db, name, found, now, opts_out)
+        if keep_opt_out:
+            _note_opt_out(db, name, found, now, opts_out)
         before = stored.count(db, names, found)
-        erase(db, name, found, now, keep_opt_out=keeps)
-        fleet.order_erasure(db, name, now)
+        _erase(db, name, found, now, keep_opt_out=keep_opt_out)
         events.record(db, now, EventKind.FORGET, "a person was erased")
     return before
 
 
-def note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out: Callable[[str], bool]) -> None:
+def _note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out: Callable[[str], bool]) -> None:
     """Record an opt-out that stands in a text which was not judged yet, inside the transaction that is open."""
     rows = db.all(
         "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
@@ -57,44 +52,32 @@ def note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out:
         decisions.opt_out(db, name, now)
 
 
-def is_submitting(db: Database, found: PersonRows) -> bool:
+def _is_submitting(db: Database, found: PersonRows) -> bool:
     """Tell whether a segment of an answer is being submitted: nobody knows what becomes of it."""
     return db.connection.execute(_SUBMITTING, {"answers": json.dumps(found.answers)}).fetchone() is not None
 
 
-def erase(
-    db: Database,
-    name: str,
-    found: PersonRows,
-    now: Now,
-    *,
-    keep_opt_out: bool = False,
-    keep_block: bool = False,
-    until: float = math.inf,
-) -> None:
+def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out: bool) -> None:
     """Erase what was found of a number or name, inside the transaction that is open, and what was decided about it.
 
-    What is queued is cancelled; a decision that is kept stands under the pseudonym. What others answered after `until`,
-    a reading of the limit clock, stays. `know_pseudonyms` comes before it.
+    What is queued is cancelled; an opt-out that is kept stands under the pseudonym. `know_pseudonyms` comes before it.
     """
     lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
     for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
         lifecycle.end(db, answer_id, policy.Reason.PERSON)
     arguments = lists | {
         "month": now.limit - policy.WINDOW_SECONDS["month"],
-        "names": json.dumps(pseudonyms.names(db, name)),
-        "person": pseudonyms.person(db, name),
+        "name": name,
+        "pseudonym": pseudonyms.names(db, name)[1],
         "mention": name if stored.is_number(name) else None,
         "masked": mask(name) if stored.is_number(name) else None,
         "keep_opt_out": keep_opt_out,
-        "keep_block": keep_block,
         "nobody": pseudonym.NOBODY,
     }
     # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
     # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
     for statement in _FORGET:
         db.connection.execute(statement, arguments)
-    fleet_answers.forget(db, name, until)
     line.request_rebuild(db)
 
 
@@ -158,16 +141,13 @@ _FORGET = (
     # of two rows of one person (number, pseudonym) one is made; REPLACE, so that what is not kept of a row that the
     # pseudonym has already goes; max() makes one row of none, which HAVING takes away again
     """
-    INSERT OR REPLACE INTO numbers (number, blocked_at, opted_out_at, changed_by, former, changed_limit)
-      SELECT :person, iif(:keep_block, max(blocked_at), NULL), iif(:keep_opt_out, max(opted_out_at), NULL),
-        changed_by, former AND number = :person, max(changed_limit) FROM numbers
-      WHERE number IN (SELECT value FROM json_each(:names))
-        AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL) HAVING count(*)
+    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)
+      SELECT :pseudonym, max(opted_out_at), changed_by, max(changed_limit) FROM numbers
+      WHERE number IN (:name, :pseudonym) AND :keep_opt_out AND opted_out_at IS NOT NULL HAVING count(*)
     """,
     """
-    DELETE FROM numbers WHERE number IN (SELECT value FROM json_each(:names))
-      AND NOT (number = :person
-        AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL))
+    DELETE FROM numbers WHERE number IN (:name, :pseudonym)
+      AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
     """,
     # of a name both are NULL: instr() is NULL then and no row is touched. Without this condition replace(x, NULL, …)
     # would set every detail of everybody to NULL

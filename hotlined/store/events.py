@@ -27,7 +27,6 @@ class Event(NamedTuple):
     contacts: int | None = None
     seconds: int | None = None
     balance: str | None = None
-    line: str | None = None
 
 
 def record(
@@ -43,13 +42,11 @@ def record(
     contacts: int | None = None,
     seconds: int | None = None,
     balance: str | None = None,
-    line: str | None = None,
 ) -> None:
     """Record that something happened, inside the transaction that is open.
 
-    `who` did it: a person, or for what was followed a line of the fleet. It is about `number`, a number or name, which
-    is masked here, or `word`: a tag, or the list that somebody looked through. `contacts` is how many a flood brought,
-    in `seconds`; `line` is that of the fleet which ordered an erasure.
+    `who` is the person who did it. It is about `number`, a number or name, which is masked here, or `word`: a tag, or
+    the list that somebody looked through. `contacts` is how many a flood brought, in `seconds`.
     """
     db.insert(
         "events",
@@ -63,7 +60,6 @@ def record(
         contacts=contacts,
         seconds=seconds,
         balance=balance,
-        line=line,
         note=note or None,
     )
 
@@ -96,7 +92,7 @@ def is_repeated(
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, contacts, seconds, balance, line FROM events"
+        "SELECT id AS event_id, kind, at, contacts, seconds, balance FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),

@@ -14,7 +14,7 @@ from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
-from hotlined.store import breaking, events, fleet_answers, gate, lifecycle, pseudonyms
+from hotlined.store import breaking, events, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
@@ -61,7 +61,6 @@ def settle(
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
-        fleet_answers.publish_answers(db, begun.recipient)
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -204,7 +203,6 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
         refile(db, begun.recipient)
-        fleet_answers.publish_answers(db, begun.recipient)
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
@@ -235,7 +233,7 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
 
     One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
     """
-    answer = db.the("SELECT share, recipient FROM answers WHERE id = ?", answer_id)
+    answer = db.the("SELECT share FROM answers WHERE id = ?", answer_id)
     row = db.one(
         "SELECT s.id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         f" WHERE t.answer_id = ? AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}')"
@@ -254,7 +252,6 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, AttemptCause.RESTORED)
     lifecycle.end_attempt(db, segment["attempt_id"], Outcome.NO_EVIDENCE, AttemptCause.RESTORED, now)
-    fleet_answers.publish_answers(db, answer["recipient"])
 
 
 # ---- what comes late
@@ -420,8 +417,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     """
     names = pseudonyms.names(db, answer["recipient"])
     later = db.one(
-        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id"
-        f" WHERE a.recipient IN ({pseudonyms.marks(names)}) AND t.id > ?",
+        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE a.recipient IN (?, ?) AND t.id > ?",
         *names,
         answer["attempt_id"],
     )

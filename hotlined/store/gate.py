@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
-from hotlined.store import events, fleet, fleet_answers, lifecycle, windows, wordings
+from hotlined.store import events, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
@@ -116,8 +116,6 @@ def begin(
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
-            if verdict.elsewhere and answer["contact_id"] is not None:
-                fleet.note_elsewhere(db, answer["contact_id"], verdict.elsewhere)
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
@@ -209,7 +207,6 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
     passed = Shadowed() if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    fleet_answers.publish_answers(db, answer["recipient"])
     return passed
 
 

@@ -2,13 +2,13 @@
 
 It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, since
 when the modem is ready or another SIM is in, the pause, what the daemon found to hold answers back, the breaker, since
-when there is a flood or shadow mode, whether it was just restored from a backup, the keys of the pseudonyms, whether a
+when there is a flood or shadow mode, whether it was just restored from a backup, the key of the pseudonyms, whether a
 rebuild is due, and how far alerts are. The table `events` tells people when these things changed; none of them is
 read back from it.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -496,20 +496,17 @@ def note_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 # ---- the key of the pseudonyms
 
 
-def key_digests_of(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the digests of the keys that pseudonyms were made with, in a database of any version.
-
-    That of the key in use is the first, and the former ones are behind it; there is none without pseudonyms.
-    """
+def key_digest_of(connection: sqlite3.Connection) -> str | None:
+    """Return the digest of the key that pseudonyms are made with, in a database of any version; None without any."""
     with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
         row = connection.execute("SELECT key_digest FROM line_state").fetchone()
-        return tuple(row[0].split()) if row and row[0] else ()
-    return ()
+        return str(row[0]) if row and row[0] else None
+    return None
 
 
-def bind_keys(db: Database, digests: Sequence[str]) -> None:
-    """Record with which keys pseudonyms were made, that in use first, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", " ".join(digests))
+def bind_key(db: Database, digest: str) -> None:
+    """Record with which key pseudonyms are made from now on, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", digest)
 
 
 def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:

@@ -210,7 +210,7 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
     contact["segments"] = {"received": row["segments_received"], "total": row["segments_total"]}
     contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
     contact["tags"] = json.loads(row["tags"])
-    contact |= {name: row[name] for name in ("verdict", "reason", "elsewhere")}
+    contact |= {name: row[name] for name in ("verdict", "reason")}
     answer = {name: row[f"answer_{name}"] for name in _ANSWER}
     return contact | {"answer": None if answer["id"] is None else answer}
 
@@ -218,7 +218,7 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
 def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
     """Return the texts that people sent themselves, to everybody or to a number, oldest first: the newest (0: all)."""
     names = pseudonyms.names(db, recipient) if recipient else ()
-    condition = f"recipient IN ({pseudonyms.marks(names)})" if names else "1"
+    condition = "recipient IN (?, ?)" if names else "1"
     rows = db.all(f"SELECT * FROM log_by_hand WHERE {condition} ORDER BY answer_id DESC LIMIT ?", *names, limit or -1)
     return rows[::-1]
 

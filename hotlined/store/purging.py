@@ -202,7 +202,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
     A row that somebody has kept, or wants sent again, since it was found is left alone. Raises StoreError if the key of
     the pseudonyms is lost or cannot be made.
     """
-    pseudonyms.require_keys(db, now)
+    pseudonyms.require_key(db, now)
     for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
         age = _oldest_kept(keep_for, now)
         for erasure in erasures:

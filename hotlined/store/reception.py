@@ -43,13 +43,13 @@ def maybe_selftest(db: Database, own: str) -> SelfTest | None:
         " (SELECT max(coalesce(s.submitted_limit, t.begun_limit)) FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = r.answer_id AND s.state IN {MAY_HAVE_LEFT}) AS left_limit"
         f" FROM requests r WHERE r.verb = '{RequestVerb.SEND}' AND json_extract(r.arguments, '$.selftest') IS NOT NULL"
-        f" AND json_extract(r.arguments, '$.number') IN ({pseudonyms.marks(names)}) ORDER BY r.id DESC LIMIT 1",
+        " AND json_extract(r.arguments, '$.number') IN (?, ?) ORDER BY r.id DESC LIMIT 1",
         *names,
     )
     if row is None:
         return None
     back = db.one(
-        f"SELECT 1 FROM contacts WHERE originator IN ({pseudonyms.marks(names)}) AND received_limit >= ? LIMIT 1",
+        "SELECT 1 FROM contacts WHERE originator IN (?, ?) AND received_limit >= ? LIMIT 1",
         *names,
         row["created_limit"],
     )

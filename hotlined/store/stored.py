@@ -57,9 +57,8 @@ def stored_of(db: Database, name: str) -> StoredCounts:
     return count(db, names, find(db, names))
 
 
-def count(db: Database, names: tuple[str, ...], found: PersonRows) -> StoredCounts:
+def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCounts:
     """Count what was found under the names of a person."""
-    marks = pseudonyms.marks(names)
     kept = db.value(
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
@@ -70,7 +69,7 @@ def count(db: Database, names: tuple[str, ...], found: PersonRows) -> StoredCoun
         json.dumps(found.contacts),
     )
     decided = db.the(
-        f"SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN ({marks})", *names
+        "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
     )
     return StoredCounts(
         contacts=len(found.contacts),
@@ -85,17 +84,17 @@ def count(db: Database, names: tuple[str, ...], found: PersonRows) -> StoredCoun
     )
 
 
-def find(db: Database, names: tuple[str, ...]) -> PersonRows:
+def find(db: Database, names: tuple[str, str]) -> PersonRows:
     """Find what belongs to a person, under its number or name and its pseudonym."""
-    number, marks = names[0] if is_number(names[0]) else None, pseudonyms.marks(names)
+    number = names[0] if is_number(names[0]) else None
     named = _named(db, number)
-    contacts = {row["id"] for row in db.all(f"SELECT id FROM contacts WHERE originator IN ({marks})", *names)}
+    contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
     # an unreadable text has no originator, but its raw PDU may spell the number
     nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
     contacts |= {row["id"] for row in nobody} & set(named.values())
     theirs = json.dumps(sorted(contacts))
     answers = db.all(
-        f"SELECT id FROM answers WHERE recipient IN ({marks}) OR contact_id IN (SELECT value FROM json_each(?))",
+        "SELECT id FROM answers WHERE recipient IN (?, ?) OR contact_id IN (SELECT value FROM json_each(?))",
         *names,
         theirs,
     )
@@ -103,12 +102,12 @@ def find(db: Database, names: tuple[str, ...]) -> PersonRows:
     segments = _segments(db, theirs, sent) | _reports(db, number)
     segments |= {segment_id for segment_id, contact_id in named.items() if contact_id is None}
     requests = db.all(
-        f"SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN ({marks})"
+        "SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN (?, ?)"
         " OR answer_id IN (SELECT value FROM json_each(?))",
         *names,
         sent,
     )
-    named_by = db.all(f"SELECT id FROM contacts WHERE other_originator IN ({marks})", *names)
+    named_by = db.all("SELECT id FROM contacts WHERE other_originator IN (?, ?)", *names)
     return PersonRows(
         sorted(contacts),
         [row["id"] for row in answers],
@@ -165,7 +164,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
     decided = db.one(
         "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
         # max() makes one row of none: HAVING takes that away again
-        f" WHERE number IN ({pseudonyms.marks(names)}) HAVING count(*)",
+        " WHERE number IN (?, ?) HAVING count(*)",
         *names,
     )
     requests = _dicts(
@@ -176,7 +175,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
     )
     return {
         "number": name,
-        "pseudonym": person if (person := pseudonyms.first(names)) != name else None,
+        "pseudonym": names[1] if names[1] != name else None,
         "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
         "named_by": _dicts(

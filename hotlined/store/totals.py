@@ -89,13 +89,6 @@ def ever(db: Database) -> Ever:
 _EVER = "SELECT name, kind, verdict, reason, state, total FROM sums"
 
 
-def entered(db: Database, state: str, since: datetime) -> int:
-    """Count the entries of answers into a state since a moment, from the full hour before it."""
-    hour = rfc3339(_full_hour(since))
-    sql = "SELECT ifnull(sum(total), 0) FROM totals WHERE hour >= ? AND name = 'answers' AND state = ?"
-    return int(db.value(sql, hour, state))
-
-
 def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[Labels]]:
     """Count the contacts between each two of these moments, which ascend, by what they are.
 

@@ -29,10 +29,6 @@ _SPENT_ALL = N_(
 _SPENT = N_("{used} of {limit} segments are spent.")
 _WORDS = N_("{count} texts have a word of alerts.words")
 
-MOST_UNSEEN = 5
-"""More lines that are away at once are one alert: a hub that lies cannot send one for each that it invents."""
-_UNSEEN = (N_("lines of the fleet are not seen"), N_("Not at the hub for an hour: {lines}."))
-
 TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.MODEM, 1): ("{title}", "{cure}"),
     (AlertCondition.MODEM, 2): ("{title}", "{cure}"),
@@ -87,17 +83,6 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.BACKUP, 1): ("{title}", "{cure}"),
     (AlertCondition.BACKUP, 0): (N_("the backup is recent again"), N_("It is of {made}.")),
     (AlertCondition.SILENCE, 0): (N_("something comes in again"), N_("The last contact came {last}.")),
-    (AlertCondition.HUB, 1): ("{title}", "{cure}"),
-    (AlertCondition.HUB, 0): (N_("the hub is back"), N_("What the lines decided is exchanged again.")),
-    **{(AlertCondition.LINES, count): _UNSEEN for count in range(1, MOST_UNSEEN + 1)},
-    (AlertCondition.LINES, 0): (
-        N_("all lines of the fleet are seen again"),
-        N_("Each was at the hub within the hour."),
-    ),
-    (AlertCondition.ERASED, 1): (
-        N_("another line has a person erased here"),
-        N_("Evidence stays. 'hotlined fleet status' says how many, and which line orders it: {line}."),
-    ),
     (AlertCondition.TEST, 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     (WaitingFor.BUDGET_HOUR, 50): (N_("50 % of the hour's budget"), _SPENT_50),
     (WaitingFor.BUDGET_DAY, 50): (N_("50 % of the day's budget"), _SPENT_50),

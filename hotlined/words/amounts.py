@@ -35,7 +35,7 @@ def in_contacts(number: int) -> str:
     return ngettext("{number} contact", "{number} contacts", number)
 
 
-def in_money(amount: float, currency: str, decimals: int = 2) -> str:
+def in_money(amount: Decimal, currency: str, decimals: int = 2) -> str:
     """Write an amount of money: 0.60 EUR; 0,60 € in French, € 0,60 in Dutch."""
     digits = in_digits(amount, decimals)
     if spoken() is Language.ENGLISH:
@@ -49,15 +49,14 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else Said.of(f"{text}.", "{text}.", {"text": text})
 
 
-def price(segments: int, limits: Limits) -> float:
+def price(segments: int, limits: Limits) -> Decimal:
     """Return the price of a number of segments, in units of the configured currency."""
-    return float(segments * limits.price_per_segment)
+    return segments * limits.price_per_segment
 
 
 def money(segments: int, limits: Limits) -> str:
     """Write the price of a number of segments: 0.60 EUR."""
-    amount = (segments * limits.price_per_segment).quantize(Decimal("0.01"))
-    return in_money(float(amount), limits.currency)
+    return in_money(price(segments, limits), limits.currency)
 
 
 def room_in_words(seconds: float | None) -> str:

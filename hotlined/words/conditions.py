@@ -9,13 +9,10 @@ from typing import NamedTuple
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
 from hotlined.states import (
-    KEPT_BACK,
     DatabaseState,
     HoldReason,
     ModemState,
     SealFailure,
-    SendingState,
-    TroubleCode,
 )
 
 
@@ -308,48 +305,6 @@ CONFIG_BROKEN = Condition(
     N_("{problem}; {consequence}."),
     N_("`hotlined config check` names the lines. Correct them, then {then}."),
 )
-
-
-HUB_AWAY = Condition(
-    N_("the hub is away"),
-    N_("The hub of the fleet was not reached for an hour or more."),
-    N_("`hotlined fleet sync --once` says why; until then other lines hear nothing new from here."),
-)
-HUB_REFUSED = Condition(
-    N_("the hub sends what no line says"),
-    N_("The hub sent {number} rows that are not believed."),
-    N_("Ask whoever runs the hub: it is damaged, or somebody changes it."),
-)
-FLEET_FULL = Condition(
-    N_("the fleet has too many decisions"),
-    N_("The line has no room for more decisions of other lines."),
-    N_("Somebody floods the hub: look there which line."),
-)
-
-_BY_CODE: dict[str, Condition] = {
-    TroubleCode.NOT_RUNNING: NOT_RUNNING,
-    TroubleCode.NOT_ALIVE: NOT_RUNNING,
-    SendingState.PAUSED: HOLDS[HoldReason.PERSON],
-    TroubleCode.SHADOW: SHADOW,
-    TroubleCode.SIM_ENDS: SIM_ENDS,
-    TroubleCode.SIM_ENDED: SIM_ENDED,
-    TroubleCode.SELFTEST_LOST: SELFTEST_LOST,
-    TroubleCode.SILENCE: SILENCE,
-    TroubleCode.BACKUP_OLD: BACKUP_OLD,
-    TroubleCode.CONFIG_BROKEN: CONFIG_BROKEN,
-    TroubleCode.HUB_AWAY: HUB_AWAY,
-    TroubleCode.HUB_REFUSED: HUB_REFUSED,
-    TroubleCode.FLEET_FULL: FLEET_FULL,
-    **{reason.value: HOLDS[reason] for reason, state in KEPT_BACK.items() if state is not SendingState.PAUSED},
-    **{state: known for state, known in MODEM.items() if state != ModemState.READY},
-}
-
-
-def headline(code: str) -> str:
-    """Return the headline of a trouble of another line, by its code; a code that is not known here stands as it is."""
-    known = _BY_CODE.get(code)
-    title = known.title if known else code
-    return code if "{" in title else title
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

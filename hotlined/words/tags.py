@@ -1,13 +1,12 @@
 """Tags as people read and type them: those with a key are in the language in force, any other as somebody wrote it."""
 
 from hotlined.language import NP_, Language, Phrases, in_language
-from hotlined.states import THREAT
 
 _TAGS = Phrases(
     {
         "apology": NP_("tag", "apology"),
         "insult": NP_("tag", "insult"),
-        THREAT: NP_("tag", "threat"),
+        "threat": NP_("tag", "threat"),
         "other": NP_("tag", "other"),
     }
 )

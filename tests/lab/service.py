@@ -511,12 +511,16 @@ def exported(sim: Client) -> None:
     until(scraped)
     found = scraped()
     here = {name.partition("{")[0] for name, _ in found.items() if 'line="fr"' in name}
-    # what this stick and this line have not: a balance, a copy that was put back, a fleet
-    missing = {name for name in names - here if "_fleet_" not in name} - {
-        "hotlined_balance",
-        "hotlined_restored_timestamp_seconds",
-        "hotlined_answers_queued",
-    }
+    # what this stick and this line have not: a balance, a copy that was put back
+    missing = (
+        names
+        - here
+        - {
+            "hotlined_balance",
+            "hotlined_restored_timestamp_seconds",
+            "hotlined_answers_queued",
+        }
+    )
     check("the exporter has our figures", (here and not missing) or print(missing, sorted(found)))
     check("and finds no fault with them", found.get("node_textfile_scrape_error") == 0)
     check("it says that the line lives", found.get('hotlined_up{line="fr"}') == 1)
