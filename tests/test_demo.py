@@ -99,6 +99,7 @@ def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytes
         filled.text()
         filled.text()
         filled.db.close()
+        filled.config.rename(tmp_path / "demo.yaml")
         tmp_path, folder = folder, tmp_path
         tmp_path.mkdir()
     monkeypatch.chdir(tmp_path)

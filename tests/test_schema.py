@@ -169,7 +169,7 @@ def test_the_example_is_taken() -> None:
         "numbers: {country: Belgium}",
         "numbers: {answer_countries: BE}",
         'numbers: {opt_out_words: ["!"]}',
-        "credit: {ussd: '*123'}\nline: web",
+        "credit: {ussd: '*123'}\nline: we-b",
         "line: Fr",
         "alerts: {digest: monthly}",
         "alerts: {urls: [example.org]}",

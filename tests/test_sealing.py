@@ -519,15 +519,15 @@ def test_a_line_begins_again_on_a_new_card(
     result = restored(filled, disk)
 
     assert result.exit_code == 0, result.output
-    assert "sudo systemctl start hotlined" in result.stdout
+    assert "sudo systemctl start hotlined@main" in result.stdout
     assert filled.config.read_bytes() == before
     assert (tmp_path / "main.yaml.before").read_text() == "answer: {text: sample}\n"
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
-    assert {name: modes[name] for name in ("pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
-        ("pin", "main.accounts", "hotlined.db.pins"), 0o600
+    assert {name: modes[name] for name in ("main.pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
+        ("main.pin", "main.accounts", "hotlined.db.pins"), 0o600
     )
     assert {modes[name] for name in ("main.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
-    assert (tmp_path / "pin").read_text() == "2580\n"
+    assert (tmp_path / "main.pin").read_text() == "2580\n"
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
