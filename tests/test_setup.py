@@ -160,7 +160,7 @@ def test_a_line_that_is_not_there_is_refused(line: Installed, words: list[str]) 
 
 
 def test_a_section_is_added_once(line: Installed) -> None:
-    """Backups on a stick: the key is printed and nowhere else, the section added, the timer enabled; then it is printed."""
+    """Backups on a stick: the key is printed, the section added, the timer enabled; a second time it is printed."""
     done = line.run("hotlined-setup", "backup")
     assert (done.returncode, "the name HOTLINED" in done.stderr) == (1, True)
     line.put(STICK, "")
@@ -278,10 +278,12 @@ def gone(path: Path) -> bool:
 def test_a_line_that_is_removed_keeps_its_data(line: Installed) -> None:
     """It stops, its units and users' files go, its data stay, and it is said how to erase them."""
     files = fill(line)
+    drop_in = line.put("etc/systemd/system/hotlined@nl.service.d/uart.conf", "[Service]\n")
     line.asked()
     done = line.run("hotlined-setup", "remove", "nl")
 
     assert done.returncode == 0, done.stderr
+    assert gone(drop_in)
     assert not [name for name, path in files.items() if gone(path)]
     assert gone(line.path("etc/sysusers.d/hotlined-nl.conf"))
     assert gone(line.path("etc/tmpfiles.d/hotlined-nl.conf"))
