@@ -159,7 +159,7 @@ def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: 
     found = stick_checks.judge_sandbox("hotlined@main.service", told, [Path("/dev/null")])
 
     assert found.verdict is verdict
-    assert ("--uart /dev/null" in found.cure) == (verdict is FAIL)
+    assert ("hotlined-setup uart /dev/null" in found.cure) == (verdict is FAIL)
 
 
 @pytest.fixture(name="terminal")
