@@ -104,7 +104,7 @@ def test_the_overview_is_words_first(desk: Desk) -> None:
     words = desk.browser().get("/").words
 
     assert "Line fr Not answering. " in words
-    assert "The daemon does not run. Start it: hotlined run" in words
+    assert "The daemon does not run. Start it: sudo systemctl start hotlined@main, or hotlined run where" in words
 
 
 # ---- who
