@@ -178,6 +178,17 @@ def test_a_section_is_added_once(line: Installed) -> None:
     assert "Put this into /etc/hotlined/main.yaml" in again.stdout
 
 
+def test_without_age_no_backup_is_promised(line: Installed) -> None:
+    """What encrypts is named with the command that installs it, before anything is done."""
+    line.put(STICK, "")
+    assert line.run("sh", "-c", 'rm -f "$(command -v age)"').returncode == 0
+    before = line.files()
+    done = line.run("hotlined-setup", "backup")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo apt install age" in done.stderr
+
+
 @pytest.mark.parametrize("there", ["backup:\n  keep: 3\n", "backup: {keep: 3}\n", "backup :\n  keep: 3\n", "backup"])
 def test_a_section_that_is_there_is_a_persons(line: Installed, there: str) -> None:
     """Where a line begins with the section's name the lines are printed, and the file stays."""
