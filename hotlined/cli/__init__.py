@@ -279,7 +279,7 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
 
     Without a command it is `status`; where there is no configuration at all, it shows the help. The configuration is
     the first of these that is given or exists: --config, --line, the variable HOTLINED_CONFIG,
-    /etc/hotlined/config.yaml, ./config.yaml.
+    /etc/hotlined/main.yaml, the only configuration there, ./config.yaml.
 
     Example: hotlined --config config.yaml status
     """

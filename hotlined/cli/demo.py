@@ -120,10 +120,10 @@ def demo(keep: Path | None, *, web: bool) -> None:
     Example: hotlined demo
     """
     speak(language_of_environment())  # its line has no configuration yet that could say so
-    _require("gsmmodem", "python-gsmmodem-new", "demo")
+    _require("gsmmodem", "python-gsmmodem-new")
     if web:
-        _require("flask", "Flask", "web")
-        _require("waitress", "waitress", "web")
+        _require("flask", "Flask")
+        _require("waitress", "waitress")
     for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
@@ -133,14 +133,11 @@ def demo(keep: Path | None, *, web: bool) -> None:
             _show_desk(stage)
 
 
-def _require(module: str, package: str, extra: str) -> None:
+def _require(module: str, package: str) -> None:
     """Raise HotlinedError where a package is missing, as it is on a Pi."""
     if find_spec(module) is None:
-        command = f"pip install 'hotlined[{extra}]'"
-        raise HotlinedError(
-            _("The demo needs {package}, which is missing: {command}.", package=package, command=command),
-            _("In a checkout `scripts/demo` brings it."),
-        )
+        words = _("The demo needs {package}, which is missing.", package=package)
+        raise HotlinedError(words, _("In a checkout `scripts/demo` brings it."))
 
 
 @contextmanager
@@ -159,7 +156,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _stage(folder: Path) -> Iterator[Stage]:
     """Start simulator and daemon; end both in any case."""
     with simulation.start(folder, sim_size=10, me_size=0, latency="zero") as simulator:
-        config = folder / "config.yaml"
+        config = folder / "demo.yaml"
         config.write_text(
             json.dumps(
                 {
@@ -193,7 +190,7 @@ def _show_desk(stage: Stage) -> None:
     _say("")
     _say(_("The desk"), bold=True)
     sys.stdout.flush()
-    desk = subprocess.Popen(_command(stage.folder / "config.yaml", "web", "--port", "0"))
+    desk = subprocess.Popen(_command(stage.folder / "demo.yaml", "web", "--port", "0"))
     try:
         desk.wait()
     finally:
@@ -224,7 +221,7 @@ def _play(stage: Stage) -> None:
 
 
 def _ready(stage: Stage) -> bool:
-    return status.find(stage.folder / "run", "main", stage.folder / "hotlined.db").ours.modem.state == ModemState.READY
+    return status.find(stage.folder / "run", "demo", stage.folder / "hotlined.db").ours.modem.state == ModemState.READY
 
 
 def _busy(db: Database) -> bool:
@@ -334,7 +331,7 @@ def _next(keep: Path | None) -> Iterator[str]:
         invocation = [sys.executable, "-m", "hotlined"]
     hotlined = shlex.join(invocation)
     if keep:
-        chosen = shlex.join(["--config", os.fspath(keep.resolve() / "config.yaml")])
+        chosen = shlex.join(["--config", os.fspath(keep.resolve() / "demo.yaml")])
         yield f"{hotlined} {chosen} log"
         yield f"{hotlined} {chosen} show 3"
         yield f"{hotlined} {chosen} config check"

@@ -121,12 +121,10 @@ _FLAG = Kind(
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
 )
-# what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
-RESERVED_LINES = ("web", "alerts", "control", "power", "backup", "main", "config")
+# no hyphen: each ending that stands behind a line's name, in units and sockets, begins with one
 LINE_NAME = Kind(
-    N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
-    rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
-    places={"reserved": ", ".join(RESERVED_LINES)},
+    N_("1 to 22 of a-z, 0-9 and _, first a letter or digit"),
+    "[a-z0-9][a-z0-9_]{0,21}",
 )
 TEXT = Kind(
     N_("a text that is not blank"),
@@ -270,10 +268,17 @@ _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_40
 KEYS = {
     key.path: key
     for key in (
-        Key("line", LINE_NAME, "fr", N_("this line's name: one configuration, database, SIM and daemon a line")),
+        # null: the file's name without .yaml, and with it /var/lib/hotlined-NAME/hotlined.db
+        Key(
+            "line",
+            LINE_NAME,
+            None,
+            N_("this line's name: one configuration, database, SIM and daemon a line"),
+            Shape.MAYBE,
+        ),
         Key("language", _choice(Language), Language.ENGLISH, N_("what people read: en, fr or nl")),
         Key("line_number", _NUMBER, None, N_("its own number"), Shape.MAYBE),
-        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), N_("one a line")),
+        Key("database", _PATH, None, N_("one a line"), Shape.MAYBE),
         Key("runtime_dir", _PATH, Path("/run/hotlined"), N_("where lines have a folder for their status")),
         Key("mode", _choice(Mode), Mode.LIVE, N_("live, or shadow: everything but transmit")),
         Key("log_level", _choice(LogLevel), LogLevel.INFO, N_("debug, info, warning or error")),

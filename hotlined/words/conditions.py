@@ -47,9 +47,7 @@ class Condition(NamedTuple):
 NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
-    N_(
-        "Start it: `hotlined run`, or `systemctl start hotlined` if it is a service; `journalctl -u hotlined` says why."
-    ),
+    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is no service."),
 )
 _LOST = N_("the modem is lost")
 MODEM: dict[str, Condition] = {
