@@ -1,9 +1,7 @@
 """`hotlined db`: checks the database, copies it, makes and restores sealed backups, and makes and checks their key."""
 
 import contextlib
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import TextIO
 
 import click
 
-from hotlined import agekey, language, owner
+from hotlined import agekey, files, language
 from hotlined.cli.group import Group
-from hotlined.cli.output import print_wrapped
+from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
@@ -68,44 +66,46 @@ def check(settings: Settings, full: bool) -> None:
 
 
 @db.command("backup")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--database", type=click.Path(path_type=Path), help="Copy this database; no configuration is read.")
+@click.argument("file", required=False, type=FILE)
 @pass_settings
-def back_up(settings: Settings, file: Path | None, database: Path | None) -> None:
-    """Copy the database to FILE, whole or not at all; without FILE, make a sealed backup off the card.
+def back_up(settings: Settings, file: Path | None) -> None:
+    """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup off the card.
 
-    The daemon may run and write meanwhile. The key of the pseudonyms goes to FILE.key, if there is one. An existing
-    FILE is replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
+    FILE may be - for the standard output. The daemon may run and write meanwhile. The key of the pseudonyms goes to
+    FILE.key, if there is one; it is not in the standard output. docs/backup.md says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
     and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
-    Example: hotlined db backup hotlined-backup.db
+    Example: hotlined db backup - > hotlined-backup.db
     """
     if file is None:
-        _seal(settings, other=database is not None)
+        _seal(settings)
         return
-    with _progress(_("copying")) as show:
-        octets, key = _copied(settings, database, file, show)
-    size = in_digits(octets)
+    database = settings.config().database
+    backup.require_another_file(database, file)
+    key, key_file = backup.maybe_key(database), beside(file, KEY)
+    is_named = file != STANDARD_OUTPUT
+    with contextlib.ExitStack() as opened:
+        if key and is_named:
+            opened.enter_context(files.create(key_file)).write(key)
+        opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
+        with _progress(_("copying")) as show:
+            copy = opened.enter_context(backup.copied(database, show))
+        octets = 0
+        while piece := copy.read(_PIECE):
+            click.echo(piece, nl=False)
+            octets += len(piece)
+    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(octets)), err=True)
     if key:
-        said = _(
-            "{file} is a whole copy of the database ({octets} octets), and {key} one of the key of its pseudonyms.",
-            file=file,
-            octets=size,
-            key=key,
-        )
-    else:
-        said = _("{file} is a whole copy of the database ({octets} octets).", file=file, octets=size)
-    print_wrapped(said)
+        lies = key_file if is_named else beside(database, KEY)
+        print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
 
 
-def _seal(settings: Settings, *, other: bool) -> None:
+def _seal(settings: Settings) -> None:
     """Make a sealed backup of the line in the folder that the configuration names."""
     from hotlined.sealing import making  # noqa: PLC0415  hashes and tar, which no other command needs
 
-    if other:
-        raise UsageError(_("--database needs a FILE."), _("A sealed backup is of the line's own database."))
     made = making.make(settings.config())
     holds = ", ".join(made.holds)
     for place in made.places:
@@ -144,6 +144,8 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
         print_wrapped(str(each), _("written"))
     for each in restored.aside:
         print_wrapped(str(each), _("moved aside"))
+    if path not in restored.written:
+        print_wrapped(_("{path} is as it was.", path=path))
     if restored.problem:
         hint = _("Correct it, then start the line: `sudo systemctl start {unit}`.", unit=service_of(restored.name))
         raise ConfigError(restored.problem.message, restored.problem.problems, hint)
@@ -205,40 +207,6 @@ def _identity(file: TextIO | None) -> str:
     else:
         words = _("The key is mistyped in several places.")
     raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
-
-
-def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    """Copy the database as the line's user; root's part of the work is only to write FILE.
-
-    FILE is opened first, while this is still root: the line's user may have no right to its folder.
-    """
-    database = database or settings.loaded().database
-    if os.geteuid():
-        key = backup.make(database, file, show)
-        return file.stat().st_size, key
-    backup.require_possible(database, file.resolve())
-    with contextlib.ExitStack() as opened:
-        copy = opened.enter_context(owner.written(file))
-        key_path = beside(file, KEY)
-        key_copy = opened.enter_context(owner.written(key_path))
-        if owner.become(database):  # else the database is root's own, and is copied like anybody's
-            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
-            made = Path(folder) / "copy.db"
-            key = backup.make(database, made, show)
-            octets = _pour(made, copy)
-            if key:
-                _pour(key, key_copy)
-            return octets, key_path if key else None
-    key = backup.make(database, file, show)
-    return file.stat().st_size, key
-
-
-def _pour(made: Path, copy: owner.Written) -> int:
-    with made.open("rb") as file:
-        while octets := file.read(_PIECE):
-            copy.write(octets)
-    copy.finish()
-    return made.stat().st_size
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hotlined import config as configuration
-from hotlined import owner
+from hotlined import person
 from hotlined.cli import editor
 from hotlined.cli.group import Group
 from hotlined.cli.output import YES, as_typed, json_line, print_wrapped
@@ -134,7 +134,7 @@ def edit(settings: Settings) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         hint = _("Change {path} itself, then run `hotlined config check`.", path=path)
         raise UsageError(_("`text edit` needs a terminal."), hint)
-    owner.become(path)  # if the file or its folder belongs to a user, root does not work in it
+    person.require_no_root(path, configuration.salvage(path).config.name)
     original = editing.read(path)
     places = editing.spots(original.text, path)
     wordings = [spot.wording for spot in places]
@@ -233,7 +233,7 @@ def _reload(path: Path) -> None:
         )
         print_wrapped(as_typed(goes_on))
         return
-    owner.become(config.database)  # root signals no process whose number the line's user has written
+    person.require_no_root(config.database, config.name)
     told = reload(config)
     print_wrapped(as_typed(told.sentence))
     if not told.taken:

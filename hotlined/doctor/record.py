@@ -1,7 +1,6 @@
-"""The file of `hotlined doctor --record`: opened before anything is asked, and never anything but a recording."""
+"""What `hotlined doctor --record` asks a stick, and the recording of it."""
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +9,12 @@ from pathlib import Path
 from hotlined import __version__
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
-from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError, reason_of
+from hotlined.errors import PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import _
-
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +29,11 @@ class Wanted:
     """Tells who has a port open."""
 
 
-def opened(path: Path) -> int:
-    """Open the file of a recording, new or an older recording; raises HotlinedError for anything else."""
-    try:
-        descriptor = os.open(path, _FLAGS, 0o644)
-    except OSError as error:
-        raise HotlinedError(
-            _("{file} cannot be written ({reason}).", file=path, reason=reason_of(error)), _("Name a new file.")
-        ) from error
-    file = os.fstat(descriptor)
-    empty = file.st_size == 0
-    if (
-        not stat.S_ISREG(file.st_mode)
-        or file.st_nlink != 1
-        or not (empty or recording.is_recording(os.pread(descriptor, 80, 0)))
-    ):
-        os.close(descriptor)
-        raise HotlinedError(
-            _("{file} is something else than a recording: it is left as it is.", file=path), _("Name a new file.")
-        )
-    return descriptor
-
-
 @dataclass(frozen=True, slots=True)
-class RecordingCounts:
-    """How many questions a recording holds, and whether a modem answered them."""
+class Recorded:
+    """The text of a recording, in ASCII, how many questions it holds, and whether a modem answered them."""
 
+    text: str
     questions: int
     answered: bool
 
@@ -72,16 +48,10 @@ def wanted(scene: Scene) -> Wanted:
     return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
 
 
-def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> RecordingCounts:
-    """Ask the modem everything and write what it answers; `before` hears of each command before it is sent."""
-    descriptor = opened(path)
-    try:
-        made, answered = _ask(wanted, before)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, made.text().encode("ascii"))
-    finally:
-        os.close(descriptor)
-    return RecordingCounts(sum(line.ours for line in made.lines), answered)
+def record(wanted: Wanted, before: Callable[[str], None]) -> Recorded:
+    """Ask the modem everything and return what it answers; `before` hears of each command before it is sent."""
+    made, answered = _ask(wanted, before)
+    return Recorded(made.text(), sum(line.ours for line in made.lines), answered)
 
 
 def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:
