@@ -109,6 +109,7 @@ def test_root_names_no_file(house: Path, name: str) -> None:
 def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
     """In a container, where root has a database of its own."""
     line = Filled(tmp_path)
+    line.db.close()
     done = line.run("metrics", str(tmp_path / "named"))
 
     assert (done.exit_code, (tmp_path / "named").exists()) == (2, False)
@@ -145,10 +146,13 @@ def test_what_fails_is_taken_away(house: Path) -> None:
 def test_a_disk_that_takes_no_more_leaves_no_half(house: Path) -> None:
     """A limit on the size of files stands for a full disk."""
     file = house / "state/named"
-    words = ["--config", str(house / "state/config.yaml"), "stats", "--html", str(file)]
-    python, *program = LINE.program(COMMAND, *words)
+    code = (
+        "import sys; from pathlib import Path; from hotlined import files\n"
+        "with files.create(Path(sys.argv[1])) as file: file.write(bytes(40_000))"
+    )
+    python, *program = LINE.program(code, str(file))
+    limited = ["prlimit", "--fsize=32768", python, "-B", *program]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    limited = ["prlimit", "--fsize=4096", python, "-B", *program]
     done = subprocess.run(limited, cwd="/", env=environment, capture_output=True, text=True, check=False)
 
     assert (done.returncode, file.exists()) == (1, False)
