@@ -43,12 +43,13 @@ def require_no_root(path: Path, line: str) -> None:
     if os.geteuid() != 0 or (uid := _maybe_owner(path)) is None:
         return
     name = _maybe_name(uid)
+    shown, typed = (name, name) if name else (f"uid {uid}", f"'#{uid}'")
     raise HotlinedError(
-        _("{path} is {user}'s, and root does not work there.", path=path, user=name or f"uid {uid}"),
+        _("{path} is {user}'s, and root does not work there.", path=path, user=shown),
         _(
             "`sudo hotlined --line {line} …` becomes the line's user first; in a checkout it is `sudo -u {user} …`.",
             line=line,
-            user=name or f"'#{uid}'",
+            user=typed,
         ),
     )
 

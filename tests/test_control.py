@@ -650,14 +650,19 @@ COMMANDS = [
 @pytest.mark.parametrize("words", COMMANDS)
 def test_root_opens_nothing_beside_anothers_database(doors: Doors, words: str) -> None:
     """It ends with 1 and the commands that are right; nothing there changes, be it looked at."""
-    before = {path: path.stat() for path in doors.folder.rglob("*")}
+    before = there(doors.folder)
     done = ADMIN.hotlined(doors.config, *words.split())
 
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{doors.database} is uid 61001's, and root does not work there." in done.stderr
     assert "`sudo hotlined --line main …`" in done.stderr
     assert "`sudo -u '#61001' …`" in done.stderr
-    assert {path: path.stat() for path in doors.folder.rglob("*")} == before
+    assert there(doors.folder) == before
+
+
+def there(folder: Path) -> set[tuple[Path, int, int]]:
+    """Return what lies in a folder and when each was changed."""
+    return {(path, path.stat().st_ino, path.stat().st_ctime_ns) for path in folder.rglob("*")}
 
 
 @needs_root

@@ -30,7 +30,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedStick:
     """The text of a recording, in ASCII, how many questions it holds, and whether a modem answered them."""
 
     text: str
@@ -48,10 +48,10 @@ def wanted(scene: Scene) -> Wanted:
     return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
 
 
-def record(wanted: Wanted, before: Callable[[str], None]) -> Recorded:
+def record(wanted: Wanted, before: Callable[[str], None]) -> RecordedStick:
     """Ask the modem everything and return what it answers; `before` hears of each command before it is sent."""
     made, answered = _ask(wanted, before)
-    return Recorded(made.text(), sum(line.ours for line in made.lines), answered)
+    return RecordedStick(made.text(), sum(line.ours for line in made.lines), answered)
 
 
 def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:
