@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import html
+import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -377,11 +379,16 @@ def has_bare_semicolon(shown: str, language: Language) -> bool:
     return language is Language.FRENCH and re.search(rf"[^{NO_BREAK}];\s", shown) is not None
 
 
-def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -> None:
+def page_of(line: Filled) -> str:
+    """Return the page for the police."""
+    with zipfile.ZipFile(io.BytesIO(line.run("evidence", KEVIN).stdout_bytes)) as archive:
+        return archive.read("evidence.html").decode()
+
+
+def test_clauses_are_joined_as_the_language_does(line: Filled) -> None:
     """French has a blank before a semicolon, on the page for the police too."""
     language = Language(line.settings["language"])
-    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
-    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+    page = page_of(line)
     words = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " | ", page, flags=re.DOTALL))
 
     assert ";" in words
@@ -389,10 +396,9 @@ def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -
     assert language is not Language.FRENCH or re.findall(rf".*[^{NO_BREAK}\W]: .*", words) == []
 
 
-def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Path) -> None:
+def test_a_text_that_came_is_not_called_what_it_says(line: Filled) -> None:
     """Both are a text in English, on the page for the police too; elsewhere a text is an SMS, and its words are not."""
-    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
-    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+    page = page_of(line)
 
     expected = {"fr": "1\N{NO-BREAK SPACE}: SMS<", "nl": "1: Sms<"}
     assert f"Contact {expected[line.settings['language']]}" in page
