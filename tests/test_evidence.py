@@ -2,13 +2,11 @@
 
 import csv
 import hashlib
-import io
 import json
 import os
 import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from chromium import MISSING, chromium
-from filled import ANSWER, KEVIN, LEA, Filled
+from filled import ANSWER, KEVIN, LEA, Filled, unpack
 from gsmmodem.pdu import decodeSmsPdu
 from persons import user_name
 
@@ -98,17 +96,8 @@ def as_received(text: str) -> str:
 def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
     """Take the evidence of a number, and return the folder into which its ZIP is unpacked."""
     path = line.folder / folder
-    done = line.run("evidence", number)
-    assert done.exit_code == 0, done.output
-    unpack(done.stdout_bytes, path)
+    line.evidence(number, path)
     return path
-
-
-def unpack(octets: bytes, folder: Path) -> None:
-    """Unpack a ZIP, which is whole."""
-    with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-        assert archive.testzip() is None
-        archive.extractall(folder)
 
 
 # ---- it verifies
@@ -117,8 +106,7 @@ def unpack(octets: bytes, folder: Path) -> None:
 def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled) -> None:
     """The list of sums fits every file, the page names those of the data, and the command prints that of the list."""
     path = threatened.folder / "threat"
-    done = threatened.run("evidence", "0470/12.34.56")
-    unpack(done.stdout_bytes, path)
+    done = threatened.evidence("0470/12.34.56", path)
     sums = {
         name: each for each, name in (row.split("  ") for row in (path / "SHA256SUMS.txt").read_text().splitlines())
     }

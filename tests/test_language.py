@@ -3,11 +3,9 @@
 import contextlib
 import errno
 import html
-import io
 import json
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -379,16 +377,11 @@ def has_bare_semicolon(shown: str, language: Language) -> bool:
     return language is Language.FRENCH and re.search(rf"[^{NO_BREAK}];\s", shown) is not None
 
 
-def page_of(line: Filled) -> str:
-    """Return the page for the police."""
-    with zipfile.ZipFile(io.BytesIO(line.run("evidence", KEVIN).stdout_bytes)) as archive:
-        return archive.read("evidence.html").decode()
-
-
-def test_clauses_are_joined_as_the_language_does(line: Filled) -> None:
+def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -> None:
     """French has a blank before a semicolon, on the page for the police too."""
     language = Language(line.settings["language"])
-    page = page_of(line)
+    line.evidence(KEVIN, tmp_path)
+    page = (tmp_path / "evidence.html").read_text("utf-8")
     words = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " | ", page, flags=re.DOTALL))
 
     assert ";" in words
@@ -396,9 +389,10 @@ def test_clauses_are_joined_as_the_language_does(line: Filled) -> None:
     assert language is not Language.FRENCH or re.findall(rf".*[^{NO_BREAK}\W]: .*", words) == []
 
 
-def test_a_text_that_came_is_not_called_what_it_says(line: Filled) -> None:
+def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Path) -> None:
     """Both are a text in English, on the page for the police too; elsewhere a text is an SMS, and its words are not."""
-    page = page_of(line)
+    line.evidence(KEVIN, tmp_path)
+    page = (tmp_path / "evidence.html").read_text("utf-8")
 
     expected = {"fr": "1\N{NO-BREAK SPACE}: SMS<", "nl": "1: Sms<"}
     assert f"Contact {expected[line.settings['language']]}" in page

@@ -84,7 +84,7 @@ def back_up(settings: Settings, file: Path | None) -> None:
         return
     database = settings.config().database
     backup.require_another_file(database, file)
-    key, key_file = backup.maybe_key(database), beside(file, KEY)
+    key, key_file = backup.maybe_key(database), Path(f"{file}{KEY}")
     is_named = file != STANDARD_OUTPUT
     with contextlib.ExitStack() as opened:
         if key and is_named:
