@@ -11,7 +11,7 @@ from pathlib import Path
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts,
       c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
-_BY_HAND = "a.recipient, a.by_hand AS kind, a.asked_by"
+_BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
 # An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
 # asked in sub-queries, for a join would have the view worked out whole before its first row.
@@ -84,6 +84,7 @@ LINE = (
     "CREATE INDEX contacts_originator ON contacts (originator, id)",
     "CREATE INDEX contacts_other_originator ON contacts (other_originator, id) WHERE other_originator IS NOT NULL",
     "CREATE INDEX contacts_received_at ON contacts (received_at)",
+    "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
@@ -123,7 +124,7 @@ LINE = (
         'shadowed', 'delivered', 'undelivered')),
       reason TEXT,
       -- a text of a person's own, which is no answer; and who asked for it, or for an answer once more
-      by_hand TEXT CHECK (by_hand IN ('send', 'try')),
+      by_hand TEXT CHECK (by_hand IN ('send', 'answer')),
       asked_by TEXT,
       -- stored, for the queue is asked by it in every pass and a flood makes the queue long
       share TEXT NOT NULL CHECK (share IN ('new', 'known', 'by_hand')),
@@ -169,8 +170,6 @@ LINE = (
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
       outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
       cause TEXT,
-      -- the wording of the answer, as a digest: it is told apart when texts are erased; NULL by hand
-      wording TEXT,
       ended_limit REAL
     ) STRICT
     """,
@@ -368,18 +367,13 @@ LINE = (
     """,
 )
 
-_HOUR = "substr({at}, 1, 13) || ':00:00.000Z'"
-_NEW_HOUR, _OLD_HOUR = (_HOUR.format(at=f"{row}.received_at") for row in ("new", "old"))
-_COUNT = f"""
-      INSERT INTO totals (hour, name, kind, verdict, reason, total, held)
-        VALUES ({_NEW_HOUR}, 'contacts', new.kind, new.verdict, new.reason, new.synchronised, 1)
-        ON CONFLICT DO UPDATE SET total = total + excluded.total, held = held + 1;
+# What comes while the clock is not synchronised has no hour. The conflict clauses stand in no statement's `OR`: that of
+# a statement which fires a trigger would hold in it, too
+_COUNT = """
       INSERT INTO totals (hour, name, kind, verdict, reason, total)
-        SELECT '', 'contacts', new.kind, new.verdict, new.reason, 1 WHERE NOT new.synchronised
+        VALUES (iif(new.synchronised, substr(new.received_at, 1, 13) || ':00:00.000Z', ''), 'contacts',
+          new.kind, new.verdict, new.reason, 1)
         ON CONFLICT DO UPDATE SET total = total + 1;"""
-_HOLD_NO_MORE = f"""
-      UPDATE totals SET held = held - 1 WHERE hour = {_OLD_HOUR} AND name = 'contacts' AND kind = old.kind
-        AND verdict = old.verdict AND reason = old.reason AND state = '';"""
 # an answer's state changes without a time of its own: SQLite's clock is the daemon's
 _NOW_HOUR = "iif((SELECT synchronised FROM line_state), strftime('%Y-%m-%dT%H:00:00.000Z', 'now'), '')"
 _ENTER = f"""
@@ -389,37 +383,10 @@ _LEFT = "('sent', 'delivered', 'undelivered')"
 _SEND = f"""
       INSERT INTO totals (hour, name, total) VALUES ({_NOW_HOUR}, 'segments', 1)
         ON CONFLICT DO UPDATE SET total = total + 1;"""
-# the conflict clauses stand in no statement's `OR`: that of a statement which fires a trigger would hold in it, too
-_LINK = """
-      INSERT INTO earlier_contacts SELECT new.id, id FROM contacts
-        WHERE originator = new.originator AND id < new.id ORDER BY id DESC LIMIT 1;
-      INSERT INTO earlier_contacts SELECT id, new.id FROM contacts
-        WHERE originator = new.originator AND id > new.id ORDER BY id LIMIT 1
-        ON CONFLICT DO UPDATE SET earlier_id = excluded.earlier_id;"""
-_NEXT_OF_OLD = "(SELECT id FROM contacts WHERE originator = old.originator AND id > old.id ORDER BY id LIMIT 1)"
-_UNLINK = f"""
-      DELETE FROM earlier_contacts WHERE contact_id = {_NEXT_OF_OLD}
-        AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = old.id);
-      UPDATE earlier_contacts SET earlier_id = (SELECT earlier_id FROM earlier_contacts WHERE contact_id = old.id)
-        WHERE contact_id = {_NEXT_OF_OLD};
-      DELETE FROM earlier_contacts WHERE contact_id = old.id;"""
-_STEP = """
-      INSERT INTO clock_steps SELECT new.id WHERE new.received_at <
-        (SELECT received_at FROM contacts WHERE id < new.id ORDER BY id DESC LIMIT 1) ON CONFLICT DO NOTHING;
-      INSERT INTO clock_steps SELECT id FROM
-        (SELECT id, received_at FROM contacts WHERE id > new.id ORDER BY id LIMIT 1)
-        WHERE received_at < new.received_at ON CONFLICT DO NOTHING;"""
-# where the contact between two is gone, the later one may have an earlier date than the one that is before it now
-_STEP_OVER = """
-      INSERT INTO clock_steps SELECT id FROM
-        (SELECT id, received_at FROM contacts WHERE id > old.id ORDER BY id LIMIT 1)
-        WHERE received_at < (SELECT received_at FROM contacts WHERE id < old.id ORDER BY id DESC LIMIT 1)
-        ON CONFLICT DO NOTHING;"""
 
 TOTALS = (
     # What happened, by UTC hour ('': while the clock was not synchronised) and by what it was. `total` never falls:
-    # contacts by their verdict, entries of answers into a state, segments that the network took. `held` is how many
-    # such contacts the database holds, by the hour that is written in them, whatever clock wrote it.
+    # contacts by their verdict, entries of answers into a state, segments that the network took.
     """
     CREATE TABLE totals (
       hour TEXT NOT NULL,
@@ -428,27 +395,9 @@ TOTALS = (
       verdict TEXT NOT NULL DEFAULT '',
       reason TEXT NOT NULL DEFAULT '',
       state TEXT NOT NULL DEFAULT '',
-      total INTEGER NOT NULL DEFAULT 0 CHECK (total >= 0),
-      held INTEGER NOT NULL DEFAULT 0,
+      total INTEGER NOT NULL CHECK (total >= 0),
       PRIMARY KEY (hour, name, kind, verdict, reason, state)
     ) STRICT, WITHOUT ROWID
-    """,
-    # of each contact whose originator had contacted before: the contact before it. Numbers of any period are counted
-    # by it: those that the period has no earlier contact of
-    """
-    CREATE TABLE earlier_contacts (
-      contact_id INTEGER PRIMARY KEY,
-      earlier_id INTEGER NOT NULL
-    ) STRICT
-    """,
-    # contacts that came after one that has a later date: between two of them the dates ascend as the ids do
-    "CREATE TABLE clock_steps (contact_id INTEGER PRIMARY KEY) STRICT",
-    "CREATE INDEX contacts_withheld ON contacts (received_at, kind) WHERE originator IS NULL",
-    "CREATE INDEX contacts_not_text ON contacts (originator, id) WHERE kind <> 'text'",
-    "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
-    f"""
-    CREATE TRIGGER contacts_insert AFTER INSERT ON contacts BEGIN{_LINK}{_STEP}
-    END
     """,
     f"""
     CREATE TRIGGER contacts_insert_judged AFTER INSERT ON contacts WHEN new.verdict IS NOT NULL BEGIN{_COUNT}
@@ -457,34 +406,6 @@ TOTALS = (
     f"""
     CREATE TRIGGER contacts_judged AFTER UPDATE OF verdict ON contacts
       WHEN old.verdict IS NULL AND new.verdict IS NOT NULL BEGIN{_COUNT}
-    END
-    """,
-    # what becomes of a contact after its verdict changes what is held, not what was counted
-    f"""
-    CREATE TRIGGER contacts_changed AFTER UPDATE OF kind, verdict, reason, received_at ON contacts
-      WHEN old.verdict IS NOT NULL AND (old.kind, old.verdict, old.reason, old.received_at)
-        IS NOT (new.kind, new.verdict, new.reason, new.received_at) BEGIN{_HOLD_NO_MORE}
-      INSERT INTO totals (hour, name, kind, verdict, reason, held)
-        SELECT {_NEW_HOUR}, 'contacts', new.kind, new.verdict, new.reason, 1 WHERE new.verdict IS NOT NULL
-        ON CONFLICT DO UPDATE SET held = held + 1;
-    END
-    """,
-    f"""
-    CREATE TRIGGER contacts_moved AFTER UPDATE OF received_at ON contacts
-      WHEN old.received_at <> new.received_at BEGIN{_STEP}
-    END
-    """,
-    f"""
-    CREATE TRIGGER contacts_renamed AFTER UPDATE OF originator ON contacts
-      WHEN old.originator IS NOT new.originator BEGIN{_UNLINK}{_LINK}
-    END
-    """,
-    f"""
-    CREATE TRIGGER contacts_delete AFTER DELETE ON contacts BEGIN{_UNLINK}{_STEP_OVER}
-    END
-    """,
-    f"""
-    CREATE TRIGGER contacts_delete_judged AFTER DELETE ON contacts WHEN old.verdict IS NOT NULL BEGIN{_HOLD_NO_MORE}
     END
     """,
     f"""
@@ -533,7 +454,7 @@ SUMS = (
     ) STRICT, WITHOUT ROWID
     """,
     """
-    CREATE TRIGGER totals_insert AFTER INSERT ON totals WHEN new.total > 0 BEGIN
+    CREATE TRIGGER totals_insert AFTER INSERT ON totals BEGIN
       INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total)
         ON CONFLICT DO UPDATE SET total = total + excluded.total;
     END
@@ -542,45 +463,6 @@ SUMS = (
     CREATE TRIGGER totals_rise AFTER UPDATE OF total ON totals WHEN new.total > old.total BEGIN
       INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total - old.total)
         ON CONFLICT DO UPDATE SET total = total + excluded.total;
-    END
-    """,
-)
-
-_STRETCH, _EARLIER_STRETCH = "{row}contact_id / 1024", "{row}earlier_id / 1024"
-_NEAR = f"{_STRETCH} = {_EARLIER_STRETCH}"
-_NEW_STRETCH, _NEW_NEAR, _OLD_STRETCH, _OLD_NEAR = (
-    sql.format(row=row) for row in ("new.", "old.") for sql in (_STRETCH, _NEAR)
-)
-
-STRETCHES = (
-    # of each 1,024 ids: how many contacts have one before of the same originator, and of how many that one is among
-    # these ids, too. A period is whole stretches and two pieces, so that its numbers are counted without most rows
-    """
-    CREATE TABLE earlier_counts (
-      stretch INTEGER PRIMARY KEY,
-      earlier INTEGER NOT NULL CHECK (earlier >= 0),
-      near INTEGER NOT NULL CHECK (near >= 0)
-    ) STRICT
-    """,
-    f"""
-    CREATE INDEX earlier_contacts_far ON earlier_contacts (earlier_id)
-      WHERE {_STRETCH.format(row="")} <> {_EARLIER_STRETCH.format(row="")}
-    """,
-    f"""
-    CREATE TRIGGER earlier_contacts_insert AFTER INSERT ON earlier_contacts BEGIN
-      INSERT INTO earlier_counts VALUES ({_NEW_STRETCH}, 1, {_NEW_NEAR})
-        ON CONFLICT DO UPDATE SET earlier = earlier + 1, near = near + excluded.near;
-    END
-    """,
-    f"""
-    CREATE TRIGGER earlier_contacts_changed AFTER UPDATE OF earlier_id ON earlier_contacts
-      WHEN ({_OLD_NEAR}) <> ({_NEW_NEAR}) BEGIN
-      UPDATE earlier_counts SET near = near + ({_NEW_NEAR}) - ({_OLD_NEAR}) WHERE stretch = {_NEW_STRETCH};
-    END
-    """,
-    f"""
-    CREATE TRIGGER earlier_contacts_delete AFTER DELETE ON earlier_contacts BEGIN
-      UPDATE earlier_counts SET earlier = earlier - 1, near = near - ({_OLD_NEAR}) WHERE stretch = {_OLD_STRETCH};
     END
     """,
 )
@@ -602,7 +484,7 @@ _RECORDS = """
     """
 _RECORD = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', ?, ?)"
 
-FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *STRETCHES, *VIEWS)
+FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *VIEWS)
 
 SCHEMA = (
     ("first", FIRST),

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     STALE = "stale"
     NOT_TEXT = "not_text"
     SIM_CHANGED = "sim_changed"
+    NO_ANSWER_TEXT = "no_answer_text"
     RESTORED = "restored"
     PERSON = "person"
     TOO_LONG = "too_long"
@@ -152,6 +153,8 @@ class Rules(NamedTuple):
     own_numbers: frozenset[str] = frozenset()
     sim_changed: bool = False
     answer_calls: bool = True
+    text_countries: frozenset[str] | None = None
+    """The countries whose numbers alone there is a text for; None where there is one for every number."""
     our_texts: tuple[str, ...] = ()
     """Our own texts, folded: `is_loop` compares received texts with them."""
 
@@ -205,6 +208,8 @@ class Queued(NamedTuple):
     """Whether a segment of it has left already: its place in the windows is its own."""
     known: bool = False
     """Whether an earlier attempt of it may have left: its number is no new one."""
+    has_text: bool = True
+    """Whether a text is stored with it, or there is one for it now."""
 
 
 class LineHold(StrEnum):
@@ -261,6 +266,7 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         (is_loop(contact.text, history, rules), Reason.LOOP),
         (identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (rules.sim_changed, Reason.SIM_CHANGED),
+        (not _has_text(identity.country, rules), Reason.NO_ANSWER_TEXT),
         (contact.age > rules.max_age, Reason.STALE),
         (history.pending, Reason.PENDING),
         (history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
@@ -283,6 +289,11 @@ def is_loop(text: str, history: History, rules: Rules) -> bool:
     return bool(text) and history.answers > 0 and history.same_texts >= often
 
 
+def _has_text(country: str | None, rules: Rules) -> bool:
+    """Tell whether there is a text for numbers of a country."""
+    return rules.text_countries is None or country in rules.text_countries
+
+
 def _is_answered(kind: str, rules: Rules) -> bool:
     return kind in ANSWERABLE_KINDS and (kind != ContactKind.CALL or rules.answer_calls)
 
@@ -295,15 +306,16 @@ def gate(
     `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The
     verdict's questions are asked again, but for three (whether the contact can be answered, comes from a machine, or
     has an answer under way); whether the text is too long is asked here alone, for it is chosen only now.
-    Of an answer that skips the number's limits, or whose first segment has left, only three are asked: whether the
-    number is blocked, whether it opted out, and, before the first segment, whether the answer is stale. While history
-    is hidden, whatever is not cancelled waits.
+    Of an answer that skips the number's limits, or whose first segment has left, only four are asked: whether the
+    number is blocked, whether it opted out, and, before the first segment, whether the answer is stale or has no text.
+    While history is hidden, whatever is not cancelled waits.
     """
     identity, fresh = answer.identity, not (answer.skips_number_limits or answer.begun)
     cancellations = (
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
         (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),
         (answer.age > rules.max_age and not answer.begun, Reason.STALE),
+        (not answer.has_text, Reason.NO_ANSWER_TEXT),
         (fresh and answer.segments > rules.max_segments, Reason.TOO_LONG),
         (fresh and not _is_answered(answer.kind, rules), Reason.NOT_TEXT),
         (fresh and identity.originator in rules.own_numbers, Reason.OWN_NUMBER),

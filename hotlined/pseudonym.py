@@ -13,7 +13,7 @@ from hotlined import files
 
 KEY_OCTETS = 32
 _DIGITS = 12
-_FILE_MODE = 0o640  # its group tells who is who, as `number` does
+_FILE_MODE = 0o640  # its group tells who is who, as `show` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
 NOBODY = "~"

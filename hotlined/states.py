@@ -158,7 +158,7 @@ class EventKind(StrEnum):
     BLOCK = "block"
     UNBLOCK = "unblock"
     OPTOUT = "optout"
-    OPTIN = "optin"
+    OPTOUT_LIFTED = "optout_lifted"
     TAG = "tag"
     UNTAG = "untag"
     KEEP = "keep"
@@ -203,6 +203,12 @@ class TroubleCode(StrEnum):
     CONFIG_BROKEN = "config_broken"
     CONFIG_REFUSED = "config_refused"
     """What the file says was not taken at a reload."""
+    NO_ANSWER_TEXT = "no_answer_text"
+    """The answer's file is empty or cannot be used, and nobody is answered."""
+    ANSWER_REFUSED = "answer_refused"
+    """The answer's file cannot be used, and at a reload what was in force stayed."""
+    ANSWER_DIFFERS = "answer_differs"
+    """The answer's file is not what is in force."""
     DATABASE_MISSING = "database_missing"
     DATABASE_VERSION = "database_version"
     DATABASE_UNKNOWN = "database_unknown"
@@ -232,6 +238,8 @@ class AlertCondition(StrEnum):
     MODEM = "modem"
     DATABASE = "database"
     CONFIG = "config"
+    ANSWER = "answer"
+    """Nobody is answered for want of a text, or nobody will be after a restart."""
     DISK = "disk"
     FLOOD = "flood"
     CREDIT = "credit"
@@ -302,7 +310,7 @@ class ByHand(StrEnum):
     """How a person had a text sent: the mark of the answer that is queued for the request."""
 
     SEND = "send"
-    TRY = "try"
+    ANSWER = "answer"
     """The first answer, to a phone of the house: it counts as one to a number that was answered."""
 
 
@@ -331,7 +339,7 @@ class Refusal(StrEnum):
     UNSENDABLE = "unsendable"
     """The number or the text is none."""
     TOO_MANY_SEGMENTS = "too_many_segments"
-    TRIES_USED_UP = "tries_used_up"
+    ANSWERS_USED_UP = "answers_used_up"
     NO_USSD = "no_ussd"
     MODEM_UNUSABLE = "modem_unusable"
     MODEM_FAILED = "modem_failed"
@@ -345,7 +353,7 @@ class Refusal(StrEnum):
 
 
 class Adoption(StrEnum):
-    """What came of `adopt`: with what else than before the line is served from then on."""
+    """What came of `sim adopt`: with what else than before the line is served from then on."""
 
     UNCHANGED = "unchanged"
     SIM = "another_sim"

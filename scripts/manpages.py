@@ -7,7 +7,9 @@ nothing except the program: the installer and the package run it.
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -17,7 +19,6 @@ import click  # noqa: E402
 from hotlined import __version__  # noqa: E402
 from hotlined.cli import COMMANDS, main  # noqa: E402
 from hotlined.config.keys import KEYS, SECTIONS, Key, Shape  # noqa: E402
-from hotlined.config.schema import default_of  # noqa: E402
 
 _NOT_TEXT = re.compile(r"^(?=[.'])", re.MULTILINE)
 _WORDS = {
@@ -162,7 +163,7 @@ def remarks() -> dict[str, list[str]]:
     for line in (ROOT / "config.yaml").read_text("utf-8").split("\n"):
         comment = re.fullmatch(r"\s*#(?: (.*))?", line)
         key = re.match(r"( *)([a-z_]+):", line)
-        if comment and "yaml-language-server" not in line:
+        if comment:
             said.append(comment[1] or "")
         elif key:
             sections[len(key[1]) // 2 :] = [key[2]]
@@ -181,6 +182,24 @@ def in_yaml(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return str(value)
+
+
+def default_of(key: Key) -> Any:
+    """Return a key's default as YAML has it."""
+    if key.shape is Shape.BY_COUNTRY:
+        return {}
+    if isinstance(key.default, tuple):
+        return [_plain(each, key) for each in key.default]
+    return _plain(key.default, key)
+
+
+def _plain(value: Any, key: Key) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    is_percentage = isinstance(value, int) and key.kind.format is not str
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and not is_percentage):
+        return value
+    return key.kind.format(value)
 
 
 def key_entry(key: Key, remark: Iterable[str]) -> list[str]:

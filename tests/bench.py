@@ -12,13 +12,14 @@ import pwd
 import re
 import select
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -50,6 +51,7 @@ ROOT = Path(__file__).parent.parent
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
 CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
 TEXTS = 200
+BEHIND = 2000
 STARTS = 5
 ROUNDS = 40
 PASSES = 20
@@ -117,6 +119,38 @@ def drained(line: Line) -> float:
     line.sim.do("network", registered=True)
     wait_until(lambda: received(line, TEXTS // 4 + TEXTS), "everything drained")
     return TEXTS / (time.monotonic() - began)
+
+
+def written(tree: Path) -> Iterator[Row]:
+    """Receive texts one by one behind many others; tell how much each writes into the database's log.
+
+    The log is emptied before, and a reader keeps it from being emptied meanwhile: it grows by what is written.
+    """
+    with running("10s", tree, me_size=0) as line:
+        line.sim.do("network", registered=False)
+        for count in range(BEHIND):
+            line.sim.do("deliver", from_=f"+4474003{count:05}", text="Hello, who is this?")
+        line.sim.do("network", registered=True)
+        wait_until(lambda: received(line, BEHIND), "everything drained", seconds=120)
+        log = line.database.with_name(line.database.name + "-wal")
+        here = BEHIND
+        # those who are not answered have written before: that is what trolls do
+        for what, sender in (("not answered", "+4474003{:05}"), ("answered in two segments", "+3247004{:04}")):
+            with closing(sqlite3.connect(line.database, isolation_level=None)) as reader:
+                wait_until(partial(is_emptied, reader), "an empty log")
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM contacts").fetchone()
+                for count in range(TEXTS):
+                    line.sim.do("deliver", from_=sender.format(count), text="Hello, who is this?")
+                    here += 1
+                    wait_until(partial(received, line, here), "the text")
+                yield Row(f"written to the log a text, {what}", log.stat().st_size / TEXTS / 1024, "KiB")
+
+
+def is_emptied(connection: sqlite3.Connection) -> bool:
+    """Have what the log holds written into the database; tell whether nobody was in the way."""
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def idle(seconds: float, tree: Path) -> Iterator[Row]:
@@ -571,6 +605,7 @@ def tree_of(commit: str) -> Iterator[Path]:
 def daemons(seconds: float, tree: Path) -> Iterator[Row]:
     """Measure the daemon of a source tree."""
     yield from traffic(tree)
+    yield from written(tree)
     yield from idle(seconds, tree)
     yield from start(tree)
 

@@ -140,10 +140,10 @@ class Filled:
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def on_a_terminal(self, columns: int, *arguments: str, **environment: str) -> list[str]:
-        """Return the lines that a command shows on a terminal of so many columns, without a pager if it names none."""
+        """Return the lines that a command shows on a terminal of so many columns."""
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments]
-        chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm", "PAGER": "cat"} | environment
+        chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"} | environment
         with os.fdopen(ours, "rb") as screen:
             try:
                 subprocess.run(command, stdout=theirs, env=chosen, check=False)

@@ -165,7 +165,7 @@ class Submitted(Fact):
     @property
     def by_hand(self) -> bool:
         """Whether it is a text by hand, no answer."""
-        return self.by in ("hand", "try")
+        return self.by in ("hand", "answer")
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -230,7 +230,7 @@ def reserve(facts: History) -> Iterator[str]:
     known: dict[str, deque[float]] = {name: deque() for name in WINDOWS}
     judged = {id(fact): limits for fact, limits in _limited(facts)}
     for fact in facts:
-        if isinstance(fact, Submitted) and (fact.by == "try" or answered.before(fact)):
+        if isinstance(fact, Submitted) and (fact.by == "answer" or answered.before(fact)):
             for name, seconds in WINDOWS.items():
                 recent = _recent(known[name], fact.at - seconds)
                 share = max(_share_of_known(getattr(each, name), each.reserve_percent) for each in judged[id(fact)])

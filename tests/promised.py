@@ -1,6 +1,6 @@
 """What the tests of promises ask: of the simulator and of the command line alone, so that they outlive what is behind.
 
-No table, no module of the store: `log`, `show`, `number`, `limits`, `stats` and `status` say what there is.
+No table, no module of the store: `log`, `show`, `limits`, `stats` and `status` say what there is.
 """
 
 import json

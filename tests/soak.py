@@ -444,7 +444,7 @@ def _ussd(soak: Soak) -> None:
     kind = soak.chance.choice(("notify", "menu", "error", "timeout", "silence"))
     soak.sim.do("ussd", code="*100#", text="Solde: 12,34 EUR", kind=kind)
     balance = subprocess.Popen(
-        [sys.executable, "-m", "hotlined", "--config", str(soak.line.config), "balance"],
+        [sys.executable, "-m", "hotlined", "--config", str(soak.line.config), "sim", "balance"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     soak.until(lambda: balance.poll() is not None, f"the balance is told ({kind})", IN_SERVICE_SECONDS)

@@ -297,6 +297,14 @@ def test_a_broken_configuration_is_told_after_ten_minutes_and_corrected_once() -
     assert told == [[], [], [], [("config", 1)], [], [("config", 0)], []]
 
 
+def test_an_answer_without_a_text_is_told_once_and_its_end_once() -> None:
+    """That nobody is answered is one thing, that nobody will be after a restart another."""
+    teller = Teller()
+    told = [teller.tell(seen(answer=level)) for level in (0, 1, 1, 2, 0, 0, 2)]
+
+    assert told == [[], [("answer", 1)], [], [("answer", 2)], [("answer", 0)], [], [("answer", 2)]]
+
+
 # ---- what a person has chosen and may forget
 
 
@@ -496,7 +504,7 @@ def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
     assert told(1) == []
     ((title, words),) = told(310)
     assert title == "the SIM is switched off in 55 days"
-    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined topup'\.", words)
+    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined sim topup'\.", words)
     assert told(311) == []
     assert [title for title, _ in told(360)] == ["the SIM is switched off in 5 days"]
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
@@ -924,6 +932,23 @@ def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], rec
         note.write_text(json.dumps({"pinged": pinged}))
         assert line.alerts() == (0, "")
         assert receiver.pings() == pings
+
+
+def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A file that a reload refused is told, too: the line would come back from a power cut and answer nobody."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
+    refused = Trouble("answer_refused", "main.txt:1: a variant without a text.")
+    for text, trouble, titles in (
+        ("", (), ["the answer has no text"]),
+        ("", (), []),
+        ("Non.", (refused,), ["the answer's file cannot be used"]),
+        ("Non.", (), ["the answer is fine again"]),
+    ):
+        (line.folder / "main.txt").write_text(text)
+        line.say(trouble=trouble)
+        line.alerts()
+        assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
 
 @pytest.mark.parametrize(

@@ -55,15 +55,72 @@ EVERY = dict(commands())
 # ---- help
 
 
-def test_help_names_every_command_under_its_heading() -> None:
-    """`hotlined --help` has a whole sentence for each command, none cut off."""
-    text = CliRunner().invoke(main, ["--help"]).stdout
+def helped(columns: int) -> list[str]:
+    """Return the lines of `hotlined --help` on a terminal so many characters wide."""
+    return CliRunner().invoke(main, ["--help"], env={"COLUMNS": str(columns)}).stdout.splitlines()
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_names_every_command_under_its_heading(columns: int) -> None:
+    """`hotlined --help` says of each command what it does; what units and scripts run is listed by its name alone."""
+    text = "\n".join(helped(columns))
 
     for heading, names in COMMANDS.items():
-        assert f"{heading}:" in text
-        for name in names:
-            assert re.search(rf"^  {name} +\S", text, re.MULTILINE), name
-    assert "..." not in text.partition("\n")[2]
+        assert heading in text
+        for name, listed in names.items():
+            line = rf"  {name} +{re.escape(listed.briefly)}(?:  |$)" if listed.briefly else rf"\b{name}\b"
+            assert re.search(line, text, re.MULTILINE), name
+    assert [heading for heading, names in COMMANDS.items() if not all(each.briefly for each in names.values())] == [
+        "Run by units and scripts"
+    ]
+
+
+def test_help_is_one_screen() -> None:
+    """On a terminal of 80 columns and 24 lines all of it is seen, with the line below for the next command."""
+    lines = helped(80)
+
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
+
+
+def test_help_imports_no_command() -> None:
+    """It is there at once, on a Pi too."""
+    asked = "import sys; from hotlined.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    modules = done.stdout.splitlines()[-1].split()
+
+    assert "click" in modules
+    assert {f"hotlined.cli.{name}" for name in ("status", "log", "decide")}.isdisjoint(modules)
+
+
+def bare(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `hotlined` without a command in a folder."""
+    known = {name: value for name, value in BUFFERED.items() if name != "HOTLINED_CONFIG"}
+    where = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    return subprocess.run(
+        [*SCRIPT, *options], cwd=folder, env=known | where | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_hotlined_alone_is_its_status(line: Filled) -> None:
+    """By the configuration that is there, or that is named: the sheet and the exit code are those of `status`."""
+    asked = bare(line.folder, "status")
+
+    assert asked.returncode == 69
+    assert "daemon" in asked.stdout
+    for done in (bare(line.folder), bare(line.folder.parent, HOTLINED_CONFIG=str(line.config))):
+        assert (done.returncode, done.stdout, done.stderr) == (69, asked.stdout, "")
+    named = "--config", str(line.config)
+    assert bare(line.folder.parent, *named).stdout == bare(line.folder.parent, *named, "status").stdout != ""
+
+
+@pytest.mark.skipif(Path("/etc/hotlined/config.yaml").exists(), reason="needs a machine without a line")
+def test_hotlined_alone_is_the_help_where_nothing_is_configured(tmp_path: Path) -> None:
+    """Whoever has just installed it reads what there is, and a script does not take that for a line that is well."""
+    asked, done = bare(tmp_path, "--help"), bare(tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (2, asked.stdout, "")
+    assert bare(tmp_path, "--config", "none.yaml").returncode == 78
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
@@ -133,7 +190,7 @@ def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
     assert f"There is no command {typed}. Is {meant} meant?" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["block", "unblock", "optin", "number", "forget", "export", "try"])
+@pytest.mark.parametrize("command", ["block", "unblock", "show", "forget", "export"])
 def test_a_number_with_blanks_is_told_how_it_is_written(command: str) -> None:
     """A shell makes several words of it: whoever types it so reads what to do."""
     result = CliRunner().invoke(main, [command, "04", "85", "55", "66", "77"])

@@ -316,13 +316,13 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     ],
 )
 def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
-    """What a daemon would send waits for one, in the log, `show` and `number`; a pause comes first."""
+    """What a daemon would send waits for one, in the log and where `show` has it; a pause comes first."""
     line.judge(line.text())
     line.db.execute(f"UPDATE answers SET {change}")
 
     def said() -> list[str]:
         found = re.search(r"^answer +1: (.*)", line.run("show", "1").stdout, re.MULTILINE)
-        asked = re.search(r"one is on its way: (.*)", line.run("number", KEVIN).stdout, re.MULTILINE)
+        asked = re.search(r"one is on its way: (.*)", line.run("show", KEVIN).stdout, re.MULTILINE)
         assert found
         assert asked
         return [outcome(line.on_a_terminal(80, "log")[1]), found[1], asked[1]]
@@ -575,80 +575,7 @@ def test_one_repeat_is_one(line: Filled) -> None:
     assert "1 repeat\n" in line.run("show", "1").stdout
 
 
-# ---- paging and colours
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give a line with thirty contacts: more than a screen."""
-    filled = Filled(tmp_path_factory.mktemp("pages"))
-    with filled.db:
-        for _ in range(30):
-            filled.call()
-        yield filled
-
-
-def pager(folder: Path) -> str:
-    """Return a pager that marks what goes through it."""
-    path = folder / "less"
-    path.write_text('#!/bin/sh\necho "paged with $LESS $*"\ncat\n')
-    path.chmod(0o755)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "paged"),
-    [
-        ("log", {}, True),
-        ("log -n 5", {}, False),
-        ("log", {"LINES": "99"}, False),
-        ("log --no-pager", {}, False),
-        ("log", {"TERM": "dumb"}, False),
-        ("log", {"HOTLINED_PAGER": ""}, False),
-        ("log", {"HOTLINED_PAGER": "cat"}, False),
-        ("log --json", {}, False),
-        ("log --csv", {}, False),
-        ("log -n 5", {"COLUMNS": "10", "LINES": "9"}, True),
-        (f"number {LEA}", {}, True),
-        ("numbers", {}, False),
-    ],
-    ids=str,
-)
-def test_what_is_longer_than_the_screen_is_paged(
-    pages: Filled, arguments: str, environment: dict[str, str], paged: bool
-) -> None:
-    """A pager is for lists on a terminal that do not fit it, and never where it was turned off."""
-    lines = pages.on_a_terminal(80, *arguments.split(), **{"PAGER": pager(pages.folder)} | environment)
-
-    assert lines[0].startswith("paged with FRX") == paged
-    assert len(lines) > 1
-
-
-def test_lists_are_paged_from_their_end(pages: Filled) -> None:
-    """The newest stand last, the headings below them, so less begins there; LESS and HOTLINED_PAGER are respected."""
-    program = pager(pages.folder)
-    chosen = {"PAGER": "false", "HOTLINED_PAGER": f"{program} -S", "LESS": "R"}
-    log, number = (pages.on_a_terminal(80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
-
-    assert (log[0], number[0]) == ("paged with R -S +G", "paged with R -S")
-    assert [each.split()[0] for each in log[1:]] == ["ID", *(str(count) for count in range(1, 31)), "ID"]
-
-
-@pytest.mark.parametrize(("environment", "secure"), [({}, "-"), ({"SUDO_UID": "1000"}, "1")])
-def test_with_sudo_the_pager_has_no_shell(pages: Filled, environment: dict[str, str], secure: str) -> None:
-    """Whoever may read the log with another's rights gets no shell with them out of less."""
-    path = pages.folder / "secure"
-    path.write_text('#!/bin/sh\necho "${LESSSECURE:--}"\ncat >/dev/null\n')
-    path.chmod(0o755)
-
-    assert pages.on_a_terminal(80, "log", PAGER=str(path), **environment) == [secure]
-
-
-def test_who_leaves_the_pager_has_seen_enough(pages: Filled) -> None:
-    """A pager that ends before it has read all is no error."""
-    for _ in range(5):
-        pages.db.execute("UPDATE contacts SET text = ?", "x" * 70_000)
-        assert pages.on_a_terminal(80_000, "log", PAGER="true") == []
+# ---- colours
 
 
 @pytest.mark.parametrize(
@@ -780,7 +707,7 @@ SECONDS = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 @pytest.mark.usefixtures("brussels")
-@pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"number {KEVIN}", "numbers", f"export {KEVIN}"])
+@pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"show {KEVIN}", "numbers", f"export {KEVIN}"])
 def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> None:
     """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC.
 

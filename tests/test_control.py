@@ -295,10 +295,10 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
 
     assert "is blocked" in does("block", NUMBER)
     assert "is not blocked any more" in does("unblock", NUMBER)
-    assert "had not opted out" in does("optin", NUMBER)
+    assert "had not opted out" in does("unblock", "--opted-out", NUMBER)
     assert "is tagged insult" in does("tag", "1", "insult")
     assert "was already tagged" in does("tag", "1", "insult")
-    assert "is no longer tagged" in does("untag", "1", "insult")
+    assert "is no longer tagged" in does("tag", "1", "insult", "--remove")
     assert "is kept" in does("keep", "1")
     assert "ages like any other" in does("keep", "1", "--undo")
     assert "no answer" in MEMBER.hotlined(doors.config, "cancel", "1").stderr

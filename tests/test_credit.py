@@ -62,7 +62,7 @@ def test_the_balance_is_asked_for_and_recorded(line: Line, text: str) -> None:
     line.start()
     wait_until(lambda: events(line, "balance%") == [("balance_low", "3.20")])
     assert line.sim.do("counters")["counters"]["+CUSD"] == 1
-    assert line.cli("balance") == text + "\n"
+    assert line.cli("sim", "balance") == text + "\n"
     assert events(line, "balance%") == [("balance_low", "3.20")]
 
 

@@ -45,9 +45,11 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def spoil(path: Path) -> None:
-    """Overwrite a page in the middle of a database, which is closed."""
+    """Overwrite a page in the middle of a database, which is closed: that of an index which all contacts are in."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'contacts_originator'").fetchone()
     with path.open("r+b") as file:
-        file.seek(8 * 4096)
+        file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
 
 
@@ -76,7 +78,7 @@ def test_a_whole_database_is_called_so(filled: Filled, options: list[str]) -> No
     assert filled.database.read_bytes() == before
 
 
-@pytest.mark.parametrize(("options", "words"), [([], "page 9"), (["--full"], "the check goes no further")])
+@pytest.mark.parametrize(("options", "words"), [([], "btreeInitPage"), (["--full"], "the check goes no further")])
 def test_a_damaged_database_is_found_out(filled: Filled, options: list[str], words: str) -> None:
     """A page that was overwritten is found by both, and what to do is said."""
     filled.db.close()
@@ -110,17 +112,10 @@ BROKEN = [
     ("UPDATE answers SET reason = 'cms_38' WHERE id = 3", "has the cause of its latest attempt (3)"),
     ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "stands in the share of its number (3)"),
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
-    ("UPDATE totals SET held = held + 1 WHERE name = 'contacts'", "as many contacts as there are"),
-    ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "counted what they hold"),
+    ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "a contact was counted when it was judged"),
     ("UPDATE sums SET total = 9 WHERE name = 'segments'", "what the totals of all hours are (segments)"),
     ("DELETE FROM totals WHERE state = 'queued'", "when it came into its state (queued)"),
     ("DELETE FROM totals WHERE name = 'segments'", "a segment that left was counted"),
-    ("INSERT INTO earlier_contacts VALUES (99, 1)", "the one before it of its originator (99)"),
-    ("INSERT INTO earlier_counts VALUES (7, 1, 0)", "as is counted (7)"),
-    (
-        "UPDATE contacts SET received_at = '2031-01-01T00:00:00.000Z' WHERE id = 1; DELETE FROM clock_steps",
-        "where a clock was put back (2)",
-    ),
 ]
 """A change that breaks each promise of the rows, and how the check tells of it."""
 

@@ -62,21 +62,109 @@ def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], word
 
 
 def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
-    """`unblock` and `optin` say whether there was anything to undo."""
+    """`unblock` says whether there was anything to lift, of a block and of an opt-out."""
     line.start()
     line.wait_state("ready")
 
     assert line.cli("unblock", NUMBER) == f"{NUMBER} was not blocked.\n"
-    assert line.cli("optin", NUMBER) == f"{NUMBER} had not opted out.\n"
+    assert line.cli("unblock", "--opted-out", "--yes", NUMBER) == f"{NUMBER} had not opted out.\n"
     line.cli("block", NUMBER)
     assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
+
+
+def opted_out(folder: Path) -> Filled:
+    """Return a line that a person has told to stop."""
+    filled = Filled(folder)
+    filled.judge(filled.text("STOP"))
+    return filled
+
+
+def test_unblocking_leaves_an_opt_out_and_says_so(tmp_path: Path) -> None:
+    """Whoever asked not to be answered stays so when a block is lifted: the command says what lifts that."""
+    filled = opted_out(tmp_path)
+    with filled.db:
+        filled.run("block", NUMBER)
+        said = filled.run("unblock", NUMBER).stdout
+
+        assert said == (
+            f"{NUMBER} is not blocked any more. It has opted out, and stays so: `hotlined --config {filled.config}"
+            f" unblock --opted-out {NUMBER}` lifts that.\n"
+        )
+        assert filled.judge(filled.text()).reason is Reason.OPTED_OUT
+
+
+def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path: Path) -> None:
+    """Where nobody can be asked --yes says so; a block stays, and who lifted the opt-out is an event."""
+    filled = opted_out(tmp_path)
+    with filled.db:
+        filled.run("block", NUMBER)
+        asked = filled.run("unblock", "--opted-out", NUMBER)
+        assert asked.exit_code == 2
+        assert "unblock --opted-out NUMBER --yes` does not ask." in asked.stderr
+        assert filled.run("show", NUMBER).stdout.count("blocked, opted out") == 1
+        lifted = filled.run("unblock", "--opted-out", "--yes", NUMBER)
+
+        assert lifted.stdout == (
+            f"The opt-out of {NUMBER} is lifted. It is still blocked: `hotlined --config {filled.config}"
+            f" unblock {NUMBER}` ends that.\n"
+        )
+        events = json.loads(filled.run("export", NUMBER, "--json").stdout)["events"]
+        (event,) = (each for each in events if each["kind"] == "optout_lifted")
+        assert event["who"]
+        filled.run("unblock", NUMBER)
+        assert filled.judge(filled.text()).reason is Reason.FIRST_CONTACT
+
+
+@pytest.mark.parametrize(("typed", "lifted"), [("oui", True), ("non", False)])
+def test_lifting_an_opt_out_asks(tmp_path: Path, typed: str, *, lifted: bool) -> None:
+    """On a terminal the command asks, and anything but yes leaves the opt-out."""
+    filled = opted_out(tmp_path)
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{typed}\n".encode())
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "unblock", "--opted-out", NUMBER]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+    os.close(ours)
+    os.close(theirs)
+
+    assert f"{NUMBER} asked not to be answered any more. Answer it again? [y/N]" in done.stdout
+    with filled.db:
+        assert (filled.judge(filled.text()).reason is Reason.FIRST_CONTACT) is lifted
+
+
+def test_a_text_by_hand_is_sent_again_because_a_person_said_so(line: Line) -> None:
+    """What was perhaps sent goes out anew under its ID, and counts anew."""
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    line.start()
+    line.wait_state("ready")
+    assert run(line, "send", NUMBER, "Tout va bien.")[0] == 75
+    assert line.rows("SELECT state FROM answers") == [("unconfirmed",)]
+    assert line.cli("requeue", "h1") == "The text h1 is queued again.\n"
+    wait_until(lambda: line.rows("SELECT state FROM answers") == [("sent",)])
+
+    assert [message["text"] for message in line.submitted()] == ["Tout va bien."] * 2
+    assert line.count(SPENT) == 2
+    assert run(line, "requeue", "h1")[0] == 75
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((NUMBER,), "Give a TEXT, or --answer."), ((NUMBER, "un", "--answer"), "give no TEXT"), (("--answer",), "NUMBER")],
+)
+def test_a_text_or_the_answer_is_sent_and_not_both(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    """`send` takes a text, and with --answer none."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    done = filled.run("send", *words)
+
+    assert done.exit_code == 2
+    assert said in done.stderr
 
 
 def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
     """Without a code the budgets are beside the point: the hint says what to set."""
     line.start()
     line.wait_state("ready")
-    code, output = run(line, "balance")
+    code, output = run(line, "sim", "balance")
 
     assert code == 75
     assert "Refused: credit.ussd is not configured." in output
@@ -218,13 +306,13 @@ def test_a_short_code_needs_no_block(tmp_path: Path) -> None:
 
 
 def test_a_phone_that_just_texted_is_told_what_to_do(line: Line) -> None:
-    """`try` refuses a number whose answer waits: that one can be cancelled."""
+    """`send --answer` refuses a number whose answer waits: that one can be cancelled."""
     line.configure(answer={"delay": "1h"})
     line.start()
     line.wait_state("ready")
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.rows(ANSWERS))
-    code, said = run(line, "try", NUMBER)
+    code, said = run(line, "send", "--answer", NUMBER)
 
     assert code == 75
     assert "Refused: an answer to this number is queued already." in said
@@ -257,10 +345,10 @@ def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
         for name, command in COMMANDS.items()
         if any(isinstance(argument, click.Argument) and argument.name == "number" for argument in command.params)
     }
-    assert len(taking) == 9
+    assert len(taking) == 6
     optional = [name for name, command in COMMANDS.items() if any("--number" in each.opts for each in command.params)]
-    assert optional == ["log"]
-    taking["log --number"] = [""]
+    assert optional == ["log", "show"]
+    taking |= {"log --number": [""], "show --number": [""], "show": [""]}
     for name in sorted(taking):
         words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *name.split(), "-"]
         words += ["Bonjour"] * (len(taking[name]) - 1)

@@ -104,7 +104,7 @@ def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     advised = [words for words in _next(folder if keep else None) if " demo " not in words]
 
-    assert len(advised) == (4 if keep else 2)
+    assert len(advised) == (4 if keep else 1)
     for words in advised:
         monkeypatch.setenv("HOME", str(tmp_path))
         done = subprocess.run(shlex.split(words), capture_output=True, text=True, check=False, cwd=tmp_path)

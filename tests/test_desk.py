@@ -552,14 +552,17 @@ class Handed:
         return subprocess.Popen(words, pass_fds=[number], stderr=subprocess.PIPE, text=True)
 
 
-def test_a_configuration_that_changes_is_taken_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["config.yaml", "main.txt"])
+def test_a_configuration_that_changes_is_taken_up(tmp_path: Path, changed: str) -> None:
     """The program ends where it has an old one, and systemd starts it with the new one when somebody comes."""
-    filled = Filled(tmp_path)
+    (tmp_path / "main.txt").write_text("Non.")
+    filled = Filled(tmp_path, line="nouvelle", answer={"text_file": "main.txt"})
     filled.db.close()
     handed = Handed(filled.config)
     first = handed.start()
     assert handed.browser.get("/").status == 200
-    filled.config.write_text(json.dumps(filled.settings | {"line": "nouvelle"}))
+    with (tmp_path / changed).open("a") as file:
+        file.write("\n")
     assert first.wait(PATIENCE_SECONDS) == 0
     second = handed.start()
     try:

@@ -196,7 +196,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 def test_every_filter_is_among_them(line: Filled) -> None:
     """The options of `log` that choose contacts are those that are tried above, and those of the form."""
     listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
-    others = {"--follow", "--by-hand", "--json", "--csv", "--no-pager", "--help"}
+    others = {"--follow", "--by-hand", "--json", "--csv", "--help"}
 
     assert listed - others == {option for _, options in FILTERS.values() for option in options if option[:2] == "--"}
 
@@ -385,9 +385,9 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
 
 @pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
 def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: str) -> None:
-    """By a contact of it or in any spelling: everything that `number` says, and its contacts."""
+    """By a contact of it or in any spelling: everything that `show` says, and its contacts."""
     page = browser.get(path)
-    head, _, _ = line.run("number", KEVIN).stdout.partition("\n\n")
+    head, _, _ = line.run("show", KEVIN).stdout.partition("\n\n")
     # how long it takes until the next answer changes from one look to the next
     said = [plain(each) for each in head.splitlines() if "next answer" not in each]
 
@@ -395,6 +395,18 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
     assert [each for each in said if each not in page.words] == []
     assert "next answer in" in page.words
     assert shown(page) == [3, 2, 1]
+
+
+def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -> None:
+    """The desk has no button for it: it names the command."""
+    line, browser = busy
+    assert "--opted-out" not in browser.get(f"/person?number={KEVIN}").words
+    with line.db.transaction():
+        decisions.opt_out(line.db, KEVIN, line.now())
+    page = browser.get(f"/person?number={KEVIN}")
+
+    assert f"It has opted out, and stays so: hotlined unblock --opted-out {KEVIN} lifts that." in page.words
+    assert set(re.findall(r"/act/(\w+)", page.body)) == {"block"}
 
 
 def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
@@ -449,7 +461,7 @@ def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
-    """As with `tag --next --all`, every text without a tag comes, but the newest first, and calls do not."""
+    """As with `review --all`, every text without a tag comes, but the newest first, and calls do not."""
     line, browser = busy
     page, seen = browser.get("/review?all=1"), []
     while found := re.search(r"Contact (\d+) ", page.words.partition("What")[0].rpartition("Every text")[2]):
@@ -531,7 +543,6 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "resume": ({}, "It was not paused.", "by {who}"),
     "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", "by {who}"),
     "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", "by {who}"),
-    "optin": ({"number": KEVIN}, f"{KEVIN} had not opted out.", "by {who}"),
     "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", "by {who}"),
     "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", "by {who}"),
     "tag": ({"contact_id": 3, "word": "Menace"}, "Contact 3 is tagged menace.", "menace by {who}"),
@@ -591,6 +602,21 @@ def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
     assert "There is no contact 99." in browser.act("/act/tag?contact_id=99&word=x").words
 
 
+def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path: Path) -> None:
+    """The page says what the command says, and the overview names the file."""
+    (tmp_path / "main.txt").touch()
+    line = Filled(tmp_path, answer={"text_file": "main.txt"})
+    with line.db, Desk(line.config) as desk:
+        contact = line.text()
+        line.judge(contact, delay=3600)
+        assert line.run("cancel", str(contact)).exit_code == 0
+        browser = desk.browser()
+        refused = browser.act(f"/act/requeue?contact_id={contact}")
+        assert (refused.status, "Refused: the answer has no text." in refused.words) == (409, True), refused.words
+        assert f"{tmp_path}/main.txt is empty: nobody is answered." in browser.get("/").words
+        assert line.log()[0]["answer"]["state"] == "cancelled"
+
+
 def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
     """A contact offers what its answer allows, a person what is not decided about it yet."""
 
@@ -617,7 +643,7 @@ def test_acts_need_the_roles_that_are_promised() -> None:
     assert {name for name, needed in needs.items() if needed is Role.READER} == readers
     assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= {"overview", "stats", "stats_style"}
     assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
-        f"act_{verb}" for verb in ("block", "unblock", "optin", "cancel", "pause", "resume", "requeue")
+        f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue")
     }
 
 

@@ -780,8 +780,9 @@ def test_the_desk_ends_though_a_look_cannot_be_recorded(tmp_path: Path, caplog: 
 def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     """Ask for a decision as the desk does, in Anna's name, and return the answer."""
     known: dict[str, Any] = {
-        "number": "+32470999999", "contact_id": 1, "word": "other", "listed": "log", "originator": KEVIN,
-        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False, "at": None,
+        "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
+        "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
+        "keep_opt_out": False, "at": None,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}
@@ -799,6 +800,11 @@ def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
 
     assert "error" not in answer, answer
     assert all(each.endswith("by anna") for each in house.events(verb))
+
+
+def test_the_desk_never_lifts_an_opt_out() -> None:
+    """Whoever asked not to be answered is answered again by a person at the shell alone."""
+    assert "lift_opt_out" in VERBS.keys() - DESKS_VERBS
 
 
 @needs_root

@@ -164,8 +164,8 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
     assert "- In all the SIM spent 0.20 EUR: 4 segments at 0.05 EUR each." in came
     assert waits == [
         "What waits for a person",
-        "- 1 text has a word of alerts.words, and nobody has tagged it: hotlined tag --next",
-        "- 1 reaction wants a tag: hotlined tag --next",
+        "- 1 text has a word of alerts.words, and nobody has tagged it: hotlined review",
+        "- 1 reaction wants a tag: hotlined review",
         "- 1 answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
     ]
     assert health[:2] == ["How the line is", "- Nothing is wrong."]

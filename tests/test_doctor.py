@@ -688,7 +688,7 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     [
         ({}, OK, ""),
         ({"mode": "shadow"}, WARN, "Set `mode: live`"),
-        ({"sim_changed": True}, FAIL, "hotlined adopt"),
+        ({"sim_changed": True}, FAIL, "hotlined sim adopt"),
         ({"modem": ModemStatus("ready", undeletable=2, storages=(Storage("SM", 3, 20),))}, OK, ""),
     ],
 )

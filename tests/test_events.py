@@ -187,7 +187,7 @@ def decide(line: Filled) -> None:
     answers.requeue(db, 2, "luc", now)
     decisions.block(db, KEVIN, "pi", now)
     decisions.unblock(db, KEVIN, "pi", now)
-    decisions.opt_in(db, KEVIN, "pi", now)
+    decisions.lift_opt_out(db, KEVIN, "pi", now)
     decisions.note_look(db, 1, "anna", now)
     decisions.note_look_up(db, KEVIN, "anna", now)
     decisions.note_look_through(db, "texts by hand", "anna", now)
@@ -210,7 +210,7 @@ def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
         ("requeue", 2, "luc", None, None, "by luc"),
         ("block", None, "pi", "+3247…456", None, "+3247…456 by pi"),
         ("unblock", None, "pi", "+3247…456", None, "+3247…456 by pi"),
-        ("optin", None, "pi", "+3247…456", None, "+3247…456 by pi"),
+        ("optout_lifted", None, "pi", "+3247…456", None, "+3247…456 by pi"),
         ("look", 1, "anna", None, None, "by anna"),
         ("look", None, "anna", "+3247…456", None, "+3247…456 by anna"),
         ("look", None, "anna", None, "texts by hand", "texts by hand by anna"),
@@ -279,7 +279,7 @@ def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -
     assert [(each["kind"], each["who"], each["number"]) for each in held if each["number"]] == [
         ("block", "pi", "+3247…456"),
         ("unblock", "pi", "+3247…456"),
-        ("optin", "pi", "+3247…456"),
+        ("optout_lifted", "pi", "+3247…456"),
         ("look", "anna", "+3247…456"),
     ]
 

@@ -95,15 +95,15 @@ def test_each_shell_has_its_script(shell: str) -> None:
 
 
 LINES = {
-    "hotlined nu": ["numbers", "number"],
+    "hotlined nu": ["numbers"],
     "hotlined log --reason coo": ["cooldown_over", "cooldown"],
     "hotlined log --state deli": ["delivered"],
     "hotlined log --number ": [KEVIN, LEA],
-    "hotlined number +3": [KEVIN, LEA],
+    "hotlined show +3": [KEVIN, LEA],
     "hotlined block +33": [LEA],
     "hotlined tag 1 e": ["excuses"],
     "hotlined log --tag x": [],
-    "hotlined --config none.yaml number ": [],
+    "hotlined --config none.yaml show ": [],
     "hotlined completion z": ["zsh"],
 }
 """What is typed, and what completes it."""
@@ -168,7 +168,7 @@ def asked(line: Filled, *shell: str) -> str:
 
 @pytest.mark.skipif(not shutil.which("fish") or not PROGRAM.exists(), reason="needs fish and an installed hotlined")
 @pytest.mark.parametrize(
-    ("typed", "words"), [("hotlined nu", ["number", "numbers"]), ("hotlined tag 1 e", ["excuses"])]
+    ("typed", "words"), [("hotlined re", ["requeue", "resume", "review"]), ("hotlined tag 1 e", ["excuses"])]
 )
 def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
     """What fish is told to read completes commands, with what they do, and tags."""

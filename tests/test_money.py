@@ -602,7 +602,9 @@ class Hotline(RuleBasedStateMachine):
 
     @rule(
         number=numbers,
-        decision=st.sampled_from(("block", "unblock", "unblock", "opt in", "pause", "resume", "resume", "top up")),
+        decision=st.sampled_from(
+            ("block", "unblock", "unblock", "lift opt-out", "pause", "resume", "resume", "top up")
+        ),
     )
     def decide(self, number: str, decision: str) -> None:
         """Decide about a number or the line."""
@@ -617,8 +619,8 @@ class Hotline(RuleBasedStateMachine):
                 decisions.unblock(self.db, number, "admin", self.now())
                 self.tell(oracle.Unblocked, number=number)
                 self.blocked.discard(number)
-            case "opt in":
-                decisions.opt_in(self.db, number, "admin", self.now())
+            case "lift opt-out":
+                decisions.lift_opt_out(self.db, number, "admin", self.now())
                 self.tell(oracle.OptedIn, number=number)
                 self.opted_out.discard(number)
             case "pause":

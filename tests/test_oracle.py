@@ -115,7 +115,7 @@ def test_reserve_knows_who_was_answered() -> None:
     again = [Requeued(at=2, answer=1), sent(1, 3, phone(1), attempt=2, by="requeue")]
     assert found(configured, *people(1), sent(1, 1, phone(1), "unknown"), *again) == {"reserve"}
     assert not found(configured, *people(1), sent(1, 1, phone(1), "refused", cause=27), *again)
-    assert found(configured, *typed(9, 1, by="try")) == {"reserve"}
+    assert found(configured, *typed(9, 1, by="answer")) == {"reserve"}
 
 
 def test_the_forgotten_are_new() -> None:
@@ -180,7 +180,7 @@ def test_opt_out() -> None:
         facts = [ROOM, *before, came(2, 2, text="Stop.")]
         assert not found(*facts, OptedIn(at=3, number=HERS), sent(2, 4))
         assert not found(*facts, *typed(9, 4))
-        assert found(*facts, sent(2, 4)) == found(*facts, *typed(9, 4, by="try")) == {"opt_out"}
+        assert found(*facts, sent(2, 4)) == found(*facts, *typed(9, 4, by="answer")) == {"opt_out"}
     unconfirmed = [ROOM, came(1), sent(1, 1, outcome="unknown"), came(2, 2, text="STOP"), Requeued(at=3, answer=1)]
     assert found(*unconfirmed, sent(1, 4, attempt=2, by="requeue")) == {"opt_out"}
 

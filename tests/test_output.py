@@ -72,6 +72,10 @@ def printed(line: Filled, *arguments: str) -> list[Any]:
     return [json.loads(each) for each in result.stdout.splitlines()]
 
 
+PEOPLE = (("show_number", "show"), ("export", "export"))
+"""The definitions of what is printed about a number, and the command."""
+
+
 def judge_all(line: Filled) -> set[str]:
     """Hold everything that is printed of a line to the schema; return which definitions were met."""
     numbers = [row["number"] for row in printed(line, "numbers") if row["number"]]
@@ -81,7 +85,7 @@ def judge_all(line: Filled) -> set[str]:
         ("log_by_hand", ("log", "--by-hand")),
         *(("show", ("show", contact)) for contact in contacts),
         ("numbers", ("numbers",)),
-        *((name, (name, number)) for name in ("number", "export") for number in numbers if number.startswith("+")),
+        *((name, (word, number)) for name, word in PEOPLE for number in numbers if number.startswith("+")),
         ("stats", ("stats",)),
         ("limits", ("limits",)),
         ("status", ("status",)),
@@ -139,7 +143,7 @@ def test_the_schema_is_one_and_has_every_command() -> None:
         inner = {f"{name} {each}": one for each, one in getattr(command, "commands", {}).items()} or {name: command}
         with_json |= {typed for typed, one in inner.items() if any("--json" in each.opts for each in one.params)}
 
-    assert {re.sub(r" [A-Z]+| --by-hand", "", typed) for typed in TABLE} == with_json
+    assert {re.sub(r" [A-Z]+| h12| --by-hand", "", typed) for typed in TABLE} == with_json
     assert set(TABLE.values()) <= SCHEMA["definitions"].keys()
 
 
@@ -174,16 +178,17 @@ def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
     decisions.pause(filled.db, "somebody", filled.now())
     judge_all(filled)
 
-    assert met >= {"log", "show", "numbers", "number", "export", "stats", "limits", "status"}
+    assert met >= {"log", "show", "numbers", "show_number", "export", "stats", "limits", "status"}
 
 
 def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
-    """It says which text an answer had, what its variants brought, and which text is checked."""
+    """It says which text an answer had, what each text brought, and which text is checked."""
     line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
     fill(line)
     judge_all(line)
     assert printed(line, "show", "1")[0]["answer"]["wording"] == {"answer": 1, "variant": 1, "country": None}
-    assert [place["name"] for place in printed(line, "stats")[0]["variants"]] == ["Answer 1"]
+    (figures,) = printed(line, "stats", "--since", "2026-11-24", "--until", "2026-11-25")
+    assert [sent["text"] for sent in figures["total"]["by_text"]] == [ANSWER]
     line.db.close()
 
 
@@ -241,7 +246,8 @@ def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
         ("log_by_hand", ("log", "--by-hand")),
         ("doctor", ("doctor",)),
         ("simulate", ("simulate", "--messages", "50")),
-        ("number", ("number", KEVIN)),
+        ("show_number", ("show", KEVIN)),
+        ("show_by_hand", ("show", "h1")),
         ("export", ("export", KEVIN)),
     ):
         command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments, "--json"]

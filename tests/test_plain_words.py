@@ -118,7 +118,7 @@ def test_the_warning_about_other_copies_is_read_first() -> None:
         ("alerts --help", "Send the alerts that are due: each problem once, and once more when it is over."),
         ("limits --help", "NEW says when there is room for one more answer to a new number, KNOWN for one to a"),
         ("limits", "WINDOW USED LIMIT RESERVE NEW KNOWN"),
-        (f"number {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
+        (f"show {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
         ("log", "? perhaps sent Salut, ça va ?"),
         ("show 1", "verdict answer because this number was never answered before"),
         ("status", "answers 1 perhaps sent"),
@@ -133,9 +133,9 @@ def test_a_sentence_of_the_program_is_said(line: Filled, arguments: str, sentenc
 def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
     """`in 1d` alone is told with its date, by this machine's clock."""
     assert re.search(
-        r"next answer in 1d\S*, on \d\d? [A-Z][a-z]{2} \d\d:\d\d if the power stays on", said(line, "number", KEVIN)
+        r"next answer in 1d\S*, on \d\d? [A-Z][a-z]{2} \d\d:\d\d if the power stays on", said(line, "show", KEVIN)
     )
-    assert "windows" not in said(line, "number", KEVIN)
+    assert "windows" not in said(line, "show", KEVIN)
 
 
 @pytest.mark.parametrize(

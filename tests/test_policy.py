@@ -53,6 +53,8 @@ def test_a_first_contact_is_answered() -> None:
         (Reason.OPTED_OUT, {"history": History(opted_out=True)}),
         (Reason.COUNTRY, {"numbers": Numbers(answer_countries=("FR",))}),
         (Reason.SIM_CHANGED, {"sim_changed": True}),
+        (Reason.NO_ANSWER_TEXT, {"text_countries": frozenset()}),
+        (Reason.NO_ANSWER_TEXT, {"text_countries": frozenset({"NL"}), "history": History(answers=3, last_answer=0.0)}),
         (Reason.STALE, {"age": timedelta(hours=25)}),
         (Reason.PENDING, {"history": History(pending=True)}),
         (Reason.PER_NUMBER, {"limits": Limits(per_number=0)}),
@@ -64,6 +66,11 @@ def test_a_first_contact_is_answered() -> None:
 def test_what_is_not_answered_says_why(reason: Reason, arguments: dict[str, object]) -> None:
     """Each rule suppresses with its own reason."""
     assert judge(**arguments) == policy.Verdict(answer=False, reason=reason)  # type: ignore[arg-type]
+
+
+def test_a_country_with_a_text_of_its_own_is_answered() -> None:
+    """Where there is no text for all numbers, there may be one for some."""
+    assert judge(text_countries=frozenset({"BE"})).answer
 
 
 @pytest.mark.parametrize("line_type", sorted(set(LineType) - policy.ANSWERABLE_LINES))
@@ -93,11 +100,12 @@ def gate(
     skips_number_limits: bool = False,
     by_hand: bool = False,
     begun: bool = False,
+    has_text: bool = True,
     line: policy.LineHold | None = None,
     **changes: object,
 ) -> policy.Gate:
     """Ask the gate about an answer that is the usual one but for what is given."""
-    answer = Queued(BELGIAN, kind, segments, age, skips_number_limits or by_hand, by_hand, begun)
+    answer = Queued(BELGIAN, kind, segments, age, skips_number_limits or by_hand, by_hand, begun, has_text=has_text)
     return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, line)
 
 
@@ -121,6 +129,9 @@ def test_the_gate_lets_an_answer_out() -> None:
         (Reason.OWN_NUMBER, {"own_numbers": frozenset({NUMBER})}),
         (Reason.NOT_TEXT, {"kind": "call", "answer_calls": False}),
         (Reason.TOO_LONG, {"max_segments": 1}),
+        (Reason.NO_ANSWER_TEXT, {"has_text": False}),
+        (Reason.NO_ANSWER_TEXT, {"has_text": False, "skips_number_limits": True}),
+        (Reason.NO_ANSWER_TEXT, {"has_text": False, "line": policy.LineHold.PAUSED}),
         (Reason.STALE, {"age": timedelta(hours=25)}),
         (Reason.PER_NUMBER, {"limits": Limits(per_number=0)}),
         (Reason.COOLDOWN, {"history": History(answers=1, last_answer=0.0), "now": 1.0}),

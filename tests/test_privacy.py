@@ -520,13 +520,13 @@ def test_cooldown_holds_when_the_number_becomes_a_pseudonym_meanwhile(line_of: F
 
 
 def test_a_decision_about_a_pseudonym_changes_it_in_place(line_of: Filled) -> None:
-    """Opting in, blocking and unblocking a number whose decision is a pseudonym leaves one row, not two."""
+    """Blocking a number, lifting its block and its opt-out whose decision is a pseudonym leaves one row, not two."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
     purge(line_of, moment(line_of, 400))
     (number,) = rows(line_of.db, "SELECT number FROM numbers WHERE opted_out_at IS NOT NULL")
-    for verb in ("block", "optin", "unblock"):
-        assert line_of.run(verb, KEVIN).exit_code == 0
+    for words in ("block", "unblock --opted-out --yes", "unblock"):
+        assert line_of.run(*words.split(), KEVIN).exit_code == 0
 
     assert rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers") == [(*number, None, None)]
     assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.COOLDOWN_OVER
@@ -731,15 +731,15 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
     assert line_of.db.one("SELECT count(*) FROM numbers")[0] == 2  # type: ignore[index]
 
 
-@pytest.mark.parametrize("verb", ["optin", "unblock"])
-def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, verb: str) -> None:
+@pytest.mark.parametrize("words", ["unblock --opted-out --yes", "unblock"])
+def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, words: str) -> None:
     """Without the key a decision about a pseudonym stands, and that is said."""
     answered(line_of)
     judged(line_of, line_of.now(), "Stop")
     purge(line_of, moment(line_of, 400))
     line_of.db.key_path.unlink()
     before = rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers")
-    result = line_of.run(verb, KEVIN)
+    result = line_of.run(*words.split(), KEVIN)
 
     assert result.exit_code == 1
     assert "missing or another key" in result.stderr

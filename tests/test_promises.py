@@ -62,7 +62,7 @@ def test_one_phone_that_forges_notifications_is_one_number(line: Line) -> None:
 
     assert recipients(line) == [FORGER]
     assert {each["originator"] for each in contacts} == {FORGER}
-    assert told(line, "number", FORGER)["contacts"] == 13
+    assert told(line, "show", FORGER)["contacts"] == 13
 
 
 def test_a_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None:
@@ -191,8 +191,8 @@ def test_who_opts_out_at_once_is_never_answered(line: Line) -> None:
     assert {text: contacts[text] for text in OPT_OUTS} == dict.fromkeys(OPT_OUTS, "opted_out")
     assert {text: contacts[text] for text in NO_OPT_OUTS} == dict.fromkeys(NO_OPT_OUTS, "first_contact")
     wait_states(line, sent=len(NO_OPT_OUTS))
-    assert told(line, "number", person(0))["opted_out"] is True
-    assert told(line, "number", person(len(OPT_OUTS)))["opted_out"] is False
+    assert told(line, "show", person(0))["opted_out"] is True
+    assert told(line, "show", person(len(OPT_OUTS)))["opted_out"] is False
     deliver(line, 0, text="salut quand même")
     assert contact(line, "salut quand même")["reason"] == "opted_out"
     assert len(recipients(line)) == len(NO_OPT_OUTS)
@@ -209,8 +209,8 @@ def test_who_opts_out_while_the_answer_waits_does_not_get_it(line: Line) -> None
 
     assert contact(line, "Stop svp")["reason"] == "opted_out"
     assert fate(line, NUMBER) == ("cancelled", "opted_out")
-    assert told(line, "number", NUMBER)["opted_out"] is True
-    line.cli("optin", NUMBER)
+    assert told(line, "show", NUMBER)["opted_out"] is True
+    line.cli("unblock", "--opted-out", "--yes", NUMBER)
     line.sim.do("deliver", from_=NUMBER, text="me revoilà")
     assert contact(line, "me revoilà")["reason"] == "first_contact"
 
@@ -308,11 +308,11 @@ def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
 # Texts by hand
 
 
-def test_try_sends_the_first_answer_to_ones_own_phone_now(line: Line) -> None:
-    """`try` sends what a first contact would get, without the delay, and it stands in the log by hand alone."""
+def test_the_first_answer_goes_to_ones_own_phone_at_once(line: Line) -> None:
+    """`send --answer` sends what a first contact would get, at once, and it stands in the log by hand alone."""
     line.configure(answer={"text": None, "texts": ["Un.", "Deux."], "delay": "1h"})
     begin(line)
-    code, output = run(line, "try", "0470 12 34 56")
+    code, output = run(line, "send", "--answer", "0470 12 34 56")
 
     assert code == 0, output
     assert [(each["recipient"], each["text"]) for each in line.submitted()] == [(NUMBER, "Un.")]
@@ -323,9 +323,9 @@ def test_try_sends_the_first_answer_to_ones_own_phone_now(line: Line) -> None:
 
 
 def refused(line: Line, number: str, *words: str) -> None:
-    """Assert that `try` is refused, by one of these words, and that nothing leaves."""
+    """Assert that `send --answer` is refused, by one of these words, and that nothing leaves."""
     before = submissions_whole(line)
-    code, output = run(line, "try", number)
+    code, output = run(line, "send", "--answer", number)
     assert code == 75, output
     assert any(word in output.casefold().replace("_", " ") for word in words), output
     assert submissions_whole(line) == before
@@ -336,8 +336,8 @@ def submissions_whole(line: Line) -> int:
     return len(line.submitted())
 
 
-def test_try_is_refused_where_the_line_would_not_answer(line: Line) -> None:
-    """`try` names what refuses it: a fixed line, a country, a block, an opt-out, an answer queued."""
+def test_an_answer_by_hand_is_refused_where_the_line_would_not_answer(line: Line) -> None:
+    """`send --answer` names what refuses it: a fixed line, a country, a block, an opt-out, an answer queued."""
     blocked, by_command, out, queued = map(person, range(4))
     line.configure(numbers={"answer_countries": ["BE"], "blocked": [blocked]}, answer={"delay": "1h"})
     begin(line)
@@ -356,21 +356,21 @@ def test_try_is_refused_where_the_line_would_not_answer(line: Line) -> None:
     assert fate(line, queued) == ("queued", None)
 
 
-def test_try_is_refused_more_than_five_times_a_day(line: Line) -> None:
+def test_answers_by_hand_are_refused_more_than_five_times_a_day(line: Line) -> None:
     """Five a day for the line, whoever gets them, also over a restart."""
     begin(line)
     for number in (1, 1, 2, 2):
-        assert run(line, "try", person(number))[0] == 0
+        assert run(line, "send", "--answer", person(number))[0] == 0
     line.stop()
     begin(line)
-    assert run(line, "try", person(1))[0] == 0
+    assert run(line, "send", "--answer", person(1))[0] == 0
 
     refused(line, person(3), "5", "five")
     assert len(by_hand(line)) == 5
 
 
-def test_try_needs_the_daemon(line: Line) -> None:
-    """Without a daemon `try` says so and leaves nothing behind that a later start would send."""
+def test_an_answer_by_hand_needs_the_daemon(line: Line) -> None:
+    """Without a daemon `send --answer` says so and leaves nothing behind that a later start would send."""
     begin(line)
     line.stop()
     refused(line, NUMBER, "daemon")
@@ -381,7 +381,9 @@ def test_try_needs_the_daemon(line: Line) -> None:
     assert by_hand(line) == []
 
 
-@pytest.mark.parametrize("command", [("try", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["try", "send"])
+@pytest.mark.parametrize(
+    "command", [("send", "--answer", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["answer", "text"]
+)
 def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
     """Shadow mode transmits nothing: a text by hand is refused, and it says why."""
     line.configure(mode="shadow")
@@ -402,18 +404,18 @@ def test_a_text_by_hand_is_in_the_log_by_hand_and_in_the_history_of_its_number(l
     (row,) = by_hand(line)
     assert "Tout va bien." in json.dumps(row)
     assert NUMBER in row.values()
-    sheet = told(line, "number", NUMBER)
+    sheet = told(line, "show", NUMBER)
     assert "Tout va bien." in json.dumps(sheet)
     assert (sheet["contacts"], sheet["answers"]) == (0, 0)
     assert told(line, "limits")["windows"]["hour"]["used"] == 1
 
 
-@pytest.mark.parametrize("command", ["send", "try"])
-def test_a_text_by_hand_makes_nobody_a_number_that_was_answered(line: Line, command: str) -> None:
+@pytest.mark.parametrize("words", ["--answer", "Tout va bien."])
+def test_a_text_by_hand_makes_nobody_a_number_that_was_answered(line: Line, words: str) -> None:
     """Who got a text by hand is a first contact all the same, and gets the first answer."""
     line.configure(answer={"text": None, "texts": ["Un.", "Deux."]}, limits={"per_number": 1})
     begin(line)
-    line.cli(command, NUMBER, *(("Tout va bien.",) if command == "send" else ()))
+    line.cli("send", NUMBER, words)
     line.sim.do("deliver", from_=NUMBER, text="salut")
 
     assert contact(line, "salut")["reason"] == "first_contact"
@@ -427,9 +429,9 @@ def test_a_text_by_hand_pushes_no_cooldown(line: Line) -> None:
     begin(line)
     line.sim.do("deliver", from_=NUMBER, text="salut")
     wait_until(lambda: fate(line, NUMBER)[0] == "sent")
-    before = told(line, "number", NUMBER)["next"]
+    before = told(line, "show", NUMBER)["next"]
     line.cli("send", NUMBER, "Tout va bien.")
-    after = told(line, "number", NUMBER)["next"]
+    after = told(line, "show", NUMBER)["next"]
 
     assert before["reason"] == after["reason"] == "cooldown"
     assert 0 < after["in_seconds"] <= before["in_seconds"] <= 7200
@@ -514,8 +516,8 @@ def insert_like(database: Path, arguments: str, verb: str) -> bool:
 
 @pytest.mark.parametrize(
     ("verb", "requests"),
-    [("send", MALFORMED + WITHOUT_A_TEXT), ("try", MALFORMED), ("nonsense", MALFORMED + WITHOUT_A_TEXT)],
-    ids=["send", "try", "nonsense"],
+    [("send", MALFORMED + WITHOUT_A_TEXT), ("answer", MALFORMED), ("nonsense", MALFORMED + WITHOUT_A_TEXT)],
+    ids=["send", "answer", "nonsense"],
 )
 def test_malformed_requests_are_refused_and_the_daemon_lives(line: Line, verb: str, requests: tuple[str, ...]) -> None:
     """Whatever the rows of `requests` hold, each is refused, nothing is sent for it, and the line goes on."""

@@ -598,7 +598,7 @@ def test_a_report_of_the_first_segment_makes_half_an_answer_of_it(line: Line) ->
     counted = {
         "limits": used(line),
         "status": told(line, "status")["budgets"]["hour"]["used"],
-        "number": told(line, "number", NUMBER)["segments"],
+        "number": told(line, "show", NUMBER)["segments"],
         "numbers": json.loads(line.cli("numbers", "--json"))["segments"],
         "stats": told(line, "stats")["total"]["segments"],
     }
@@ -616,7 +616,7 @@ def test_an_unconfirmed_answer_counts_what_was_submitted(line: Line) -> None:
     counted = {
         "limits": used(line),
         "status": told(line, "status")["budgets"]["hour"]["used"],
-        "number": told(line, "number", NUMBER)["segments"],
+        "number": told(line, "show", NUMBER)["segments"],
         "stats": told(line, "stats")["total"]["segments"],
     }
     assert counted == dict.fromkeys(counted, 1)

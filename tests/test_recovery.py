@@ -517,7 +517,7 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         line.sim.do("unplug")
         plug(line, other.port)
         line.wait_state("sim_changed")
-        assert "another SIM" in line.cli("adopt")
+        assert "another SIM" in line.cli("sim", "adopt")
         line.wait_state("ready")
         wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
 
@@ -638,11 +638,11 @@ def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
 
 
 def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:
-    """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `adopt` goes on with it."""
+    """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `sim adopt` goes on with it."""
     line.configure(answer={"delay": "1h"}, credit={"valid_for": "365d"})
     line.start()
     line.wait_state("ready")
-    line.cli("topup")
+    line.cli("sim", "topup")
     line.sim.do("deliver", from_=NUMBER, text="to the old one")
     wait_until(lambda: line.rows("SELECT 1 FROM answers"))
     line.sim.do("sim", absent=True)
@@ -659,11 +659,11 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     assert (told["sending"]["state"], told["sending"]["reason"], told["next_due_at"]) == ("held", "sim_changed", None)
     assert [each["code"] for each in told["trouble"]] == ["sim_changed"]
     assert line.rows("SELECT sim_changed_at, ready_limit FROM line_state") == [(told["sending"]["since"], None)]
-    asked = json.loads(line.cli("number", "+32470777777", "--json"))["next"]
+    asked = json.loads(line.cli("show", "+32470777777", "--json"))["next"]
     assert (asked["answer"], asked["reason"], asked["in_seconds"]) == (False, "sim_changed", None)
 
     assert told["credit"]["valid_until"]
-    assert "another SIM" in line.cli("adopt")
+    assert "another SIM" in line.cli("sim", "adopt")
     line.wait_state("ready")
     assert set(json.loads(line.cli("status", "--json"))["credit"].values()) == {None}  # nobody has topped that one up
     assert line.rows("SELECT own_number, sim_changed_at FROM line_state") == [("+32460999999", None)]
@@ -719,7 +719,7 @@ def test_another_stick_is_a_change_too(tmp_path: Path) -> None:
     with simulation.start(tmp_path, imei="490154203237518") as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("sim_changed")
-        assert "another stick" in line.cli("adopt")
+        assert "another stick" in line.cli("sim", "adopt")
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)
 
@@ -756,8 +756,8 @@ def test_a_service_centre_that_goes_missing_costs_no_answer(line: Line) -> None:
 
 
 def test_adopting_without_a_change_changes_nothing(line: Line) -> None:
-    """`adopt` on the stick and SIM that are served already says so."""
+    """`sim adopt` on the stick and SIM that are served already says so."""
     line.start()
     line.wait_state("ready")
 
-    assert "nothing has changed" in line.cli("adopt")
+    assert "nothing has changed" in line.cli("sim", "adopt")

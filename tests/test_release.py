@@ -262,7 +262,7 @@ class TestThePackage:
     def test_a_man_page_that_is_old_is_found(
         self, whole: release.Release, put_back: Callable[[Path, bytes], None]
     ) -> None:
-        """Pages and schema in the package are what the program says of itself now."""
+        """The pages in the package are what the program says of itself now."""
         assert "are this program's" in release.manuals(whole)
         page = whole.tree / "usr/share/man/man1/hotlined-log.1.gz"
         put_back(page, gzip.compress(gzip.decompress(page.read_bytes()).replace(b"contact", b"contract")))

@@ -21,7 +21,7 @@ import sys
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -532,6 +532,62 @@ def test_a_line_begins_again_on_a_new_card(
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
     assert filled.run("db", "check", "--full").exit_code == 0
+
+
+NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
+"""Two variants, as an editor on Windows saves them."""
+
+
+@NOT_HERE
+@pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
+def test_the_answers_file_begins_again_on_a_new_card(filled: Filled, disk: Path, octets: bytes) -> None:
+    """It is as it was, for those who read the configuration; what was there is moved aside."""
+    file = filled.folder / "main.txt"
+    file.write_bytes(octets)
+    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
+    sealed(filled)
+    new_card(filled)
+    file.write_text("sample")
+    result = restored(filled, disk)
+
+    assert result.exit_code == 0, result.output
+    assert file.read_bytes() == octets
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert (filled.folder / "main.txt.before").read_text() == "sample"
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    "named", ["other.yaml", "../elsewhere.txt", "pin", "folder/main.txt"], ids=["a line", "above", "a secret", "below"]
+)
+def test_the_answers_file_is_put_beside_the_configuration_alone(filled: Filled, named: str) -> None:
+    """A backup may name any other place: it gets nothing, and what the configuration lacks there is said."""
+    (filled.folder / "main.txt").write_text("Non.")
+    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
+    forged = json.dumps(filled.settings | {"answer": {"text_file": named}}).encode()
+    path = resealed(sealed(filled), forged)
+    new_card(filled)
+    (filled.folder / "main.txt").unlink()
+    result = restored(filled, path)
+
+    assert result.exit_code == 78, result.output
+    assert f"{named.rpartition('/')[2]}:1: cannot be read: No such file" in result.stderr
+    assert (filled.folder / "main.txt").read_text() == "Non."
+    assert not (filled.folder / named).exists()
+
+
+@NOT_HERE
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: (path.unlink(), os.mkfifo(path))], ids=["gone", "fifo"])
+def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callable[[Path], object]) -> None:
+    """What cannot be read is not waited for, and keeps nothing else from being sealed."""
+    file = filled.folder / "main.txt"
+    file.write_text("Non.")
+    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
+    spoil(file)
+    said = filled.run("db", "backup")
+
+    assert said.exit_code == 0, said.output
+    assert "answer.txt" not in said.stdout
 
 
 @NOT_HERE

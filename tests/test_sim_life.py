@@ -72,7 +72,7 @@ def codes(line: Filled) -> list[str]:
 
 def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: Filled) -> None:
     """Today without a date; `status` names day, person and end at once, and an event keeps it."""
-    output = line_of.run("topup").output
+    output = line_of.run("sim", "topup").output
     credit = told(line_of)["credit"]
     at, until = (datetime.fromisoformat(credit[name]) for name in ("topped_up_at", "valid_until"))
 
@@ -90,7 +90,7 @@ def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: 
 @pytest.mark.parametrize("date", ["yesterday", "hier", "7d", "2 jan 2026", "2026-02", "monday"])
 def test_the_day_of_a_top_up_is_read_as_every_time(line_of: Filled, date: str) -> None:
     """ISO, what tables show, and words: the SIM's life counts from then."""
-    result = line_of.run("topup", date)
+    result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 0, result.output
     assert datetime.fromisoformat(told(line_of)["credit"]["topped_up_at"]) < datetime.now(UTC)
@@ -99,7 +99,7 @@ def test_the_day_of_a_top_up_is_read_as_every_time(line_of: Filled, date: str) -
 @pytest.mark.parametrize(("date", "words"), [("3026-01-01", "future"), ("1999-01-01", "year"), ("soon", "no time")])
 def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str, words: str) -> None:
     """What is to come, what is long over, what is no day: nothing is recorded."""
-    result = line_of.run("topup", date)
+    result = line_of.run("sim", "topup", date)
 
     assert result.exit_code == 2
     assert words in result.output
@@ -119,11 +119,11 @@ def test_a_day_that_no_calendar_counts_from_is_refused(line_of: Filled, at: str)
 
 def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:
     """While nothing leaves one answer is tried at once; a closed breaker has nothing to try, then or later."""
-    line_of.run("topup")
+    line_of.run("sim", "topup")
     assert not breaker_of(line_of.db).trial_requested
     with line_of.db.transaction():
         line_of.db.execute("UPDATE line_state SET breaker_cause = 'credit', breaker_due = 1e9")
-    line_of.run("topup")
+    line_of.run("sim", "topup")
 
     assert breaker_of(line_of.db).trial_requested
 
@@ -172,10 +172,10 @@ def test_what_nobody_has_said_is_warned_of_by_nobody(line_of: Filled) -> None:
     assert told(line_of)["credit"]["valid_until"] is None
     finding = examined(Scene(configuration.load(line_of.config)))
     assert finding.verdict == "unknown"
-    assert "hotlined topup" in finding.cure
+    assert "hotlined sim topup" in finding.cure
 
     line_of.config.write_text(json.dumps(line_of.settings | {"credit": {}}))
-    line_of.run("topup")
+    line_of.run("sim", "topup")
     assert told(line_of)["credit"]["valid_until"] is None
     finding = examined(Scene(configuration.load(line_of.config)))
     assert finding.verdict == "unknown"
@@ -203,7 +203,7 @@ def test_the_end_is_named_with_its_cure(
 
     assert bool(found) == bool(code)
     assert [each.code in ("sim_ended", "not_running") for each in report.grave] == [True] * (1 + (code == "sim_ended"))
-    assert all(words in each.words and "hotlined topup" in each.cure for each in found)
+    assert all(words in each.words and "hotlined sim topup" in each.cure for each in found)
     finding = examined(Scene(configuration.load(line_of.config)))
     assert finding.verdict == verdict
     assert words in finding.cure
@@ -301,7 +301,7 @@ def test_a_balance_that_rose_is_a_top_up(before: str | None, balance: str, expec
 def ask(line: Line, balance: str) -> None:
     """Ask the network for the balance, which is now another one."""
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
-    line.cli("balance")
+    line.cli("sim", "balance")
 
 
 def topups(line: Line) -> list[str]:
@@ -315,7 +315,7 @@ def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
     line.configure(credit=CREDIT)
     line.start()
     wait_until(lambda: line.count("SELECT count(*) FROM line_state WHERE balance_before = '3.20'"))
-    assert "Nobody knows when the SIM was topped up last." in line.cli("balance")
+    assert "Nobody knows when the SIM was topped up last." in line.cli("sim", "balance")
     assert topups(line) == []
     ask(line, "18,20")
     ask(line, "18.20")
@@ -324,12 +324,12 @@ def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
     assert topups(line) == ["the balance rose from 3.20 to 18.20"]
     words = "taken for a top-up because the balance rose from 3.20 to 18.20"
     assert words in " ".join(line.cli("status", check=False).split())
-    assert words in " ".join(line.cli("balance").split())
+    assert words in " ".join(line.cli("sim", "balance").split())
     assert "the balance rose from 3.20 to 18.20: taken for a top-up" in line.log_path.read_text()
     credit = json.loads(line.cli("status", "--json", check=False))["credit"]
     assert datetime.fromisoformat(credit["valid_until"]) - datetime.fromisoformat(credit["topped_up_at"]) == YEAR
 
-    line.cli("topup", "7d")
+    line.cli("sim", "topup", "7d")
     ask(line, "32,00")  # what a person said explains the next balance
     assert "taken for" not in line.cli("status", check=False)
     ask(line, "42,00")
@@ -344,7 +344,7 @@ def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
         line.sim.do("deliver", from_=f"+3247000000{number}", text="un")
     wait_until(lambda: line.rows("SELECT breaker_cause FROM line_state") == [("credit",)])
     line.sim.do("clear", what="faults")
-    line.cli("topup")
+    line.cli("sim", "topup")
 
     wait_until(lambda: len(line.submitted()) == 3)
 

@@ -72,10 +72,9 @@ def answer(
     contact_id: int | None,
     sent: datetime,
     segments: int = 2,
-    wording: dict[str, Any] | None = None,
     **more: Any,
 ) -> int:
-    """Write down an answer that left at a moment, and its segments; `wording` is what its attempt has of its text."""
+    """Write down an answer that left at a moment, and its segments."""
     known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
     state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
     row = {
@@ -92,7 +91,7 @@ def answer(
         attempt_id = insert(line, "attempts", {
             "answer_id": answer_id, "begun_at": rfc3339(sent), "begun_limit": 0.0, "step": 0, "variant": 0,
             "share": "new", "trial": 0, "reference": 0,
-        } | (wording or {}))  # fmt: skip
+        })  # fmt: skip
     for sequence in range(1, segments + 1):
         insert(line, "answer_segments", {
             "attempt_id": attempt_id, "sequence": sequence, "tpdu_length": 1,
@@ -217,7 +216,7 @@ def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
 def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     line: Filled, after: timedelta, more: dict[str, Any], reactions: int
 ) -> None:
-    """Only a text counts, only from the number that was answered, and only within 24 hours: so `tag --next` has it."""
+    """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
     shown = decisions.untagged(line.db, reactions=True)

@@ -599,10 +599,10 @@ def receive(db: Database, body: str, seconds: float) -> policy.Reason:
 
 
 def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) -> None:
-    """At any time, also as the first word; optin makes the number like any other again."""
+    """At any time, also as the first word; lifting it makes the number like any other again."""
     assert receive(db, "Stop svp !", 0) is policy.Reason.OPTED_OUT
     assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
-    decisions.opt_in(db, SENDER, "admin", at(db, 200 * 86400))
+    decisions.lift_opt_out(db, SENDER, "admin", at(db, 200 * 86400))
     assert receive(db, "allo ?", 201 * 86400) is policy.Reason.FIRST_CONTACT
 
 

@@ -1,4 +1,4 @@
-"""`hotlined tag`, `untag` and `tag --next`: what people say about contacts."""
+"""`hotlined tag` and `review`: what people say about contacts."""
 
 import json
 import os
@@ -46,7 +46,13 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     greta = user_name(1)
     said = [
         line.run(*words.split(), env=env).stdout
-        for words in ("tag 1 Excuses", "tag 1 EXCUSES", "tag 1 encore-une_fois", "untag 1 excuses", "untag 1 excuses")
+        for words in (
+            "tag 1 Excuses",
+            "tag 1 EXCUSES",
+            "tag 1 encore-une_fois",
+            "tag 1 excuses --remove",
+            "tag --remove 1 excuses",
+        )
     ]
 
     assert said == [
@@ -84,7 +90,7 @@ def test_a_word_that_has_an_english_one_in_use_is_told(line: Filled, word: str, 
     beside = line.run("tag", "1", word).stdout
 
     assert alone == f"Contact 1 is tagged {word.lower()}.\n"
-    assert f"`{english}` is the word that `hotlined --config {line.config} tag --next` uses." in beside
+    assert f"`{english}` is the word that `hotlined --config {line.config} review` uses." in beside
 
 
 @pytest.mark.parametrize("language", Language)
@@ -117,19 +123,18 @@ def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["tag", "tag 1", "tag --next 1", "tag --next 1 x", "tag 0 x", "tag x y", "tag --next", "tag --next --key",
-     "tag --next --key q=quit", "tag --all",
-     "tag 1 x --all", "tag --next --key k=keen", "tag --next --key ab=c", "tag --next --key a", "tag --next --key a="],
+    ["tag", "tag 1", "tag 0 x", "tag x y", "tag --remove 1", "review", "review 1", "review --all", "review --key",
+     "review --key q=quit", "review --key k=keen", "review --key ab=c", "review --key a", "review --key a="],
 )  # fmt: skip
 def test_half_a_tag_is_a_usage_error(line: Filled, arguments: str) -> None:
-    """ID and WORD, or --next on a terminal alone, with keys that are free."""
+    """`tag` takes ID and WORD; `review` takes keys that are free, on a terminal alone."""
     assert line.run(*arguments.split()).exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["tag", "untag"])
-def test_there_has_to_be_a_contact(line: Filled, verb: str) -> None:
+@pytest.mark.parametrize("remove", [(), ("--remove",)], ids=["on", "off"])
+def test_there_has_to_be_a_contact(line: Filled, remove: tuple[str, ...]) -> None:
     """An unknown contact ends with 1 and a sentence."""
-    result = line.run(verb, "7", "x")
+    result = line.run("tag", "7", "x", *remove)
 
     assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "Error: There is no contact 7.")
 
@@ -160,12 +165,12 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
 
 
 def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
-    """Run `tag --next` on a terminal, press a key at each question, and return what it shows.
+    """Run `review` on a terminal, press a key at each question, and return what it shows.
 
     `meanwhile` is done before the first key.
     """
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "tag", "--next", *arguments]
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "review", *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as asking:
         os.close(theirs)
         shown = b""

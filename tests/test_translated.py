@@ -179,7 +179,6 @@ ENGLISH = {
     "cli/run.py": "speaks to the journal",
     "cli/service.py": "speaks to the journal",
     "cli/typed.py": "option help",
-    "config/schema.py": "is for editors of YAML",
     "control/__init__.py": "its one constant is a code",
     "config/syntax.py": "marks its sentences; what else has a blank in it is what PyYAML says",
     "daemon/credit.py": "marks what it says; the balance is the note of an event",
@@ -439,7 +438,7 @@ def test_the_overview_speaks_the_language_of_the_line(line: Filled) -> None:
 
 @OTHERS
 def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> None:
-    """The labels of `status`, `show` and `number` stand in a column of 14, in every language."""
+    """The labels of `status` and `show` stand in a column of 14, in every language."""
     labels = set()
     for name in ("cli/status.py", "reports/contact.py", "reports/export_sheet.py", "reports/number.py"):
         for node in ast.walk(tree(PACKAGE / name)):
@@ -488,7 +487,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", "1"),
     ("show", "2"),
     ("show", "3"),
-    ("number", LEA),
+    ("show", LEA),
     ("log",),
     ("numbers",),
     ("limits",),
@@ -511,7 +510,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("db", "backup", "config.yaml"),
     ("requeue", "999999"),
     ("block", "blabla"),
-    ("topup", "1890-01-01"),
+    ("sim", "topup", "1890-01-01"),
     ("doctor", "--json", "--record", "recording"),
     ("doctor", "--record", "/"),
 )

@@ -640,7 +640,6 @@ def test_a_dry_run_changes_nothing(run: Run) -> None:
     if not options or "--line" in options:
         assert files >= {
             "/etc/bash_completion.d/hotlined",
-            "/usr/local/share/hotlined/config.schema.json",
             "/usr/local/share/man/man1/hotlined.1",
         }
         user = f"/etc/sysusers.d/hotlined-{'nl' if options else 'main'}.conf"

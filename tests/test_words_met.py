@@ -226,7 +226,7 @@ def test_an_alert_names_neither_text_nor_number() -> None:
 
 
 def test_such_texts_come_first_and_say_why(line: Filled) -> None:
-    """In `tag --next`, first contacts too, before every reaction, and they are marked where they show."""
+    """In `review`, first contacts too, before every reaction, and they are marked where they show."""
     line.text("Salut")
     line.judge(1)
     line.send()

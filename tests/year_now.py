@@ -365,7 +365,7 @@ class Line:
             case "unblock":
                 decisions.unblock(self.beside, number, "admin", now)
             case "optin":
-                decisions.opt_in(self.beside, number, "admin", now)
+                decisions.lift_opt_out(self.beside, number, "admin", now)
             case "pause":
                 decisions.pause(self.beside, "admin", now)
             case "resume":

@@ -67,6 +67,8 @@ class LineState:
     shadow: Chosen | None = None
     broken_seconds: float | None = None
     """For how long the configuration has been one that cannot be used; None while it can."""
+    answer: int = 0
+    """Whether there is no text for the answer (1), or will be none after a restart (2)."""
     life: Judged | None = None
     """How near the end of the SIM is, as `reports.sim_life.level` has it; None where no clock can say so."""
     words: NewTexts | None = None
@@ -166,6 +168,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     yield from _silence(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign(AlertCondition.CONFIG, int(state.broken_seconds is not None), None, {})
+    yield _Sign(AlertCondition.ANSWER, state.answer, None, {})
     yield from _budgets(levels, state)
     yield from _disk(state)
 

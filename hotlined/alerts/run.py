@@ -37,6 +37,8 @@ from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
+_ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
+"""The levels of the alert about the answer's file, the graver first."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -154,6 +156,7 @@ class Run:
             else None,
             shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),
+            answer=next((level for level, code in _ANSWER.items() if report.maybe(code)), 0),
             life=_maybe_life(report.stored, now) if report.stored else None,
             words=words_met.maybe_due(db, now),
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,

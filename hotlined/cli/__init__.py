@@ -10,9 +10,11 @@ import os
 import shlex
 import sqlite3
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,67 +26,93 @@ from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
 from hotlined.language import _
 
-COMMANDS = {
-    "The daemon": {
-        "run": "hotlined.cli.run:run",
-        "status": "hotlined.cli.status:status",
-        "demo": "hotlined.cli.demo:demo",
-        "web": "hotlined.cli.web:web",
-        "alerts": "hotlined.cli.alerts:alerts",
-        "metrics": "hotlined.cli.metrics:metrics",
-        "doctor": "hotlined.cli.doctor:doctor",
-        "udev-rule": "hotlined.cli.udev:udev_rule",
-    },
-    "What came, and what became of it": {
-        "log": "hotlined.cli.log:log",
-        "show": "hotlined.cli.log:show",
-        "numbers": "hotlined.cli.numbers:numbers",
-        "number": "hotlined.cli.numbers:number",
-        "stats": "hotlined.cli.stats:stats",
+
+class Listed(NamedTuple):
+    """A command in the table: the module and attribute that hold it, and what the help says of it.
+
+    What machines and units run is listed by its name alone.
+    """
+
+    target: str
+    briefly: str = ""
+
+
+COMMANDS: Mapping[str, Mapping[str, Listed]] = {
+    "What is going on": {
+        "status": Listed("hotlined.cli.status:status", "whether all is well"),
+        "log": Listed("hotlined.cli.log:log", "what came, what became of it"),
+        "show": Listed("hotlined.cli.show:show", "one contact or one person"),
+        "numbers": Listed("hotlined.cli.numbers:numbers", "who contacts the line"),
+        "stats": Listed("hotlined.cli.stats:stats", "figures of a period"),
     },
     "What people decide": {
-        "block": "hotlined.cli.decide:block",
-        "unblock": "hotlined.cli.decide:unblock",
-        "optin": "hotlined.cli.decide:optin",
-        "pause": "hotlined.cli.decide:pause",
-        "resume": "hotlined.cli.decide:resume",
-        "requeue": "hotlined.cli.decide:requeue",
-        "cancel": "hotlined.cli.decide:cancel",
-        "try": "hotlined.cli.decide:try_answer",
-        "send": "hotlined.cli.decide:send",
-        "balance": "hotlined.cli.decide:balance",
-        "topup": "hotlined.cli.decide:topup",
-        "adopt": "hotlined.cli.decide:adopt",
-        "selftest": "hotlined.cli.decide:selftest",
-        "tag": "hotlined.cli.tags:tag",
-        "untag": "hotlined.cli.tags:untag",
-        "keep": "hotlined.cli.privacy:keep",
+        "block": Listed("hotlined.cli.decide:block", "never answer a number"),
+        "unblock": Listed("hotlined.cli.decide:unblock", "lift a block or an opt-out"),
+        "pause": Listed("hotlined.cli.decide:pause", "send nothing"),
+        "resume": Listed("hotlined.cli.decide:resume", "send again"),
+        "requeue": Listed("hotlined.cli.decide:requeue", "send an answer once more"),
+        "cancel": Listed("hotlined.cli.decide:cancel", "do not send an answer"),
+        "review": Listed("hotlined.cli.review:review", "tag what came, key by key"),
+        "tag": Listed("hotlined.cli.tags:tag", "put a word on a contact"),
+        "keep": Listed("hotlined.cli.privacy:keep", "do not erase a contact"),
+        "send": Listed("hotlined.cli.decide:send", "a text, or the answer"),
+        "selftest": Listed("hotlined.cli.decide:selftest", "text the line itself"),
     },
-    "People's data": {
-        "purge": "hotlined.cli.privacy:purge",
-        "forget": "hotlined.cli.privacy:forget",
-        "export": "hotlined.cli.privacy:export",
-        "evidence": "hotlined.cli.privacy:evidence",
+    "People's rights": {
+        "forget": Listed("hotlined.cli.privacy:forget", "erase a person"),
+        "export": Listed("hotlined.cli.privacy:export", "what is stored of a person"),
+        "evidence": Listed("hotlined.cli.privacy:evidence", "a folder for the police"),
     },
-    "What it costs": {
-        "limits": "hotlined.cli.limits:limits",
-        "simulate": "hotlined.cli.simulate:simulate",
+    "Money": {
+        "limits": Listed("hotlined.cli.limits:limits", "what can still be spent"),
+        "simulate": Listed("hotlined.cli.simulate:simulate", "what a flood would cost"),
+        "sim": Listed("hotlined.cli.sim:sim", "balance, topup, adopt"),
     },
-    "The database": {
-        "db": "hotlined.cli.db:db",
+    "Setting up": {
+        "doctor": Listed("hotlined.cli.doctor:doctor", "what is wrong, and its cure"),
+        "config": Listed("hotlined.cli.config:config", "check it, show it"),
+        "text": Listed("hotlined.cli.text:text", "what a text costs"),
+        "db": Listed("hotlined.cli.db:db", "check it, back it up"),
+        "demo": Listed("hotlined.cli.demo:demo", "try it without a modem"),
     },
-    "The configuration": {
-        "config": "hotlined.cli.config:config",
-        "text": "hotlined.cli.text:text",
-        "completion": "hotlined.cli.completion:completion",
-        "help": "hotlined.cli.help:show_help",
+    "Run by units and scripts": {
+        "run": Listed("hotlined.cli.run:run"),
+        "purge": Listed("hotlined.cli.privacy:purge"),
+        "alerts": Listed("hotlined.cli.alerts:alerts"),
+        "metrics": Listed("hotlined.cli.metrics:metrics"),
+        "web": Listed("hotlined.cli.web:web"),
+        "udev-rule": Listed("hotlined.cli.udev:udev_rule"),
+        "completion": Listed("hotlined.cli.completion:completion"),
+        "help": Listed("hotlined.cli.help:show_help"),
     },
 }
-"""Every command by its heading: its name, and the module and attribute that hold it."""
+"""Every command by its heading and its name, in the order of the help."""
 
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
+_HELP_COLUMN = 40  # characters: two columns stand beside each other on a screen
+_NAME = 10  # characters: the name of a command, and what is blank behind it
 _HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
-_TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
+_TARGETS = SERVICES | {name: each.target for names in COMMANDS.values() for name, each in names.items()}
+_LEFT = 2  # headings stand in the left column: both are equally high then
+_BELOW = (
+    "Options: --line NAME (/etc/hotlined/NAME.yaml), --config FILE, --version, -h",
+    "`hotlined` alone is `status`; `hotlined COMMAND --help` has an example.",
+)
+"""What stands below the commands in the help."""
+
+
+def _entries(names: Mapping[str, Listed]) -> Iterator[str]:
+    """Yield a line for each command; those without words share lines."""
+    brief = {name: each.briefly for name, each in names.items() if each.briefly}
+    yield from (f"  {name:<{_NAME}}{words}" for name, words in brief.items())
+    others = " ".join(name for name in names if name not in brief)
+    yield from textwrap.wrap(
+        others, _HELP_COLUMN - 2, break_on_hyphens=False, initial_indent="  ", subsequent_indent="  "
+    )
+
+
+def _joined(blocks: Iterable[Iterable[str]]) -> list[str]:
+    return [line for block in blocks for line in block]
 
 
 def _typed(word: str) -> str:
@@ -95,10 +123,21 @@ def _typed(word: str) -> str:
 class LazyGroup(Group):
     """The group of all commands: each is imported when it is used, and its errors become sentences."""
 
-    def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
-        """Return the table."""
-        del ctx
-        return COMMANDS
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one screen: every command by its heading, in two columns, or in one on a phone."""
+        self.format_usage(ctx, formatter)
+        formatter.write_paragraph()
+        blocks = [[heading, *_entries(names)] for heading, names in COMMANDS.items()]
+        columns = [_joined(blocks[:_LEFT]), _joined(blocks[_LEFT:])]
+        if formatter.width < 2 * _HELP_COLUMN - 2:
+            lines = _joined(blocks)
+        else:
+            rows = zip_longest(*columns, fillvalue="")
+            lines = [f"{left:<{_HELP_COLUMN}}{right}".rstrip() for left, right in rows]
+        formatter.write("".join(f"{line}\n" for line in lines))
+        formatter.write_paragraph()
+        for words in _BELOW:
+            formatter.write_text(words)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the table."""
@@ -224,7 +263,11 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
         yield _("Configuration: {path}", path=settings.path)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _typed})
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _typed},
+)
 @click.option(
     "--config", metavar="FILE", type=click.Path(readable=False, path_type=Path), help="The configuration file."
 )
@@ -234,7 +277,8 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
 def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     """Answer people who text an SMS hotline, within limits, and show what happened.
 
-    The configuration is the first of these that is given or exists: --config, --line, the variable HOTLINED_CONFIG,
+    Without a command it is `status`; where there is no configuration at all, it shows the help. The configuration is
+    the first of these that is given or exists: --config, --line, the variable HOTLINED_CONFIG,
     /etc/hotlined/config.yaml, ./config.yaml.
 
     Example: hotlined --config config.yaml status
@@ -247,3 +291,16 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
         ctx.meta[TYPED] = shlex.join(["--line", str(line)] if config is None else ["--config", str(config)])
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if ctx.invoked_subcommand is None:
+        _without_command(ctx)
+
+
+def _without_command(ctx: click.Context) -> None:
+    """Show the status of the line; the help where nobody has configured one."""
+    if ctx.obj.is_configured():
+        status = main.get_command(ctx, "status")
+        assert status
+        ctx.invoke(status)
+        return
+    click.echo(ctx.get_help())
+    ctx.exit(UsageError.exit_code)

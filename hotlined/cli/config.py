@@ -1,16 +1,14 @@
 """`hotlined config`: checks the configuration, and shows it as it is in force."""
 
-import json
 from collections.abc import Iterator
 
 import click
 
 from hotlined import config as configuration
 from hotlined.cli.group import Group
-from hotlined.cli.output import print_wrapped
+from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
-from hotlined.config import schema as editors
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.reports.limits import worst_in_words
@@ -34,11 +32,13 @@ def check(settings: Settings) -> None:
     """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
 
     It shows each answer as a phone does, segment by segment, and which characters were replaced. If there are problems,
-    it names each with its line, and the exit code is 78.
+    in the answer's file too, it names each with its line, and the exit code is 78.
 
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
+    if unusable := configuration.maybe_unusable_answer(chosen):
+        raise unusable
     print_wrapped(_("{path} is fine.", path=chosen.path))
     for wording in chosen.answer.wordings:
         for label, sentence in as_it_leaves(wording_in_words(wording, len(chosen.answer.steps)), wording.text, chosen):
@@ -50,7 +50,7 @@ def check(settings: Settings) -> None:
     for sentence in (worst_in_words(chosen.limits), *_costs(chosen)):
         print_wrapped(sentence)
     for sentence in risks(chosen):
-        print_wrapped(_("Careful: {sentence}", sentence=sentence))
+        print_wrapped(as_typed(_("Careful: {sentence}", sentence=sentence)))
 
 
 @config.command
@@ -61,18 +61,6 @@ def show(settings: Settings) -> None:
     Example: hotlined --config config.yaml config show
     """
     click.echo(configuration.show(settings.config()), nl=False)
-
-
-@config.command
-def schema() -> None:
-    """Print the JSON schema of config.yaml, with which an editor checks the file while you write.
-
-    It is draft 7, for YAML language servers. A schema cannot check everything: its description says what only
-    `hotlined config check` finds.
-
-    Example: hotlined config schema
-    """
-    click.echo(json.dumps(editors.schema(), indent=2))
 
 
 def _costs(chosen: Config) -> Iterator[str]:

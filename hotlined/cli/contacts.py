@@ -47,6 +47,7 @@ CONTACTS = (
 )
 """The columns of `log`, for a wide and a narrow terminal."""
 
+_HAND_ID: Column[Contact] = Column(N_("ID"), 5, lambda text: text["id"], "dim", right=True)
 _TO: Column[Contact] = Column(N_("TO"), 13, lambda text: text["recipient"], "bold")
 _BY: Column[Contact] = Column(N_("BY"), 12, lambda text: f"{text['asked_by']} ({text['kind']})")
 _QUEUED_AT: Column[Contact] = Column(
@@ -54,10 +55,10 @@ _QUEUED_AT: Column[Contact] = Column(
 )
 _HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: text["answer"]["text"] or "")
 TEXTS_BY_HAND = (
-    Layout(80, (_QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
+    Layout(80, (_HAND_ID, _QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
     Layout(
         0,
-        (_QUEUED_AT, _TO, _MARK),
+        (_HAND_ID, _QUEUED_AT, _TO, _MARK),
         below=Column("", 2, lambda text: f"{text['outcome']} · {_HAND_TEXT.cell(text)}"),
     ),
 )

@@ -13,6 +13,7 @@ from hotlined import agekey, files, language
 from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.config import answer_octets
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
@@ -26,6 +27,8 @@ from hotlined.words.times import moment
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
 PATIENCE_SECONDS = 1.0  # a task that takes longer shows its progress
+_ANSWER = ".answer"
+"""What the copy of the answer's file is called, after that of the database."""
 
 
 @click.group(cls=Group)
@@ -72,7 +75,8 @@ def back_up(settings: Settings, file: Path | None) -> None:
     """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup off the card.
 
     FILE may be - for the standard output. The daemon may run and write meanwhile. The key of the pseudonyms goes to
-    FILE.key, if there is one; it is not in the standard output. docs/backup.md says how to put a copy back.
+    FILE.key, if there is one, and the answer's file to FILE.answer; the standard output has neither. docs/backup.md
+    says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
     and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
@@ -82,24 +86,29 @@ def back_up(settings: Settings, file: Path | None) -> None:
     if file is None:
         _seal(settings)
         return
-    database = settings.config().database
+    config = settings.config()
+    database = config.database
     backup.require_another_file(database, file)
-    key, key_file = backup.maybe_key(database), Path(f"{file}{KEY}")
     is_named = file != STANDARD_OUTPUT
+    key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
+    key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
     with contextlib.ExitStack() as opened:
-        if key and is_named:
-            opened.enter_context(files.create(key_file)).write(key)
+        for path, octets in ((key_file, key), (answer_file, answer)):
+            if is_named and octets is not None:
+                opened.enter_context(files.create(path)).write(octets)
         opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         with _progress(_("copying")) as show:
             copy = opened.enter_context(backup.copied(database, show))
-        octets = 0
+        size = 0
         while piece := copy.read(_PIECE):
             click.echo(piece, nl=False)
-            octets += len(piece)
-    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(octets)), err=True)
+            size += len(piece)
+    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=True)
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+    if answer is not None and is_named:
+        print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
 
 
 def _seal(settings: Settings) -> None:
@@ -207,6 +216,13 @@ def _identity(file: TextIO | None) -> str:
     else:
         words = _("The key is mistyped in several places.")
     raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
+
+
+def _maybe_octets(text: Path | None) -> bytes | None:
+    """Return what stands in the answer's file; None where there is none, or it cannot be read."""
+    with contextlib.suppress(OSError):
+        return answer_octets(text) if text else None
+    return None
 
 
 @contextlib.contextmanager

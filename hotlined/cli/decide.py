@@ -1,35 +1,30 @@
 """Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it before its next send. `send`, `try`, `balance`, `adopt` and
-`selftest` need the running daemon, which owns the modem; they wait for its result.
+A decision is recorded at once, and the daemon obeys it before its next send. `send` and `selftest` need the running
+daemon, which owns the modem; they wait for its result.
 """
 
 import shlex
-from typing import Any
 
 import click
 
 from hotlined.cli import typed
-from hotlined.cli.output import as_typed, print_wrapped
+from hotlined.cli.deciding import asked, decided_now, require_daemon
+from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID
-from hotlined.clock import rfc3339
+from hotlined.cli.typed import ANSWER_ID
 from hotlined.config import Config
-from hotlined.control.client import decide
 from hotlined.errors import RefusedError, UsageError
-from hotlined.language import _
+from hotlined.language import N_, _
 from hotlined.reports import decided
 from hotlined.reports import selftest as selftests
-from hotlined.reports.line import report_line, require_daemons_database
+from hotlined.reports.answer import require_text
+from hotlined.reports.line import require_daemons_database
+from hotlined.reports.typed import AnswerMeant
 from hotlined.reports.typed import e164 as read_number
-from hotlined.reports.typed import topped_up as read_topped_up
-from hotlined.store import requests
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.requests import RequestVerb
-from hotlined.words.amounts import sentence
-from hotlined.words.conditions import NOT_RUNNING
-from hotlined.words.harmless import harmless
-from hotlined.words.refusals import fate_in_words, result_in_words
+from hotlined.words.refusals import fate_in_words
 
 
 @click.command
@@ -41,34 +36,35 @@ def block(settings: Settings, number: str) -> None:
     Example: hotlined block 0470/12.34.56
     """
     config, e164 = _number(settings, number)
-    cancelled = _decide(settings, config, "block", number=e164)
+    cancelled = decided_now(config, settings.who, "block", number=e164)
     print_wrapped(decided.blocked(e164, cancelled))
 
 
 @click.command
 @typed.number
+@click.option("--opted-out", is_flag=True, help="Lift the opt-out of NUMBER instead. The command asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
-def unblock(settings: Settings, number: str) -> None:
-    """Treat NUMBER like any other again.
+def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None:
+    """Lift the block of NUMBER: it is treated like any other again.
+
+    A person who has opted out stays opted out. With --opted-out the command lifts the opt-out instead, and records who
+    did it. Do that only if the person asks for it.
 
     Example: hotlined unblock +32470123456
     """
     config, e164 = _number(settings, number)
-    was = _decide(settings, config, "unblock", number=e164)
-    print_wrapped(decided.unblocked(config, e164, was=was))
-
-
-@click.command
-@typed.number
-@pass_settings
-def optin(settings: Settings, number: str) -> None:
-    """Answer NUMBER again although it had opted out.
-
-    Example: hotlined optin +32470123456
-    """
-    config, e164 = _number(settings, number)
-    was = _decide(settings, config, "optin", number=e164)
-    print_wrapped(decided.opted_in(e164, was=was))
+    if not opted_out:
+        was = decided_now(config, settings.who, "unblock", number=e164)
+        print_wrapped(as_typed(decided.unblocked(config, e164, was=was)))
+        return
+    if not yes and decided.has_opted_out(config, e164):
+        confirm(
+            _("{number} asked not to be answered any more. Answer it again?", number=e164),
+            _("`hotlined unblock --opted-out NUMBER --yes` does not ask."),
+        )
+    was = decided_now(config, settings.who, "lift_opt_out", number=e164)
+    print_wrapped(as_typed(decided.opt_out_lifted(config, e164, was=was)))
 
 
 @click.command
@@ -81,7 +77,7 @@ def pause(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     before = decided.pause_before(config)
-    _decide(settings, config, "pause")
+    decided_now(config, settings.who, "pause")
     print_wrapped(as_typed(decided.paused(config, before)))
 
 
@@ -97,124 +93,89 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     was = decided.is_ended_by_resume(config)
-    another_key = _decide(settings, config, "resume")
+    another_key = decided_now(config, settings.who, "resume")
     print_wrapped(decided.resumed(config, was=was, another_key=another_key))
 
 
 @click.command
-@click.argument("date", metavar="[DATE]", required=False)
+@click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
-def topup(settings: Settings, date: str | None) -> None:
-    """Record that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
-
-    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. If answers wait
-    because the SIM cannot pay, the line tries one now. DATE can be 2026-11-24, 7d (ago), yesterday or monday.
-
-    Example: hotlined topup yesterday
-    """
-    config = settings.config()
-    at = rfc3339(read_topped_up(date, config.credit.valid_for)) if date else None
-    moment = _decide(settings, config, "topup", at=at)
-    print_wrapped(as_typed(decided.topped_up(config, moment)))
-
-
-@click.command
-@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
-@pass_settings
-def requeue(settings: Settings, contact_id: int) -> None:
+def requeue(settings: Settings, meant: AnswerMeant) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
-    An answer that was perhaps sent may have arrived, so its recipient may get it twice. The limits of the SIM apply.
-    The exit code is 75 if the answer is in another state, 1 if there is no such contact.
+    ID can also be a text that was sent by hand, such as h12. What was perhaps sent may have arrived, so its recipient
+    may get it twice. The limits of the SIM apply. The exit code is 75 if the answer is in another state, or never had a
+    text and there is none for it now; 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
-    _change(settings, "requeue", contact_id)
+    _change(settings, "requeue", meant)
 
 
 @click.command
-@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
+@click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
-def cancel(settings: Settings, contact_id: int) -> None:
+def cancel(settings: Settings, meant: AnswerMeant) -> None:
     """Cancel the answer to contact ID while it waits. The next text of the number can be answered again.
 
-    If half of it has left already, the other half is not sent. The exit code is 75 if nothing waits, 1 if there is no
-    such contact.
+    ID can also be a text that was sent by hand, such as h12. If half of it has left already, the other half is not
+    sent. The exit code is 75 if nothing waits, 1 if there is no such contact.
 
     Example: hotlined cancel 8
     """
-    _change(settings, "cancel", contact_id)
+    _change(settings, "cancel", meant)
 
 
-def _change(settings: Settings, verb: str, contact_id: int) -> None:
+_BY_HAND = {"requeue": "requeue_by_hand", "cancel": "cancel_by_hand"}
+"""What is decided about a text by hand, by what is decided about the answer to a contact."""
+
+
+def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
     config = settings.config()
-    state = _decide(settings, config, verb, contact_id=contact_id)
-    print_wrapped(decided.changed(config, verb, contact_id, state))
-
-
-@click.command("try")
-@typed.number
-@pass_settings
-def try_answer(settings: Settings, number: str) -> None:
-    """Send the first answer to NUMBER now: a phone of yours, to see what people get.
-
-    The answer counts in the windows of the SIM, but changes nothing for the number. The line sends five such answers a
-    day at most. The exit code is 75 if the daemon does not run, or if the number could not be answered.
-
-    Example: hotlined try 0470123456
-    """
-    config, e164 = _number(settings, number)
-    result = _asked(settings, config, RequestVerb.TRY, number=e164)
-    print_wrapped(fate_in_words(_("The answer to {recipient}", recipient=e164), result))
+    if meant.by_hand:
+        state = decided_now(config, settings.who, _BY_HAND[verb], answer_id=meant.row_id)
+    else:
+        if verb == "requeue":
+            require_text(config, meant.row_id)
+        state = decided_now(config, settings.who, verb, contact_id=meant.row_id)
+    print_wrapped(decided.changed(config, verb, meant, state))
 
 
 @click.command
 @typed.number
-@click.argument("words", metavar="TEXT", nargs=-1, required=True)
+@click.argument("words", metavar="[TEXT]", nargs=-1)
+@click.option(
+    "--answer", is_flag=True, help="Send the first answer of the line, to a phone of yours, instead of a TEXT."
+)
 @pass_settings
-def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
+def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) -> None:
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
+
+    With --answer it sends what a first contact would get, without the delay, so that you see it on your own phone. This
+    changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
+    answered.
 
     The exit code is 75 if the daemon does not run or a limit refuses.
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
+    if answer:
+        if words:
+            raise click.UsageError(N_("--answer sends the answer of the line: give no TEXT."))
+        config, e164 = _number(settings, number)
+        result = asked(config, settings.who, RequestVerb.ANSWER, number=e164)
+        print_wrapped(fate_in_words(_("The answer to {recipient}", recipient=e164), result))
+        return
+    if not words:
+        raise click.UsageError(N_("Give a TEXT, or --answer."))
     text = " ".join(words)
     if len(words) > 1:
         raise UsageError(
             _("The text has more than one word: put it in quotes."), f"`hotlined send {number} {_quoted(text)}`"
         )
     config, e164 = _number(settings, number)
-    result = _asked(settings, config, RequestVerb.SEND, number=e164, text=text)
+    result = asked(config, settings.who, RequestVerb.SEND, number=e164, text=text)
     print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
-
-
-@click.command
-@pass_settings
-def balance(settings: Settings) -> None:
-    """Ask the network what is left on the SIM (credit.ussd), through the running daemon.
-
-    The exit code is 75 if the daemon does not run, or no code is configured.
-
-    Example: hotlined balance
-    """
-    config = settings.config()
-    click.echo(harmless(_asked(settings, config, RequestVerb.BALANCE), "\n"))
-    for words in decided.life(config):
-        print_wrapped(as_typed(words))
-
-
-@click.command
-@pass_settings
-def adopt(settings: Settings) -> None:
-    """Use the stick and the SIM that are in the modem now for this line.
-
-    The daemon answers only with the stick and the SIM that it knows: with another SIM, answers would come from another
-    number. Answers that were queued for the former SIM are cancelled. The exit code is 75 if the daemon does not run.
-
-    Example: hotlined adopt
-    """
-    print_wrapped(sentence(result_in_words(_asked(settings, settings.config(), RequestVerb.ADOPT), None) or ""))
 
 
 @click.command
@@ -228,23 +189,17 @@ def selftest(settings: Settings) -> None:
     Example: hotlined selftest
     """
     config = settings.config()
-    _require_daemon(config)
+    require_daemon(config)
     with open_beside_daemon(config.database) as db:
         own = selftests.own(config, db)
         if own is None:
             raise RefusedError(_("The SIM does not know its own number."), _("Set line_number in the configuration."))
         text = selftests.text()
-        result = _asked(settings, config, RequestVerb.SEND, number=own, text=text)
+        result = asked(config, settings.who, RequestVerb.SEND, number=own, text=text)
         fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
         print_wrapped(f"{fate} {selftests.awaited()}")
         selftests.wait_until_back(db, text)
     print_wrapped(_("It came back. The line works."))
-
-
-def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision; raises RefusedError if the daemon has another file open than the line's database."""
-    require_daemons_database(config)
-    return decide(config, settings.who, verb, **arguments)
 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
@@ -255,19 +210,3 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
 def _quoted(text: str) -> str:
     """Quote a text for a shell, with double quotes if possible: an apostrophe is common in French."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
-
-
-def _asked(settings: Settings, config: Config, verb: RequestVerb, **arguments: str) -> str:
-    """Request something of the running daemon, wait for its result and return it."""
-    _require_daemon(config)
-    request_id = _decide(settings, config, "ask", request=verb, arguments=arguments)
-    with open_beside_daemon(config.database) as db:
-        progress = requests.wait_for(
-            db, request_id, lambda: bool(_decide(settings, config, "expire", request_id=request_id))
-        )
-    return decided.result(progress)
-
-
-def _require_daemon(config: Config) -> None:
-    if not report_line(config).alive:
-        raise RefusedError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))

@@ -333,7 +333,6 @@ def _next(keep: Path | None) -> Iterator[str]:
     elif not os.access(program, os.X_OK):
         invocation = [sys.executable, "-m", "hotlined"]
     hotlined = shlex.join(invocation)
-    annotated = Path(__file__).parents[2] / "config.yaml"  # not where it is installed without its sources
     if keep:
         chosen = shlex.join(["--config", os.fspath(keep.resolve() / "config.yaml")])
         yield f"{hotlined} {chosen} log"
@@ -342,6 +341,4 @@ def _next(keep: Path | None) -> Iterator[str]:
     else:
         folder = shlex.quote(os.fspath(Path.home() / "NEW_FOLDER"))
         yield f"{hotlined} demo --keep {folder}     " + _("the same, and the log stays")
-        if annotated.exists():
-            yield f"{hotlined} --config {shlex.quote(os.fspath(annotated))} config check"
     yield f"{hotlined} text check 'Hé, arrêtez !'"

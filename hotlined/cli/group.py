@@ -1,6 +1,6 @@
 """A group of commands whose help cuts no sentence off, and that names the nearest where there is no such command."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import reduce
 from typing import NoReturn
 
@@ -16,18 +16,11 @@ _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest 
 class Group(click.Group):
     """A group whose help cuts no sentence off."""
 
-    def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
-        """Return the names of the commands by the heading that they stand under."""
-        return {"Commands": self.list_commands(ctx)}
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command with its first sentence, whole."""
-        for heading, names in self.headings(ctx).items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
-                )
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -9,7 +9,7 @@ from hotlined.language import _
 @click.argument("words", metavar="[COMMAND]", nargs=-1)
 @click.pass_context
 def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Show the help of COMMAND, or of every command, as --help does.
+    """Show the help of COMMAND, or the list of all commands, as --help does.
 
     Example: hotlined help log
     """

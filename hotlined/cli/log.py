@@ -1,4 +1,4 @@
-"""`hotlined log` and `hotlined show`: what came, what was decided, and what became of the answers.
+"""`hotlined log`: what came, what was decided, and what became of the answers.
 
 The list has three forms: lines for people as wide as the terminal, JSON Lines that keep everything exactly, and CSV for
 spreadsheets. Each prints row by row, so the memory that it takes does not grow with the database. People read plain
@@ -18,22 +18,18 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
-from hotlined.cli.output import json_line, sheet
-from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
+from hotlined.cli.typed import COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
 from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.reports.contact import entry, facts, name_wording, preview, rows_for_people, texts_for_people
-from hotlined.reports.decided import no_contact
-from hotlined.reports.line import sending_now
+from hotlined.reports.contact import entry, rows_for_people, texts_for_people
 from hotlined.reports.typed import contacts_meant, reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
-from hotlined.store.line import sending_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.harmless import csv_cell
 
@@ -126,10 +122,9 @@ _FILTERS = options(
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the newest (50); 0: all.")
 @click.option("--follow", is_flag=True, help="Then show each contact that comes or changes, until Ctrl-C.")
 @_FILTERS
-@click.option("--by-hand", is_flag=True, help="Instead, show the texts that people sent with `send` and `try`.")
+@click.option("--by-hand", is_flag=True, help="Instead, show the texts that people sent by hand, with `send`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
-@no_pager
 @pass_settings
 def log(
     settings: Settings,
@@ -139,7 +134,6 @@ def log(
     by_hand: bool,
     as_json: bool,
     as_csv: bool,
-    pager: bool,
     **filters: Any,
 ) -> None:
     """Show contacts and what became of them, the newest last.
@@ -147,7 +141,7 @@ def log(
     OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
     (kept) if the contact is exempt from erasure. In a pipe or a file no text is cut. With several filters, a contact
     has to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to
-    fit. A list longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less), at its end.
+    fit.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -171,31 +165,4 @@ def log(
             everybody = where == contact_log.Filter()
             nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact is like that.")
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
-            print_paged(lines, pager=pager and not follow, at_end=True)
-
-
-@click.command
-@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
-@click.option("--json", "as_json", is_flag=True, help="The object of `log --json` with its parts and events.")
-@no_pager
-@pass_settings
-def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> None:
-    """Show everything about one contact.
-
-    It shows the segments with their raw PDUs, the verdict in words, the answer and what became of each of its segments,
-    and what people did.
-
-    Example: hotlined show 12
-    """
-    config = settings.config()
-    with open_beside_daemon(config.database) as db:
-        contact, sending = contact_log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
-        if contact:
-            preview(db, config, contact)
-            name_wording(db, config, contact)
-    if contact is None:
-        raise no_contact(contact_id)
-    if as_json:
-        click.echo(json_line(contact))
-    else:
-        print_paged(sheet(facts(contact, sending)), pager=pager)
+            print_lines(lines)

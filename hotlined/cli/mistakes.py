@@ -34,6 +34,8 @@ The longer one stands first where another begins like it.
 """
 
 _ON_BLANKS = N_("Write a number without blanks, or in quotes.")
+_NUMBERS = ("number", "id_or_number")
+"""The arguments that a number is typed for."""
 _EXTRA = re.compile("Got unexpected extra argument")
 
 
@@ -41,7 +43,7 @@ def in_words(error: click.UsageError) -> str:
     """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
     told = _told(error)
     parameters = error.ctx.command.params if error.ctx else []
-    takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
+    takes_number = any(isinstance(one, click.Argument) and one.name in _NUMBERS for one in parameters)
     return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(error.message) else told
 
 

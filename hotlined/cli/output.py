@@ -1,7 +1,7 @@
 """How commands print: sentences and sheets as wide as the terminal, JSON, and a question that is answered with yes.
 
 Sentences and sheets pass through `hotlined.words.harmless`, which says what it does to text from strangers; JSON is
-ASCII and keeps the text exactly. Tables are printed by `table`, long lists by `pager`.
+ASCII and keeps the text exactly. Tables are made by `table`.
 Known to be wrong: wide characters count once where a sentence or a sheet is wrapped.
 """
 
@@ -23,7 +23,7 @@ from hotlined.errors import UsageError
 from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
-YES = ("y", "yes", "o", "oui", "j", "ja")
+_YES = ("y", "yes", "o", "oui", "j", "ja")
 """What people type for yes, in every language."""
 
 TYPED = "hotlined.typed"
@@ -76,6 +76,12 @@ def json_line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, default=float).replace("\x7f", "\\u007f")
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print each line as soon as it is there: a person looks at a list before it is complete."""
+    for line in lines:
+        print(line, flush=True)
+
+
 def as_typed(text: str) -> str:
     """Add the --config or --line that was typed to the commands in a sentence, so that they can be copied."""
     context = click.get_current_context(silent=True)
@@ -120,5 +126,5 @@ def confirm(question: str, without: str) -> None:
         raise UsageError(_("Nobody can be asked here."), without)
     asked = harmless(" ".join((question, _("[y/N]"))))
     said = click.prompt(labelled(asked), prompt_suffix="", default="n", show_default=False)
-    if said.strip().casefold() not in YES:
+    if said.strip().casefold() not in _YES:
         raise click.Abort

@@ -29,8 +29,8 @@ JOURNALS = {"run", "alerts-sender"}
 """The commands that speak to the journal, which is in English."""
 
 WHILE_BROKEN = {
-    *("status", "web", "alerts", "metrics", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
-    *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
+    *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "db"),
+    *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
 }
 """The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""
 
@@ -78,6 +78,15 @@ class Settings:
         if _command() not in JOURNALS:
             language.speak(loaded.language)
         return loaded
+
+    def is_configured(self) -> bool:
+        """Tell whether a configuration is named, or lies where one is looked for; raises UsageError for no line."""
+        from hotlined import config  # noqa: PLC0415  as below
+
+        with contextlib.suppress(ConfigError):
+            config.find(self.option, self.line, os.environ)
+            return True
+        return bool(self.option or self.line or os.environ.get("HOTLINED_CONFIG"))
 
     def place(self) -> Path:
         """Return the path of the configuration, even if there is none there; ./config.yaml is not looked for."""

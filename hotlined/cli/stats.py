@@ -18,16 +18,15 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
-from hotlined.language import N_, _, in_digits, pgettext
+from hotlined.language import N_, _, in_digits, in_row, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
 from hotlined.statistics.periods import UNITS, By, zone
-from hotlined.statistics.plain import calendar, length
+from hotlined.statistics.plain import calendar, length, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Bin, Summary, summarise
-from hotlined.statistics.variants import ComparedVariants, verdict
-from hotlined.store.figures import Tally
+from hotlined.store.figures import SentText, Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import money, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, figures, inner
@@ -55,7 +54,7 @@ from hotlined.words.tags import tag_in_words
     metavar="FILE",
     type=FILE,
     help="Write a page to FILE, a new one (- is the standard output), to look at, print or publish. It names no number"
-    " and quotes no text.",
+    " and quotes nobody.",
 )
 @pass_settings
 def stats(
@@ -178,26 +177,27 @@ def _print(summary: Summary) -> None:
     click.echo()
     for sentence in sentences(summary):
         print_wrapped(sentence)
-    for place in summary.places:
+    if len(summary.total.by_text) > 1:
         click.echo()
-        click.echo("\n".join(_variants(place)))
-        click.echo()
-        for sentence in verdict(place):
-            print_wrapped(sentence)
+        click.echo("\n".join(table(summary.total.by_text, _BY_TEXT)))
 
 
-def _variants(place: ComparedVariants) -> Iterator[str]:
-    """Yield, for each variant of a text, its answers by the reaction that followed."""
-    columns = figures(partial(str, place.name), N_("ANSWERS"), *(partial(str, each.name) for each in place.reactions))
-    rows = (
+def _tags(sent: SentText) -> str:
+    return in_row(f"{in_digits(count)} {tag_in_words(tag)}" for tag, count in sent.tags.items())
+
+
+_BY_TEXT: tuple[Layout[SentText], ...] = (
+    Layout(
+        0,
         (
-            _("variant {number}", number=each.variant),
-            in_digits(each.counts.answers),
-            *(in_digits(reaction.answers[at]) for reaction in place.reactions),
-        )
-        for at, each in enumerate(place.variants)
-    )
-    return table(rows, [Layout(0, columns)])
+            Column(N_("ANSWERS"), 9, lambda sent: in_digits(sent.answers), right=True),
+            Column(N_("REACTIONS"), 9, lambda sent: in_digits(sent.reactions), right=True),
+            Column(N_("TEXT"), 0, text_in_words),
+        ),
+        Column("", 20, _tags),
+    ),
+)
+"""What came of each text that was sent, with the tags of its reactions below it."""
 
 
 def _totals(summary: Summary) -> Iterator[str]:

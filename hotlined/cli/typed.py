@@ -51,6 +51,9 @@ def _speak() -> bool:
 CONTACT_ID = read(typed.contact_id)
 """The `type` of an argument that names a contact."""
 
+ANSWER_ID = read(typed.answer_meant)
+"""The `type` of an argument that names a contact, or a text by hand."""
+
 COUNT = read(typed.limit)
 """The `type` of an option that says how many are shown."""
 

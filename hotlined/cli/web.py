@@ -244,21 +244,25 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
         if path:
             serving.serve(desk, listener, ending, most=door.most, idle_seconds=None)
         else:
-            serving.serve(desk, listener, ending, most=door.most, is_stale=_changes(config.path))
+            serving.serve(desk, listener, ending, most=door.most, is_stale=_changes(config))
 
 
-def _changes(path: Path) -> Callable[[], bool]:
-    """Return a function that tells whether a file has changed since now; the desk then ends and starts again."""
+def _changes(config: Config) -> Callable[[], bool]:
+    """Return a function that tells whether the configuration or the answer's file has changed since now.
 
-    def state() -> tuple[int, ...] | None:
+    The desk then ends and starts again.
+    """
+
+    def state(path: Path) -> tuple[int, ...] | None:
         try:
             found = path.stat()
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
-    now = state()
-    return lambda: state() != now
+    files = [path for path in (config.path, config.answer.text_file) if path]
+    before = [*map(state, files)]
+    return lambda: [*map(state, files)] != before
 
 
 def _serve_port(settings: Settings, port: int) -> None:

@@ -5,6 +5,7 @@ Every problem of a file is reported at once, each with its line. Scalars are rea
 or a PIN file works.
 """
 
+from hotlined.config.answer_file import octets as answer_octets
 from hotlined.config.keys import KEYS, RESERVED_LINES, Key
 from hotlined.config.loading import (
     LARGEST_FILE,
@@ -12,13 +13,14 @@ from hotlined.config.loading import (
     SYSTEM_FOLDER,
     Salvaged,
     find,
-    judge,
     load,
     maybe_language,
+    maybe_unusable_answer,
     other_lines,
     parse,
     salvage,
     salvage_text,
+    with_answer,
 )
 from hotlined.config.reading import MOST_KEYS
 from hotlined.config.runtime import runtime_dir, wanted_runtime_dir
@@ -27,6 +29,7 @@ from hotlined.config.values import (
     AlertsConfig,
     AnswerConfig,
     AnswerEncoding,
+    AnswerFile,
     BackupConfig,
     Calls,
     Config,
@@ -52,6 +55,7 @@ __all__ = [
     "AlertsConfig",
     "AnswerConfig",
     "AnswerEncoding",
+    "AnswerFile",
     "BackupConfig",
     "Calls",
     "Config",
@@ -64,12 +68,13 @@ __all__ = [
     "PrivacyConfig",
     "Salvaged",
     "Wording",
+    "answer_octets",
     "find",
     "format_duration",
     "in_force",
-    "judge",
     "load",
     "maybe_language",
+    "maybe_unusable_answer",
     "other_lines",
     "parse",
     "parse_duration",
@@ -78,4 +83,5 @@ __all__ = [
     "salvage_text",
     "show",
     "wanted_runtime_dir",
+    "with_answer",
 ]

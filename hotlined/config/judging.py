@@ -14,26 +14,35 @@ from hotlined.language import N_, _, ngettext
 _BOTH_SET = N_("{one} and {other} are both set; keep one of them")
 
 
-def _judge_texts(text: str | None, steps: tuple[tuple[str, ...], ...]) -> Iterator[str]:
-    if text is None and not steps:
-        yield _("is missing, and it alone has no default")
-    if text is not None and steps:
-        yield _(_BOTH_SET, one="answer.text", other="answer.texts")
+def _judge_places(text: str | None, steps: tuple[tuple[str, ...], ...], file: Path | None) -> Iterator[str]:
+    """Judge where the answer stands: in the file that one key names, or in one of two other keys."""
+    stated = {"answer.text_file": file, "answer.text": text, "answer.texts": steps or None}
+    keys = [key for key, value in stated.items() if value is not None]
+    if not keys:
+        yield _("is missing, and it alone has no default: set it, or answer.text_file")
+    if len(keys) > 1:
+        yield _(
+            "{keys} are set, and one alone may be: take {others} out, or else {first}",
+            keys=", ".join(keys),
+            others=", ".join(keys[1:]),
+            first=keys[0],
+        )
 
 
 def _judge_cost(
     text: str | None, steps: tuple[tuple[str, ...], ...], encoding: str, max_segments: int
 ) -> Iterator[str]:
-    return _judge_each(chain(*steps) if text is None else (text,), encoding, max_segments)
+    return judge_each(chain(*steps) if text is None else (text,), encoding, max_segments)
 
 
 def _judge_cost_by_country(
     by_country: tuple[tuple[str, tuple[str, ...]], ...], encoding: str, max_segments: int
 ) -> Iterator[str]:
-    return _judge_each(chain(*(variants for _country, variants in by_country)), encoding, max_segments)
+    return judge_each(chain(*(variants for _country, variants in by_country)), encoding, max_segments)
 
 
-def _judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Iterator[str]:
+def judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Iterator[str]:
+    """Yield why texts cannot be sent: what the encoding lacks, or how much too long they are."""
     for candidate in texts:
         try:
             planned = plan(candidate, encoding)
@@ -98,7 +107,7 @@ def _judge_backup(wanted: Path | bool | None, recipients: tuple[str, ...]) -> It
 # the paths of the keys of each rule, and the judge of their values; it is not asked where one of them is wrong itself
 RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("modem.pin", "modem.pin_file"), _judge_pin),
-    (("answer.text", "answer.texts"), _judge_texts),
+    (("answer.text", "answer.texts", "answer.text_file"), _judge_places),
     (("answer.text", "answer.texts", "answer.encoding", "answer.max_segments"), _judge_cost),
     (("answer.by_country", "answer.encoding", "answer.max_segments"), _judge_cost_by_country),
     (("answer.delay", "answer.max_age"), _judge_delay),

@@ -3,7 +3,6 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
@@ -13,10 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hotlined import agekey
-from hotlined.config import patterns
 from hotlined.config.values import (
-    PLACES,
-    UNITS,
     AnswerEncoding,
     Calls,
     Digest,
@@ -40,15 +36,6 @@ class Where(NamedTuple):
     country: str
 
 
-# without quotes, what is text here may be a number or a truth to who reads YAML by its types
-SCALAR: Mapping[str, Any] = MappingProxyType({"type": ["string", "number", "boolean"], "minLength": 1})
-
-
-def _text(pattern: str, *more: str) -> dict[str, Any]:
-    """Return the schema of what is text alone, or may be of more types without quotes; its pattern is ECMA 262's."""
-    return {"type": ["string", *more] if more else "string", "pattern": pattern}
-
-
 class Kind(NamedTuple):
     """A kind of scalar: what it looks like, what it becomes, and how that is written again.
 
@@ -63,7 +50,6 @@ class Kind(NamedTuple):
     format: Callable[[Any], str] = str
     meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
     personal: bool = False  # never quoted in a problem: problems end up in the journal
-    schema: Mapping[str, Any] = SCALAR  # what an editor can know of it: JSON schema
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
     places: Mapping[str, object] = MappingProxyType({})
 
@@ -85,95 +71,32 @@ class Kind(NamedTuple):
         raise ValueError(text)
 
 
-# what a choice is called by whoever writes French or Dutch
-_CHOSEN = {
-    "anglais": "en",
-    "engels": "en",
-    "english": "en",
-    "francais": "fr",
-    "french": "fr",
-    "frans": "fr",
-    "dutch": "nl",
-    "neerlandais": "nl",
-    "nederlands": "nl",
-    "ombre": "shadow",
-    "schaduw": "shadow",
-    "raccrocher": "hang_up",
-    "ophangen": "hang_up",
-    "sonner": "ring",
-    "overgaan": "ring",
-    "ignorer": "ignore",
-    "negeren": "ignore",
-    "quotidien": "daily",
-    "dagelijks": "daily",
-    "hebdomadaire": "weekly",
-    "wekelijks": "weekly",
-}
-
-
 def _choice(choices: type[StrEnum]) -> Kind:
     def meant(text: str) -> str | None:
-        word = _CHOSEN.get(fold(text), fold(text))
-        return next((choice for choice in choices if fold(choice) == fold(word)), None)
+        return next((choice for choice in choices if fold(choice) == fold(text)), None)
 
-    schema = {"enum": [choice.value for choice in choices]}
     places = {"choices": ", ".join(choices)}
-    return Kind(N_("one of {choices}"), convert=choices, meant=meant, schema=schema, places=places)
+    return Kind(N_("one of {choices}"), convert=choices, meant=meant, places=places)
 
 
 def _whole(least: int, most: int = _LARGEST) -> Kind:
-    schema = _text(f"^{patterns.between(least, most, 15)}$", "integer") | {"minimum": least, "maximum": most}
     return Kind(
         N_("a whole number of at least {least}") if most == _LARGEST else N_("a whole number from {least} to {most}"),
         "[0-9]{1,15}",
         int,
         lambda number: least <= number <= most,
-        schema=schema,
         places={"least": least, "most": most},
     )
-
-
-# what a unit is called in French, Dutch and English, as a count of ours; a longer spelling comes first
-_SPELLED = (
-    ("secondes?|seconden|sec|s", 1, "s"),
-    ("minutes?|minuten|minuut|min|m", 1, "m"),
-    ("heures?|hours?|uren|uur|u|h", 1, "h"),
-    ("jours?|dagen|dag|days?|j|d", 1, "d"),
-    ("semaines?|sem|weken|weeks?|w", 7, "d"),
-    ("mois|maanden|maand|months?", 30, "d"),
-    ("années?|ans?|jaren|jaar|years?", 365, "d"),
-)
-
-
-def _spelled_duration(text: str) -> str | None:
-    units = "|".join(names for names, _size, _unit in _SPELLED)
-    word = text.lower()
-    if not re.fullmatch(rf"(?:\s*[0-9]{{1,8}}\s*(?:{units})(?![^\W\d]))+", word):
-        return None
-    written = ""
-    for count, name in re.findall(r"([0-9]+)\s*([^\W\d]+)", word):
-        size, unit = next((size, unit) for names, size, unit in _SPELLED if re.fullmatch(names, name))
-        written += f"{int(count) * size}{unit}"
-    return written
 
 
 def _duration(least: str, most: str) -> Kind:
     shortest, longest = parse_duration(least), parse_duration(most)
 
-    def meant(text: str) -> str | None:
-        written = _spelled_duration(text)
-        with suppress(ValueError, OverflowError):
-            if written and written != text and shortest <= parse_duration(written) <= longest:
-                return written
-        return None
-
     return Kind(
         N_("a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m"),
         convert=parse_duration,
         accept=lambda duration: shortest <= duration <= longest,
-        meant=meant,
         format=format_duration,
-        schema=_text(patterns.durations(shortest, longest, UNITS, PLACES)),
         places={"least": least, "most": most},
     )
 
@@ -197,43 +120,36 @@ _FLAG = Kind(
     "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
-    schema=_text("^(?:[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$", "boolean"),
 )
 # what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
 RESERVED_LINES = ("web", "alerts", "control", "power", "backup", "main", "config")
 LINE_NAME = Kind(
     N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
     rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
-    schema=_text(rf"^(?!(?:{'|'.join(RESERVED_LINES)})$)[a-z0-9][a-z0-9_-]{{0,21}}$", "number", "boolean"),
     places={"reserved": ", ".join(RESERVED_LINES)},
 )
-_BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # as str.strip has them
 TEXT = Kind(
     N_("a text that is not blank"),
     convert=str.strip,
     accept=bool,
     comment=ANY_HASH,
-    schema=_text(f"[^{_BLANKS}]", "number", "boolean"),
 )
 # case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
 _WORD = Kind(
     N_("a word with a letter or a digit in it"),
     accept=lambda word: any(map(str.isalnum, word)),
     comment=ANY_HASH,
-    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _MET = Kind(
     N_("a word or a phrase with a letter, a digit or a sign in it"),
     accept=has_words,
     comment=ANY_HASH,
-    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _PATH = Kind(
     N_("a path, absolute or from this file's folder (~ is not expanded)"),
     "(?s:[^~].*)",
     resolve=lambda text, where: where.folder / text,
     comment=GLUED_HASH,
-    schema=_text("^[^~]", "number", "boolean"),
 )
 _BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
 _PORT = Kind(
@@ -242,7 +158,6 @@ _PORT = Kind(
     meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
     comment=GLUED_HASH,
-    schema=_text(f"^(?!{_BARE_PORT}$)[^~]", "number", "boolean"),
 )
 _NUMBER = Kind(
     N_("a telephone number with its + or of numbers.country"),
@@ -251,25 +166,10 @@ _NUMBER = Kind(
 )
 # what is written on cars and in addresses, and is no code of ISO 3166
 _COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
-_COUNTRY_NAMES = {
-    "allemagne": "DE",
-    "belgie": "BE",
-    "belgique": "BE",
-    "belgium": "BE",
-    "deutschland": "DE",
-    "duitsland": "DE",
-    "france": "FR",
-    "frankrijk": "FR",
-    "luxembourg": "LU",
-    "luxemburg": "LU",
-    "nederland": "NL",
-    "paysbas": "NL",
-    "suisse": "CH",
-}
 
 
 def _meant_country(text: str) -> str | None:
-    code = _COUNTRY_NAMES.get(fold(text)) or _COUNTRY_CODES.get(text.upper(), text.upper())
+    code = _COUNTRY_CODES.get(text.upper(), text.upper())
     return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
 
 
@@ -278,7 +178,6 @@ COUNTRY = Kind(
     "[A-Z]{2}",
     accept=_is_country,
     meant=_meant_country,
-    schema=_text("^[A-Z]{2}$", "boolean") | {"not": {"const": True}},  # NO is false to who reads YAML 1.1
 )
 _PATTERN = Kind(
     N_("a regular expression with exactly one group"),
@@ -291,27 +190,23 @@ _PIN = Kind(
     N_("4 to 8 digits"),
     "[0-9]{4,8}",
     personal=True,
-    schema=_text("^[0-9]{4,8}$", "integer") | {"minimum": 0, "maximum": 99_999_999},  # 0000 is 0
 )  # TS 31.101 clause 9.5.1
 _USSD = Kind(
     N_("a USSD code of digits, * and #, like *121#"),
     "[0-9*#]{1,160}",
     comment=GLUED_HASH,
-    schema=_text("^[0-9*#]{1,160}$", "integer") | {"minimum": 0},
 )
 _AMOUNT = Kind(
     N_("an amount with a decimal point, like 0.05"),
     r"[0-9]{1,9}(\.[0-9]{1,9})?",
     Decimal,
-    schema=_text(r"^[0-9]{1,9}(\.[0-9]{1,9})?$", "number") | {"minimum": 0, "exclusiveMaximum": 10**9},
 )
-_CURRENCY = Kind(N_("a currency as three capitals, like EUR"), "[A-Z]{3}", schema=_text("^[A-Z]{3}$"))
+_CURRENCY = Kind(N_("a currency as three capitals, like EUR"), "[A-Z]{3}")
 _PERCENT = Kind(
     N_("a percentage from {least} to {most}"),
     "([0-9]{1,2}|100)%",
     lambda text: int(text.removesuffix("%")),
     format="{}%".format,
-    schema=_text("^([0-9]{1,2}|100)%$"),
     places={"least": "0%", "most": "100%"},
 )
 _URL = Kind(
@@ -319,25 +214,21 @@ _URL = Kind(
     r"[A-Za-z][A-Za-z0-9+.-]*://\S+",
     personal=True,
     comment=GLUED_HASH,
-    schema=_text(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"),
 )
 _USER = Kind(
     N_("the name of a user of this machine"),
     r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
-    schema=_text(r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$", "boolean"),
 )
 _HOST = Kind(
     N_("the name of a host without port, like desk.example.org"),
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
     str.lower,
-    schema=_text(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$", "number", "boolean"),
 )
 _WEB = Kind(
     N_("a URL that starts with http:// or https://"),
     r"https?://\S+",
     personal=True,
     comment=GLUED_HASH,
-    schema=_text(r"^https?://\S+$"),
 )
 
 
@@ -345,7 +236,6 @@ _RECIPIENT = Kind(
     N_("a recipient of age, like age1…, as `hotlined db key` makes it"),
     "age1[0-9a-z]{58}",
     accept=agekey.is_recipient,
-    schema=_text("^age1[0-9a-z]{58}$"),
 )
 
 
@@ -397,7 +287,8 @@ KEYS = {
         Key("modem.delivery_reports", _FLAG, False, N_("ask for status reports")),
         Key("modem.calls", _choice(Calls), Calls.RING, N_("ring, hang_up or ignore")),
         Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, N_("hang up after this long")),
-        Key("answer.text", TEXT, None, N_("the answer"), Shape.MAYBE),
+        Key("answer.text_file", _PATH, None, N_("a plain text: the answer"), Shape.MAYBE),
+        Key("answer.text", TEXT, None, N_("or the answer itself"), Shape.MAYBE),
         Key("answer.texts", TEXT, (), N_("or the first answer to a number, the second, …"), Shape.NESTED),
         Key("answer.by_country", TEXT, (), N_("instead, for numbers of a country"), Shape.BY_COUNTRY),
         Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, N_("smart, gsm7 or ucs2")),
@@ -450,47 +341,6 @@ NAMES = frozenset(path.rpartition(".")[2] for path in (*KEYS, *SECTIONS))
 
 
 _LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
-# what the keys are called by whoever writes French or Dutch, or shortens them, case and accents aside
-TRANSLATED = {
-    "alertes": "alerts",
-    "antwoord": "answer",
-    "appels": "modem.calls",
-    "basededonnees": "database",
-    "bloques": "numbers.blocked",
-    "codepin": "modem.pin",
-    "delai": "answer.delay",
-    "devise": "limits.currency",
-    "geblokkeerd": "numbers.blocked",
-    "land": "numbers.country",
-    "landen": "numbers.answer_countries",
-    "antwoordlanden": "numbers.answer_countries",
-    "paysreponse": "numbers.answer_countries",
-    "ligne": "line",
-    "lijn": "line",
-    "limieten": "limits",
-    "limites": "limits",
-    "message": "answer.text",
-    "munt": "limits.currency",
-    "numero": "line_number",
-    "numeros": "numbers",
-    "nummer": "line_number",
-    "nummers": "numbers",
-    "oproepen": "modem.calls",
-    "parpays": "answer.by_country",
-    "pays": "numbers.country",
-    "perland": "answer.by_country",
-    "pincode": "modem.pin",
-    "price": "limits.price_per_segment",
-    "prijs": "limits.price_per_segment",
-    "prix": "limits.price_per_segment",
-    "reponse": "answer",
-    "saldo": "credit",
-    "solde": "credit",
-    "tekst": "answer.text",
-    "texte": "answer.text",
-    "textes": "answer.texts",
-    "vertraging": "answer.delay",
-}
 
 
 def nearest_key(path: str) -> tuple[str, bool]:
@@ -498,11 +348,10 @@ def nearest_key(path: str) -> tuple[str, bool]:
     from difflib import SequenceMatcher  # noqa: PLC0415  for mistakes alone
 
     name = path.rpartition(".")[2]
-    if translated := TRANSLATED.get(fold(name)):
-        return translated, True
 
     def likeness(known: str) -> float:
-        return SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
+        whole = known.rpartition(".")[2]
+        return 1.0 if whole.startswith(f"{name}_") else SequenceMatcher(None, name[:40], whole).ratio()
 
     def closeness(known: str) -> float:
         return SequenceMatcher(None, path[:80], known).ratio() + likeness(known)

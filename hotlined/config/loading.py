@@ -1,4 +1,8 @@
-"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one."""
+"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one.
+
+`load` and `salvage` read the answer's file, too. One that cannot be used is no error there: nobody is answered, and
+`maybe_unusable_answer` says why.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hotlined.config import answer_file
 from hotlined.config.judging import RULES
 from hotlined.config.keys import KEYS, LINE_NAME, SECTIONS, Where, nearest_key
 from hotlined.config.problems import Problem, quoted, refuse
@@ -23,7 +28,7 @@ from hotlined.config.values import (
 )
 from hotlined.errors import ConfigError, UsageError, reason_of
 from hotlined.files import is_missing
-from hotlined.language import Language, _, in_digits
+from hotlined.language import Language, _, again, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
@@ -98,11 +103,6 @@ def parse(text: str, path: Path) -> Config:
     return _build(read.values, path)
 
 
-def judge(text: str, path: Path) -> list[Problem]:
-    """Return everything that is wrong with the text of the file `path`; raises ConfigError for what is no YAML."""
-    return _read([compose(text, path)], path).problems
-
-
 class Salvaged(NamedTuple):
     """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
 
@@ -119,11 +119,12 @@ def salvage(path: Path) -> Salvaged:
 
     Raises ConfigError where it cannot be read at all.
     """
-    return salvage_text(_decoded(path), path)
+    salvaged = salvage_text(_decoded(path), path)
+    return salvaged._replace(config=with_answer(salvaged.config))
 
 
 def _decoded(path: Path) -> str:
-    octets = file_octets(path)[:LARGEST_FILE]
+    octets = _file_octets(path)[:LARGEST_FILE]
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -142,8 +143,12 @@ def salvage_text(text: str, path: Path) -> Salvaged:
         for key in KEYS
         if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
     ]
-    values = read.values | {"answer.texts": read.values["answer.texts"] or ((NO_TEXT,),)}
-    if values["answer.text"] is None and values["answer.texts"] == ((NO_TEXT,),):
+    values = {**read.values}
+    if values["answer.text"] is not None or values["answer.texts"]:
+        values["answer.text_file"] = None
+    elif values["answer.text_file"] is None:
+        values["answer.texts"] = ((NO_TEXT,),)
+    if values["answer.texts"] == ((NO_TEXT,),):
         unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
     elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
         unknown.remove("answer.text")
@@ -188,7 +193,7 @@ def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
     return roots, known if roots else [""]
 
 
-def file_octets(path: Path) -> bytes:
+def _file_octets(path: Path) -> bytes:
     """Return what is in a file, and at most an octet more than may be in it; raises ConfigError."""
     try:
         with path.open("rb") as file:
@@ -200,7 +205,7 @@ def file_octets(path: Path) -> bytes:
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
-    octets = file_octets(path)
+    octets = _file_octets(path)
     if len(octets) > LARGEST_FILE:
         raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
     try:
@@ -209,7 +214,26 @@ def load(path: Path) -> Config:
         line = octets.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", _("expected UTF-8; save the file in that encoding"))
         raise refuse(path, [problem]) from error
-    return parse(text, path)
+    return with_answer(parse(text, path))
+
+
+def with_answer(config: Config) -> Config:
+    """Return a configuration with what stands in its answer's file now, where it names one."""
+    answer = config.answer
+    if answer.text_file is None:
+        return config
+    file = answer_file.read(answer.text_file, answer.encoding, answer.max_segments)
+    steps = (file.variants,) if file.variants and not file.problems else ()
+    return config._replace(answer=answer._replace(file=file, steps=steps))
+
+
+def maybe_unusable_answer(config: Config) -> ConfigError | None:
+    """Return what is wrong with the answer's file, as `load` found it; None where it can be used, or is empty."""
+    answer = config.answer
+    if answer.text_file is None or answer.file is None or not answer.file.problems:
+        return None
+    # they were found before the configuration said which language to speak
+    return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
 
 
 def other_lines(path: Path) -> list[str]:

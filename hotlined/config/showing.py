@@ -7,7 +7,7 @@ from typing import Any
 
 from hotlined.config.keys import ANY_HASH, KEYS, TEXT, Key, Shape
 from hotlined.config.problems import in_yaml
-from hotlined.config.values import Config
+from hotlined.config.values import AnswerConfig, Config
 from hotlined.language import _
 
 HIDDEN = "***"
@@ -35,24 +35,33 @@ def _listed(key: Key, value: Any) -> str:
 
 def show(config: Config) -> str:
     """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
-    return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), lambda key: f"  # {_(key.doc)}")
+    texts = _texts(config.answer, resolved=False)
+    return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), texts, lambda key: f"  # {_(key.doc)}")
 
 
 @lru_cache(maxsize=1)
 def in_force(config: Config) -> str:
     """Write what a daemon obeys, for those who cannot read its file any more: YAML that `parse` reads.
 
+    It has the texts of the answer's file; where that has none, its path.
     Secrets and where alerts go are not in it: no decision needs them.
     """
     keys = [key for key in KEYS.values() if not key.secret and not key.path.startswith("alerts.")]
-    return _yaml(config, [], keys, lambda _key: "")
+    return _yaml(config, [], keys, _texts(config.answer, resolved=True), lambda _key: "")
 
 
-def _yaml(config: Config, lines: list[str], keys: Iterable[Key], remark: Callable[[Key], str]) -> str:
-    steps = config.answer.steps
-    (text, *_), *others = steps
-    single = len(steps[0]) == 1 and not others
-    texts_by_key = {"answer.text": text if single else None, "answer.texts": () if single else steps}
+def _texts(answer: AnswerConfig, *, resolved: bool) -> dict[str, Any]:
+    """Return the values of the keys that say what is answered; `resolved` names the texts and not their file."""
+    if answer.text_file and not (resolved and answer.steps):
+        return {"answer.text_file": answer.text_file, "answer.text": None, "answer.texts": ()}
+    is_one = len(answer.steps) == len(answer.steps[0]) == 1
+    text, texts = (answer.steps[0][0], ()) if is_one else (None, answer.steps)
+    return {"answer.text_file": None, "answer.text": text, "answer.texts": texts}
+
+
+def _yaml(
+    config: Config, lines: list[str], keys: Iterable[Key], texts: dict[str, Any], remark: Callable[[Key], str]
+) -> str:
     opened: tuple[str, ...] = ()
     for key in keys:
         *sections, name = key.path.split(".")
@@ -60,6 +69,6 @@ def _yaml(config: Config, lines: list[str], keys: Iterable[Key], remark: Callabl
             if opened[: depth + 1] != tuple(sections[: depth + 1]):
                 lines.append(f"{'  ' * depth}{section}:")
         opened = tuple(sections)
-        value = texts_by_key[key.path] if key.path in texts_by_key else attrgetter(key.path)(config)
+        value = texts[key.path] if key.path in texts else attrgetter(key.path)(config)
         lines.append(f"{'  ' * len(sections)}{name}: {_shown(key, value)}{remark(key)}")
     return "\n".join(lines) + "\n"

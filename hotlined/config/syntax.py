@@ -9,11 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from hotlined.config.keys import NAMES, TRANSLATED
+from hotlined.config.keys import NAMES
 from hotlined.config.problems import Problem, quoted, refuse
 from hotlined.errors import ConfigError
 from hotlined.language import N_, Language, _, in_row, spoken
-from hotlined.recognition import fold
 
 if TYPE_CHECKING:
     import yaml  # at run time only inside `compose`: what never reads a configuration does without
@@ -97,7 +96,7 @@ def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> Problem | None:
     rows = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
     for number in range(min(mark.line, len(rows)), 0, -1):
         match = re.match(r"\s*([^\W\d]\w*):(\S)?", rows[number - 1])
-        if match and match[2] and (match[1] in NAMES or fold(match[1]) in TRANSLATED):
+        if match and match[2] and match[1] in NAMES:
             found = Problem(number, "", _("a blank is missing behind `{key}:`", key=match[1]))
         elif match and not match[2]:
             break

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from hotlined.config.problems import quoted
+from hotlined.config.problems import Problem, quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules
 from hotlined.recognition import fold
@@ -113,13 +113,24 @@ class Wording(NamedTuple):
     several: bool
 
 
+class AnswerFile(NamedTuple):
+    """What stands in the answer's file: its variants, and what keeps it from being used; neither where it is empty."""
+
+    variants: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    is_denied: bool = False
+    """Whether this user may not read it: the daemon may."""
+
+
 class AnswerConfig(NamedTuple):
     """The answer: its texts and its times.
 
     `steps` are the first answer to a number, the second, …; the last repeats. Each has its variants, of which one is
-    drawn. `by_country` has the variants for numbers of a country, whichever answer it is.
+    drawn. There is none where the answer's file is empty or cannot be used. `by_country` has the variants for numbers
+    of a country, whichever answer it is.
     """
 
+    text_file: Path | None
     steps: tuple[tuple[str, ...], ...]
     by_country: tuple[tuple[str, tuple[str, ...]], ...]
     encoding: AnswerEncoding
@@ -127,6 +138,8 @@ class AnswerConfig(NamedTuple):
     delay: tuple[timedelta, timedelta]
     max_age: timedelta
     validity: timedelta
+    file: AnswerFile | None = None
+    """What stands in `text_file`, where that was read."""
 
     @property
     def wordings(self) -> tuple[Wording, ...]:
@@ -145,15 +158,15 @@ class AnswerConfig(NamedTuple):
         return tuple(wording.text for wording in self.wordings)
 
     def choices(self, answers: int, country: str | None) -> tuple[Wording, ...]:
-        """Return the variants for a number of a country that was answered so often before."""
+        """Return the variants for a number of a country that was answered so often before; there may be none."""
         step = None if country in dict(self.by_country) else min(answers, len(self.steps) - 1)
         place = (step, country if step is None else None)
         return tuple(wording for wording in self.wordings if (wording.step, wording.country) == place)
 
-    def choose(self, answers: int, country: str | None, draw: int) -> Wording:
-        """Return the variant that a random number draws for a number of a country."""
+    def maybe_choose(self, answers: int, country: str | None, draw: int) -> Wording | None:
+        """Return the variant that a random number draws for a number of a country; None where there is no text."""
         choices = self.choices(answers, country)
-        return choices[draw % len(choices)]
+        return choices[draw % len(choices)] if choices else None
 
 
 class CreditConfig(NamedTuple):
@@ -254,5 +267,6 @@ class Config(NamedTuple):
             sim_changed=sim_changed,
             answer_calls=self.modem.calls is not Calls.IGNORE,
             own_numbers=frozenset(filter(None, (self.line_number, own_number))),
+            text_countries=None if self.answer.steps else frozenset(dict(self.answer.by_country)),
             our_texts=tuple(map(fold, texts)),
         )

@@ -90,9 +90,9 @@ def _unblock(decision: Decision) -> bool:
     return was
 
 
-def _opt_in(decision: Decision) -> bool:
+def _lift_opt_out(decision: Decision) -> bool:
     was = _was(decision, "opted_out")
-    decisions.opt_in(decision.db, decision.arguments["number"], decision.who, decision.now)
+    decisions.lift_opt_out(decision.db, decision.arguments["number"], decision.who, decision.now)
     return was
 
 
@@ -126,6 +126,10 @@ def _on_contact(act: Callable[[Database, int, str, Now], Any]) -> Callable[[Deci
     return lambda decision: act(decision.db, decision.arguments["contact_id"], decision.who, decision.now)
 
 
+def _on_text_by_hand(act: Callable[[Database, int, str, Now], Any]) -> Callable[[Decision], Any]:
+    return lambda decision: act(decision.db, decision.arguments["answer_id"], decision.who, decision.now)
+
+
 def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Callable[[Decision], bool | None]:
     return lambda decision: act(
         decision.db, decision.arguments["contact_id"], decision.arguments["word"], decision.who, decision.now
@@ -138,7 +142,7 @@ _CONTACT = {"contact_id": is_id}
 VERBS: Mapping[str, Verb] = {
     "block": Verb(_block, _NUMBER),
     "unblock": Verb(_unblock, _NUMBER),
-    "optin": Verb(_opt_in, _NUMBER),
+    "lift_opt_out": Verb(_lift_opt_out, _NUMBER),
     "pause": Verb(lambda decision: decisions.pause(decision.db, decision.who, decision.now), {}),
     "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
     "topup": Verb(
@@ -146,7 +150,9 @@ VERBS: Mapping[str, Verb] = {
         {"at": is_moment},
     ),
     "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
+    "requeue_by_hand": Verb(_on_text_by_hand(answers.requeue_by_hand), {"answer_id": is_id}),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
+    "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
     "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": is_word}),
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
@@ -190,7 +196,7 @@ VERBS: Mapping[str, Verb] = {
 
 DESK = frozenset(
     {
-        *("block", "unblock", "optin", "cancel", "pause", "resume", "requeue"),
+        *("block", "unblock", "cancel", "pause", "resume", "requeue"),
         *("tag", "untag", "keep", "keep_no_more", "look", "look_up", "look_through"),
     }
 )

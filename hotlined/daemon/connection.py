@@ -43,7 +43,9 @@ from hotlined.words.conditions import CENTRE_CURE, MODEM
 
 log = logging.getLogger("hotlined")
 
-ADOPT_HINT = N_("Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back.")
+ADOPT_HINT = N_(
+    "Texts are recorded, nobody is answered. `hotlined sim adopt` goes on with it; else put the old one back."
+)
 NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 
 
@@ -138,7 +140,7 @@ class Connection:
         try:
             self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:
-            self._set_mismatch(error.mismatch)  # kept, for `adopt` asks for it
+            self._set_mismatch(error.mismatch)  # kept, for `sim adopt` asks for it
             raise
 
     def _set_mismatch(self, mismatch: Mismatch) -> None:

@@ -130,8 +130,8 @@ class Balance:
             events.record(db, now, EventKind.TOPUP, f"the balance rose from {before} to {balance}")
         self._is_dated = False
         log.warning(
-            "the balance rose from %s to %s: taken for a top-up; if it was none, `hotlined topup DATE` says when the"
-            " last one was",
+            "the balance rose from %s to %s: taken for a top-up; if it was none, `hotlined sim topup DATE` says when"
+            " the last one was",
             before,
             balance,
         )

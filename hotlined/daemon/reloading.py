@@ -1,17 +1,23 @@
-"""Reads the configuration again at SIGHUP: one that cannot be used changes nothing.
+"""Reads the configuration again at SIGHUP: one that cannot be used, or whose answer's file cannot, changes nothing.
 
 Why it was refused is kept in the line, for `status`, until a configuration is accepted.
 """
 
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 
 from hotlined import config as configuration
+from hotlined.config import Config
+from hotlined.config.problems import Problem
 from hotlined.daemon.line import Line
 from hotlined.errors import ConfigError
 from hotlined.language import _
 from hotlined.states import TroubleCode
 from hotlined.status import Trouble
+from hotlined.words import conditions
 from hotlined.words.amounts import sentence
+from hotlined.words.sealing import service_of
 
 log = logging.getLogger("hotlined")
 
@@ -35,10 +41,36 @@ def load_again(line: Line) -> bool:
             _("Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload."),
         )
         return False
+    if new.answer.text_file and new.answer.file and new.answer.file.problems:
+        _refuse_answer(line, new.answer.text_file, new.answer.file.problems)
+        return False
     line.config = new
     line.config_refused = None
     logging.getLogger().setLevel(new.log_level.upper())
     return True
+
+
+def log_answer(config: Config) -> None:
+    """Write into the journal that nobody is answered, where the answer's file is empty or cannot be used."""
+    if unusable := configuration.maybe_unusable_answer(config):
+        log.error("nobody is answered, for the answer's file cannot be used: %s", "; ".join(unusable.problems))
+    elif not config.answer.steps:
+        log.warning("nobody is answered: %s is empty", config.answer.text_file)
+
+
+def _refuse_answer(line: Line, file: Path, problems: Sequence[Problem]) -> None:
+    """Keep why the answer's file cannot be used: after a restart it counts as empty."""
+    places = {f"{file}:{problem.line}": problem.sentence for problem in problems}
+    told = "; ".join(f"{place}: {sentence}" for place, sentence in places.items())
+    log.error("the answer's file is refused, what was in force stays: %s", told)
+    place, problem = next(iter(places.items()))
+    known = conditions.ANSWER_REFUSED
+    line.config_refused = Trouble(
+        TroubleCode.ANSWER_REFUSED,
+        _(known.words_message, place=place, problem=problem),
+        _(known.cure_message, unit=service_of(line.config.name)),
+        line.db.now().rfc3339,
+    )
 
 
 def _refuse(line: Line, reason: str, cure: str) -> None:

@@ -1,4 +1,4 @@
-"""Carries out what people request of the daemon: a text by hand, a try of the answer, the balance, another SIM.
+"""Carries out what people request of the daemon: a text by hand, the first answer by hand, the balance, another SIM.
 
 Each request ends with its result, or with that of the answer that was queued for it. Texts are only queued here: they
 are sent in their turn.
@@ -25,12 +25,12 @@ from hotlined.store.requests import Request, RequestVerb
 
 log = logging.getLogger("hotlined")
 
-IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""The reasons against an answer that do not count where a person tries it on their own phone."""
+IGNORED_BY_HAND = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
+"""The reasons against an answer that do not count where a person has it sent to their own phone."""
 
 
-TRIES = {"most": answers.TRIES_A_DAY}
-"""The values in the sentence of `Refusal.TRIES_USED_UP`."""
+MOST = {"most": answers.BY_HAND_A_DAY}
+"""The values in the sentence of `Refusal.ANSWERS_USED_UP`."""
 
 
 class Requests:
@@ -58,7 +58,7 @@ class Requests:
 
     def _carry_out(self, request: Request) -> None:
         match request.verb:  # and no table: the type checker sees that no verb is left out
-            case RequestVerb.SEND | RequestVerb.TRY:
+            case RequestVerb.SEND | RequestVerb.ANSWER:
                 self._queue_or_refuse(request)
             case RequestVerb.BALANCE:
                 self._ask_balance(request)
@@ -84,8 +84,8 @@ class Requests:
             return
         try:
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
-            if request.verb is RequestVerb.TRY and (reason := self._maybe_reason(recipient)):
-                self._refuse(request, reason, **TRIES if reason is Refusal.TRIES_USED_UP else {})
+            if request.verb is RequestVerb.ANSWER and (reason := self._maybe_reason(recipient)):
+                self._refuse(request, reason, **MOST if reason is Refusal.ANSWERS_USED_UP else {})
                 return
             planned = self._plan(request, recipient)
         except (TextError, AddressError) as error:
@@ -112,21 +112,23 @@ class Requests:
 
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
         """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
-        if request.verb is RequestVerb.TRY:
+        if request.verb is RequestVerb.ANSWER:
             draw = random.SystemRandom().randrange(answers.DRAWS)
-            return self._sender.compose(0, self._identify(recipient).country, draw).plan
+            composed = self._sender.compose(0, self._identify(recipient).country, draw)
+            assert composed  # `_maybe_reason` has seen that there is a text
+            return composed.plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
 
     def _maybe_reason(self, number: str) -> Reason | Refusal | None:
-        """Return why the first answer may not be tried on a number, or None."""
+        """Return why the first answer may not be sent to a number by hand, or None."""
         db = self._line.db
         history = history_of(db, number, shadow=False)
         contact = policy.Contact(ContactKind.TEXT, self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
-        if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
+        if not verdict.answer and verdict.reason not in IGNORED_BY_HAND:
             return verdict.reason
-        if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
-            return Refusal.TRIES_USED_UP
+        if answers.by_hand_today(db, db.now()) >= answers.BY_HAND_A_DAY:
+            return Refusal.ANSWERS_USED_UP
         return None
 
     def _identify(self, number: str) -> address.Identity:

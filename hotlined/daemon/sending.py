@@ -219,10 +219,15 @@ class Sender:
             own_number(self.line.db), sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts
         )
 
-    def compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
-        """Choose the text for an answer: the variant that its random number draws, at its step or for its country."""
+    def compose(self, step: int, country: str | None, draw: int) -> gate.Composition | None:
+        """Choose the text for an answer: the variant that its random number draws, at its step or for its country.
+
+        None where there is no text for it.
+        """
         answer = self.line.config.answer
-        wording = answer.choose(step, country, draw)
+        wording = answer.maybe_choose(step, country, draw)
+        if wording is None:
+            return None
         composition = gate.Composition(_plan(wording.text, answer.encoding), step, wording.variant, wording.country)
         if self._texts is not None:
             self._texts.add(composition.plan.text)

@@ -45,7 +45,7 @@ AUTO = "auto"  # in `modem.port`
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
 OURS_HINT = N_(
     "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
-    " `hotlined adopt`."
+    " `hotlined sim adopt`."
 )
 
 
@@ -333,7 +333,7 @@ def _stick_away(machine: Machine) -> HotlinedError:
     return PortMissingError(
         _("This line's stick is not here, or does not answer."),
         _(
-            "Plug it in. For another one name its port in `modem.port` ({sticks}), then: `hotlined adopt`.",
+            "Plug it in. For another one name its port in `modem.port` ({sticks}), then: `hotlined sim adopt`.",
             sticks=_sticks_in_words(machine),
         ),
     )

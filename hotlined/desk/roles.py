@@ -9,7 +9,7 @@ class Role(StrEnum):
     """What a visitor may do; each role includes those before it."""
 
     FIGURES = "figures"
-    """No number, no text."""
+    """No number, and nothing that somebody wrote."""
     READER = "reader"
     """The log."""
     VOLUNTEER = "volunteer"

@@ -11,6 +11,7 @@ from hotlined.language import NP_, Phrases
 
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
     {
+        "answer": line.answer,
         "interpreter": machine.interpreter,
         "libraries": machine.packages,
         "configuration": line.configuration,
@@ -44,6 +45,7 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
 
 NAMES = Phrases(
     {
+        "answer": NP_("check", "answer"),
         "interpreter": NP_("check", "interpreter"),
         "libraries": NP_("check", "libraries"),
         "configuration": NP_("check", "configuration"),

@@ -7,7 +7,7 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
-from hotlined.language import N_, _, in_row
+from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
 from hotlined.states import DatabaseState, SealFailure, SendingState, TroubleCode, database_trouble
@@ -17,8 +17,21 @@ from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import PIN_FILE_CURE, SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
-_CHECKED_APART = (*WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD)
+_ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.ANSWER_DIFFERS)
+_CHECKED_APART = (*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD)
 _CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
+
+
+def answer(scene: Scene) -> Finding:
+    """Check that there is a text to be answered with, and that the daemon has read the one in the file."""
+    if scene.config is None or scene.report is None:
+        return unknown(_(NO_CONFIGURATION))
+    found = [trouble for trouble in scene.report.trouble if trouble.code in _ANSWER]
+    if not found:
+        return ok(ngettext("{number} text", "{number} texts", len(scene.config.answer.texts)))
+    first, *others = found
+    cure = " ".join((first.cure, *(trouble.sentences for trouble in others)))
+    return (fail if set(found) & {*scene.report.grave} else warn)(first.words.rstrip("."), cure)
 
 
 def configuration(scene: Scene) -> Finding:

@@ -56,8 +56,8 @@ def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng
 def _segments(answer: AnswerConfig, country: str) -> int:
     """Return how many segments the first answers to a number of a country take at most, each of them once."""
     return sum(
-        max(plan(wording.text, answer.encoding).segments for wording in answer.choices(step, country))
-        for step in range(len(answer.steps))
+        max((plan(wording.text, answer.encoding).segments for wording in answer.choices(step, country)), default=0)
+        for step in range(max(1, len(answer.steps)))
     )
 
 

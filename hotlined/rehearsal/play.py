@@ -77,10 +77,10 @@ class VirtualSender:
             self.expect(max(at, due), share)
         return self._look_at
 
-    def _compose(self, step: int, country: str | None, _draw: int) -> gate.Composition:
+    def _compose(self, step: int, country: str | None, _draw: int) -> gate.Composition | None:
         """Choose the dearest variant: the worst that can happen, and the same at every run."""
-        choices = (self._plans[wording.text] for wording in self._answer.choices(step, country))
-        return gate.Composition(max(choices, key=attrgetter("segments")), step)
+        choices = [self._plans[wording.text] for wording in self._answer.choices(step, country)]
+        return gate.Composition(max(choices, key=attrgetter("segments")), step) if choices else None
 
     def _room_at(self, now: Now, share: Share) -> float:
         """Return when a share that waits is looked at again: when every window has room, or before."""

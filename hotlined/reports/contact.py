@@ -9,9 +9,9 @@ from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
+from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import log as contact_log
-from hotlined.store import wordings
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
@@ -21,7 +21,6 @@ from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, br
 from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
-from hotlined.words.wordings import place_in_words
 
 Contact = dict[str, Any]
 """An object of `log --json`."""
@@ -48,7 +47,10 @@ def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
 
 
 def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet."""
+    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet.
+
+    They stay None where the configuration has no text for it.
+    """
     answer = contact["answer"]
     if answer is None:
         return
@@ -56,8 +58,9 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
     if answer["composed"] or answer["state"] != AnswerState.QUEUED:
         return
     answers, country, draw = _chosen_by(db, config, contact)
-    planned = plan(config.answer.choose(answers, country, draw).text, config.answer.encoding)
-    answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
+    if chosen := config.answer.maybe_choose(answers, country, draw):
+        planned = plan(chosen.text, config.answer.encoding)
+        answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
 
 
 def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
@@ -67,11 +70,11 @@ def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
     """
     if (answer := contact["answer"]) is None:
         return
-    place = wordings.maybe_place(db, answer["id"])
+    place = contact_log.maybe_place(db, answer["id"])
     if place is None and answer["state"] == AnswerState.QUEUED:
         answers, country, draw = _chosen_by(db, config, contact)
-        chosen = config.answer.choose(answers, country, draw)
-        place = wordings.Place(answers, chosen.variant, chosen.country)
+        chosen = config.answer.maybe_choose(answers, country, draw)
+        place = contact_log.Place(answers, chosen.variant, chosen.country) if chosen else None
     answer["wording"] = None
     if place and (len(config.answer.texts) > 1 or place.variant or place.country):
         answer["wording"] = {"answer": place.step + 1, "variant": place.variant + 1, "country": place.country}
@@ -81,7 +84,7 @@ def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[i
     """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
     answer_id, shadow = contact["answer"]["id"], config.mode is Mode.SHADOW
     history = history_of(db, contact["originator"], shadow=shadow, without=answer_id)
-    return history.answers, *wordings.chosen_by(db, answer_id)
+    return history.answers, *contact_log.chosen_by(db, answer_id)
 
 
 def rows_for_people(
@@ -154,14 +157,20 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
         yield from _answer_facts(answer, sending)
     for text in contact["by_hand"]:
         fate, at = answer_in_words(text["answer"], sending.state), moment(text["answer"]["queued_at"])
-        yield (
-            _("by hand"),
-            _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at),
-        )
+        by = _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at)
+        yield _("by hand"), f"{text['id']}: {by}"
         yield inner(_("text")), text["answer"]["text"]
     for event in contact["events"]:
         what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
         yield _("event"), " ".join(filter(None, (moment(event["at"]), what, event_in_words(event))))
+
+
+def by_hand_facts(text: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is known of a text by hand of `show --json`, as labels and values."""
+    yield _("text by hand"), f"{text['id']}: {answer_in_words(text['answer'], sending.state)}"
+    yield _("to"), text["recipient"]
+    yield _("by"), f"{text['asked_by']} ({text['kind']})"
+    yield from _fate_facts(text["answer"] | {"composed": True})
 
 
 def _segments(contact: Contact) -> str:
@@ -186,6 +195,11 @@ def _part(part: dict[str, Any]) -> str:
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
     fate = answer_in_words(answer, sending.state)
     yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
+    yield from _fate_facts(answer)
+
+
+def _fate_facts(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield the text of an answer or of a text by hand, and what became of it."""
     yield inner(_("because")), cause_in_words(answer["reason"])
     yield inner(_("text")), answer["text"]
     if wording := answer.get("wording"):

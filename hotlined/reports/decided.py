@@ -9,10 +9,13 @@ from hotlined.clock import synchronised
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
+from hotlined.policy import History
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
+from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store import log
+from hotlined.store.history import history_of
 from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.requests import RequestProgress
@@ -36,12 +39,26 @@ _CHANGED = Phrases(
         "cancel": N_("The answer to contact {number} is cancelled."),
     }
 )
+_CHANGED_BY_HAND = Phrases(
+    {
+        "requeue": N_("The text {id} is queued again."),
+        "cancel": N_("The text {id} is cancelled."),
+    }
+)
 
 
 def no_contact(contact_id: int) -> HotlinedError:
     """Return the error for an ID that no contact has."""
     return HotlinedError(
         _("There is no contact {number}.", number=contact_id), _("`hotlined log` shows those that there are.")
+    )
+
+
+def no_text_by_hand(answer_id: int) -> HotlinedError:
+    """Return the error for an ID that no text by hand has."""
+    return HotlinedError(
+        _("There is no text {id}.", id=log.by_hand_id(answer_id)),
+        _("`hotlined log --by-hand` shows those that there are."),
     )
 
 
@@ -63,17 +80,35 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
     words = (
         _("{number} is not blocked any more.", number=number) if was else _("{number} was not blocked.", number=number)
     )
-    if number not in config.numbers.blocked:
-        return words
-    note = _("It is still blocked in the configuration (numbers.blocked).")
-    return f"{words} {note}"
+    if number in config.numbers.blocked:
+        words += " " + _("It is still blocked in the configuration (numbers.blocked).")
+    if has_opted_out(config, number):
+        words += " " + _(
+            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.", number=number
+        )
+    return words
 
 
-def opted_in(number: str, *, was: bool) -> str:
-    """Return the result of `optin` in a sentence."""
-    if was:
-        return _("{number} is answered again: its opt-out is over.", number=number)
-    return _("{number} had not opted out.", number=number)
+def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
+    """Return the result of `unblock --opted-out` in a sentence."""
+    if not was:
+        return _("{number} had not opted out.", number=number)
+    words = _("The opt-out of {number} is lifted.", number=number)
+    if number in config.numbers.blocked:
+        return f"{words} " + _("It is still blocked in the configuration (numbers.blocked).")
+    if _history(config, number).blocked:
+        return f"{words} " + _("It is still blocked: `hotlined unblock {number}` ends that.", number=number)
+    return words
+
+
+def has_opted_out(config: Config, number: str) -> bool:
+    """Tell whether a number has opted out."""
+    return _history(config, number).opted_out
+
+
+def _history(config: Config, number: str) -> History:
+    with open_beside_daemon(config.database) as db:
+        return history_of(db, number, shadow=False)
 
 
 def pause_before(config: Config) -> Sending | None:
@@ -127,9 +162,9 @@ def _when_started() -> str:
 
 
 def topped_up(config: Config, at: str) -> str:
-    """Return the result of `topup` in a sentence."""
+    """Return the result of `sim topup` in a sentence."""
     if not synchronised():
-        note = _("This clock is not synchronised: if that is another day, say so: `hotlined topup DATE`.")
+        note = _("This clock is not synchronised: if that is another day, say so: `hotlined sim topup DATE`.")
     elif config.credit.valid_for is None:
         note = _("Set credit.valid_for, and the line warns you before its life ends.")
     else:
@@ -156,24 +191,32 @@ def life(config: Config) -> Iterator[str]:
         yield trouble.sentences
 
 
-def changed(config: Config, verb: str, contact_id: int, state: str | None) -> str:
+def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) -> str:
     """Return the sentence for `requeue` or `cancel`.
 
     `state` is None if the answer was changed, the answer's state if that forbids the change, or `none` if there is no
-    answer. Raises RefusedError for such a state, or HotlinedError if there is no such contact.
+    answer. Raises RefusedError for such a state, or HotlinedError if there is no such contact or text.
     """
     if state == "none":
+        if meant.by_hand:
+            raise no_text_by_hand(meant.row_id)
         with open_beside_daemon(config.database) as db:
-            if log.maybe_contact(db, contact_id) is None:
-                raise no_contact(contact_id)
+            if log.maybe_contact(db, meant.row_id) is None:
+                raise no_contact(meant.row_id)
         raise RefusedError(
-            _("Contact {number} has no answer.", number=contact_id),
-            _("`hotlined show {number}` says why.", number=contact_id),
+            _("Contact {number} has no answer.", number=meant.row_id),
+            _("`hotlined show {number}` says why.", number=meant.row_id),
         )
+    by_hand_id = log.by_hand_id(meant.row_id)
     if state:
-        answer = _("The answer to contact {number}", number=contact_id)
-        raise RefusedError(fate_in_words(answer, state), _WHICH[verb])
-    return _CHANGED[verb].format(number=contact_id)
+        if meant.by_hand:
+            text = _("The text {id}", id=by_hand_id)
+        else:
+            text = _("The answer to contact {number}", number=meant.row_id)
+        raise RefusedError(fate_in_words(text, state), _WHICH[verb])
+    if meant.by_hand:
+        return _CHANGED_BY_HAND[verb].format(id=by_hand_id)
+    return _CHANGED[verb].format(number=meant.row_id)
 
 
 def result(progress: RequestProgress) -> str:
@@ -194,7 +237,7 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return the result of `untag` in a sentence; raises HotlinedError without such a contact (None)."""
+    """Return the result of `tag --remove` in a sentence; raises HotlinedError without such a contact (None)."""
     if news is None:
         raise no_contact(contact_id)
     if news:

@@ -30,7 +30,7 @@ def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     for contact in export["contacts"]:
         yield from _contact(contact)
     for answer in export["by_hand"]:
-        yield _("text by hand"), _queued(answer)
+        yield _("text by hand"), f"{answer['id']}: {_queued(answer)}"
         yield inner(_("to")), answer["recipient"]
         yield inner(_("text")), answer["text"]
         yield inner(_("sent")), maybe_exact(answer["sent_at"])

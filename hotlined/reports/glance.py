@@ -8,7 +8,7 @@ from hotlined.config import Mode
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.line import LineReport
 from hotlined.states import AnswerState, SendingState
-from hotlined.store import log, totals
+from hotlined.store import figures, log
 from hotlined.store.database import Database
 from hotlined.words.conditions import WINDOWS
 from hotlined.words.times import ago, clock_time
@@ -25,7 +25,7 @@ class Came:
 def came(db: Database, now: datetime) -> Came:
     """Return what came until now."""
     midnight = datetime(now.year, now.month, now.day).astimezone()
-    today = sum(totals.contacts(db, (midnight, now))[0].values()) if midnight < now else 0
+    today = figures.contacts(db, (midnight, now))[0].total() if midnight < now else 0
     last = next(log.rows(db, log.Filter(), 1), None)
     return Came(today, last["received_at"] if last else None)
 

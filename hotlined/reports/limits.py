@@ -77,6 +77,7 @@ class AnswerCost:
 class LimitsReport:
     """What `limits --json` prints; `answers` are the highest costs of a number's first answer, the second and so on.
 
+    There is none where the answer has no text: then nothing goes.
     `held` is everything that keeps answers back, whatever room there is. `waits` counts all answers that wait; the
     first of them goes in `first_in_seconds`, None if that is not known.
     """
@@ -126,8 +127,7 @@ def _report(config: Config) -> LimitsReport:
     limits = config.limits
     segments = longest_by_step(config)
     spent, view, holds = _look(config)
-    new = view.outlook(segments[0], known=False)
-    known = view.outlook(sizes(config)[Share.KNOWN], known=True)
+    new, known = (_outlook(view, size, share) for share, size in sizes(config).items())
     return LimitsReport(
         line=config.line,
         mode=config.mode.value,
@@ -144,12 +144,20 @@ def _report(config: Config) -> LimitsReport:
         },
         held=holds,
         worst={
-            name: Worst(most, price(most, limits), most // segments[0]) for name, most in worst_case(limits).items()
+            name: Worst(most, price(most, limits), most // segments[0] if segments[0] else 0)
+            for name, most in worst_case(limits).items()
         },
-        answers=tuple(AnswerCost(number, price(number, limits)) for number in segments),
+        answers=tuple(AnswerCost(number, price(number, limits)) for number in segments if number),
         waits=sum(queue.answers for queue in view.ahead.values()),
         first_in_seconds=None if holds else _left(view, view.first_at()),
     )
+
+
+def _outlook(view: Forecast, segments: int, share: Share) -> Outlook:
+    """Return when an answer more of a share can go: never where there is no text for it."""
+    if segments:
+        return view.outlook(segments, known=share is Share.KNOWN)
+    return Outlook(None, dict.fromkeys(policy.WINDOW_SECONDS), view.ahead[share])
 
 
 def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ...]]:
@@ -214,6 +222,10 @@ def waits_in_words(report: LimitsReport) -> str:
             keys=", ".join(shortened(report.unknown)),
         )
         return f"{waiting} {note}"
+    if not report.answers:
+        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
+        note = _("The answer has no text: nobody is answered, and what waits is cancelled when its time comes.")
+        return f"{waiting} {note}"
     if report.held:
         return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
     note = _(
@@ -254,16 +266,17 @@ def _waiting_in_words(queue: Queue) -> str:
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:
-    """Return the segments of the longest text for a number of a country that got this many answers before."""
+    """Return the segments of the longest text for a number of a country that got this many answers; 0 without one."""
     choices = config.answer.choices(answers, country)
-    return max(plan(wording.text, config.answer.encoding).segments for wording in choices)
+    return max((plan(wording.text, config.answer.encoding).segments for wording in choices), default=0)
 
 
 def longest_by_step(config: Config) -> list[int]:
     """Return the segments of the first answer, the second and so on: the longest of all countries that are answered."""
     countries = (None, *config.numbers.answer_countries)
     return [
-        max(longest(config, answers, country) for country in countries) for answers in range(len(config.answer.steps))
+        max(longest(config, answers, country) for country in countries)
+        for answers in range(max(1, len(config.answer.steps)))
     ]
 
 

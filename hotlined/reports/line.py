@@ -16,7 +16,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import sealed, selftest, sim_life
+from hotlined.reports import answer, sealed, selftest, sim_life
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -59,6 +59,7 @@ _HARMLESS = frozenset(
     {
         *WINDOW_CODES,
         TroubleCode.SHADOW,
+        TroubleCode.ANSWER_DIFFERS,
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
@@ -66,7 +67,7 @@ _HARMLESS = frozenset(
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
 `status` ends with 0."""
-_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST})
+_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.ANSWER_REFUSED})
 """Troubles that somebody has to do something about, though answers go out."""
 
 
@@ -228,7 +229,10 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(broken, alive=alive))
-    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
+    about_answer = tuple(answer.troubles(config, daemon, alive=alive))
+    if any(trouble.code == TroubleCode.NO_ANSWER_TEXT for trouble in about_answer):  # then nothing in force stays
+        others = [trouble for trouble in others if trouble.code != TroubleCode.ANSWER_REFUSED]
+    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)

@@ -3,18 +3,19 @@
 What can only be a mistake is no risk: `hotlined.config` refuses it. `limits` and `selftest` say what it costs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from hotlined.config import Config, Mode
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
+from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
 from hotlined.words.amounts import in_segments
 
-_MARKS = ("«»", "“”", "„”", "„“", "””", "‘’")
-"""Quotation marks that YAML does not know: somebody may take them for quotes around the text."""
+_MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")
+"""Quotation marks that somebody may take for quotes around the text, as YAML has them."""
 
 
 def risks(config: Config) -> Iterator[str]:
@@ -35,19 +36,26 @@ def _of_modem(config: Config) -> Iterator[str]:
 
 def _of_answer(config: Config) -> Iterator[str]:
     answer = config.answer
-    if marks := next(filter(None, map(_maybe_marks, answer.texts)), None):
+    if not answer.steps:
+        yield empty_in_words(config)
+    yield from of_texts(answer.texts)
+    if not answer.delay[0]:
+        yield _("answer.delay begins at 0s: an answer may arrive before she is gone.")
+
+
+def of_texts(texts: Iterable[str]) -> Iterator[str]:
+    """Yield what may be a mistake in texts of the answer."""
+    if marks := next(filter(None, map(_maybe_marks, texts)), None):
         yield _(
             "{opening} and {closing} stand around the text: these marks are part of the answer.",
             opening=marks[0],
             closing=marks[1],
         )
-    if not answer.delay[0]:
-        yield _("answer.delay begins at 0s: an answer may arrive before she is gone.")
 
 
 def _of_limits(config: Config) -> Iterator[str]:
     limits, least = config.limits, min(worst_case(config.limits).values())
-    largest = max(plan(text, config.answer.encoding).segments for text in config.answer.texts)
+    largest = max((plan(text, config.answer.encoding).segments for text in config.answer.texts), default=0)
     if limits.per_number == 0:
         yield _("limits.per_number is 0: nobody is ever answered.")
     if least == 0:

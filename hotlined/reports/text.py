@@ -11,7 +11,6 @@ from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
 from hotlined.language import _
 from hotlined.words.amounts import in_segments, money, price
 from hotlined.words.characters import replacement_in_words
-from hotlined.words.wordings import place_in_words
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
 
@@ -45,7 +44,7 @@ class TextCost:
     segments_without_forcing: int
 
     def document(self) -> dict[str, Any]:
-        """Return what `text --json` prints; some of its keys have older names than the fields here."""
+        """Return what `text check --json` prints; some of its keys have older names than the fields here."""
         older = {"forcing": "to_blame", "segments_without_forcing": "segments_without_blamed"}
         return {older.get(name, name): value for name, value in asdict(self).items()}
 
@@ -103,6 +102,23 @@ def wording_in_words(wording: Wording, steps: int) -> str:
         only_step=steps == 1,
         several=wording.several,
     )
+
+
+def place_in_words(
+    step: int | None, variant: int, country: str | None, *, only_step: bool = False, several: bool = True
+) -> str:
+    """Name a text by its place: `Answer 2, variant 1`, `The answer for NL`. The places are counted from 0.
+
+    `only_step` says that there is one answer alone, however often a number is answered; `several` says that it has
+    variants.
+    """
+    if country is not None:
+        name = _("The answer for {country}", country=country)
+    elif only_step or step is None:
+        name = _("The answer")
+    else:
+        name = _("Answer {number}", number=step + 1)
+    return _("{name}, variant {number}", name=name, number=variant + 1) if several else name
 
 
 def _forcing(character: str, text: str, config: Config) -> ForcingCharacter:

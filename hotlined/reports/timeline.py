@@ -116,7 +116,8 @@ def _people(contact: Contact, sending: Sending) -> Iterator[Step]:
         yield Step(event["at"], f"{known.format(detail=event_in_words(event)).rstrip(' :')}.")
     for text in contact["by_hand"]:
         words = _(
-            "{by} sent this number a text by hand ({command}): {fate}.",
+            "{by} sent this number a text by hand ({id}, {command}): {fate}.",
+            id=text["id"],
             by=text["asked_by"],
             command=text["kind"],
             fate=answer_in_words(text["answer"], sending.state),

@@ -11,7 +11,7 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined.clock import synchronised
 from hotlined.config import parse_duration
@@ -139,6 +139,26 @@ def contact_id(text: str) -> int:
             _("They are numbers from 1 on, the first column of `hotlined log`."),
         )
     return number
+
+
+class AnswerMeant(NamedTuple):
+    """Whose answer an ID means: that to a contact, or a text by hand, whose ID is written `h12`."""
+
+    row_id: int
+    by_hand: bool
+
+
+def answer_meant(text: str) -> AnswerMeant:
+    """Read the ID of a contact or of a text by hand."""
+    word = text.strip()
+    if re.fullmatch("[hH][0-9]{1,19}", word):
+        return AnswerMeant(contact_id(word[1:]), by_hand=True)
+    return AnswerMeant(contact_id(word), by_hand=False)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text is an ID, and no number or name: digits that do not begin with 0, behind an h or not."""
+    return re.fullmatch("[hH]?[1-9][0-9]*", text.strip()) is not None
 
 
 def limit(text: str) -> int:

@@ -21,14 +21,14 @@ from hotlined.store.snapshot import Snapshot
 
 FORMAT = 1
 _ABOUT, DATABASE = "about.json", "hotlined.db"
-CONFIG = "config.yaml"
+CONFIG, ANSWER = "config.yaml", "answer.txt"
 KEY, PINS = "hotlined.db.key", "hotlined.db.pins"
 ACCOUNTS, PIN, URLS = "accounts", "pin", "urls"
 BESIDE = {KEY: database_files.KEY, PINS: database_files.PINS}
 """Those that lie beside the database, and what they are called after it."""
-SMALL = (CONFIG, *BESIDE, ACCOUNTS, PIN, URLS)
-"""What may stand before the database, by name: the configuration, the keys beside the database, the accounts of the
-desk, the SIM's PIN and the addresses of alerts if they are not in the configuration."""
+SMALL = (CONFIG, ANSWER, *BESIDE, ACCOUNTS, PIN, URLS)
+"""What may stand before the database, by name: the configuration, the answer's file, the keys beside the database, the
+accounts of the desk, the SIM's PIN and the addresses of alerts if they are not in the configuration."""
 _LEVEL = 1  # of compression: a Pi spends its time on it, and texts shrink to a quarter all the same
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
-from hotlined.config import Config
+from hotlined.config import Config, answer_octets
 from hotlined.errors import HotlinedError, SealError, StoreError, UnsentError
 from hotlined.language import _
 from hotlined.sealing import age, archive
@@ -119,6 +119,9 @@ def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable
 def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     """Yield what a new card needs beside the database, as far as there is such."""
     yield archive.CONFIG, files.read(config.path).encode()
+    if file := config.answer.text_file:
+        with contextlib.suppress(OSError):  # one that the line's user cannot read answers nobody
+            yield archive.ANSWER, answer_octets(file)
     for name, ending in archive.BESIDE.items():
         if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets

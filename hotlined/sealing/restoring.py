@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from hotlined import files, person
-from hotlined.config import Config, load, parse, salvage, salvage_text
+from hotlined.config import Config, load, maybe_unusable_answer, parse, salvage, salvage_text
 from hotlined.errors import ConfigError, DatabaseInUseError, SealError
 from hotlined.language import _
 from hotlined.sealing import age, archive
@@ -41,7 +41,7 @@ class Restored:
     aside: tuple[Path, ...]
     """Where lies what was there before."""
     problem: ConfigError | None
-    """What is wrong with the configuration, which is put back all the same: the line was left with it."""
+    """What is wrong with configuration or answer's file, which are put back all the same: the line was left so."""
 
 
 def find(place: Path, wanted: str | None) -> Path:
@@ -80,7 +80,7 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
     database = [config.database, *_secrets(opened, config.database)]
     about, problem = opened.about, None
     try:
-        load(config_path)
+        problem = maybe_unusable_answer(load(config_path))
     except ConfigError as error:
         problem = error
     return Restored(about.line, about.name, about.made_at, config, (*database, *written), (*moved, *aside), problem)
@@ -168,9 +168,19 @@ def _free(path: Path) -> Path:
 def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int]]:
     """Yield each file, its octets and its mode."""
     yield config.path, opened.small[archive.CONFIG], _GROUPS
+    if (octets := opened.small.get(archive.ANSWER)) is not None:
+        yield _answer_place(config), octets, _GROUPS
     if octets := opened.small.get(archive.ACCOUNTS):
         yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE
     for name, ending in _ROOTS.items():
         if octets := opened.small.get(name):
             own = ending if config.name == "main" else f"{config.name}.{ending}"
             yield config.path.with_name(own), octets, _PRIVATE
+
+
+def _answer_place(config: Config) -> Path:
+    """Return where the answer's file is put: beside the configuration, for a backup may name any other place."""
+    named = config.answer.text_file
+    if named and named.parent == config.path.parent and named.suffix == ".txt":
+        return named
+    return config.path.with_name(f"{config.name}.txt")

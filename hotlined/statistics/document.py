@@ -10,7 +10,6 @@ from hotlined.policy import Limits
 from hotlined.statistics.periods import zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds
-from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store import figures
 from hotlined.words.amounts import price
 
@@ -36,22 +35,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "week_days": summary.week_days,
         "weeks": [_ends_json(week.start, week.end) | {"texts": week.texts} for week in summary.weeks],
         "modem_seconds": modem_seconds(summary),
-        "variants": [_place_json(place) for place in summary.places],
         "words": list(sentences(summary)),
     }
-
-
-def _place_json(place: ComparedVariants) -> dict[str, Any]:
-    variants = [
-        {
-            "variant": each.variant,
-            "answers": each.counts.answers,
-            "wrote_back": each.counts.wrote_back,
-            "tags": {tag: each.counts.tags[tag] for tag in place.tags if each.counts.tags[tag]},
-        }
-        for each in place.variants
-    ]
-    return {"name": place.name, "variants": variants, "words": list(verdict(place))}
 
 
 def bins(summary: Summary) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The page of `stats --html`: one file that needs no network, no script and no other file.
 
-It is given counts only: no number and no text of anybody can get onto it. It is for the press: what the line has left
-to spend would tell a troll how much more it takes, and is not on it.
+It is given counts and the line's own texts only: no number and nothing that somebody wrote can get onto it. It is for
+the press: what the line has left to spend would tell a troll how much more it takes, and is not on it.
 """
 
 import math
@@ -26,18 +26,19 @@ from hotlined.statistics.drawing import (
     figure_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
-from hotlined.statistics.plain import calendar, day_in_words, length
+from hotlined.statistics.plain import calendar, day_in_words, length, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
-from hotlined.statistics.variants import ComparedVariants, verdict
 from hotlined.store.figures import Span, Tally
-from hotlined.words.amounts import in_answers, money, wait_in_words
+from hotlined.words.amounts import in_answers, in_reactions, money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
+from hotlined.words.tags import tag_in_words
 
 _CELL = 22  # pixels: a row of the heat map
+_NAME = 40  # characters of a text that stand beside its bar
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by week"), By.MONTH: N_("by month")})
 _OTHER_STATES: Phrases[str] = Phrases({NoModemState.STOPPED: N_("daemon stopped"), NoModemState.UNKNOWN: N_("unknown")})
@@ -50,7 +51,7 @@ def draw(summary: Summary, written: datetime) -> str:
         described=describe(summary),
         inside=draw_inside(summary),
         written=_(
-            "Written on {day} at {time} by hotlined {version}. It names no number and quotes no text.",
+            "Written on {day} at {time} by hotlined {version}. It names no number and quotes nobody.",
             day=day_in_words(written.date()),
             time=format(written, "%H:%M"),
             version=__version__,
@@ -112,7 +113,8 @@ def _figures(summary: Summary) -> Iterator[Figure]:
     yield _week(summary)
     yield _numbers(summary)
     yield _reasons(summary)
-    yield from map(_variants, summary.places)
+    if len(summary.total.by_text) > 1:
+        yield _by_text(summary.total)
     yield _service(summary)
 
 
@@ -266,28 +268,30 @@ def _numbers(summary: Summary) -> Figure:
     )  # fmt: skip
 
 
-def _variants(place: ComparedVariants) -> Figure:
-    back, *tags = place.reactions
-    names = [_("variant {number}", number=each.variant) for each in place.variants]
-    answers = [each.counts.answers for each in place.variants]
-    parts = list(zip(names, answers, back.answers, strict=True))
+def _by_text(total: Tally) -> Figure:
+    texts = [(text_in_words(sent), sent) for sent in total.by_text]
+    most = max([1, *(sent.answers for sent in total.by_text)])
     return Figure(
-        title=_("{place}: its variants", place=place.name),
-        says=" ".join(
+        title=_("Answers by their text"),
+        says=_("How many answers were sent with each text, and the reactions to them; the table has their tags."),
+        drawing=draw_list(
             [
-                _("Answers to which somebody wrote back within a day, of those that went out; the table has the tags."),
-                *verdict(place),
+                (_shortened(text), in_reactions(sent.reactions), in_digits(sent.answers), 100 * sent.answers / most)
+                for text, sent in texts
             ]
         ),
-        drawing=draw_list([(name, "", _of_all(some, all_), 100 * some / max(1, all_)) for name, all_, some in parts]),
-        height=ROW * len(parts),
-        headings=(_("Variant"), _("Answers"), _("Wrote back"), *(tag.name for tag in tags)),
-        rows=[(*part, *(tag.answers[at] for tag in tags)) for at, part in enumerate(parts)],
+        height=ROW * len(texts),
+        headings=(_("Answers"), _("Reactions"), *map(tag_in_words, total.tags), _("Text")),
+        rows=[
+            (in_digits(sent.answers), sent.reactions, *(sent.tags.get(tag, 0) for tag in total.tags), text)
+            for text, sent in texts
+        ],
+        ends_in_words=True,
     )
 
 
-def _of_all(number: int, total: int) -> str:
-    return _("{number} of {total}", number=in_digits(number), total=in_digits(total))
+def _shortened(text: str) -> str:
+    return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
 
 
 def _reasons(summary: Summary) -> Figure:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hotlined.language import N_, NP_, Language, _, in_digits, pgettext, spoken, unfilled
 from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, full_minute, midnight
+from hotlined.store.figures import SentText
 
 _NUMBERS = (
     *(N_("no"), N_("one"), N_("two"), N_("three"), N_("four"), N_("five"), N_("six"), N_("seven"), N_("eight")),
@@ -185,3 +186,8 @@ def shares(parts: Sequence[int]) -> list[str]:
     for at in by_rest[: 100 - sum(rounded)]:
         rounded[at] += 1
     return [_percent(value) for value in rounded]
+
+
+def text_in_words(sent: SentText) -> str:
+    """Return a text of the line as it was sent, or what stands for all texts that are erased."""
+    return _("(erased)") if sent.text is None else sent.text

@@ -22,10 +22,9 @@ from hotlined.statistics.periods import (
     midnight,
     week_days,
 )
-from hotlined.statistics.variants import ComparedVariants, compare
-from hotlined.store import figures, wordings
+from hotlined.store import figures
 from hotlined.store.database import Database
-from hotlined.store.totals import Slot
+from hotlined.store.figures import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Summary:
 
     There is none `before` where the line did not exist for the whole of it: it begins with its first contact or answer.
     `week` counts contacts by weekday (Monday first) and hour, `week_days` how many such days the period has at that
-    hour. `weeks` are the whole ones, from the first midnight on. `places` are those of the answer that have variants.
+    hour. `weeks` are the whole ones, from the first midnight on.
     """
 
     line: str
@@ -68,7 +67,6 @@ class Summary:
     week_days: tuple[tuple[int, ...], ...]
     weeks: tuple[Week, ...]
     modem: tuple[figures.Span, ...]
-    places: tuple[ComparedVariants, ...] = ()
 
 
 def summarise(
@@ -86,8 +84,6 @@ def summarise(
         counts = figures.counts(db, bounds)
         slots = figures.slots(db, start, end)
         modem = figures.spans(db, start, end)
-        several = any(wording.several for wording in chosen.answer.wordings)
-        places = compare(chosen.answer, wordings.counts_by_wording(db, start, end)) if several else ()
     return Summary(
         line=chosen.line,
         limits=chosen.limits,
@@ -104,7 +100,6 @@ def summarise(
         week_days=week_days(start, end),
         weeks=tuple(_weeks(slots, start, end)),
         modem=tuple(modem),
-        places=places,
     )
 
 

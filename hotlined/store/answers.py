@@ -23,8 +23,8 @@ from hotlined.store.shares import refile
 
 LATEST_TEXTS = 20
 """How many earlier texts of a number are compared with a new one."""
-TRIES_A_DAY = 5
-"""How often a day a person may try the first answer on a phone of the house."""
+BY_HAND_A_DAY = 5
+"""How often a day people may have the first answer sent to phones of the house."""
 DRAWS = 1 << 31
 """An answer draws a number below this at its verdict; whatever there is to choose at the gate is chosen by it."""
 
@@ -125,7 +125,7 @@ def enqueue_by_hand(
         rules,
         now,
         by_hand=True,
-        known=kind == ByHand.TRY,
+        known=kind == ByHand.ANSWER,
         shadow=shadow,
         before=_by_hand_before(db),
     )
@@ -151,15 +151,15 @@ def _by_hand_before(db: Database) -> int:
     return int(db.value(sql, Share.BY_HAND))
 
 
-def tried_today(db: Database, now: Now) -> int:
-    """Count the answers that persons tried on phones of the house in the last 24 hours."""
-    tries = db.value(
-        f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.TRY}' AND queued_limit > ?"
+def by_hand_today(db: Database, now: Now) -> int:
+    """Count the answers that persons had sent to phones of the house in the last 24 hours."""
+    sent = db.value(
+        f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.ANSWER}' AND queued_limit > ?"
         f" AND (a.state IN {states.listed(states.OPEN)} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
         now.limit - policy.WINDOW_SECONDS["day"],
     )
-    return int(tries)
+    return int(sent)
 
 
 def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
@@ -169,23 +169,43 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     or its number is. A text that was composed goes out as it was; the age of the answer runs from now.
     """
     with db.transaction():
-        row = db.one("SELECT id, recipient, state, text, encoding FROM answers WHERE contact_id = ?", contact_id)
-        if row is not None and _is_erased(row):
-            return "erased"
-        if row is None or not lifecycle.reopen(db, row["id"]):
-            return str(row["state"]) if row else "none"
-        db.execute(
-            "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
-            " reported_at = NULL, age_limit = ?, due_at = ?, due_limit = ? WHERE id = ?",
-            who,
-            now.limit,
-            now.rfc3339,
-            now.limit,
-            row["id"],
-        )
+        row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
+        if row is None or (refused := _requeue(db, row, who, now)):
+            return refused if row else "none"
         refile(db, row["recipient"])
-        line.save_limit_clock(db, now)
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
+    return None
+
+
+def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants a text by hand sent again, as it was; returns what `requeue` does."""
+    with db.transaction():
+        row = db.one(f"{_REQUEUED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
+        if row is None or (refused := _requeue(db, row, who, now)):
+            return refused if row else "none"
+        events.record(db, now, EventKind.REQUEUE, number=row["recipient"], who=who)
+    return None
+
+
+_REQUEUED = "SELECT id, recipient, state, text, encoding FROM answers"
+
+
+def _requeue(db: Database, answer: Row, who: str, now: Now) -> str | None:
+    """Queue an answer again, inside the transaction that is open; return why it cannot be, or None."""
+    if _is_erased(answer):
+        return "erased"
+    if not lifecycle.reopen(db, answer["id"]):
+        return str(answer["state"])
+    db.execute(
+        "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
+        " reported_at = NULL, age_limit = ?, due_at = ?, due_limit = ? WHERE id = ?",
+        who,
+        now.limit,
+        now.rfc3339,
+        now.limit,
+        answer["id"],
+    )
+    line.save_limit_clock(db, now)
     return None
 
 
@@ -196,15 +216,26 @@ def _is_erased(answer: Row) -> bool:
 def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     """Commit that a person wants the answer to a contact not sent; return None, or its state where it does not wait."""
     with db.transaction():
-        row = db.one(
-            f"SELECT id, state, {states.WAITS} AS waits FROM answers WHERE contact_id = ?",
-            contact_id,
-        )
+        row = db.one(f"{_CANCELLED} WHERE contact_id = ?", contact_id)
         if row is None or not row["waits"]:
             return str(row["state"]) if row else "none"
         lifecycle.end(db, row["id"], Reason.PERSON)
         events.record(db, now, EventKind.CANCEL, contact_id=contact_id, who=who)
     return None
+
+
+def cancel_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants a text by hand not sent; returns what `cancel` does."""
+    with db.transaction():
+        row = db.one(f"{_CANCELLED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
+        if row is None or not row["waits"]:
+            return str(row["state"]) if row else "none"
+        lifecycle.end(db, row["id"], Reason.PERSON)
+        events.record(db, now, EventKind.CANCEL, number=row["recipient"], who=who)
+    return None
+
+
+_CANCELLED = f"SELECT id, recipient, state, {states.WAITS} AS waits FROM answers"
 
 
 def cancel_all(db: Database, reason: Reason) -> None:

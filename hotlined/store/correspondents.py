@@ -8,7 +8,6 @@ from enum import StrEnum
 from hotlined.gsm.address import Identity, LineType
 from hotlined.pseudonym import NOBODY
 from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
-from hotlined.store import totals
 from hotlined.store.database import Database
 
 
@@ -39,7 +38,6 @@ class Order(StrEnum):
     FIRST = "first"
 
 
-_NEWEST = 2000  # contacts
 _ORDERS = {
     Order.LAST: "last_at DESC, last_id DESC",
     Order.CONTACTS: "contacts DESC, last_at DESC, last_id DESC",
@@ -53,16 +51,16 @@ def correspondents(
     """Return who contacts the line or is decided about: the first `limit` in an order (0: all), the very first last.
 
     `shadow` counts what shadow mode let out too, as its limits do. Only originators of the newest `among` contacts are
-    listed; those of all contacts for 0, and once the clock was put back. `only` are the numbers that are meant, if not
-    all.
+    listed; those of all contacts for 0. `only` are the numbers that are meant, if not all.
     """
-    chosen = _ONLY if only is not None else _CHOSEN_AMONG[order] if among else _CHOSEN[order]
-    if only is None and order is Order.LAST and 0 < limit <= int(db.value(f"SELECT count(*) FROM ({_LATELY})", -1)):
-        chosen = _LATELY.replace("?", ":limit")
-    known = _KNOWN if totals.clock_stepped(db) or (only is None and not limit) else _KNOWN_BY_ID.format(chosen=chosen)
+    chosen = "1"
+    if only is not None:
+        chosen = "originator IN (SELECT value FROM json_each(:only))"
+    elif among:
+        chosen = f"originator IN ({_NEWEST})"
     rows = db.connection.execute(
         _CORRESPONDENTS.format(
-            known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
+            chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
         ),
         {
             "limit": limit or -1,  # SQLite takes a negative limit for none
@@ -78,72 +76,30 @@ def correspondents(
     return found[::-1]
 
 
-_KNOWN = f"""
-    SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
-      max(id) AS last_id
-    FROM contacts WHERE originator IS NOT NULL OR kind <> '{ContactKind.UNREADABLE}' GROUP BY originator
-"""
-# where dates ascend as ids do the index on originators tells who is shown, and rows are read of those alone
-_KNOWN_BY_ID = f"""
-    SELECT c.number, (SELECT count(*) FROM contacts WHERE originator = c.number) AS contacts,
-      (SELECT received_at FROM contacts WHERE originator = c.number ORDER BY id LIMIT 1) AS first_at,
-      (SELECT received_at FROM contacts WHERE originator = c.number ORDER BY id DESC LIMIT 1) AS last_at,
-      (SELECT max(id) FROM contacts WHERE originator = c.number) AS last_id
-    FROM ({{chosen}}) c
-    UNION ALL
-    SELECT NULL, contacts, first_at, last_at, last_id FROM
-      (SELECT count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id
-        FROM contacts INDEXED BY contacts_withheld
-        WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}')
-    WHERE contacts > 0 AND :only IS NULL
+_COUNTED = """
+count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id FROM contacts
 """
 # the inner LIMIT keeps the order of the rows
-_NEWEST_FIRST = "SELECT originator, id FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT {among}"
-_GROUPED = "FROM contacts WHERE originator IS NOT NULL GROUP BY originator"
-_GROUPED_AMONG = f"FROM ({_NEWEST_FIRST.format(among=':among')}) GROUP BY originator"
-_MOST = "SELECT originator AS number {grouped} ORDER BY count(*) DESC, max(id) DESC LIMIT :limit"
-# several may have come first at the moment at which the limit is reached: the latest of them are shown
-_FIRSTS = """
-  WITH firsts AS MATERIALIZED ({firsts} LIMIT :limit)
-  SELECT number FROM firsts
-  UNION SELECT originator FROM contacts WHERE originator IS NOT NULL
-    AND received_at = (SELECT min(received_at) FROM contacts WHERE id IN (SELECT id FROM firsts))
-    AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = contacts.id)
+_NEWEST = """
+SELECT originator FROM
+  (SELECT originator FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT :among)
 """
-# from the newest contact back until there are enough
-_LATEST = f"SELECT DISTINCT originator AS number FROM ({_NEWEST_FIRST}) LIMIT :limit"
-_CHOSEN = {
-    Order.LAST: _LATEST.format(among=-1),
-    Order.CONTACTS: _MOST.format(grouped=_GROUPED),
-    Order.FIRST: _FIRSTS.format(firsts=f"SELECT originator AS number, min(id) AS id {_GROUPED} ORDER BY 2 DESC"),
-}
-_CHOSEN_AMONG = {
-    Order.LAST: _LATEST.format(among=":among"),
-    Order.CONTACTS: _MOST.format(grouped=_GROUPED_AMONG),
-    Order.FIRST: _FIRSTS.format(
-        firsts=f"SELECT originator AS number, id FROM ({_NEWEST_FIRST.format(among=':among')}) n"
-        " WHERE NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = n.id)"
-    ),
-}
-# where the newest contacts are from enough numbers, the others need not be looked at: none of theirs is newer
-_LATELY = f"""
-  SELECT originator AS number FROM
-    (SELECT originator, id FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT {_NEWEST})
-  GROUP BY originator ORDER BY max(id) DESC LIMIT ?
-"""
-_ONLY = "SELECT DISTINCT originator AS number FROM contacts WHERE originator IN (SELECT value FROM json_each(:only))"
 # an answer counts from the moment that it was let out, as limits have it
-_CORRESPONDENTS = """
+_CORRESPONDENTS = f"""
 WITH
   known AS MATERIALIZED (
-    {known}
+    SELECT originator AS number, {_COUNTED}
+    WHERE originator IS NOT NULL AND {{chosen}} GROUP BY originator
+    UNION ALL
+    SELECT NULL, {_COUNTED}
+    WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}' AND :only IS NULL HAVING count(*) > 0
     UNION ALL
     SELECT number, 0, NULL, NULL, 0 FROM numbers
     WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
     UNION ALL
     SELECT DISTINCT recipient, 0, NULL, NULL, 0 FROM answers
-    WHERE by_hand IS NOT NULL AND recipient <> '{nobody}'
+    WHERE by_hand IS NOT NULL AND recipient <> '{{nobody}}'
       AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = recipient)
       AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
         AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))
@@ -153,7 +109,7 @@ WITH
     SELECT a.recipient, a.by_hand, count(*) AS segments
     FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
     WHERE a.recipient IN (SELECT number FROM known)
-      AND (s.state IN {counting} OR (:shadow AND s.state IN {in_shadow})) GROUP BY a.id
+      AND (s.state IN {{counting}} OR (:shadow AND s.state IN {{in_shadow}})) GROUP BY a.id
   ),
   answered AS (
     SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
@@ -164,7 +120,7 @@ SELECT k.number, k.contacts, k.first_at, k.last_at, nullif(k.last_id, 0) AS last
   coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
 FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
 WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
-ORDER BY {order} LIMIT :limit
+ORDER BY {{order}} LIMIT :limit
 """
 
 

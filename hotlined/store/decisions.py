@@ -41,11 +41,11 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
         _decide(db, EventKind.UNBLOCK, number, who, now)
 
 
-def opt_in(db: Database, number: str, who: str, now: Now) -> None:
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.OPTIN, number, who, now)
+        _decide(db, EventKind.OPTOUT_LIFTED, number, who, now)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -149,7 +149,7 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
 _DECISIONS = {
     EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
     EventKind.UNBLOCK: "blocked_at = NULL",
-    EventKind.OPTIN: "opted_out_at = NULL",
+    EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
 }
 
 

@@ -1,9 +1,8 @@
 """Counts what came and what went: contacts, numbers, answers, segments, reactions, and the states of the modem.
 
-Contacts and numbers come from what `totals` keeps by the hour; of answers, which budgets bound, the rows are counted.
-Every figure is one of the rows that the database holds: what was forgotten is in none, and parts add up to their whole.
-Nothing of what it returns names a number or quotes a text. A number is new at the first contact that the database still
-holds of it.
+Every figure is counted from the rows that the database holds: what was forgotten is in none, and parts add up to their
+whole. A number is new at the first contact that the database still holds of it. Nothing of what it returns names a
+number or quotes what somebody wrote; it quotes the line's own texts.
 Known to be wrong: a number and the pseudonym that an older contact of it bears count as two; the calendar is believed
 as it was written down; a time without a daemon counts as the modem's last state.
 """
@@ -13,10 +12,10 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from sqlite3 import Row
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.states import (
@@ -31,15 +30,41 @@ from hotlined.states import (
     modem_event,
     modem_state_of,
 )
-from hotlined.store import totals
 from hotlined.store.database import Database
-from hotlined.store.reactions import IS_REACTION, IS_WITHIN, REACTION_HOURS, SENT
-from hotlined.store.totals import Labels, Slot
+from hotlined.store.reactions import IS_WITHIN, REACTION_HOURS, SENT
 
 MODEM_STATES = (*ModemState, NoModemState.STOPPED)
 """The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""
 
-_HOUR = timedelta(hours=1)
+_SLOT_MINUTES = 15  # every offset from UTC that is in use is a multiple of it: a slot lies in one local hour
+_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # what a person sends by hand
+
+
+class ContactLabels(NamedTuple):
+    """What a contact is: its kind, and its verdict with the reason, None while it is not judged.
+
+    `anonymous` is 1 for one without an originator, which belongs to no number, else 0.
+    """
+
+    kind: str
+    verdict: str | None
+    reason: str | None
+    anonymous: int
+
+
+class Slot(NamedTuple):
+    """Texts and contacts that were received in the quarter of an hour that begins at `start`, in UTC."""
+
+    start: datetime
+    texts: int
+    contacts: int
+
+
+class NumberCounts(NamedTuple):
+    """How many originators contacted the line in a period, and how many of them never before."""
+
+    all: int
+    new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +99,7 @@ class Tally:
     they are those of `timed` answers, whose last segment was taken in the period. A reaction is a text from a
     number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
     `by_tags` count each reaction once, and add up to all; `other_tags` all other contacts: first ones, such as a threat
-    that came before any answer, and later ones.
+    that came before any answer, and later ones. `by_text` parts answers and reactions by the text that was sent.
     """
 
     counts: Counts
@@ -87,6 +112,7 @@ class Tally:
     tags: dict[str, int]
     by_tags: tuple["Tagged", ...]
     other_tags: dict[str, int]
+    by_text: tuple["SentText", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +121,16 @@ class Tagged:
 
     tags: tuple[str, ...]
     reactions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """A text of the line as it was sent, None for all that are erased: answers with it, reactions to it, their tags."""
+
+    text: str | None
+    answers: int
+    reactions: int
+    tags: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +155,19 @@ class Span:
 
 # :start and :end bound what is counted; bin() tells between which of the edges a moment lies. An answer that was asked
 # for again is counted once, where the first segment of its last attempt was let out: max() over the attempts
+_LET_OUT = f"""
+SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
+  (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
+    WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT}) AS first
+FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
+WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
+"""
 _COUNTS = (
     f"""
-    SELECT bin(at) AS bin, sum(segments) AS segments,
+    SELECT bin(at) AS bin, count(*) AS segments,
       count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
       count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{AnswerState.UNCONFIRMED}') AS unconfirmed
-    FROM (
-      SELECT coalesce(s.submitted_at, t.begun_at) AS at, 1 AS segments, a.by_hand, a.state, s.sequence = 1 AND t.id =
-        (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
-          WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT}) AS first
-      FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
-      WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
-    ) GROUP BY 1
+    FROM ({_LET_OUT}) GROUP BY 1
     """,
     f"""
     SELECT bin(due_at) AS bin, count(*) AS shadowed FROM answers
@@ -139,43 +176,23 @@ _COUNTS = (
 )
 """Of answers: rows of a bin and its counts, named as in `Counts`."""
 
+_TEXTS = f"SELECT text, count(*) FROM ({_LET_OUT}) WHERE first AND by_hand IS NULL GROUP BY text"
+
 _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-_ANSWERED = f"""
+# CROSS: from the answers, which budgets bound, to the contacts of their recipients
+_REACTIONS = f"""
 WITH sent AS MATERIALIZED (
   {SENT} WHERE by_hand IS NULL AND sent_at < :end
     AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-{REACTION_HOURS} hours')
 )
+SELECT s.text, c.tags, count(*) FROM sent s CROSS JOIN contacts c ON c.originator = s.recipient
+WHERE {IS_WITHIN} AND c.received_at >= :start AND c.received_at < :end GROUP BY s.text, c.tags
 """
-_REACTIONS = f"""
-{_ANSWERED}
-SELECT count(*) FROM sent s JOIN contacts c ON c.originator = s.recipient
-WHERE {IS_WITHIN}
-  AND c.received_at >= :start AND c.received_at < :end
-"""
-# the same by two indexes alone, where dates ascend as ids do: all contacts of the number, but for those of other kinds.
-# One bound each: of two SQLite may take the wider, and read a day. All dates are as long: one after `since` is one from
-# `since` and a blank on
-_REACTIONS_BY_ID = f"""
-{_ANSWERED},
-ranges AS MATERIALIZED (
-  SELECT recipient, (SELECT id FROM contacts WHERE received_at >= max(s.since || ' ', :start)
-      ORDER BY received_at, id LIMIT 1) AS first,
-    (SELECT id FROM contacts WHERE received_at < min(s.until || ' ', :end)
-      ORDER BY received_at DESC, id DESC LIMIT 1) AS last
-  FROM sent s
-)
-SELECT ifnull(sum(
-  (SELECT count(*) FROM contacts WHERE originator = recipient AND id BETWEEN first AND last)
-  - (SELECT count(*) FROM contacts
-      WHERE kind <> '{ContactKind.TEXT}' AND originator = recipient AND id BETWEEN first AND last)
-), 0) FROM ranges
-"""
-_TAGGED = f"""
-SELECT received_at, tags, kind = '{ContactKind.TEXT}' AND {IS_REACTION} AS reaction
-FROM contacts c WHERE tags <> '[]' AND received_at >= :start AND received_at < :end
+_TAGGED = """
+SELECT tags, count(*) FROM contacts WHERE tags <> '[]' AND received_at >= :start AND received_at < :end GROUP BY tags
 """
 _SECONDS = """
 SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400 AS seconds
@@ -214,28 +231,64 @@ def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
 
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
     """Count what happened between each two of these moments, which ascend: one fewer than there are edges."""
-    return _counts(db, edges, totals.contacts(db, edges))
+    return _counts(db, edges, contacts(db, edges))
 
 
-def _counts(db: Database, edges: Sequence[datetime], contacts: Sequence[Counter[Labels]]) -> list[Counts]:
+def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLabels]]:
+    """Count the contacts between each two of these moments, which ascend, by what they are."""
+    return [
+        Counter({ContactLabels(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
+        for start, end in pairwise(map(rfc3339, edges))
+    ]
+
+
+def _tallied(db: Database, sql: str, start: str, end: str) -> Counter[tuple[Any, ...]]:
+    """Count the rows of a query that are alike: SQLite would sort them for it, a million of them in a file."""
+    cursor = db.connection.cursor()
+    cursor.row_factory = None
+    return Counter(cursor.execute(sql, {"start": start, "end": end}))
+
+
+_OF_PERIOD = "FROM contacts WHERE received_at >= :start AND received_at < :end"
+_CONTACTS = f"SELECT kind, verdict, reason, originator IS NULL {_OF_PERIOD}"
+
+
+def numbers(db: Database, start: str, end: str) -> NumberCounts:
+    """Count the originators of a period; its ends are written as in the database."""
+    return NumberCounts(**db.connection.execute(_NUMBERS, {"start": start, "end": end}).fetchone())
+
+
+# MATERIALIZED: the first contact of each number is looked for once
+_NUMBERS = f"""
+WITH came AS MATERIALIZED (
+  SELECT (SELECT received_at FROM contacts WHERE originator = name ORDER BY id LIMIT 1) AS first_at
+  FROM (SELECT DISTINCT originator AS name {_OF_PERIOD} AND originator IS NOT NULL)
+)
+SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at < :end) AS new FROM came
+"""
+
+
+def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[ContactLabels]]) -> list[Counts]:
     """Count what happened between edges, where the contacts have been counted."""
-    found: list[dict[str, int]] = [{} for _ in contacts]
+    found: list[dict[str, int]] = [{} for _ in received]
     query = _between(db, edges)
     for sql in _COUNTS:
         for row in query(sql):
             named: dict[str, Any] = dict(row)
             found[named.pop("bin")] |= named
-    numbers = totals.numbers(db, edges, [counted.total() for counted in contacts])
-    for named, counted, people in zip(found, contacts, numbers, strict=True):
-        kinds, suppressed = Counter[str](), 0
-        for labels, count in counted.items():
-            kinds[labels.kind] += count
-            suppressed += count if labels.verdict == ContactVerdict.SUPPRESS else 0
+    periods = pairwise(map(rfc3339, edges))
+    for named, counted, (start, end) in zip(found, received, periods, strict=True):
+        kinds, suppressed, withheld = Counter[str](), 0, 0
+        for each, count in counted.items():
+            kinds[each.kind] += count
+            suppressed += count if each.verdict == ContactVerdict.SUPPRESS else 0
+            withheld += count if each.anonymous and each.kind in _HEARD else 0
+        people = numbers(db, start, end) if counted else NumberCounts(0, 0)
         named |= {
             "texts": kinds[ContactKind.TEXT],
             "calls": kinds[ContactKind.CALL],
             "others": kinds.total() - kinds[ContactKind.TEXT] - kinds[ContactKind.CALL],
-            "withheld": people.withheld,
+            "withheld": withheld,
             "new": people.new,
             "returning": people.all - people.new,
             "suppressed": suppressed,
@@ -246,14 +299,14 @@ def _counts(db: Database, edges: Sequence[datetime], contacts: Sequence[Counter[
 def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
     """Sum up what happened between each two of these moments, which ascend: one fewer than there are edges."""
     query = _between(db, edges)
-    contacts = totals.contacts(db, edges)
-    cancelled: list[Counter[str]] = [Counter() for _ in contacts]
+    received = contacts(db, edges)
+    cancelled: list[Counter[str]] = [Counter() for _ in received]
     for at, reason, count in query(_CANCELLED):
         cancelled[at][reason] += count
     seconds: defaultdict[int, list[float]] = defaultdict(list)
     for at, waited in query(_SECONDS):
         seconds[at].append(waited)
-    each = zip(_counts(db, edges, contacts), contacts, cancelled, _reactions(db, edges), strict=True)
+    each = zip(_counts(db, edges, received), received, cancelled, _reactions(db, edges), strict=True)
     return [
         Tally(
             counts=counted,
@@ -261,54 +314,64 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
             cancelled=_ranked(ended),
             seconds_to_answer=_quartiles(seconds[at]) if seconds[at] else None,
             timed=len(seconds[at]),
-            reactions=reactions.total(),
-            untagged=reactions["[]"],
-            tags=_ranked(_by_tag(reactions)),
-            by_tags=_by_tags(reactions),
-            other_tags=_ranked(_by_tag(others)),
+            reactions=brought.by_tags.total(),
+            untagged=brought.by_tags["[]"],
+            tags=_ranked(_by_tag(brought.by_tags)),
+            by_tags=_by_tags(brought.by_tags),
+            other_tags=_ranked(_by_tag(brought.others)),
+            by_text=brought.by_text,
         )
-        for at, (counted, labelled, ended, (reactions, others)) in enumerate(each)
+        for at, (counted, labelled, ended, brought) in enumerate(each)
     ]
 
 
-def _suppressed(contacts: Counter[Labels]) -> Counter[str]:
+def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
     """Count by their reasons what was suppressed."""
     found: Counter[str] = Counter()
-    for labels, count in contacts.items():
-        if labels.verdict == ContactVerdict.SUPPRESS:
-            found[labels.reason or ""] += count
+    for contact, count in received.items():
+        if contact.verdict == ContactVerdict.SUPPRESS:
+            found[contact.reason or ""] += count
     return found
 
 
-def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[tuple[Counter[str], Counter[str]]]:
-    """Yield for each period its reactions and its other contacts, by lists of tags in JSON; others have one."""
-    sql = _REACTIONS if totals.clock_stepped(db) else _REACTIONS_BY_ID
+class _Brought(NamedTuple):
+    """The reactions of a period and its other contacts with tags, by lists of tags in JSON; what each text brought."""
+
+    by_tags: Counter[str]
+    others: Counter[str]
+    by_text: tuple[SentText, ...]
+
+
+def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
+    """Yield for each period what came back."""
     for start, end in pairwise(map(rfc3339, edges)):
         period = {"start": start, "end": end}
-        (every,) = db.connection.execute(sql, period).fetchone()
-        reactions, others = Counter[str](), Counter[str]()
-        for _, tags, reaction in db.connection.execute(_TAGGED, period):
-            (reactions if reaction else others)[tags] += 1
-        if untagged := every - reactions.total():
-            reactions["[]"] = untagged
-        yield reactions, others
+        by_text: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+        for text, tags, count in db.connection.execute(_REACTIONS, period):
+            by_text[text][tags] = count
+        answers = Counter(dict(db.connection.execute(_TEXTS, period)))
+        by_tags = sum(by_text.values(), Counter[str]())
+        tagged = Counter(dict(db.connection.execute(_TAGGED, period)))
+        texts = [
+            SentText(text, answers[text], by_text[text].total(), _ranked(_by_tag(by_text[text])))
+            for text in {*answers, *by_text}
+        ]
+        texts.sort(key=lambda sent: (sent.text is None, -sent.answers, sent.text))
+        yield _Brought(by_tags, tagged - by_tags, tuple(texts))
 
 
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
-    """Count the contacts that were received, hour by hour; hours without any are left out.
-
-    An hour that the period or the local time divides (there are offsets from UTC of half an hour, and of a quarter) is
-    counted by its quarters.
-    """
-    judged = totals.slots(db, start, end, _is_local_hour)
-    others = (Slot(at, int(kind == ContactKind.TEXT), 1) for at, kind in totals.unjudged(db, start, end))
-    return [*judged, *others]
+    """Count the contacts that were received, by quarters of an hour; those without any are left out."""
+    return [
+        Slot(parse_rfc3339(f"{hour}{part * _SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
+        for (hour, part, is_text), count in _tallied(db, _SLOTS, rfc3339(start), rfc3339(end)).items()
+    ]
 
 
-def _is_local_hour(hour: datetime) -> bool:
-    """Tell whether an hour of UTC is one of the machine's time zone: Lord Howe's clocks change by half an hour."""
-    ends = (hour, hour + _HOUR - timedelta(milliseconds=1))
-    return not any((at.astimezone().utcoffset() or timedelta(0)) % _HOUR for at in ends)
+_SLOTS = f"""
+SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {_SLOT_MINUTES},
+  kind = '{ContactKind.TEXT}' {_OF_PERIOD}
+"""
 
 
 def spans(db: Database, start: datetime, end: datetime) -> list[Span]:

@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
-from hotlined.store import events, lifecycle, windows, wordings
+from hotlined.store import events, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
@@ -55,8 +55,9 @@ class Composition(NamedTuple):
     country: str | None = None
 
 
-Compose = Callable[[int, str | None, int], Composition]
-"""Returns the text of an answer; arguments: how many answers the number had, its country, the random draw."""
+Compose = Callable[[int, str | None, int], Composition | None]
+"""Returns the text of an answer, None where there is none; arguments: how many answers the number had, its country, the
+random draw."""
 
 Encode = Callable[[str, Plan, int], Sequence["EncodedSegment"]]
 """Makes the TPDUs of a text to a recipient, under a concatenation reference."""
@@ -111,7 +112,7 @@ def begin(
             db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
             return Refiled(share)
         composed = None if attempt else _compose(db, answer, history, compose)
-        asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
+        asked = _question(answer, attempt, composed, now, known=known)
         hold = _hold(db, answer, attempt, excepted=trial or shadow)
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
@@ -211,9 +212,10 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
 
 
 def _question(
-    answer: sqlite3.Row, attempt: sqlite3.Row | None, segments: int, now: Now, *, known: bool
+    answer: sqlite3.Row, attempt: sqlite3.Row | None, composed: Composition | None, now: Now, *, known: bool
 ) -> policy.Queued:
     """Return an answer as the question that the policy's gate is asked."""
+    segments = composed.plan.segments if composed else 0
     return policy.Queued(
         identity_of(answer, answer["recipient"]),
         answer["kind"] or ContactKind.TEXT,
@@ -222,7 +224,8 @@ def _question(
         skips_number_limits=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
-        known=known or answer["by_hand"] == ByHand.TRY,
+        known=known or answer["by_hand"] == ByHand.ANSWER,
+        has_text=attempt is not None or composed is not None,
     )
 
 
@@ -259,10 +262,11 @@ def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
     )
 
 
-def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition:
-    """Return the stored text as it was chosen for the attempt before, or else the one that is chosen now."""
+def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition | None:
+    """Return the stored text as it was chosen for the attempt before, or else the one that is chosen now, if any."""
     if answer["text"] is None:
-        return compose(history.answers, answer["country"], answer["draw"])._replace(step=history.answers)
+        chosen = compose(history.answers, answer["country"], answer["draw"])
+        return chosen._replace(step=history.answers) if chosen else None
     before = db.one(
         "SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer["id"]
     )
@@ -302,7 +306,6 @@ def _begin_attempt(
         step=composed.step,
         variant=composed.variant,
         country=composed.country,
-        wording=None if answer["by_hand"] else wordings.digest(composed.plan),
         asked_by=answer["asked_by"],
         reference=reference,
     )

@@ -15,7 +15,7 @@ from hotlined.breaker import Outcome
 from hotlined.language import N_, _
 from hotlined.policy import AttemptCause, Reason, Share
 from hotlined.states import AnswerState, ContactVerdict, SegmentState
-from hotlined.store import line, totals
+from hotlined.store import line
 
 Tick = Callable[[int, int], None]
 """Called again and again with how many checks are done, and how many there are."""
@@ -29,32 +29,7 @@ _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.a
 # what the reason of an answer may be beside the cause of an attempt; `restored` is the reason of a verdict alone
 _NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
-# both counts with opposite signs: labels that do not come to 0 differ. GROUP BY takes two NULLs for the same, as the
-# labels of a contact without a reason, which a join would lose
-_HELD = f"""
-SELECT hour FROM (
-  SELECT hour, kind, verdict, reason, held AS contacts FROM totals WHERE name = 'contacts'
-  UNION ALL SELECT {totals.HOUR}, kind, verdict, reason, -count(*) FROM contacts
-    WHERE verdict IS NOT NULL GROUP BY 1, 2, 3, 4
-) GROUP BY hour, kind, verdict, reason HAVING sum(contacts) <> 0
-"""
-# IS NOT finds a link that is missing, NULL on one side, which <> would pass over; a first contact has NULL on both
-_EARLIER = """
-SELECT c.id FROM contacts c LEFT JOIN earlier_contacts e ON e.contact_id = c.id WHERE e.earlier_id IS NOT
-  (SELECT max(p.id) FROM contacts p WHERE p.originator = c.originator AND p.id < c.id)
-UNION ALL SELECT contact_id FROM earlier_contacts WHERE contact_id NOT IN (SELECT id FROM contacts)
-"""
-_STRETCHES = f"""
-SELECT stretch FROM (
-  SELECT contact_id / {totals.STRETCH} AS stretch, 1 AS earlier,
-    contact_id / {totals.STRETCH} = earlier_id / {totals.STRETCH} AS near FROM earlier_contacts
-  UNION ALL SELECT stretch, -earlier, -near FROM earlier_counts
-) GROUP BY stretch HAVING sum(earlier) <> 0 OR sum(near) <> 0
-"""
-_BACKWARDS = """
-SELECT id FROM (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts)
-WHERE back AND id NOT IN (SELECT contact_id FROM clock_steps)
-"""
+# both with opposite signs: labels that do not come to 0 differ
 _SUMS = """
 SELECT name FROM (
   SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0
@@ -62,9 +37,9 @@ SELECT name FROM (
 ) GROUP BY name, kind, verdict, reason, state HAVING sum(total) <> 0
 """
 TOTALS = {
-    N_("totals hold as many contacts as there are"): _HELD,
-    N_("totals have counted what they hold"): (
-        "SELECT sum(held) - sum(total) FROM totals WHERE name = 'contacts' HAVING sum(total) < sum(held)"
+    N_("a contact was counted when it was judged"): (
+        "SELECT count(*) FROM contacts WHERE verdict IS NOT NULL HAVING count(*) >"
+        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'contacts')"
     ),
     N_("sums are what the totals of all hours are"): _SUMS,
     N_("an answer was counted when it came into its state"): (
@@ -75,9 +50,6 @@ TOTALS = {
         f"SELECT count(*) FROM answer_segments WHERE state IN {states.LEFT} HAVING count(*) >"
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
     ),
-    N_("a contact knows the one before it of its originator"): _EARLIER,
-    N_("as many contacts have one before them as is counted"): _STRETCHES,
-    N_("dates ascend as contacts came, but where a clock was put back"): _BACKWARDS,
 }
 """What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""
 

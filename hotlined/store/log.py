@@ -14,12 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotlined import pseudonym, recognition
 from hotlined.clock import rfc3339
 from hotlined.states import OPEN, AnswerState, ContactKind, listed
-from hotlined.store import events, pseudonyms, totals, words_met
+from hotlined.store import events, pseudonyms, words_met
 from hotlined.store.database import Database
 
 _BATCH = 500  # rows: read at once, few enough for any memory
@@ -71,10 +71,8 @@ _CONDITIONS = {
 }
 
 
-# where dates ascend as ids do: none is read that is older
-_SINCE_BY_ID = f"""
-id >= ifnull((SELECT id FROM contacts WHERE received_at >= :since ORDER BY received_at, id LIMIT 1), {2**62})
-"""
+# none is read that came before the first of these; SQLite would look for that among all ids, from the oldest on
+_SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
 # SQLite passes over texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
 # a NUL is among these: its length ends there
 _IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
@@ -85,16 +83,10 @@ READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
 
 
 def newest_id(db: Database, until: datetime | None = None) -> int:
-    """Return an id that no contact from before a moment exceeds; 0 where there is none.
-
-    It is that of the newest such contact, or once the clock was put back that of the newest of all.
-    """
-    if until is None or totals.clock_stepped(db):
+    """Return the highest id of the contacts from before a moment, for None of all; 0 where there is none."""
+    if until is None:
         return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
-    row = db.one(
-        "SELECT id FROM contacts WHERE received_at < ? ORDER BY received_at DESC, id DESC LIMIT 1", rfc3339(until)
-    )
-    return row["id"] if row else 0
+    return int(db.value("SELECT ifnull(max(id), 0) FROM contacts WHERE received_at < ?", rfc3339(until)))
 
 
 def columns(db: Database) -> tuple[str, ...]:
@@ -223,9 +215,14 @@ def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) ->
     return rows[::-1]
 
 
+def by_hand_id(answer_id: int) -> str:
+    """Return the ID of a text by hand as people see and type it: contacts have IDs of their own."""
+    return f"h{answer_id}"
+
+
 def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
     """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
-    text = {"id": row["answer_id"], **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
+    text = {name: row[name] for name in ("id", "kind", "recipient", "asked_by")}
     return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
 
 
@@ -251,19 +248,58 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
     )
     contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
     if contact["answer"]:
-        sent = db.all(
-            "SELECT s.id, t.id AS attempt, s.sequence,"
-            " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
-            " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
-            " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
-            " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
-            contact["answer"]["id"],
-        )
-        contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
+        contact["answer"]["parts"] = _answer_parts(db, contact["answer"]["id"])
     by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
     contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
     contact["events"] = events.of_contact(db, contact_id)
     return contact
+
+
+def maybe_text_by_hand(db: Database, answer_id: int) -> dict[str, Any] | None:
+    """Return a text by hand as `show --json` has it, or None: the object of `log --by-hand`, with its segments."""
+    row = db.one("SELECT * FROM log_by_hand WHERE answer_id = ?", answer_id)
+    if row is None:
+        return None
+    text = by_hand_entry(row)
+    text["answer"]["parts"] = _answer_parts(db, answer_id)
+    return text
+
+
+def _answer_parts(db: Database, answer_id: int) -> list[dict[str, Any]]:
+    sent = db.all(
+        "SELECT s.id, t.id AS attempt, s.sequence,"
+        " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
+        " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
+        " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
+        " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
+        answer_id,
+    )
+    return [dict(part) | {"current": bool(part["current"])} for part in sent]
+
+
+class Place(NamedTuple):
+    """Which of the line's texts an answer has, counted from 0: of which answer to its number, which variant.
+
+    `country` is the number's where the text was one for it, else None.
+    """
+
+    step: int
+    variant: int
+    country: str | None
+
+
+def maybe_place(db: Database, answer_id: int) -> Place | None:
+    """Return which text the latest attempt of an answer had; None where there was none."""
+    row = db.one("SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer_id)
+    return Place(**row) if row else None
+
+
+def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
+    """Return by what the text of an answer is chosen: the country of its contact, and the number that it drew."""
+    row = db.the(
+        "SELECT c.country, a.draw FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ?", answer_id
+    )
+    return row["country"], row["draw"]
 
 
 def without_accents(text: str) -> str:
@@ -280,8 +316,8 @@ def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
     if where.originator is not None:
         arguments["originator"] = json.dumps(pseudonyms.names(db, where.originator))
     conditions = [*map(_CONDITIONS.__getitem__, arguments)]
-    if where.since and not totals.clock_stepped(db):
-        conditions.append(_SINCE_BY_ID)
+    if where.since:
+        conditions.append(_SINCE)
     if needle := without_accents(where.search or ""):
         arguments["needle"] = needle
         conditions.append(_MAY_CONTAIN if needle.isascii() else _IS_NOT_ASCII)

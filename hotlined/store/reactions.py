@@ -1,6 +1,6 @@
 """What a reaction is: a text within a day after an answer was sent to its originator; an answer, not a text by hand.
 
-The listing of texts to be tagged, the figures and the wordings ask here. Where two answers to a number are a day
+The listing of texts to be tagged and the figures ask here. Where two answers to a number are a day
 apart or less, a text is a reaction to the later one. Whoever asks leaves contacts that are no texts out: figures count
 them apart.
 """
@@ -19,8 +19,8 @@ def reaction_ends(sent_at: str) -> str:
 
 # '~' is after every date: there is no next one
 SENT = f"""
-  SELECT id, contact_id, recipient, sent_at AS since,
-    min({reaction_ends("sent_at")}, ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  SELECT recipient, text, sent_at AS since, min({reaction_ends("sent_at")},
+      ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at, id), '~')) AS until
   FROM answers"""
 """SQL that selects answers, each with the time in which a text is a reaction to it; texts by hand are left to exclude.
 

@@ -26,14 +26,14 @@ class RequestVerb(StrEnum):
     """What the daemon can be asked: it begins these, and the control program writes down these alone."""
 
     SEND = "send"
-    TRY = "try"
+    ANSWER = "answer"
     BALANCE = "balance"
     ADOPT = "adopt"
 
 
-BY_HAND = {RequestVerb.SEND: ByHand.SEND, RequestVerb.TRY: ByHand.TRY}
+BY_HAND = {RequestVerb.SEND: ByHand.SEND, RequestVerb.ANSWER: ByHand.ANSWER}
 """How the answer is marked that is queued for a request; what is asked otherwise has none."""
-_NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.TRY: ("number",)}
+_NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.ANSWER: ("number",)}
 """The arguments that a request cannot do without."""
 
 

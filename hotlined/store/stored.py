@@ -185,7 +185,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
         ),
         "by_hand": _dicts(
             db,
-            "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
+            "SELECT 'h' || id AS id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
             " AND id IN (SELECT value FROM json_each(?))",
             json.dumps(found.answers),
         ),

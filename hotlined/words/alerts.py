@@ -61,6 +61,15 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.DISK, 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
     (AlertCondition.CONFIG, 1): ("{title}", "{cure}"),
     (AlertCondition.CONFIG, 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
+    (AlertCondition.ANSWER, 1): (
+        conditions.ANSWER_EMPTY.title_message,
+        N_("Nobody is answered. 'hotlined status' says what to write, and where."),
+    ),
+    (AlertCondition.ANSWER, 2): (
+        conditions.ANSWER_REFUSED.title_message,
+        N_("After a restart nobody is answered. 'hotlined text check' says what is wrong."),
+    ),
+    (AlertCondition.ANSWER, 0): (N_("the answer is fine again"), N_("It has a text that can be sent.")),
     (AlertCondition.DATABASE, 1): ("{title}", "{words}"),
     (AlertCondition.DATABASE, 0): (N_("the database is fine again"), N_("Texts are received and answered again.")),
     (AlertCondition.SIM_LIFE, 1): ("{title}", N_("On {end} its number is lost. {cure}")),
@@ -72,10 +81,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
         N_("a text has a word of alerts.words"),
         N_("It is contact {id}, since {since}. 'hotlined show {id}' shows it."),
     ),
-    (AlertCondition.WORDS, 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined tag --next' shows them.")),
+    (AlertCondition.WORDS, 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined review' shows them.")),
     (AlertCondition.WORDS, 3): (
         _WORDS,
-        N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them."),
+        N_("Contacts {ids} and more, since {since}. 'hotlined review' shows them."),
     ),
     (AlertCondition.SELFTEST, 1): ("{title}", "{cure}"),
     (AlertCondition.SELFTEST, 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),

@@ -30,6 +30,11 @@ def in_answers(number: int) -> str:
     return ngettext("{number} answer", "{number} answers", number)
 
 
+def in_reactions(number: int) -> str:
+    """Write how many reactions there are, with the noun."""
+    return ngettext("{number} reaction", "{number} reactions", number)
+
+
 def in_contacts(number: int) -> str:
     """Write how many contacts there are, with the noun."""
     return ngettext("{number} contact", "{number} contacts", number)

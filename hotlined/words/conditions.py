@@ -1,6 +1,6 @@
 """What keeps a line from its work: one catalogue of headline, sentence and cure for all who show it.
 
-`status`, `limits`, `number`, `doctor` and the alerts fill in what stands between braces. Commands stand between
+`status`, `limits`, `show`, `doctor` and the alerts fill in what stands between braces. Commands stand between
 backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
@@ -103,7 +103,7 @@ MODEM: dict[str, Condition] = {
     ModemState.SIM_CHANGED: Condition(
         N_("another stick or SIM is in"),
         N_("Another stick or SIM is in: nobody is answered."),
-        N_("Put the old one back; `hotlined adopt` goes on with this one."),
+        N_("Put the old one back; `hotlined sim adopt` goes on with this one."),
         waits_for_a_person=True,
     ),
     ModemState.NO_SERVICE_CENTRE: Condition(
@@ -215,7 +215,7 @@ SHADOW = Condition(
 SIM_ENDS = Condition(
     N_("the SIM is switched off in {left}"),
     N_("Without a top-up the SIM is switched off on {end}, in {left}, and its number is lost."),
-    N_("Top it up, then say so: `hotlined topup`."),
+    N_("Top it up, then say so: `hotlined sim topup`."),
 )
 SIM_ENDED = Condition(
     N_("the SIM may be switched off"),
@@ -223,9 +223,9 @@ SIM_ENDED = Condition(
         "The SIM was not topped up since {topped_up}: since {end} the operator may switch it off, and its number is"
         " lost."
     ),
-    N_("Top it up, then say so: `hotlined topup`."),
+    N_("Top it up, then say so: `hotlined sim topup`."),
 )
-SIM_UNKNOWN = N_("Look up when the SIM was topped up last, and say so: `hotlined topup DATE`.")
+SIM_UNKNOWN = N_("Look up when the SIM was topped up last, and say so: `hotlined sim topup DATE`.")
 """The cure if nobody knows when the SIM was topped up."""
 
 SELFTEST_LOST = Condition(
@@ -298,6 +298,40 @@ BACKUP_OLD = Condition(
     N_("the backup is old"),
     N_("The last backup off the card is of {at}: if the card dies, what came since is lost."),
     N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
+)
+
+ANSWER_EMPTY = Condition(
+    N_("the answer has no text"),
+    N_("{file} is empty: nobody is answered."),
+    N_(
+        "Write the answer into it (`nano {file}`) and see what it costs (`hotlined text check`), then `systemctl reload"
+        " {unit}`."
+    ),
+)
+ANSWER_UNREAD = Condition(
+    ANSWER_EMPTY.title_message,
+    N_("The daemon has no text from {file}, which has one now: nobody is answered."),
+    N_("`hotlined text check` shows it, `systemctl reload {unit}` puts it in force."),
+)
+ANSWER_UNUSABLE = Condition(
+    N_("the answer's file cannot be used"),
+    N_("{place}: {problem}. Nobody is answered."),
+    N_("Correct it until `hotlined text check` takes it, then `systemctl reload {unit}`."),
+)
+ANSWER_REFUSED = Condition(
+    ANSWER_UNUSABLE.title_message,
+    N_("{place}: {problem}. What is in force stays, and after a restart this line answers nobody."),
+    ANSWER_UNUSABLE.cure_message,
+)
+ANSWER_DIFFERS = Condition(
+    N_("the answer's file was changed"),
+    N_("{file} is not what is in force: the daemon answers as it stood before."),
+    ANSWER_UNREAD.cure_message,
+)
+ANSWER_EMPTIED = Condition(
+    ANSWER_DIFFERS.title_message,
+    N_("{file} is empty, and the daemon answers as it stood before: after a reload or a restart, nobody is answered."),
+    ANSWER_EMPTY.cure_message,
 )
 
 CONFIG_BROKEN = Condition(

@@ -17,8 +17,8 @@ LIVES = N_("The SIM lives until {until}, if nobody tops it up.")
 def worded(number: int) -> str:
     """Return how many texts have one of the words that raise an alert and no tag yet."""
     return ngettext(
-        "{number} text has a word of alerts.words, and nobody has tagged it: hotlined tag --next",
-        "{number} texts have a word of alerts.words, and nobody has tagged them: hotlined tag --next",
+        "{number} text has a word of alerts.words, and nobody has tagged it: hotlined review",
+        "{number} texts have a word of alerts.words, and nobody has tagged them: hotlined review",
         number,
     )
 
@@ -26,8 +26,8 @@ def worded(number: int) -> str:
 def untagged(number: int) -> str:
     """Return how many reactions have no tag yet, and how they get one."""
     return ngettext(
-        "{number} reaction wants a tag: hotlined tag --next",
-        "{number} reactions want a tag: hotlined tag --next",
+        "{number} reaction wants a tag: hotlined review",
+        "{number} reactions want a tag: hotlined review",
         number,
     )
 

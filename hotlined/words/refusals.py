@@ -45,7 +45,8 @@ _REASON_CURES = Phrases(
         Reason.BLOCKED: N_(
             "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it."
         ),
-        Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined optin NUMBER`."),
+        Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined unblock --opted-out NUMBER`."),
+        Reason.NO_ANSWER_TEXT: N_("Write one: `hotlined status` names the file, and says how."),
         Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),
     }
 )
@@ -59,8 +60,8 @@ REFUSALS = {
         N_("{segments} segments, and answer.max_segments is {most}"),
         N_("Shorten it: `hotlined text check` says what a text takes."),
     ),
-    Refusal.TRIES_USED_UP: (
-        N_("the line has tried its answer {most} times in 24 hours"),
+    Refusal.ANSWERS_USED_UP: (
+        N_("the line has sent its answer by hand {most} times in 24 hours"),
         N_("Try again when the first of these is a day old."),
     ),
     Refusal.NO_USSD: (
@@ -85,7 +86,7 @@ ADOPTIONS = Phrases(
         Adoption.STICK: N_("served with another stick from now on"),
     }
 )
-"""What came of `adopt`."""
+"""What came of `sim adopt`."""
 
 
 def fate_in_words(text: str, state: str) -> str:
@@ -116,7 +117,7 @@ def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
     if result in list(Reason):
         reason = Reason(result)
         words = _("an answer to this number is queued already") if reason is Reason.PENDING else REASONS[reason]
-        return words, _REASON_CURES.get(reason, _("`hotlined number NUMBER` says more about it."))
+        return words, _REASON_CURES.get(reason, _("`hotlined show NUMBER` says more about it."))
     if result in list(WaitingFor) and WaitingFor(result) in _WAITS:
         words, cure = _WAITS[WaitingFor(result)]
         return _(words), _(cure)

@@ -65,7 +65,8 @@ class Pi:
         (self.tree / "boot/firmware").mkdir(parents=True)
         (self.boot / "config.txt").write_text("")
         text = (PROJECT / "config.yaml").read_text()
-        for key, value in (("port", "/run/lab/fr"), ("pin", f'"{PIN}"'), ("poll_interval", "1s"), ("delay", "0s")):
+        values = {"port": "/run/lab/fr", "pin": f'"{PIN}"', "text": "Non.", "poll_interval": "1s", "delay": "0s"}
+        for key, value in values.items():
             text, count = re.subn(rf"(?m)^( *){key}: .*$", rf"\g<1>{key}: {value}", text, count=1)
             assert count, key
         (folder / "mine.yaml").write_text(text)

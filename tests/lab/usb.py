@@ -66,8 +66,8 @@ def install(pi: Machine) -> None:
     code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels")
     figure("installation", time.monotonic() - begun)
     check("it installs without a network", code == 0 or print(said))
-    quick = ("s/poll_interval: .*/poll_interval: 2s/", "s/ delay: .*/ delay: 0s/", "s/^  text: .*/  text: Non merci/")
-    pi.sh(f"sed -i '{'; '.join(quick)}' /etc/hotlined/config.yaml")
+    quick = ("s/poll_interval: .*/poll_interval: 2s/", "s/ delay: .*/ delay: 0s/")
+    pi.sh(f"sed -i '{'; '.join(quick)}' /etc/hotlined/config.yaml; echo Non merci >/etc/hotlined/main.txt")
     begun = time.monotonic()
     check("it starts without a stick", pi.sh("systemctl start hotlined")[0] == 0)
     figure("start to READY=1", time.monotonic() - begun)
@@ -160,7 +160,7 @@ def uart(pi: Machine, sim: client.Client) -> None:
     code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels --uart /dev/ttyS1")
     check("--uart lets it in", code == 0 or print(said))
     # another modem and another SIM than the line's are asked about
-    pi.until("hotlined status", 60) or pi.sh("hotlined adopt")
+    pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("it is served", pi.until("hotlined status | grep -q 'modem.*ready'") or print(pi.sh("hotlined status")[1]))
     sim.do("deliver", from_="+32470000009", text="uart")
     sim.do("wait", for_="submitted", count=len(sim.do("submitted")["submitted"]) + 1, timeout=120)
@@ -209,7 +209,7 @@ def modem_manager(pi: Machine) -> None:
     check("and which gives the port its name", pi.sh("test -c /dev/hotlined-fr")[0] == 0)
     pi.sh("systemctl start hotlined")
     # a stick and a SIM that the line was not served with before are asked about
-    pi.until("hotlined status", 60) or pi.sh("hotlined adopt")
+    pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("the daemon finds it among its ports", pi.until("hotlined status"))
 
 

@@ -16,6 +16,7 @@ from hotlined.desk.visit import decided, line
 from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
+from hotlined.reports.answer import require_text
 from hotlined.reports.review import tag_meant
 from hotlined.words.tags import tag_in_words
 
@@ -97,10 +98,6 @@ def _unblock(arguments: Arguments) -> str:
     return in_words.unblocked(line(), arguments["number"], was=decided("unblock", **arguments))
 
 
-def _opt_in(arguments: Arguments) -> str:
-    return in_words.opted_in(arguments["number"], was=decided("optin", **arguments))
-
-
 def _pause(arguments: Arguments) -> str:
     del arguments
     before = in_words.pause_before(line())
@@ -115,7 +112,16 @@ def _resume(arguments: Arguments) -> str:
 
 
 def _change(verb: str) -> Callable[[Arguments], str]:
-    return lambda arguments: in_words.changed(line(), verb, arguments["contact_id"], decided(verb, **arguments))
+    def change(arguments: Arguments) -> str:
+        meant = typed.AnswerMeant(arguments["contact_id"], by_hand=False)
+        return in_words.changed(line(), verb, meant, decided(verb, **arguments))
+
+    return change
+
+
+def _requeue(arguments: Arguments) -> str:
+    require_text(line(), arguments["contact_id"])
+    return _change("requeue")(arguments)
 
 
 def _tag(arguments: Arguments) -> str:
@@ -141,11 +147,9 @@ ACTS = (
     Act("block", Role.ADMIN, N_("Block"), _NUMBER,
         N_("Never answer {number} again, and cancel what waits for it?"), _block),
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
-    Act("optin", Role.ADMIN, N_("Opt in"), _NUMBER,
-        N_("Answer {number} again although it asked not to be answered?"), _opt_in),
     Act("requeue", Role.ADMIN, N_("Send again"), _CONTACT,
         N_("Send the answer to contact {contact_id} once more? If it left the first time, it arrives twice."),
-        _change("requeue")),
+        _requeue),
     Act("cancel", Role.ADMIN, N_("Cancel the answer"), _CONTACT,
         N_("Cancel the answer to contact {contact_id} while it waits?"), _change("cancel")),
     Act("tag", Role.VOLUNTEER, N_("Put the tag on"), _TAG, N_("Put the tag {word} on contact {contact_id}?"), _tag),

@@ -1,0 +1,145 @@
+"""`hotlined review`: shows the texts that want a tag one by one, and takes one key for each."""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+
+from hotlined.cli.output import print_wrapped, wrapped
+from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.typed import read, tag_word
+from hotlined.control.client import decide
+from hotlined.errors import UsageError
+from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
+from hotlined.store import decisions, log
+from hotlined.store.database import Database
+from hotlined.store.opening import open_beside_daemon
+from hotlined.words.tags import TAG_KEYS, tag_in_words
+from hotlined.words.times import moment
+
+_ACTIONS = Phrases({"k": NP_("key", "keep"), "s": NP_("key", "skip"), "u": NP_("key", "undo"), "q": NP_("key", "quit")})
+
+
+def _key(text: str) -> tuple[str, str]:
+    key, equals, word = text.partition("=")
+    if len(key) != 1 or not key.isalnum() or not equals or key in _ACTIONS:
+        raise UsageError(
+            _(
+                "{typed}: write KEY=WORD, KEY a letter or digit other than {keys}.",
+                typed=repr(text),
+                keys=", ".join(_ACTIONS),
+            )
+        )
+    return key, tag_word(word)
+
+
+@click.command
+@click.option("--all", "every", is_flag=True, help="Every untagged text, first contacts too.")
+@click.option(
+    "--key",
+    "keys",
+    metavar="KEY=WORD",
+    type=read(_key),
+    multiple=True,
+    help="One more key, or another word for a key.",
+)
+@pass_settings
+def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -> None:
+    """Show texts with alert words, then reactions, one by one, and tag each with a key.
+
+    A reaction is a text that came within a day after an answer to its number. A text with a word of alerts.words comes
+    first, whether it is a reaction or not. Press t for threat, a for apology, i for insult, o for other. k exempts the
+    contact from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last key, q ends.
+
+    Example: hotlined review --all
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError(N_("`review` reads single keys: it needs a terminal."))
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        _walk(db, partial(decide, config, settings.who), TAG_KEYS | dict(keys), every=every)
+
+
+def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
+    """Show each untagged text, wait for a key, and commit its decision before the next text."""
+    waiting = deque(decisions.untagged(db, reactions=not every))
+    meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
+    legend = " ".join(f"{key}={word}" for key, word in meanings.items())
+    done: list[tuple[int, str]] = []  # which key was pressed at which contact
+    while waiting:
+        contact = log.maybe_contact(db, waiting[0])
+        if contact is None:  # erased since
+            waiting.popleft()
+            continue
+        print_wrapped(_head(contact, len(waiting)))
+        if contact["alert_words"]:
+            print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact["alert_words"])))
+        print_wrapped(contact["text"] or _("(erased)"))
+        key = _press(legend, meanings)
+        if key == "q":
+            break
+        if key == "u":
+            if done:
+                _undo(decided, waiting, *done.pop(), words)
+        elif key != "k":
+            if key in words:
+                decided("tag", contact_id=contact["id"], word=words[key])
+            done.append((waiting.popleft(), key))
+        elif not contact["kept"]:  # it can get its tag now
+            decided("keep", contact_id=contact["id"])
+            done.append((contact["id"], key))
+    tagged, kept_now = sum(key in words for _id, key in done), sum(key == "k" for _id, key in done)
+    click.echo(_in_all(tagged, kept_now, len(waiting), every=every))
+
+
+def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
+    """Return what was done, and how many texts are left."""
+    if every:
+        counts = [ngettext("{number} text tagged", "{number} texts tagged", tagged)]
+    else:
+        counts = [ngettext("{number} reaction tagged", "{number} reactions tagged", tagged)]
+    counts += [ngettext("{number} kept", "{number} kept", kept)] if kept else []
+    counts.append(ngettext("{number} left", "{number} left", left))
+    return f"{', '.join(counts)}."
+
+
+def _head(contact: dict[str, Any], left: int) -> str:
+    """Return the line above a text: which contact it is, and how many texts are left."""
+    places = {
+        "id": contact["id"],
+        "moment": moment(contact["received_at"]),
+        "sender": contact["originator"] or _("withheld"),
+    }
+    head = ngettext(
+        "{number} left: contact {id}, {moment}, {sender}",
+        "{number} left: contact {id}, {moment}, {sender}",
+        left,
+        **places,
+    )
+    return _("{contact}, kept", contact=head) if contact["kept"] else head
+
+
+def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
+    """Undo a key; the contact at which it was pressed comes again."""
+    if key == "k":
+        decided("keep_no_more", contact_id=contact_id)
+        return
+    if key in words:
+        decided("untag", contact_id=contact_id, word=words[key])
+    waiting.appendleft(contact_id)
+
+
+def _press(legend: str, meanings: dict[str, str]) -> str:
+    """Return the first key that has a meaning, and show that; Ctrl-C and Ctrl-D mean quit."""
+    click.echo(labelled(wrapped(legend)), nl=False)
+    key = ""
+    with suppress(KeyboardInterrupt, EOFError):
+        while (key := click.getchar()) not in meanings:
+            click.echo(_("{typed} is no key here.", typed=repr(key)) + f"\n{labelled(wrapped(legend))}", nl=False)
+    key = key if key in meanings else "q"
+    click.echo(f"{meanings[key]}\n")
+    return key

@@ -1,0 +1,96 @@
+"""The answer's file beside what is in force: whether there is a text at all, and whether the daemon has read it."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hotlined import config as configuration
+from hotlined import status as daemon_status
+from hotlined.config import AnswerConfig, Config
+from hotlined.errors import ConfigError, RefusedError
+from hotlined.language import _, again
+from hotlined.policy import Reason
+from hotlined.states import REPEATABLE, TroubleCode
+from hotlined.status import DaemonStatus, Trouble
+from hotlined.store import log
+from hotlined.store.opening import open_beside_daemon
+from hotlined.words import conditions
+from hotlined.words.amounts import sentence
+from hotlined.words.conditions import Condition
+from hotlined.words.refusals import refusal_in_words
+from hotlined.words.sealing import service_of
+
+
+def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConfig:
+    """Return the answer that a living daemon has in force; without one, that of the configuration."""
+    if alive and daemon.in_force != configuration.in_force(config):
+        with suppress(ConfigError):
+            return configuration.parse(daemon.in_force, Path(daemon.config)).answer
+    return config.answer
+
+
+def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[Trouble]:
+    """Yield that nobody is answered, or that the answer's file is another one than the daemon has read."""
+    config = configuration.with_answer(config)  # the desk has loaded it long ago
+    obeyed, ours = in_force(config, daemon, alive=alive), config.answer
+    if not obeyed.steps and not (ours.file and ours.file.is_denied and not alive):
+        yield _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(ours), obeyed)
+    elif ours.file and not ours.file.is_denied and obeyed.steps != ours.steps and not _is_refused(daemon):
+        yield _trouble(TroubleCode.ANSWER_DIFFERS, config, _why_another(ours), ours)
+
+
+def empty_in_words(config: Config) -> str:
+    """Say that the configuration has no text for the answer, and what to do."""
+    return _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(config.answer), config.answer).sentences
+
+
+def _is_refused(daemon: DaemonStatus) -> bool:
+    """Tell whether the daemon says itself what is wrong with the file."""
+    return any(trouble.code == TroubleCode.ANSWER_REFUSED for trouble in daemon.trouble)
+
+
+def _why_empty(answer: AnswerConfig) -> Condition:
+    if answer.steps:
+        return conditions.ANSWER_UNREAD
+    return conditions.ANSWER_UNUSABLE if answer.file and answer.file.problems else conditions.ANSWER_EMPTY
+
+
+def _why_another(answer: AnswerConfig) -> Condition:
+    if answer.steps:
+        return conditions.ANSWER_DIFFERS
+    return conditions.ANSWER_REFUSED if answer.file and answer.file.problems else conditions.ANSWER_EMPTIED
+
+
+def _trouble(code: TroubleCode, config: Config, known: Condition, answer: AnswerConfig) -> Trouble:
+    file = config.answer.text_file or config.path
+    problem = next(iter(config.answer.file.problems if config.answer.file else ()), None)
+    places = {
+        "file": file,
+        "unit": service_of(config.name),
+        "place": f"{file}:{problem.line}" if problem else file,
+        "problem": again(problem.sentence) if problem else "",
+    }
+    words = _(known.words_message, **places)
+    if answer.by_country:
+        countries = ", ".join(country for country, _texts in answer.by_country)
+        note = _("Numbers of {countries} have a text of their own.", countries=countries)
+        words = f"{words} {note}"
+    return Trouble(code, words, _(known.cure_message, **places))
+
+
+def require_text(config: Config, contact_id: int) -> None:
+    """Raise RefusedError where the answer to a contact would need a text to be sent again, and none is in force."""
+    config = configuration.with_answer(config)
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    obeyed = in_force(config, daemon, alive=daemon.is_alive())
+    if obeyed.steps:
+        return
+    with open_beside_daemon(config.database) as db:
+        contact = log.maybe_contact(db, contact_id)
+        answer = contact["answer"] if contact else None
+        if answer is None or answer["state"] not in REPEATABLE or answer["encoding"] is not None:
+            return
+        country, _draw = log.chosen_by(db, answer["id"])
+        if not obeyed.choices(0, country):
+            words, cure = refusal_in_words(Reason.NO_ANSWER_TEXT, None)
+            raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
