@@ -1,5 +1,6 @@
 """A FILE that a person names: opened by that person, a new one, whole or not there; root's shell opens it for root."""
 
+import json
 import os
 import re
 import shutil
@@ -191,6 +192,23 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
     for ending in ("", "-wal", "-journal", ".lock", ".key", ".pins"):
         code, _, said = write(house, ["db", "backup", str(state / f"hotlined.db{ending}")])
         assert (code, "belongs to the database itself" in said) == (2, True)
+
+
+@needs_root
+def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
+    """As it stands, also one that cannot be used; one that is not there is not missed."""
+    state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
+    settings = json.loads((state / "config.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
+    (state / "config.yaml").write_text(json.dumps(settings))
+    (state / "main.txt").write_bytes(octets)
+    give(state)
+    code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
+    assert (code, (state / "copy.db.answer").read_bytes()) == (0, octets)
+    assert f"{state}/copy.db.answer is a copy of the answer's file." in said
+
+    (state / "main.txt").unlink()
+    code, _, _ = write(house, ["db", "backup", str(state / "again.db")])
+    assert (code, (state / "again.db.answer").exists()) == (0, False)
 
 
 @needs_root

@@ -93,10 +93,10 @@ def back_up(settings: Settings, file: Path | None) -> None:
     key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
     key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
     with contextlib.ExitStack() as opened:
+        opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         for path, octets in ((key_file, key), (answer_file, answer)):
             if is_named and octets is not None:
                 opened.enter_context(files.create(path)).write(octets)
-        opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         with _progress(_("copying")) as show:
             copy = opened.enter_context(backup.copied(database, show))
         size = 0
