@@ -144,6 +144,25 @@ def test_what_fails_is_taken_away(house: Path) -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> None:
+    """It is named, and nothing is printed in place of the file."""
+    code, said, why = write(house, [*COMMANDS[name][0], str(house / "state/none/named")])
+
+    assert (code, said) == (1, "")
+    assert "none/named: No such file" in why
+
+
+@needs_root
+def test_half_a_number_makes_no_file(house: Path) -> None:
+    """Whoever types a number with a blank reads that nothing is stored about its beginning."""
+    done = write(house, ["export", "0470", str(house / "state/123456")])
+
+    assert done[:2] == (0, "Nothing is stored about 0470.\n")
+    assert not (house / "state/123456").exists()
+
+
+@needs_root
 def test_a_disk_that_takes_no_more_leaves_no_half(house: Path) -> None:
     """A limit on the size of files stands for a full disk."""
     file = house / "state/named"

@@ -100,13 +100,14 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
         entries = stored.export(db, name)
     for request in entries["requests"]:
         request["result"] = result_in_words(request["result"], request.pop("detail"))
+    if not as_json and not any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
+        print_wrapped(erased.nothing(name))  # also with a FILE: it may be the rest of a number with blanks
+        return
     with output_to(file):
         if as_json:
             click.echo(json_line(entries))
-        elif any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
-            print_sheet(sheet(entries))
         else:
-            print_wrapped(erased.nothing(name))
+            print_sheet(sheet(entries))
 
 
 @click.command
