@@ -444,7 +444,7 @@ def trapped(what: str, places: list[Path], newer: Path) -> None:
     for unit in ("backup", "purge", "alerts", "power"):
         done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}@main")
         check(f"{what}: {unit} comes to its end", done.returncode != 124)
-    for words in ("status", "doctor", "alerts", "db check", "db backup /srv/copy.db", "pause", "resume", "log"):
+    for words in ("status", "doctor", "alerts", "db check", "db backup - >/srv/copy.db", "pause", "resume", "log"):
         done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
         check(f"{what}: sudo hotlined {words} comes to its end", done.returncode != 124)
     check(f"{what}: what they led to is as it was", seen() == before or print(before, seen()))
