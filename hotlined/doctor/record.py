@@ -12,7 +12,7 @@ from hotlined.doctor.scene import Scene
 from hotlined.errors import PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
-from hotlined.gsm.finding import Candidate, Holder
+from hotlined.gsm.finding import Candidate
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import _
 
@@ -25,8 +25,6 @@ class Wanted:
     candidates: Sequence[Candidate]
     baudrate: int
     more: Sequence[str]
-    holders: Callable[[str], list[Holder]]
-    """Tells who has a port open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def wanted(scene: Scene) -> Wanted:
     if not scene.ports:
         raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]
-    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
+    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()))
 
 
 def record(wanted: Wanted, before: Callable[[str], None]) -> RecordedStick:
@@ -64,7 +62,7 @@ def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recor
     ]
     log, answered = recording.Log(), False
     for name in wanted.ports:
-        if rival := maybe_shared(name, wanted.holders):
+        if rival := maybe_shared(name):
             raise rival
         log = recording.Log()
         try:

@@ -64,13 +64,9 @@ class Scene:
     def holders(self) -> dict[str, list[Holder]]:
         """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
         ours = self.report.daemon.pid if self.report and self.report.alive else None
-        all_holders = {port: self.holders_of(port) for port in self.ports}
+        all_holders = {port: finding.holders(port, self.root / "proc") for port in self.ports}
         others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in all_holders.items()}
         return {port: holders for port, holders in others.items() if holders}
-
-    def holders_of(self, port: str) -> list[Holder]:
-        """Return who has a port open, as far as may be seen."""
-        return finding.holders(port, self.root / "proc")
 
     @property
     def sees_everybody(self) -> bool:
