@@ -8,8 +8,12 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from hotlined import person
+from hotlined.errors import UsageError
 from hotlined.language import _
 
 LARGEST = 4 << 20  # octets of a file that is read: a configuration in force has 128 KiB at most, and is written as JSON
@@ -78,6 +82,32 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextlib.contextmanager
+def create(path: Path) -> Iterator[BinaryIO]:
+    """Make a file that a person has named, for that person alone, and give it to be written; it is whole or taken away.
+
+    Raises UsageError where something has the name, and for root: a name may lead where only root can write. OSError.
+    """
+    if person.is_for_root():
+        raise UsageError(
+            _("Root opens no file by its name: {file}.", file=path),
+            _("Type `- > {file}` instead: then your shell opens it.", file=path),
+        )
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise UsageError(_("{file} is there already.", file=path), _("Name a file that is not.")) from error
+    made = os.fstat(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(path.lstat(), made):  # else somebody has put something else there
+                path.unlink()
+        raise
 
 
 def is_missing(path: Path | None) -> bool:

@@ -1,11 +1,13 @@
 """A line with a configuration and a real database, filled as the daemon fills it, for tests of the command line."""
 
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -42,6 +44,13 @@ ANSWER_KEYS = [
     "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for", "queued_at", "due_at",
     "sent_at", "reported_at", "composed",
 ]  # fmt: skip
+
+
+def unpack(octets: bytes, folder: Path) -> None:
+    """Unpack a ZIP, which is whole."""
+    with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+        assert archive.testzip() is None
+        archive.extractall(folder)
 
 
 class Filled:
@@ -117,6 +126,13 @@ class Filled:
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run a command of the admin."""
         return CliRunner().invoke(main, ["--config", str(self.config), *arguments], **options)
+
+    def evidence(self, number: str, folder: Path) -> Result:
+        """Take the evidence of a number, unpack its ZIP into a folder, and return what came of it."""
+        result = self.run("evidence", "--", number)
+        assert result.exit_code == 0, result.output
+        unpack(result.stdout_bytes, folder)
+        return result
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
         """Return what `log --json` prints."""

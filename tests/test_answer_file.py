@@ -574,21 +574,3 @@ def say(line: Filled, config: configuration.Config, **more: Any) -> None:
         "in_force": configuration.in_force(config),
     }
     path.write_text(DaemonStatus(**said | more).to_json())  # type: ignore[arg-type]
-
-
-# ---- backups
-
-
-def test_a_copy_by_hand_has_the_file_beside_it(tmp_path: Path) -> None:
-    """As it stands, also one that cannot be used; one that is not there is not missed."""
-    octets = b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
-    line = configured(tmp_path, octets)
-    copy = tmp_path / "copy.db"
-    shown = line.run("db", "backup", str(copy))
-    assert shown.exit_code == 0, shown.output
-    assert f"{copy}.answer is a copy of the answer's file." in shown.stdout
-    assert Path(f"{copy}.answer").read_bytes() == octets
-    Path(f"{copy}.answer").unlink()
-    (tmp_path / "main.txt").unlink()
-    assert line.run("db", "backup", str(copy)).exit_code == 0
-    assert not Path(f"{copy}.answer").exists()

@@ -50,7 +50,7 @@ PACKAGE = ROOT / "hotlined"
 GROUND = {
     "errors",
     "clock",
-    "owner",
+    "person",
     "states",
     "problems",
     "status",
@@ -138,7 +138,7 @@ FLOORS = {
     "gsm": set(),
     "simulator": {"gsm.alphabet", "gsm.address"},
     "clock": set(),
-    "owner": set(),
+    "person": set(),
     "wire": set(),
     "peer": set(),
     "errors": set(),

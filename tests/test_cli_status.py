@@ -506,7 +506,7 @@ def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -
     assert status(line)[0]["paused_by"] == pwd.getpwuid(os.getuid()).pw_name
 
     if os.getuid() == 0:
-        program = "import os; from hotlined import owner; os.setuid(54321); print(owner.who())"
+        program = "import os; from hotlined import person; os.setuid(54321); print(person.who())"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout == "uid 54321\n"
 

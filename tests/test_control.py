@@ -30,6 +30,7 @@ from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
 from hotlined.errors import RefusedError
 from hotlined.language import Language
+from hotlined.peer import Peer
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb, next_request
 
@@ -128,16 +129,23 @@ def doors() -> Iterator[Doors]:
         shutil.rmtree(folder)
 
 
+FOR_ROOT = {"HOTLINED_FOR_ROOT": "1"}
+"""What the installed command sets where root has started it, once it has become the line's user."""
+
+
 @needs_root
-def test_members_and_root_decide_and_the_kernel_says_who(doors: Doors) -> None:
-    """A member decides under its own name, whatever it claims; root under that of the person who became root."""
+def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors) -> None:
+    """A member decides under its own name, whatever it claims; the line's user under that of who typed sudo."""
     doors.start()
 
     for person, name, claims in (
-        (MEMBER, "uid 61002", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0"}),
+        (MEMBER, "uid 61002", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0", **FOR_ROOT}),
         (LINE, "uid 61001", {}),
-        (ADMIN, "uid 61005", {"SUDO_UID": "61005"}),
-        (ADMIN, "root", {}),
+        (LINE, "uid 61001", {"SUDO_UID": "61005"}),  # of `sudo -u`: nobody became root
+        (LINE, "uid 61005", {"SUDO_UID": "61005", **FOR_ROOT}),
+        (LINE, "uid 61006", {"PKEXEC_UID": "61006", **FOR_ROOT}),
+        (LINE, "root", {"SUDO_UID": "0", **FOR_ROOT}),
+        (LINE, "uid 61001", FOR_ROOT),
     ):
         done = person.hotlined(doors.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
@@ -145,6 +153,32 @@ def test_members_and_root_decide_and_the_kernel_says_who(doors: Doors) -> None:
     assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"  # who began it
     assert MEMBER.hotlined(doors.config, "resume").returncode == 0
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+@pytest.mark.parametrize("has_socket", [True, False], ids=["control socket", "directly"])
+def test_a_block_with_sudo_is_recorded_as_who_typed_it(doors: Doors, has_socket: bool) -> None:
+    """As `sudo hotlined block` is: by the line's user, in the name of the person."""
+    if has_socket:
+        doors.start()
+    done = LINE.hotlined(doors.config, "block", NUMBER, SUDO_UID=str(MEMBER.uid), **FOR_ROOT)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert doors.one("SELECT changed_by FROM numbers") == "uid 61002"
+
+
+@needs_root
+def test_root_is_no_member_by_itself(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs as root and puts itself into the group is refused at the socket; NSS says who is in it."""
+    doors.start()
+    for root in (ADMIN, Person(0, (0, LINE.gids[0]))):
+        done = root.call(ASK, str(doors.socket), doors.request(who="anna"))
+        assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+    monkeypatch.setattr(os, "getgrouplist", lambda _name, gid: [gid, LINE.gids[0]])  # of an admin who put root there
+    server = Server(doors.database, lambda: configuration.load(doors.config))
+
+    server._require_known(Peer(0, frozenset((0,))))
 
 
 @needs_root
@@ -181,14 +215,14 @@ def test_who_may_not_read_may_not_decide_either(doors: Doors) -> None:
 
 @needs_root
 def test_without_a_socket_only_the_owner_decides(doors: Doors) -> None:
-    """Nobody writes a database that is another user's; root becomes its owner and may."""
+    """Nobody writes a database that is another user's, nor root."""
     refused = MEMBER.hotlined(doors.config, "pause")
     assert refused.returncode == 75
     assert "there is no control socket" in refused.stderr
 
-    for person in (LINE, ADMIN):
-        assert person.hotlined(doors.config, "pause").returncode == 0
-        assert person.hotlined(doors.config, "resume").returncode == 0
+    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
+    assert LINE.hotlined(doors.config, "pause").returncode == 0
+    assert LINE.hotlined(doors.config, "resume").returncode == 0
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
 
 
@@ -284,21 +318,6 @@ def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
     done = MEMBER.hotlined(doors.config, "pause")
     assert done.returncode == 0, done.stderr
     assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
-
-
-@needs_root
-def test_what_root_names_is_roots_to_write(doors: Doors) -> None:
-    """A copy and a page go where the admin may write and the line's user may not, and become root's."""
-    for words, name in ((("db", "backup"), "copy.db"), (("stats", "--html"), "page.html")):
-        done = ADMIN.hotlined(doors.config, *words, str(doors.folder / name))
-        assert done.returncode == 0, done.stderr
-        assert (doors.folder / name).stat().st_uid == 0
-        refused = LINE.hotlined(doors.config, *words, str(doors.folder / f"of-the-line-{name}"))
-        assert refused.returncode == 1
-    assert sorted(path.name for path in doors.folder.iterdir() if path.is_file()) == [
-        *("copy.db", "main.yaml", "page.html")
-    ]
-    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
 
 
 # ---- what is said at the socket
@@ -564,9 +583,10 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
         doors.start()
         assert doors.program
         forget = {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": False}}
-        with socket.socket(socket.AF_UNIX) as asking:
-            asking.connect(str(doors.socket))
-            asking.sendall(json.dumps(forget | {"database": str(doors.database)}).encode() + b"\n")
+        request = json.dumps(forget | {"database": str(doors.database)})
+        with subprocess.Popen(
+            MEMBER.program(ASK, str(doors.socket), request), cwd="/", stdout=subprocess.PIPE, text=True
+        ) as asking:
             children = Path(f"/proc/{doors.program.pid}/task/{doors.program.pid}/children")
             wait_until(lambda: len(children.read_text().split()) == 1, "that it is being erased")
             wait_until(lambda: STRANGER.call(ASK, str(doors.socket), "{}").returncode == 0)  # the child has come so far
@@ -575,7 +595,8 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
             with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
                 late.connect(str(doors.socket))
             db.rollback()
-            assert "result" in json.loads(asking.makefile().readline())
+            assert asking.stdout
+            assert "result" in json.loads(asking.stdout.read())
 
 
 def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> None:
@@ -616,10 +637,48 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
     assert "txet" not in json.dumps(said)  # strangers are among those who wait
 
 
+# ---- root in a checkout: `python3 -m hotlined`, without the command that becomes the line's user
+
+
+COMMANDS = [
+    *("status", "log", "pause", "metrics", "db check", "db backup -", "alerts", "run --once", "config check"),
+    *("doctor", "stats", "limits", "purge", "udev-rule", "evidence +32470123456"),
+]
+
+
+@needs_root
+@pytest.mark.parametrize("words", COMMANDS)
+def test_root_opens_nothing_beside_anothers_database(doors: Doors, words: str) -> None:
+    """It ends with 1 and the commands that are right; nothing there changes, be it looked at."""
+    before = there(doors.folder)
+    done = ADMIN.hotlined(doors.config, *words.split())
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{doors.database} is uid 61001's, and root does not work there." in done.stderr
+    assert "`sudo hotlined --line main …`" in done.stderr
+    assert "`sudo -u '#61001' …`" in done.stderr
+    assert there(doors.folder) == before
+
+
+def there(folder: Path) -> set[tuple[Path, int, int]]:
+    """Return what lies in a folder and when each was changed."""
+    return {(path, path.stat().st_ino, path.stat().st_ctime_ns) for path in folder.rglob("*")}
+
+
+@needs_root
+def test_a_database_of_roots_own_is_roots_to_use(tmp_path: Path) -> None:
+    """As in a container, below folders of root's."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    assert ADMIN.hotlined(filled.config, "pause").returncode == 0
+    os.chown(tmp_path, LINE.uid, LINE.gids[0])  # but not in a folder that somebody else can write
+    assert ADMIN.hotlined(filled.config, "pause").returncode == 1
+
+
 @needs_root
 @pytest.mark.parametrize("target", ["root", "another line"])
 def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
-    """A link in the place of the database makes root neither stay root nor become another line's user."""
+    """A link in the place of the database, whoever owns what it leads to, is the line's user's word."""
     theirs = doors.folder / "theirs.db"
     make_empty(theirs)
     if target == "another line":
@@ -634,18 +693,36 @@ def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, ta
     there = sorted(doors.folder.iterdir())
 
     assert ADMIN.hotlined(doors.config, "pause").returncode == 1
-    assert ADMIN.hotlined(doors.config, "status").returncode == 69
+    assert ADMIN.hotlined(doors.config, "status").returncode == 1
     assert sorted(doors.folder.iterdir()) == there
     with contextlib.closing(sqlite3.connect(theirs)) as db:
         assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
 
 
 @needs_root
-def test_root_believes_no_daemon_about_whose_a_line_is(doors: Doors) -> None:
-    """While the configuration is broken the daemon says what is in force: root is the line's user before it hears that.
+@pytest.mark.parametrize("link", ["file", "folder", "file that the line's user has replaced"])
+def test_a_link_of_roots_leads_to_its_owner(doors: Doors, link: str) -> None:
+    """Where an admin has put the database on another disk, whoever can write there keeps root away."""
+    path = doors.folder / "elsewhere"
+    path.symlink_to(doors.database.parent if link == "folder" else doors.database)
+    if link.endswith("replaced"):
+        precious = doors.folder / "precious.db"
+        doors.database.rename(precious)
+        os.chown(precious, 0, 0)
+        doors.database.symlink_to(precious)
+    doors.database.parent.chmod(0o755)
+    settings = json.loads(doors.config.read_text())
+    settings["database"] = str(path / doors.database.name if link == "folder" else path)
+    doors.config.write_text(json.dumps(settings))
 
-    Else one that was taken over would have root open what it likes.
-    """
+    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+@pytest.mark.parametrize("whose", ["database", "runtime folder"])
+def test_root_believes_no_daemon_of_another(doors: Doors, tmp_path: Path, whose: str) -> None:
+    """While the configuration is broken the daemon says what is in force: one that is taken over says what it likes."""
     precious = doors.folder / "precious.db"
     make_empty(precious)
     told = {
@@ -656,35 +733,18 @@ def test_root_believes_no_daemon_about_whose_a_line_is(doors: Doors) -> None:
         "pass_boottime": 0.0,
         "in_force": json.dumps(json.loads(doors.config.read_text()) | {"database": str(precious)}),
     }
-    (doors.folder / "run/main").mkdir()
-    (doors.folder / "run/main/status.json").write_text(json.dumps(told))
-    for path in (doors.folder / "run/main", doors.folder / "run/main/status.json"):
+    theirs = doors.folder / "run/main"
+    theirs.mkdir()
+    (theirs / "status.json").write_text(json.dumps(told))
+    for path in (theirs, theirs / "status.json"):
         os.chown(path, LINE.uid, LINE.gids[0])
-    doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
+    broken = json.loads(doors.config.read_text()) | {"answer": {"text": "Non.", "txet": "x"}}
+    if whose == "runtime folder":
+        broken["database"] = str(tmp_path / "roots.db")
+    doors.config.write_text(json.dumps(broken))
+    done = ADMIN.hotlined(doors.config, "pause")
 
-    assert ADMIN.hotlined(doors.config, "pause").returncode != 0
+    assert done.returncode == 1
+    assert "root does not work there" in done.stderr
     with contextlib.closing(sqlite3.connect(precious)) as db:
         assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
-    (doors.folder / "run/main/status.json").unlink()
-    assert ADMIN.hotlined(doors.config, "pause").returncode == 0
-    assert doors.one("SELECT paused_at IS NOT NULL FROM line_state") == 1
-    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
-    copy = doors.folder / "copy.db"
-    assert "Permission denied" in ADMIN.hotlined(doors.config, "db", "backup", str(copy)).stderr
-    done = ADMIN.hotlined(doors.config, "db", "backup", "--database", str(doors.database), str(copy))
-    assert (done.returncode, copy.stat().st_uid) == (0, 0), done.stderr
-
-
-@needs_root
-@pytest.mark.parametrize("link", ["file", "folder"])
-def test_a_link_of_roots_leads_to_the_lines_user(doors: Doors, link: str) -> None:
-    """An admin may put the database on another disk; who owns it there decides it."""
-    path = doors.folder / "elsewhere"
-    path.symlink_to(doors.database if link == "file" else doors.database.parent)
-    doors.database.parent.chmod(0o755)
-    settings = json.loads(doors.config.read_text())
-    settings["database"] = str(path if link == "file" else path / doors.database.name)
-    doors.config.write_text(json.dumps(settings))
-
-    assert ADMIN.hotlined(doors.config, "pause").returncode == 0
-    assert {each.stat().st_uid for each in doors.database.parent.iterdir()} == {LINE.uid}

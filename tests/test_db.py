@@ -6,6 +6,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -169,11 +170,10 @@ def test_what_is_no_database_is_said_so(filled: Filled, content: bytes | None, c
     filled.database.unlink()
     if content is not None:
         filled.database.write_bytes(content)
-    for command in (("check",), ("backup", str(filled.folder / "copy.db"))):
+    for command in (("check",), ("backup", "-")):
         result = filled.run("db", *command)
         assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
-
-    assert not (filled.folder / "copy.db").exists()
+        assert result.stdout_bytes == b""
 
 
 @pytest.mark.parametrize(("name", "code"), [("later", 78), ("initial", 78)])
@@ -203,139 +203,90 @@ def test_the_check_at_start_has_an_end(filled: Filled, seconds: float, told_to_e
 # ---- the backup
 
 
-def test_a_backup_is_a_whole_copy_for_the_group(filled: Filled) -> None:
-    """It is one file, 0640, that any program reads, and it has what was committed last."""
-    target = filled.folder / "copy.db"
-    result = filled.run("db", "backup", str(target))
+def copied(database: Path, target: Path, tell: backup.Progress = lambda _, __: None) -> None:
+    """Copy a database into a file."""
+    with backup.copied(database, tell) as copy:
+        target.write_bytes(copy.read())
 
+
+def test_a_backup_is_a_whole_copy(filled: Filled) -> None:
+    """It is one file that any program reads, has what was committed last, and leaves nothing beside the database."""
+    target = filled.folder / "copy.db"
+    there = sorted(filled.folder.iterdir())
+    result = filled.run("db", "backup", "-")
     assert result.exit_code == 0, result.stderr
-    assert "is a whole copy of the database" in result.stdout
-    assert target.stat().st_mode & 0o777 == 0o640
+    assert "This is a whole copy of the database" in result.stderr
+    assert sorted(filled.folder.iterdir()) == there
+    target.write_bytes(result.stdout_bytes)
+
     assert query(target, "SELECT count(*), max(id) FROM contacts") == [(4, 4)]
     assert query(target, "SELECT kind FROM events") == [("backup",)]
     assert query(target, "PRAGMA integrity_check") == [("ok",)]
     assert query(filled.database, "SELECT count(*) FROM events") == [(0,)]
-    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
 
 
-def test_the_key_of_the_pseudonyms_goes_with_it(filled: Filled) -> None:
-    """It is copied beside the copy; one that is there stays where the database has lost its own, or has another."""
+def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
+    """Where it lies is said; what lies in its place and is the key of another database is none."""
     first, second = b"1" * 32, b"2" * 32
-    target, key = filled.folder / "copy.db", filled.folder / "hotlined.db.key"
+    key = filled.folder / "hotlined.db.key"
+    assert backup.maybe_key(filled.database) is None
     key.write_bytes(first)
-    result = filled.run("db", "backup", str(target))
-    copied = target.with_name("copy.db.key")
-    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (first, 0o640)
-    assert str(copied) in result.stdout
-    key.write_bytes(second)
-    filled.run("db", "backup", str(target))
-    assert copied.read_bytes() == second
-    key.unlink()
-    filled.run("db", "backup", str(target))
-    assert copied.read_bytes() == second
+    assert backup.maybe_key(filled.database) == first
+    assert f"not in it, but in {key}" in filled.run("db", "backup", "-").stderr
     filled.db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(second))
-    key.write_bytes(first)
-    filled.run("db", "backup", str(target))
 
-    assert copied.read_bytes() == second
+    assert backup.maybe_key(filled.database) is None
+    assert str(key) not in filled.run("db", "backup", "-").stderr
 
 
-def test_a_copy_is_replaced_by_a_good_one_only(filled: Filled) -> None:
-    """A backup of a database that is damaged fails, and the one before it is still there."""
-    target = filled.folder / "copy.db"
-    assert filled.run("db", "backup", str(target)).exit_code == 0
-    before = target.read_bytes()
+def test_of_a_damaged_database_there_is_no_copy(filled: Filled) -> None:
+    """Nothing is written of one, so nobody takes it for good."""
     filled.db.close()
     spoil(filled.database)
-    result = filled.run("db", "backup", str(target))
+    result = filled.run("db", "backup", "-")
 
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stdout_bytes) == (1, b"")
     assert "damaged" in result.stderr
-    assert target.read_bytes() == before
-    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
 
 
 def test_what_a_killed_backup_left_is_no_hindrance(filled: Filled) -> None:
     """Half a copy and its journal are put away by the next backup."""
-    for name in ("copy.db.new", "copy.db.new-journal", "copy.db.new-wal"):
+    for name in ("hotlined.db.copy", "hotlined.db.copy-journal", "hotlined.db.copy-wal"):
         (filled.folder / name).write_bytes(b"half of something" * 1000)
 
-    assert filled.run("db", "backup", str(filled.folder / "copy.db")).exit_code == 0
-    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
+    assert filled.run("db", "backup", "-").exit_code == 0
+    assert list(filled.folder.glob("*copy*")) == []
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".key"])
-def test_the_database_is_no_place_for_its_copy(filled: Filled, ending: str) -> None:
-    """Neither its own files nor a link to one can be written over."""
-    link = filled.folder / "link"
-    link.symlink_to(filled.folder / f"hotlined.db{ending}")
-    for name in (f"hotlined.db{ending}", "link"):
-        result = filled.run("db", "backup", str(filled.folder / name))
-        assert result.exit_code == 2
-        assert "belongs to the database itself" in result.stderr
-
-
-def test_another_name_of_the_database_is_found_out(filled: Filled) -> None:
-    """A hard link is the database, whatever its name."""
-    (filled.folder / "other.db").hardlink_to(filled.database)
-
-    assert "belongs to the database itself" in filled.run("db", "backup", str(filled.folder / "other.db")).stderr
-
-
-@pytest.mark.parametrize(
-    ("target", "code", "words"),
-    [
-        (".", 2, "is a folder"),
-        ("none/copy.db", 1, "No such file or directory"),
-        ("main.yaml/x", 1, "Not a directory"),
-    ],
-)
-def test_a_place_that_is_none_is_a_sentence(filled: Filled, target: str, code: int, words: str) -> None:
-    """Where no file can be made, the sentence says why."""
-    result = filled.run("db", "backup", str(filled.folder / target))
-
-    assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
-
-
-def test_a_backup_replaces_nothing_but_a_copy(filled: Filled) -> None:
-    """A name mistyped, such as that of the configuration, costs nothing; an older copy is replaced."""
-    other = filled.folder / "notes.txt"
-    other.write_text("Tuesday: call the operator\n")
-    result = filled.run("db", "backup", str(other))
-    assert (result.exit_code, other.read_text()) == (2, "Tuesday: call the operator\n")
-    assert "is no copy of a database" in result.stderr
-
-    copy = str(filled.folder / "copy.db")
-    assert [filled.run("db", "backup", copy).exit_code for _ in range(2)] == [0, 0]
-
-
-def test_one_backup_at_a_time_goes_to_a_folder(filled: Filled) -> None:
+def test_one_backup_at_a_time_is_made(filled: Filled) -> None:
     """A second one is refused with 75."""
-    with backup._writing_to(filled.folder):
-        result = filled.run("db", "backup", str(filled.folder / "copy.db"))
+    with backup._alone_in(filled.folder):
+        result = filled.run("db", "backup", "-")
 
-    assert result.exit_code == 75
-    assert "Another backup is being written" in result.stderr
+    assert (result.exit_code, result.stdout_bytes) == (75, b"")
+    assert "Another backup is being made" in result.stderr
 
 
 def test_no_room_for_a_copy_is_said_of_the_copy(filled: Filled) -> None:
-    """A limit on the size of files stands for a full disk: the sentence names the copy, and the one before it stays."""
-    target = filled.folder / "copy.db"
-    before = b"SQLite format 3\0: the one before"
-    target.write_bytes(before)
+    """A limit on the size of files stands for a full disk: the sentence names the copy, and nothing is left of it."""
     with small_files(65536):
-        result = filled.run("db", "backup", str(target))
+        result = filled.run("db", "backup", "-")
 
-    assert result.exit_code == 1
-    assert f"{target}.new cannot be written: the disk is full" in result.stderr
-    assert target.read_bytes() == before
-    assert not target.with_name("copy.db.new").exists()
+    assert (result.exit_code, result.stdout_bytes) == (1, b"")
+    assert f"{filled.database}.copy cannot be written: the disk is full" in result.stderr
+    assert list(filled.folder.glob("*copy*")) == []
+
+
+def test_a_backup_is_nothing_for_a_terminal(filled: Filled, capfd: pytest.CaptureFixture[str]) -> None:
+    """The error says what to type."""
+    assert filled.on_a_terminal(200, "db", "backup", "-") == []
+    assert "db backup - > hotlined-backup.db`" in capfd.readouterr().err
 
 
 def test_a_backup_shows_how_far_it_is(filled: Filled) -> None:
     """Every step is told, up to the last page."""
     told: list[tuple[int, int]] = []
-    backup.make(filled.database, filled.folder / "copy.db", lambda done, total: told.append((done, total)))
+    copied(filled.database, filled.folder / "copy.db", lambda done, total: told.append((done, total)))
 
     assert told[-1][0] == told[-1][1] > 0
 
@@ -349,7 +300,7 @@ def test_a_daemon_that_writes_does_not_make_it_begin_again(filled: Filled, monke
         told.append(done)
         filled.text()
 
-    backup.make(filled.database, filled.folder / "copy.db", write)
+    copied(filled.database, filled.folder / "copy.db", write)
 
     assert told == sorted(set(told))
     assert query(filled.folder / "copy.db", "SELECT max(id) FROM contacts") == [(4,)]
@@ -366,7 +317,7 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
     )
     target = filled.folder / "copy.db"
-    backup.make(filled.database, target, lambda _, __: None)
+    copied(filled.database, target)
     with open_for_daemon(target) as db:
         now = filled.now()
         assert backup.quarantine_restored(db, now)
@@ -381,7 +332,7 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         assert "2 answers that waited are unconfirmed" in event["detail"]
         assert backup.quarantine_restored(db, now) is None
         again = filled.folder / "again.db"
-        backup.make(target, again, lambda _, __: None)
+        copied(target, again)
     with open_for_daemon(again) as db:
         assert backup.quarantine_restored(db, filled.now())
 
@@ -390,7 +341,7 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
     """Who put a backup back may know nothing of the pause of then: it is an event, and `status` says it."""
     decisions.pause(filled.db, "marie", filled.now())
     copy = filled.folder / "copy.db"
-    backup.make(filled.database, copy, lambda _, __: None)
+    copied(filled.database, copy)
     decisions.resume(filled.db, "marie", filled.now())
     filled.db.close()
     for ending in ("", "-wal", "-shm"):
@@ -410,7 +361,7 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
 
 def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
     """The daemon that goes on as before notices nothing of a backup."""
-    backup.make(filled.database, filled.folder / "copy.db", lambda _, __: None)
+    copied(filled.database, filled.folder / "copy.db")
 
     assert backup.quarantine_restored(filled.db, filled.now()) is None
 
@@ -430,7 +381,9 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
     wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'") == 1)
     media = line.folder / "media"
     media.mkdir()
-    line.cli("db", "backup", str(media / "hotlined.db"))
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "backup", "-"]
+    with (media / "hotlined.db").open("wb") as copy:
+        subprocess.run(command, stdout=copy, check=True)
     line.sim.do("deliver", from_="+32499887766", text="trois")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 3)
 

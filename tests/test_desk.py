@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from click.testing import CliRunner
+from running import CliRunner
 from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled

@@ -350,7 +350,7 @@ def test_root_as_a_proxy_is_a_proxy_only(house: House) -> None:
 def test_a_misspelt_proxy_is_refused_at_the_start(house: House, proxies: list[str], words: str) -> None:
     """A name that is no user's lets nobody in: the desk does not start, and says which."""
     house.configure(proxies=proxies)
-    done = house.hotlined("web", "--socket", str(house.folder / "web.sock"))
+    done = LINE.hotlined(house.config, "web", "--socket", str(house.folder / "web.sock"))
 
     assert done.returncode == 78
     assert words in done.stderr
@@ -362,7 +362,7 @@ def test_a_proxy_in_the_lines_group_is_refused(house: House) -> None:
     """Everybody behind it would be a member of the group."""
     for path in (house.database.parent, *house.database.parent.iterdir()):
         os.chown(path, -1, PROXY.gids[0])
-    done = house.hotlined("web", "--socket", str(house.folder / "web.sock"))
+    done = LINE.hotlined(house.config, "web", "--socket", str(house.folder / "web.sock"))
 
     assert done.returncode == 78
     assert f"{PROXY_NAME}, which is in the line's group" in done.stderr

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -269,20 +270,24 @@ def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
     assert found
     assert resolve(found[1])[0] is COMMANDS[path]
     shutil.copytree(asked, tmp_path, dirs_exist_ok=True)
-    words = [*shlex.split(found[1]), *SHORTER.get(path, [])]
+    words, file = without_file(shlex.split(found[1]))
     done = subprocess.run(
-        [sys.executable, "-m", "hotlined", *words],
+        [sys.executable, "-m", "hotlined", *words, *SHORTER.get(path, [])],
         cwd=tmp_path,
         env={"HOTLINED_CONFIG": str(tmp_path / "main.yaml"), "PYTHONPATH": str(ROOT), "USER": "somebody"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         check=False,
     )
 
     assert done.returncode == EXIT_CODES.get(path, 0), done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout or done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stdout or (done.stderr and not file)
+
+
+def without_file(words: list[str]) -> tuple[list[str], str]:
+    """Take the file that a shell opens off the end of a command, and return both."""
+    return (words[:-2], words[-1]) if ">" in words[-2:-1] else (words, "")
 
 
 def test_every_command_line_that_is_shown_is_real() -> None:
@@ -292,7 +297,7 @@ def test_every_command_line_that_is_shown_is_real() -> None:
     }
     for _, arguments in TYPED:
         command, _ = resolve(arguments)
-        words = shlex.split(arguments)
+        words, _ = without_file(shlex.split(arguments))
         name = next(path for path in COMMANDS if COMMANDS[path] is command)
         at = words.index(name.split()[0]) + len(name.split())
         with click.Context(main) as context:
@@ -502,7 +507,7 @@ def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
 def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
-    """What is typed about a threat keeps and tags it, and leaves a page with its text that its owner alone can read."""
+    """What is typed about a threat keeps and tags it, and leaves a ZIP of a page with its text."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):
@@ -521,9 +526,8 @@ def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    written = tmp_path / "threat/evidence.html"
-    assert [each.stat().st_mode & 0o777 for each in (written.parent, written)] == [0o700, 0o600]
-    assert "je sais où tu habites" in written.read_text("utf-8")
+    with zipfile.ZipFile(tmp_path / "threat.zip") as archive:
+        assert "je sais où tu habites" in archive.read("evidence.html").decode()
     assert json.loads(done.stdout.splitlines()[-1])["id"] == 20
 
 
@@ -677,7 +681,8 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
     unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
 
     assert brought == [to for _, to in copied]
-    assert [source for source, _ in copied] == [f"/var/backups/hotlined/main/Mon.db{end}" for end in ("", ".key")]
+    key = "/var/lib/hotlined-main/before/hotlined.db.key"  # moved there by a line above both
+    assert [source for source, _ in copied] == ["/var/backups/hotlined/main/Mon.db", key]
     assert "WorkingDirectory=/var/backups/hotlined/%i\n" in unit
     assert "name=$(LC_ALL=C date +%%a).db; " in unit
 

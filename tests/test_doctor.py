@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from conftest import Line
 from filled import Filled
+from needs import needs_root
+from persons import LINE
 from sysfs import Plugged, build
+from test_control import Doors, doors
 from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
@@ -32,6 +35,8 @@ from hotlined.doctor.scene import Scene
 from hotlined.gsm.responses import Forwarding, ForwardingReason, maybe_forwarding
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store import decisions
+
+__all__ = ["doors"]
 
 OK, WARN, FAIL, UNKNOWN = Health
 
@@ -766,3 +771,14 @@ def program(path: Path, script: str) -> None:
     """Write a program of the system as a shell script."""
     path.write_text(script)
     path.chmod(0o755)
+
+
+@needs_root
+def test_who_cannot_see_others_programs_is_told_who_can(doors: Doors) -> None:
+    """The line's user sees which of its own programs have the port; of others it names the command that shows them."""
+    doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"modem": {"port": "/dev/null"}}))
+    done = LINE.hotlined(doors.config, "doctor", "--json")
+    checks = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+    assert checks["port"]["verdict"] == "ok"
+    assert "`sudo fuser -v /dev/null` names those of all" in checks["port"]["seen"]

@@ -110,7 +110,6 @@ CASES = {
     "a huge ID to tag": Case(f"tag {HUGE} x", 2, HUGE),
     "a huge ID to send again": Case(f"requeue {HUGE}", 2, HUGE),
     "a huge count": Case(f"log -n {HUGE}", 2, HUGE),
-    "a page where there is no folder": Case("stats --html none/page.html", 1, "none/page.html: No such file"),
     "a huge duration": Case(f"log --since {HUGE}d", 2, "is no time"),
     "a date that is none": Case("log --since 2026-02-30", 2, "Write 2026-11-24"),
     "the end of time": Case("log --until 9999-12-31", 2, "is no time"),

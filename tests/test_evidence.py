@@ -1,30 +1,22 @@
-"""`hotlined evidence`: a folder that verifies, that reads well, and that is the person's alone."""
+"""`hotlined evidence`: a ZIP that verifies and that reads well."""
 
 import csv
 import hashlib
 import json
 import os
 import re
-import shutil
-import signal
-import sqlite3
-import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from chromium import MISSING, chromium
-from conftest import wait_until
-from filled import ANSWER, KEVIN, LEA, Filled
+from filled import ANSWER, KEVIN, LEA, Filled, unpack
 from gsmmodem.pdu import decodeSmsPdu
-from needs import needs_root
-from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, user_name
+from persons import user_name
 
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language
@@ -102,10 +94,9 @@ def as_received(text: str) -> str:
 
 
 def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
-    """Take the evidence of a number, and return the folder."""
+    """Take the evidence of a number, and return the folder into which its ZIP is unpacked."""
     path = line.folder / folder
-    done = line.run("evidence", number, str(path))
-    assert done.exit_code == 0, done.output
+    line.evidence(number, path)
     return path
 
 
@@ -115,7 +106,7 @@ def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
 def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled) -> None:
     """The list of sums fits every file, the page names those of the data, and the command prints that of the list."""
     path = threatened.folder / "threat"
-    done = threatened.run("evidence", "0470/12.34.56", str(path))
+    done = threatened.evidence("0470/12.34.56", path)
     sums = {
         name: each for each, name in (row.split("  ") for row in (path / "SHA256SUMS.txt").read_text().splitlines())
     }
@@ -125,7 +116,7 @@ def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled
     for name, each in sums.items():
         assert hashlib.sha256((path / name).read_bytes()).hexdigest() == each
         assert (each in page) == (name != "evidence.html")
-    assert hashlib.sha256((path / "SHA256SUMS.txt").read_bytes()).hexdigest() in done.stdout
+    assert hashlib.sha256((path / "SHA256SUMS.txt").read_bytes()).hexdigest() in done.stderr
     assert subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS.txt"], cwd=path, check=False).returncode == 0
 
 
@@ -156,8 +147,9 @@ def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Fill
         line.pdu(*pdus.write_text(KEVIN, f"{month}", scts=scts, reference=1))
         at = f"2026-0{month}-03T22:30:05.123Z"
         line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, line.newest())
-    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "evidence", KEVIN, str(tmp_path / "x")]
-    subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "evidence", KEVIN]
+    done = subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
+    unpack(done.stdout, tmp_path / "x")
     words = Page((tmp_path / "x/evidence.html").read_text()).words
 
     assert "3 Jan 2026 23:30:05 (CET, UTC+01:00)2026-01-03 22:30:05 UTC" in words
@@ -238,27 +230,26 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
     assert evidence.of_number(threatened.db, KEVIN)["contacts"] == []
 
 
-def test_what_is_erased_before_it_is_read_makes_no_folder(threatened: Filled) -> None:
+def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:
     """Somebody forgets the number the moment after its contacts were kept."""
     threatened.db.execute(
         "CREATE TRIGGER forgets AFTER INSERT ON events WHEN NEW.kind = 'evidence' BEGIN DELETE FROM contacts; END"
     )
-    done = threatened.run("evidence", KEVIN, str(threatened.folder / "none"))
+    done = threatened.run("evidence", KEVIN)
 
-    assert done.exit_code == 1
-    assert "Nothing is stored about" in done.output
-    assert not [each for each in threatened.folder.iterdir() if each.name.startswith("none")]
+    assert (done.exit_code, done.stdout_bytes) == (1, b"")
+    assert "Nothing is stored about" in done.stderr
 
 
 @pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "masqué", "12"])
-def test_without_a_contact_there_is_no_folder(threatened: Filled, number: str) -> None:
+def test_without_a_contact_there_is_no_zip(threatened: Filled, number: str) -> None:
     """Nothing is kept, nothing is left behind, and a sentence says why."""
-    done = threatened.run("evidence", number, str(threatened.folder / "none"))
+    done = threatened.run("evidence", number)
 
     assert done.exit_code in (1, 2)
+    assert done.stdout_bytes == b""
     wanted = "Nobody can tell who withholds" if number in {"withheld", "masqué"} else "Nothing is stored about"
     assert wanted in done.output
-    assert not [each for each in threatened.folder.iterdir() if each.name.startswith("none")]
     assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
 
 
@@ -289,134 +280,11 @@ def page_of(line: Filled, number: str) -> str:
     return Page((taken(line, number, f"of{len(list(line.folder.iterdir()))}") / "evidence.html").read_text()).words
 
 
-# ---- whose it is
-
-
-def test_it_is_the_persons_alone(threatened: Filled) -> None:
-    """The folder is 0700, each file 0600, whatever the umask; an empty folder will do, a full one is left alone."""
-    (threatened.folder / "threat").mkdir(mode=0o755)
-    before = os.umask(0)
-    try:
-        path = taken(threatened)
-    finally:
-        os.umask(before)
-    again = threatened.run("evidence", KEVIN, str(path))
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(each.stat().st_mode) for each in path.iterdir()} == {0o600}
-    assert (again.exit_code, len(list(path.iterdir()))) == (2, 5)
-    assert "is there, and is no empty folder" in again.output
-
-
-@pytest.mark.parametrize("what", ["file", "link", "dangling", "parent"])
-def test_what_is_there_is_not_touched(threatened: Filled, what: str) -> None:
-    """A file, a link to a folder, a link to nothing, a folder that is missing: refused, and nothing is made."""
-    path, elsewhere = threatened.folder / "out", threatened.folder / "elsewhere"
-    elsewhere.mkdir()
-    if what == "file":
-        path.write_text("mine")
-    elif what != "parent":
-        path.symlink_to(elsewhere if what == "link" else threatened.folder / "nothing")
-    done = threatened.run("evidence", KEVIN, str(path / "deep" if what == "parent" else path))
-
-    assert done.exit_code in (1, 2)
-    assert not list(elsewhere.iterdir())
-    assert not list(threatened.folder.glob("**/*.unfinished"))
-    assert what != "file" or path.read_text() == "mine"
-
-
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_one_that_is_cut_off_leaves_nothing_that_looks_whole(threatened: Filled, end: signal.Signals) -> None:
-    """While it waits for the database it is ended: no folder has the name, and what was begun is taken away."""
-    path = threatened.folder / "threat"
-    begun = threatened.folder / "threat.unfinished"
-    threatened.db.execute("BEGIN IMMEDIATE")
-    command = [sys.executable, "-B", "-m", "hotlined", "--config", str(threatened.config)]
-    command += ["evidence", KEVIN, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")  # one of them tidies up
-        wait_until(lambda: begun.exists() and children.read_text(), "the folder and who looks after it")
-        running.send_signal(end)
-    wait_until(lambda: not begun.exists(), "the end of what was begun")
-    threatened.db.execute("ROLLBACK")
-
-    assert not path.exists()
-    assert taken(threatened) == path
-
-
-def test_what_the_machine_left_unfinished_is_said(threatened: Filled) -> None:
-    """After a power cut its name says that it is not whole; the next run leaves it to the person."""
-    (threatened.folder / "threat.unfinished").mkdir()
-    done = threatened.run("evidence", KEVIN, str(threatened.folder / "threat"))
-
-    assert done.exit_code == 2
-    assert "threat.unfinished is left of one that was cut off" in done.output
-
-
-@pytest.fixture
-def installed(threatened: Filled) -> Iterator[Path]:
-    """Give a folder with a line of its own user (`state`), a person's (`home`) and one of root's (`roots`)."""
-    threatened.db.close()
-    with tempfile.TemporaryDirectory(prefix="hotlined-evidence-") as name:  # pytest's own folders let nobody pass
-        folder = Path(name)
-        folder.chmod(0o755)
-        shutil.copytree(threatened.folder, folder / "state")
-        for each in (folder / "state", *(folder / "state").iterdir()):
-            os.chown(each, LINE.uid, LINE.gids[0])
-        for each in (folder / "home", folder / "roots"):
-            each.mkdir(mode=0o700)
-        os.chown(folder / "home", MEMBER.uid, MEMBER.gids[0])
-        yield folder
-
-
-SUDO = {"SUDO_UID": str(MEMBER.uid), "SUDO_GID": str(MEMBER.gids[0])}
-
-
-@needs_root
-def test_with_sudo_it_is_the_persons_not_roots(installed: Path) -> None:
-    """Root becomes the line's user for the database, and the person for the folder: it writes where the person can."""
-    config, made = installed / "state/main.yaml", installed / "home/threat"
-    done = ADMIN.hotlined(config, "evidence", KEVIN, str(made), **SUDO)
-    refused = ADMIN.hotlined(config, "evidence", KEVIN, str(installed / "roots/threat"), **SUDO)
-
-    assert done.returncode == 0, done.stderr
-    owners = {(each.stat().st_uid, each.stat().st_gid) for each in (made, *made.iterdir())}
-    assert owners == {(MEMBER.uid, MEMBER.gids[0])}
-    assert len(list(made.iterdir())) == 5
-    assert refused.returncode == 1
-    assert "Permission denied" in refused.stderr
-    assert not list((installed / "roots").iterdir())
-
-
-@needs_root
-def test_with_sudo_nothing_of_it_stays_root(installed: Path) -> None:
-    """While it works one process is the line's user, the other the person, for good: neither can become root again."""
-    config, begun = installed / "state/main.yaml", installed / "home/threat.unfinished"
-    words = ["--config", str(config), "evidence", KEVIN, str(installed / "home/threat")]
-    with closing(sqlite3.connect(installed / "state/hotlined.db", isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **SUDO}
-        python, *program = ADMIN.program(COMMAND, *words)
-        with subprocess.Popen([python, "-B", *program], cwd="/", env=environment) as running:
-            wait_until(begun.exists, "the folder")
-            wait_until(lambda: not any(0 in uids for uids in users(str(begun.with_suffix("")))), "nobody is root")
-            found = users(str(begun.with_suffix("")))
-            database.execute("ROLLBACK")
-            assert running.wait() == 0
-
-    assert found == {(LINE.uid,) * 3, (MEMBER.uid,) * 3}
-
-
-def users(word: str) -> set[tuple[int, ...]]:
-    """Return the real, effective and saved users of the processes that were started with a word."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        with suppress(OSError):
-            if process.name.isdigit() and word.encode() in (process / "cmdline").read_bytes().split(b"\0"):
-                uids = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)", (process / "status").read_text(), re.MULTILINE)
-                assert uids
-                found.add(tuple(map(int, uids.groups())))
-    return found
+def test_it_is_nothing_for_a_terminal(threatened: Filled, capfd: pytest.CaptureFixture[str]) -> None:
+    """Octets on a screen help nobody: the error says what to type, and nothing is kept."""
+    assert threatened.on_a_terminal(200, "evidence", "0470 12 34 56") == []
+    assert "evidence '0470 12 34 56' > threat.zip`" in capfd.readouterr().err
+    assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
 
 
 # ---- how it reads

@@ -72,7 +72,7 @@ OUTPUTS = (
     "log -n 0 --kept", "show {contact}", "show {contact} --json", "numbers -n 0", "numbers -n 0 --json",
     "numbers -n 0 --csv", "show --number={originator}", "show --json --number={originator}", "export -- {originator}",
     "export --json -- {originator}", "stats", "stats --json", "stats --csv", "stats --by day", "status", "limits",
-    "alerts --dry-run", "db check --full", "evidence -- {originator} {folder}",
+    "alerts --dry-run", "db check --full", "evidence -- {originator}",
 )  # fmt: skip
 """What prints, in this order: what is kept is shown after. With a place to fill in it is asked of each text."""
 SHOW_NO_TEXT = {
@@ -145,7 +145,9 @@ class Crowd(Filled):
     def _output(self, command: str, first: int) -> str:
         """Run a command: it does what it was asked, or says that no daemon runs."""
         row = self.db.the("SELECT originator FROM contacts WHERE id = ?", first)
-        places = {"contact": first, "originator": row["originator"], "folder": self.folder / f"evidence{first}"}
+        if command.startswith("evidence"):  # octets; what is in them is looked at elsewhere
+            return self.evidence(row["originator"], self.folder / f"evidence{first}").stderr
+        places = {"contact": first, "originator": row["originator"]}
         result = self.run(*(word.format(**places) for word in command.split()), env={"COLUMNS": "120"})
         assert result.exit_code in {0, 69}, result.output
         return result.stdout_bytes.decode() + result.stderr
@@ -224,11 +226,9 @@ def test_no_cell_is_calculated(crowd: Crowd, command: str) -> None:
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or re.fullmatch(r"-?[0-9.]+", cell)
 
 
-def test_a_page_quotes_nobody(crowd: Crowd, tmp_path: Path) -> None:
+def test_a_page_quotes_nobody(crowd: Crowd) -> None:
     """The page of `stats` holds neither a text nor the name of a sender."""
-    page = tmp_path / "page.html"
-    assert crowd.run("stats", "--html", str(page)).exit_code == 0
-    written = page.read_text("utf-8")
+    written = crowd.run("stats", "--html", "-").stdout
 
     assert not obeyed(written)
     assert "alert(1)" not in written
@@ -241,12 +241,12 @@ def test_a_page_quotes_nobody(crowd: Crowd, tmp_path: Path) -> None:
 def test_evidence_shows_a_text_and_obeys_nothing(crowd: Crowd, sender: str) -> None:
     """On its page a text is text: no tag, no link, no override of direction, and its data keeps it exactly."""
     if sender == "a name":
-        crowd.shown("evidence -- {originator} {folder}")
+        crowd.shown("evidence -- {originator}")
     for first, number in crowd.senders:
         folder = crowd.folder / f"evidence{first}"
         if sender == "a number":
             folder = crowd.folder / f"evidence{number}"
-            assert crowd.run("evidence", "--", number, str(folder)).exit_code == 0
+            crowd.evidence(number, folder)
         look_at_evidence(folder, crowd.texts[first])
 
 

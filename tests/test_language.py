@@ -380,8 +380,8 @@ def has_bare_semicolon(shown: str, language: Language) -> bool:
 def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -> None:
     """French has a blank before a semicolon, on the page for the police too."""
     language = Language(line.settings["language"])
-    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
-    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+    line.evidence(KEVIN, tmp_path)
+    page = (tmp_path / "evidence.html").read_text("utf-8")
     words = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " | ", page, flags=re.DOTALL))
 
     assert ";" in words
@@ -391,8 +391,8 @@ def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -
 
 def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Path) -> None:
     """Both are a text in English, on the page for the police too; elsewhere a text is an SMS, and its words are not."""
-    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
-    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+    line.evidence(KEVIN, tmp_path)
+    page = (tmp_path / "evidence.html").read_text("utf-8")
 
     expected = {"fr": "1\N{NO-BREAK SPACE}: SMS<", "nl": "1: Sms<"}
     assert f"Contact {expected[line.settings['language']]}" in page

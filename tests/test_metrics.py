@@ -1,12 +1,8 @@
 """Figures for Prometheus, as the parser of its own client reads them."""
 
-import os
 import re
 import signal
 import sqlite3
-import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -240,65 +236,6 @@ def test_no_label_says_who_or_what(filled: Filled) -> None:
         assert secret not in said
     words = re.findall(r'="([^"]*)"', said)
     assert all(re.fullmatch(r"[a-z_]{0,20}|\d+\.\d+\S*", word) for word in words)
-
-
-def test_the_file_is_replaced_whole(filled: Filled) -> None:
-    """Everybody may read it, its name is taken by a rename, and nothing else is left."""
-    folder = filled.folder / "collector"
-    folder.mkdir()
-    file = folder / "hotlined-main.prom"
-    file.write_text("before")
-    before = file.stat().st_ino
-    done = filled.run("metrics", str(file))
-
-    assert (done.exit_code, done.output) == (0, "")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644
-    assert file.stat().st_ino != before
-    assert one(read(file.read_text()), "up") == 0
-    assert list(folder.iterdir()) == [file]
-
-
-def test_a_file_where_nobody_may_write_is_an_error(filled: Filled) -> None:
-    """A folder that is not there is named, and nothing is printed in place of the file."""
-    done = filled.run("metrics", str(filled.folder / "none" / "hotlined.prom"))
-
-    assert done.exit_code == 1
-    assert "none/hotlined.prom" in done.output
-
-
-def test_what_is_being_written_is_no_file_of_the_collector(filled: Filled) -> None:
-    """Until it is whole it has a name that does not end in .prom, as long as it takes."""
-    file = filled.folder / "hotlined-main.prom"
-    script = (
-        "import sys, os; from pathlib import Path; from hotlined import owner\n"
-        "with owner.written(Path(sys.argv[1]), 0o644) as written:\n"
-        "    written.write(b'half'); print(*os.listdir(os.path.dirname(sys.argv[1])))"
-    )
-    done = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, check=True)
-
-    assert "hotlined-main.prom.new" in done.stdout
-    assert [name for name in done.stdout.split() if name.endswith(".prom")] == []
-    assert not file.exists()
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
-def test_root_writes_the_file_and_reads_the_line_as_its_user(filled: Filled) -> None:
-    """The file is the person's, in a folder of root's; the database is opened by whoever owns it."""
-    folder = filled.folder / "collector"
-    folder.mkdir(mode=0o755)
-    filled.db.close()
-    for path in (filled.folder, *filled.folder.iterdir()):
-        if path != folder:
-            os.chown(path, 65534, 65534)
-    for path in (filled.folder, *filled.folder.parents):
-        if path.stat().st_uid == 0 and path.name.startswith(("pytest", "popen", "test_")):
-            path.chmod(0o755)
-    file = folder / "hotlined-main.prom"
-    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "metrics", str(file)]
-    subprocess.run(command, check=True)
-
-    assert file.stat().st_uid == 0
-    assert one(read(file.read_text()), "segments_sent_total") == 0
 
 
 def test_a_limit_that_nobody_knows_is_left_out(filled: Filled) -> None:

@@ -566,7 +566,8 @@ class Hotline(RuleBasedStateMachine):
     @rule()
     def back_up(self) -> None:
         """Make a backup, beside the daemon."""
-        backup.make(self.db.path, self.copy, lambda _, __: None)
+        with backup.copied(self.db.path, lambda _, __: None) as made:
+            self.copy.write_bytes(made.read())
         self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED} | {"copied_at": self.machine.powered}
         self.machine.run(1)  # whatever comes now came later
 

@@ -4,12 +4,9 @@ import base64
 import hashlib
 import html.parser
 import json
-import os
 import re
-import resource
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -95,11 +92,10 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 def written(line: Filled, *arguments: str) -> str:
     """Return the page that is written."""
-    path = line.folder / "page.html"
-    result = line.run("stats", "--html", str(path), *(arguments or MONTH))
+    result = line.run("stats", "--html", "-", *(arguments or MONTH))
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"Written: {path}\n"
-    return path.read_text("utf-8")
+    (line.folder / "page.html").write_text(result.stdout, "utf-8")
+    return result.stdout
 
 
 def test_nothing_of_anybody_is_on_the_page(line: Filled) -> None:
@@ -278,38 +274,6 @@ def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
     assert "No text in one week (" in page
 
 
-# ---- the file
-
-
-def test_the_page_is_replaced_whole(line: Filled) -> None:
-    """An older page is replaced under its name, also behind a link; anybody may read it; nothing else is left."""
-    folder = line.folder / "www"
-    folder.mkdir()
-    page, link = folder / "page.html", folder / "index.html"
-    page.write_text("<!doctype html>old")
-    link.symlink_to(page)
-    with page.open() as reading:
-        result = line.run("stats", "--html", str(link))
-        assert reading.read() == "<!doctype html>old"
-
-    assert result.exit_code == 0
-    assert link.is_symlink()
-    assert page.read_text().startswith("<!DOCTYPE html>")
-    assert page.stat().st_mode & 0o777 == 0o644
-    assert sorted(path.name for path in folder.iterdir()) == ["index.html", "page.html"]
-
-
-def test_the_page_replaces_nothing_but_a_page(line: Filled) -> None:
-    """A name mistyped, such as that of the database or of the configuration, costs nothing."""
-    other = line.folder / "notes.txt"
-    other.write_text("Tuesday: call the operator\n")
-    for path in (other, line.database):
-        before = path.read_bytes()
-        result = line.run("stats", "--html", str(path))
-        assert (result.exit_code, path.read_bytes()) == (2, before)
-        assert "is no page" in result.stderr
-
-
 def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for most programs: the page alone goes there, and no file of that name appears."""
     monkeypatch.chdir(line.folder)
@@ -319,49 +283,6 @@ def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyP
     assert result.stdout.startswith("<!DOCTYPE html>")
     assert result.stdout.endswith("</html>\n")
     assert not (line.folder / "-").exists()
-
-
-def test_what_is_no_file_is_written_into(line: Filled) -> None:
-    """A pipe or a device stays what it is and gets the page."""
-    pipe = line.folder / "pipe"
-    os.mkfifo(pipe)
-    got: list[str] = []
-    reader = threading.Thread(target=lambda: got.append(pipe.read_text("utf-8")))
-    reader.start()
-    result = line.run("stats", "--html", str(pipe))
-    reader.join()
-
-    assert result.exit_code == 0
-    assert pipe.is_fifo()
-    assert got[0].startswith("<!DOCTYPE html>")
-
-
-@pytest.mark.parametrize(("name", "code"), [("none/page.html", 1), (".", 2)])
-def test_a_place_that_cannot_be_written_is_a_sentence(line: Filled, name: str, code: int) -> None:
-    """A folder that is missing, or a folder itself, is said to be the trouble."""
-    result = line.run("stats", "--html", str(line.folder / name))
-
-    assert result.exit_code == code
-    assert "Traceback" not in result.output
-    assert str(line.folder) in result.stderr
-
-
-def test_a_page_that_finds_no_room_leaves_nothing(line: Filled) -> None:
-    """Where the new page does not fit the old one stays, and no half of the new one is left beside it."""
-    page = line.folder / "www" / "page.html"
-    page.parent.mkdir()
-    page.write_text("<!DOCTYPE html>old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        result = line.run("stats", "--html", str(page))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    assert result.exit_code == 1
-    assert "File too large" in result.stderr
-    assert page.read_text() == "<!DOCTYPE html>old"
-    assert list(page.parent.iterdir()) == [page]
 
 
 # ---- in a browser

@@ -148,7 +148,7 @@ def test_show_and_the_page_of_evidence_say_why_a_text_cannot_be_read(tmp_path: P
 
         filled.text()
         filled.db.execute("UPDATE segments SET problem = ? WHERE contact_id = 2", problem)
-        assert filled.run("evidence", KEVIN, str(page)).exit_code == 0
+        filled.evidence(KEVIN, page)
     with speaking(language):
         assert html.escape(str(problem_in_words(problem))) in (page / "evidence.html").read_text("utf-8")
     assert {path.name for path in page.iterdir() if problem in path.read_text("utf-8")} == {

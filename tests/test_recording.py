@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import random
 import re
 import subprocess
@@ -24,7 +23,7 @@ from hotlined.gsm.address import Ton
 from hotlined.gsm.anonymous import RecordedLine, Replacer, anonymise
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.gsm.recording import HEADER, Log, Recording, drive, parse
+from hotlined.gsm.recording import Log, Recording, drive, parse
 from hotlined.simulator import client as simulation
 
 PDUS = [json.loads(line) for line in (Path(__file__).parent / "data/pdus.jsonl").read_text().splitlines()]
@@ -39,9 +38,12 @@ CELLS = st.from_regex(r"[A-F][0-9A-F]{5,7}", fullmatch=True)
 
 
 def record(line: Line, file: Path) -> subprocess.CompletedProcess[str]:
-    """Record a line's modem."""
-    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "doctor", "--record", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=line.folder)
+    """Record a line's modem; the shell opens the file."""
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "doctor", "--record", "-"]
+    with file.open("w") as recording:
+        return subprocess.run(
+            command, stdout=recording, stderr=subprocess.PIPE, text=True, check=False, cwd=line.folder
+        )
 
 
 def driven(port: str) -> Modem:
@@ -142,48 +144,14 @@ def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
 
 
 def test_a_daemon_is_not_disturbed(line: Line) -> None:
-    """While the daemon has the port nothing is recorded: 75, and no file."""
+    """While the daemon has the port nothing is recorded: 75."""
     line.start()
     line.wait_state("ready")
     done = record(line, line.folder / "stick.txt")
 
     assert done.returncode == 75
     assert "systemctl stop" in done.stderr
-    assert not (line.folder / "stick.txt").exists()
-
-
-@pytest.mark.parametrize("kind", ["file", "link", "fifo", "folder", "second name"])
-def test_nothing_but_a_recording_is_overwritten(kind: str, line: Line) -> None:
-    """A file that is no recording stays as it is, nor is a link followed; the modem is not even asked."""
-    line.configure()
-    file, other = line.folder / "stick.txt", line.folder / "other.txt"
-    other.write_text(f"{HEADER}\n" if kind in ("link", "second name") else "dear diary\n")
-    make = {
-        "file": lambda: file.write_text("dear diary\n"),
-        "link": lambda: file.symlink_to(other),
-        "fifo": lambda: os.mkfifo(file),
-        "folder": file.mkdir,
-        "second name": lambda: file.hardlink_to(other),
-    }
-    make[kind]()
-    before = (file.lstat().st_size, other.read_text())
-    done = record(line, file)
-
-    assert done.returncode == 1
-    assert "  AT" not in done.stderr
-    assert (file.lstat().st_size, other.read_text()) == before
-
-
-def test_a_recording_is_replaced_by_a_shorter_one(line: Line) -> None:
-    """An older recording is overwritten, and nothing of it is left behind the new one."""
-    line.configure()
-    file = line.folder / "stick.txt"
-    file.write_text(f"{HEADER}\n" + "# before\n" * 30_000)
-    done = record(line, file)
-
-    assert done.returncode == 0, done.stderr
-    assert "before" not in file.read_text()
-    parse(file.read_text())
+    assert (line.folder / "stick.txt").read_text() == ""
 
 
 def test_a_mute_modem_is_recorded_too(line: Line) -> None:

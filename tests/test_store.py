@@ -1019,7 +1019,8 @@ def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -
 
     assert pins.digest(db, "2580") == noted != pins.digest(db, "2581")
     assert secret.stat().st_mode & 0o777 == 0o600
-    backup.make(db.path, tmp_path / "copies.db", lambda *_: None)
+    with backup.copied(db.path, lambda *_: None) as copy:
+        (tmp_path / "copies.db").write_bytes(copy.read())
     assert not list(tmp_path.glob("copies.db*pins*"))
     secret.unlink()
     assert pins.digest(db, "2580") != noted

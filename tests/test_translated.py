@@ -186,7 +186,6 @@ ENGLISH = {
     "daemon/status.py": "marks what it says; what keeps it from a start is in the journal",
     "doctor/record.py": "marks what it says; a recording is English",
     "doctor/udev.py": "marks what it says; the rule is English",
-    "doctor/witness.py": "its one sentence ends a process that nobody reads",
     "evidence/page.py": "is HTML around what is marked",
     "gsm/alphabet.py": "marks what it says; what else it refuses is a bug of the caller",
     "gsm/anonymous.py": "its sentences are caught where they arise",

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from test_docs import resolve
 
+from hotlined.cli.web import DESK_USER
 from hotlined.config import find
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
-from hotlined.owner import DESK_USER
 from hotlined.sealing import making
 from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL

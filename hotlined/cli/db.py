@@ -1,26 +1,24 @@
 """`hotlined db`: checks the database, copies it, makes and restores sealed backups, and makes and checks their key."""
 
 import contextlib
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 import click
 
-from hotlined import agekey, files, language, owner
+from hotlined import agekey, files, language
 from hotlined.cli.group import Group
-from hotlined.cli.output import print_wrapped
+from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import answer_octets
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
 from hotlined.store import backup, integrity
-from hotlined.store.database_files import FILE_MODE, KEY, beside
+from hotlined.store.database_files import KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
 from hotlined.words.sealing import key_on_paper, service_of
@@ -31,14 +29,6 @@ _LARGEST_KEY_FILE = 4096  # characters
 PATIENCE_SECONDS = 1.0  # a task that takes longer shows its progress
 _ANSWER = ".answer"
 """What the copy of the answer's file is called, after that of the database."""
-
-
-class _Copied(NamedTuple):
-    """How many octets the copy of a database has, and where those of its key and of the answer's file are."""
-
-    octets: int
-    key: Path | None
-    answer: Path | None
 
 
 @click.group(cls=Group)
@@ -79,47 +69,52 @@ def check(settings: Settings, full: bool) -> None:
 
 
 @db.command("backup")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--database", type=click.Path(path_type=Path), help="Copy this database; no configuration is read.")
+@click.argument("file", required=False, type=FILE)
 @pass_settings
-def back_up(settings: Settings, file: Path | None, database: Path | None) -> None:
-    """Copy the database to FILE, whole or not at all; without FILE, make a sealed backup off the card.
+def back_up(settings: Settings, file: Path | None) -> None:
+    """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup off the card.
 
-    The daemon may run and write meanwhile. The key of the pseudonyms goes to FILE.key, if there is one, and the
-    answer's file to FILE.answer. An existing FILE is replaced once the copy is checked and on the disk. docs/backup.md
+    FILE may be - for the standard output. The daemon may run and write meanwhile. The key of the pseudonyms goes to
+    FILE.key, if there is one, and the answer's file to FILE.answer; the standard output has neither. docs/backup.md
     says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
     and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
-    Example: hotlined db backup hotlined-backup.db
+    Example: hotlined db backup - > hotlined-backup.db
     """
     if file is None:
-        _seal(settings, other=database is not None)
+        _seal(settings)
         return
-    with _progress(_("copying")) as show:
-        octets, key, answer = _copied(settings, database, file, show)
-    size = in_digits(octets)
+    config = settings.config()
+    database = config.database
+    backup.require_another_file(database, file)
+    is_named = file != STANDARD_OUTPUT
+    key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
+    key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
+        for path, octets in ((key_file, key), (answer_file, answer)):
+            if is_named and octets is not None:
+                opened.enter_context(files.create(path)).write(octets)
+        with _progress(_("copying")) as show:
+            copy = opened.enter_context(backup.copied(database, show))
+        size = 0
+        while piece := copy.read(_PIECE):
+            click.echo(piece, nl=False)
+            size += len(piece)
+    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=True)
     if key:
-        said = _(
-            "{file} is a whole copy of the database ({octets} octets), and {key} one of the key of its pseudonyms.",
-            file=file,
-            octets=size,
-            key=key,
-        )
-    else:
-        said = _("{file} is a whole copy of the database ({octets} octets).", file=file, octets=size)
-    print_wrapped(said)
-    if answer:
-        print_wrapped(_("{file} is a copy of the answer's file.", file=answer))
+        lies = key_file if is_named else beside(database, KEY)
+        print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+    if answer is not None and is_named:
+        print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
 
 
-def _seal(settings: Settings, *, other: bool) -> None:
+def _seal(settings: Settings) -> None:
     """Make a sealed backup of the line in the folder that the configuration names."""
     from hotlined.sealing import making  # noqa: PLC0415  hashes and tar, which no other command needs
 
-    if other:
-        raise UsageError(_("--database needs a FILE."), _("A sealed backup is of the line's own database."))
     made = making.make(settings.config())
     holds = ", ".join(made.holds)
     for place in made.places:
@@ -158,6 +153,8 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
         print_wrapped(str(each), _("written"))
     for each in restored.aside:
         print_wrapped(str(each), _("moved aside"))
+    if path not in restored.written:
+        print_wrapped(_("{path} is as it was.", path=path))
     if restored.problem:
         hint = _("Correct it, then start the line: `sudo systemctl start {unit}`.", unit=service_of(restored.name))
         raise ConfigError(restored.problem.message, restored.problem.problems, hint)
@@ -221,54 +218,11 @@ def _identity(file: TextIO | None) -> str:
     raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
 
 
-def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> _Copied:
-    """Copy the database and the answer's file as the line's user; root's part of the work is only to write FILE.
-
-    The copies are opened first, while this is still root: the line's user may have no right to their folder.
-    """
-    text = None
-    if database is None:
-        config = settings.loaded()
-        database, text = config.database, config.answer.text_file
-    if os.geteuid() == 0:
-        backup.require_possible(database, file.resolve())
-        answer = beside(file, _ANSWER)
-        with contextlib.ExitStack() as opened:
-            copy = opened.enter_context(owner.written(file))
-            key_path = beside(file, KEY)
-            key_copy = opened.enter_context(owner.written(key_path))
-            answer_copy = opened.enter_context(owner.written(answer))
-            if owner.become(database):  # else the database is root's own, and is copied like anybody's
-                folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
-                made = Path(folder) / "copy.db"
-                key = backup.make(database, made, show)
-                octets = _pour(made, copy)
-                if key:
-                    _pour(key, key_copy)
-                if (written := _maybe_octets(text)) is not None:
-                    answer_copy.write(written)
-                    answer_copy.finish()
-                return _Copied(octets, key_path if key else None, None if written is None else answer)
-    key = backup.make(database, file, show)
-    answer = beside(file, _ANSWER)
-    if (written := _maybe_octets(text)) is not None:
-        files.replace(answer, written, FILE_MODE, durable=True)
-    return _Copied(file.stat().st_size, key, None if written is None else answer)
-
-
 def _maybe_octets(text: Path | None) -> bytes | None:
     """Return what stands in the answer's file; None where there is none, or it cannot be read."""
     with contextlib.suppress(OSError):
         return answer_octets(text) if text else None
     return None
-
-
-def _pour(made: Path, copy: owner.Written) -> int:
-    with made.open("rb") as file:
-        while octets := file.read(_PIECE):
-            copy.write(octets)
-    copy.finish()
-    return made.stat().st_size
 
 
 @contextlib.contextmanager

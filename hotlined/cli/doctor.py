@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from hotlined.cli.output import as_typed, json_line, print_wrapped
+from hotlined.cli.output import FILE, as_typed, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.doctor import witness
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
 from hotlined.doctor.findings import VERDICTS, Health, tally_in_words
 from hotlined.doctor.record import record, wanted
@@ -23,8 +22,9 @@ from hotlined.language import _, ngettext
     "--record",
     "file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Instead, write what the stick answers to every question into FILE, without numbers, identities and texts.",
+    type=FILE,
+    help="Instead, write what the stick answers to every question into FILE, a new one (- is the standard output),"
+    " without numbers, identities and texts.",
 )
 @pass_settings
 @click.pass_context
@@ -41,15 +41,14 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
     if file and as_json:
         settings.speak_early()
         raise UsageError(_("--record writes no JSON."), _("Leave --json out."))
-    with witness.kept() as seeing:  # before root becomes the line's user
-        try:
-            scene = Scene(settings.config(), witness=seeing)
-        except ConfigError as error:
-            scene = Scene(None, error, witness=seeing)
-        if file:
-            _record(scene, file)
-            return
-        failures = _examine(scene, as_json=as_json)
+    try:
+        scene = Scene(settings.config())
+    except ConfigError as error:
+        scene = Scene(None, error)
+    if file:
+        _record(scene, file)
+        return
+    failures = _examine(scene, as_json=as_json)
     ctx.exit(HotlinedError.exit_code if failures else 0)
 
 
@@ -77,18 +76,18 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
 
 def _record(scene: Scene, file: Path) -> None:
     """Record the stick, and print each question while it is asked."""
-    recorded = record(wanted(scene), file, before=lambda command: click.echo(f"  {command}", err=True))
-    print_wrapped(
-        ngettext(
-            "{file}: {number} question and what came. Numbers, identities and texts are replaced; read it all the same "
-            "before you send it.",
-            "{file}: {number} questions and what came. Numbers, identities and texts are replaced; read it all the "
-            "same before you send it.",
-            recorded.questions,
-            file=file,
-        )
+    with output_to(file):
+        recorded = record(wanted(scene), before=lambda command: click.echo(f"  {command}", err=True))
+        click.echo(recorded.text, nl=False)
+    said = ngettext(
+        "The recording has {number} question and what came. Numbers, identities and texts are replaced; read it all "
+        "the same before you send it.",
+        "The recording has {number} questions and what came. Numbers, identities and texts are replaced; read it all "
+        "the same before you send it.",
+        recorded.questions,
     )
+    print_wrapped(said, err=True)
     if not recorded.answered:
         raise UnavailableError(
-            _("No port answered."), _("{file} says what was asked. Is the modem on, at this speed?", file=file)
+            _("No port answered."), _("The recording says what was asked. Is the modem on, at this speed?")
         )

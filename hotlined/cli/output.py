@@ -5,16 +5,20 @@ ASCII and keeps the text exactly. Tables are made by `table`.
 Known to be wrong: wide characters count once where a sentence or a sheet is wrapped.
 """
 
+import contextlib
+import io
 import json
 import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
+from hotlined import files
 from hotlined.errors import UsageError
 from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
@@ -24,6 +28,10 @@ _YES = ("y", "yes", "o", "oui", "j", "ja")
 
 TYPED = "hotlined.typed"
 """Where click keeps the options before the command as they were typed, for `as_typed`."""
+FILE = click.Path(path_type=Path)
+"""The type of a FILE that a command writes, for `output_to`."""
+STANDARD_OUTPUT = Path("-")
+"""What stands for it where a FILE is named."""
 _LABEL = 14  # characters: the first column of a sheet
 _COLUMNS = 80  # without a terminal
 _LEAST = 10  # characters: a narrower column is not worth having
@@ -33,6 +41,25 @@ _WRAPPER = partial(
     break_long_words=False,  # a path or a PDU can be copied
     break_on_hyphens=False,
 )
+
+
+@contextlib.contextmanager
+def output_to(file: Path | None, instead: str | None = None) -> Iterator[None]:
+    """Have everything that is printed meanwhile go to FILE, a new one; to the standard output without FILE and for `-`.
+
+    What is for no terminal names the command to type `instead`. Raises UsageError and OSError, as `files.create`.
+    """
+    if file is None or file == STANDARD_OUTPUT:
+        if instead and sys.stdout.isatty():
+            raise UsageError(_("This is nothing for a terminal."), _("Type `{command}`.", command=instead))
+        yield
+        return
+    with (
+        files.create(file) as made,
+        io.TextIOWrapper(made, "utf-8", "backslashreplace") as text,
+        contextlib.redirect_stdout(text),
+    ):
+        yield
 
 
 def columns() -> int:

@@ -4,23 +4,23 @@ They work on the database beside the running daemon, and end when no file of the
 They do not change backups: what was backed up before is still there.
 """
 
-import errno
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from hotlined import owner, pseudonym
+from hotlined import pseudonym
 from hotlined.cli import typed
-from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import FILE, as_typed, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.config import Config
 from hotlined.control import erasing
 from hotlined.control.client import decide
-from hotlined.errors import AddressError, HotlinedError, UsageError, reason_of
+from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.evidence.facts import EvidenceFacts, facts
-from hotlined.evidence.files import NAMES, SUMS, compose
+from hotlined.evidence.files import SUMS, zipped
 from hotlined.gsm.address import parse_number
 from hotlined.language import _
 from hotlined.reports import decided, erased
@@ -84,10 +84,11 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
 
 @click.command
 @typed.number
+@click.argument("file", type=FILE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
 @pass_settings
-def export(settings: Settings, number: str, as_json: bool) -> None:
-    """Show everything about NUMBER, for a person who asks what is stored about them.
+def export(settings: Settings, number: str, file: Path | None, as_json: bool) -> None:
+    """Show everything about NUMBER, for a person who asks what is stored about them, or write it to FILE, a new one.
 
     NUMBER may also be a name or a pseudonym, as `log` shows it.
 
@@ -99,12 +100,14 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
         entries = stored.export(db, name)
     for request in entries["requests"]:
         request["result"] = result_in_words(request["result"], request.pop("detail"))
-    if as_json:
-        click.echo(json_line(entries))
-    elif any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
-        print_sheet(sheet(entries))
-    else:
-        print_wrapped(erased.nothing(name))
+    if not as_json and not any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
+        print_wrapped(erased.nothing(name))  # also with a FILE: it may be the rest of a number with blanks
+        return
+    with output_to(file):
+        if as_json:
+            click.echo(json_line(entries))
+        else:
+            print_sheet(sheet(entries))
 
 
 @click.command
@@ -126,34 +129,27 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
 
 @click.command
 @typed.number
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE, required=False)
 @pass_settings
-def evidence(settings: Settings, number: str, folder: Path) -> None:
-    """Write what came from NUMBER into FOLDER, for the police.
+def evidence(settings: Settings, number: str, file: Path | None) -> None:
+    """Write what came from NUMBER as a ZIP, for the police: to the standard output, or to FILE, which must not exist.
 
-    FOLDER gets a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. Only you can read
-    it. FOLDER must not exist yet, or must be empty. The command first keeps the contacts, as `hotlined keep` does.
-    NUMBER may also be a name or a pseudonym, as `log` shows it.
+    The ZIP has a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. The command first
+    keeps the contacts, as `hotlined keep` does. NUMBER may also be a name or a pseudonym, as `log` shows it.
 
-    Example: hotlined evidence +32470120006 threat
+    Example: hotlined evidence +32470120006 > threat.zip
     """
-    try:
-        with owner.written_folder(folder.absolute(), NAMES) as written:
-            config = settings.config()
-            name = _name(number, config)
-            files, sum_of_sums = compose(_facts(config, settings.who, name))
-            for file, octets in files.items():
-                written.write(file, octets)
-            written.finish()
-    except OSError as error:
-        raise _no_folder(folder, error) from error
-    print_wrapped(
-        _("{folder} holds what came from {name}: open evidence.html in it, and print it.", folder=folder, name=name)
-    )
-    print_wrapped(_("Write this down, on the printed page: the SHA-256 of {file} is {sum}", file=SUMS, sum=sum_of_sums))
-    print_wrapped(
-        _("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed.")
-    )
+    config = settings.config()
+    name = _name(number, config)
+    with output_to(file, f"hotlined evidence {shlex.quote(number)} > threat.zip"):
+        octets, sum_of_sums = zipped(_facts(config, settings.who, name))
+        click.echo(octets, nl=False)
+    for words in (
+        _("The ZIP holds what came from {name}: open evidence.html in it, and print it.", name=name),
+        _("Write this down, on the printed page: the SHA-256 of {file} is {sum}", file=SUMS, sum=sum_of_sums),
+        _("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed."),
+    ):
+        print_wrapped(words, err=True)  # the ZIP may be on the standard output
 
 
 def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
@@ -168,27 +164,10 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
         known = stored_evidence.of_number(db, name)
         if not known["contacts"]:  # there was none, or somebody has erased them meanwhile
             raise HotlinedError(
-                _("Nothing is stored about {name}: no folder was made.", name=name),
+                _("Nothing is stored about {name}: there is no evidence.", name=name),
                 _("`hotlined numbers` lists who came."),
             )
         return facts(known, config.line, config.line_number, who, db.now())
-
-
-def _no_folder(folder: Path, error: OSError) -> HotlinedError:
-    """Return the error for a folder that cannot be made."""
-    unfinished = folder.with_name(folder.name + owner.UNFINISHED)
-    if isinstance(error, FileExistsError):
-        return UsageError(
-            _("{folder} is left of one that was cut off.", folder=unfinished), _("Look into it, and delete it.")
-        )
-    if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR):
-        return UsageError(
-            _("{folder} is there, and is no empty folder.", folder=folder), _("Name one that is not there yet.")
-        )
-    return HotlinedError(
-        _("{folder} cannot be written: {reason}.", folder=folder, reason=reason_of(error)),
-        _("Name a folder that is not there yet, in one of your own."),
-    )
 
 
 def _name(text: str, config: Config) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hotlined import clock, language, owner
+from hotlined import clock, language, person
 from hotlined.errors import ConfigError, UsageError
 from hotlined.language import N_, _
 
@@ -60,19 +60,19 @@ class Settings:
     """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
     broken: "Broken | None" = None
     """What is wrong with the file, where the command works with what is in force instead."""
-    who: str = field(default_factory=owner.who)
-    """The person who typed the command: known before root becomes the line's user."""
+    who: str = field(default_factory=person.who)
+    """The person who typed the command."""
 
     def config(self) -> "Config":
-        """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
+        """Find and load the configuration; raises as `loaded` does, and HotlinedError for root at a user's database."""
         config = self.loaded()
-        owner.become(config.database)
+        person.require_no_root(config.database, config.name)
         return config
 
     def loaded(self) -> "Config":
         """Find and load the configuration; raises ConfigError and UsageError.
 
-        Where the file cannot be used, root becomes the line's user first: what is in force is the daemon's word.
+        Where the file cannot be used, what is in force is the daemon's word: root does not believe another user's.
         """
         loaded = self._loaded()
         if _command() not in JOURNALS:
@@ -131,8 +131,8 @@ class Settings:
             from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
 
             named = config.salvage(self.path).config
-            if not owner.become(named.runtime_dir / named.name):
-                owner.become(named.database)
+            for path in (named.runtime_dir / named.name, named.database):
+                person.require_no_root(path, named.name)
             salvaged = in_force.look(self.path)
             if salvaged is None:
                 raise

@@ -2,10 +2,9 @@
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,8 +13,7 @@ from typing import Any
 
 import click
 
-from hotlined import owner
-from hotlined.cli.output import json_line, print_sheet, print_wrapped
+from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
@@ -32,13 +30,9 @@ from hotlined.store.figures import SentText, Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import money, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, figures, inner
-from hotlined.words.harmless import csv_cell, harmless
+from hotlined.words.harmless import csv_cell
 from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
-
-_STANDARD_OUTPUT = Path("-")
-_PAGE_BEGINS = b"<!DOCTYPE HTML"
-_PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
 
 
 @click.command
@@ -58,9 +52,9 @@ _PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
     "--html",
     "page",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page to FILE (- is the standard output), to look at, print or publish. It names no number and quotes"
-    " nobody.",
+    type=FILE,
+    help="Write a page to FILE, a new one (- is the standard output), to look at, print or publish. It names no number"
+    " and quotes nobody.",
 )
 @pass_settings
 def stats(
@@ -80,26 +74,15 @@ def stats(
     """
     if page and form:
         raise UsageError(_("{one} and {other} exclude each other.", one="--html", other="--" + form))
-    with _opened(page) as write:
-        _show(settings, write, since, until, by, "html" if page else form)
-
-
-def _show(
-    settings: Settings,
-    write: Callable[[str], object],
-    since: TimeRange | None,
-    until: TimeRange | None,
-    by: str | None,
-    form: str | None,
-) -> None:
     chosen = settings.config()
     ends = since.start if since else None, until.end if until else None
     with _at_work(_("Counting")), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
-    if form == "html":
+    if page:
         from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do without
 
-        write(draw(summary, datetime.now().astimezone()))
+        with output_to(page):
+            click.echo(draw(summary, datetime.now().astimezone()), nl=False)
     else:
         {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
 
@@ -111,35 +94,6 @@ def _at_work(what: str) -> AbstractContextManager[Any]:
     from rich.console import Console  # noqa: PLC0415  only for a terminal
 
     return Console(stderr=True).status(what)
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[Callable[[str], object]]:
-    """Open the file that a person has named, before root becomes the line's user, and give a function that writes it.
-
-    It is written wholly or not at all; what is no regular file (a device, a pipe) is written into. Raises UsageError
-    where a file would be replaced that is no page.
-    """
-    if path is None or path == _STANDARD_OUTPUT:
-        yield partial(click.echo, nl=False)
-        return
-    real = path.resolve()
-    if real.exists() and not real.is_file():
-        with real.open("w", encoding="utf-8") as file:
-            yield file.write
-        return
-    if real.is_file() and real.stat().st_size:
-        with real.open("rb") as page:
-            if not page.read(len(_PAGE_BEGINS)).upper().startswith(_PAGE_BEGINS):
-                raise UsageError(_("{path} is no page, and is not replaced.", path=real), _("Name another file."))
-    with owner.written(real, _PAGE_MODE) as target:
-
-        def write(text: str) -> None:
-            target.write(text.encode())
-            target.finish()
-
-        yield write
-    click.echo(_("Written: {path}", path=harmless(os.fspath(path))))
 
 
 def _print_json(summary: Summary) -> None:

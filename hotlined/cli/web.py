@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from hotlined import owner
+from hotlined import person
 from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.service import listening, prepare
@@ -25,9 +25,10 @@ from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, _, in_digits, labelled
-from hotlined.owner import DESK_USER
 from hotlined.words.times import moment
 
+DESK_USER = "hotweb-"
+"""How the user begins that the desk of a line runs as; the line's name follows. `hotlined-web-…` may be a line's."""
 _LOCAL = "127.0.0.1"
 _MADE_OCTETS = 15  # of a password that is made here: 20 characters
 
@@ -158,8 +159,9 @@ def list_users(settings: Settings) -> None:
 
     Example: hotlined web user list
     """
-    path = accounts.path_of(settings.loaded())
-    owner.become(path)
+    config = settings.loaded()
+    path = accounts.path_of(config)
+    person.require_no_root(path, config.name)
     known = accounts.read(path)
     for account in known.values():
         places = {"name": account.name, "role": account.role, "moment": moment(account.since)}
@@ -179,7 +181,7 @@ def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) ->
     """Change the accounts so that the desk's user can read them, and return the sentence about the change."""
     config = settings.loaded()
     path = accounts.path_of(config)
-    owner.become(path)  # becomes the folder's owner: in root's folder, root stays root
+    person.require_no_root(path, config.name)
     known = accounts.read(path)
     words = change(known)
     try:

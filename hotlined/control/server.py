@@ -2,19 +2,20 @@
 
 One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
-again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group. The desk's user
-is one of them that decides less, and in other people's names. A refusal is in the language of who asks: that person
-may have read the configuration later than this program. The journal is English.
+again. Who asks is the kernel's word (SO_PEERCRED): the line's user, which is what root becomes, and the members of its
+group. The desk's user is one of them that decides less, and in other people's names. A refusal is in the language of
+who asks: that person may have read the configuration later than this program. The journal is English.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
 
 import contextlib
 import logging
 import os
+import pwd
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,13 @@ class Server:
         os._exit(0)
 
     def _require_known(self, peer: Peer) -> None:
-        """Raise RefusedError for who is neither root nor the line's user nor in the database's group."""
+        """Raise RefusedError for who is neither the line's user nor in the database's group."""
         members = self._database.stat().st_gid if self._database.exists() else os.getgid()
-        if peer.uid == overflow_uid() or (peer.uid not in (0, os.getuid()) and members not in peer.gids):
+        if peer.uid == overflow_uid() or (peer.uid != os.getuid() and members not in _groups(peer)):
             log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
             raise RefusedError(
                 _("{name} may not decide for this line.", name=peer.name),
-                _("Members of its group may, and root. Whoever joined the group has to log in again."),
+                _("Members of its group may, and who types `sudo hotlined`. Whoever joined it has to log in again."),
             )
 
     def _require_allowed(self, peer: Peer, verb: str) -> None:
@@ -146,8 +147,8 @@ class Server:
             )
 
     def _who(self, peer: Peer, claimed: Any) -> str:
-        """Return who decides; root, the line's own user and the desk alone are believed another name than theirs."""
-        believed = peer.uid in (0, os.getuid(), self._desk)
+        """Return who decides; the line's own user and the desk alone are believed another name than theirs."""
+        believed = peer.uid in (os.getuid(), self._desk)
         if believed and isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
             return claimed[:_WHO_CHARACTERS]
         return peer.name
@@ -164,6 +165,14 @@ class Server:
         except Exception:
             log.exception("%s could not be carried out", request["verb"])
             return wire.from_error(HotlinedError(_("The control program has a bug."), _("Its journal shows where.")))
+
+
+def _groups(peer: Peer) -> Container[int]:
+    """Return the groups of a peer; root's are those that it was put into, for it may join any by itself."""
+    if peer.uid:
+        return peer.gids
+    root = pwd.getpwuid(0)
+    return os.getgrouplist(root.pw_name, root.pw_gid)
 
 
 def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""The file of `hotlined doctor --record`: opened before anything is asked, and never anything but a recording."""
+"""What `hotlined doctor --record` asks a stick, and the recording of it."""
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,14 +10,12 @@ from hotlined import __version__
 from hotlined.doctor.machine import unit_name
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
-from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError, reason_of
+from hotlined.errors import PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
-from hotlined.gsm.finding import Candidate, Holder
+from hotlined.gsm.finding import Candidate
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import _
-
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +26,13 @@ class Wanted:
     candidates: Sequence[Candidate]
     baudrate: int
     more: Sequence[str]
-    holders: Callable[[str], list[Holder]]
-    """Tells who has a port open."""
-
-
-def opened(path: Path) -> int:
-    """Open the file of a recording, new or an older recording; raises HotlinedError for anything else."""
-    try:
-        descriptor = os.open(path, _FLAGS, 0o644)
-    except OSError as error:
-        raise HotlinedError(
-            _("{file} cannot be written ({reason}).", file=path, reason=reason_of(error)), _("Name a new file.")
-        ) from error
-    file = os.fstat(descriptor)
-    empty = file.st_size == 0
-    if (
-        not stat.S_ISREG(file.st_mode)
-        or file.st_nlink != 1
-        or not (empty or recording.is_recording(os.pread(descriptor, 80, 0)))
-    ):
-        os.close(descriptor)
-        raise HotlinedError(
-            _("{file} is something else than a recording: it is left as it is.", file=path), _("Name a new file.")
-        )
-    return descriptor
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingCounts:
-    """How many questions a recording holds, and whether a modem answered them."""
+class RecordedStick:
+    """The text of a recording, in ASCII, how many questions it holds, and whether a modem answered them."""
 
+    text: str
     questions: int
     answered: bool
 
@@ -73,19 +47,13 @@ def wanted(scene: Scene) -> Wanted:
     if not scene.ports:
         raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]
-    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
+    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()))
 
 
-def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> RecordingCounts:
-    """Ask the modem everything and write what it answers; `before` hears of each command before it is sent."""
-    descriptor = opened(path)
-    try:
-        made, answered = _ask(wanted, before)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, made.text().encode("ascii"))
-    finally:
-        os.close(descriptor)
-    return RecordingCounts(sum(line.ours for line in made.lines), answered)
+def record(wanted: Wanted, before: Callable[[str], None]) -> RecordedStick:
+    """Ask the modem everything and return what it answers; `before` hears of each command before it is sent."""
+    made, answered = _ask(wanted, before)
+    return RecordedStick(made.text(), sum(line.ours for line in made.lines), answered)
 
 
 def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:
@@ -98,7 +66,7 @@ def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recor
     ]
     log, answered = recording.Log(), False
     for name in wanted.ports:
-        if rival := maybe_shared(name, wanted.holders):
+        if rival := maybe_shared(name):
             raise rival
         log = recording.Log()
         try:

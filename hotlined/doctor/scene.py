@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hotlined.config import Config
 from hotlined.doctor.probe import BAUDRATE, Probe, probe
-from hotlined.doctor.witness import Witness
 from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
@@ -28,8 +27,6 @@ class Scene:
     config: Config | None
     problem: ConfigError | None = None
     root: Path = Path("/")
-    witness: Witness | None = None
-    """Sees the programs of all users, where root was given up."""
 
     @cached_property
     def report(self) -> LineReport | None:
@@ -72,18 +69,14 @@ class Scene:
     def holders(self) -> dict[str, list[Holder]]:
         """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
         ours = self.report.daemon.pid if self.report and self.report.alive else None
-        all_holders = {port: self.holders_of(port) for port in self.ports}
+        all_holders = {port: finding.holders(port, self.root / "proc") for port in self.ports}
         others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in all_holders.items()}
         return {port: holders for port, holders in others.items() if holders}
-
-    def holders_of(self, port: str) -> list[Holder]:
-        """Return who has a port open, as far as may be seen."""
-        return self.witness.holders(port) if self.witness else finding.holders(port, self.root / "proc")
 
     @property
     def sees_everybody(self) -> bool:
         """Whether the programs of all users are seen."""
-        return self.witness is not None or os.geteuid() == 0
+        return os.geteuid() == 0
 
     @cached_property
     def probe(self) -> Probe:

@@ -148,7 +148,9 @@ def holders(scene: Scene) -> Finding:
     if not scene.ports:
         return unknown(_(_NO_PORT))
     if not scene.sees_everybody:
-        return ok(_("no other program of this user; with `sudo` it sees those of all"))
+        return ok(
+            _("no other program of this user; `sudo fuser -v {ports}` names those of all", ports=" ".join(scene.ports))
+        )
     return ok(_("no other program"))
 
 

@@ -1,9 +1,10 @@
-"""The files of the folder: the page, its data as JSON and CSV, and the list of their SHA-256."""
+"""The files of the evidence: the page, its data as JSON and CSV, and the list of their SHA-256."""
 
 import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,12 +14,20 @@ from hotlined.evidence.words import FILES
 from hotlined.words.harmless import csv_cell
 
 _PAGE, _JSON, _CONTACTS, _SEGMENTS, SUMS = FILES
-NAMES = tuple(FILES)
-"""What the files are called."""
+
+
+def zipped(facts: EvidenceFacts) -> tuple[bytes, str]:
+    """Return all files in one ZIP, and the SHA-256 of the list of sums."""
+    files, sum_of_sums = compose(facts)
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, octets in files.items():
+            archive.writestr(name, octets)
+    return written.getvalue(), sum_of_sums
 
 
 def compose(facts: EvidenceFacts) -> tuple[dict[str, bytes], str]:
-    """Return the files of the folder by their names, and the SHA-256 of the list of sums."""
+    """Return the files by their names, and the SHA-256 of the list of sums."""
     data = {
         _JSON: json.dumps(as_json(facts), indent=1, ensure_ascii=True).encode() + b"\n",
         _CONTACTS: _table(_CONTACT_COLUMNS, map(_contact_row, facts.contacts)),

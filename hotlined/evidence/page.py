@@ -268,7 +268,7 @@ _HEADINGS = {
     "about_contacts": N_("What came, in the order of time"),
     "about_sheet": N_("Where each figure comes from"),
     "about_annex": N_("Annex: raw data"),
-    "about_files": N_("The files of this folder, and their SHA-256"),
+    "about_files": N_("The files, and their SHA-256"),
 }
 """The headings of the page's parts."""
 

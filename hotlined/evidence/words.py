@@ -5,7 +5,7 @@ from hotlined.language import N_
 TITLE = N_("What came from {number}")
 PERSONAL = N_(
     "This is personal data. It names a person and quotes what was written. Hand it to the police, a court"
-    " or a lawyer, to nobody else; keep it where others cannot read it; delete the folder once it is no"
+    " or a lawyer, to nobody else; keep it where others cannot read it; delete the files once they are no"
     " longer needed."
 )
 NONE_MISSING = N_("Nothing is missing that this program knows of.")
@@ -122,7 +122,7 @@ SHEET = (
         N_("SHA-256"),
         N_(
             "A sum over all octets of a file (FIPS 180-4). If one octet is changed, the sum is another"
-            " one. Whoever wrote down the sum of SHA256SUMS.txt when the folder was made can prove later"
+            " one. Whoever wrote down the sum of SHA256SUMS.txt when the files were made can prove later"
             " that no file has changed since. It does not prove what was before."
         ),
     ),
@@ -130,10 +130,10 @@ SHEET = (
 """Where each figure comes from: a term of the page, and its explanation."""
 
 CHECK = N_(
-    "To check the files: `sha256sum --check SHA256SUMS.txt` in the folder on Linux; `shasum -a 256 FILE`"
+    "To check the files: `sha256sum --check SHA256SUMS.txt` in their folder on Linux; `shasum -a 256 FILE`"
     " on a Mac; `certutil -hashfile FILE SHA256` on Windows."
 )
-BY_HAND = N_("Written by hand when the folder was made")
+BY_HAND = N_("Written by hand when the files were made")
 SUM_OF_SUMS = N_("SHA-256 of SHA256SUMS.txt, as the command printed it")
 FILES = {
     "evidence.html": N_("this page"),
@@ -142,4 +142,4 @@ FILES = {
     "segments.csv": N_("the raw data of each segment as a table"),
     "SHA256SUMS.txt": N_("the SHA-256 of each of the files above"),
 }
-"""The files of the folder, in their order."""
+"""The files, in their order."""

@@ -163,11 +163,7 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
 
     Of a pseudo-terminal the program at the other end is left out: it is the modem.
     """
-    return holders_of(device_of(port), proc_root)
-
-
-def holders_of(device: Device, proc_root: Path = Path("/proc")) -> list[Holder]:
-    """Return the same for a device."""
+    device = _device(Path(port))
     if not any(device):
         return []
     terminal = os.major(device[0]) in TERMINALS
@@ -179,11 +175,6 @@ def holders_of(device: Device, proc_root: Path = Path("/proc")) -> list[Holder]:
         and _has_open(folder / "fd", device)
         and not (terminal and _has_open(folder / "fd", (_TERMINAL_MASTER, 0)))
     ]
-
-
-def device_of(port: str) -> Device:
-    """Return the device that a port is; zeros where there is none."""
-    return _device(Path(port))
 
 
 def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:

@@ -79,11 +79,6 @@ def parse(text: str) -> Recording:
     return Recording(tuple(comments), tuple(said))
 
 
-def is_recording(beginning: bytes) -> bool:
-    """Tell whether a file that begins so is a recording."""
-    return beginning.split(b"\n", 1)[0] == HEADER.encode()
-
-
 @dataclass(slots=True)
 class Log:
     """All lines that were read and written at a port, which calls `tap`."""

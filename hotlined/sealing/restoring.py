@@ -1,23 +1,20 @@
-"""Puts a sealed backup back: first the database, by the line's user; then, by root, what lies beside the configuration.
+"""Puts a sealed backup back, with the rights of who asks: the database, then what lies beside the configuration.
 
 What was there is moved aside, and nothing of it is lost. The database is marked as a copy, so that its daemon sends
 nothing that may have left since. Cut off anywhere, it is done once more from the beginning.
 """
 
 import contextlib
-import json
 import os
-import pwd
 import sqlite3
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hotlined import files, owner
+from hotlined import files, person
 from hotlined.config import Config, load, maybe_unusable_answer, parse, salvage, salvage_text
-from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError, refusal_of
+from hotlined.errors import ConfigError, DatabaseInUseError, SealError
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.sealing.archive import Opened
@@ -69,13 +66,17 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
     """Put a backup back as the line whose configuration is `config_path`; raises HotlinedError, OSError."""
     with age.opened(file, identity) as stream:
         opened = archive.read(stream)
-        config = _as_far_as_sound(opened.small.get(archive.CONFIG, b"").decode(errors="replace"), config_path)
+        # the line's own user writes its database, and no configuration of root's: then that here says where
+        is_ours = os.access(config_path.parent, os.W_OK)
+        config = (
+            _as_far_as_sound(opened.small.get(archive.CONFIG, b"").decode(errors="replace"), config_path)
+            if is_ours
+            else salvage(config_path).config
+        )
         require_its_place(opened, config)
-        if not os.geteuid() and not config.database.parent.is_dir():
-            words = _("There is no folder {folder}: the line is not installed here.", folder=config.database.parent)
-            raise SealError(words, _("Install it first: `sudo hotlined-setup add {name}`.", name=config.name))
-        moved = _as_owner(config.database, lambda: _put_database(opened, config.database))
-    written, aside = _put_beside(opened, config)
+        person.require_no_root(config.database, config.name)
+        moved = _put_database(opened, config.database)
+    written, aside = _put_beside(opened, config) if is_ours else ([], [])
     database = [config.database, *_secrets(opened, config.database)]
     about, problem = opened.about, None
     try:
@@ -121,45 +122,10 @@ def _secrets(opened: Opened, database: Path) -> dict[Path, tuple[bytes, int]]:
     }
 
 
-def _as_owner(database: Path, put: Callable[[], list[str]]) -> list[Path]:
-    """Do something in the line's folder: as root in a process that becomes the line's user first, for good."""
-    if os.geteuid():
-        return list(map(Path, put()))
-    heard, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(heard)
-        os._exit(_tell(told, database, put))
-    os.close(told)
-    with os.fdopen(heard) as answers:
-        said = answers.read()
-    os.waitpid(child, 0)
-    outcome = json.loads(said) if said else {"error": _("it was killed"), "hint": ""}
-    if "error" in outcome:
-        raise SealError(outcome["error"], outcome["hint"])
-    return list(map(Path, outcome["moved"]))
-
-
-def _tell(told: int, database: Path, put: Callable[[], list[str]]) -> int:
-    """Become the owner of the database, do the work, and tell the parent what came of it."""
-    outcome: dict[str, object]
-    try:
-        owner.become(database)
-        outcome = {"moved": put()}
-    except HotlinedError as error:
-        outcome = {"error": error.message, "hint": error.hint}
-    except OSError as error:
-        outcome = {"error": refusal_of(error), "hint": ""}
-    os.write(told, json.dumps(outcome).encode())
-    return 0
-
-
-def _put_database(opened: Opened, database: Path) -> list[str]:
+def _put_database(opened: Opened, database: Path) -> list[Path]:
     """Write the database and its keys in the place of those that are there; return where those are now."""
     try:
-        return list(
-            map(str, backup.restore(database, opened.pieces(), opened.about.made_at, _secrets(opened, database)))
-        )
+        return backup.restore(database, opened.pieces(), opened.about.made_at, _secrets(opened, database))
     except DatabaseInUseError as error:
         hint = _("Stop it first: `sudo systemctl stop {unit}`.", unit=service_of(opened.about.name))
         raise DatabaseInUseError(error.message, hint) from error
@@ -170,7 +136,7 @@ def _put_database(opened: Opened, database: Path) -> list[str]:
 def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]:
     """Write what lies beside the configuration, each file for those who read it."""
     written, aside = [], []
-    for path, octets, mode, group in _files_beside(opened, config):
+    for path, octets, mode in _files_beside(opened, config):
         is_same = path.exists() and path.read_bytes() == octets
         if is_same and path.is_symlink():
             continue
@@ -184,8 +150,6 @@ def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]
         # also where it was there already: a restore that was cut off may have left it private
         descriptor = files.open_plain(path, os.O_RDONLY)
         try:
-            if group is not None and not os.geteuid():
-                os.fchown(descriptor, -1, group)
             os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
@@ -201,21 +165,17 @@ def _free(path: Path) -> Path:
     return found
 
 
-def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int, int | None]]:
-    """Yield each file, its octets, its mode and its group."""
-    group = _maybe_group_of(config.database)
-    yield config.path, opened.small[archive.CONFIG], _GROUPS, group
+def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int]]:
+    """Yield each file, its octets and its mode."""
+    yield config.path, opened.small[archive.CONFIG], _GROUPS
     if (octets := opened.small.get(archive.ANSWER)) is not None:
-        yield _answer_place(config), octets, _GROUPS, group
+        yield _answer_place(config), octets, _GROUPS
     if octets := opened.small.get(archive.ACCOUNTS):
-        desk = None
-        with contextlib.suppress(KeyError):
-            desk = pwd.getpwnam(f"{owner.DESK_USER}{config.name}").pw_gid
-        yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE if desk is None else _GROUPS, desk
+        yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE
     for name, ending in _ROOTS.items():
         if octets := opened.small.get(name):
-            own = f"{config.name}.{ending}"
-            yield config.path.with_name(own), octets, _PRIVATE, None
+            own = ending if config.name == "main" else f"{config.name}.{ending}"
+            yield config.path.with_name(own), octets, _PRIVATE
 
 
 def _answer_place(config: Config) -> Path:
@@ -224,10 +184,3 @@ def _answer_place(config: Config) -> Path:
     if named and named.parent == config.path.parent and named.suffix == ".txt":
         return named
     return config.path.with_name(f"{config.name}.txt")
-
-
-def _maybe_group_of(database: Path) -> int | None:
-    with contextlib.suppress(OSError):
-        found = database.lstat()
-        return found.st_gid if stat.S_ISREG(found.st_mode) else None
-    return None

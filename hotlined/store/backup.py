@@ -9,8 +9,10 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from hotlined import files, pseudonym, states
 from hotlined.clock import LimitClock, Now
@@ -20,7 +22,7 @@ from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store import events, fates, integrity, line
 from hotlined.store.database import Database
-from hotlined.store.database_files import EVERY, FILE_MODE, KEY, LOCK, beside
+from hotlined.store.database_files import EVERY, FILE_MODE, KEY, LOCK, SECRET_MODE, beside
 from hotlined.store.opening import lock_out_daemons, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
 
@@ -28,31 +30,48 @@ Progress = Callable[[int, int], None]
 """Called with how many pages are copied, and how many there are."""
 
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
-_MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
 
 
-def make(database: Path, target: Path, progress: Progress) -> Path | None:
-    """Copy a database to `target`, and the key of its pseudonyms beside it; return where the key is, if there is one.
+@contextlib.contextmanager
+def copied(database: Path, progress: Progress) -> Iterator[BinaryIO]:
+    """Copy a database as it is now, looked through and marked as a copy, and give the copy to be read from its start.
 
-    What `target` was before is replaced only by a copy that is whole and on the disk. Raises UsageError where `target`
-    cannot be a copy, RefusedError where another one is being made there, StoreError where the database is damaged or
-    its disk or that of the copy takes no more, OSError where the folder cannot be written.
+    It is made beside the database, or among temporary files where one may only read there, and loses its name once it
+    is whole. Raises RefusedError where another one is being made there, StoreError where the database is damaged or the
+    disk takes no more, OSError.
     """
-    target = target.resolve()
-    require_possible(database, target)
-    with open_to_read(database) as source, _writing_to(target.parent) as folder:
-        new = target.with_name(target.name + ".new")
+    own = database.resolve().parent
+    with contextlib.ExitStack() as stack:
+        if os.access(own, os.W_OK):
+            stack.enter_context(_alone_in(own))
+        else:
+            own = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        new = own / f"{database.name}.copy"
         _remove(new)  # of a copy that was cut off
         try:
-            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
-            _copy(source, new, progress)
-            _finish(new)
-            key = _copy_key(database, target, line.key_digest_of(source))
-            new.replace(target)
-            os.fsync(folder)
+            descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, SECRET_MODE)
+            file = stack.enter_context(os.fdopen(descriptor, "rb"))
+            with open_to_read(database) as source:
+                _copy(source, new, progress)
         finally:
             _remove(new)
-    return key
+        yield file
+
+
+def require_another_file(database: Path, target: Path) -> None:
+    """Raise UsageError where a file is one of the database's own, be it missing: a new one would be taken for it."""
+    if target.resolve() in _files_of(database.resolve()):
+        raise UsageError(
+            _("{file} belongs to the database itself.", file=target), _("Name another file, best on another disk.")
+        )
+
+
+def maybe_key(database: Path) -> bytes | None:
+    """Return the key of a database's pseudonyms; None without one, or where what lies there is the key of another."""
+    octets = pseudonym.maybe_key(beside(database, KEY))
+    with open_to_read(database) as source:
+        digest = line.key_digest_of(source)
+    return octets if octets is not None and digest in (None, pseudonym.digest(octets)) else None
 
 
 def restore(
@@ -162,35 +181,9 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     return copied_at
 
 
-def require_possible(database: Path, target: Path) -> None:
-    """Raise UsageError where `target` is no place for a copy of the database."""
-    _require_another_file(database, target)
-    _require_no_other_content(target)
-
-
-def _require_another_file(database: Path, target: Path) -> None:
-    own = _files_of(database.resolve())
-    if target in own or any(path.exists() and target.exists() and path.samefile(target) for path in own):
-        raise UsageError(
-            _("{file} belongs to the database itself.", file=target), _("Name another file, best on another disk.")
-        )
-    if target.is_dir():
-        raise UsageError(_("{file} is a folder.", file=target), _("Name the file that is to be written in it."))
-
-
-def _require_no_other_content(target: Path) -> None:
-    """Raise UsageError where a file would be replaced that is no copy of a database."""
-    if target.is_file() and target.stat().st_size:
-        with target.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise UsageError(
-                    _("{file} is no copy of a database, and is not replaced.", file=target), _("Name another file.")
-                )
-
-
 @contextlib.contextmanager
-def _writing_to(folder: Path) -> Iterator[int]:
-    """Give a descriptor of the folder, which one backup has at a time."""
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one copy at a time be made in a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):  # a file system that knows no locks
@@ -198,9 +191,9 @@ def _writing_to(folder: Path) -> Iterator[int]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RefusedError(
-                    _("Another backup is being written to {folder}.", folder=folder), _("Wait until it ends.")
+                    _("Another backup is being made in {folder}.", folder=folder), _("Wait until it ends.")
                 ) from None
-        yield descriptor
+        yield
     finally:
         os.close(descriptor)
 
@@ -227,7 +220,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
             if trouble.name == DatabaseState.DAMAGED:
                 raise trouble.as_error() from error
             words = _("{file} cannot be written: {reason}.", file=new, reason=_(trouble.words))
-            raise StoreError(words, _("Name a file where there is room."), trouble.name) from error
+            raise StoreError(words, _("The copy is made there first: make room."), trouble.name) from error
         if found := next(integrity.damage(copy, full=False, tick=lambda _done, _all: None), None):
             raise StoreError(
                 _("The copy is damaged: {found}.", found=found),
@@ -238,16 +231,6 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
 def _mark(copy: sqlite3.Connection, at: str) -> None:
     copy.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (at, EventKind.BACKUP))
     line.mark_copied(copy, at)
-
-
-def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
-    """Copy the key of the pseudonyms; one that is there already stays where the database has lost its own."""
-    source, copy = (beside(path, KEY) for path in (database, target))
-    octets = pseudonym.maybe_key(source)
-    if octets is None or digest not in (None, pseudonym.digest(octets)):
-        return None
-    files.replace(copy, octets, FILE_MODE, durable=True)
-    return copy
 
 
 def _finish(path: Path) -> None:

@@ -232,7 +232,7 @@ def locked() -> Iterator[None]:
 @contextlib.contextmanager
 def damaged() -> Iterator[None]:
     """Have other octets where the database begins."""
-    sh("hotlined", "db", "backup", str(LAB / "whole.db"))
+    sh("sh", "-c", f"hotlined db backup - >{LAB}/whole.db")
     whole = DATABASE.read_bytes()
     with DATABASE.open("r+b") as file:
         file.write(os.urandom(4096))

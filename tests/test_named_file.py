@@ -1,0 +1,250 @@
+"""A FILE that a person names: opened by that person, a new one, whole or not there; root's shell opens it for root."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filled import KEVIN, Filled
+from needs import needs_root
+from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
+
+from hotlined import files, person
+from hotlined.errors import UsageError
+
+COMMANDS = {
+    "db backup": (["db", "backup"], b"SQLite format 3\0"),
+    "evidence": (["evidence", KEVIN], b"PK\3\4"),
+    "metrics": (["metrics"], b"# HELP"),
+    "stats": (["stats", "--html"], b"<!DOCTYPE html>"),
+    "export": (["export", KEVIN], b"written "),
+    "doctor": (["doctor", "--record"], b"# hotlined recording 1\n"),
+}
+"""Each command that writes a FILE: its words before the name, and how what it writes begins."""
+
+
+@pytest.fixture
+def house() -> Iterator[Path]:
+    """Give a folder with a line of its own user (`state`) and a folder of a member (`home`)."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-named-"))  # pytest's own folders let nobody pass
+    folder.chmod(0o755)
+    for name, user in (("state", LINE), ("home", MEMBER)):
+        (folder / name).mkdir(mode=0o750)
+        os.chown(folder / name, user.uid, LINE.gids[0])
+    filled = Filled(folder / "state", modem={"port": "/dev/null"})
+    filled.judge(filled.text())
+    filled.db.close()
+    give(folder / "state")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def write(house: Path, words: list[str], user: Person = LINE, **environment: str) -> tuple[int, str, str]:
+    """Run a command of the line; return its exit code, and both its outputs."""
+    done = user.hotlined(house / "state/config.yaml", *words, **environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_is_new_and_the_persons_alone(house: Path, name: str) -> None:
+    """It is 0600 and has what the standard output gets else; a second time it is there, and stays as it is."""
+    words, begins = COMMANDS[name]
+    file = house / "state/named"
+    code, said, _ = write(house, [*words, str(file)])
+    made = file.stat()
+    octets = file.read_bytes()
+    again, _, why = write(house, [*words, str(file)])
+
+    assert (code, said) == (69 if name == "doctor" else 0, "")  # no modem answers at /dev/null
+    assert octets.startswith(begins)
+    assert (made.st_mode & 0o777, made.st_uid) == (0o600, LINE.uid)
+    assert (again, file.read_bytes()) == (2, octets)
+    assert "named is there already" in why
+
+
+@needs_root
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
+def test_what_has_the_name_is_not_touched(house: Path, name: str, kind: str) -> None:
+    """A link is not followed, not to what is there and not to what is not; nothing is waited for."""
+    file, elsewhere = house / "state/named", house / "state/elsewhere"
+    elsewhere.write_text("mine")
+    if kind == "fifo":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(elsewhere if kind == "link" else house / "state/nothing")
+    before = file.lstat().st_ino
+    code, _, why = write(house, [*COMMANDS[name][0], str(file)])
+
+    assert (code, file.lstat().st_ino, elsewhere.read_text()) == (2, before, "mine"), why
+    assert not (house / "state/nothing").exists()
+
+
+@needs_root
+@pytest.mark.parametrize("name", COMMANDS)
+def test_root_names_no_file(house: Path, name: str) -> None:
+    """Behind the installed command it is refused with what to type, and what is typed works: the shell opens it."""
+    words, begins = COMMANDS[name]
+    file = house / "state/named"
+    code, said, why = write(house, [*words, str(file)], HOTLINED_FOR_ROOT="1", SUDO_UID=str(MEMBER.uid))
+    assert (code, said, file.exists()) == (2, "", False)
+    assert f"Type `- > {file}` instead" in why
+
+    opened = f"import os; os.dup2(os.open({str(file)!r}, os.O_WRONLY | os.O_CREAT), 1); {COMMAND}"
+    LINE.call(opened, "--config", str(house / "state/config.yaml"), *words, "-", HOTLINED_FOR_ROOT="1")
+    assert file.read_bytes().startswith(begins)
+
+
+@needs_root
+def test_uid_0_names_no_file_either(tmp_path: Path) -> None:
+    """In a container, where root has a database of its own."""
+    line = Filled(tmp_path)
+    line.db.close()
+    done = line.run("metrics", str(tmp_path / "named"))
+
+    assert (done.exit_code, (tmp_path / "named").exists()) == (2, False)
+    assert line.run("metrics", "-").stdout == line.run("metrics").stdout
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["db backup", "evidence", "metrics", "stats", "export"])
+def test_a_member_has_no_more_rights_than_his(house: Path, name: str) -> None:
+    """He writes at home, and not where the line's user may; what he could not finish is not there."""
+    words, begins = COMMANDS[name]
+    (house / "home/named").unlink(missing_ok=True)
+    code, _, why = write(house, [*words, str(house / "home/named")], MEMBER)
+    if name == "evidence":  # it is a decision, and nobody is there to be asked
+        assert (code, (house / "home/named").exists()) == (75, False)
+    else:
+        assert code == 0, why
+        assert (house / "home/named").read_bytes().startswith(begins)
+        assert (house / "home/named").stat().st_uid == MEMBER.uid
+    code, _, why = write(house, [*words, str(house / "state/named")], MEMBER)
+
+    assert (code, (house / "state/named").exists()) == (1, False)
+    assert "Permission denied" in why
+
+
+@needs_root
+def test_what_fails_is_taken_away(house: Path) -> None:
+    """Where a command fails after it began, the name is free again."""
+    code, _, _ = write(house, ["evidence", "+33699999999", str(house / "state/named")])
+    assert (code, (house / "state/named").exists()) == (1, False)
+
+
+@needs_root
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_folder_that_is_not_there_is_a_sentence(house: Path, name: str) -> None:
+    """It is named, and nothing is printed in place of the file."""
+    code, said, why = write(house, [*COMMANDS[name][0], str(house / "state/none/named")])
+
+    assert (code, said) == (1, "")
+    assert "none/named: No such file" in why
+
+
+@needs_root
+def test_half_a_number_makes_no_file(house: Path) -> None:
+    """Whoever types a number with a blank reads that nothing is stored about its beginning."""
+    done = write(house, ["export", "0470", str(house / "state/123456")])
+
+    assert done[:2] == (0, "Nothing is stored about 0470.\n")
+    assert not (house / "state/123456").exists()
+
+
+@needs_root
+def test_a_disk_that_takes_no_more_leaves_no_half(house: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    file = house / "state/named"
+    code = (
+        "import sys; from pathlib import Path; from hotlined import files\n"
+        "with files.create(Path(sys.argv[1])) as file: file.write(bytes(40_000))"
+    )
+    python, *program = LINE.program(code, str(file))
+    limited = ["prlimit", "--fsize=32768", python, "-B", *program]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(limited, cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, file.exists()) == (1, False)
+    assert "File too large" in done.stderr
+
+
+@needs_root
+def test_what_somebody_puts_there_meanwhile_stays(house: Path) -> None:
+    """What is taken away is what was made, and nothing else that has its name by then."""
+    code = (
+        "import sys; from pathlib import Path; from hotlined import files\n"
+        "path = Path(sys.argv[1])\n"
+        "with files.create(path) as file:\n"
+        "    path.rename(path.with_name('moved')); path.write_text('another'); raise SystemExit(7)"
+    )
+    done = LINE.call(code, str(house / "state/named"))
+
+    assert done.returncode == 7, done.stderr
+    assert (house / "state/named").read_text() == "another"
+
+
+@needs_root
+def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
+    """It has the copy's name and `.key`; where that is taken there is neither; the database's own names are none."""
+    state = house / "state"
+    (state / "hotlined.db.key").write_bytes(b"1" * 32)
+    give(state)
+    code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
+    assert (code, (state / "copy.db.key").read_bytes()) == (0, b"1" * 32)
+    assert f"{state}/copy.db.key" in said
+    assert (state / "copy.db.key").stat().st_mode & 0o777 == 0o600
+    (state / "copy.db").unlink()
+    code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
+    assert (code, (state / "copy.db").exists()) == (2, False)
+
+    for ending in ("", "-wal", "-journal", ".lock", ".key", ".pins"):
+        code, _, said = write(house, ["db", "backup", str(state / f"hotlined.db{ending}")])
+        assert (code, "belongs to the database itself" in said) == (2, True)
+
+
+@needs_root
+def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
+    """As it stands, also one that cannot be used; one that is not there is not missed."""
+    state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
+    settings = json.loads((state / "config.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
+    (state / "config.yaml").write_text(json.dumps(settings))
+    (state / "main.txt").write_bytes(octets)
+    give(state)
+    code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
+    assert (code, (state / "copy.db.answer").read_bytes()) == (0, octets)
+    assert f"{state}/copy.db.answer is a copy of the answer's file." in said
+
+    (state / "main.txt").unlink()
+    code, _, _ = write(house, ["db", "backup", str(state / "again.db")])
+    assert (code, (state / "again.db.answer").exists()) == (0, False)
+
+
+@needs_root
+def test_a_zip_in_a_file_is_whole(house: Path) -> None:
+    """Its sum is printed beside it."""
+    code, _, said = write(house, ["evidence", KEVIN, str(house / "state/threat.zip")])
+    with zipfile.ZipFile(house / "state/threat.zip") as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == 5
+
+    assert code == 0
+    assert re.search("SHA256SUMS.txt is [0-9a-f]{64}", said)
+
+
+def test_the_mark_of_root_is_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever runs the tests: what the installed command sets is enough."""
+    monkeypatch.setenv(person.FOR_ROOT, "1")
+    with pytest.raises(UsageError), files.create(tmp_path / "named"):
+        pass
+    assert list(tmp_path.iterdir()) == []
