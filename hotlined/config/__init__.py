@@ -6,7 +6,7 @@ or a PIN file works.
 """
 
 from hotlined.config.answer_file import octets as answer_octets
-from hotlined.config.keys import KEYS, RESERVED_LINES, Key
+from hotlined.config.keys import KEYS, Key
 from hotlined.config.loading import (
     LARGEST_FILE,
     NO_TEXT,
@@ -50,7 +50,6 @@ __all__ = [
     "LARGEST_FILE",
     "MOST_KEYS",
     "NO_TEXT",
-    "RESERVED_LINES",
     "SYSTEM_FOLDER",
     "AlertsConfig",
     "AnswerConfig",

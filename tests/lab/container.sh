@@ -17,7 +17,9 @@ shift "$(($# < 2 ? $# : 2))"
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
-packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy,openssh-client,openssh-server,prometheus-node-exporter,age
+packages=systemd,systemd-sysv,dbus,udev,procps,bash-completion,sudo,caddy,openssh-client,openssh-server,prometheus-node-exporter
+# what the package depends on and recommends
+packages=$packages,python3-click,python3-rich,python3-serial,python3-yaml,sqlite-utils,usb-modeswitch,age,apprise,python3-flask,python3-waitress
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
