@@ -23,11 +23,10 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command with its first sentence, whole."""
         for heading, names in self.headings(ctx).items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            commands = [(name, command) for name, command in found if command and not command.hidden]
             with formatter.section(heading):
-                formatter.write_dl(
-                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
-                )
+                formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in commands])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
