@@ -89,7 +89,7 @@ FLOORS = {
     "alerts": {"config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
     "rehearsal": {"store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
     "statistics": {"store", "config", "policy", "words"},
-    "sealing": {"agekey", "config", "pseudonym", "reports", "store", "words"},
+    "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"pseudonym", "gsm.tpdu", "words"},
     "doctor": {"reports", "store", "config", "gsm", "words"},
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},

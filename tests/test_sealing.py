@@ -653,7 +653,7 @@ def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
             "sudo hotlined --line main block +32470555001",
             "sudo hotlined --line main block +32470555002  # opted out",
         ]
-        assert re.fullmatch(rf"The database .* had 1 contacts since .*; it is in {filled.folder}/before-1\.", said[-1])
+        assert re.fullmatch(rf"Contacts .* since .*: 1\. It is in {filled.folder}/before-1\.", said[-1])
     with closing(sqlite3.connect(filled.folder / "before-1" / "hotlined.db")) as aside:
         assert aside.execute("SELECT max(id) FROM contacts").fetchall() == [(4,)]
     with closing(sqlite3.connect(filled.database)) as back:

@@ -15,7 +15,6 @@ from hotlined.config import Config, parse, salvage, salvage_text
 from hotlined.config import differences as differing
 from hotlined.errors import ConfigError
 from hotlined.language import _
-from hotlined.reports.risks import risks
 from hotlined.sealing import age, archive
 from hotlined.store import backup
 from hotlined.store.trouble import DatabaseTrouble
@@ -109,7 +108,7 @@ def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
         yield _("The database that was here is in {folder}; what it had received cannot be read.", folder=placed.aside)
     else:
         yield _(
-            "The database that was here had {number} contacts since {moment}; it is in {folder}.",
+            "Contacts that the database that was here had received since {moment}: {number}. It is in {folder}.",
             number=placed.contacts,
             moment=since,
             folder=placed.aside,
@@ -153,8 +152,7 @@ def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, lis
         _("{key}: {coming} instead of {installed}", key=key, coming=harmless(new), installed=harmless(old))
         for key, old, new in differing(installed, coming)
     ]
-    careful = [_("Careful: {sentence}", sentence=harmless(sentence)) for sentence in risks(coming)]
-    return True, [*(changes or [_("It says what the one that is here says.")]), *careful]
+    return True, changes or [_("It says what the one that is here says.")]
 
 
 def _parsed(octets: bytes, path: Path) -> Config:
