@@ -47,7 +47,7 @@ from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
-from hotlined.sealing import age, archive, making
+from hotlined.sealing import age, archive
 from hotlined.sealing.sending import socket_path
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
@@ -267,7 +267,7 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
-    (handed / "urls").write_bytes(making.NOTHING)
+    (handed / "urls").write_text("-")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     out = taken_out(sealed(filled), tmp_path)
 

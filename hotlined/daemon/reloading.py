@@ -38,7 +38,10 @@ def load_again(line: Line) -> bool:
         _refuse(
             line,
             _("line, database and runtime_dir change only with a restart."),
-            _("Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload.", name=old.name),
+            _(
+                "Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload.",
+                name=old.name,
+            ),
         )
         return False
     if new.answer.text_file and new.answer.file and new.answer.file.problems:
