@@ -62,7 +62,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.chmod(0o755)
+        folder.chmod(0o755)  # it is /srv in there: no folder above it is closed
         for name in FOLDERS:
             (folder / "root" / name.strip("/")).mkdir(parents=True)
         root = folder / "root"
@@ -82,19 +82,20 @@ class Machine:
         self.data.chmod(0o2750)
         (self.etc / "main.yaml").write_text("answer:\n  text_file: main.txt\n")
         (self.etc / "main.txt").write_text("")
-        self.program = folder / "hotlined"
+        program = folder / "hotlined"
         where = ":".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
         python = Path("/mnt/bin") / Path(sys.executable).resolve().name  # for root's own may be closed to others
-        self.program.write_text(f'#!/bin/sh\nPYTHONPATH={where} exec {python} -m hotlined "$@"\n')
-        self.program.chmod(0o755)
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={where} exec {python} -m hotlined "$@"\n')
+        program.chmod(0o755)
         (folder / "driver.py").write_text(DRIVER)
         (folder / "key").write_text(IDENTITY)
 
     def command(self, *words: str, step: int = 0) -> list[str]:
         """Return what runs hotlined-setup in here."""
         mounts = "".join(f"mount --bind {self.folder}/root{each} {each} && " for each in FOLDERS)
-        script = f'mount --bind {sys.base_prefix} /mnt && {mounts}exec {sys.executable} -I {self.folder}/driver.py "$@"'
-        driven = ("sh", str(SETUP), str(self.program), str(step), *words)
+        mounts += f"mount --bind {self.folder} /srv && mount --bind {sys.base_prefix} /mnt"
+        script = f'{mounts} && exec {sys.executable} -I {self.folder}/driver.py "$@"'
+        driven = ("sh", str(SETUP), "/srv/hotlined", str(step), *words)
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, *driven]
 
     def restore(self, backup: Path, *words: str, step: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -150,9 +151,6 @@ ALL = {"config.yaml": CONFIG.encode(), "answer.txt": b"Non.\n", "pin": b"2580\n"
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     """Give a machine on which the line has run since."""
-    for folder in tmp_path.parents:
-        if folder.stat().st_uid == 0 and folder.name.startswith("pytest-"):
-            folder.chmod(0o755)
     return Machine(tmp_path)
 
 
