@@ -50,8 +50,7 @@ def unpack(file: IO[bytes], identity: str, path: Path) -> dict[str, Any]:
         with age.opened(file, identity) as stream:
             opened = archive.read(stream)
             secrets = {ending: opened.small[name] for name, ending in archive.BESIDE.items() if name in opened.small}
-            with _database_errors(database):
-                backup.stage(database, opened.pieces(), opened.about.made_at, secrets)
+            backup.stage(database, opened.pieces(), opened.about.made_at, secrets)
     except BaseException:
         backup.discard(database)
         raise
@@ -68,8 +67,7 @@ def unpack(file: IO[bytes], identity: str, path: Path) -> dict[str, Any]:
 def unpack_plain(file: IO[bytes], path: Path) -> dict[str, Any]:
     """Stage a copy of the database that was made before an upgrade; the keys stay. Raises as `unpack` does."""
     database = place_of_database(path)
-    with _database_errors(database):
-        made_at = backup.stage(database, iter(lambda: file.read(_PIECE), b""), None, None)
+    made_at = backup.stage(database, iter(lambda: file.read(_PIECE), b""), None, None)
     said = _("This is the database as it was {moment}.", moment=moment(made_at, dated=True))
     return {"said": [said], "files": {}}
 
@@ -77,22 +75,16 @@ def unpack_plain(file: IO[bytes], path: Path) -> dict[str, Any]:
 def place(path: Path) -> list[str]:
     """Put in place what was staged; return what is said of it, the contacts that are left behind last."""
     database = place_of_database(path)
-    with _database_errors(database):
+    try:
         placed = backup.place(database)
+    except sqlite3.Error as error:
+        raise DatabaseTrouble.of(error).as_error(database) from error
     return list(_placed(placed, path.stem))
 
 
 def discard(path: Path) -> None:
     """Remove what was staged and is not wanted."""
     backup.discard(place_of_database(path))
-
-
-@contextlib.contextmanager
-def _database_errors(database: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DatabaseTrouble.of(error).as_error(database) from error
 
 
 def _placed(placed: backup.Placed, name: str) -> Iterator[str]:

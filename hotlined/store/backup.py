@@ -106,7 +106,10 @@ def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets:
         try:
             new = part / real.name
             _write(new, pieces)
-            made_at = _as_copy(new, made_at)
+            try:
+                made_at = _as_copy(new, made_at)
+            except sqlite3.Error as error:
+                raise _no_copy() from error
             for ending in KEYS:
                 octets = pseudonym.maybe_key(beside(real, ending)) if secrets is None else secrets.get(ending)
                 if octets is not None:
@@ -188,13 +191,17 @@ def _as_copy(new: Path, made_at: str | None) -> str:
             raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
         require_known(new, copy)
         if not migrations.applied(copy) or (made_at is None and line.copied_at_of(copy) is None):
-            raise StoreError(_("This is no copy of a line's database."), _("Take another one."))
+            raise _no_copy()
         copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
         if made_at is not None:
             _mark(copy, made_at)
         marked = str(line.copied_at_of(copy))
     _finish(new)
     return marked
+
+
+def _no_copy() -> StoreError:
+    return StoreError(_("This is no copy of a line's database."), _("Take another one."))
 
 
 def _copied_at(real: Path) -> str | None:
