@@ -54,7 +54,7 @@ SETUP.read(ROOT / "setup.cfg")
 EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
     | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
-    | dict.fromkeys(("web user password", "web user remove", "db restore"), 2)
+    | dict.fromkeys(("web user password", "web user remove"), 2)
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "20"]}
