@@ -358,6 +358,22 @@ def test_the_copy_from_before_the_upgrade_is_put_back(lived: Machine, backup: Pa
     assert (lived.data / "hotlined.db.pins").read_bytes() == b"o" * 32
 
 
+def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
+    """What `db backup FILE` made is known by its first octets; configuration and keys stay."""
+    database = lived.folder / "copy.db"
+    database.write_bytes(contents_of(backup))
+    refused = lived.restore(database)
+    assert (refused.returncode, "no copy of a line's database" in refused.stderr) == (1, True), refused.stderr
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("UPDATE line_state SET copied_at = '2026-11-01T00:00:00.000Z'")
+    before = {path.name: path.read_bytes() for path in lived.etc.iterdir()}
+    done = lived.restore(database)
+
+    assert (done.returncode, lived.last()) == (0, 2), done.stderr
+    assert {path.name: path.read_bytes() for path in lived.etc.iterdir()} == before
+    assert (lived.data / "hotlined.db.pins").read_bytes() == b"o" * 32
+
+
 def test_an_image_needs_no_line_yet(machine: Machine, backup: Path) -> None:
     """A line that is not there is made; what is said of its database is that there was none."""
     units = machine.folder / "root/etc/systemd/system"

@@ -6,6 +6,7 @@ configuration, answer, PIN and addresses as they are and shows what is written h
 
 import base64
 import contextlib
+import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -88,11 +89,12 @@ def discard(path: Path) -> None:
 
 
 def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
+    said_stop = _("opted out")
     if placed.decided:
         yield _("These numbers were blocked or opted out since. So that they are not answered, type:")
     for number, opted_out in placed.decided:
-        remark = f"  # {_('opted out')}" if opted_out else ""
-        yield f"sudo hotlined --line {name} block {harmless(number)}{remark}"
+        command = shlex.join(("sudo", "hotlined", "--line", name, "block", harmless(number)))
+        yield f"{command}  # {said_stop}" if opted_out else command
     since = moment(placed.made_at, dated=True)
     if placed.aside is None:
         yield _("There was no database here before.")
