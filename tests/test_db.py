@@ -454,5 +454,5 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
     assert [message["text"] for message in line.submitted()] == [TEXT]
     assert [entry["reason"] for entry in line.log()] == ["first_contact", "first_contact", "per_number", "per_number"]
     assert [entry["answer"] and entry["answer"]["state"] for entry in line.log()] == ["sent", "unconfirmed", None, None]
-    assert (line.folder / "before" / "hotlined.db").exists()
+    assert (line.folder / "before-1" / "hotlined.db").exists()
     line.cli("db", "check", "--full")

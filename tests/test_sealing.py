@@ -724,6 +724,7 @@ def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Fille
         (b"alerts: {urls: [\n", "main.yaml"),
         (b"# \xe9t\xe9\n", "UTF-8"),
         (b"database: [\n", "main.yaml"),
+        (b"# much\n" * 30_000, "expected at most"),
         (b"database: /etc/sudoers.d/hotlined\n", "would begin an empty one"),
         (b"database: !!python/object/apply:os.system ['touch /etc/evil']\n", "main.yaml"),
     ],

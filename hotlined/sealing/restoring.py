@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from hotlined.config import Config, parse, salvage, salvage_text
+from hotlined.config import Config, parse_octets, salvage, salvage_text
 from hotlined.config import differences as differing
 from hotlined.errors import ConfigError
 from hotlined.language import _
@@ -129,7 +129,7 @@ def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[t
 def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, list[str]]:
     """Return whether a configuration can be used here, and what would change with it or what is wrong with it."""
     try:
-        coming = _parsed(octets, path)
+        coming = parse_octets(octets, path)
     except ConfigError as error:
         return False, [_("It cannot be used:"), *map(harmless, error.problems or (error.message,))]
     if coming.database.resolve() != database.resolve():
@@ -147,15 +147,6 @@ def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, lis
         for key, old, new in differing(installed, coming)
     ]
     return True, changes or [_("It says what the one that is here says.")]
-
-
-def _parsed(octets: bytes, path: Path) -> Config:
-    """Return what a configuration says; raises ConfigError."""
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(_("{path} is no UTF-8.", path=path.name)) from error
-    return parse(text, path)
 
 
 def _answer(octets: bytes, path: Path) -> Iterator[str]:
