@@ -25,9 +25,9 @@ from hotlined.store.database import Database
 from hotlined.store.database_files import (
     EVERY,
     FILE_MODE,
+    ITSELF,
     JOURNAL,
     KEY,
-    LOCK,
     PINS,
     SECRET,
     SECRET_MODE,
@@ -217,7 +217,9 @@ def _copied_at(real: Path) -> str | None:
 
 def _keep_aside(real: Path) -> None:
     """Give a database and all that belongs to it a second name in a folder beside it, unless it has one already."""
-    own = [path for path in _files_of(real) if path != beside(real, LOCK) and path.exists()]
+    own = [path for ending in (ITSELF, JOURNAL, *KEYS) if (path := beside(real, ending)).exists()]
+    if beside(real, WAL).exists() and beside(real, WAL).stat().st_size:  # it is damaged: else all of it is in the file
+        own.append(beside(real, WAL))
     last = _last_aside(real)
     if last and (last / real.name).exists() and real.samefile(last / real.name):
         return
