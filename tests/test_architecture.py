@@ -475,6 +475,7 @@ NO_EVENTS = {
     ("reports/decided.py", "cancel"): "a command",
     ("reports/decided.py", "requeue"): "the same",
     ("reports/line.py", "backup"): "a key in JSON",
+    ("sealing/restoring.py", "block"): "a command",
     ("store/log.py", "tag"): "the name of a filter",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""

@@ -1,9 +1,7 @@
 """`hotlined db`: what the check finds, what a backup is worth, and what becomes of one that is put back."""
 
 import json
-import re
 import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import pytest
 from conftest import ANSWER as TEXT
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
-from test_docs import TEXTS, blocks
+from test_docs import TEXTS
 
 from hotlined import pseudonym
 from hotlined.store import backup, decisions, integrity
@@ -387,16 +385,13 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
     line.sim.do("deliver", from_="+32499887766", text="trois")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 3)
 
-    (commands,) = [block for block in blocks(TEXTS["docs/backup.md"], "console") if "stop hotlined" in block]
-    assert commands.count("hotlined.db.key") == 2
-    line.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
-    shutil.copy(line.database.with_name("hotlined.db.key"), media / "hotlined.db.key")
-    for command in commands.splitlines():
-        if command.startswith("sudo systemctl"):
-            line.stop() if "stop" in command else line.start()
-            continue
-        local = re.sub(r"sudo (-u hotlined-main )?", "", command).replace("/media/backup", str(media))
-        subprocess.run(local.replace("/var/lib/hotlined-main", str(line.folder)), shell=True, check=True)
+    assert "sudo hotlined-setup restore < /media/backup/hotlined.db\n" in TEXTS["docs/backup.md"]
+    line.stop()
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db"]
+    with (media / "hotlined.db").open("rb") as file:  # what that command has the line's user do
+        subprocess.run([*command, "unpack", "--plain"], stdin=file, check=True)
+    subprocess.run([*command, "place"], check=True)
+    line.start()
     line.wait_state("ready")
     wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
     line.sim.do("deliver", from_=KEVIN, text="quatre")
@@ -406,5 +401,5 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
     assert [message["text"] for message in line.submitted()] == [TEXT]
     assert [entry["reason"] for entry in line.log()] == ["first_contact", "first_contact", "per_number", "per_number"]
     assert [entry["answer"] and entry["answer"]["state"] for entry in line.log()] == ["sent", "unconfirmed", None, None]
-    assert (line.folder / "before" / "hotlined.db").exists()
+    assert (line.folder / "before-1" / "hotlined.db").exists()
     line.cli("db", "check", "--full")

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from running import CliRunner
 from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
@@ -31,6 +30,7 @@ from flask import render_template_string
 from jinja2 import UndefinedError
 from needs import needs_root
 from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, user_name
+from running import CliRunner
 from test_hostile import TEXTS, receive
 
 from hotlined import config as line_config

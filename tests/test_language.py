@@ -447,7 +447,7 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("log", "--json", "--csv"), "--json et --csv s’excluent.", "--json en --csv gaan niet samen."),
     (("show",), "Donnez un ID, un numéro ou --number.", "Geef een ID, een nummer of --number."),
     (("show", "0470", "12"), "Écrivez un numéro sans espaces", "Schrijf een nummer zonder spaties"),
-    (("db", "restore", ".", "--identity", "/nonexistent"), "ce dossier n’existe pas", "die map bestaat niet"),
+    (("db", "key", "--check", "--identity", "/nonexistent"), "ce dossier n’existe pas", "die map bestaat niet"),
     (("completion",), "Au choix", "Kies uit"),
     (("web", "user", "add", "anna"), "Il manque l’option '--role'. Au choix :", "De optie '--role' ontbreekt. Kies"),
     (("web", "user", "add", "À!", "--role", "admin"), "ne peut pas être un nom de compte", "kan geen naam van een"),

@@ -4,8 +4,10 @@ The disk is a folder on another file system than the database; the program that 
 mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
 """
 
+import base64
 import contextlib
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -54,6 +56,7 @@ from hotlined.store import line as line_row
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.snapshot import snapshot
 from hotlined.words.conditions import SEAL_FAILURES
+from hotlined.words.sealing import key_on_paper
 
 IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
 RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
@@ -235,7 +238,7 @@ def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path)
     assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
     assert (out / "hotlined.db.key").read_bytes() == b"k" * 32
     about = json.loads((out / "about.json").read_text())
-    assert (about["line"], about["name"]) == ("fr", "main")
+    assert about["line"] == "fr"
     with closing(sqlite3.connect(out / "hotlined.db")) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
@@ -466,9 +469,38 @@ def test_every_failure_has_words_and_a_cure() -> None:
 # ---- a line that begins again
 
 
-def restored(filled: Filled, path: Path, *options: str, identity: str = IDENTITY) -> Any:
-    """Put a backup back as `hotlined db restore` does, the key being typed."""
-    return filled.run("db", "restore", str(path), *options, input="\n".join(agekey.on_paper(identity)))
+def unpacked(
+    filled: Filled, path: Path, *options: str, identity: str = IDENTITY
+) -> "subprocess.CompletedProcess[bytes]":
+    """Open a backup as the unit of `hotlined-setup restore` does: the backup as input, the key as a credential."""
+    credentials = filled.folder / "key"
+    credentials.mkdir(exist_ok=True)
+    (credentials / "key").write_text("\n".join(agekey.on_paper(identity)))
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "unpack", *options]
+    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(credentials)}
+    with path.open("rb") as file:
+        return subprocess.run(command, stdin=file, capture_output=True, env=environment, check=False)
+
+
+def restored(filled: Filled, path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Put database and keys back; return what root gets of the rest, and what is said at the end."""
+    done = unpacked(filled, path)
+    assert done.returncode == 0, done.stderr.decode()
+    placed = filled.run("db", "place")
+    assert placed.exit_code == 0, placed.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    said: list[str] = json.loads(placed.stdout)["said"]
+    return found, said
+
+
+def octets_of(found: dict[str, Any], name: str) -> bytes:
+    """Return the octets of a file that root writes."""
+    return base64.b64decode(found["files"][name]["octets"])
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Return what lies in a folder, its hidden files, too."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.parent.name != "key"}
 
 
 def new_card(filled: Filled) -> None:
@@ -476,61 +508,77 @@ def new_card(filled: Filled) -> None:
     filled.db.close()
     for path in filled.folder.glob("hotlined.db*"):
         path.unlink()
-    filled.config.write_text("answer: {text: sample}\n")
+    filled.config.write_text("answer: {text_file: main.txt}\ndatabase: hotlined.db\n")
 
 
-def resealed(path: Path, configuration: bytes) -> Path:
-    """Make a backup anew with another configuration in it, and return it."""
-    with path.open("rb") as file, age.opened(file, IDENTITY) as stream:
-        opened = archive.read(stream)
-        database = b"".join(opened.pieces())
+Members = list[tuple[tarfile.TarInfo, bytes]]
+
+
+def member(name: str, octets: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
+    """Make a member of an archive as backups have it, but for these fields."""
+    made = tarfile.TarInfo(name)
+    made.size, made.mode = len(octets), 0o600
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made, octets
+
+
+def forged(path: Path, members: Members, form: int = tarfile.USTAR_FORMAT) -> Path:
+    """Seal an archive that somebody made up."""
     octets = io.BytesIO()
-    about = {"about.json": json.dumps(asdict(opened.about)).encode()}
-    with tarfile.open(fileobj=octets, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
-        for name, content in {
-            **about,
-            **opened.small,
-            archive.CONFIG: configuration,
-            archive.DATABASE: database,
-        }.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    with tarfile.open(fileobj=octets, mode="w:gz", format=form) as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
     made = subprocess.run(["age", "-r", RECIPIENT], input=octets.getvalue(), capture_output=True, check=True)
     path.write_bytes(made.stdout)
     return path
 
 
+def contents(path: Path) -> dict[str, bytes]:
+    """Return what is in a backup, by name, in its order."""
+    with path.open("rb") as file, age.opened(file, IDENTITY) as stream:
+        opened = archive.read(stream)
+        database = b"".join(opened.pieces())
+    return {"about.json": json.dumps(asdict(opened.about)).encode(), **opened.small, archive.DATABASE: database}
+
+
+def resealed(path: Path, **changed: bytes) -> Path:
+    """Make a backup anew with other contents in it, and return it."""
+    return forged(path, [member(name, octets) for name, octets in {**contents(path), **changed}.items()])
+
+
 @NOT_HERE
-def test_a_line_begins_again_on_a_new_card(
-    filled: Filled, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Database, configuration, keys, PIN and accounts are as they were, each for those who read it."""
+def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Database and keys are as they were, each for those who read it; root gets the other files as they were."""
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
-    (handed / "accounts").write_text("{}\n")
+    (handed / "urls").write_text("ntfy://very-secret\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
     filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
     before = filled.config.read_bytes()
-    sealed(filled)
+    path = sealed(filled)
     new_card(filled)
-    result = restored(filled, disk)
+    found, said = restored(filled, path)
 
-    assert result.exit_code == 0, result.output
-    assert "sudo systemctl start hotlined@main" in result.stdout
-    assert filled.config.read_bytes() == before
-    assert (tmp_path / "main.yaml.before").read_text() == "answer: {text: sample}\n"
+    assert "backup of the line fr" in found["said"][0]
+    assert octets_of(found, "config.yaml") == before
+    assert octets_of(found, "pin") == b"2580\n"
+    assert octets_of(found, "urls") == b"ntfy://very-secret\n"
+    shown = json.dumps([each["shown"] for each in found["files"].values()])
+    assert "2580" not in shown
+    assert "very-secret" not in shown
+    assert 'line: "fr" instead of' in shown.replace("\\", "") or "line: fr instead of" in shown
+    assert said == ["There was no database here before."]
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
-    assert {name: modes[name] for name in ("main.pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
-        ("main.pin", "main.accounts", "hotlined.db.pins"), 0o600
-    )
-    assert {modes[name] for name in ("main.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
-    assert (tmp_path / "main.pin").read_text() == "2580\n"
+    assert modes["hotlined.db.pins"] == 0o600
+    assert {modes[name] for name in ("hotlined.db", "hotlined.db.key")} == {0o640}
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
+    assert filled.config.read_text().startswith("answer: {text_file")  # it is root's to write
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
+    filled.config.write_bytes(before)
     assert filled.run("db", "check", "--full").exit_code == 0
 
 
@@ -540,40 +588,20 @@ NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
 
 @NOT_HERE
 @pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
-def test_the_answers_file_begins_again_on_a_new_card(filled: Filled, disk: Path, octets: bytes) -> None:
-    """It is as it was, for those who read the configuration; what was there is moved aside."""
+def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None:
+    """Root gets it as it was, and a person sees it beside the one that is here."""
     file = filled.folder / "main.txt"
     file.write_bytes(octets)
     filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
-    sealed(filled)
+    path = sealed(filled)
     new_card(filled)
-    file.write_text("sample")
-    result = restored(filled, disk)
+    file.write_text("the sample \x1b[31m")
+    found, _ = restored(filled, path)
 
-    assert result.exit_code == 0, result.output
-    assert file.read_bytes() == octets
-    assert file.stat().st_mode & 0o777 == 0o640
-    assert (filled.folder / "main.txt.before").read_text() == "sample"
-
-
-@NOT_HERE
-@pytest.mark.parametrize(
-    "named", ["other.yaml", "../elsewhere.txt", "pin", "folder/main.txt"], ids=["a line", "above", "a secret", "below"]
-)
-def test_the_answers_file_is_put_beside_the_configuration_alone(filled: Filled, named: str) -> None:
-    """A backup may name any other place: it gets nothing, and what the configuration lacks there is said."""
-    (filled.folder / "main.txt").write_text("Non.")
-    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
-    forged = json.dumps(filled.settings | {"answer": {"text_file": named}}).encode()
-    path = resealed(sealed(filled), forged)
-    new_card(filled)
-    (filled.folder / "main.txt").unlink()
-    result = restored(filled, path)
-
-    assert result.exit_code == 78, result.output
-    assert f"{named.rpartition('/')[2]}:1: cannot be read: No such file" in result.stderr
-    assert (filled.folder / "main.txt").read_text() == "Non."
-    assert not (filled.folder / named).exists()
+    assert octets_of(found, "answer.txt") == octets
+    shown = found["files"]["answer.txt"]["shown"]
+    assert [each for each in shown if "the sample \\x1b[31m" in each]
+    assert any("nobody is answered" in each for each in shown) == (octets == b"")
 
 
 @NOT_HERE
@@ -591,12 +619,12 @@ def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callabl
 
 
 @NOT_HERE
-def test_nobody_is_answered_twice_after_a_restore(filled: Filled, disk: Path) -> None:
+def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
     """What waited is unconfirmed and counts as sent, what was not judged is not answered: it is known as a copy."""
-    sealed(filled)
+    path = sealed(filled)
     made_at = json.loads(filled.run("status", "--json").stdout)["backup"]["at"]
     new_card(filled)
-    assert restored(filled, disk).exit_code == 0
+    restored(filled, path)
     with open_for_daemon(filled.database) as db:
         assert line_row.maybe_copied_at(db) == made_at
         assert backup.quarantine_restored(db, filled.now()) == made_at
@@ -606,29 +634,34 @@ def test_nobody_is_answered_twice_after_a_restore(filled: Filled, disk: Path) ->
 
 
 @NOT_HERE
-def test_what_was_there_is_moved_aside(filled: Filled) -> None:
-    """Texts that came on the new card before somebody thought of the backup are not lost."""
+def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
+    """Texts that came before somebody thought of the backup are not lost, and who said stop since is named."""
     path = sealed(filled)
+    late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     filled.text("after the backup")
+    filled.db.execute("UPDATE contacts SET received_at = ? WHERE id = 4", (late,)[0])
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, NULL, 'anna', 0)", late)
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, ?, 'stop', 0)", late)
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', NULL, 'anna', 0)")
+    wal = filled.database.with_name("hotlined.db-wal").read_bytes()
     filled.db.close()
-    for number in (1, 2):
-        result = restored(filled, path)
-        assert result.exit_code == 0, result.output
-        assert str(filled.folder / f"before-{number}") in result.stdout
+    filled.database.with_name("hotlined.db-wal").write_bytes(wal)
+    with closing(sqlite3.connect(filled.database)) as reader:  # somebody looks: all that waits in the -wal goes along
+        reader.execute("SELECT count(*) FROM contacts").fetchone()
+        restored(filled, path)
+    assert [path.stat().st_size for path in filled.folder.glob("before-1/*-wal")] in ([], [0])
+    for _ in range(2):  # from now on, what is there is the same copy, which no daemon has opened
+        _, said = restored(filled, path)
+        assert said[:3] == [
+            "These numbers were blocked or opted out since. So that they are not answered, type:",
+            "sudo hotlined --line main block +32470555001",
+            "sudo hotlined --line main block +32470555002  # opted out",
+        ]
+        assert re.fullmatch(rf"Contacts .* since .*: 1\. It is in {filled.folder}/before-1\.", said[-1])
     with closing(sqlite3.connect(filled.folder / "before-1" / "hotlined.db")) as aside:
         assert aside.execute("SELECT max(id) FROM contacts").fetchall() == [(4,)]
-
-
-@NOT_HERE
-def test_a_restore_that_was_cut_off_leaves_a_configuration_that_the_line_reads(filled: Filled) -> None:
-    """What has its octets already gets its mode and its group all the same, once it is restored again."""
-    path = sealed(filled)
-    filled.db.close()
-    filled.config.chmod(0o600)
-    result = restored(filled, path)
-
-    assert result.exit_code == 0, result.output
-    assert filled.config.stat().st_mode & 0o777 == 0o640
+    with closing(sqlite3.connect(filled.database)) as back:
+        assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
 
 
 def killed(step: int, *words: str) -> int:
@@ -639,9 +672,10 @@ def killed(step: int, *words: str) -> int:
 
     def die_in_time(event: str, _arguments: object) -> None:
         nonlocal left
-        left -= event in {"os.rename", "os.link", "os.remove"}
-        if not left and event != "os.kill":  # the hook hears of its own, too
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event in {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir"}:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     code = 1
     try:
@@ -652,25 +686,38 @@ def killed(step: int, *words: str) -> int:
 
 
 @NOT_HERE
-def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Filled, tmp_path: Path) -> None:
-    """Killed at any step, it never leaves the line without a database: it would answer everybody again."""
-    (tmp_path / "key").write_text(IDENTITY)
+def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Filled, tmp_path: Path) -> None:
+    """Killed at any step, a database is there, the old or the new one; the same command then ends as if uncut."""
+    filled.database.with_name("hotlined.db.key").write_bytes(b"n" * 32)
     path = sealed(filled)
     filled.text("after the backup")
     filled.db.close()
-    before = filled.database.read_bytes()
-    found = set()
-    for step in range(1, 40):
+    kept = dict.fromkeys((".key", ".pins"), b"o" * 32)  # those of the line as it is now
+    before, found, ends = filled.database.read_bytes(), set(), set()
+    for step in range(1, 60):
+        filled.database.unlink()
         filled.database.write_bytes(before)
-        words = ("--config", str(filled.config), "db", "restore", str(path), "--identity", str(tmp_path / "key"))
-        code = killed(step, *words)
+        for ending, octets in kept.items():
+            filled.database.with_name(f"hotlined.db{ending}").write_bytes(octets)
+        for folder in tmp_path.glob("before-*"):
+            shutil.rmtree(folder)
+        assert unpacked(filled, path).returncode == 0
+        code = killed(step, "--config", str(filled.config), "db", "place")
         with closing(sqlite3.connect(f"file:{filled.database}?mode=ro", uri=True)) as db:
             found.add(db.execute("SELECT max(id) FROM contacts").fetchone())
+        _, said = restored(filled, path)
+        with closing(sqlite3.connect(filled.database)) as db:
+            last = db.execute("SELECT max(id) FROM contacts").fetchone()
+        aside = {name.rpartition("/")[2]: octets for name, octets in everything(tmp_path / "before-1").items()}
+        assert aside == {"hotlined.db": before, "hotlined.db.key": b"o" * 32, "hotlined.db.pins": b"o" * 32}
+        ends.add((last, said[-1], filled.database.with_name("hotlined.db.key").read_bytes(), *names(tmp_path)))
         if code == 0:
             break
         assert code == -signal.SIGKILL
 
     assert found == {(4,), (3,)}
+    assert len(ends) == 1, ends
+    assert step > 8
 
 
 @NOT_HERE
@@ -679,70 +726,27 @@ def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Fille
     [
         (b"limits: {cooldown: soon}\n", "limits.cooldown"),
         (b"alerts: {urls: [\n", "main.yaml"),
-        (b"# \xe9t\xe9\n", "expected UTF-8"),
+        (b"# \xe9t\xe9\n", "UTF-8"),
         (b"database: [\n", "main.yaml"),
+        (b"# much\n" * 30_000, "expected at most"),
+        (b"database: /etc/sudoers.d/hotlined\n", "would begin an empty one"),
+        (b"database: !!python/object/apply:os.system ['touch /etc/evil']\n", "main.yaml"),
     ],
 )
-def test_a_broken_configuration_keeps_nothing_else_from_being_put_back(
+def test_a_configuration_that_cannot_be_used_keeps_nothing_else_from_being_put_back(
     filled: Filled, broken: bytes, words: str
 ) -> None:
-    """Database and configuration are back as they were, and what is wrong is named, with what to do."""
-    sound = "".join(f"{key}: {json.dumps(value)}\n" for key, value in filled.settings.items())
-    if broken.startswith(b"database"):
-        sound = re.sub(r"(?m)^database: .*\n", "", sound)
-    path = resealed(sealed(filled), sound.encode() + broken)
+    """The database goes where the configuration that is here says; what is wrong with the other one is named."""
+    rest = "".join(f"{key}: {json.dumps(value)}\n" for key, value in filled.settings.items() if key != "database")
+    path = resealed(sealed(filled), **{archive.CONFIG: rest.encode() + broken})
     filled.db.close()
     filled.database.unlink()
-    result = restored(filled, path)
+    found, _ = restored(filled, path)
 
-    assert result.exit_code == 78, result.output
-    assert words in result.stderr
-    assert "start the line: `sudo systemctl start hotlined@main`" in " ".join(result.stderr.split())
-    assert filled.config.read_bytes() == sound.encode() + broken
-    assert json.loads((filled.folder / "main.yaml.before").read_text()) == filled.settings
+    part = found["files"]["config.yaml"]
+    assert (part["usable"], words in " ".join(part["shown"])) == (False, True), part["shown"]
     with closing(sqlite3.connect(filled.database)) as back:
         assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
-
-
-@NOT_HERE
-def test_a_backup_whose_database_has_no_place_changes_nothing(filled: Filled) -> None:
-    """Where neither the configuration in it nor one that is here says where the database lies, that is told."""
-    path = resealed(sealed(filled), b"database: [\n")
-    filled.db.close()
-    filled.config.unlink()
-    before = {path.name: path.read_bytes() for path in filled.folder.iterdir() if path.is_file()}
-    result = restored(filled, path)
-
-    assert (result.exit_code, "does not say where" in result.stderr) == (78, True), result.output
-    assert {path.name: path.read_bytes() for path in filled.folder.iterdir() if path.is_file()} == before
-
-
-@NOT_HERE
-def test_a_wrong_backup_that_is_put_back_first_loses_no_configuration(filled: Filled) -> None:
-    """Two restores with two configurations leave the first one that was there, too."""
-    paths = []
-    for days in (30, 31):
-        filled.config.write_text(json.dumps(filled.settings | {"limits": {"cooldown": f"{days}d"}}))
-        paths.append(sealed(filled))
-    filled.config.write_text("answer: {text: mine}\n")
-    filled.db.close()
-    for path in paths:
-        result = restored(filled, path)
-        assert result.exit_code == 0, result.output
-
-    assert "answer: {text: mine}\n" in [each.read_text() for each in filled.folder.glob("main.yaml.before*")]
-
-
-@NOT_HERE
-@pytest.mark.parametrize("other", ["._fr-000001-20261126T120000Z.age", "photo-of-2020.age", "a-b-c.age"])
-def test_files_of_others_on_the_stick_are_no_lines(filled: Filled, disk: Path, other: str) -> None:
-    """A computer that wrote its own files beside the backups does not keep the newest from being found."""
-    sealed(filled)
-    (disk / other).write_bytes(b"hello")
-    filled.db.close()
-    result = restored(filled, disk)
-
-    assert result.exit_code == 0, result.output
 
 
 @NOT_HERE
@@ -755,17 +759,12 @@ def test_files_of_others_on_the_stick_are_no_lines(filled: Filled, disk: Path, o
         ("one octet", 1, ""),
         ("no backup", 1, "age cannot open the file"),
         ("empty", 1, "age cannot open the file"),
-        ("other line", 1, "This is the backup of another line of this machine: nl"),
-        ("none", 1, "There is no backup in"),
+        ("more behind", 1, ""),
     ],
 )
-def test_what_cannot_be_restored_changes_nothing(
-    filled: Filled, disk: Path, tmp_path: Path, spoiled: str, code: int, words: str
-) -> None:
-    """Another key, half a file, another line's: it is told, and what is there stays as it is."""
+def test_what_cannot_be_restored_changes_nothing(filled: Filled, spoiled: str, code: int, words: str) -> None:
+    """Another key, half a file, more than a file: it is told, and what is there stays as it is."""
     identity = IDENTITY
-    if spoiled == "other line":
-        filled.config = filled.config.rename(tmp_path / "nl.yaml")
     path = sealed(filled)
     octets = path.read_bytes()
     if spoiled == "other key":
@@ -773,51 +772,154 @@ def test_what_cannot_be_restored_changes_nothing(
         identity = said.split()[-1]
     elif spoiled == "mistyped":
         identity = IDENTITY.replace("GDHE", "GDHK")
-    elif spoiled == "other line":
-        filled.config = filled.config.rename(tmp_path / "main.yaml")
-    elif spoiled == "none":
-        path.unlink()
     changes = {
         "cut": octets[:-5000],
         "one octet": octets[:-9] + b"\0" + octets[-8:],
         "no backup": b"hello",
         "empty": b"",
+        "more behind": octets + b"hello",
     }
     if spoiled in changes:
         path.write_bytes(changes[spoiled])
     filled.db.close()
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    result = restored(filled, disk, identity=identity)
+    before = everything(filled.folder)
+    result = unpacked(filled, path, identity=identity)
 
-    assert (result.exit_code, words in result.stderr) == (code, True), result.output
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert (result.returncode, words in result.stderr.decode()) == (code, True), result.stderr
+    assert everything(filled.folder) == before
+    assert filled.run("db", "place").exit_code == 1
+    assert everything(filled.folder) == before
 
 
-ABOUT = b'{"line": "fr", "name": "main", "made_at": "", "version": "1", "format": 1}'
+def hostile(path: Path) -> dict[str, Members]:
+    """Return archives that somebody made up who knows the recipient."""
+    sound = contents(path)
+    about, database, config = sound["about.json"], sound[archive.DATABASE], sound[archive.CONFIG]
+    base = [member("about.json", about), member("config.yaml", config)]
+    end = member("hotlined.db", database)
+    first, second = base
+    of_this = json.loads(about)
+
+    def said(**changed: Any) -> Members:
+        return [member("about.json", json.dumps(of_this | changed).encode()), second, end]
+
+    def other(name: str, kind: bytes, link: str = "") -> tuple[tarfile.TarInfo, bytes]:
+        return member(name, type=kind, linkname=link)
+
+    return {
+        "traversal": [*base, member("../../../etc/evil", b"x"), end],
+        "absolute": [*base, member("/etc/evil", b"x"), end],
+        "symlink config": [first, other("config.yaml", tarfile.SYMTYPE, "/etc/shadow"), end],
+        "hardlink config": [first, other("config.yaml", tarfile.LNKTYPE, "/etc/shadow"), end],
+        "symlink db": [*base, other("hotlined.db", tarfile.SYMTYPE, "/etc/shadow")],
+        "device": [*base, other("hotlined.db.key", tarfile.CHRTYPE), other("urls", tarfile.FIFOTYPE), end],
+        "folder": [*base, other("pin", tarfile.DIRTYPE), end],
+        "dup config": [*base, member("config.yaml", b"database: /etc/evil.db\n"), end],
+        "setuid": [*base, member("pin", b"1234", mode=0o6777, uid=0), end],
+        "sparse": [*base, other("hotlined.db", tarfile.GNUTYPE_SPARSE)],
+        "about traversal": said(line="../../x"),
+        "about more": said(name="../x"),
+        "about moment": said(made_at="\x1b[31m"),
+        "about version": said(version=["1"]),
+        "about format": said(format=99),
+        "about deep": [member("about.json", b"[" * 4000), second, end],
+        "about huge": [member("about.json", b"[" * 200_000), second, end],
+        "no about": [second, end],
+        "no config": [first, end],
+        "no db": base,
+        "empty db": [*base, member("hotlined.db")],
+        "text db": [*base, member("hotlined.db", b"hello" * 1000)],
+        "big small": [*base, member("urls", b"x" * (5 << 20)), end],
+        "big key": [*base, member("hotlined.db.key", b"k" * 33), end],
+        "accounts": [*base, member("accounts", b"{}"), end],
+        "behind": [*base, end, member("pin", b"1234")],
+        "config bomb": [first, member("config.yaml", BOMB), end],
+        "config binary": [first, member("config.yaml", os.urandom(1000)), end],
+        "config tag": [first, member("config.yaml", b"database: !!python/object/apply:os.system [id]\n"), end],
+    }
 
 
-@pytest.mark.parametrize(
-    ("about", "headers"),
-    [
-        (b"[" * 200_000, {}),
-        (ABOUT, {"size": "-5"}),
-        (ABOUT, {"GNU.sparse.map": "a,b", "GNU.sparse.size": "10"}),
-        (ABOUT, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}),
-        (ABOUT, {"size": "9" * 30}),
-    ],
-    ids=["deep", "negative", "sparse", "sparse 1.0", "endless"],
+BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (c, c, *([c - 1] * 9)) for c in range(98, 107)
 )
-def test_an_archive_that_somebody_made_up_is_told(about: bytes, headers: dict[str, str]) -> None:
-    """Whoever knows the recipient can make a file that opens: whatever stands in it, it is no whole backup."""
-    octets = io.BytesIO()
-    with tarfile.open(fileobj=octets, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
-        for name, content, pax in (("about.json", about, {}), (archive.DATABASE, b"x" * 1000, headers)):
-            member = tarfile.TarInfo(name)
-            member.size, member.pax_headers = len(content), pax
-            tar.addfile(member, io.BytesIO(content))
-    octets.seek(0)
-    with pytest.raises(SealError, match="not a whole backup"):
-        list(archive.read(octets).pieces())
+UNUSABLE = ("config bomb", "config binary", "config tag")
+"""Their archives are sound: the database is taken, and the configuration never comes into force."""
+
+
+@NOT_HERE
+def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path: Path) -> None:
+    """Links, devices, names twice or unknown, sizes, modes: whatever `write` does not make is refused at once."""
+    path = sealed(filled)
+    forms = hostile(path)
+    filled.db.close()
+    before = everything(filled.folder)
+    for name, members in forms.items():
+        for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+            if form != tarfile.USTAR_FORMAT and name not in ("config tag", "setuid", "traversal"):
+                continue
+            made = forged(tmp_path / "made.age", members, form)
+            done = unpacked(filled, made)
+            made.unlink()
+            if name in UNUSABLE and form != tarfile.GNU_FORMAT:
+                assert json.loads(done.stdout)["files"]["config.yaml"]["usable"] is False, name
+                assert filled.run("db", "place", "--discard").exit_code == 0
+            else:
+                assert (done.returncode, done.stdout) == (1, b""), (name, done.stderr)
+                assert str(filled.database).encode() not in done.stderr, name  # it is the backup that is wrong
+                assert b"Traceback" not in done.stderr, name
+            assert everything(filled.folder) == before, name
+    for name in ("/etc/evil", "/evil", "/tmp/evil"):
+        assert not Path(name).exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_a_header_that_announces_a_gigabyte_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
+    """A name or a remark of a GiB, a MiB as it is squeezed, is refused in a process that may have 200 MiB."""
+    header = tarfile.TarInfo("about.json")
+    header.type, header.size, header.mode = kind, 1 << 30, 0o600
+    with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(1 << 10):
+            file.write(bytes(1 << 20))
+    script = (
+        "import resource, sys; from hotlined.sealing import archive; from hotlined.errors import SealError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))\n"
+        "try: archive.read(open(sys.argv[1], 'rb'))\n"
+        "except SealError: print('refused')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "bomb"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "refused\n", done.stderr
+
+
+@given(st.binary(max_size=1024), st.integers(0, 511), st.integers(0, 255))
+def test_no_header_is_read_but_what_is_written(octets: bytes, place: int, octet: int) -> None:
+    """Any octets, and a header of which one octet is another, are refused with a sentence."""
+    header = bytearray(member("about.json", ABOUT)[0].tobuf(tarfile.USTAR_FORMAT))
+    header[place] = octet
+    for made in (octets, bytes(header) + ABOUT):
+        with pytest.raises(SealError):
+            archive.read(io.BytesIO(gzip.compress(made)))
+
+
+ABOUT = b'{"line": "fr", "made_at": "2026-11-30T00:00:00.000Z", "version": "1", "format": 2}'
+
+
+@NOT_HERE
+def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
+    """As `db key` prints its page, as age-keygen writes its file, and as a person types it."""
+    path = sealed(filled)
+    filled.db.close()
+    page = "\n".join(key_on_paper(IDENTITY, RECIPIENT))
+    for text in (page, f"# created: 2026\n# public key: {RECIPIENT}\n{IDENTITY}\n", f"\ufeff{IDENTITY.lower()}\r\n"):
+        done = unpacked(filled, path)
+        (filled.folder / "key" / "key").write_text(text)
+        command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "unpack"]
+        environment = os.environ | {"CREDENTIALS_DIRECTORY": str(filled.folder / "key")}
+        with path.open("rb") as file:
+            done = subprocess.run(command, stdin=file, capture_output=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 @NOT_HERE
@@ -830,18 +932,62 @@ def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
     wait_until(lambda: line.submitted() and line.settled())
     line.cli("db", "backup")
     (line.folder / "key").write_text(IDENTITY)
-    words = ("db", "restore", str(disk), "--identity", str(line.folder / "key"))
-    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *words]
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert "Another daemon has" in refused.stderr
-    assert "Stop it first: `sudo systemctl stop hotlined@main`." in refused.stderr
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "unpack"]
+    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(line.folder)}
+
+    def unpack() -> "subprocess.CompletedProcess[str]":
+        with next(disk.glob("*.age")).open("rb") as file:
+            return subprocess.run(command, stdin=file, capture_output=True, text=True, env=environment, check=False)
+
+    refused = unpack()
+    assert (refused.returncode, "Another daemon has" in refused.stderr) == (1, True), refused.stderr
     line.stop()
-    line.cli(*words)
+    assert unpack().returncode == 0
+    line.cli("db", "place")
     line.start()
     line.wait_state("ready")
     wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
     assert len(line.submitted()) == 1
+
+
+@pytest.mark.parametrize("folder", ["hotlined-nl", "elsewhere"])
+def test_what_a_later_version_wrote_is_refused_with_the_way_back(tmp_path: Path, folder: str) -> None:
+    """The sentence has the command that puts the copy back which was made before the upgrade, for this line."""
+    (tmp_path / folder).mkdir()
+    filled = Filled(tmp_path / folder)
+    filled.db.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
+    )
+    filled.db.close()
+    said = " ".join(filled.run("log").stderr.split())
+
+    assert "was written by another version of hotlined (it has later)" in said
+    assert f"`sudo hotlined-setup restore {'nl' if folder == 'hotlined-nl' else 'NAME'} --before`" in said
+
+
+def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: Path) -> None:
+    """It needs no key, and the keys that are there stay; what is no copy of ours is refused."""
+    copy = tmp_path / "main-0.1.0.db"
+    assert filled.run("db", "backup", str(copy)).exit_code == 0
+    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    filled.text("after the upgrade")
+    filled.db.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
+    )
+    filled.db.close()
+    octets = filled.database.read_bytes()
+    for wrong in (b"", b"hello" * 1000, octets):
+        (tmp_path / "wrong").write_bytes(wrong)
+        assert unpacked(filled, tmp_path / "wrong", "--plain").returncode in {1, 78}
+        assert filled.database.read_bytes() == octets
+    done = unpacked(filled, copy, "--plain")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"] == {}
+    assert filled.run("db", "place").exit_code == 0
+    assert filled.database.with_name("hotlined.db.pins").read_bytes() == b"p" * 32
+    with open_for_daemon(filled.database) as db:
+        assert db.value("SELECT max(id) FROM contacts") == 3
+        assert backup.quarantine_restored(db, filled.now())
 
 
 # ---- its age
@@ -1092,8 +1238,8 @@ def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
     assert typed == [
         "sudo apt install age",
         "sudo mount -o ro /dev/disk/by-label/HOTLINED /mnt",
-        "sudo hotlined db restore /mnt",
-        "sudo systemctl start hotlined@main",
+        "ls /mnt",
+        "sudo hotlined-setup restore < /mnt/main-000042-….age",
         "hotlined status",
         "sudo umount /mnt",
         "sudo systemctl enable --now hotlined-offcard@main.timer",

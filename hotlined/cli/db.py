@@ -1,28 +1,30 @@
-"""`hotlined db`: checks the database, copies it, makes and restores sealed backups, and makes and checks their key."""
+"""`hotlined db`: checks the database, copies it, makes and opens sealed backups, and makes and checks their key."""
 
 import contextlib
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from hotlined import agekey, files, language
+from hotlined import agekey, files
 from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import answer_octets
-from hotlined.errors import ConfigError, SealError, StoreError, UsageError
+from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
 from hotlined.store import backup, integrity
 from hotlined.store.database_files import KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
-from hotlined.words.sealing import key_on_paper, service_of
-from hotlined.words.times import moment
+from hotlined.words.sealing import key_on_paper
 
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
@@ -121,44 +123,43 @@ def _seal(settings: Settings) -> None:
         print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=place, holds=holds))
 
 
-@db.command
-@click.argument("place", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--identity",
-    metavar="FILE",
-    type=click.File(),
-    help="A file with the key, or - for the input. Without it you type the key.",
-)
+@db.command(hidden=True)
+@click.option("--plain", is_flag=True, help="The input is a copy of the database, which is not sealed.")
 @pass_settings
-def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
-    """Put a sealed backup back: a FILE, or the newest in a FOLDER.
+def unpack(settings: Settings, plain: bool) -> None:
+    """Open the backup on standard input for `hotlined-setup restore`, and stage its database and keys.
 
-    The line has to be stopped. The command puts database, configuration and secrets into their places, and moves what
-    was there aside. Nobody is answered twice: answers that waited in the backup become `perhaps sent`. If the
-    configuration in the backup is broken, it is put back as it is, and the exit code is 78.
-
-    Example: hotlined db restore fr-000001.age
+    The key is the credential `key`. Nothing is replaced yet. Root gets the rest as JSON on standard output.
     """
     from hotlined.sealing import restoring  # noqa: PLC0415  as above
 
     path = settings.place()
-    file = restoring.find(place, None if settings.line is None else settings.line)
-    print_wrapped(_("This opens {file}.", file=file))
-    with file.open("rb") as sealed:
-        restored = restoring.restore(sealed, _identity(identity), path)
-    language.speak(restored.config.language)
-    made_at = moment(restored.made_at, dated=True)
-    print_wrapped(_("Line {line} is restored, as it was {moment}.", line=restored.line, moment=made_at))
-    for each in restored.written:
-        print_wrapped(str(each), _("written"))
-    for each in restored.aside:
-        print_wrapped(str(each), _("moved aside"))
-    if path not in restored.written:
-        print_wrapped(_("{path} is as it was.", path=path))
-    if restored.problem:
-        hint = _("Correct it, then start the line: `sudo systemctl start {unit}`.", unit=service_of(restored.name))
-        raise ConfigError(restored.problem.message, restored.problem.problems, hint)
-    print_wrapped(_("Start it: `sudo systemctl start {unit}`.", unit=service_of(restored.name)))
+    sealed = sys.stdin.buffer
+    if plain:
+        found = restoring.unpack_plain(sealed, path)
+    else:
+        key_file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "key"
+        with key_file.open(encoding="utf-8", errors="replace") as file:
+            identity = _identity_in(file)
+        found = restoring.unpack(sealed, identity, path)
+    click.echo(json.dumps(found))
+
+
+@db.command(hidden=True)
+@click.option("--discard", is_flag=True, help="Remove what is staged instead.")
+@pass_settings
+def place(settings: Settings, discard: bool) -> None:
+    """Put what `unpack` staged in the place of the line's database and keys, and say as JSON what that leaves behind.
+
+    What is there is kept beside it. Cut off anywhere, unpack and place once more.
+    """
+    from hotlined.sealing import restoring  # noqa: PLC0415  as above
+
+    path = settings.place()
+    if discard:
+        restoring.discard(path)
+    else:
+        click.echo(json.dumps({"said": restoring.place(path)}))
 
 
 @db.command
@@ -204,8 +205,20 @@ def _identity(file: TextIO | None) -> str:
                 break
             text += f"{line}\n"
     else:
-        lines = (file or sys.stdin).read(_LARGEST_KEY_FILE).splitlines()
-        text = "".join(line for line in lines if not line.startswith("#"))  # as age-keygen writes its files
+        return _identity_in(file or sys.stdin)
+    return _whole(text)
+
+
+def _identity_in(file: TextIO) -> str:
+    """Return the key from a file, with or without what `age-keygen` and `db key` print around it."""
+    lines = [line.strip() for line in file.read(_LARGEST_KEY_FILE).splitlines() if not line.startswith("#")]
+    begins = next((place for place, line in enumerate(lines) if line.lower().startswith(agekey.IDENTITY)), 0)
+    alone = "".join(takewhile(bool, lines[begins:]))
+    return agekey.maybe_identity(alone) or _whole("".join(lines))
+
+
+def _whole(text: str) -> str:
+    """Return the key that was typed; raises UsageError if it is mistyped."""
     if found := agekey.maybe_identity(text):
         return found
     typed, whole = agekey.length_of(text)

@@ -19,8 +19,9 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command with its first sentence, whole."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        shown = [(name, command) for name, command in commands if command and not command.hidden]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command])
+            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in shown])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

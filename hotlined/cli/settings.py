@@ -96,7 +96,7 @@ class Settings:
         with contextlib.suppress(ConfigError):
             config.find(self.option, self.line, os.environ)  # raises for a text that is no line's name
         named = self.option or (None if self.line else os.environ.get("HOTLINED_CONFIG"))
-        return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'config'}.yaml").absolute()
+        return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'main'}.yaml").absolute()
 
     def speak_early(self, context: click.Context | None = None) -> None:
         """Turn on the language of the line before its configuration is loaded, as far as its file can be read.

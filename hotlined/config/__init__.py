@@ -5,6 +5,7 @@ Every problem of a file is reported at once, each with its line. Scalars are rea
 or a PIN file works.
 """
 
+from hotlined.config.answer_file import LARGEST as LARGEST_ANSWER
 from hotlined.config.answer_file import octets as answer_octets
 from hotlined.config.keys import KEYS, Key
 from hotlined.config.loading import (
@@ -18,13 +19,14 @@ from hotlined.config.loading import (
     maybe_unusable_answer,
     other_lines,
     parse,
+    parse_octets,
     salvage,
     salvage_text,
     with_answer,
 )
 from hotlined.config.reading import MOST_KEYS
 from hotlined.config.runtime import runtime_dir, wanted_runtime_dir
-from hotlined.config.showing import HIDDEN, in_force, show
+from hotlined.config.showing import HIDDEN, differences, in_force, show
 from hotlined.config.values import (
     AlertsConfig,
     AnswerConfig,
@@ -47,6 +49,7 @@ from hotlined.config.values import (
 __all__ = [
     "HIDDEN",
     "KEYS",
+    "LARGEST_ANSWER",
     "LARGEST_FILE",
     "MOST_KEYS",
     "NO_TEXT",
@@ -68,6 +71,7 @@ __all__ = [
     "Salvaged",
     "Wording",
     "answer_octets",
+    "differences",
     "find",
     "format_duration",
     "in_force",
@@ -77,6 +81,7 @@ __all__ = [
     "other_lines",
     "parse",
     "parse_duration",
+    "parse_octets",
     "runtime_dir",
     "salvage",
     "salvage_text",

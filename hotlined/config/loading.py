@@ -214,7 +214,11 @@ def _file_octets(path: Path) -> bytes:
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
-    octets = _file_octets(path)
+    return with_answer(parse_octets(_file_octets(path), path))
+
+
+def parse_octets(octets: bytes, path: Path) -> Config:
+    """Read a configuration from what is in the file `path`, which is not opened; raises ConfigError as `load` does."""
     if len(octets) > LARGEST_FILE:
         raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
     try:
@@ -223,7 +227,7 @@ def load(path: Path) -> Config:
         line = octets.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", _("expected UTF-8; save the file in that encoding"))
         raise refuse(path, [problem]) from error
-    return with_answer(parse(text, path))
+    return parse(text, path)
 
 
 def with_answer(config: Config) -> Config:

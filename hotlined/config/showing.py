@@ -1,6 +1,6 @@
 """A configuration as YAML again: for people without secrets (`show`), and for those who need what is in force."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -37,6 +37,18 @@ def show(config: Config) -> str:
     """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
     texts = _texts(config.answer, resolved=False)
     return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), texts, lambda key: f"  # {_(key.doc)}")
+
+
+def differences(installed: Config, coming: Config) -> Iterator[tuple[str, str, str]]:
+    """Yield each key whose value would change, with both values as YAML; secrets are hidden."""
+    texts, others = (_texts(each.answer, resolved=False) for each in (installed, coming))
+    for key in KEYS.values():
+        old, new = (
+            written[key.path] if key.path in written else attrgetter(key.path)(config)
+            for written, config in ((texts, installed), (others, coming))
+        )
+        if old != new:
+            yield key.path, _shown(key, old), _shown(key, new)
 
 
 @lru_cache(maxsize=1)

@@ -80,6 +80,9 @@ def opened(file: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     assert process.stderr
     try:
         yield process.stdout
+        process.stdout.close()
+        if process.wait():
+            raise _unopened(process.stderr.read(_ENOUGH).decode(errors="replace"))
     except SealError as error:
         process.stdout.close()
         said = process.stderr.read(_ENOUGH).decode(errors="replace")

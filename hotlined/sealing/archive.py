@@ -1,47 +1,65 @@
 """What a sealed backup holds: a compressed tar whose last member is the database, written and read as a stream.
 
-Any tar opens it, once age has. What is read of one is taken by name and by size alone: whoever knows the recipient can
-make a file that opens.
+Any tar opens it, once age has. Whoever knows the recipient can make a file that opens, so nothing is read but what
+`write` writes: plain headers of USTAR, regular files, each name once, none larger than it may be, and nothing behind.
 """
 
+import gzip
 import io
 import json
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
-from typing import IO
+from typing import IO, Any, Protocol
 
+from hotlined.config import LARGEST_ANSWER
+from hotlined.config.keys import LINE_NAME
 from hotlined.errors import SealError
 from hotlined.files import LARGEST
 from hotlined.language import _
+from hotlined.pseudonym import KEY_OCTETS
 from hotlined.store import database_files
 from hotlined.store.snapshot import Snapshot
 
-FORMAT = 1
+FORMAT = 2
 _ABOUT, DATABASE = "about.json", "hotlined.db"
 CONFIG, ANSWER = "config.yaml", "answer.txt"
 KEY, PINS = "hotlined.db.key", "hotlined.db.pins"
-ACCOUNTS, PIN, URLS = "accounts", "pin", "urls"
+PIN, URLS = "pin", "urls"
 BESIDE = {KEY: database_files.KEY, PINS: database_files.PINS}
 """Those that lie beside the database, and what they are called after it."""
-SMALL = (CONFIG, ANSWER, *BESIDE, ACCOUNTS, PIN, URLS)
-"""What may stand before the database, by name: the configuration, the answer's file, the keys beside the database, the
-accounts of the desk, the SIM's PIN and the addresses of alerts if they are not in the configuration."""
+LARGEST_MEMBERS = {
+    _ABOUT: 4096,
+    CONFIG: LARGEST,
+    ANSWER: LARGEST_ANSWER + 1,
+    KEY: KEY_OCTETS,
+    PINS: KEY_OCTETS,
+    PIN: LARGEST,
+    URLS: LARGEST,
+    DATABASE: 4 << 30,
+}
+"""What may stand in a backup, and how many octets of it: the configuration, the answer's file, the keys beside the
+database, the SIM's PIN and the addresses of alerts if they are not in the configuration, and the database."""
 _LEVEL = 1  # of compression: a Pi spends its time on it, and texts shrink to a quarter all the same
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
-# tarfile reads numbers of a header without looking whether they are any, and adds them up
+_MODE = 0o600
+_USTAR = b"ustar\x0000"  # magic and version; those of GNU differ
+_BEHIND = tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE  # octets that end a tar: two blocks, and what fills its record
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,60}")
+# tarfile reads numbers of a header without looking whether they are any
 _SPOILED = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Of which line a backup is, what its paths are called by, when it was made, and by which version."""
+    """Of which line a backup is, when it was made, and by which version."""
 
     line: str
-    name: str
     made_at: str
     version: str
     format: int = FORMAT
@@ -59,7 +77,7 @@ def write(out: IO[bytes], about: About, small: Mapping[str, bytes], database: Sn
 
 def _member(name: str, octets: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.size, member.mode = octets, 0o600
+    member.size, member.mode = octets, _MODE
     return member
 
 
@@ -92,6 +110,10 @@ class _Pieces(io.RawIOBase):
         return read
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A backup that is read: what stands before its database, and the stream that the database comes in."""
@@ -99,56 +121,101 @@ class Opened:
     about: About
     small: Mapping[str, bytes]
     octets: int
-    database: IO[bytes]
+    stream: _Readable
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the octets of the database; raises SealError where the file ends before them."""
+        """Yield the octets of the database; raises SealError where the backup does not end behind them."""
         left = self.octets
-        if left < 0:
-            raise _no_backup()
-        while left:
-            try:
-                piece = self.database.read(min(_PIECE, left))
-            except _SPOILED as error:
-                raise _no_backup() from error
-            if not piece:
+        try:
+            while left:
+                piece = self.stream.read(min(_PIECE, left))
+                if not piece:
+                    raise _no_backup()
+                left -= len(piece)
+                yield piece
+            _exactly(self.stream, -self.octets % tarfile.BLOCKSIZE)
+            behind = _up_to(self.stream, _BEHIND)
+            if any(behind) or len(behind) < 2 * tarfile.BLOCKSIZE or self.stream.read(1):
                 raise _no_backup()
-            left -= len(piece)
-            yield piece
+        except _SPOILED as error:
+            raise _no_backup() from error
 
 
 def read(stream: IO[bytes]) -> Opened:
     """Read a backup up to its database; raises SealError for what is none."""
+    plain = gzip.GzipFile(fileobj=stream)
     small: dict[str, bytes] = {}
     try:
-        tar = tarfile.open(fileobj=stream, mode="r|gz")  # noqa: SIM115  its last member is read later
-        for member in tar:
-            file = tar.extractfile(member) if member.isreg() else None
-            if file is None or member.name not in (_ABOUT, DATABASE, *SMALL):
-                continue
-            if member.name == DATABASE:
-                return Opened(_about(small.pop(_ABOUT, b"")), MappingProxyType(small), member.size, file)
-            if member.size > LARGEST:
+        while True:
+            name, octets = _header(_exactly(plain, tarfile.BLOCKSIZE))
+            if name in small:
+                raise _no_backup()
+            if name == DATABASE:
                 break
-            small[member.name] = file.read()
+            small[name] = _exactly(plain, octets)
+            _exactly(plain, -octets % tarfile.BLOCKSIZE)
     except _SPOILED as error:
         raise _no_backup() from error
-    raise _no_backup()
+    about = _about(small.pop(_ABOUT, b""))
+    if CONFIG not in small:
+        raise _no_backup()
+    return Opened(about, MappingProxyType(small), octets, plain)
+
+
+def _header(block: bytes) -> tuple[str, int]:
+    """Return the name and the size of a member; raises SealError for any that `write` does not make."""
+    member = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+    is_plain = (
+        block[257:265] == _USTAR
+        and block[156:157] == tarfile.REGTYPE
+        and not any(block[345:])  # the longer names of USTAR
+        and not member.linkname
+        and member.mode == _MODE
+    )
+    if not is_plain or not 0 <= member.size <= LARGEST_MEMBERS.get(member.name, -1):
+        raise _no_backup()
+    return member.name, member.size
+
+
+def _up_to(stream: _Readable, most: int) -> bytes:
+    """Return the next octets of a stream, fewer only where it ends."""
+    found = b""
+    while len(found) < most and (piece := stream.read(most - len(found))):
+        found += piece
+    return found
+
+
+def _exactly(stream: _Readable, octets: int) -> bytes:
+    found = _up_to(stream, octets)
+    if len(found) < octets:
+        raise _no_backup()
+    return found
 
 
 def _about(octets: bytes) -> About:
     try:
         found = json.loads(octets)
-        about = About(
-            **{name: str(found[name]) for name in ("line", "name", "made_at", "version")}, format=found["format"]
-        )
+        if isinstance(found, dict) and (version := found.get("format")) != FORMAT and isinstance(version, int):
+            raise SealError(
+                _("Another version of hotlined made this backup."), _("Install that version, then restore it.")
+            )
+        about = _sound(found)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _no_backup() from error
-    if about.format != FORMAT:
-        raise SealError(
-            _("A later version of hotlined made this backup ({version}).", version=about.version),
-            _("Install that version, then restore it."),
-        )
+    return about
+
+
+def _sound(found: Any) -> About:
+    """Return what a backup says about itself; raises ValueError, KeyError and TypeError for anything else."""
+    about = About(**found)
+    is_sound = (
+        set(found) == {field.name for field in fields(About)}
+        and re.fullmatch(LINE_NAME.pattern, about.line)
+        and _MOMENT.fullmatch(about.made_at)
+        and _VERSION.fullmatch(about.version)
+    )
+    if not is_sound:
+        raise ValueError
     return about
 
 

@@ -20,7 +20,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.store.snapshot import snapshot
 from hotlined.systemd import maybe_credential
 
-CREDENTIALS = (archive.ACCOUNTS, archive.PIN, archive.URLS)
+CREDENTIALS = (archive.PIN, archive.URLS)
 """What the unit hands over of files that only root reads; see systemd/hotlined-offcard@.service."""
 
 
@@ -107,7 +107,7 @@ def _send(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, 
 
 def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable[[bytes], None]) -> None:
     """Seal the line as it is now, and hand it over piece by piece."""
-    about = archive.About(config.line, config.name, began.rfc3339, __version__)
+    about = archive.About(config.line, began.rfc3339, __version__)
     with snapshot(config.database) as database:
         write = partial(archive.write, about=about, small=small, database=database)
         age.seal(config.backup.recipients, write, take)

@@ -1,186 +1,169 @@
-"""Puts a sealed backup back, with the rights of who asks: the database, then what lies beside the configuration.
+"""Opens a backup for `hotlined-setup restore`: database and keys are staged, and the rest is handed back.
 
-What was there is moved aside, and nothing of it is lost. The database is marked as a copy, so that its daemon sends
-nothing that may have left since. Cut off anywhere, it is done once more from the beginning.
+All of this is the line's user's work: a backup may be anybody's who knows the recipient. Root takes the octets of
+configuration, answer, PIN and addresses as they are and shows what is written here; see debian/hotlined-setup.
 """
 
+import base64
 import contextlib
-import os
+import shlex
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from hotlined import files, person
-from hotlined.config import Config, load, maybe_unusable_answer, parse, salvage, salvage_text
-from hotlined.errors import ConfigError, DatabaseInUseError, SealError
+from hotlined.config import Config, parse_octets, salvage, salvage_text
+from hotlined.config import differences as differing
+from hotlined.errors import ConfigError
 from hotlined.language import _
 from hotlined.sealing import age, archive
-from hotlined.sealing.archive import Opened
-from hotlined.sealing.shelf import Shelf, lines_in
 from hotlined.store import backup
-from hotlined.store.database_files import FILE_MODE, SECRET, SECRET_MODE, beside
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.words.sealing import service_of
+from hotlined.words.harmless import harmless
+from hotlined.words.times import moment
 
-_ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/hotlined-offcard@.service
-_PRIVATE, _GROUPS = 0o600, 0o640
 _DATABASE = "database"  # the key that says where it lies
+_LINES = 60  # of an answer that are shown
+_PIECE = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was put back: of which line, from when, and into which files."""
-
-    line: str
-    name: str
-    made_at: str
-    config: Config
-    written: tuple[Path, ...]
-    aside: tuple[Path, ...]
-    """Where lies what was there before."""
-    problem: ConfigError | None
-    """What is wrong with configuration or answer's file, which are put back all the same: the line was left so."""
-
-
-def find(place: Path, wanted: str | None) -> Path:
-    """Return a backup: a file itself, or the newest of a line in a folder; raises SealError where there is none."""
-    if not place.is_dir():
-        return place
-    lines = lines_in(place)
-    if wanted is None and len(lines) == 1:
-        wanted = lines.pop()
-    if wanted is None and lines:
-        raise SealError(
-            _("{folder} has backups of several lines: {lines}.", folder=place, lines=", ".join(sorted(lines))),
-            _("Name the file that is meant."),
-        )
-    found = Shelf(place, wanted).backups() if wanted else []
-    if not found:
-        raise SealError(_("There is no backup in {folder}.", folder=place), _("Is the right backup stick in?"))
-    return found[-1]
-
-
-def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
-    """Put a backup back as the line whose configuration is `config_path`; raises HotlinedError, OSError."""
-    with age.opened(file, identity) as stream:
-        opened = archive.read(stream)
-        # the line's own user writes its database, and no configuration of root's: then that here says where
-        is_ours = os.access(config_path.parent, os.W_OK)
-        config = (
-            _as_far_as_sound(opened.small.get(archive.CONFIG, b"").decode(errors="replace"), config_path)
-            if is_ours
-            else salvage(config_path).config
-        )
-        require_its_place(opened, config)
-        person.require_no_root(config.database, config.name)
-        moved = _put_database(opened, config.database)
-    written, aside = _put_beside(opened, config) if is_ours else ([], [])
-    database = [config.database, *_secrets(opened, config.database)]
-    about, problem = opened.about, None
-    try:
-        problem = maybe_unusable_answer(load(config_path))
-    except ConfigError as error:
-        problem = error
-    return Restored(about.line, about.name, about.made_at, config, (*database, *written), (*moved, *aside), problem)
-
-
-def _as_far_as_sound(text: str, path: Path) -> Config:
-    """Read a configuration, a broken one as far as it is sound; raises ConfigError where its database is unknown."""
+def place_of_database(path: Path) -> Path:
+    """Return where the database of a line lies: where the configuration installed here says, else where all do."""
     with contextlib.suppress(ConfigError):
-        return parse(text, path)
-    salvaged = salvage_text(text, path)
-    if _DATABASE not in salvaged.unknown:
-        return salvaged.config
-    with contextlib.suppress(ConfigError):  # that of the line as it was installed here
         installed = salvage(path)
         if _DATABASE not in installed.unknown:
-            return salvaged.config._replace(database=installed.config.database)
-    raise ConfigError(
-        _("The configuration in the backup does not say where its database lies, nor does one that is here."),
-        (),
-        _("docs/backup.md says how it is taken out and corrected."),
+            return installed.config.database
+    return _nothing(path).database
+
+
+def _nothing(path: Path) -> Config:
+    """Return what an empty configuration means."""
+    return salvage_text("", path).config
+
+
+def unpack(file: IO[bytes], identity: str, path: Path) -> dict[str, Any]:
+    """Stage what is in a sealed backup for the line whose configuration is `path`; return what root needs of it.
+
+    Raises SealError and StoreError where it cannot be used, OSError.
+    """
+    database = place_of_database(path)
+    try:
+        with age.opened(file, identity) as stream:
+            opened = archive.read(stream)
+            secrets = {ending: opened.small[name] for name, ending in archive.BESIDE.items() if name in opened.small}
+            backup.stage(database, opened.pieces(), opened.about.made_at, secrets)
+    except BaseException:
+        backup.discard(database)
+        raise
+    about = opened.about
+    said = _(
+        "This is a backup of the line {line}, made {moment} by version {version}.",
+        line=about.line,
+        moment=moment(about.made_at, dated=True),
+        version=about.version,
     )
+    return {"said": [said], "files": dict(_files(opened.small, path, database))}
 
 
-def require_its_place(opened: Opened, config: Config) -> None:
-    """Raise SealError where a backup is another line's: paths and units are called by the name of its file."""
-    if opened.about.name != config.name:
-        raise SealError(
-            _("This is the backup of another line of this machine: {name}.", name=opened.about.name),
-            _("Name that line with `--line`; the first one, `main`, needs none."),
+def unpack_plain(file: IO[bytes], path: Path) -> dict[str, Any]:
+    """Stage a copy of the database that was made before an upgrade; the keys stay. Raises as `unpack` does."""
+    database = place_of_database(path)
+    made_at = backup.stage(database, iter(lambda: file.read(_PIECE), b""), None, None)
+    said = _("This is the database as it was {moment}.", moment=moment(made_at, dated=True))
+    return {"said": [said], "files": {}}
+
+
+def place(path: Path) -> list[str]:
+    """Put in place what was staged; return what is said of it, the contacts that are left behind last."""
+    database = place_of_database(path)
+    try:
+        placed = backup.place(database)
+    except sqlite3.Error as error:
+        raise DatabaseTrouble.of(error).as_error(database) from error
+    return list(_placed(placed, path.stem))
+
+
+def discard(path: Path) -> None:
+    """Remove what was staged and is not wanted."""
+    backup.discard(place_of_database(path))
+
+
+def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
+    said_stop = _("opted out")
+    if placed.decided:
+        yield _("These numbers were blocked or opted out since. So that they are not answered, type:")
+    for number, opted_out in placed.decided:
+        command = shlex.join(("sudo", "hotlined", "--line", name, "block", harmless(number)))
+        yield f"{command}  # {said_stop}" if opted_out else command
+    since = moment(placed.made_at, dated=True)
+    if placed.aside is None:
+        yield _("There was no database here before.")
+    elif placed.contacts is None:
+        yield _("The database that was here is in {folder}; what it had received cannot be read.", folder=placed.aside)
+    else:
+        yield _(
+            "Contacts that the database that was here had received since {moment}: {number}. It is in {folder}.",
+            number=placed.contacts,
+            moment=since,
+            folder=placed.aside,
         )
 
 
-def _secrets(opened: Opened, database: Path) -> dict[Path, tuple[bytes, int]]:
-    """Return the keys that lie beside the database, with their octets and modes."""
-    return {
-        beside(database, ending): (opened.small[name], SECRET_MODE if ending in SECRET else FILE_MODE)
-        for name, ending in archive.BESIDE.items()
-        if name in opened.small
-    }
-
-
-def _put_database(opened: Opened, database: Path) -> list[Path]:
-    """Write the database and its keys in the place of those that are there; return where those are now."""
-    try:
-        return backup.restore(database, opened.pieces(), opened.about.made_at, _secrets(opened, database))
-    except DatabaseInUseError as error:
-        hint = _("Stop it first: `sudo systemctl stop {unit}`.", unit=service_of(opened.about.name))
-        raise DatabaseInUseError(error.message, hint) from error
-    except sqlite3.Error as error:
-        raise DatabaseTrouble.of(error).as_error(database) from error
-
-
-def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]:
-    """Write what lies beside the configuration, each file for those who read it."""
-    written, aside = [], []
-    for path, octets, mode in _files_beside(opened, config):
-        is_same = path.exists() and path.read_bytes() == octets
-        if is_same and path.is_symlink():
+def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each file that is root's to write: its octets, what is shown of it, and whether it can be used."""
+    for name in (archive.CONFIG, archive.ANSWER, archive.PIN, archive.URLS):
+        if (octets := small.get(name)) is None:
             continue
-        if not is_same:
-            if path.exists():
-                before = _free(path.with_name(f"{path.name}.before"))
-                path.replace(before)
-                aside.append(before)
-            files.replace(path, octets, _PRIVATE, durable=True)
-            written.append(path)
-        # also where it was there already: a restore that was cut off may have left it private
-        descriptor = files.open_plain(path, os.O_RDONLY)
-        try:
-            os.fchmod(descriptor, mode)
-        finally:
-            os.close(descriptor)
-    return written, aside
+        usable = True
+        if name == archive.CONFIG:
+            usable, shown = _configuration(octets, path, database)
+        elif name == archive.ANSWER:
+            shown = [*_answer(octets, path)]
+        elif name == archive.URLS:
+            shown = [*_addresses(octets)]
+        else:
+            shown = [_("A PIN for the SIM.")]
+        yield name, {"octets": base64.b64encode(octets).decode(), "shown": shown, "usable": usable}
 
 
-def _free(path: Path) -> Path:
-    """Return the name itself where nothing has it, else the first free one with a number behind it."""
-    number, found = 1, path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.name}-{number}")
-    return found
+def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, list[str]]:
+    """Return whether a configuration can be used here, and what would change with it or what is wrong with it."""
+    try:
+        coming = parse_octets(octets, path)
+    except ConfigError as error:
+        return False, [_("It cannot be used:"), *map(harmless, error.problems or (error.message,))]
+    if coming.database.resolve() != database.resolve():
+        words = _(
+            "It has the database at {theirs}, and here it is at {ours}: with it the line would begin an empty one.",
+            theirs=harmless(str(coming.database)),
+            ours=database,
+        )
+        return False, [words]
+    installed = _nothing(path)
+    with contextlib.suppress(ConfigError):
+        installed = salvage(path).config
+    changes = [
+        _("{key}: {coming} instead of {installed}", key=key, coming=harmless(new), installed=harmless(old))
+        for key, old, new in differing(installed, coming)
+    ]
+    return True, changes or [_("It says what the one that is here says.")]
 
 
-def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int]]:
-    """Yield each file, its octets and its mode."""
-    yield config.path, opened.small[archive.CONFIG], _GROUPS
-    if (octets := opened.small.get(archive.ANSWER)) is not None:
-        yield _answer_place(config), octets, _GROUPS
-    if octets := opened.small.get(archive.ACCOUNTS):
-        yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE
-    for name, ending in _ROOTS.items():
-        if octets := opened.small.get(name):
-            own = ending if config.name == "main" else f"{config.name}.{ending}"
-            yield config.path.with_name(own), octets, _PRIVATE
+def _answer(octets: bytes, path: Path) -> Iterator[str]:
+    """Yield the answer that is in a backup, and the one that is here."""
+    here = b""
+    with contextlib.suppress(OSError):
+        here = path.with_name(f"{path.stem}.txt").read_bytes()
+    if here == octets:
+        yield _("It is the one that is here.")
+        return
+    for title, text in ((_("In the backup:"), octets), (_("Here:"), here)):
+        lines = text.decode("utf-8-sig", "replace").strip().splitlines()
+        yield title
+        yield from (f"  {harmless(each)}" for each in lines[:_LINES] or [_("(nothing: nobody is answered)")])
 
 
-def _answer_place(config: Config) -> Path:
-    """Return where the answer's file is put: beside the configuration, for a backup may name any other place."""
-    named = config.answer.text_file
-    if named and named.parent == config.path.parent and named.suffix == ".txt":
-        return named
-    return config.path.with_name(f"{config.name}.txt")
+def _addresses(octets: bytes) -> Iterator[str]:
+    """Yield what kinds of addresses there are; what stands behind is a secret."""
+    for each in octets.decode(errors="replace").split()[:_LINES]:
+        yield f"{harmless(each.partition(':')[0][:20])}://***"

@@ -45,11 +45,6 @@ def failed(failure: SealFailure, folder: Path) -> SealError:
     return SealError(known.words.format(folder=folder), known.cure.format(folder=folder), failure)
 
 
-def lines_in(folder: Path) -> set[str]:
-    """Return the lines that have backups in a folder; whatever else lies there is left alone. Raises OSError."""
-    return {match["line"] for path in folder.iterdir() if (match := NAME.fullmatch(path.name))}
-
-
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """A folder, and the line whose backups are meant."""

@@ -8,13 +8,14 @@ Known to be wrong: a copy that was made with anything else is not known for what
 import contextlib
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from hotlined import files, pseudonym, states
+from hotlined import files, migrations, pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.language import _
@@ -22,13 +23,27 @@ from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, EventKind, RequestState
 from hotlined.store import events, fates, integrity, line
 from hotlined.store.database import Database
-from hotlined.store.database_files import EVERY, FILE_MODE, KEY, LOCK, SECRET_MODE, beside
+from hotlined.store.database_files import (
+    EVERY,
+    FILE_MODE,
+    ITSELF,
+    JOURNAL,
+    KEY,
+    PINS,
+    SECRET,
+    SECRET_MODE,
+    SHM,
+    WAL,
+    beside,
+)
 from hotlined.store.opening import lock_out_daemons, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
 """Called with how many pages are copied, and how many there are."""
 
+KEYS = (KEY, PINS)
+_BEFORE = "before-"  # and a number: the folder of what was there
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 
 
@@ -74,43 +89,109 @@ def maybe_key(database: Path) -> bytes | None:
     return octets if octets is not None and digest in (None, pseudonym.digest(octets)) else None
 
 
-def restore(
-    database: Path, pieces: Iterable[bytes], made_at: str, secrets: Mapping[Path, tuple[bytes, int]]
-) -> list[Path]:
-    """Write a database in the place of the one that is there, marked as a copy, and the keys that belong to it.
+class Placed(NamedTuple):
+    """What became of a database: where the one lies that was there, and what that one has had since the other's time.
 
-    The files that are there get a second name in a folder beside them; return that folder, if there were any. `secrets`
-    are files by their paths, each with its octets and its mode.
-    Raises DatabaseInUseError where a daemon has it, StoreError and DatabaseVersionError for what cannot be used,
-    OSError.
+    `contacts` is None where it cannot be counted, and `decided` has who was blocked or opted out since.
     """
+
+    made_at: str
+    aside: Path | None
+    contacts: int | None
+    decided: tuple["Decided", ...]
+
+
+class Decided(NamedTuple):
+    """A number that is not to be answered, and whether it opted out itself."""
+
+    number: str
+    opted_out: bool
+
+
+def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets: Mapping[str, bytes] | None) -> str:
+    """Write a database that is to take the place of another, and its keys, beside it; return when it was made.
+
+    All of it is on the disk before it has its name, marked as a copy; one that is such a copy already needs no
+    `made_at`. `secrets` are the keys by what they are called after the database; None leaves those that are there.
+    Raises DatabaseInUseError where a daemon has the database, StoreError and DatabaseVersionError for what cannot be
+    used, OSError.
+    """
+    real = database.resolve()
     with lock_out_daemons(database):
-        new = database.with_name(database.name + ".new")
-        _remove(new)
+        discard(database)
+        part = _part(real)
+        part.mkdir(mode=0o750)
         try:
+            new = part / real.name
             _write(new, pieces)
-            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
-                copy.execute("PRAGMA trusted_schema = OFF")  # it may be anybody's who knows the recipient
-                if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
-                    raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
-                require_known(new, copy)
-                copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
-                _mark(copy, made_at)
-            _finish(new)
-            own = [path for path in _files_of(database) if path != beside(database, LOCK) and path.exists()]
-            moved = _keep_aside(database, own)
-            for path, (octets, mode) in secrets.items():
-                files.replace(path, octets, mode, durable=True)
-            # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
-            # empty one, and answer everybody again
-            for path in own:
-                if path != database and path not in secrets:
-                    path.unlink(missing_ok=True)
-            new.replace(database)
-            _sync(database.parent)
-        finally:
-            _remove(new)
-    return moved
+            try:
+                made_at = _as_copy(new, made_at)
+            except sqlite3.Error as error:
+                raise _no_copy() from error
+            for ending in KEYS:
+                octets = pseudonym.maybe_key(beside(real, ending)) if secrets is None else secrets.get(ending)
+                if octets is not None:
+                    mode = SECRET_MODE if ending in SECRET else FILE_MODE
+                    files.replace(beside(new, ending), octets, mode, durable=True)
+            _sync(part)
+            part.rename(_staged(real))
+            _sync(real.parent)
+        except BaseException:
+            discard(database)
+            raise
+    return made_at
+
+
+def discard(database: Path) -> None:
+    """Remove what was staged; nothing where there is none."""
+    for folder in (_part(database.resolve()), _staged(database.resolve())):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def place(database: Path) -> Placed:
+    """Put the database that is staged, and its keys, in the place of those that are there.
+
+    These get a second name in a folder beside them first. Cut off anywhere, and staged and placed once more, it ends
+    the same way. Raises DatabaseInUseError where a daemon has the database, StoreError where none is staged, OSError.
+    """
+    real = database.resolve()
+    staged = _staged(real)
+    new = staged / real.name
+    if not new.exists():
+        raise StoreError(
+            _("Nothing is unpacked for {database}.", database=database), _("First: `hotlined-setup restore`.")
+        )
+    with lock_out_daemons(database):
+        with contextlib.closing(sqlite3.connect(new)) as copy:
+            made_at = str(line.copied_at_of(copy))
+        aside = None
+        if real.exists():
+            if _copied_at(real) != made_at:  # else it was cut off behind the last step
+                _keep_aside(real)
+            aside = _last_aside(real)
+        contacts, decided = _since(aside / real.name, made_at) if aside else (0, ())
+        for ending in KEYS:
+            if beside(new, ending).exists():
+                beside(new, ending).replace(beside(real, ending))
+            else:
+                beside(real, ending).unlink(missing_ok=True)
+        for ending in (WAL, SHM, JOURNAL):  # of the one that was there; it has them aside
+            beside(real, ending).unlink(missing_ok=True)
+        # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
+        # empty one, and answer everybody again
+        new.replace(real)
+        _sync(real.parent)
+        discard(database)
+    return Placed(made_at, aside, contacts, decided)
+
+
+def _part(real: Path) -> Path:
+    return real.with_name(f".{real.name}.part")
+
+
+def _staged(real: Path) -> Path:
+    return real.with_name(f".{real.name}.staged")
 
 
 def _write(new: Path, pieces: Iterable[bytes]) -> None:
@@ -120,21 +201,83 @@ def _write(new: Path, pieces: Iterable[bytes]) -> None:
             file.write(piece)
 
 
-def _keep_aside(database: Path, own: Sequence[Path]) -> list[Path]:
-    """Give a database and all that belongs to it a second name in a folder beside it; return that folder."""
-    if not own:
-        return []
-    number = 1
-    while (folder := database.with_name(f"before-{number}")).exists():
-        number += 1
-    folder.mkdir(mode=0o750)
+def _as_copy(new: Path, made_at: str | None) -> str:
+    """See that a database can be used, mark it as a copy unless it is one, and bring it to the disk."""
+    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
+        copy.execute("PRAGMA trusted_schema = OFF")  # it may be anybody's who knows the recipient
+        if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
+            raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
+        require_known(new, copy)
+        if not migrations.applied(copy) or (made_at is None and line.copied_at_of(copy) is None):
+            raise _no_copy()
+        copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
+        if made_at is not None:
+            _mark(copy, made_at)
+        marked = str(line.copied_at_of(copy))
+    _finish(new)
+    return marked
+
+
+def _no_copy() -> StoreError:
+    return StoreError(_("This is no copy of a line's database."), _("Take another one."))
+
+
+def _copied_at(real: Path) -> str | None:
+    """Return when a database was copied that no daemon has opened since; None for any other.
+
+    What still stands in its -wal is brought into it, as far as it is sound: the -wal of another would be taken for its.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(real)) as there:
+        there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return line.copied_at_of(there)
+    return None
+
+
+def _keep_aside(real: Path) -> None:
+    """Give a database and all that belongs to it a second name in a folder beside it, unless it has one already."""
+    own = [path for ending in (ITSELF, JOURNAL, *KEYS) if (path := beside(real, ending)).exists()]
+    if beside(real, WAL).exists() and beside(real, WAL).stat().st_size:  # it is damaged: else all of it is in the file
+        own.append(beside(real, WAL))
+    last = _last_aside(real)
+    if last and (last / real.name).exists() and real.samefile(last / real.name):
+        return
+    part = real.with_name(f".{real.name}.aside")
+    if part.exists():
+        shutil.rmtree(part)
+    part.mkdir(mode=0o750)
     for path in own:
         try:
-            (folder / path.name).hardlink_to(path)
+            (part / path.name).hardlink_to(path)
         except OSError:  # a file system that knows no second name
-            path.replace(folder / path.name)
-    _sync(folder)
-    return [folder]
+            shutil.copy2(path, part / path.name)
+    _sync(part)
+    part.rename(real.with_name(f"{_BEFORE}{_number(last) + 1}"))
+    _sync(real.parent)
+
+
+def _last_aside(real: Path) -> Path | None:
+    return max((path for path in real.parent.glob(f"{_BEFORE}*") if _number(path)), key=_number, default=None)
+
+
+def _number(folder: Path | None) -> int:
+    digits = folder.name.removeprefix(_BEFORE) if folder else "0"
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def _since(aside: Path, made_at: str) -> tuple[int | None, tuple[Decided, ...]]:
+    """Return how many contacts a database has from after a moment, and who is not to be answered since then.
+
+    It may be damaged, or of a later version: what cannot be read there is not known.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(aside)) as there:
+        contacts = there.execute("SELECT count(*) FROM contacts WHERE received_at > ?", (made_at,)).fetchone()[0]
+        rows = there.execute(
+            "SELECT number, opted_out_at IS NOT NULL FROM numbers WHERE max(ifnull(blocked_at, ''),"
+            " ifnull(opted_out_at, '')) > ? ORDER BY number",
+            (made_at,),
+        )
+        return contacts, tuple(Decided(number, bool(opted_out)) for number, opted_out in rows)
+    return None, ()
 
 
 def _sync(folder: Path) -> None:

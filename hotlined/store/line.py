@@ -434,8 +434,13 @@ def mark_copied(connection: sqlite3.Connection, at: str) -> None:
 
 def maybe_copied_at(db: Database) -> str | None:
     """Return when this database was copied from the one in use, None unless it is such a copy."""
-    at: str | None = db.value("SELECT copied_at FROM line_state")
-    return at
+    return copied_at_of(db.connection)
+
+
+def copied_at_of(connection: sqlite3.Connection) -> str | None:
+    """Return the same of a database that is not opened as a line's."""
+    row = connection.execute("SELECT copied_at FROM line_state").fetchone()
+    return row[0] if row else None
 
 
 def note_restored(db: Database) -> Pause | None:

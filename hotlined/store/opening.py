@@ -280,8 +280,18 @@ def require_known(path: Path, connection: sqlite3.Connection) -> None:
                 database=path,
                 migration=unknown,
             ),
-            _("Install that version again, or restore the backup that was made before its upgrade."),
+            _(
+                "Install that version again, or go back to the copy from before its upgrade: `sudo hotlined-setup"
+                " restore {line} --before`.",
+                line=_maybe_line(path) or "NAME",
+            ),
         )
+
+
+def _maybe_line(path: Path) -> str | None:
+    """Return the line whose database lies where an installation puts it."""
+    user, _hyphen, name = path.parent.name.partition("-")
+    return name if user == "hotlined" and name else None
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:

@@ -221,7 +221,10 @@ def another_machine() -> None:
     check("a backup is sent", arrived == "success" or print(arrived, journal(UNIT), journal("hotlined-away@*")))
     (name,) = sorted(path.name for path in THERE.iterdir())
     check("status knows its name there", status()["name"] == name or print(status()))
-    opened = sh("sh", "-c", f"hotlined db restore {THERE / name} <{PAPER}")
+    sh("install", "-d", "-o", "hotlined-main", "/run/paper")
+    sh("install", "-o", "hotlined-main", "-m", "600", str(PAPER), "/run/paper/key")
+    opening = "runuser -u hotlined-main -- env CREDENTIALS_DIRECTORY=/run/paper hotlined --line main db unpack"
+    opened = sh("sh", "-c", f"{opening} <{THERE / name}")
     check("it opens with the key on paper", "Another daemon has" in opened.stderr or print(opened.stderr))
     what_goes_wrong_there(name)
     what_that_key_can_do(name)
@@ -376,13 +379,8 @@ def after() -> None:
     installed = time.monotonic()
     plug()
     sh("mount", "-o", "ro", str(STICK), "/mnt")
-    restoring = sh("sh", "-c", f"hotlined db restore /mnt <{PAPER}")
-    check(
-        "several lines on the stick are told",
-        (restoring.returncode == 1 and "nl" in restoring.stderr) or print(restoring),
-    )
     newest = max(path.name for path in Path("/mnt").glob("fr-*"))
-    restoring = sh("sh", "-c", f"hotlined db restore /mnt/{newest} <{PAPER}")
+    restoring = sh("sh", "-c", f"hotlined-setup restore --key {PAPER} --take-all </mnt/{newest}")
     print(restoring.stdout, restoring.stderr, flush=True)
     check("the line is restored", restoring.returncode == 0)
     restored = time.monotonic()
