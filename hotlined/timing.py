@@ -27,7 +27,7 @@ class Timing(NamedTuple):
     flood_look: float = 15.0
     """Between two looks for a flood."""
     stop_submitting: float = 8.0
-    """What a submission is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined.service."""
+    """What a submission is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined@.service."""
     stop_other: float = 2.0
     """What anything else is given after it."""
 

@@ -262,7 +262,7 @@ def figures(size: int) -> Iterator[Row]:
     """Tell the figures of so many contacts, as a person would: the whole command, and the most memory that it took."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
-        config = folder / "config.yaml"
+        config = folder / "main.yaml"
         settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
         config.write_text(json.dumps(settings))
         with open_for_daemon(folder / "hotlined.db") as db:
@@ -300,7 +300,7 @@ def decisions() -> Iterator[Row]:
     """Block a number: in the database itself, at a control program that has to start first, and at one that lives."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
-        config, path = folder / "config.yaml", folder / "run-control/main.sock"
+        config, path = folder / "main.yaml", folder / "run-control/main.sock"
         settings = {"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
         config.write_text(json.dumps(settings))
         path.parent.mkdir()
@@ -362,7 +362,7 @@ def desk(size: int) -> Iterator[Row]:
     """Look at each page of the desk of so many contacts, as the member of the group who came first, and then again."""
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
-        config = folder / "config.yaml"
+        config = folder / "main.yaml"
         settings = {
             "database": "hotlined.db",
             "runtime_dir": "run",

@@ -83,7 +83,7 @@ class Line:
         self.folder = folder
         self.simulator = simulator
         self.sim = simulator.client
-        self.config = folder / "config.yaml"
+        self.config = folder / "main.yaml"
         self.database = folder / "hotlined.db"
         self.log_path = folder / "daemon.log"
         self.daemon: subprocess.Popen[bytes] | None = None

@@ -52,8 +52,9 @@ class Filled:
         self.database = folder / "hotlined.db"
         if not self.database.exists():  # else it is the copy of one that was filled
             store_steps.make_empty(self.database)
-        self.config = folder / "config.yaml"
-        self.settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}} | settings
+        self.config = folder / "main.yaml"
+        self.settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}}
+        self.settings |= settings
         self.config.write_text(json.dumps(self.settings))
         self.db: Database = open_for_daemon(self.database)
         self._moments = count()

@@ -160,8 +160,8 @@ def test_every_problem_of_a_configuration_is_listed(line: Filled) -> None:
     result = line.run("log")
 
     assert result.exit_code == 78
-    assert "config.yaml:1: mode" in result.stderr
-    assert "config.yaml:3: limits.per_number" in result.stderr
+    assert "main.yaml:1: mode" in result.stderr
+    assert "main.yaml:3: limits.per_number" in result.stderr
     assert str(line.config) in result.stderr
 
 

@@ -26,7 +26,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
     """What the answer costs and the worst that can be spent stand in words and money, without a warning."""
     text = judged(tmp_path)
 
-    assert f"{tmp_path / 'config.yaml'} is fine." in text
+    assert f"{tmp_path / 'main.yaml'} is fine." in text
     assert "The answer takes 2 segments in gsm7: 0.10 EUR. A phone shows it like this:" in text
     assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3,000 segments in 30 days" in text
     assert "Careful" not in text
@@ -123,8 +123,8 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     result = line.run("config", "check")
 
     assert result.exit_code == 78
-    assert "config.yaml:1: mod:" in result.stderr
-    assert "config.yaml:2: answer.delay:" in result.stderr
+    assert "main.yaml:1: mod:" in result.stderr
+    assert "main.yaml:2: answer.delay:" in result.stderr
 
 
 def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
 def test_the_worst_case_is_within_every_window(hour: int, day: int, month: int) -> None:
     """No window can take more than a longer one allows, nor than its shorter ones add up to."""
     text = f"answer: {{text: x}}\nlimits: {{segments: {{hour: {hour}, day: {day}, month: {month}}}}}"
-    worst = worst_case(configuration.parse(text, Path("config.yaml")).limits)
+    worst = worst_case(configuration.parse(text, Path("main.yaml")).limits)
 
     assert worst["hour"] <= worst["day"] <= worst["month"]
     assert worst["hour"] <= hour

@@ -16,7 +16,7 @@ from hotlined.cli import main
 from hotlined.gsm.alphabet import plan
 from hotlined.reports.text import cost
 
-DEFAULTS = configuration.parse('answer: {text: "x"}', Path("config.yaml"))
+DEFAULTS = configuration.parse('answer: {text: "x"}', Path("main.yaml"))
 
 
 @pytest.fixture

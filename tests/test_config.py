@@ -19,7 +19,6 @@ from hotlined import config
 from hotlined.config import (
     KEYS,
     NO_TEXT,
-    RESERVED_LINES,
     Calls,
     Config,
     Mode,
@@ -38,7 +37,7 @@ from hotlined.errors import ConfigError, UsageError
 from hotlined.policy import Limits, Numbers, Windows
 
 EXAMPLE = Path(__file__).parent.parent / "config.yaml"
-FILE = Path("/somewhere/config.yaml")
+FILE = Path("/somewhere/main.yaml")
 NONE_NEAR = "the config.yaml that came with hotlined has them all"
 ANSWER = "answer: {text: Stop it}\n"
 
@@ -172,8 +171,8 @@ def test_several_texts_keep_their_order() -> None:
 
 def test_paths_begin_in_the_files_folder() -> None:
     """A relative path does not depend on where hotlined was started from, however the file was named."""
-    got = parse(f"{ANSWER}database: lines/a.db", Path("config.yaml"))
-    assert (got.database, got.path) == (Path.cwd() / "lines/a.db", Path.cwd() / "config.yaml")
+    got = parse(f"{ANSWER}database: lines/a.db", Path("main.yaml"))
+    assert (got.database, got.path) == (Path.cwd() / "lines/a.db", Path.cwd() / "main.yaml")
 
 
 # what is refused
@@ -524,15 +523,15 @@ numbers:
 privacy: {keep_texts: 2d, keep_numbers: 1d}
 """
     assert [line.removeprefix("/somewhere/").split(": ")[:2] for line in problems(text)] == [
-        ["config.yaml:1", "line"],
-        ["config.yaml:3", "modem.pin"],
-        ["config.yaml:4", "modem.poll"],
-        ["config.yaml:5", "modem.calls"],
-        ["config.yaml:9", "answer.texts"],
-        ["config.yaml:12", "limits.segments.hour"],
-        ["config.yaml:16", "numbers.blocked"],
-        ["config.yaml:17", "numbers.country"],
-        ["config.yaml:18", "privacy.keep_texts"],
+        ["main.yaml:1", "line"],
+        ["main.yaml:3", "modem.pin"],
+        ["main.yaml:4", "modem.poll"],
+        ["main.yaml:5", "modem.calls"],
+        ["main.yaml:9", "answer.texts"],
+        ["main.yaml:12", "limits.segments.hour"],
+        ["main.yaml:16", "numbers.blocked"],
+        ["main.yaml:17", "numbers.country"],
+        ["main.yaml:18", "privacy.keep_texts"],
     ]
 
 
@@ -563,7 +562,7 @@ def test_a_section_may_not_hold_itself() -> None:
 
 def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     """UTF-8 is read, with or without the mark that Windows puts in front."""
-    file = tmp_path / "config.yaml"
+    file = tmp_path / "main.yaml"
     file.write_text("answer: {text: Arrête}", "utf-8-sig")
     assert load(file).answer.texts == ("Arrête",)
 
@@ -571,13 +570,13 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("octets", "problem"),
     [
-        (b"# \n\nanswer: {text: Arr\xeate}", "config.yaml:3: expected UTF-8; save the file in that encoding"),
-        (b"#" * (config.LARGEST_FILE + 1), f"config.yaml:1: expected at most {config.LARGEST_FILE:,} octets"),
+        (b"# \n\nanswer: {text: Arr\xeate}", "main.yaml:3: expected UTF-8; save the file in that encoding"),
+        (b"#" * (config.LARGEST_FILE + 1), f"main.yaml:1: expected at most {config.LARGEST_FILE:,} octets"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:
     """A file in another encoding, or too large to be a configuration, is refused with its line."""
-    file = tmp_path / "config.yaml"
+    file = tmp_path / "main.yaml"
     file.write_bytes(octets)
     with pytest.raises(ConfigError) as caught:
         load(file)
@@ -605,21 +604,21 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
     """--config, then --line, then HOTLINED_CONFIG, then the system's folder, then the current one."""
     chosen, environment = system / "chosen.yaml", system / "environment.yaml"
-    places = [chosen, system / "nl.yaml", environment, system / "config.yaml", Path("config.yaml")]
+    places = [chosen, system / "nl.yaml", environment, system / "main.yaml", Path("main.yaml")]
     for place in places:
         place.touch()
     environ = {"HOTLINED_CONFIG": str(environment)}
     assert find(chosen, "nl", environ) == chosen
     assert find(None, "nl", environ) == system / "nl.yaml"
     assert find(None, None, environ) == environment
-    assert find(None, None, {"HOTLINED_CONFIG": ""}) == system / "config.yaml"
-    (system / "config.yaml").unlink()
-    assert find(None, None, {}) == Path("config.yaml")
+    assert find(None, None, {"HOTLINED_CONFIG": ""}) == system / "main.yaml"
+    (system / "main.yaml").unlink()
+    assert find(None, None, {}) == Path("main.yaml")
 
 
 def test_a_file_that_was_asked_for_is_never_replaced(system: Path) -> None:
     """A missing file that was named is an error, though others could be found."""
-    (system / "config.yaml").touch()
+    (system / "main.yaml").touch()
     for option, line, environ in (
         (Path("missing.yaml"), None, {}),
         (None, "missing", {}),
@@ -736,7 +735,7 @@ TEXTS = st.sampled_from(["null", "~", "yes", "*a", "0123", '"', "\\"]) | st.text
 NAMES = st.from_regex(r"[a-z][a-z0-9_/ '\"#:.-]{0,20}", fullmatch=True)
 MOBILES = st.integers(0, 999_999).map(lambda number: f"+32470{number:06}")
 LEAVES: dict[str, st.SearchStrategy[Any]] = {
-    "line": st.from_regex("[a-z0-9][a-z0-9_-]{0,21}", fullmatch=True).filter(lambda name: name not in RESERVED_LINES),
+    "line": st.from_regex("[a-z0-9][a-z0-9_]{0,21}", fullmatch=True),
     "line_number": MOBILES,
     "database": NAMES,
     "mode": st.sampled_from(list(Mode)).map(str),
@@ -792,7 +791,7 @@ def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
 )
 def test_what_is_sound_in_a_broken_file_is_salvaged(tmp_path: Path, text: str, unknown: list[str]) -> None:
     """Only what a mistake stands in is unknown: a section that is no YAML, a key, or what a mistyped one meant."""
-    file = tmp_path / "config.yaml"
+    file = tmp_path / "main.yaml"
     file.write_text(text)
     got = salvage(file)
 
@@ -911,7 +910,7 @@ LINES = st.tuples(
 @settings(deadline=None, max_examples=extent.examples(100, 400))
 def test_any_file_is_a_configuration_or_refused(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
     """Whatever a file holds, it is a configuration or a ConfigError whose problems have lines of the file."""
-    file = tmp_path_factory.getbasetemp() / "config.yaml"
+    file = tmp_path_factory.getbasetemp() / "main.yaml"
     file.write_bytes(octets)
     try:
         got = load(file)

@@ -56,7 +56,7 @@ class Doors:
     @property
     def config(self) -> Path:
         """The configuration, root's."""
-        return self.folder / "config.yaml"
+        return self.folder / "main.yaml"
 
     @property
     def database(self) -> Path:
@@ -227,7 +227,7 @@ def test_another_lines_socket_decides_nothing_here(doors: Doors) -> None:
     os.chown(mine, MEMBER.uid, MEMBER.gids[0])
     settings = json.loads(doors.config.read_text()) | {"database": str(mine / "hotlined.db")}
     (doors.folder / "elsewhere").mkdir()
-    other = doors.folder / "elsewhere/config.yaml"
+    other = doors.folder / "elsewhere/main.yaml"
     other.write_text(json.dumps(settings))
     make_database(mine / "hotlined.db", MEMBER)
 
@@ -296,7 +296,7 @@ def test_what_root_names_is_roots_to_write(doors: Doors) -> None:
         refused = LINE.hotlined(doors.config, *words, str(doors.folder / f"of-the-line-{name}"))
         assert refused.returncode == 1
     assert sorted(path.name for path in doors.folder.iterdir() if path.is_file()) == [
-        *("config.yaml", "copy.db", "page.html")
+        *("main.yaml", "copy.db", "page.html")
     ]
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
 
@@ -309,7 +309,7 @@ def asked(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """Give the socket of a control program that runs as this user, and its database."""
     database, path = tmp_path / "hotlined.db", tmp_path / "c.sock"
     make_empty(database)
-    config = tmp_path / "config.yaml"
+    config = tmp_path / "main.yaml"
     config.write_text(json.dumps({"database": str(database), "answer": {"text": "Non."}}))
     program = subprocess.Popen(
         [sys.executable, "-m", "hotlined", "--config", str(config), "control", "--socket", str(path)]
@@ -410,8 +410,8 @@ def test_a_command_says_in_which_language_it_asks(asked: tuple[Path, Path]) -> N
         (path.parent / name).mkdir()
     (path.parent / "run-control/main.sock").symlink_to(path)
     written = {"database": str(database), "runtime_dir": str(path.parent / "run"), "answer": {"text": "Nee."}}
-    (path.parent / "etc/config.yaml").write_text(json.dumps(written))
-    config = configuration.load(path.parent / "etc/config.yaml")
+    (path.parent / "etc/main.yaml").write_text(json.dumps(written))
+    config = configuration.load(path.parent / "etc/main.yaml")
 
     with speaking(Language.DUTCH), pytest.raises(RefusedError, match="Toen werden er nog geen simkaarten herladen"):
         decide(config, "anna", "topup", at="1890-01-01T00:00:00.000Z")
@@ -463,7 +463,7 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "c.sock"))
         listener.listen()
-        Server(database, lambda: configuration.load(tmp_path / "config.yaml"), idle_seconds=0.05).serve(listener)
+        Server(database, lambda: configuration.load(tmp_path / "main.yaml"), idle_seconds=0.05).serve(listener)
 
 
 def test_every_verb_is_asked_for() -> None:
@@ -583,8 +583,8 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
 
     It is said in the line's language, and in English to the journal.
     """
-    (tmp_path / "config.yaml").write_text("language: fr\ndatabase: hotlined.db\nanswer: {txet: Non}\n")
-    words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "config.yaml", "control")
+    (tmp_path / "main.yaml").write_text("language: fr\ndatabase: hotlined.db\nanswer: {txet: Non}\n")
+    words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "main.yaml", "control")
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(tmp_path / "c.sock"))
@@ -609,9 +609,9 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
 
     assert done.returncode == 78, done.stderr
     assert {one["kind"] for one in said} == {"ConfigError"}
-    assert "config.yaml est inutilisable" in said[0]["message"]
+    assert "main.yaml est inutilisable" in said[0]["message"]
     assert "Error: " in done.stderr
-    assert "config.yaml cannot be used" in done.stderr
+    assert "main.yaml cannot be used" in done.stderr
     assert "inutilisable" not in done.stderr
     assert "txet" not in json.dumps(said)  # strangers are among those who wait
 

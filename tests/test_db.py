@@ -292,7 +292,7 @@ def test_another_name_of_the_database_is_found_out(filled: Filled) -> None:
     [
         (".", 2, "is a folder"),
         ("none/copy.db", 1, "No such file or directory"),
-        ("config.yaml/x", 1, "Not a directory"),
+        ("main.yaml/x", 1, "Not a directory"),
     ],
 )
 def test_a_place_that_is_none_is_a_sentence(filled: Filled, target: str, code: int, words: str) -> None:

@@ -233,7 +233,7 @@ def test_it_runs_with_the_python_of_debian(tree: Path, tmp_path: Path) -> None:
     current = tree / "usr/lib/hotlined/current"
     if not current.exists():
         current.symlink_to("unpacked")
-    config = tmp_path / "config.yaml"
+    config = tmp_path / "main.yaml"
     config.write_text(f"answer: {{text: x}}\ndatabase: {tmp_path}/x.db\nmodem: {{port: {tmp_path}/none}}\n")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:

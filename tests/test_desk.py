@@ -174,7 +174,7 @@ def test_the_kernel_says_who_comes(folder: Path) -> None:
     """Members of the line's group look at everything; a stranger at nothing, and is told why."""
     Filled(folder).db.close()
     give(folder)
-    with Desk(folder / "config.yaml", user=LINE) as desk:
+    with Desk(folder / "main.yaml", user=LINE) as desk:
 
         def seen(person: Person, *paths: str) -> list[str]:
             done = person.call(LOOK, str(desk.socket), *paths)

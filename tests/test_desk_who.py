@@ -111,7 +111,7 @@ class House:
     @property
     def config(self) -> Path:
         """The configuration, root's."""
-        return self.folder / "config.yaml"
+        return self.folder / "main.yaml"
 
     @property
     def database(self) -> Path:

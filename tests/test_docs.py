@@ -28,7 +28,7 @@ from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
-from hotlined.config import KEYS, RESERVED_LINES, parse
+from hotlined.config import KEYS, parse
 from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
@@ -231,7 +231,7 @@ def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", *words],
         cwd=tmp_path,
-        env={"HOTLINED_CONFIG": str(tmp_path / "config.yaml"), "PYTHONPATH": str(ROOT), "USER": "somebody"},
+        env={"HOTLINED_CONFIG": str(tmp_path / "main.yaml"), "PYTHONPATH": str(ROOT), "USER": "somebody"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -148,8 +148,8 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
 
 def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
-    (tmp_path / "config.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
-    told = Scene(configuration.load(tmp_path / "config.yaml"))
+    (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
+    told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
 
     assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.WARN, True)
@@ -559,7 +559,7 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     machine = scene(tmp_path)
     assert "hotlined.service" in machine_checks.unit(machine).seen
-    path = (tmp_path / "config.yaml").rename(tmp_path / "nl.yaml")
+    path = (tmp_path / "main.yaml").rename(tmp_path / "nl.yaml")
     assert "hotlined@nl.service" in machine_checks.unit(Scene(configuration.load(path))).seen
 
 

@@ -83,13 +83,13 @@ class Case:
 
 
 CASES = {
-    "an unreadable configuration": Case("log", 78, "Permission denied", forbid("config.yaml")),
+    "an unreadable configuration": Case("log", 78, "Permission denied", forbid("main.yaml")),
     "a folder as configuration": Case("--config . log", 78, "directory"),
     "no configuration": Case("--config none.yaml log", 78, "none.yaml"),
     "an empty configuration": Case("log", 78, "answer.text", write("")),
-    "a configuration that is no YAML": Case("log", 78, "config.yaml", write("a: [1")),
-    "a configuration that is no text": Case("log", 78, "config.yaml", write(b"\xff\xfe\x00")),
-    "a configuration with a list in it": Case("log", 78, "config.yaml", write("[1, 2]")),
+    "a configuration that is no YAML": Case("log", 78, "main.yaml", write("a: [1")),
+    "a configuration that is no text": Case("log", 78, "main.yaml", write(b"\xff\xfe\x00")),
+    "a configuration with a list in it": Case("log", 78, "main.yaml", write("[1, 2]")),
     "a key that is none": Case("log", 78, "limits", write("answer: {text: x}\nlimit: {}")),
     "a line that is none": Case("--line ../x log", 2, "../x"),
     "no database": Case("numbers", 69, "There is no database", instead(lambda _: None)),
@@ -159,7 +159,7 @@ def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
     ours, theirs = pty.openpty()
     subprocess.run(
         [sys.executable, "-m", "hotlined", *typed.split()],
-        env=os.environ | {"HOTLINED_CONFIG": "config.yaml", "COLUMNS": "40"},
+        env=os.environ | {"HOTLINED_CONFIG": "main.yaml", "COLUMNS": "40"},
         cwd=line.folder,
         stdout=theirs,
         stderr=theirs,

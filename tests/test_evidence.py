@@ -375,7 +375,7 @@ SUDO = {"SUDO_UID": str(MEMBER.uid), "SUDO_GID": str(MEMBER.gids[0])}
 @needs_root
 def test_with_sudo_it_is_the_persons_not_roots(installed: Path) -> None:
     """Root becomes the line's user for the database, and the person for the folder: it writes where the person can."""
-    config, made = installed / "state/config.yaml", installed / "home/threat"
+    config, made = installed / "state/main.yaml", installed / "home/threat"
     done = ADMIN.hotlined(config, "evidence", KEVIN, str(made), **SUDO)
     refused = ADMIN.hotlined(config, "evidence", KEVIN, str(installed / "roots/threat"), **SUDO)
 
@@ -391,7 +391,7 @@ def test_with_sudo_it_is_the_persons_not_roots(installed: Path) -> None:
 @needs_root
 def test_with_sudo_nothing_of_it_stays_root(installed: Path) -> None:
     """While it works one process is the line's user, the other the person, for good: neither can become root again."""
-    config, begun = installed / "state/config.yaml", installed / "home/threat.unfinished"
+    config, begun = installed / "state/main.yaml", installed / "home/threat.unfinished"
     words = ["--config", str(config), "evidence", KEVIN, str(installed / "home/threat")]
     with closing(sqlite3.connect(installed / "state/hotlined.db", isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")

@@ -191,10 +191,10 @@ def test_who_has_no_configuration_is_spoken_to_as_the_environment_says(
 
 def test_a_language_is_a_key() -> None:
     """The configuration says it; another one is refused, and what is meant by its own name is proposed."""
-    assert parse("language: nl\nanswer: {text: a}", Path("config.yaml")).language is Language.DUTCH
-    assert parse("answer: {text: a}", Path("config.yaml")).language is Language.ENGLISH
+    assert parse("language: nl\nanswer: {text: a}", Path("main.yaml")).language is Language.DUTCH
+    assert parse("answer: {text: a}", Path("main.yaml")).language is Language.ENGLISH
     with pytest.raises(ConfigError) as raised:
-        parse("language: français\nanswer: {text: a}", Path("config.yaml"))
+        parse("language: français\nanswer: {text: a}", Path("main.yaml"))
     assert "fr" in raised.value.problems[0].split("meant")[0] + raised.value.problems[0]
 
 
@@ -210,7 +210,7 @@ class AnyDoor:
 
 def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None:
     """What is filled in is escaped and harmless; what is markup already stays so; the sentence itself is none."""
-    app = make(parse("answer: {text: a}", Path("config.yaml")), AnyDoor(), b"", Looks())
+    app = make(parse("answer: {text: a}", Path("main.yaml")), AnyDoor(), b"", Looks())
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
             '{% set link %}<a href="/x">{{ word }}</a>{% endset %}'
@@ -533,7 +533,7 @@ NO_YAML = (
 def test_no_english_is_left_in_what_is_wrong_with_a_configuration(language: Language, text: str) -> None:
     """Each problem is said in the language in force, from the first word to the last."""
     with speaking(language), pytest.raises(ConfigError) as raised:
-        parse(text.format(language="klingon", long="é🙂" * 200) if text is BROKEN else text, Path("config.yaml"))
+        parse(text.format(language="klingon", long="é🙂" * 200) if text is BROKEN else text, Path("main.yaml"))
     error = raised.value
     assert len(error.problems) > (25 if text is BROKEN else 0)
     shown = " | ".join([error.message, error.hint, *(problem.partition(" ")[2] for problem in error.problems)])
@@ -559,7 +559,7 @@ def test_a_broken_configuration_is_told_in_its_language(
     tmp_path: Path, octets: bytes | None, environ: Mapping[str, str], language: Language, command: str
 ) -> None:
     """What its file says counts, then the environment; the journal stays English."""
-    path = tmp_path / "config.yaml"
+    path = tmp_path / "main.yaml"
     if octets is not None:
         path.write_bytes(octets)
     cleared: dict[str, str | None] = dict.fromkeys(("LC_ALL", "LC_MESSAGES", "LANG"))

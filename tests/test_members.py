@@ -46,7 +46,7 @@ def state(folder: Path) -> Path:
     filled.config.unlink()
     with filled.db:
         filled.text()
-    (folder / "config.yaml").write_text(
+    (folder / "main.yaml").write_text(
         json.dumps({"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}})
     )
     give(state)
@@ -57,7 +57,7 @@ def state(folder: Path) -> Path:
 def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a command on that line as a user; only a stranger is not in its group."""
     person = next(each for each in (LINE, A_MEMBER, A_STRANGER) if each.uid == uid)
-    return person.hotlined(state.parent / "config.yaml", *arguments)
+    return person.hotlined(state.parent / "main.yaml", *arguments)
 
 
 OPENING = """
@@ -208,7 +208,7 @@ def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
     run_dir = state.parent / "run"
     run_dir.mkdir()
     os.chown(run_dir, OWNER, GROUP)
-    words = ["--config", str(state.parent / "config.yaml")]
+    words = ["--config", str(state.parent / "main.yaml")]
     with subprocess.Popen(LINE.program(COMMAND, *words, "run"), cwd="/") as daemon:
         try:
             told = wait_until(lambda: maybe_status(state))
@@ -229,7 +229,7 @@ def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
     database, run_dir = folder / "theirs/hotlined.db", folder / "run"
     run_dir.mkdir()
     os.chown(run_dir, OWNER, GROUP)
-    config = folder / "config.yaml"
+    config = folder / "main.yaml"
     config.write_text(json.dumps({"database": str(database), "runtime_dir": "run", "answer": {"text": "Non."}}))
     with subprocess.Popen(LINE.program(COMMAND, "--config", str(config), "run"), cwd="/") as daemon:
         try:

@@ -459,9 +459,9 @@ def test_a_second_daemon_is_refused_whatever_the_name_of_the_database(line: Line
     link(line.database, folder / "hotlined.db")
     settings = line.settings | {"database": str(folder / "hotlined.db"), "runtime_dir": str(folder / "run")}
     settings["modem"] = settings["modem"] | {"port": str(folder / "modem")}
-    (folder / "config.yaml").write_text(json.dumps(settings))
+    (folder / "main.yaml").write_text(json.dumps(settings))
     second = subprocess.Popen(
-        [sys.executable, "-m", "hotlined", "--config", str(folder / "config.yaml"), "run"],
+        [sys.executable, "-m", "hotlined", "--config", str(folder / "main.yaml"), "run"],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -157,7 +157,7 @@ def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
     identity = agekey.maybe_identity(typed)
     assert identity
     configured = result.stdout[result.stdout.index("backup:") :].partition("\n\n")[0]
-    config = parse(f"answer: {{text: Non}}\n{configured}\n", tmp_path / "config.yaml")
+    config = parse(f"answer: {{text: Non}}\n{configured}\n", tmp_path / "main.yaml")
     assert config.backup.folder == Path("/media/hotlined")
     line.config.write_text(json.dumps(line.settings | {"backup": {"recipients": list(config.backup.recipients)}}))
     checked = line.run("db", "key", "--check", input=typed)
@@ -216,7 +216,7 @@ def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: st
 def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: str) -> None:
     """A folder without recipients, a recipient that is mistyped, and the secret half are problems of the file."""
     with pytest.raises(ConfigError) as refused:
-        parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/config.yaml"))
+        parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/main.yaml"))
     assert words in str(refused.value.problems)
     assert IDENTITY not in str(refused.value.problems)
 
@@ -521,12 +521,12 @@ def test_a_line_begins_again_on_a_new_card(
     assert result.exit_code == 0, result.output
     assert "sudo systemctl start hotlined" in result.stdout
     assert filled.config.read_bytes() == before
-    assert (tmp_path / "config.yaml.before").read_text() == "answer: {text: sample}\n"
+    assert (tmp_path / "main.yaml.before").read_text() == "answer: {text: sample}\n"
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
     assert {name: modes[name] for name in ("pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
         ("pin", "main.accounts", "hotlined.db.pins"), 0o600
     )
-    assert {modes[name] for name in ("config.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
+    assert {modes[name] for name in ("main.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
     assert (tmp_path / "pin").read_text() == "2580\n"
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
     with open_for_daemon(filled.database) as db:
@@ -625,9 +625,9 @@ def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Fille
     ("broken", "words"),
     [
         (b"limits: {cooldown: soon}\n", "limits.cooldown"),
-        (b"alerts: {urls: [\n", "config.yaml"),
+        (b"alerts: {urls: [\n", "main.yaml"),
         (b"# \xe9t\xe9\n", "expected UTF-8"),
-        (b"database: [\n", "config.yaml"),
+        (b"database: [\n", "main.yaml"),
     ],
 )
 def test_a_broken_configuration_keeps_nothing_else_from_being_put_back(
@@ -646,7 +646,7 @@ def test_a_broken_configuration_keeps_nothing_else_from_being_put_back(
     assert words in result.stderr
     assert "start the line: `sudo systemctl start hotlined`" in " ".join(result.stderr.split())
     assert filled.config.read_bytes() == sound.encode() + broken
-    assert json.loads((filled.folder / "config.yaml.before").read_text()) == filled.settings
+    assert json.loads((filled.folder / "main.yaml.before").read_text()) == filled.settings
     with closing(sqlite3.connect(filled.database)) as back:
         assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
 
@@ -677,7 +677,7 @@ def test_a_wrong_backup_that_is_put_back_first_loses_no_configuration(filled: Fi
         result = restored(filled, path)
         assert result.exit_code == 0, result.output
 
-    assert "answer: {text: mine}\n" in [each.read_text() for each in filled.folder.glob("config.yaml.before*")]
+    assert "answer: {text: mine}\n" in [each.read_text() for each in filled.folder.glob("main.yaml.before*")]
 
 
 @NOT_HERE
@@ -721,7 +721,7 @@ def test_what_cannot_be_restored_changes_nothing(
     elif spoiled == "mistyped":
         identity = IDENTITY.replace("GDHE", "GDHK")
     elif spoiled == "other line":
-        filled.config = filled.config.rename(tmp_path / "config.yaml")
+        filled.config = filled.config.rename(tmp_path / "main.yaml")
     elif spoiled == "none":
         path.unlink()
     changes = {

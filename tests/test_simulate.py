@@ -30,7 +30,7 @@ HEADER = "received_at,originator,kind,text\n"
 
 def configured(**sections: Any) -> configuration.Config:
     """Return a configuration with these sections."""
-    return configuration.parse(json.dumps({"answer": {"text": ANSWER}} | sections), Path("config.yaml"))
+    return configuration.parse(json.dumps({"answer": {"text": ANSWER}} | sections), Path("main.yaml"))
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
 
     assert line.database.read_bytes() == before
     beside = {f"hotlined.db{ending}" for ending in ("", ".lock", "-wal", "-shm")}
-    assert {path.name for path in line.folder.iterdir()} <= {"config.yaml", *beside}
+    assert {path.name for path in line.folder.iterdir()} <= {"main.yaml", *beside}
 
 
 # ---- a log

@@ -228,7 +228,7 @@ runtime_dir: {folder}/run
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """Give a configuration that a person has written."""
-    file = tmp_path / "config.yaml"
+    file = tmp_path / "main.yaml"
     file.write_text(WRITTEN.format(folder=tmp_path))
     file.chmod(0o640)
     return file
@@ -373,7 +373,7 @@ def theirs() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        file = folder / "config.yaml"
+        file = folder / "main.yaml"
         file.write_text(WRITTEN.format(folder=folder))
         yield file
 

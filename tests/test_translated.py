@@ -509,7 +509,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("db", "check"),
     ("db", "check", "--full"),
     ("db", "backup", "/"),
-    ("db", "backup", "config.yaml"),
+    ("db", "backup", "main.yaml"),
     ("requeue", "999999"),
     ("block", "blabla"),
     ("topup", "1890-01-01"),

@@ -183,7 +183,7 @@ def test_a_port_that_is_none_is_refused_with_those_that_are(tmp_path: Path) -> N
 
 def test_no_stick_is_told_with_69(tmp_path: Path) -> None:
     """The command ends with 69 and a sentence where the port is none of a stick that is plugged in."""
-    path = tmp_path / "config.yaml"
+    path = tmp_path / "main.yaml"
     path.write_text(yaml.safe_dump({"answer": {"text": "Non."}}))
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", "--config", str(path), "udev-rule", "--port", "/dev/hotlined-none"],

@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.config import RESERVED_LINES, find, parse
+from hotlined.config import find, parse
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS

@@ -195,8 +195,8 @@ def test_the_others_wait_until_it_is_corrected(filled: Filled, typed: str) -> No
 
 def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
     """Before the first start there is nothing in force and no database: each command then names the mistakes."""
-    (tmp_path / "config.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
-    result = CliRunner().invoke(main, ["--config", str(tmp_path / "config.yaml"), "status"])
+    (tmp_path / "main.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "main.yaml"), "status"])
 
     assert result.exit_code == 78
     assert "config.yaml:1: mod: unknown key" in result.stderr

@@ -158,7 +158,7 @@ class Line:
 
     def configure(self, settings: Settings) -> Path:
         """Write the configuration."""
-        path = self.folder / "config.yaml"
+        path = self.folder / "main.yaml"
         written = {
             "line": "fr",
             "database": "hotlined.db",
@@ -225,7 +225,7 @@ class Line:
         if seconds_off is not None:
             self.machine.boot(seconds_off)
         self.machine.run(seconds)
-        self.begin(self.folder / "config.yaml")
+        self.begin(self.folder / "main.yaml")
 
     # ---- what comes
 

@@ -159,7 +159,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _stage(folder: Path) -> Iterator[Stage]:
     """Start simulator and daemon; end both in any case."""
     with simulation.start(folder, sim_size=10, me_size=0, latency="zero") as simulator:
-        config = folder / "config.yaml"
+        config = folder / "demo.yaml"
         config.write_text(
             json.dumps(
                 {
@@ -193,7 +193,7 @@ def _show_desk(stage: Stage) -> None:
     _say("")
     _say(_("The desk"), bold=True)
     sys.stdout.flush()
-    desk = subprocess.Popen(_command(stage.folder / "config.yaml", "web", "--port", "0"))
+    desk = subprocess.Popen(_command(stage.folder / "demo.yaml", "web", "--port", "0"))
     try:
         desk.wait()
     finally:
@@ -224,7 +224,7 @@ def _play(stage: Stage) -> None:
 
 
 def _ready(stage: Stage) -> bool:
-    return status.find(stage.folder / "run", "main", stage.folder / "hotlined.db").ours.modem.state == ModemState.READY
+    return status.find(stage.folder / "run", "demo", stage.folder / "hotlined.db").ours.modem.state == ModemState.READY
 
 
 def _busy(db: Database) -> bool:
@@ -335,7 +335,7 @@ def _next(keep: Path | None) -> Iterator[str]:
     hotlined = shlex.join(invocation)
     annotated = Path(__file__).parents[2] / "config.yaml"  # not where it is installed without its sources
     if keep:
-        chosen = shlex.join(["--config", os.fspath(keep.resolve() / "config.yaml")])
+        chosen = shlex.join(["--config", os.fspath(keep.resolve() / "demo.yaml")])
         yield f"{hotlined} {chosen} log"
         yield f"{hotlined} {chosen} show 3"
         yield f"{hotlined} {chosen} config check"

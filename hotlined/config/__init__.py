@@ -5,7 +5,7 @@ Every problem of a file is reported at once, each with its line. Scalars are rea
 or a PIN file works.
 """
 
-from hotlined.config.keys import KEYS, RESERVED_LINES, Key
+from hotlined.config.keys import KEYS, Key
 from hotlined.config.loading import (
     LARGEST_FILE,
     NO_TEXT,
@@ -47,7 +47,6 @@ __all__ = [
     "LARGEST_FILE",
     "MOST_KEYS",
     "NO_TEXT",
-    "RESERVED_LINES",
     "SYSTEM_FOLDER",
     "AlertsConfig",
     "AnswerConfig",

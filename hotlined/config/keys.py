@@ -199,13 +199,11 @@ _FLAG = Kind(
     format=lambda flag: str(flag).lower(),
     schema=_text("^(?:[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$", "boolean"),
 )
-# what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
-RESERVED_LINES = ("web", "alerts", "control", "power", "backup", "main", "config")
+# no hyphen: each ending that stands behind a line's name, in units and sockets, begins with one
 LINE_NAME = Kind(
-    N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
-    rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
-    schema=_text(rf"^(?!(?:{'|'.join(RESERVED_LINES)})$)[a-z0-9][a-z0-9_-]{{0,21}}$", "number", "boolean"),
-    places={"reserved": ", ".join(RESERVED_LINES)},
+    N_("1 to 22 of a-z, 0-9 and _, first a letter or digit"),
+    "[a-z0-9][a-z0-9_]{0,21}",
+    schema=_text("^[a-z0-9][a-z0-9_]{0,21}$", "number", "boolean"),
 )
 _BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # as str.strip has them
 TEXT = Kind(
@@ -380,10 +378,17 @@ _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_40
 KEYS = {
     key.path: key
     for key in (
-        Key("line", LINE_NAME, "fr", N_("this line's name: one configuration, database, SIM and daemon a line")),
+        # null: the file's name without .yaml, and with it /var/lib/hotlined-NAME/hotlined.db
+        Key(
+            "line",
+            LINE_NAME,
+            None,
+            N_("this line's name: one configuration, database, SIM and daemon a line"),
+            Shape.MAYBE,
+        ),
         Key("language", _choice(Language), Language.ENGLISH, N_("what people read: en, fr or nl")),
         Key("line_number", _NUMBER, None, N_("its own number"), Shape.MAYBE),
-        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), N_("one a line")),
+        Key("database", _PATH, None, N_("one a line"), Shape.MAYBE),
         Key("runtime_dir", _PATH, Path("/run/hotlined"), N_("where lines have a folder for their status")),
         Key("mode", _choice(Mode), Mode.LIVE, N_("live, or shadow: everything but transmit")),
         Key("log_level", _choice(LogLevel), LogLevel.INFO, N_("debug, info, warning or error")),

@@ -78,6 +78,13 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
         values[name] = value
         if name == "numbers.country":
             where = Where(where.folder, value)
+    if values["line"] is None:
+        values["line"] = path.stem
+        if not re.fullmatch(LINE_NAME.pattern, path.stem):
+            sentence = _("is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem))
+            problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
+    if values["database"] is None:
+        values["database"] = Path(f"/var/lib/hotlined-{path.stem}/hotlined.db")
     wrong = {problem.key for problem in problems}
     for names, judge in RULES:
         places = (*names, names[0].rpartition(".")[0], "")
@@ -194,7 +201,7 @@ def file_octets(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
-        hint = _("See that it exists, and that this user may read it (group hotlined, after installation).")
+        hint = _("See that it exists, and that this user may read it (group hotlined-NAME, after installation).")
         raise ConfigError(_("{path} cannot be read: {reason}", path=path, reason=reason_of(error)), (), hint) from error
 
 
@@ -218,7 +225,7 @@ def other_lines(path: Path) -> list[str]:
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
-    """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
+    """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/main.yaml, the only one there, ./config.yaml.
 
     A file that was asked for by name is never replaced by another one. Raises ConfigError that names
     the places looked at, and UsageError for a line whose name is none.
@@ -234,14 +241,15 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     elif environ.get("HOTLINED_CONFIG"):
         places = [Path(environ["HOTLINED_CONFIG"])]
     else:
-        places = [SYSTEM_FOLDER / "config.yaml", Path("config.yaml")]
+        first, installed = SYSTEM_FOLDER / "main.yaml", sorted(SYSTEM_FOLDER.glob("*.yaml"))
+        places = [first, *(installed if len(installed) == 1 else ()), Path("config.yaml")]
     for place in places:
         if not is_missing(place):  # one that may not be looked at is the one that is meant: `load` says what is wrong
             return place
     sought = (
         _("no configuration: there is no {path}", path=places[0])
         if len(places) == 1
-        else _("no configuration: there is no {system} nor {here}", system=places[0], here=places[1])
+        else _("no configuration: there is no {system} nor {here}", system=places[0], here=places[-1])
     )
     raise ConfigError(
         sought, (), _("Start from the annotated config.yaml that came with hotlined, or name another with --config.")

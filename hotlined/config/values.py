@@ -235,8 +235,8 @@ class Config(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the line is called in paths and units: its file's name without .yaml, 'main' for config.yaml."""
-        return "main" if self.path.stem == "config" else self.path.stem
+        """What the line is called in paths and units: its file's name without .yaml."""
+        return self.path.stem
 
     def rules(
         self, own_number: str | None = None, *, sim_changed: bool = False, earlier_texts: Iterable[str] = ()

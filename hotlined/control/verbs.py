@@ -71,7 +71,7 @@ def no_decision() -> UsageError:
         _("This is no decision that the line knows."),
         _(
             "The command and the control program are of different versions: `systemctl restart hotlined-control@NAME`,"
-            " where NAME is `main` or the line's."
+            " where NAME is the line's."
         ),
     )
 

@@ -132,8 +132,7 @@ def unit(scene: Scene) -> Finding:
 
 def unit_name(scene: Scene) -> str:
     """Return the name of the service that serves the line."""
-    own = scene.config and scene.config.path.name != "config.yaml"  # /etc/hotlined/LINE.yaml is that of a further line
-    return f"hotlined@{scene.config.path.stem}.service" if scene.config and own else "hotlined.service"
+    return f"hotlined@{scene.config.name if scene.config else 'main'}.service"
 
 
 def _judge_unit(name: str, properties: Mapping[str, str]) -> Finding:

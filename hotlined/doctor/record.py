@@ -65,7 +65,7 @@ class RecordingCounts:
 def wanted(scene: Scene) -> Wanted:
     """Return what is recorded of a stick; raises RefusedError while the daemon has it, UnavailableError without one."""
     if scene.alive:
-        raise RefusedError(_("The daemon has the port."), _("Stop it for as long: `sudo systemctl stop hotlined`."))
+        raise RefusedError(_("The daemon has the port."), _("Stop it for as long: `sudo systemctl stop hotlined@NAME`."))
     if not scene.ports:
         raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]

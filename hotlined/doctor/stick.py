@@ -13,8 +13,7 @@ from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
 _LET_IN = N_(
-    "`sudo scripts/install --uart {port}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart"
-    " {port}`); ports on USB are let in by themselves."
+    "`sudo hotlined-setup uart {port}` lets a UART in; ports on USB are let in by themselves."
 )
 _NO_PORT = N_("there is no port")
 _DOES_NOT_RUN = N_("does not run")

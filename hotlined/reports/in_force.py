@@ -53,7 +53,7 @@ def look(path: Path) -> InForce | None:
                 " command."
             ),
         )
-    if is_missing(salvaged.config.database) or _is_anothers(salvaged):
+    if is_missing(salvaged.config.database):
         return None
     config, unknown = _sendable(salvaged.config), salvaged.unknown
     if config.answer.texts != salvaged.config.answer.texts:
@@ -67,11 +67,6 @@ def look(path: Path) -> InForce | None:
         _("Write numbers with their +, because their country is not known."),
     )
     return InForce(config, unknown, " ".join(filter(None, warning)))
-
-
-def _is_anothers(salvaged: configuration.Salvaged) -> bool:
-    """Tell whether a further line's file does not say which database it has: the usual one is the first line's."""
-    return "database" in salvaged.unknown and salvaged.config.name != "main"
 
 
 def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:

@@ -227,8 +227,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     about_database = [_with_holders(trouble, config) for trouble in about_database]
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
-        others.insert(0, _configuration_trouble(broken, alive=alive))
-    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
+        others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
+    trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
@@ -335,7 +335,7 @@ def _database_code(error: Exception, name: str | None) -> str:
     return database_trouble(name) if name else TroubleCode.DATABASE_UNKNOWN
 
 
-def _daemon_trouble(statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
+def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
     """Yield why no daemon of this database writes a status; nothing if one does."""
     if alive:
         return
@@ -351,7 +351,7 @@ def _daemon_trouble(statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
             _("Give the file of one of the two another name, or another runtime_dir, and start it again."),
         )
     elif pid is None and statuses.ours == DaemonStatus():
-        yield Trouble(TroubleCode.NOT_RUNNING, NOT_RUNNING.words, NOT_RUNNING.cure)
+        yield Trouble(TroubleCode.NOT_RUNNING, NOT_RUNNING.words, NOT_RUNNING.cure.format(name=name))
     else:
         yield Trouble(
             TroubleCode.NOT_ALIVE,
@@ -360,16 +360,16 @@ def _daemon_trouble(statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
                 pid=pid or _("unknown"),
             ),
             _(
-                "Start it again; if it is a service: `systemctl restart hotlined`, and `journalctl -u hotlined` says"
-                " why."
+                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why.",
+                name=name,
             ),
         )
 
 
-def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
+def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble:
     known = conditions.CONFIG_BROKEN
     if alive:
-        consequence, then = _("the daemon keeps the configuration that it has"), "`systemctl reload hotlined`"
+        consequence, then = _("the daemon keeps the configuration that it has"), f"`sudo systemctl reload hotlined@{name}`"
     else:
         consequence, then = _("the daemon cannot start with it"), _("start the daemon")
     words = known.words.format(problem=broken.message, consequence=consequence)

@@ -30,7 +30,7 @@ def reload(config: Config) -> Told:
     before = _daemon(config)
     if before is None or before.pid is None:
         return Told(True, _("No daemon runs: it reads the file when it starts."))
-    unit = "hotlined" if config.name == "main" else f"hotlined@{config.name}"
+    unit = f"hotlined@{config.name}"
     try:
         os.kill(before.pid, signal.SIGHUP)
     except PermissionError:

@@ -73,7 +73,7 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
         require_its_place(opened, config)
         if not os.geteuid() and not config.database.parent.is_dir():
             words = _("There is no folder {folder}: the line is not installed here.", folder=config.database.parent)
-            raise SealError(words, _("First `sudo scripts/install`, or the package."))
+            raise SealError(words, _("Install it first: `sudo hotlined-setup add {name}`.", name=config.name))
         moved = _as_owner(config.database, lambda: _put_database(opened, config.database))
     written, aside = _put_beside(opened, config)
     database = [config.database, *_secrets(opened, config.database)]
@@ -211,7 +211,7 @@ def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes,
         yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE if desk is None else _GROUPS, desk
     for name, ending in _ROOTS.items():
         if octets := opened.small.get(name):
-            own = ending if config.name == "main" else f"{config.name}.{ending}"
+            own = f"{config.name}.{ending}"
             yield config.path.with_name(own), octets, _PRIVATE, None
 
 

@@ -94,7 +94,7 @@ TROUBLES: dict[str, DatabaseTrouble] = {
         LackingRight.NOT_READABLE,
         DatabaseState.DENIED,
         N_("it may not be opened by this user, or is no file"),
-        N_("Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again."),
+        N_("Be in its group (hotlined-NAME, where it is installed) and log in again."),
     ),
 }
 """The troubles that have a name, by it."""

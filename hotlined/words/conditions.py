@@ -48,7 +48,8 @@ NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
     N_(
-        "Start it: `hotlined run`, or `systemctl start hotlined` if it is a service; `journalctl -u hotlined` says why."
+        "Start it: `sudo systemctl start hotlined@{name}`; `journalctl -u hotlined@{name}` says why. Where it is no"
+        " service: `hotlined run`."
     ),
 )
 _LOST = N_("the modem is lost")

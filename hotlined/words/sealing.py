@@ -31,4 +31,4 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
 
 def service_of(name: str) -> str:
     """Return the name of the daemon's service: `hotlined` for the line that units call `main`, else `hotlined@NAME`."""
-    return "hotlined" if name == "main" else f"hotlined@{name}"
+    return f"hotlined@{name}"
