@@ -1,4 +1,4 @@
-"""The card: the zips that scripts/card makes, and what a Pi does with one at each boot, cut off at every step. No cloud-init is met."""
+"""The card: its zips, and what a Pi does with one at each boot, cut off at every step. No cloud-init is met."""
 
 import hashlib
 import re
@@ -119,7 +119,7 @@ class Pi:
         self.written.write_bytes(ANSWER.encode())
 
     def unpack(self, version: str) -> None:
-        """Unpack a zip with a version onto the card: it lays its own empty answer and configuration over what is there."""
+        """Unpack a zip with a version onto the card: its empty answer and its configuration go over what is there."""
         beside = self.boot / "hotlined"
         contents = {"hotlined.deb": f"{version}\n", "main.yaml": TEMPLATE, "python3-yaml.deb": "yaml\n"}
         for name, text in contents.items():
@@ -203,7 +203,7 @@ The line runs. Text its number.
 
 
 def test_the_first_boot_installs_and_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
-    """Package, configuration and answer are on the card, for the line's group, before the PIN goes from the boot partition."""
+    """Package, configuration and answer are in their place before the PIN goes from the boot partition."""
     assert pi.start() == 0
     assert pi.version == "installed 1"
     assert pi.served == (CONFIG, ANSWER)
@@ -510,7 +510,7 @@ def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(pi: Pi) -> Non
 
 
 def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
-    """Cut off before any command, in dpkg or in the restore, no boot serves an empty database; the next one finishes it."""
+    """Cut off before any command, also in the restore, no boot serves an empty database; the next one finishes it."""
     whole = with_backup(Pi(tmp_path / "whole"))
     whole.start()
 
@@ -587,6 +587,7 @@ def test_a_key_that_comes_later_holds_the_line_back_too(pi: Pi) -> None:
 
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb")
 CARDS = "64 debian trixie arm64 http://archive.example/debian debian-archive-keyring"
+CONTROL = "Version: 7\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x"
 # an archive with two packages of every image, and two that our package needs beyond them
 APT = """#!/bin/sh
 case $* in
@@ -600,7 +601,7 @@ case $* in
     shift
     for name; do
       mkdir -p '{here}'/$name/DEBIAN
-      printf 'Package: %s\\nVersion: 2:1\\nArchitecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n' $name >'{here}'/$name/DEBIAN/control
+      printf 'Package: %s\\n{control}\\n' $name >'{here}'/$name/DEBIAN/control
       dpkg-deb --build '{here}'/$name ${{name}}_2%3a1_arm64.deb >/dev/null
     done ;;
 esac
@@ -613,13 +614,12 @@ Card = Callable[..., subprocess.CompletedProcess[str]]
 def card(tmp_path: Path) -> Card:
     """Give scripts/card with a package and an archive; what it makes goes into the folder out."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/apt-get").write_text(APT.format(here=tmp_path / "archive"))
+    (tmp_path / "bin/apt-get").write_text(APT.format(here=tmp_path / "archive", control=CONTROL.replace("\n", "\\n")))
     (tmp_path / "bin/apt-get").chmod(0o755)
     (tmp_path / "tree/usr/sbin").mkdir(parents=True)
     (tmp_path / "tree/DEBIAN").mkdir()
     shutil.copy(ROOT / "debian/hotlined-setup", tmp_path / "tree/usr/sbin")
-    control = "Package: hotlined\nVersion: 7\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n"
-    (tmp_path / "tree/DEBIAN/control").write_text(control)
+    (tmp_path / "tree/DEBIAN/control").write_text(f"Package: hotlined\n{CONTROL}\n")
     subprocess.run(
         ["dpkg-deb", "--build", tmp_path / "tree", tmp_path / "hotlined_7_all.deb"],
         check=True,
@@ -641,7 +641,7 @@ def card(tmp_path: Path) -> Card:
 
 @needs_dpkg
 def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
-    """The package, those that it needs beyond an image, their sums; an empty answer, the package's configuration; no version in a name."""
+    """The packages that an image needs, without versions in their names; an empty answer, the package's configuration."""
     done = card("--package", "hotlined_7_all.deb", "out")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/out/hotlined-card-64-trixie.zip\n"), done.stderr
     with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
@@ -703,7 +703,7 @@ def test_a_package_that_is_none_is_refused(card: Card, tmp_path: Path) -> None:
 
 
 def test_cloud_init_starts_it_at_each_boot_under_a_name_that_upgrades_do_not_stop() -> None:
-    """A boothook of the vendor runs beside any user-data, at each boot; the package stops hotlined* before it changes files."""
+    """A vendor's boothook runs beside any user-data, at each boot; an upgrade stops hotlined* before it changes files."""
     first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
 
     assert (first, second) == ("#cloud-boothook", "#!/bin/sh")
