@@ -641,7 +641,7 @@ def card(tmp_path: Path) -> Card:
 
 @needs_dpkg
 def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
-    """The packages that an image needs, without versions in their names; an empty answer, the package's configuration."""
+    """The packages that an image needs, without versions in their names, an empty answer, the template."""
     done = card("--package", "hotlined_7_all.deb", "out")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/out/hotlined-card-64-trixie.zip\n"), done.stderr
     with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
@@ -703,7 +703,7 @@ def test_a_package_that_is_none_is_refused(card: Card, tmp_path: Path) -> None:
 
 
 def test_cloud_init_starts_it_at_each_boot_under_a_name_that_upgrades_do_not_stop() -> None:
-    """A vendor's boothook runs beside any user-data, at each boot; an upgrade stops hotlined* before it changes files."""
+    """A vendor's boothook runs beside any user-data, at each boot; an upgrade stops hotlined* first."""
     first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
 
     assert (first, second) == ("#cloud-boothook", "#!/bin/sh")

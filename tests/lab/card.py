@@ -275,7 +275,7 @@ def answers(pi: Pi, made: Made, count: int, answer: str) -> None:
 
 
 def later_boots(pi: Pi, made: Made) -> None:
-    """Boot again: with another answer, as another instance for cloud-init, with a changed configuration, with mistakes."""
+    """Boot again: with another answer, as another instance for cloud-init, a changed configuration, mistakes."""
     with (pi.tree / "etc/hotlined/main.yaml").open("a") as file:
         file.write("# mine\n")
     (pi.boot / "meta-data").write_text("instance-id: another\n")
