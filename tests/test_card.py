@@ -50,8 +50,10 @@ done
 ! /bin/grep -q broken '{here}/etc/main.yaml' || exit 1
 /bin/cp '{here}/etc/main.yaml' '{here}/started.yaml'
 /bin/cp '{here}/etc/main.txt' '{here}/started.txt'""",
+    # it runs as the line's user, who is not the owner
     "hotlined": """for file in "$2" "${{2%.yaml}}.txt"; do
-  ! /bin/grep -q broken "$file" || {{ echo "$file:1: no"; exit 78; }}
+  case $(/bin/ls -l "$file") in ????r*) ;; *) echo "$file is denied"; exit 78 ;; esac
+  ! /bin/grep -q broken "$file" || {{ printf 'Error: one problem\\n  %s:1: no\\nHint: hotlined\\n' "$file"; exit 78; }}
 done""",
     "hotlined-setup": """[ "$1 $2 $3 $5" = "restore main --key --take-all" ] || exit 2
 /bin/grep -q KEY "$4" || {{ echo 'The key is mistyped.'; exit 1; }}
@@ -320,7 +322,7 @@ def test_an_answer_that_cannot_be_used_is_not_taken(pi: Pi) -> None:
     pi.written.write_text("broken\n")
 
     assert pi.start() == 0
-    assert "answer.txt was not taken, for it cannot be used: answer.txt:1: no\n" in pi.said
+    assert "answer.txt was not taken. Error: one problem\n  answer.txt:1: no\nThe line runs." in pi.said
     assert pi.served == (CONFIG, ANSWER)
     assert pi.answer.read_bytes().decode() == ANSWER
     assert not list((pi.folder / "run").iterdir())
@@ -333,7 +335,7 @@ def test_a_configuration_that_cannot_be_used_stays_to_be_put_right(pi: Pi) -> No
     """It stays on the boot partition with the reason beside it; put right, the next boot takes it."""
     pi.wanted.write_text("broken")
     assert pi.start() == 0
-    assert "hotlined.yaml was not taken, for it cannot be used: hotlined.yaml:1: no\n" in pi.said
+    assert "hotlined.yaml was not taken. Error: one problem\n  hotlined.yaml:1: no\nanswer.txt was taken.\n" in pi.said
     assert pi.wanted.read_text() == "broken"
     assert pi.served == (TEMPLATE, ANSWER)
 
