@@ -234,10 +234,6 @@ def first_boot(pi: Pi, made: Made) -> float:
     through = until(lambda: pi.said, 900)
     took = time.monotonic() - begun
     figure("switched on to installed", took)
-    figure(
-        "of which the script",
-        pi.sh("systemctl", "show", "-P", "ExecMainStartTimestamp", UNIT).stdout.strip() or "ended",
-    )
     check(
         "the first boot installs it",
         (through and "The line runs. Text its number." in pi.said) or print(pi.said, pi.journal()),
@@ -267,7 +263,8 @@ def answers(pi: Pi, made: Made, count: int, answer: str) -> None:
     ready = until(lambda: pi.hotlined("status").returncode == 0, 120)
     check("the modem is ready, with the PIN of the card", ready or print(pi.hotlined("status").stdout))
     sim.do("deliver", from_=f"+3247012345{count}", text=TEXT)
-    sent = sim.do("wait", for_="submitted", count=1, timeout=60)
+    sim.do("wait", for_="submitted", count=1, timeout=60)
+    sent = sim.do("submitted")["submitted"]
     log = [json.loads(line) for line in pi.hotlined("log", "--json").stdout.splitlines()]
     check("it answers a text", (len(log) == count and log[-1]["text"] == TEXT) or print(log))
     check("with the answer of the card", answer in json.dumps(sent, ensure_ascii=False) or print(sent))
