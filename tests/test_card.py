@@ -264,7 +264,7 @@ def test_a_line_without_an_answer_runs_and_the_card_says_what_is_missing(pi: Pi)
     assert pi.served == (TEMPLATE, "")
     assert pi.wanted.read_text() == TEMPLATE
     assert "The answer is missing: write it into answer.txt." in pi.said
-    assert """add these two lines at the end of it, with yours:\nmodem:\n  pin: "1234"\n""" in pi.said
+    assert 'add this line at the end of it, with yours:\nmodem: {pin: "1234"}\n' in pi.said
     assert pi.said.endswith("The line runs.\n")
 
 
