@@ -1,8 +1,9 @@
-"""Starts the program from the folder of the package: `python3 -I` knows no other than Debian's own."""
+"""Starts the program from the folder of the package, where this file is: `python3 -I` knows no other than Debian's own."""
 
+import os
 import sys
 
-sys.path.insert(0, "/usr/share/hotlined")
+sys.path.insert(0, os.path.dirname(__file__))
 
 from hotlined.cli import main
 

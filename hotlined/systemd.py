@@ -1,4 +1,4 @@
-"""Speaks with systemd: how the daemon is (sd_notify), which socket it hands over (sd_listen_fds).
+"""Speaks with systemd: how the daemon is (sd_notify), which socket (sd_listen_fds) and which files it hands over.
 
 Where there is no systemd nothing is said, and nothing handed over.
 """
@@ -6,8 +6,11 @@ Where there is no systemd nothing is said, and nothing handed over.
 import contextlib
 import os
 import socket
+from pathlib import Path
 
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
+_NO_FILE = b"-"
+"""What a credential holds where root has no such file, by our units (SetCredential=)."""
 
 
 def notify(**fields: str | int) -> None:
@@ -31,6 +34,22 @@ def maybe_listener() -> socket.socket | None:
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         return None
     return socket.socket(fileno=_FIRST_DESCRIPTOR)
+
+
+def maybe_credential(name: str) -> Path | None:
+    """Return the file that systemd hands over (systemd.exec(5), LoadCredential=); None where root has no such file.
+
+    One that cannot be read is returned as well: whoever opens it says so.
+    """
+    if not (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
+        return None
+    path = Path(folder) / name
+    try:
+        return None if path.read_bytes().strip() == _NO_FILE else path
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return path
 
 
 def _one_line(text: str) -> str:

@@ -67,7 +67,7 @@ def at(seconds: float) -> Now:
 def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
     """Return a line that is well, but for what is said."""
     usual = {"unwell_seconds": 0.0, "budgets": {}, "disk": PLENTY}
-    return LineState(modem_state, **{**usual, **more})
+    return LineState("main", modem_state, **{**usual, **more})
 
 
 class Teller:
@@ -810,7 +810,7 @@ def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch:
     line.event("flood_begin")
     monkeypatch.setitem(sys.modules, "apprise", None)
 
-    assert line.alerts() == (1, "alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'.\n")
+    assert line.alerts() == (1, "alerts.urls needs Apprise, which is missing: sudo apt install apprise.\n")
     monkeypatch.undo()
     assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
     assert line.alerts("--test") == (0, "alerts.urls entry 1: hotlined fr: a test\n")
@@ -1300,6 +1300,8 @@ def test_urls_may_stand_in_a_file_of_their_own(
         "the credential urls line 3: hotlined fr: a test",
         "the credential urls line 4: hotlined fr: a test",
     ]
+    (tmp_path / "urls").write_text("-")  # as the unit says it where root has no such file
+    assert line.alerts("--test")[1].startswith("There is nowhere to send alerts")
 
 
 def test_a_file_of_urls_that_cannot_be_read_is_a_failure(

@@ -321,7 +321,8 @@ def test_no_service_is_taken_for_granted(line: Filled) -> None:
         if more:
             say(line, **more)
         (trouble,) = re.findall("^trouble (.*)", line.run("status").stdout, re.MULTILINE)
-        assert re.search(r"if it is a service.*systemctl|systemctl.*if it is a service", trouble)
+        assert "`sudo systemctl" in trouble
+        assert re.search("[Oo]r `hotlined .*run`,? where it is no service", trouble)
 
 
 def test_what_was_sent_is_counted(line: Filled) -> None:

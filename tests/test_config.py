@@ -106,7 +106,7 @@ def test_the_example_answers_with_the_hotlines_text() -> None:
 def test_the_defaults_are_the_promised_ones() -> None:
     """A file with nothing but an answer gets the documented limits and times."""
     got = parse(ANSWER, FILE)
-    assert (got.line, got.mode, got.modem.calls) == ("fr", Mode.LIVE, Calls.RING)
+    assert (got.line, got.mode, got.modem.calls) == ("main", Mode.LIVE, Calls.RING)
     assert got.answer.delay == (timedelta(minutes=30), timedelta(minutes=60))
     assert got.limits == Limits(
         cooldown=(timedelta(hours=24), timedelta(days=7)),
@@ -135,7 +135,9 @@ def test_the_defaults_are_the_promised_ones() -> None:
         ("modem: {port: dev/modem}", "modem.port", "/somewhere/dev/modem"),
         ("modem: {port: 'socket://pi:7000'}", "modem.port", "socket://pi:7000"),
         ("modem:", "modem.port", "auto"),
-        ("line: 2026-11-25", "line", "2026-11-25"),
+        ("line: 20_26", "line", "20_26"),
+        ("line: null", "line", "main"),
+        ("database: null", "database", Path("/var/lib/hotlined-main/hotlined.db")),
         ("line_number: +32460209399", "line_number", "+32460209399"),
         ("line_number: 0460/20.93.99", "line_number", "+32460209399"),
         ("database: ../a.db", "database", Path("/somewhere/../a.db")),
@@ -179,7 +181,7 @@ def test_paths_begin_in_the_files_folder() -> None:
 
 
 TWO = "2 segments (answer.max_segments)"
-NO_LINES = ("FR", "-a", "_a", "a.b", "a" * 23, "main", "web", "config")
+NO_LINES = ("FR", "-a", "_a", "a.b", "a-b", "a" * 23)
 DURATION = "like 90s, 10m, 24h, 7d or 1h30m"
 NO_LIST = 'expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes'
 NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'"
@@ -602,9 +604,9 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
-    """--config, then --line, then HOTLINED_CONFIG, then the system's folder, then the current one."""
-    chosen, environment = system / "chosen.yaml", system / "environment.yaml"
-    places = [chosen, system / "nl.yaml", environment, system / "main.yaml", Path("main.yaml")]
+    """--config, --line, HOTLINED_CONFIG, main or else the only line of the system's folder, the current one."""
+    chosen, environment = system.parent / "chosen.yaml", system.parent / "environment.yaml"
+    places = [chosen, system / "nl.yaml", environment, system / "main.yaml", Path("config.yaml")]
     for place in places:
         place.touch()
     environ = {"HOTLINED_CONFIG": str(environment)}
@@ -613,7 +615,9 @@ def test_the_file_is_searched_in_the_promised_order(system: Path) -> None:
     assert find(None, None, environ) == environment
     assert find(None, None, {"HOTLINED_CONFIG": ""}) == system / "main.yaml"
     (system / "main.yaml").unlink()
-    assert find(None, None, {}) == Path("main.yaml")
+    assert find(None, None, {}) == system / "nl.yaml"
+    (system / "fr.yaml").touch()
+    assert find(None, None, {}) == Path("config.yaml")
 
 
 def test_a_file_that_was_asked_for_is_never_replaced(system: Path) -> None:
@@ -633,7 +637,7 @@ def test_all_places_are_named_when_there_is_no_file(system: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         find(None, None, {})
     assert caught.value.problems == ()
-    assert f"{system}/config.yaml nor config.yaml" in caught.value.message
+    assert f"{system}/main.yaml nor config.yaml" in caught.value.message
 
 
 def test_a_file_that_may_not_be_looked_at_is_not_passed_over() -> None:

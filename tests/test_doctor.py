@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -58,7 +59,7 @@ def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = Non
     for pid, name in (programs or {}).items():
         (root / f"proc/{pid}").mkdir(parents=True)
         (root / f"proc/{pid}/comm").write_text(f"{name}\n")
-    path = root / "config.yaml"
+    path = root / "main.yaml"
     path.write_text(
         json.dumps({"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}} | settings)
     )
@@ -185,8 +186,9 @@ def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
     at = next(number for number, line in enumerate(lines) if line.startswith("stick "))
     assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
     assert lines[at + 1].strip().startswith("→ ")
-    assert f"Start it: `hotlined --config {filled.config} run`" in done.stdout  # as it was typed
-    assert "fail" in lines[-1]
+    words = " ".join(done.stdout.split())
+    assert f"or `hotlined --config {filled.config} run` where it is no service" in words  # as it was typed
+    assert "fail" in lines[-2]
 
 
 # ---- the modem's own words, from a peer that says what it is told to say
@@ -519,26 +521,52 @@ def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metadata", "verdict"),
+    ("missing", "settings", "cure"),
     [
-        (None, UNKNOWN),
-        ("Requires-Dist: hotlined", OK),
-        ("Requires-Dist: no-such-library>=1\nRequires-Dist: other; extra == 'test'", FAIL),
+        (None, {}, ""),
+        ("rich", {}, "`sudo apt install python3-rich`"),
+        ("sqlite_utils", {}, "`sudo apt install sqlite-utils`"),
+        ("apprise", {}, ""),
+        ("apprise", {"alerts": {"urls_file": "urls"}}, "`sudo apt install apprise`"),
     ],
 )
 def test_missing_libraries_are_named(
-    metadata: str | None, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    missing: str | None, settings: dict[str, Any], cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A library that is required and not there is a failure with the command that gets it; extras are not asked for."""
-    if metadata:
-        folder = tmp_path / "hotlined-1.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: hotlined\nVersion: 1\n{metadata}\n")
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    found = machine_checks.packages(scene(tmp_path))
+    """A library that this line needs and that is not there is a failure with the command that gets it."""
+    if missing:
+        monkeypatch.setitem(sys.modules, missing, None)
+    found = machine_checks.libraries(scene(tmp_path, **settings))
 
-    assert found.verdict is verdict
-    assert found.cure.endswith("pip install no-such-library`") == (verdict is FAIL)
+    assert (found.verdict, found.cure) == (FAIL if cure else OK, cure)
+
+
+def test_who_is_a_member_of_a_line_is_not_sent_to_the_modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a service has the line its members need no port: only who runs it by hand is told how to open one."""
+    port = tmp_path / "port"
+    port.touch(0o600)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != port)  # to root nothing is closed
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    machine = scene(tmp_path, modem={"port": str(port)})
+    for state, verdict in (("not-found", FAIL), ("loaded", OK)):
+        program(tmp_path / "systemctl", f"#!/bin/sh\necho LoadState={state}")
+        found = machine_checks.user(machine)
+        assert (found.verdict, "adduser" in found.cure) == (verdict, verdict is FAIL)
+
+
+def test_without_a_stick_one_thing_is_wrong(line: Line) -> None:
+    """A daemon that waits for its stick: people are told once that none is in, and not of each check that needs one."""
+    line.configure(modem={"port": str(line.folder / "nowhere")})
+    line.start()
+    line.wait_state("absent")
+    shown = line.cli("doctor", check=False)
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert re.findall(r"^(\S+) +fail: ", shown, re.MULTILINE) == ["stick"]
+    assert not re.search("unknown: .*(port|ready)", shown)
+    assert shown.endswith("Modem, SIM and network are checked once a stick is in.\n")
+    assert found["daemon"]["verdict"] == OK
+    assert {found[name]["verdict"] for name in checks.OF_A_MODEM} == {UNKNOWN}
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\nsleep 9", "neither program nor script\0", "#!/bin/sh\nexit 3"])
@@ -558,7 +586,7 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
     program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     machine = scene(tmp_path)
-    assert "hotlined.service" in machine_checks.unit(machine).seen
+    assert "hotlined@main.service" in machine_checks.unit(machine).seen
     path = (tmp_path / "main.yaml").rename(tmp_path / "nl.yaml")
     assert "hotlined@nl.service" in machine_checks.unit(Scene(configuration.load(path))).seen
 
@@ -598,7 +626,7 @@ def test_undervoltage_since_the_boot_is_told(
 @pytest.mark.parametrize(
     ("state", "verdict", "words"),
     [
-        ("LoadState=not-found", WARN, "there is no hotlined.service"),
+        ("LoadState=not-found", WARN, "there is no hotlined@main.service"),
         (
             "LoadState=loaded ActiveState=active SubState=running Result=success NRestarts=2 UnitFileState=enabled",
             OK,

@@ -45,7 +45,7 @@ from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
-from hotlined.sealing import age, archive, making
+from hotlined.sealing import age, archive
 from hotlined.sealing.sending import socket_path
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
@@ -264,7 +264,7 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
     handed = tmp_path / "credentials"
     handed.mkdir()
     (handed / "pin").write_text("2580\n")
-    (handed / "urls").write_bytes(making.NOTHING)
+    (handed / "urls").write_text("-")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     out = taken_out(sealed(filled), tmp_path)
 
@@ -519,15 +519,15 @@ def test_a_line_begins_again_on_a_new_card(
     result = restored(filled, disk)
 
     assert result.exit_code == 0, result.output
-    assert "sudo systemctl start hotlined" in result.stdout
+    assert "sudo systemctl start hotlined@main" in result.stdout
     assert filled.config.read_bytes() == before
     assert (tmp_path / "main.yaml.before").read_text() == "answer: {text: sample}\n"
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
-    assert {name: modes[name] for name in ("pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
-        ("pin", "main.accounts", "hotlined.db.pins"), 0o600
+    assert {name: modes[name] for name in ("main.pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
+        ("main.pin", "main.accounts", "hotlined.db.pins"), 0o600
     )
     assert {modes[name] for name in ("main.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
-    assert (tmp_path / "pin").read_text() == "2580\n"
+    assert (tmp_path / "main.pin").read_text() == "2580\n"
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
@@ -644,7 +644,7 @@ def test_a_broken_configuration_keeps_nothing_else_from_being_put_back(
 
     assert result.exit_code == 78, result.output
     assert words in result.stderr
-    assert "start the line: `sudo systemctl start hotlined`" in " ".join(result.stderr.split())
+    assert "start the line: `sudo systemctl start hotlined@main`" in " ".join(result.stderr.split())
     assert filled.config.read_bytes() == sound.encode() + broken
     assert json.loads((filled.folder / "main.yaml.before").read_text()) == filled.settings
     with closing(sqlite3.connect(filled.database)) as back:
@@ -782,7 +782,7 @@ def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "Another daemon has" in refused.stderr
-    assert "Stop it first: `sudo systemctl stop hotlined`." in refused.stderr
+    assert "Stop it first: `sudo systemctl stop hotlined@main`." in refused.stderr
     line.stop()
     line.cli(*words)
     line.start()

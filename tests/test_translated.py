@@ -380,7 +380,7 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
             filling = {
                 "title": known.title,
                 "words": known.words.format(by="uid 1003", **EXAMPLES),
-                "cure": known.cure.format(config="x"),
+                "cure": known.cure.format(config="x", name="x" * 22),
             }
             others = {name: EXAMPLES.get(name, "12") for name in wanted - filling.keys()}
             alert = draft(condition, level, "", **filling, **others)

@@ -1,24 +1,18 @@
-"""The units, the installer and what it installs, as far as no systemd has to run: `scripts/lab` boots one."""
+"""The units, and the programs that only they start, as far as no systemd has to run: `scripts/lab` boots one."""
 
-import configparser
-import contextlib
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.config import find, parse
+from hotlined.config import find
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
@@ -28,28 +22,14 @@ from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
-INSTALLER = ROOT / "scripts/install"
+SETUP = runpy.run_path(str(ROOT / "debian/hotlined-setup"))
 FOLDER = ROOT / "systemd"
 ENDINGS = (".service", ".socket", ".timer", ".path", ".mount")
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
 DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
-COMMAND = "/opt/hotlined/current/bin/hotlined"
+COMMAND = "/usr/bin/hotlined"
+LINES = "main", "nl"
 AWAY = "hotlined-away@.service"
-OWNERS = "60900:60900", "root:root"  # of an environment: while it is made, and then
-CONFIGS = {"main": "config.yaml", "nl": "nl.yaml"}
-
-# what the unit of a further line's daemon has where that of the first has something else
-FOR_A_LINE = (
-    (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
-    (rf"{COMMAND} ", f"{COMMAND} --line %i "),
-    (r"^(User|Group)=hotlined$", r"\1=hotlined-%i"),
-    (r"^Description=hotlined,", "Description=hotlined %i,"),
-    (r"/var/lib/hotlined\b", "/var/lib/hotlined-%i"),
-    (r"\bhotlined/main\b", r"hotlined/%i"),
-    (r"systemctl edit hotlined$", "systemctl edit hotlined@LINE"),
-    (r"systemctl mask hotlined-backup@main", "systemctl mask hotlined-backup@LINE"),
-    (r"@main\.", "@%i."),
-)
 
 # of these settings a unit may have several, and an empty one takes all before it away (systemd.unit(5)); of others the
 # last one holds
@@ -71,11 +51,10 @@ LISTS = (
 
 
 def instances(file: str) -> list[str]:
-    """Return the names of a file's units: of a job those of the first line and of one called nl."""
+    """Return the names of a file's units: those of the first line and of one called nl."""
     if file == AWAY:
         return [file.replace("@", "@3-1234-998")]  # of a connection, whosever it is
-    lines = ("main", "nl") if file.startswith("hotlined-") else ("nl",)
-    return [file.replace("@", f"@{line}") for line in lines] if "@" in file else [file]
+    return [file.replace("@", f"@{line}") for line in LINES] if "@" in file else [file]
 
 
 UNITS = [name for file in FILES for name in instances(file)]
@@ -93,7 +72,7 @@ JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
 def line_of(unit: str) -> str:
     """Return the name of a unit's line."""
-    return unit.rpartition(".")[0].partition("@")[2] or "main"
+    return unit.rpartition(".")[0].partition("@")[2]
 
 
 def drop_ins(unit: str) -> list[Path]:
@@ -128,11 +107,6 @@ def words(unit: str, key: str) -> list[str]:
     return shlex.split(" ".join(settings(unit, "Service").get(key, [])))
 
 
-def variables(unit: str) -> dict[str, str]:
-    """Return what a service finds in its environment; of two with one name the last one holds."""
-    return dict(word.split("=", 1) for word in words(unit, "Environment"))  # type: ignore[misc]
-
-
 def seconds(text: str) -> float:
     """Read a time span such as 3min, as far as the units use it."""
     amount, unit = re.fullmatch(r"(\d+)(s|min|h|d)", text).groups()  # type: ignore[union-attr]
@@ -141,13 +115,7 @@ def seconds(text: str) -> float:
 
 def daemon() -> dict[str, list[str]]:
     """Return the settings of the daemon's service."""
-    return settings("hotlined.service", "Service")
-
-
-def run_installer(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the installer."""
-    environment = os.environ | ({"PATH": path} if path else {})
-    return subprocess.run([INSTALLER, *arguments], text=True, capture_output=True, check=False, env=environment)
+    return settings("hotlined@main.service", "Service")
 
 
 # ---- units
@@ -155,77 +123,36 @@ def run_installer(*arguments: str, path: str | None = None) -> subprocess.Comple
 
 @pytest.mark.parametrize("unit", OURS)
 def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
-    """ExecStart names the installed program, a command of ours, and options that it takes; another line's its line."""
+    """ExecStart names the installed program, the unit's line, a command of ours, and options that it takes.
+
+    The senders have no line: they are handed a configuration.
+    """
     (line,) = settings(unit, "Service")["ExecStart"]
-    (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^']*)", line)
-    if unit in JOBS:
-        arguments = re.sub(r"\$LINE (.*)", lambda found: f"{variables(unit)['LINE']} {found[1]}".strip(), arguments)
-    arguments = re.sub(r"\$\([^)]*\)", "Mon", arguments)
-    command, options = resolve(re.sub(r"^--line nl ", "", arguments))
+    (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^'>;]*)", line)
+    command, options = resolve(re.sub(r"^--line \w+ ", "", arguments))
 
-    assert set(options) <= {option for parameter in command.params for option in parameter.opts}
-    # the senders are handed the file
-    assert arguments.startswith("--line nl ") == (line_of(unit) == "nl" and unit not in SENDERS)
-    assert "--line main" not in arguments  # --line takes no such name
+    assert set(options) <= {option for parameter in command.params for option in parameter.opts} | {"-"}
+    assert arguments.startswith(f"--line {line_of(unit)} ") == (unit not in SENDERS)
 
 
-def test_the_daemon_of_a_further_line_is_that_of_the_first() -> None:
-    """The daemon's template is the unit of the first line with another configuration, user and folder."""
-    first = (FOLDER / "hotlined.service").read_text()
-    for pattern, replacement in FOR_A_LINE:
-        first = re.sub(pattern, replacement, first, flags=re.MULTILINE)
-
-    assert (FOLDER / "hotlined@.service").read_text() == first
-
-
-@pytest.mark.parametrize("file", [name for name in FILES if name.startswith("hotlined-") and "away" not in name])
-def test_a_job_is_the_same_for_each_line(file: str) -> None:
-    """The first line's jobs have another configuration, user and folder than those of others, and nothing else."""
-    first, other = instances(file)
-
-    def whole(unit: str) -> dict[str, dict[str, list[str]]]:
-        found = {section: settings(unit, section) for section in ("Unit", "Service", "Socket", "Timer", "Path")}
-        service = found["Service"]
-        if "Environment" in service:
-            service["Environment"] = sorted(f"{key}={value}" for key, value in variables(unit).items())
-        for key in {"BindPaths", "BindReadOnlyPaths"} & service.keys():  # no line is called main, and so no folder
-            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main"})
-        if "LoadCredential" in service:  # of two with one name the last one holds
-            service["LoadCredential"] = list(
-                {each.partition(":")[0]: each for each in service["LoadCredential"]}.values()
-            )
-        return found
-
-    def as_first(value: str) -> str:
-        for pattern, replacement in (
-            (r"-?/var/lib/hotlined-nl", "/var/lib/hotlined"),
-            (r"^LINE=--line nl$", "LINE="),
-            (r"^hotlined-nl$", "hotlined"),
-            (r"nl\.yaml", "config.yaml"),
-            (r"\bnl\.(pin|urls)$", r"\1"),
-            (r"\bnl\b", "main"),
-        ):
-            value = re.sub(pattern, replacement, value)
-        return value
-
-    expected = {
-        section: {key: sorted(map(as_first, values)) for key, values in found.items()}
-        for section, found in whole(other).items()
-    }
-    assert {
-        section: {key: sorted(values) for key, values in found.items()} for section, found in whole(first).items()
-    } == expected
+@pytest.mark.parametrize("file", [name for name in FILES if "@" in name])
+def test_no_line_is_special(file: str) -> None:
+    """Units and drop-ins name no line: the first is one like others."""
+    for path in (FOLDER / file, *(each for unit in instances(file) for each in drop_ins(unit))):
+        settled = [line for line in path.read_text().splitlines() if not line.startswith(("#", "DefaultInstance="))]
+        assert not re.search(r"\bmain\b", "\n".join(settled)), path
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_drop_in_hides_another(unit: str) -> None:
-    """Of two drop-ins with one name systemd reads one alone; an admin's come after ours, and the daemon has none."""
+    """Of two drop-ins with one name systemd reads one alone; an admin's come after ours; each service has the sandbox."""
     names = [path.name for path in drop_ins(unit)]
 
     assert len(set(names)) == len(names)
     assert all(re.match(r"\d\d-", name) for name in names)
     if unit in SERVICES:
-        assert bool(names) == unit.startswith("hotlined-")
+        assert "10-sandbox.conf" in names
+        assert ("20-job.conf" in names) == unit.startswith("hotlined-")
 
 
 def test_each_drop_in_is_of_a_unit() -> None:
@@ -237,7 +164,7 @@ def test_each_drop_in_is_of_a_unit() -> None:
 
 def test_the_daemon_stays_up() -> None:
     """It is always started again, but not with a broken configuration, and waits for no stick and no clock."""
-    unit, service = settings("hotlined.service", "Unit"), daemon()
+    unit, service = settings("hotlined@main.service", "Unit"), daemon()
 
     assert unit["StartLimitIntervalSec"] == ["0"]
     assert service["Restart"] == ["always"]
@@ -263,7 +190,7 @@ def test_the_desk_has_ended_before_it_is_killed() -> None:
     """
     longest = serving.FINISH_SECONDS + serving.JOIN_SECONDS + looks.CLOSE_SECONDS
 
-    assert longest < seconds(settings("hotlined-web@.service", "Service")["TimeoutStopSec"][0]) < 90
+    assert longest < seconds(settings("hotlined-web@main.service", "Service")["TimeoutStopSec"][0]) < 90
     assert "After" not in settings("hotlined-web@.service", "Unit")
 
 
@@ -290,8 +217,8 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
         assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
 
-    text = (FOLDER / "hotlined.service").read_text()
-    lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
+    text = (FOLDER / "hotlined-@.service.d/10-sandbox.conf").read_text()
+    lines = text[text.index("# The sandbox") :].splitlines()
     keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
     service = settings(unit, "Service")
     assert {key: service[key] for key in keys} == {key: daemon()[key] for key in keys}
@@ -330,7 +257,7 @@ def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
     service = settings(unit, "Service")
 
     assert service["User"] == ["root"]
-    assert service["Group"] == ["hotlined" if line_of(unit) == "main" else f"hotlined-{line_of(unit)}"]
+    assert service["Group"] == [f"hotlined-{line_of(unit)}"]
     assert (service["PrivateDevices"], service["DevicePolicy"]) == (["no"], ["auto"])
     assert service["ProtectKernelTunables"] == service["PrivateUsers"] == ["no"]
     assert service["CapabilityBoundingSet"] == [""]
@@ -348,7 +275,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(FOLDER / file, folder / file)
     for file in FILES:
         text = (FOLDER / file).read_text()
-        text = text.replace(COMMAND, "/bin/true").replace("/opt/hotlined/power-cycle", "/bin/true")
+        text = text.replace(COMMAND, "/bin/true").replace("/usr/share/hotlined/power-cycle", "/bin/true")
         for unit in {file, *instances(file)}:
             (folder / unit).write_text(text)
     return folder
@@ -376,54 +303,40 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# ---- installer
-
-
-def test_the_requirements_are_pinned() -> None:
-    """What is installed on a Pi is what setup.cfg asks for, with two extras, each version with its hashes."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    extras = setup["options.extras_require"]
-    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["web"]
-    lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
-    pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines if not line.startswith("#"))
-    for line in (each for each in lines if not each.startswith("#")):
-        assert re.fullmatch(r"[a-z0-9-]+==\S+( --hash=sha256:[0-9a-f]{64})+", line)
-
-    for requirement in map(Requirement, filter(None, wanted.splitlines())):
-        assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
-
-
-def test_units_and_installer_agree() -> None:
-    """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
-    installer = INSTALLER.read_text() + (ROOT / "scripts/lines").read_text()
-    shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
+def test_units_have_the_users_and_folders_that_are_made() -> None:
+    """Users and folders are the same in the units, in what is made at boot, and where hotlined-setup adds a line."""
+    made = {
+        "main": [(FOLDER / f"{name}.conf").read_text() for name in ("sysusers", "tmpfiles")],
+        "nl": [SETUP[name].format(name="nl") for name in ("_USERS", "_FOLDERS")],
+    }
+    shared = made["main"][1]
     sockets = "/run/hotlined-control", "/run/hotlined-alerts", "/run/hotlined-web"
 
     for unit in SENDERS:
         service = settings(unit, "Service")
-        assert service.get("User", [""]) == service.get("Group", [""]) == [""]
+        assert not {"User", "Group", "BindPaths"} & service.keys() or service["User"] == service["Group"] == [""]
         assert service["DynamicUser"] == ["yes"]
         assert "BindPaths" not in service
-        assert service["LoadCredential"][-1] == f"config:/etc/hotlined/{CONFIGS[line_of(unit)]}"
+        assert f"config:/etc/hotlined/{line_of(unit)}.yaml" in service["LoadCredential"]
     for unit in (each for each in OURS if each not in SENDERS):
         service, line = settings(unit, "Service"), line_of(unit)
-        user = {"main": "hotlined"}.get(line, f"hotlined-{line}")
+        users, folders = made[line]
+        user = f"hotlined-{line}"
         assert service["User"] == service["Group"] == [f"hotweb-{line}" if unit in DESKS else user]
+        assert re.search(rf"^u {service['User'][0]} - ", users, re.MULTILINE)
+        assert f"g {user} -\n" in users
         groups = [user] if unit in DESKS else ["hotlined-backup"] * (unit in OFFCARD) if unit in JOBS else ["dialout"]
         assert service.get("SupplementaryGroups", []) == groups
         binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
         assert {key for key in service if key.startswith("Bind")} == {binding}
-        bound = {word.removeprefix("-") for word in words(unit, binding)} - {"/var/lib/hotlined-main"}
+        bound = {word.removeprefix("-") for word in words(unit, binding)}
         assert (STICK in bound) == (unit in OFFCARD)
         bound -= {STICK}
         assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
         assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
         assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
-        if unit in JOBS:
-            assert variables(unit)["FOLDER"] == f"/var/lib/{user}"
         for folder in bound:
-            assert f"d {folder} :2750 :{user} :{user}\n" in own.replace("USER", user).replace("NAME", line)
+            assert f"d {folder} :2750 :{user} :{user}\n" in folders
             hidden = next(each for each in (folder, *map(str, Path(folder).parents)) if f"{each}:ro" in str(service))
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
@@ -433,12 +346,9 @@ def test_units_and_installer_agree() -> None:
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
         assert socket["ListenStream"][0] in {f"{folder}/{line}.sock" for folder in sockets}
-        owner = ["hotlined" if line == "main" else f"hotlined-{line}"]
-        assert socket.get("SocketUser") == (owner if "sender" in unit else None)
-    assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
-    assert 'desk_user_of() { echo "hotweb-${1:-main}"; }' in installer
-    assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
-    assert "PREFIX=/opt/hotlined\n" in installer
+        assert socket.get("SocketUser") == ([f"hotlined-{line}"] if "sender" in unit else None)
+    lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
+    assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
 
 
 def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> None:
@@ -450,14 +360,14 @@ def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> N
     assert mount["Where"] == [STICK]
     assert unit["StopWhenUnneeded"] == ["yes"]
     assert seconds(unit["JobTimeoutSec"][0]) <= 10
-    assert "g hotlined-backup -\n" in (FOLDER / "sysusers-line.conf").read_text()
-    assert "backup" in RESERVED_LINES
+    assert "g hotlined-backup -\n" in (FOLDER / "sysusers.conf").read_text()
+    with pytest.raises(UsageError):  # no line has a hyphen in its name: hotlined-backup is the user of none called so
+        find(None, "a-backup", {})
     for name in OFFCARD:
         wanted = settings(name, "Unit")
         assert wanted["Wants"] == wanted["After"] == ["media-hotlined.mount"]
         assert "Requires" not in wanted  # without the stick it runs, and says so
-        defaults = {each.partition(":")[0]: each for each in settings(name, "Service")["SetCredential"]}
-        assert {each: f"{each}:{making.NOTHING.decode()}" for each in making.CREDENTIALS} == defaults
+        assert settings(name, "Service")["SetCredential"] == [f"{each}:-" for each in making.CREDENTIALS]
 
 
 def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
@@ -471,7 +381,7 @@ def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
     assert socket["SocketGroup"] == makes["SupplementaryGroups"]
     assert f"d {Path(socket['ListenStream'][0]).parent} 0755 root root\n" in (FOLDER / "tmpfiles.conf").read_text()
     assert service["User"] == service["Group"] == ["hotaway"]
-    assert "u hotaway - " in (FOLDER / "sysusers-line.conf").read_text()
+    assert "u hotaway - " in (FOLDER / "sysusers.conf").read_text()
     assert not {"SupplementaryGroups", "BindPaths", "BindReadOnlyPaths", "Environment"} & service.keys()
     hidden = {path.removesuffix(":ro") for path in words(name, "TemporaryFileSystem")}
     assert hidden == {"/etc/hotlined", "/media", "/var/lib", "/var/backups", "/run/hotlined", "/srv"}
@@ -497,9 +407,9 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
 
     The desk has one of its own, and so have the figures.
     """
-    making = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
+    makers = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert making == {"hotlined.service", "hotlined@nl.service", *DESKS, *FIGURES}
+    assert makers == {"hotlined@main.service", "hotlined@nl.service", *DESKS, *FIGURES}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
@@ -512,7 +422,10 @@ def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str) -> None
 
     assert service["RuntimeDirectory"] == [f"hotlined-metrics/{line}"]
     assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0755"], ["yes"])
-    assert words(unit, "ExecStart")[-2:] == ["metrics", file]
+    assert settings(unit, "Service")["WorkingDirectory"] == [str(Path(file).parent)]
+    assert words(unit, "ExecStart")[-1].endswith(
+        f" metrics >hotlined-{line}.new; mv hotlined-{line}.new {Path(file).name}"
+    )
     (after,) = (words(unit, "ExecStopPost")[-1:],)
     for result, stays in (("success", True), ("exit-code", False), ("timeout", False)):
         done = subprocess.run(
@@ -538,8 +451,7 @@ def test_figures_are_written_where_somebody_collects_them(unit: str) -> None:
 
 def words_of_wants(line: str) -> list[str]:
     """Return the units that the daemon of a line brings."""
-    daemon_unit = "hotlined.service" if line == "main" else f"hotlined@{line}.service"
-    return settings(daemon_unit, "Unit")["Wants"][0].split()
+    return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
 
 
 @pytest.mark.parametrize("job", ["control", "web"])
@@ -580,180 +492,6 @@ def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
     assert int(service["OOMScoreAdjust"][0]) > 0 > int(daemon()["OOMScoreAdjust"][0])
 
 
-def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Yield each file below folders, with the time of its last change."""
-    for folder in folders:
-        for where, _, names in os.walk(folder):
-            yield from ((f"{where}/{name}", os.lstat(f"{where}/{name}").st_mtime_ns) for name in names)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A dry run of the installer on a machine of a kind; it is done once for all tests that look at it."""
-
-    options: tuple[str, ...]
-    processor: str = "amd64"
-
-    def steps(self) -> list[list[str]]:
-        """Return the words of each step that it shows."""
-        return [shlex.split(line[2:]) for line in self.lines() if line.startswith("+ ")]
-
-    @cache  # noqa: B019  there are a handful, and they last as long as the tests
-    def lines(self) -> list[str]:
-        """Return what it prints, having changed nothing."""
-        folders = ("/etc", "/opt", "/usr/local/bin", "/usr/local/share", "/run/hotlined", "/var/lib/hotlined")
-        with tempfile.TemporaryDirectory() as name:
-            (Path(name) / "dpkg").write_text(f"#!/bin/sh\necho {self.processor}\n")
-            (Path(name) / "dpkg").chmod(0o755)
-            before = set(files_of(folders))
-            done = run_installer("--dry-run", *self.options, path=f"{name}:{os.environ['PATH']}")
-        assert done.returncode == 0, done.stderr
-        assert set(files_of(folders)) == before
-        return done.stdout.splitlines()
-
-
-FIRST = Run(())
-FURTHER = Run(("--line", "nl"), "arm64")
-SERIAL = Run(("--uart", "/dev/serial0"), "armhf")
-HSO = Run(("--uart", "/dev/ttyHS0"))
-WHOLE = Run(("--line", "nl", "--web", "--uart", "/dev/ttyAMA0"))
-
-
-def test_a_desk_is_turned_on_where_it_is_asked_for() -> None:
-    """--web adds a user of its own and the line's socket; without it there is neither."""
-    both = FURTHER.steps(), WHOLE.steps()
-
-    users = [{step[-1] for step in steps if step[:2] == ["systemd-sysusers", "--inline"]} for steps in both]
-    assert users == [set(), {"u hotweb-nl - 'hotlined, desk'"}]
-    acts = [[step[1] for step in steps if step[-1] == "hotlined-web@nl.socket"] for steps in both]
-    assert acts == [[], ["reenable", "start"]]
-
-
-@pytest.mark.parametrize("run", [FIRST, FURTHER, Run(("--uninstall",)), Run(("--uninstall", "--purge-data"))])
-def test_a_dry_run_changes_nothing(run: Run) -> None:
-    """--dry-run shows every step, for whoever runs it, and does none."""
-    options, steps = run.options, run.steps()
-
-    wanted = ["rm", "-f"] if "--uninstall" in options else ["write"]
-    files = {step[-1] for step in steps if step[:-1] == wanted}
-    assert files >= {f"/usr/local/lib/systemd/system/{file}" for file in (*FILES, *DROP_INS)}
-    if not options or "--line" in options:
-        assert files >= {
-            "/etc/bash_completion.d/hotlined",
-            "/usr/local/share/hotlined/config.schema.json",
-            "/usr/local/share/man/man1/hotlined.1",
-        }
-        user = f"/etc/sysusers.d/hotlined-{'nl' if options else 'main'}.conf"
-        assert user in files
-        assert ["systemd-sysusers", user] in steps
-        units = ("hotlined@nl.service", "hotlined-control@nl.socket")
-        for unit in units if options else ("hotlined.service", "hotlined-control@main.socket"):
-            assert ["systemctl", "reenable", "--quiet", unit] in steps
-        assert "doctor" in [step[-1] for step in steps]
-        config = f"/etc/hotlined/{'nl' if options else 'config'}.yaml"
-        assert ["mv", f"{config}.new", config] in steps  # whole or not at all
-
-
-@pytest.mark.parametrize(
-    ("run", "files"),
-    [
-        (SERIAL, {"/etc/systemd/system/hotlined.service.d/uart.conf"}),
-        (WHOLE, {"/etc/systemd/system/hotlined@nl.service.d/uart.conf"}),
-        (HSO, {"/etc/systemd/system/hotlined.service.d/uart.conf", "/etc/modules-load.d/hotlined.conf"}),
-    ],
-)
-def test_a_uart_is_let_in_by_its_name_where_it_is_asked_for(run: Run, files: set[str]) -> None:
-    """--uart adds a drop-in to the line's service alone; without it none is written."""
-    usual = FURTHER if "--line" in run.options else FIRST
-    steps = run.lines()
-
-    assert not [step for step in usual.lines() if "uart" in step]
-    assert {step.removeprefix("+ write ") for step in steps if "uart.conf" in step or "modules-load" in step} == files
-    assert f"Set modem.port: {run.options[-1]} in" in "\n".join(steps)
-
-
-@pytest.mark.parametrize("run", [FIRST, FURTHER, SERIAL])
-def test_packages_are_unpacked_and_built_by_nobody(run: Run) -> None:
-    """All is installed by its hash, as a wheel, by a user that nobody is; root owns it afterwards.
-
-    What has no wheel for 32 bits is the only one that is built, from the source whose hash is in the list.
-    """
-    steps = run.steps()
-    (own,), (give,) = ([step for step in steps if step[:2] == ["chown", "-hR"] and step[2] == who] for who in OWNERS)
-    environment = give[-1]
-    unpacking = steps[steps.index(own) + 1 : steps.index(give)]
-    pips = [step[step.index("-m") + 2 :] for step in unpacking]
-
-    assert [step for step in steps if "pip" in step] == unpacking
-    for step in unpacking:
-        as_nobody = step[step.index("setpriv") : step.index(f"{environment}/bin/python")]
-        assert {*as_nobody} == {
-            *("setpriv", "--reuid=60900", "--regid=60900", "--clear-groups", "--no-new-privs"),
-            *("--inh-caps=-all", "--bounding-set=-all"),
-        }
-    installed = [dict.fromkeys(pip) for pip in pips if "install" in pip]
-    fetched = [pip for pip in installed if "--no-index" not in pip]
-    assert all({"--require-hashes", "--no-deps", "--requirement"} <= pip.keys() for pip in fetched)
-    kinds = [next(option for option in pip if "binary" in option) for pip in fetched]
-    assert kinds == ["--only-binary=:all:", *(["--no-binary=:all:"] if run.processor == "armhf" else [])]
-    assert [pip for pip in installed if pip not in fetched] == [installed[-1]]
-    assert [*installed[-1]][-1].endswith("/project")
-    marked = next(step for step in steps if step[0] == "touch")
-    assert marked == ["touch", f"{environment}/complete"]
-    assert steps.index(give) < steps.index(marked)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["--help"], 0, "usage:"),
-        (["--upgrade"], 2, "usage:"),
-        (["--line"], 1, "--line wants a value"),
-        (["--dry-run", "--line", "N L"], 1, "small letters"),
-        (["--dry-run", "--line", "config"], 1, "small letters"),
-        (["--dry-run", "--line", "-a"], 1, "small letters"),
-        (["--dry-run", "--wheels", "/nowhere"], 1, "/nowhere"),
-        (["--dry-run", "--uart", "/dev/tty1"], 1, "/dev/tty1 is no UART"),
-        (["--dry-run", "--uart", "/dev/serial0 rw\nDeviceAllow=/dev/mem"], 1, "is no UART"),
-        (["--dry-run", "--uart", "/dev/mmcblk0"], 1, "is no UART"),
-    ],
-)
-def test_the_installer_says_what_it_does_not_do(arguments: list[str], code: int, words: str) -> None:
-    """What it cannot do is refused before anything is done, with a sentence."""
-    done = run_installer(*arguments)
-
-    assert done.returncode == code
-    assert words in done.stdout + done.stderr
-    assert "+ " not in done.stdout
-
-
-@pytest.mark.parametrize(
-    "name", ["nl", "a", "1-b_c", "a" * 22, "a" * 23, "-a", "_a", "A", "a.b", "a b", "mains", *RESERVED_LINES]
-)
-def test_the_installer_and_the_program_have_one_rule_for_names(name: str) -> None:
-    """What may be a line's name in the configuration and behind --line is one for the installer, and nothing else."""
-    ours = True
-    with contextlib.suppress(ConfigError, UsageError):
-        parse(f"answer: {{text: x}}\nline: {name!r}\n", ROOT / "config.yaml")
-        ours = False
-    check = ["bash", "-euc", "me=installer line=$1 uart=; . scripts/lines; check_line", "-", name]
-    done = subprocess.run(check, text=True, capture_output=True, check=False, cwd=ROOT)
-    assert (done.returncode, "small letters" in done.stderr) == ((1, True) if ours else (0, False))
-    with pytest.raises(UsageError if ours else ConfigError):
-        find(None, name, {})
-
-
-def test_the_installer_names_a_missing_python(tmp_path: Path) -> None:
-    """Without a Python that is new enough nothing is begun."""
-    for name in ("bash", "env", "dirname", "id", "getent", "sed"):
-        (tmp_path / name).symlink_to(str(shutil.which(name)))
-    (tmp_path / "python3").symlink_to("/bin/false")
-    done = run_installer("--dry-run", path=str(tmp_path))
-
-    assert done.returncode == 1
-    assert "Python 3.11" in done.stderr
-
-
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
 def test_the_shell_scripts_are_clean() -> None:
     """Shellcheck finds nothing in any of them."""
@@ -769,7 +507,6 @@ def test_the_shell_scripts_are_clean() -> None:
         ROOT / "systemd/power-key",
         *sorted((ROOT / "tests/lab").glob("*.sh")),
     ]
-    assert INSTALLER in scripts
     done = subprocess.run(["shellcheck", "-x", *scripts], text=True, capture_output=True, check=False, cwd=ROOT)
 
     assert done.returncode == 0, done.stdout

@@ -6,16 +6,15 @@ A URL may hold a password, so no message shows one: a channel has a name and a k
 import contextlib
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, reason_of
 from hotlined.language import _
+from hotlined.systemd import maybe_credential
 
 PING_LIMIT_SECONDS = 10.0
 
@@ -53,10 +52,8 @@ def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Cha
 def more_urls(config: Config) -> list[tuple[str, str]]:
     """Read the URLs of alerts.urls_file or of systemd's credential, each with its name; raises HotlinedError."""
     name, path = "alerts.urls_file", config.alerts.urls_file
-    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-        handed = Path(folder) / "urls"
-        if handed.exists():
-            name, path = _("the credential urls"), handed
+    if handed := maybe_credential("urls"):
+        name, path = _("the credential urls"), handed
     if path is None:
         return []
     try:

@@ -38,7 +38,7 @@ def from_here(config: Config) -> "FromHere":
     usable = not configured or find_spec("apprise") is not None
     if not usable:
         problem = HotlinedError(
-            _("alerts.urls needs Apprise, which is missing: {command}.", command="pip install 'hotlined[alerts]'")
+            _("alerts.urls needs Apprise, which is missing: {command}.", command="sudo apt install apprise")
         )
     return FromHere(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
 

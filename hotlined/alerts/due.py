@@ -54,11 +54,12 @@ class Judged:
 class LineState:
     """The state of the line at one moment.
 
-    `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for how long it has not been
-    ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets. `pause` and `shadow`
-    are None while the line is neither paused nor in shadow mode.
+    `name` is what units call it; `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for
+    how long it has not been ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in
+    octets. `pause` and `shadow` are None while the line is neither paused nor in shadow mode.
     """
 
+    name: str
     modem_state: str | None
     unwell_seconds: float
     budgets: Mapping[str, tuple[int, int]]
@@ -181,7 +182,7 @@ def _modem(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
             AlertCondition.MODEM,
             max(level, levels.get(AlertCondition.MODEM, 0)),
             None,
-            {"title": known.title, "cure": known.cure},
+            {"title": known.title, "cure": known.cure.format(name=state.name)},
         )
 
 

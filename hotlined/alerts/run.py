@@ -140,6 +140,7 @@ class Run:
         pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
         shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
+            name=self.config.name,
             modem_state=modem.state if report.alive else None,
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
             budgets={name: (budget["used"], budget["limit"]) for name, budget in budgets.items()},

@@ -235,7 +235,7 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     """Answer people who text an SMS hotline, within limits, and show what happened.
 
     The configuration is the first of these that is given or exists: --config, --line, the variable HOTLINED_CONFIG,
-    /etc/hotlined/config.yaml, ./config.yaml.
+    /etc/hotlined/main.yaml, the only configuration there, ./config.yaml.
 
     Example: hotlined --config config.yaml status
     """

@@ -1,7 +1,6 @@
 """Commands that systemd runs at a connection to a socket of the line: the control program, the sender of alerts."""
 
 import contextlib
-import os
 import pwd
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError
 from hotlined.language import Language, speak
+from hotlined.systemd import maybe_credential
 
 
 @click.command(hidden=True)
@@ -63,8 +63,8 @@ def alerts_sender(settings: Settings, path: Path | None) -> None:
     from hotlined.alerts.delivery import from_here  # noqa: PLC0415  --help does without
     from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  the same
 
-    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "config"
-    config = configuration.salvage(handed).config if handed.is_file() else settings.loaded()
+    handed = maybe_credential("config")
+    config = configuration.salvage(handed).config if handed else settings.loaded()
     prepare(config)
     with listening(path, mode=0o600) as listener:
         AlertSender(from_here(config)).serve(listener)

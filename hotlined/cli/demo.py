@@ -120,10 +120,10 @@ def demo(keep: Path | None, *, web: bool) -> None:
     Example: hotlined demo
     """
     speak(language_of_environment())  # its line has no configuration yet that could say so
-    _require("gsmmodem", "python-gsmmodem-new", "demo")
+    _require("gsmmodem", "python-gsmmodem-new")
     if web:
-        _require("flask", "Flask", "web")
-        _require("waitress", "waitress", "web")
+        _require("flask", "Flask")
+        _require("waitress", "waitress")
     for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
@@ -133,14 +133,11 @@ def demo(keep: Path | None, *, web: bool) -> None:
             _show_desk(stage)
 
 
-def _require(module: str, package: str, extra: str) -> None:
+def _require(module: str, package: str) -> None:
     """Raise HotlinedError where a package is missing, as it is on a Pi."""
     if find_spec(module) is None:
-        command = f"pip install 'hotlined[{extra}]'"
-        raise HotlinedError(
-            _("The demo needs {package}, which is missing: {command}.", package=package, command=command),
-            _("In a checkout `scripts/demo` brings it."),
-        )
+        words = _("The demo needs {package}, which is missing.", package=package)
+        raise HotlinedError(words, _("In a checkout `scripts/demo` brings it."))
 
 
 @contextmanager

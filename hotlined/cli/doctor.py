@@ -9,7 +9,7 @@ import click
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor import witness
-from hotlined.doctor.checks import NAMES, examine
+from hotlined.doctor.checks import NAMES, OF_A_MODEM, examine
 from hotlined.doctor.findings import VERDICTS, Health, tally_in_words
 from hotlined.doctor.record import record, wanted
 from hotlined.doctor.scene import Scene
@@ -57,16 +57,21 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
     """Print what each check finds, and return how many failed."""
     tally: Counter[Health] = Counter()
     for name, finding in examine(scene):
-        tally[finding.verdict] += 1
         if as_json:
+            tally[finding.verdict] += 1
             click.echo(json_line({"check": name} | asdict(finding)))
             continue
+        if name in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not scene.has_port:
+            continue
+        tally[finding.verdict] += 1
         verdict = VERDICTS[finding.verdict]
         print_wrapped(_("{verdict}: {seen}", verdict=verdict, seen=finding.seen), NAMES[name])
         if finding.cure:
             print_wrapped(as_typed(f"→ {finding.cure}"), " ")
     if not as_json:
         print_wrapped(tally_in_words(tally))
+        if not scene.has_port:
+            print_wrapped(_("Modem, SIM and network are checked once a stick is in."))
     return tally[Health.FAIL]
 
 

@@ -55,8 +55,8 @@ def web(ctx: click.Context, settings: Settings, port: int | None, path: Path | N
     if find_spec("flask") is None or find_spec("waitress") is None:
         settings.speak_early()
         raise HotlinedError(
-            _("The desk needs Flask and waitress, which are missing: `pip install 'hotlined[web]'`."),
-            _("In a checkout: `.venv/bin/pip install -e '.[web]'`."),
+            _("The desk needs Flask and waitress, which are missing."),
+            "`sudo apt install python3-flask python3-waitress`",
         )
     with contextlib.suppress(KeyboardInterrupt):
         if port is None:

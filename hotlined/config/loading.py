@@ -81,7 +81,9 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
     if values["line"] is None:
         values["line"] = path.stem
         if not re.fullmatch(LINE_NAME.pattern, path.stem):
-            sentence = _("is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem))
+            sentence = _(
+                "is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem)
+            )
             problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
     if values["database"] is None:
         values["database"] = Path(f"/var/lib/hotlined-{path.stem}/hotlined.db")

@@ -32,7 +32,10 @@ def load_again(line: Line) -> bool:
         _refuse(
             line,
             _("line, database and runtime_dir change only with a restart."),
-            _("Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload.", name=old.name),
+            _(
+                "Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload.",
+                name=old.name,
+            ),
         )
         return False
     line.config = new

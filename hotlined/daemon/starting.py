@@ -6,7 +6,6 @@ takes longer to answer than two probes last is skipped.
 """
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined import config as configuration
+from hotlined import systemd
 from hotlined.daemon.line import Line
 from hotlined.errors import (
     HotlinedError,
@@ -26,7 +26,6 @@ from hotlined.errors import (
     PortMissingError,
     reason_of,
 )
-from hotlined.files import is_missing
 from hotlined.gsm import finding, profiles
 from hotlined.gsm.exchange import PROBES
 from hotlined.gsm.finding import Machine
@@ -242,9 +241,7 @@ class Starter:
         """
         modem = self.line.config.modem
         path = modem.pin_file
-        if path is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
-            credential = Path(folder) / "pin"
-            path = None if is_missing(credential) else credential
+        path = path or systemd.maybe_credential("pin")
         return modem.pin or (_read_pin(path) if path else None)
 
     def recognise(self, identification: Identification) -> Mismatch:

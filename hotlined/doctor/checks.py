@@ -12,7 +12,7 @@ from hotlined.language import NP_, Phrases
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
     {
         "interpreter": machine.interpreter,
-        "libraries": machine.packages,
+        "libraries": machine.libraries,
         "configuration": line.configuration,
         "user": machine.user,
         "clock": machine.clocks,
@@ -74,6 +74,23 @@ NAMES = Phrases(
     }
 )
 """Every check as people read its name, in a column of 14 characters."""
+
+
+OF_A_MODEM = frozenset(
+    {
+        "sandbox",
+        "port",
+        "SIM",
+        "generation",
+        "registration",
+        "technology",
+        "signal",
+        "service centre",
+        "storages",
+        "forwarding",
+    }
+)
+"""Checks that have nothing to look at where there is no modem: that is one trouble, and the stick's."""
 
 
 def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:

@@ -10,7 +10,7 @@ from hotlined.files import is_missing
 from hotlined.language import N_, _, in_row
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
-from hotlined.states import DatabaseState, SealFailure, SendingState, TroubleCode, database_trouble
+from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState, TroubleCode, database_trouble
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -37,12 +37,13 @@ def configuration(scene: Scene) -> Finding:
 def daemon(scene: Scene) -> Finding:
     """Check that the daemon lives, has no complaint, and lets answers out.
 
-    Full windows and the SIM's life have a check of their own.
+    Full windows, the SIM's life and a stick that is not in have a check of their own.
     """
     report = scene.report
     if report is None:
         return unknown(_(NO_CONFIGURATION))
-    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in _CHECKED_APART)
+    apart = _CHECKED_APART if scene.has_port else (*_CHECKED_APART, ModemState.ABSENT)  # which the stick's check tells
+    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in apart)
     if not report.alive:
         return fail(_("does not run"), sentences)
     modem = str(report.daemon.modem.state)

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from hotlined import __version__, clock
@@ -20,6 +20,17 @@ from hotlined.language import N_, _, in_digits, ngettext
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning
+LIBRARIES = {
+    "click": "python3-click",
+    "phonenumbers": "python3-phonenumbers",
+    "rich": "python3-rich",
+    "serial": "python3-serial",
+    "sqlite_utils": "sqlite-utils",
+    "yaml": "python3-yaml",
+}
+"""What the program cannot do without, by the names that it is imported with, and Debian's packages."""
+OPTIONAL_LIBRARIES = {"apprise": "apprise", "flask": "python3-flask", "waitress": "python3-waitress"}
+"""The same, of what only some lines need."""
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
 COMMAND_SECONDS = 5.0  # for a program of this machine
 _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
@@ -34,25 +45,21 @@ def interpreter(_scene: Scene) -> Finding:
     return ok(f"{versions} ({sys.executable})")
 
 
-def packages(_scene: Scene) -> Finding:
-    """Check that the libraries that setup.cfg asks for are installed."""
-    try:
-        requirements = metadata.requires("hotlined") or []
-    except metadata.PackageNotFoundError:
-        return unknown(_("hotlined runs from its source, so nothing says what it needs"))
-    names = [re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in requirements if "extra ==" not in requirement]
-    missing = [name for name in names if not any(metadata.distributions(name=name))]
+def libraries(scene: Scene) -> Finding:
+    """Check that the libraries are there: those of the program, and what the configuration needs."""
+    wanted = dict(LIBRARIES)
+    if scene.config and (scene.config.alerts.urls or scene.config.alerts.urls_file):
+        wanted["apprise"] = OPTIONAL_LIBRARIES["apprise"]
+    missing = {name: package for name, package in wanted.items() if find_spec(name) is None}
     if missing:
-        return fail(
-            _("missing: {names}", names=", ".join(missing)), f"`{sys.executable} -m pip install {' '.join(missing)}`"
-        )
-    return ok(ngettext("{number} library is there", "all {number} libraries are there", len(names)))
+        return fail(_("missing: {names}", names=", ".join(missing)), f"`sudo apt install {' '.join(missing.values())}`")
+    return ok(ngettext("{number} library is there", "all {number} libraries are there", len(wanted)))
 
 
 def user(scene: Scene) -> Finding:
-    """Check that this user may open the ports."""
+    """Check that this user may open the ports, where no service does: its members need none."""
     name, groups = pwd.getpwuid(os.getuid()).pw_name, [grp.getgrgid(gid).gr_name for gid in os.getgroups()]
-    for port in map(Path, scene.ports):
+    for port in map(Path, () if _has_service(scene) else scene.ports):
         if port.exists() and not os.access(port, os.R_OK | os.W_OK):
             group = port.group()
             cure = _("`sudo adduser {user} {group}`, then log in again.", user=name, group=group)
@@ -128,6 +135,11 @@ def unit(scene: Scene) -> Finding:
             _("See docs/installation.md."),
         )
     return _judge_unit(name, properties)
+
+
+def _has_service(scene: Scene) -> bool:
+    """Tell whether systemd serves the line."""
+    return output_of("systemctl", "show", "--property=LoadState", unit_name(scene)).strip() == "LoadState=loaded"
 
 
 def unit_name(scene: Scene) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hotlined import __version__
+from hotlined.doctor.machine import unit_name
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError, reason_of
@@ -65,7 +66,10 @@ class RecordingCounts:
 def wanted(scene: Scene) -> Wanted:
     """Return what is recorded of a stick; raises RefusedError while the daemon has it, UnavailableError without one."""
     if scene.alive:
-        raise RefusedError(_("The daemon has the port."), _("Stop it for as long: `sudo systemctl stop hotlined@NAME`."))
+        raise RefusedError(
+            _("The daemon has the port."),
+            _("Stop it for as long: `sudo systemctl stop {unit}`.", unit=unit_name(scene)),
+        )
     if not scene.ports:
         raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]

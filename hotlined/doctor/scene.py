@@ -59,6 +59,11 @@ class Scene:
         return [candidate.port for candidate in self.candidates]
 
     @property
+    def has_port(self) -> bool:
+        """Whether there is a port behind which a modem may be."""
+        return any(not port.startswith("/") or Path(port).exists() for port in self.ports)
+
+    @property
     def baudrate(self) -> int:
         """The speed of the port."""
         return self.config.modem.baudrate if self.config else BAUDRATE

@@ -12,9 +12,7 @@ from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
-_LET_IN = N_(
-    "`sudo hotlined-setup uart {port}` lets a UART in; ports on USB are let in by themselves."
-)
+_LET_IN = N_("`sudo hotlined-setup uart {port}` lets a UART in; ports on USB are let in by themselves.")
 _NO_PORT = N_("there is no port")
 _DOES_NOT_RUN = N_("does not run")
 _ROLES = Phrases(

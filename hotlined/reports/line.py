@@ -360,7 +360,8 @@ def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterato
                 pid=pid or _("unknown"),
             ),
             _(
-                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why.",
+                "Start it again: `sudo systemctl restart hotlined@{name}`; `journalctl -u hotlined@{name}` says why."
+                " Or `hotlined run`, where it is no service.",
                 name=name,
             ),
         )
@@ -369,7 +370,10 @@ def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterato
 def _configuration_trouble(name: str, broken: Broken, *, alive: bool) -> Trouble:
     known = conditions.CONFIG_BROKEN
     if alive:
-        consequence, then = _("the daemon keeps the configuration that it has"), f"`sudo systemctl reload hotlined@{name}`"
+        consequence, then = (
+            _("the daemon keeps the configuration that it has"),
+            f"`sudo systemctl reload hotlined@{name}`",
+        )
     else:
         consequence, then = _("the daemon cannot start with it"), _("start the daemon")
     words = known.words.format(problem=broken.message, consequence=consequence)

@@ -1,11 +1,9 @@
 """Makes a sealed backup of a line: its database as it is now and what else a new card needs, written where it stays."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
@@ -20,11 +18,10 @@ from hotlined.store import line
 from hotlined.store.database_files import beside
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.snapshot import snapshot
+from hotlined.systemd import maybe_credential
 
 CREDENTIALS = (archive.ACCOUNTS, archive.PIN, archive.URLS)
 """What the unit hands over of files that only root reads; see systemd/hotlined-offcard@.service."""
-NOTHING = b"-"
-"""What stands in a credential where root has no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +119,7 @@ def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     for name, ending in archive.BESIDE.items():
         if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets
-    handed = os.environ.get("CREDENTIALS_DIRECTORY")
-    for name in CREDENTIALS if handed else ():
-        with contextlib.suppress(FileNotFoundError):
-            octets = files.read(Path(str(handed)) / name).encode()
-            if octets.strip() not in (b"", NOTHING):
-                yield name, octets
+    for name in CREDENTIALS:
+        handed = maybe_credential(name)
+        if handed and (octets := files.read(handed).encode()).strip():
+            yield name, octets

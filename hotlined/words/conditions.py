@@ -47,10 +47,7 @@ class Condition(NamedTuple):
 NOT_RUNNING = Condition(
     N_("the daemon does not run"),
     N_("The daemon does not run."),
-    N_(
-        "Start it: `sudo systemctl start hotlined@{name}`; `journalctl -u hotlined@{name}` says why. Where it is no"
-        " service: `hotlined run`."
-    ),
+    N_("Start it: `sudo systemctl start hotlined@{name}`, or `hotlined run` where it is no service."),
 )
 _LOST = N_("the modem is lost")
 MODEM: dict[str, Condition] = {

@@ -30,5 +30,5 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
 
 
 def service_of(name: str) -> str:
-    """Return the name of the daemon's service: `hotlined` for the line that units call `main`, else `hotlined@NAME`."""
+    """Return the name of the daemon's service, as systemctl takes it."""
     return f"hotlined@{name}"
