@@ -1,6 +1,7 @@
 """What the daemon costs: commands as the simulator counts them; memory, writing and waking as the kernel does."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -266,9 +267,46 @@ def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
     assert not {"sqlite_utils", "gsmmodem", "rich", "pytest", "hotlined.simulator"} & set(modules)
 
 
+def test_a_daemon_that_is_ready_loads_no_library(line: Line) -> None:
+    """What an upgrade of Debian's may replace is in memory before READY=1; texts, calls and reloads bring nothing more.
+
+    Python itself is left out, and so are the plans of countries: they are the package's own, which stops the daemon.
+    """
+    start_bare(line, "-c", LIST_WHEN_READY)
+    for count, sender in enumerate(("+32470123456", "+33612345678", "8850", "+491711234567")):
+        line.sim.do("deliver", from_=sender, text="stop" if count == 3 else "un")
+    line.sim.do("call", from_="+32470123457", rings=1, interval=0.1)
+    wait_until(lambda: line.submitted() and line.settled())
+    assert line.daemon
+    for settings in ({"numbers": {"answer_countries": ["BE", "NL"]}}, {"limits": {"per_numbr": 2}}):
+        line.configure(**settings)
+        line.daemon.send_signal(signal.SIGHUP)
+        line.sim.do("deliver", from_="+31612345678", text="deux")
+        wait_until(line.settled)
+    assert line.stop() == 0
+    rows = [row.split() for row in line.log_path.read_text().splitlines() if row.startswith(("ready ", "modules "))]
+    ready, ended = (set(row[1:]) for row in rows)
+
+    assert "phonenumbers" in ready
+    later = {name for name in ended - ready if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in later if not name.startswith("phonenumbers.data.")} == set()
+
+
 LIST_MODULES = """
 import atexit, sys
 atexit.register(lambda: print("modules", *sys.modules))
 from hotlined.cli import main
 main()
+"""
+LIST_WHEN_READY = f"""
+import sys
+from hotlined import systemd
+
+def notify(told=systemd.notify, **fields):
+    if "READY" in fields:
+        print("ready", *sys.modules, flush=True)
+    told(**fields)
+
+systemd.notify = notify
+{LIST_MODULES}
 """

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -119,7 +120,7 @@ def test_it_has_what_git_has_and_nothing_else(tree: Path) -> None:
     for name in files.keys() - library - made:
         source = in_git(name)
         assert source, name
-        mine = os.readlink(files[name]).encode() if files[name].is_symlink() else files[name].read_bytes()
+        mine = str(files[name].readlink()).encode() if files[name].is_symlink() else files[name].read_bytes()
         assert mine == committed(source), name
     for name, source in PACKED.items():
         assert gzip.decompress(files[name].read_bytes()) == committed(source)
@@ -227,7 +228,7 @@ def test_versions_order(package: Path, tmp_path: Path) -> None:
     assert [re.sub(r"\d+\.[0-9a-f]{7}$", "N.HASH", each) for each in versions] == [
         *("0.1.0~gitN.HASH", "0.1.0~gitN.HASH", "0.1.0", "0.1.0+gitN.HASH")
     ]
-    for older, newer in zip(versions, versions[1:], strict=False):
+    for older, newer in itertools.pairwise(versions):
         assert subprocess.run(["dpkg", "--compare-versions", older, "lt", newer], check=False).returncode == 0
     (project / "hotlined/owner.py").write_text("raise SystemExit(3)\n")
     (project / "hotlined/foreign.py").touch()
@@ -276,7 +277,7 @@ def test_its_changelog_names_its_version(package: Path, tree: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("lintian"), reason="needs lintian")
 def test_lintian_finds_nothing(package: Path) -> None:
-    """Debian's own checks of a package find no error and no warning but those that are meant to be, each with its why."""
+    """Debian's own checks of a package find no error, and no warning but those that are meant to be."""
     words = ["lintian", "--fail-on", "error,warning", "--allow-root", package]
     done = subprocess.run(words, text=True, capture_output=True, check=False)
 

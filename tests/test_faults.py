@@ -442,6 +442,24 @@ def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
     line.wait_state("ready")
 
 
+def test_a_credential_is_the_pin_where_root_has_one(
+    open_line: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the unit says where root has no such file is no PIN, and not tried; a PIN that is handed over is."""
+    line = with_pin(open_line, None)
+    (tmp_path / "pin").write_text("-")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    line.start()
+    line.wait_state("pin_required")
+    [trouble] = json.loads(line.cli("status", "--json", check=False))["trouble"]
+    assert trouble["cure"].startswith("Set modem.pin, or modem.pin_file")
+    assert line.sim.do("state")["pin_tries"] == 3
+    (tmp_path / "pin").write_text("1234\n")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    line.wait_state("ready")
+
+
 def test_a_pin_that_is_not_configured_is_asked_for(open_line: Open) -> None:
     """A SIM that wants a PIN nobody gave is a state, and nothing is tried."""
     line = with_pin(open_line, None)

@@ -35,7 +35,7 @@ from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import StatusWriter, require_no_other
 from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
-from hotlined.gsm import profiles
+from hotlined.gsm import address, profiles
 from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
@@ -118,6 +118,7 @@ class Daemon:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, or until the database is found damaged."""
         self._catch_signals()
+        address.load()  # once it is ready it loads no library: an upgrade may replace one under it
         systemd.notify(READY=1, STATUS="starting")
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)

@@ -94,6 +94,11 @@ class Identity(NamedTuple):
     line_type: LineType
 
 
+def load() -> None:
+    """Load the library that knows the plans of the world: a daemon does so before it is ready, and not at a text."""
+    import phonenumbers  # noqa: F401, PLC0415  commands that only show numbers do without
+
+
 def _maybe_number(text: str, country: str | None) -> Identity | None:
     """Find the valid number that the text spells, if any, read in that country."""
     import phonenumbers  # noqa: PLC0415  # the plans of the world: commands that only show numbers do without
