@@ -1,9 +1,9 @@
-"""Starts the program from the folder of the package, where this file is: `python3 -I` knows no other than Debian's own."""
+"""Starts the program from the folder of the package, where this file is: `python3 -I` knows none but Debian's own."""
 
-import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from hotlined.cli import main
 

@@ -296,7 +296,7 @@ def test_what_root_names_is_roots_to_write(doors: Doors) -> None:
         refused = LINE.hotlined(doors.config, *words, str(doors.folder / f"of-the-line-{name}"))
         assert refused.returncode == 1
     assert sorted(path.name for path in doors.folder.iterdir() if path.is_file()) == [
-        *("main.yaml", "copy.db", "page.html")
+        *("copy.db", "main.yaml", "page.html")
     ]
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
 

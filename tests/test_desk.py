@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from click.testing import CliRunner
 from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
@@ -33,6 +34,7 @@ from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, user_
 from test_hostile import TEXTS, receive
 
 from hotlined import config as line_config
+from hotlined.cli import main
 from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.logins import Logins
@@ -104,7 +106,7 @@ def test_the_overview_is_words_first(desk: Desk) -> None:
     words = desk.browser().get("/").words
 
     assert "Line fr Not answering. " in words
-    assert "The daemon does not run. Start it: hotlined run" in words
+    assert "The daemon does not run. Start it: sudo systemctl start hotlined@main, or hotlined run where" in words
 
 
 # ---- who
@@ -277,6 +279,18 @@ def test_what_is_no_number_is_a_page(desk: Desk) -> None:
 
     assert answer.status == 400
     assert "nobody" in answer.words
+
+
+@pytest.mark.parametrize("module", ["flask", "waitress"])
+def test_without_its_libraries_the_desk_says_what_installs_them(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever is missing, the one command that brings both is named."""
+    monkeypatch.setitem(sys.modules, module, None)
+    done = CliRunner().invoke(main, ["web", "--port", "0"])
+
+    assert done.exit_code == 1
+    assert (
+        "Flask and waitress, which are missing.\nHint: `sudo apt install python3-flask python3-waitress`" in done.stderr
+    )
 
 
 # ---- in every state

@@ -29,6 +29,7 @@ from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, parse
+from hotlined.config.keys import LINE_NAME
 from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
@@ -125,7 +126,7 @@ def shown(text: str) -> Iterator[str]:
 
 def ours(line: str) -> str | None:
     """Return the arguments of `hotlined` in a command line, whoever runs it and wherever it stands."""
-    prefix = r"(?:sudo -u \w+ |ExecStart=|[*/0-9 ]+ |\(umask 077; )?(?:[\w./]*/)?"
+    prefix = r"(?:sudo -u [\w-]+ |ExecStart=|[*/0-9 ]+ |\(umask 077; )?(?:[\w./]*/)?"
     found = re.fullmatch(rf"{prefix}hotlined((?: .*?)?)(?: > [\w.]+\))?", line.strip())
     return found[1].strip() if found else None
 
@@ -204,6 +205,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         filled.judge(contacts[6])
         filled.send([None])  # contact 7: unconfirmed
         filled.judge(contacts[7])  # contact 8: queued
+    shutil.copy(filled.config, filled.folder / "config.yaml")  # as it is called in a checkout
     return filled.folder
 
 
@@ -304,18 +306,16 @@ def test_the_configuration_that_is_shown_is_one(name: str) -> None:
         parse(other, ROOT / "config.yaml")
 
 
-def test_the_names_that_are_taken_are_named_everywhere() -> None:
-    """The documents, config.yaml and the installer's message name all that no line may be called, and say up to 22."""
-    taken = ", ".join(RESERVED_LINES)
-    installer = (ROOT / "scripts/lines").read_text("utf-8")
+def test_the_rule_of_names_is_said_everywhere() -> None:
+    """The documents, config.yaml, the program and hotlined-setup have one rule for the names of lines."""
+    rule = LINE_NAME.expected
     example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
 
-    said = re.search(r"1 to 22 of .*?\. The names (.*?) are\sreserved", TEXTS["docs/configuration.md"], re.DOTALL)
-    assert said
-    assert quoted(said[1]) == list(RESERVED_LINES)
-    assert f"^({'|'.join(RESERVED_LINES)})$" in installer
-    assert re.search(rf'^NAME_RULE=".* 1 to 22 .* none of {taken}"$', installer, re.MULTILINE)
-    assert f"1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {taken}." in example
+    assert rule in example
+    assert rule in " ".join(TEXTS["docs/configuration.md"].replace("`", "").split())
+    for name in ("hotlined", "hotlined-setup"):
+        said = "1 to 22 small letters, digits and _, first a letter or digit."
+        assert said in (ROOT / "debian" / name).read_text("utf-8")
 
 
 def test_every_key_in_prose_is_one() -> None:
@@ -541,6 +541,47 @@ def test_the_program_points_at_pages_that_exist() -> None:
     assert not [word for word in named if not (ROOT / word).exists()]
 
 
+GONE = (
+    r"scripts/(?:install|lines|hashes|licences|sbom|manpages|requirements)\b",
+    r"/opt/hotlined|/usr/lib/hotlined",
+    r"(?<![\w-])hotlined\.service",
+    r"(?:systemctl [a-z-]+(?: --[a-z]+)*|journalctl -u|systemctl edit) hotlined(?![\w@*-])",
+    r"hotlined-setup --(?!dry-run|help)",
+    r"/etc/hotlined/(?:config\.yaml|pin\b|urls\b)",
+    r"/var/lib/hotlined/",
+    r"(?:sudo -u|-aG|adduser \S+) hotlined(?![\w-])",
+    r"pip install '|hotlined\[",
+    r"man hotlined[.-](?!setup)",
+    r"(?:pin|urls|sysusers-line|tmpfiles-line)\.conf",
+)
+"""What an installation had before there was one package, and what nobody may be told to type any more."""
+
+
+def test_nothing_names_what_is_gone() -> None:
+    """No page, unit, script or sentence of the program names a command, a unit or a file that an installation lacks."""
+    folders = [*(ROOT / "systemd").rglob("*"), *(ROOT / "debian").rglob("*"), *(ROOT / "scripts").iterdir()]
+    files = [path for path in folders if path.is_file() and path.name not in ("card", "lab")]
+    texts = TEXTS | {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (*SOURCES, *files)}
+    texts["config.yaml"] = (ROOT / "config.yaml").read_text("utf-8")
+
+    found = [(name, match[0]) for name, text in texts.items() for gone in GONE for match in re.finditer(gone, text)]
+    assert found == []
+
+
+def test_what_hotlined_setup_is_asked_for_is_there() -> None:
+    """Each verb that a page, a unit or a sentence names is one, and each is explained on the page of installation."""
+    program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
+    verbs = set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
+    units = {path.name: path.read_text("utf-8") for path in (ROOT / "systemd").rglob("*") if path.is_file()}
+    texts = TEXTS | units | {path.name: path.read_text("utf-8") for path in SOURCES}
+    named = {verb for text in texts.values() for verb in re.findall(r"(?:sudo |`)hotlined-setup ([a-z]+)", text)}
+
+    assert named <= verbs
+    assert verbs - {"restore"} <= set(
+        re.findall(r"^\| `sudo hotlined-setup (\w+)", TEXTS["docs/installation.md"], re.MULTILINE)
+    )
+
+
 def test_every_library_is_explained() -> None:
     """Each requirement of setup.cfg, optional ones too, is explained in CONTRIBUTING, and no other library."""
 
@@ -579,13 +620,14 @@ def test_the_database_is_described(tmp_path: Path) -> None:
 def test_a_daily_copy_goes_where_any_other_goes() -> None:
     """The two lines for a copy of a weekday take it from where the timer puts it, to where the others go."""
     page = TEXTS["docs/backup.md"]
-    brought = re.findall(r"^sudo cat \S+ \| sudo -u hotlined tee (\S+) > /dev/null$", page, re.MULTILINE)
-    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", page, re.MULTILINE)
+    brought = re.findall(r"^sudo cat \S+ \| sudo -u hotlined-main tee (\S+) > /dev/null$", page, re.MULTILINE)
+    copied = re.findall(r"^sudo -u hotlined-main cp (\S+) (\S+)$", page, re.MULTILINE)
     unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
 
     assert brought == [to for _, to in copied]
     assert [source for source, _ in copied] == [f"/var/backups/hotlined/main/Mon.db{end}" for end in ("", ".key")]
-    assert 'db backup "/var/backups/hotlined/%i/$(LC_ALL=C date +%%a).db"' in unit
+    assert "WorkingDirectory=/var/backups/hotlined/%i\n" in unit
+    assert "name=$(LC_ALL=C date +%%a).db; " in unit
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])

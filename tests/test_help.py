@@ -25,6 +25,7 @@ PROGRAM = Path(sys.executable).with_name("hotlined")
 def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with two contacts, one of them tagged."""
     filled = Filled(tmp_path)
+    shutil.copy(filled.config, tmp_path / "config.yaml")  # as it is called in a checkout
     with filled.db:
         filled.text()
         decisions.tag(filled.db, filled.call(), "excuses", "somebody", filled.now())

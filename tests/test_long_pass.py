@@ -22,7 +22,7 @@ TIMING = {
     "delete_least": USUAL.delete_least / SCALE,
     "deletions_first": USUAL.deletions_first / SCALE,
 }
-STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
+STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined@.service
 TEXTS = 220
 SLOW, SLOWEST = 1.2 / SCALE, 6.0 / SCALE
 """How long a SIM takes to delete a text. The slowest one takes far longer for all than any question of these tests."""

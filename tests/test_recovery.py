@@ -28,7 +28,7 @@ from hotlined.states import ModemTrouble
 from hotlined.timing import USUAL, RateLimit
 
 NUMBER = "+32470123456"
-STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
+STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined@.service
 SILENCE_SECONDS = 120.0  # what it may take against a modem that answers nothing: it is given time to, at each rung
 HASTY: Mapping[str, float | Sequence[float]] = {
     "list_pauses": (0.0, 0.0, 3.0),

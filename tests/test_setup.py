@@ -8,6 +8,7 @@ import installed
 import pytest
 from installed import RECIPIENT, Installed
 
+DEBIAN = Path(__file__).parent.parent / "debian"
 STICK = "dev/disk/by-label/HOTLINED"
 
 
@@ -178,6 +179,17 @@ def test_a_section_is_added_once(line: Installed) -> None:
     assert "Put this into /etc/hotlined/main.yaml" in again.stdout
 
 
+def test_without_age_no_backup_is_promised(line: Installed) -> None:
+    """What encrypts is named with the command that installs it, before anything is done."""
+    line.put(STICK, "")
+    assert line.run("sh", "-c", 'rm -f "$(command -v age)"').returncode == 0
+    before = line.files()
+    done = line.run("hotlined-setup", "backup")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo apt install age" in done.stderr
+
+
 @pytest.mark.parametrize("there", ["backup:\n  keep: 3\n", "backup: {keep: 3}\n", "backup :\n  keep: 3\n", "backup"])
 def test_a_section_that_is_there_is_a_persons(line: Installed, there: str) -> None:
     """Where a line begins with the section's name the lines are printed, and the file stays."""
@@ -317,6 +329,69 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     for user in ("hotlined-nl", "hotweb-nl"):
         assert line.run("id", user).returncode != 0
     assert not [path for path in line.path("var/lib").iterdir() if path.name.startswith(".hotlined-gone")]
+
+
+# ---- upgrades
+
+RUNNING = """\
+hotlined-away@3-1-2.service loaded active running x
+hotlined-away.socket loaded active listening x
+hotlined-backup@main.service loaded activating start x
+hotlined-purge@main.timer loaded active waiting x
+hotlined-web@main.service loaded active running x
+hotlined-web@main.socket loaded active running x
+hotlined@main.service loaded active running x
+hotlined@nl.service loaded failed failed x
+"""
+BACK = (
+    "hotlined-away.socket hotlined-purge@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
+)
+
+
+@pytest.fixture
+def upgraded(line: Installed) -> Installed:
+    """Give a machine with units that run, and without what only dpkg knows."""
+    line.put("srv/units", RUNNING)
+    script = '#!/bin/sh\n[ $1 != list-units ] || exec cat /srv/units\necho "$@" >>/var/log/systemctl\n'
+    line.put("usr/bin/systemctl", script, 0o755)
+    line.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
+    return line
+
+
+def test_an_upgrade_stops_all_and_starts_what_ran(upgraded: Installed) -> None:
+    """Daemons, sockets and timers are as they were; a job or a connection is not begun a second time."""
+    scripts = f"sh {DEBIAN}/preinst upgrade 0.1.0 && sh {DEBIAN}/postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
+    done = upgraded.run("sh", "-c", scripts)
+
+    assert done.returncode == 0, done.stderr
+    assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
+
+
+def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> None:
+    """What ran of the former version runs again, and dpkg hears that nothing may be replaced."""
+    upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
+    done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.1.0")
+
+    assert done.returncode == 1
+    assert "The former version goes on" in done.stderr
+    assert upgraded.asked() == ["stop hotlined*", f"start {BACK}"]
+
+
+def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
+    """Where somebody left or brought a configuration, or a version was there, none is made; what is enabled starts."""
+    machine.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
+    assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
+    assert "start --no-block hotlined-control@main.socket hotlined@main.service" in machine.asked()
+    assert machine.path("etc/hotlined/main.yaml").exists()
+    for name in ("main.yaml", "main.txt"):
+        machine.path(f"etc/hotlined/{name}").unlink()
+    machine.put("etc/hotlined/nl.yaml", "answer: {text: x}\n")
+    link = machine.path("etc/systemd/system/multi-user.target.wants/hotlined@nl.service")
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/usr/lib/systemd/system/hotlined@.service")
+    assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
+    assert machine.asked() == ["daemon-reload", "start hotlined@nl.service"]
+    assert not machine.path("etc/hotlined/main.yaml").exists()
 
 
 # ---- copies before an upgrade

@@ -156,10 +156,10 @@ def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: 
     link = tmp_path / "serial0"
     link.symlink_to("/dev/null")
     told = allow(*(rule.format(link=link) for rule in rules))
-    found = stick_checks.judge_sandbox("hotlined.service", told, [Path("/dev/null")])
+    found = stick_checks.judge_sandbox("hotlined@main.service", told, [Path("/dev/null")])
 
     assert found.verdict is verdict
-    assert ("--uart /dev/null" in found.cure) == (verdict is FAIL)
+    assert ("hotlined-setup uart /dev/null" in found.cure) == (verdict is FAIL)
 
 
 @pytest.fixture(name="terminal")
@@ -174,12 +174,12 @@ def _terminal() -> Iterator[Path]:
 def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
     """A port that belongs to the login console's group is a failure, whatever the groups of who asks."""
     terminal.chmod(0o620)
-    found = stick_checks.judge_sandbox("hotlined.service", allow(), [terminal])
+    found = stick_checks.judge_sandbox("hotlined@main.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
     terminal.chmod(0o660)
-    assert stick_checks.judge_sandbox("hotlined.service", allow(groups="nobodys"), [terminal]).verdict is FAIL
+    assert stick_checks.judge_sandbox("hotlined@main.service", allow(groups="nobodys"), [terminal]).verdict is FAIL
 
-    assert stick_checks.judge_sandbox("hotlined.service", allow(groups=terminal.group()), [terminal]).verdict is OK
+    assert stick_checks.judge_sandbox("hotlined@main.service", allow(groups=terminal.group()), [terminal]).verdict is OK
 
 
 def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest
     assert stick_checks.sandbox(machine).verdict is UNKNOWN
 
 
-@pytest.mark.parametrize(("number", "cure"), [(errno.EPERM, "scripts/install --uart"), (errno.EACCES, "adduser")])
+@pytest.mark.parametrize(("number", "cure"), [(errno.EPERM, "hotlined-setup uart"), (errno.EACCES, "adduser")])
 def test_a_sandbox_that_refuses_is_told_from_a_group(number: int, cure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel says EPERM for a device that the service's sandbox keeps out, EACCES for a group that is missing."""
 

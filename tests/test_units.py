@@ -145,7 +145,7 @@ def test_no_line_is_special(file: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_drop_in_hides_another(unit: str) -> None:
-    """Of two drop-ins with one name systemd reads one alone; an admin's come after ours; each service has the sandbox."""
+    """Of two drop-ins with one name systemd reads one alone. Each service has the sandbox; an admin's come after."""
     names = [path.name for path in drop_ins(unit)]
 
     assert len(set(names)) == len(names)

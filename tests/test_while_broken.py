@@ -11,11 +11,10 @@ from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from promised import run, told
-from store_steps import make_empty
 
+from hotlined import config as configuration
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.settings import WHILE_BROKEN
-from hotlined.config import KEYS
 
 QUOTES = "answer:\n  text: 'C'est non'\n"  # no YAML at all
 UNKNOWN_KEY = "mod: live\n"
@@ -95,7 +94,7 @@ def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line
     wait_until(lambda: line.status()["trouble"], "the refusal")
     (refused,) = line.status()["trouble"]
 
-    assert "config.yaml cannot be read: No such file" in refused["words"]
+    assert "main.yaml cannot be read: No such file" in refused["words"]
     assert refused["cure"].startswith("See that it exists, and that this user may read it")
 
 
@@ -199,7 +198,7 @@ def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "main.yaml"), "status"])
 
     assert result.exit_code == 78
-    assert "config.yaml:1: mod: unknown key" in result.stderr
+    assert "main.yaml:1: mod: unknown key" in result.stderr
 
 
 def test_a_file_that_is_not_there_is_no_broken_one(tmp_path: Path) -> None:
@@ -219,11 +218,11 @@ def test_a_line_beside_a_file_is_said_to_be_passed_over(filled: Filled) -> None:
 
 
 def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where its file no longer says which database it has, none is used: the usual one is the first line's."""
+    """Where its file no longer says which database it has, its own usual one is meant, and never another line's."""
     monkeypatch.chdir(tmp_path)
-    first = make_empty(tmp_path / "hotlined.db")
-    monkeypatch.setitem(KEYS, "database", KEYS["database"]._replace(default=first))
-    for name, code_of_end in (("config", 0), ("nl", 78)):
-        Path(f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\nruntime_dir: run\n")
-        done = CliRunner().invoke(main, ["--config", f"{name}.yaml", "pause"])
-        assert done.exit_code == code_of_end, done.stderr
+    for name in ("main", "nl"):
+        path = Path(f"{name}.yaml")
+        path.write_text("answer: {text: Non}\ndatabase: {x: 1}\nruntime_dir: run\n")
+        assert configuration.salvage(path).config.database == Path(f"/var/lib/hotlined-{name}/hotlined.db")
+        done = CliRunner().invoke(main, ["--config", str(path), "pause"])
+        assert done.exit_code == 78, done.stderr

@@ -9,7 +9,7 @@ import click
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor import witness
-from hotlined.doctor.checks import NAMES, OF_A_MODEM, examine
+from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
 from hotlined.doctor.findings import VERDICTS, Health, tally_in_words
 from hotlined.doctor.record import record, wanted
 from hotlined.doctor.scene import Scene
@@ -61,7 +61,7 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
             tally[finding.verdict] += 1
             click.echo(json_line({"check": name} | asdict(finding)))
             continue
-        if name in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not scene.has_port:
+        if CHECKS[name] in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not scene.has_port:
             continue
         tally[finding.verdict] += 1
         verdict = VERDICTS[finding.verdict]

@@ -78,16 +78,9 @@ NAMES = Phrases(
 
 OF_A_MODEM = frozenset(
     {
-        "sandbox",
-        "port",
-        "SIM",
-        "generation",
-        "registration",
-        "technology",
-        "signal",
-        "service centre",
-        "storages",
-        "forwarding",
+        *(stick.sandbox, stick.holders, stick.generation),
+        *(sim.sim, sim.registration, sim.technology, sim.signal, sim.service_centre, sim.storages),
+        calls.forwarding,
     }
 )
 """Checks that have nothing to look at where there is no modem: that is one trouble, and the stick's."""

@@ -120,6 +120,5 @@ def _small(config: Config) -> Iterator[tuple[str, bytes]]:
         if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets
     for name in CREDENTIALS:
-        handed = maybe_credential(name)
-        if handed and (octets := files.read(handed).encode()).strip():
-            yield name, octets
+        if (handed := maybe_credential(name)) and (text := files.read(handed)).strip():
+            yield name, text.encode()

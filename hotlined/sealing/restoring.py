@@ -27,7 +27,7 @@ from hotlined.store.database_files import FILE_MODE, SECRET, SECRET_MODE, beside
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.sealing import service_of
 
-_ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/pin.conf and urls.conf
+_ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/hotlined-offcard@.service
 _PRIVATE, _GROUPS = 0o600, 0o640
 _DATABASE = "database"  # the key that says where it lies
 

@@ -148,7 +148,8 @@ class Pi:
         """Pull the plug."""
         assert self._process
         if leader := self.leader:
-            os.kill(int(leader), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(leader), signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         self._process = None
@@ -368,7 +369,7 @@ def from_backup(made: Made, sealed: Sealed) -> None:
             until(lambda: pi.said, moment)
             pi.cut()
             pi.start()
-            done = until(lambda: "The line runs." in pi.said, 900)
+            done = until(pi.is_through, 900) and "The line runs." in pi.said
             contacts = pi.hotlined("log", "--json").stdout.splitlines()
             well = done and len(contacts) == 3 and not (pi.boot / "hotlined.key").exists()
             check(f"cut off after {moment:.0f} s the next boot restores it", well or print(pi.said, contacts))
@@ -386,7 +387,7 @@ def cut_off(made: Made, seconds: float) -> None:
             kept = any(path.exists() and PIN in path.read_text() for path in places)
             check(f"cut off after {moment:.0f} s the configuration is somewhere", kept)
             pi.start()
-            done = until(lambda: "The line runs. Text its number." in pi.said, 900)
+            done = until(pi.is_through, 900) and "The line runs. Text its number." in pi.said
             well = done and not (pi.boot / "hotlined.yaml").exists() and not pi.sh("dpkg", "--audit").stdout
             check(f"cut off after {moment:.0f} s the next boot finishes it", well or print(pi.said, pi.journal()))
 
