@@ -447,8 +447,8 @@ def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
         if command.startswith("sudo systemctl"):
             line.stop() if "stop" in command else line.start()
             continue
-        local = re.sub(r"sudo (-u hotlined )?", "", command).replace("/media/backup", str(media))
-        subprocess.run(local.replace("/var/lib/hotlined", str(line.folder)), shell=True, check=True)
+        local = re.sub(r"sudo (-u hotlined-main )?", "", command).replace("/media/backup", str(media))
+        subprocess.run(local.replace("/var/lib/hotlined-main", str(line.folder)), shell=True, check=True)
     line.wait_state("ready")
     wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
     line.sim.do("deliver", from_=KEVIN, text="quatre")

@@ -1040,7 +1040,7 @@ def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
         "sudo apt install age",
         "sudo mount -o ro /dev/disk/by-label/HOTLINED /mnt",
         "sudo hotlined db restore /mnt",
-        "sudo systemctl start hotlined",
+        "sudo systemctl start hotlined@main",
         "hotlined status",
         "sudo umount /mnt",
         "sudo systemctl enable --now hotlined-offcard@main.timer",
