@@ -1,10 +1,10 @@
-"""The card: what scripts/card writes, and what its first boot does, cut off at every step. No cloud-init is met."""
+"""The card: its zips, and what a Pi does with one at each boot, cut off at every step. No cloud-init is met."""
 
 import hashlib
 import re
-import shlex
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-CONFIG = "answer: {text: Non}\nmodem: {pin: '2580'}\n"
+TEMPLATE = "answer: {text_file: main.txt}\n"
+CONFIG = TEMPLATE + "modem: {pin: '2580'}\n"
+ANSWER = "\ufeffHey! Non.\r\nC’est non.\r\n"
 COMMANDS = (
-    *("cat", "cp", "mv", "rm", "mkdir", "sync", "dd", "stat", "cmp", "chmod", "chgrp", "grep", "sha256sum"),
-    *("dpkg", "dpkg-query", "systemctl", "hotlined"),
+    *("cat", "cp", "mv", "rm", "mkdir", "sync", "dd", "stat", "cmp", "chmod", "chgrp", "sha256sum", "setpriv"),
+    *("dpkg", "dpkg-query", "systemctl", "hotlined", "hotlined-setup"),
 )
-READERS = ("find", "sort", "tail", "dirname")  # they change nothing, and three of them run at once
+READERS = ("find", "sort", "tail", "dirname", "tr", "grep", "sed")  # they change nothing, and several run at once
 
 STUB = """#!/bin/sh
 # counts, and cuts the power before the command whose turn it is; whatever it can it does without another program
@@ -28,77 +30,111 @@ here() {{
   read -r cut <'{here}/cut'
   [ $n != "$cut" ] || kill -KILL 0
 }}
-echo "{name} $1" >>'{here}/log'
+echo "{name} $1 $2" >>'{here}/log'
 here
 {body}
 """
 BODIES = {
     "chgrp": ":",
     "sync": ":",
-    # a unit starts where what it waits for is there, and with a configuration that can be used
-    "systemctl": """[ "$1" = start ] || exit 0
-drop_in='{here}/drop-ins/hotlined.service.d/card.conf'
-[ ! -e "$drop_in" ] || [ -e "$(/bin/sed -n s/ConditionPathExists=//p "$drop_in")" ] || exit 0
-/bin/cp '{here}/etc/config.yaml' '{here}/started'
-! /bin/grep -q broken '{here}/started'""",
-    "hotlined": """case $* in
-  *restore*)
-    /bin/grep -q KEY "${{7}}" || {{ echo 'The key is mistyped.'; exit 2; }}
-    for half in 1 2; do
-      here
-      [ $half = 1 ] || /bin/cp "$5" '{here}/etc/config.yaml'
-    done
-    echo 'Line fr is restored.'
-    ! /bin/grep -q broken "$5" || exit 78 ;;
+    "setpriv": 'while case $1 in --*) ;; *) false ;; esac; do shift; done; exec "$@"',
+    # a unit starts where nothing holds it back, and with a configuration that can be used
+    "systemctl": """case $1 in
+  is-enabled) [ -e '{here}/enabled' ]; exit ;;
+  start | restart | reload) ;;
+  *) exit 0 ;;
 esac
-! /bin/grep -q broken '{here}/etc/config.yaml' || {{ echo 'config.yaml:1: no'; exit 78; }}""",
-    "dpkg-query": "read -r state <'{here}/state'; echo $state",
+for path in $(/bin/sed -n s/ConditionPathExists=!//p '{here}/drop-ins/hotlined@main.service.d/card.conf'); do
+  [ ! -e "$path" ] || exit 0
+done
+! /bin/grep -q broken '{here}/etc/main.yaml' || exit 1
+/bin/cp '{here}/etc/main.yaml' '{here}/started.yaml'
+/bin/cp '{here}/etc/main.txt' '{here}/started.txt'""",
+    # it runs as the line's user, who is not the owner
+    "hotlined": """for file in "$2" "${{2%.yaml}}.txt"; do
+  case $(/bin/ls -l "$file") in ????r*) ;; *) echo "$file is denied"; exit 78 ;; esac
+  ! /bin/grep -q broken "$file" || {{ printf 'Error: one problem\\n  %s:1: no\\nHint: hotlined\\n' "$file"; exit 78; }}
+done""",
+    "hotlined-setup": """[ "$1 $2 $3 $5" = "restore main --key --take-all" ] || exit 2
+echo '+ hotlined db unpack'
+/bin/grep -q KEY "$4" || {{ echo 'The key is mistyped.'; exit 1; }}
+/bin/cat >'{here}/backup'
+for half in txt yaml; do
+  here
+  /bin/cp '{here}/backup' "{here}/etc/main.$half"
+done
+printf 'The configuration of the backup\\npin: 2580\\n3 contacts stay beside it.\\n'""",
+    "dpkg-query": 'read -r state <\'{here}/state\'; [ "$state" != none ] && echo "$state"',
     # each of its halves is long, and may be cut off; what is unpacked it takes for installed, where it should skip such
-    "dpkg": """read -r state <'{here}/state'
+    "dpkg": """configure() {{
+  /bin/mkdir -p '{here}/etc'
+  : >'{here}/enabled'
+  here
+  [ -e '{here}/etc/main.txt' ] || : >'{here}/etc/main.txt'
+  here
+  [ -e '{here}/etc/main.yaml' ] || echo '{template}' >'{here}/etc/main.yaml'
+  '{here}/bin/systemctl' start hotlined@main
+  echo "installed $version" >'{here}/state'
+}}
+read -r state version <'{here}/state'
 case $1 in
   --print-architecture) echo arm64 ;;
+  --compare-versions) [ "$2" -ge "$4" ] ;;
   --install)
     # what it is skipped over for is there after that, and nobody has configured it
     [ "$state" != unpacked ] || {{ : >'{here}/needed'; exit 0; }}
-    echo half-installed >'{here}/state'; here
-    echo unpacked >'{here}/state'; here
+    for file; do
+      case $file in */hotlined.deb) read -r version <"$file" ;; esac
+    done
+    [ "$version" != bad ] || exit 1
+    echo "half-installed $version" >'{here}/state'; here
+    echo "unpacked $version" >'{here}/state'; here
     : >'{here}/needed'; here
-    /bin/mkdir -p '{here}/etc'; [ -e '{here}/etc/config.yaml' ] || echo example >'{here}/etc/config.yaml'
-    echo installed >'{here}/state' ;;
+    configure ;;
   --configure)
     [ "$state" = unpacked ] || exit 0
     [ -e '{here}/needed' ] || exit 1
-    /bin/mkdir -p '{here}/etc'; [ -e '{here}/etc/config.yaml' ] || echo example >'{here}/etc/config.yaml'
-    echo installed >'{here}/state' ;;
+    configure ;;
 esac""",
 }
 
 
 class Pi:
-    """A boot partition, a system without hotlined, and every command that the first boot calls."""
+    """A boot partition, a system without hotlined, and every command that a boot calls."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.boot, self.config = folder, folder / "boot", folder / "etc/config.yaml"
-        beside = self.boot / "hotlined"
-        for path in (beside, folder / "bin"):
+        self.folder, self.boot = folder, folder / "boot"
+        self.config, self.answer = folder / "etc/main.yaml", folder / "etc/main.txt"
+        for path in (self.boot / "hotlined", folder / "bin", folder / "run"):
             path.mkdir(parents=True)
         for name in COMMANDS:
-            body = BODIES.get(name, f'exec {shutil.which(name)} "$@"').format(here=folder)
+            body = BODIES.get(name, f'exec {shutil.which(name)} "$@"').format(here=folder, template=TEMPLATE.strip())
             (folder / "bin" / name).write_text(STUB.format(here=folder, name=name, body=body))
             (folder / "bin" / name).chmod(0o755)
         for name in READERS:
             (folder / "bin" / name).symlink_to(str(shutil.which(name)))
-        (beside / "hotlined_1_all.deb").write_text("package")
-        (beside / "SHA256SUMS").write_text(f"{hashlib.sha256(b'package').hexdigest()}  hotlined_1_all.deb\n")
-        (beside / "image").write_text("debian trixie arm64\n")
         (folder / "release").write_text("ID=debian\nVERSION_CODENAME=trixie\n")
-        (folder / "state").write_text("not-installed\n")
+        (folder / "state").write_text("none\n")
         (folder / "log").write_text("")
-        self.wanted = self.boot / "hotlined.yaml"
+        self.wanted, self.written = self.boot / "hotlined.yaml", self.boot / "answer.txt"
+        self.unpack("1")
         self.wanted.write_text(CONFIG)
+        self.written.write_bytes(ANSWER.encode())
+
+    def unpack(self, version: str) -> None:
+        """Unpack a zip with a version onto the card: its empty answer and its configuration go over what is there."""
+        beside = self.boot / "hotlined"
+        contents = {"hotlined.deb": f"{version}\n", "main.yaml": TEMPLATE, "python3-yaml.deb": "yaml\n"}
+        for name, text in contents.items():
+            (beside / name).write_text(text)
+        sums = (f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in contents.items())
+        (beside / "SHA256SUMS").write_text("".join(sums))
+        (beside / "image").write_text(f"debian trixie arm64 {version}\n")
+        self.wanted.write_text(TEMPLATE)
+        self.written.write_text("")
 
     def start(self, cut: int = 0) -> int:
-        """Run the first boot until the power is cut before a command, 0: never; return its exit code."""
+        """Run what a boot runs until the power is cut before a command, 0: never; return its exit code."""
         (self.folder / "count").write_text("0\n")
         (self.folder / "cut").write_text(f"{cut}\n")
         (self.folder / "log").write_text("")
@@ -113,8 +149,20 @@ class Pi:
                 "HOTLINED_CONFIGS": str(self.folder / "etc"),
                 "HOTLINED_RELEASE": str(self.folder / "release"),
                 "HOTLINED_DROP_INS": str(self.folder / "drop-ins"),
+                "HOTLINED_CANDIDATE": str(self.folder / "run/candidate"),
             },
         ).returncode
+
+    def boots(self) -> None:
+        """Let systemd start the line, as at each boot once it is enabled."""
+        (self.folder / "cut").write_text("0\n")
+        if (self.folder / "enabled").exists() and self.config.exists():
+            subprocess.run(["/bin/sh", self.folder / "bin/systemctl", "start", "hotlined@main"], check=False)
+
+    @property
+    def count(self) -> int:
+        """How many steps the last run had."""
+        return int((self.folder / "count").read_text())
 
     @property
     def steps(self) -> list[str]:
@@ -128,20 +176,19 @@ class Pi:
         return path.read_text() if path.exists() else ""
 
     @property
-    def served(self) -> str | None:
-        """The configuration that the line was last started with, by a boot or by the script; None: it never was."""
-        path = self.folder / "started"
-        return path.read_text() if path.exists() else None
+    def served(self) -> tuple[str, str] | None:
+        """The configuration and the answer that the line was last started with; None: it never was."""
+        paths = [self.folder / f"started.{end}" for end in ("yaml", "txt")]
+        return (paths[0].read_text(), paths[1].read_bytes().decode()) if paths[0].exists() else None
 
-    def boots(self) -> None:
-        """Let systemd start the line, as at each boot once it is installed."""
-        (self.folder / "cut").write_text("0\n")
-        if (self.folder / "state").read_text() == "installed\n":
-            subprocess.run(["/bin/sh", self.folder / "bin/systemctl", "start", "hotlined"], check=False)
+    @property
+    def version(self) -> str:
+        """What is installed whole, of which version."""
+        return (self.folder / "state").read_text().strip()
 
-    def is_installed(self) -> bool:
-        """Tell whether the package is there whole, and the configuration."""
-        return (self.folder / "state").read_text() == "installed\n" and self.config.read_text() == CONFIG
+    def secrets(self, word: str = "2580") -> list[str]:
+        """Return the names of what holds a secret on the boot partition."""
+        return [path.name for path in self.boot.rglob("*") if path.is_file() and word in path.read_text()]
 
 
 @pytest.fixture
@@ -150,91 +197,152 @@ def pi(tmp_path: Path) -> Pi:
     return Pi(tmp_path)
 
 
+THROUGH = """\
+hotlined 1 is installed.
+The configuration is on the Pi: /etc/hotlined/main.yaml
+answer.txt was taken.
+The line runs. Text its number.
+"""
+
+
 def test_the_first_boot_installs_and_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
-    """Package and configuration are on the card before the latter goes from the boot partition, overwritten."""
+    """Package, configuration and answer are in their place before the PIN goes from the boot partition."""
     assert pi.start() == 0
-    assert pi.is_installed()
-    assert pi.config.stat().st_mode & 0o777 == 0o640
-    assert not [path for path in pi.boot.rglob("*") if path.is_file() and "2580" in path.read_text()]
-    assert pi.said == "Installed. Text its number.\n"
+    assert pi.version == "installed 1"
+    assert pi.served == (CONFIG, ANSWER)
+    assert [path.stat().st_mode & 0o777 for path in (pi.config, pi.answer)] == [0o640, 0o640]
+    assert (pi.folder / "etc/card-answer.txt").stat().st_mode & 0o777 == 0o600
+    assert pi.secrets() == []
+    assert not pi.wanted.exists()
+    assert pi.written.read_bytes().decode() == ANSWER
+    assert pi.said == THROUGH
     names = [step.split()[0] for step in pi.steps]
-    installed, overwritten = names.index("chmod"), names.index("dd")
-    removed = names.index("rm")
-    assert "sync" in names[installed:overwritten]
-    assert installed < overwritten < removed
-    assert "sync" in names[removed:]
-    assert names[-4:].count("systemctl") == 1
+    placed, overwritten = pi.steps.index(f"mv {pi.config}.new {pi.config}"), names.index("dd")
+    assert "sync" in names[placed:overwritten]
+    assert pi.steps.index(f"rm -f {pi.boot}/hotlined/gone", overwritten) > overwritten
+    assert "sync" in names[overwritten:]
+    assert not list((pi.folder / "run").iterdir())
 
 
 def test_a_second_boot_changes_nothing(pi: Pi) -> None:
-    """Once it is through it calls nothing that changes something, and a configuration that was changed since stays."""
+    """What was changed on the Pi since stays, nothing is installed, and nothing is written to the card."""
     pi.start()
     pi.config.write_text(CONFIG + "# mine\n")
+    pi.answer.write_text("Mine.\n")
+    before = (pi.boot / "hotlined.txt").stat().st_ino
 
     assert pi.start() == 0
-    assert {step.split()[0] for step in pi.steps} == {"dpkg-query", "grep"}
-    assert pi.config.read_text().endswith("# mine\n")
+    assert {step.split()[0] for step in pi.steps} == {"cat", "cmp", "dpkg", "dpkg-query", "rm", "sync", "systemctl"}
+    assert not [step for step in pi.steps if "--install" in step or "reload" in step]
+    assert (pi.config.read_text(), pi.answer.read_text()) == (CONFIG + "# mine\n", "Mine.\n")
+    assert pi.said == THROUGH
+    assert (pi.boot / "hotlined.txt").stat().st_ino == before
 
 
 def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
     """Cut off before any of its commands, or in the middle of dpkg, the next boot finishes it; nothing is lost."""
     whole = Pi(tmp_path / "whole")
     whole.start()
-    count = int((whole.folder / "count").read_text())
 
-    assert count > 20
-    for cut in range(1, count + 1):
+    assert whole.count > 40
+    for cut in range(1, whole.count + 1):
         pi = Pi(tmp_path / str(cut))
         assert pi.start(cut) < 0
-        assert pi.is_installed() or (pi.wanted.exists() and pi.wanted.read_text() == CONFIG), cut
+        assert CONFIG in [path.read_text() for path in (pi.wanted, pi.config) if path.exists()], cut
+        pi.boots()
+        assert pi.served in (None, (TEMPLATE, ""), (CONFIG, ""), (CONFIG, ANSWER)), cut
         assert pi.start() == 0, (cut, pi.said)
-        assert pi.is_installed(), cut
-        assert not [path.name for path in pi.boot.rglob("*") if path.name in ("hotlined.yaml", "gone")], cut
-        assert pi.said == "Installed. Text its number.\n", cut
+        assert (pi.version, pi.served) == ("installed 1", (CONFIG, ANSWER)), cut
+        assert (pi.secrets(), pi.wanted.exists(), (pi.boot / "hotlined/gone").exists()) == ([], False, False), cut
+        assert pi.said == THROUGH, cut
 
 
-def another_system(pi: Pi) -> None:
-    """Put another system on the card."""
-    (pi.folder / "release").write_text("ID=raspbian\nVERSION_CODENAME=trixie\n")
+def test_a_line_without_an_answer_runs_and_the_card_says_what_is_missing(pi: Pi) -> None:
+    """Nothing that the zip brought is taken for something that somebody wrote."""
+    pi.unpack("1")
+
+    assert pi.start() == 0
+    assert pi.served == (TEMPLATE, "")
+    assert pi.wanted.read_text() == TEMPLATE
+    assert "The answer is missing: write it into answer.txt." in pi.said
+    assert 'add this line at the end of it, with yours:\nmodem: {pin: "1234"}\n' in pi.said
+    assert pi.said.endswith("The line runs.\n")
 
 
-def damaged(pi: Pi) -> None:
-    """Damage a package."""
-    (pi.boot / "hotlined/hotlined_1_all.deb").write_text("pack")
+# ---- the answer, at every boot
 
 
-def no_configuration(pi: Pi) -> None:
-    """Forget the configuration."""
-    pi.wanted.unlink()
+def test_an_answer_that_was_changed_on_the_card_is_taken_at_the_next_boot(pi: Pi) -> None:
+    """Whole, and whatever was done on the Pi meanwhile: what counts is what was taken last."""
+    pi.start()
+    pi.answer.write_text("Mine.\n")
+    pi.written.write_text("Oui.\n")
+
+    assert pi.start() == 0
+    assert pi.served == (CONFIG, "Oui.\n")
+    assert "systemctl reload hotlined@main" in pi.steps
+    pi.written.write_bytes(ANSWER.encode())
+    assert pi.start() == 0
+    assert pi.served == (CONFIG, ANSWER)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (another_system, "prepared for debian trixie arm64"),
-        (damaged, "is damaged"),
-        (no_configuration, "there is no hotlined.yaml"),
-    ],
-)
-def test_what_cannot_be_installed_is_said_on_the_card(pi: Pi, spoil: Callable[[Pi], None], words: str) -> None:
-    """Nothing is installed, and whoever puts the card into a computer reads why."""
-    spoil(pi)
+def test_a_power_cut_at_any_step_leaves_one_of_both_answers(tmp_path: Path) -> None:
+    """Cut off while another answer is taken, the line has the one or the other, and the next boot the new one."""
+    whole = Pi(tmp_path / "whole")
+    whole.start()
+    whole.written.write_text("Oui.\n")
+    whole.start()
 
-    assert pi.start() == 1
-    assert words in pi.said
-    assert not [step for step in pi.steps if "--install" in step]
+    for cut in range(1, whole.count + 1):
+        pi = Pi(tmp_path / str(cut))
+        pi.start()
+        pi.written.write_text("Oui.\n")
+        assert pi.start(cut) < 0
+        pi.boots()
+        assert pi.served in ((CONFIG, ANSWER), (CONFIG, "Oui.\n")), cut
+        assert pi.start() == 0, cut
+        assert pi.served == (CONFIG, "Oui.\n"), cut
+
+
+@pytest.mark.parametrize("blank", [b"", b" \r\n\t\n", b"\xef\xbb\xbf\r\n"])
+def test_an_empty_answer_on_the_card_says_nothing(pi: Pi, blank: bytes) -> None:
+    """Each zip brings one, and it does not silence a line; neither does one that was removed."""
+    pi.start()
+    pi.written.write_bytes(blank)
+    assert pi.start() == 0
+    assert pi.served == (CONFIG, ANSWER)
+
+    pi.written.unlink()
+    assert pi.start() == 0
+    assert pi.served == (CONFIG, ANSWER)
+
+
+def test_an_answer_that_cannot_be_used_is_not_taken(pi: Pi) -> None:
+    """The former one stays in force, and the card says what is wrong with the file by its name there."""
+    pi.start()
+    pi.written.write_text("broken\n")
+
+    assert pi.start() == 0
+    assert "answer.txt was not taken. Error: one problem\n  answer.txt:1: no\nThe line runs." in pi.said
+    assert pi.served == (CONFIG, ANSWER)
+    assert pi.answer.read_bytes().decode() == ANSWER
+    assert not list((pi.folder / "run").iterdir())
+
+
+# ---- the configuration, once
 
 
 def test_a_configuration_that_cannot_be_used_stays_to_be_put_right(pi: Pi) -> None:
     """It stays on the boot partition with the reason beside it; put right, the next boot takes it."""
     pi.wanted.write_text("broken")
-    assert pi.start() == 1
-    assert "config.yaml:1: no" in pi.said
+    assert pi.start() == 0
+    assert "hotlined.yaml was not taken. Error: one problem\n  hotlined.yaml:1: no\nanswer.txt was taken.\n" in pi.said
     assert pi.wanted.read_text() == "broken"
+    assert pi.served == (TEMPLATE, ANSWER)
 
     pi.wanted.write_text(CONFIG)
     assert pi.start() == 0
-    assert pi.is_installed()
+    assert pi.served == (CONFIG, ANSWER)
     assert not pi.wanted.exists()
 
 
@@ -244,239 +352,373 @@ def test_another_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None
     pi.wanted.write_text("answer: {text: Oui}\n")
 
     assert pi.start() == 0
-    assert "has a configuration already" in pi.said
+    assert "the line has a configuration already" in pi.said
     assert pi.config.read_text() == CONFIG
     assert pi.wanted.exists()
+
+
+def test_an_empty_configuration_is_removed_like_any_other(pi: Pi) -> None:
+    """There is nothing to overwrite in it."""
+    pi.wanted.write_text("")
+
+    assert pi.start() == 0
+    assert (pi.config.read_text(), pi.wanted.exists()) == ("", False)
+
+
+# ---- the package
+
+
+def test_a_newer_card_upgrades_the_line_and_keeps_what_it_has(pi: Pi) -> None:
+    """A newer zip that is unpacked over the former one brings its package; its empty files change nothing."""
+    pi.start()
+    pi.unpack("2")
+
+    assert pi.start() == 0
+    assert (pi.version, pi.served) == ("installed 2", (CONFIG, ANSWER))
+    assert pi.said.startswith("hotlined 2 is installed.\n")
+    pi.unpack("1")
+    assert pi.start() == 0
+    assert pi.version == "installed 2"
+    assert not [step for step in pi.steps if "--install" in step]
+
+
+def test_a_power_cut_at_any_step_of_an_upgrade_is_made_good(tmp_path: Path) -> None:
+    """Cut off anywhere, the next boot ends with the newer package and the same line."""
+    whole = Pi(tmp_path / "whole")
+    whole.start()
+    whole.unpack("2")
+    whole.start()
+
+    for cut in range(1, whole.count + 1):
+        pi = Pi(tmp_path / str(cut))
+        pi.start()
+        pi.unpack("2")
+        assert pi.start(cut) < 0
+        assert pi.start() == 0, cut
+        assert (pi.version, pi.served) == ("installed 2", (CONFIG, ANSWER)), cut
+
+
+def another_system(pi: Pi) -> None:
+    """Put another system on the card."""
+    (pi.folder / "release").write_text("ID=raspbian\nVERSION_CODENAME=trixie\n")
+
+
+def damaged(pi: Pi) -> None:
+    """Damage a package."""
+    (pi.boot / "hotlined/python3-yaml.deb").write_text("yam")
+
+
+def refused(pi: Pi) -> None:
+    """Have a package that dpkg refuses."""
+    pi.unpack("bad")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [(another_system, "it is for debian trixie arm64"), (damaged, "is damaged"), (refused, "dpkg failed")],
+)
+def test_what_cannot_be_installed_is_said_on_the_card(pi: Pi, spoil: Callable[[Pi], None], words: str) -> None:
+    """Whoever puts the card into a computer reads why; nothing is started."""
+    spoil(pi)
+
+    assert pi.start() == 1
+    assert words in pi.said
+    assert (pi.version, pi.served) == ("none", None)
+
+
+def test_an_upgrade_that_fails_leaves_the_line_that_is_there(pi: Pi) -> None:
+    """What lies on the card for it is taken all the same."""
+    pi.start()
+    pi.unpack("2")
+    damaged(pi)
+    pi.written.write_text("Oui.\n")
+
+    assert pi.start() == 0
+    assert "hotlined 2 was not installed" in pi.said
+    assert "hotlined 1 is installed." in pi.said
+    assert pi.served == (CONFIG, "Oui.\n")
+
+
+# ---- what is not clear
+
+
+@pytest.mark.parametrize("name", ["answer.txt", "hotlined.yaml", "hotlined.key"])
+def test_a_name_that_windows_made_longer_is_said(pi: Pi, name: str) -> None:
+    """A person who does not see the last .txt reads what it is called."""
+    (pi.boot / f"{name}.txt").write_text("2580")
+    pi.start()
+
+    assert f"{name}.txt is not read: call it {name}." in pi.said
+
+
+def test_a_line_that_is_switched_off_stays_off(pi: Pi) -> None:
+    """A boot does not start what a person has disabled."""
+    pi.start()
+    (pi.folder / "enabled").unlink()
+    (pi.folder / "started.yaml").unlink()
+
+    assert pi.start() == 0
+    assert "sudo systemctl enable --now hotlined@main" in pi.said
+    assert pi.served is None
+
+
+def test_a_line_that_does_not_start_is_said(pi: Pi) -> None:
+    """The reason stands on the Pi."""
+    pi.start()
+    pi.config.write_text("broken")
+
+    assert pi.start() == 1
+    assert "The line does not start. Its reason: journalctl -u hotlined@main" in pi.said
+
+
+def test_a_pi_without_the_first_line_gets_none(pi: Pi) -> None:
+    """Where a person made only other lines, the card is for none of them."""
+    pi.start()
+    pi.config.rename(pi.config.with_name("nl.yaml"))
+
+    assert pi.start() == 1
+    assert "There is no line main on this Pi" in pi.said
 
 
 # ---- a card that begins from a backup
 
 
 KEY = "AGE-SECRET-KEY-1 2580\n"
+BACKUP = "from the backup\n"
 
 
-def from_backup(folder: Path, configuration: str = CONFIG) -> Pi:
-    """Give a Pi whose card has a sealed backup, which brings its configuration, and the key that opens it."""
-    pi = Pi(folder)
-    pi.wanted.unlink()
-    for number, text in ((1, "older"), (12, configuration)):
+def with_backup(pi: Pi) -> Pi:
+    """Lay sealed backups and the key that opens them onto a card on which nobody wrote anything else."""
+    pi.unpack("1")
+    for number, text in ((1, "older"), (12, BACKUP)):
         (pi.boot / f"fr-{number:06}-20261126T220000Z.age").write_text(text)
     (pi.boot / "._fr-000099-20261126T220000Z.age").write_text("of another computer")
     (pi.boot / "hotlined.key").write_text(KEY)
     return pi
 
 
-def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(tmp_path: Path) -> None:
+def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(pi: Pi) -> None:
     """The newest backup is back before the line starts, the key is overwritten and gone, and backups go on."""
-    pi = from_backup(tmp_path)
+    with_backup(pi)
     assert pi.start() == 0
-    assert pi.is_installed()
-    assert pi.served == CONFIG
-    assert not [path for path in pi.boot.rglob("*") if path.is_file() and "KEY" in path.read_text()]
-    assert "dd if=/dev/zero" in pi.steps
-    assert pi.said == "Installed. Text its number.\nLine fr is restored.\n"
-    assert "systemctl enable" in pi.steps
-    assert not [path for path in (tmp_path / "drop-ins").rglob("*") if path.is_file()]
+    assert (pi.version, pi.served) == ("installed 1", (BACKUP, BACKUP))
+    assert pi.secrets("KEY") == pi.secrets() == []
+    assert "dd if=/dev/zero of=" + str(pi.boot / "hotlined/gone") in pi.steps
+    assert "Restored from fr-000012-20261126T220000Z.age. 3 contacts stay beside it.\n" in pi.said
+    assert "systemctl enable --quiet" in pi.steps
+    said = pi.said
     assert pi.start() == 0
-    assert {step.split()[0] for step in pi.steps} == {"dpkg-query", "grep"}
+    assert not [step for step in pi.steps if step.startswith(("hotlined-setup", "mv"))]
+    assert pi.said == said
 
 
 def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
-    """Cut off before any command, in dpkg or in the restore, no boot serves the example; the next one finishes it."""
-    whole = from_backup(tmp_path / "whole")
+    """Cut off before any command, also in the restore, no boot serves an empty database; the next one finishes it."""
+    whole = with_backup(Pi(tmp_path / "whole"))
     whole.start()
-    count = int((whole.folder / "count").read_text())
 
-    assert count > 30
-    for cut in range(1, count + 1):
-        pi = from_backup(tmp_path / str(cut))
+    assert whole.count > 40
+    for cut in range(1, whole.count + 1):
+        pi = with_backup(Pi(tmp_path / str(cut)))
         assert pi.start(cut) < 0
         pi.boots()
-        assert pi.served in (None, CONFIG), cut
-        assert pi.is_installed() or (pi.boot / "hotlined.key").read_text() == KEY, cut
+        assert pi.served in (None, (BACKUP, BACKUP)), cut
+        assert pi.served or (pi.boot / "hotlined.key").exists() or (pi.boot / "hotlined/gone").exists(), cut
         assert pi.start() == 0, (cut, pi.said)
-        assert (pi.is_installed(), pi.served) == (True, CONFIG), cut
+        assert (pi.version, pi.served) == ("installed 1", (BACKUP, BACKUP)), cut
         assert not [path.name for path in pi.boot.rglob("*") if path.name in ("hotlined.key", "gone")], cut
-        assert pi.said.startswith("Installed. Text its number.\n"), cut
+        assert "Restored from fr-000012" in pi.said, cut
 
 
-def test_a_key_that_is_mistyped_starts_nothing(tmp_path: Path) -> None:
-    """It stays to be put right, with the reason; given up for a configuration of one's own, the line is a new one."""
-    pi = from_backup(tmp_path)
+def test_a_key_that_is_mistyped_starts_nothing(pi: Pi) -> None:
+    """It stays to be put right, with the reason; once it is gone the line goes on without the backup."""
+    with_backup(pi)
     (pi.boot / "hotlined.key").write_text("AGE-SECRET-KYE")
     assert pi.start() == 1
-    assert "The key is mistyped." in pi.said
+    assert "The line waits for its backup, fr-000012-20261126T220000Z.age" in pi.said
+    assert "was not restored:\nThe key is mistyped.\n" in pi.said
     pi.boots()
     assert pi.served is None
 
     (pi.boot / "hotlined.key").unlink()
+    assert pi.start() == 0
+    assert pi.served == (TEMPLATE, "")
+
+
+def test_a_key_without_a_backup_starts_nothing(pi: Pi) -> None:
+    """Somebody who laid a key there awaits a backup."""
+    with_backup(pi)
+    for path in pi.boot.glob("fr*.age"):
+        path.unlink()
+
+    assert pi.start() == 1
+    assert "there is a hotlined.key, and no backup beside it" in pi.said
     pi.boots()
     assert pi.served is None
-    pi.wanted.write_text(CONFIG)
-    assert pi.start() == 0
-    assert (pi.is_installed(), pi.served) == (True, CONFIG)
 
 
-def test_a_backup_with_a_broken_configuration_is_put_back(tmp_path: Path) -> None:
-    """All is back, the key is gone, and what keeps the line from starting is said; it is not restored again."""
-    pi = from_backup(tmp_path, "broken\n")
+def test_a_key_whose_name_windows_made_longer_starts_nothing(pi: Pi) -> None:
+    """The line waits until it has its name."""
+    with_backup(pi)
+    (pi.boot / "hotlined.key").rename(pi.boot / "hotlined.key.txt")
+
     assert pi.start() == 1
-    assert "the line does not start" in pi.said
-    assert "Line fr is restored." in pi.said
-    assert not (pi.boot / "hotlined.key").exists()
-    pi.config.write_text(CONFIG)
+    assert "hotlined.key.txt is not read: call it hotlined.key." in pi.said
+    pi.boots()
+    assert pi.served is None
+    (pi.boot / "hotlined.key.txt").rename(pi.boot / "hotlined.key")
     assert pi.start() == 0
-    assert (pi.is_installed(), pi.served) == (True, CONFIG)
+    assert pi.served == (BACKUP, BACKUP)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda pi: pi.wanted.write_text(CONFIG), "both hotlined.yaml and hotlined.key"),
-        (lambda pi: [path.unlink() for path in pi.boot.glob("fr*.age")], "no backup (.age) beside it"),
-    ],
-)
-def test_what_is_not_clear_is_not_guessed(tmp_path: Path, spoil: Callable[[Pi], object], words: str) -> None:
-    """A key without a backup, or two configurations: nothing is installed."""
-    pi = from_backup(tmp_path)
-    spoil(pi)
-    assert pi.start() == 1
-    assert words in pi.said
-    assert not [step for step in pi.steps if "--install" in step]
-
-
-def test_a_key_that_comes_later_changes_nothing(pi: Pi) -> None:
-    """A line that serves is not replaced by what lies on the boot partition; it is said where that is done."""
+def test_a_key_that_comes_later_holds_the_line_back_too(pi: Pi) -> None:
+    """The next boot does not serve the line that was there before its backup is back."""
     pi.start()
-    (pi.boot / "hotlined.key").write_text(KEY)
-    (pi.boot / "fr-000012-20261126T220000Z.age").write_text("another")
+    before = pi.served
+    (pi.folder / "started.yaml").unlink()
+    for name in ("hotlined.key", "fr-000012-20261126T220000Z.age"):
+        (pi.boot / name).write_text(KEY if name == "hotlined.key" else BACKUP)
+    pi.boots()
 
+    assert before == (CONFIG, ANSWER)
+    assert pi.served is None
     assert pi.start() == 0
-    assert pi.is_installed()
-    assert pi.said.startswith("Installed already.")
+    assert pi.served == (BACKUP, BACKUP)
 
 
 # ---- scripts/card
 
+needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb")
+CARDS = "64 debian trixie arm64 http://archive.example/debian debian-archive-keyring"
+CONTROL = "Version: 7\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x"
+# an archive with two packages of every image, and two that our package needs beyond them
+APT = """#!/bin/sh
+case $* in
+  *--print-uris*)
+    names='python3 libc6'
+    case $* in *hotlined_7*) names="$names python3-yaml libusb-1.0-0" ;; esac
+    for name in $names; do echo "'http://archive.example/$name' ${{name}}_2%3a1_arm64.deb 10 SHA256:0"; done
+    case $* in *hotlined_7*) echo "'file:/hotlined.deb' hotlined_7_all.deb 10 SHA256:0" ;; esac ;;
+  *download*)
+    while [ "$1" != download ]; do shift; done
+    shift
+    for name; do
+      mkdir -p '{here}'/$name/DEBIAN
+      printf 'Package: %s\\n{control}\\n' $name >'{here}'/$name/DEBIAN/control
+      dpkg-deb --build '{here}'/$name ${{name}}_2%3a1_arm64.deb >/dev/null
+    done ;;
+esac
+"""
+
+Card = Callable[..., subprocess.CompletedProcess[str]]
+
 
 @pytest.fixture
-def card(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give scripts/card with a boot partition, a package and one of Debian's."""
-    boot = tmp_path / "boot"
-    (tmp_path / "debs").mkdir()
-    boot.mkdir()
-    (boot / "config.txt").write_text("")
-    for path in (tmp_path / "hotlined_1_all.deb", tmp_path / "debs/usb-modeswitch_1_arm64.deb"):
-        path.write_text(path.name)
-    (tmp_path / "mine.yaml").write_text(CONFIG)
+def card(tmp_path: Path) -> Card:
+    """Give scripts/card with a package and an archive; what it makes goes into the folder out."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/apt-get").write_text(APT.format(here=tmp_path / "archive", control=CONTROL.replace("\n", "\\n")))
+    (tmp_path / "bin/apt-get").chmod(0o755)
+    (tmp_path / "tree/usr/sbin").mkdir(parents=True)
+    (tmp_path / "tree/DEBIAN").mkdir()
+    shutil.copy(ROOT / "debian/hotlined-setup", tmp_path / "tree/usr/sbin")
+    (tmp_path / "tree/DEBIAN/control").write_text(f"Package: hotlined\n{CONTROL}\n")
+    subprocess.run(
+        ["dpkg-deb", "--build", tmp_path / "tree", tmp_path / "hotlined_7_all.deb"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        usual = ["--package", tmp_path / "hotlined_1_all.deb", "--packages", tmp_path / "debs", *words, boot]
-        command = [ROOT / "scripts/card", *map(str, usual)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    def run(*words: str, cards: str = CARDS) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "scripts/card", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={"PATH": f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOTLINED_CARDS": cards},
+        )
 
     return run
 
 
-needs_environment = pytest.mark.skipif(
-    not (ROOT / ".venv/bin/hotlined").exists(), reason="needs the environment of scripts/test"
-)
-
-
-@needs_environment
-@pytest.mark.parametrize("before", [None, "#cloud-config\nusers: [{name: anna}]\n"])
-def test_the_card_has_what_the_first_boot_needs(
-    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, before: str | None
-) -> None:
-    """Packages, their sums, the configuration; the PIN stands in hotlined.yaml alone, and user-data of others stays."""
+@needs_dpkg
+def test_a_zip_has_what_a_card_needs(card: Card, tmp_path: Path) -> None:
+    """The packages that an image needs, without versions in their names, an empty answer, the template."""
+    done = card("--package", "hotlined_7_all.deb", "out")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/out/hotlined-card-64-trixie.zip\n"), done.stderr
+    with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
+        zipped.extractall(tmp_path / "boot")
     boot = tmp_path / "boot"
-    if before:
-        (boot / "user-data").write_text(before)
-    for _ in range(2):
-        done = card("--model", "4", "--config", str(tmp_path / "mine.yaml"))
-        assert done.returncode == 0, done.stderr
 
-    data = yaml.safe_load((boot / "user-data").read_text())
-    assert (boot / "user-data").read_text().startswith("#cloud-config\n")
-    assert data["bootcmd"] == [["sh", "/boot/firmware/hotlined/begin"]]
-    assert ("users" in data) == bool(before)
-    assert {"runcmd", "packages"}.isdisjoint(data)  # not tried again, and not without a network
-    assert [path.name for path in boot.rglob("*") if path.is_file() and "2580" in path.read_text()] == ["hotlined.yaml"]
-    sums = (boot / "hotlined/SHA256SUMS").read_text()
-    assert "usb-modeswitch_1_arm64.deb" in sums
-    assert (
-        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=boot / "hotlined", check=False).returncode
-        == 0
-    )
-    assert (boot / "hotlined/image").read_text() == "debian trixie arm64\n"
-
-
-@needs_environment
-def test_a_card_with_a_backup_has_no_configuration_and_no_key(
-    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    """The backup lies there alone, sealed; whoever has the paper is told where its key goes."""
-    boot, backup = tmp_path / "boot", tmp_path / "fr-000012-20261126T220000Z.age"
-    backup.write_text("age-encryption.org/v1\n")
-    (boot / "fr-000011-20261126T220000Z.age").touch()
-    (boot / "hotlined.yaml").write_text(CONFIG)
-    done = card("--model", "4", "--backup", str(backup))
-
-    assert done.returncode == 0, done.stderr
-    assert f"the key from the paper into {boot}/hotlined.key" in done.stdout
-    assert not {"hotlined.yaml", "hotlined.key"} & {path.name for path in boot.iterdir()}
-    assert [path.name for path in boot.glob("*.age")] == [backup.name]
-    (tmp_path / "photo.age").write_text("photo")
-    for words in (("--config", str(tmp_path / "mine.yaml")), ("--backup", str(tmp_path / "photo.age"))):
-        assert card("--model", "4", "--backup", str(backup), *words).returncode == 1
+    assert {path.name for path in boot.iterdir()} == {
+        "vendor-data",
+        "answer.txt",
+        "hotlined.yaml",
+        "hotlined.txt",
+        "hotlined",
+    }
+    assert {path.name for path in (boot / "hotlined").iterdir()} == {
+        *("hotlined.deb", "libusb-1.0-0.deb", "python3-yaml.deb", "SHA256SUMS", "first-boot", "image", "main.yaml"),
+    }
+    assert (boot / "answer.txt").read_bytes() == b""
+    assert (boot / "hotlined.yaml").read_bytes() == (boot / "hotlined/main.yaml").read_bytes()
+    assert yaml.safe_load((boot / "hotlined.yaml").read_text()) == {
+        "language": "en",
+        "answer": {"text_file": "main.txt"},
+    }
+    assert (boot / "hotlined/image").read_text() == "debian trixie arm64 7\n"
+    sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=boot / "hotlined", check=False)
+    assert sums.returncode == 0
+    assert (boot / "hotlined/SHA256SUMS").read_text().count(".deb\n") == 3
 
 
-@needs_environment
-def test_what_the_documents_type_prepares_a_card(
-    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    """The first way in of both READMEs and of the installation is one line, and it writes the card."""
-    pages = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.fr.md", "docs/installation.md")]
-    typed = {line for page in pages for line in re.findall(r"^scripts/card .*$", page, re.MULTILINE)}
-    assert all(
-        page.find("scripts/card ") < page.find("scripts/install") or "scripts/install" not in page for page in pages
-    )
-    (line,) = typed
-    *options, boot = shlex.split(line)[1:]
+@needs_dpkg
+def test_what_the_package_writes_is_what_the_card_compares_with(card: Card, tmp_path: Path) -> None:
+    """The configuration in the zip is the one that hotlined-setup makes, octet by octet."""
+    card("--package", "hotlined_7_all.deb", "out")
+    with zipfile.ZipFile(tmp_path / "out/hotlined-card-64-trixie.zip") as zipped:
+        template = zipped.read("hotlined/main.yaml").decode()
+    source = (ROOT / "debian/hotlined-setup").read_text()
+    (made,) = re.findall(r'^_CONFIG = """\\\n(.*?)"""', source, re.MULTILINE | re.DOTALL)
 
-    assert boot == "/media/you/bootfs"
-    done = card(*options)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "boot/hotlined.yaml").read_text("utf-8") == (ROOT / "config.yaml").read_text("utf-8")
+    assert template == made.format(name="main", language="en")
 
 
-@needs_environment
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ((), "which Pi?"),
-        (("--model", "6"), "there is no Raspberry Pi 6"),
-        (("--model", "zero", "--config", "/dev/null"), "cannot be used"),
-    ],
-)
-def test_what_cannot_be_prepared_is_refused(
-    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, words: tuple[str, ...], said: str
-) -> None:
-    """Nothing is written then."""
-    done = card(*words)
+@needs_dpkg
+def test_a_missing_key_is_named_and_the_other_zip_is_made(card: Card, tmp_path: Path) -> None:
+    """Debian has no key of Raspbian's archive: whoever makes the zips reads where it is."""
+    missing = "32 raspbian trixie armhf http://archive.example/raspbian no-such-keyring"
+    done = card("--package", "hotlined_7_all.deb", "out", cards=f"{missing}\n{CARDS}")
 
     assert done.returncode == 1
-    assert said in done.stderr
-    assert [path.name for path in (tmp_path / "boot").iterdir()] == ["config.txt"]
+    assert "apt install no-such-keyring" in done.stderr
+    assert "/usr/share/keyrings/no-such-keyring.gpg from a Raspberry Pi OS (32-bit)" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["hotlined-card-64-trixie.zip"]
 
 
-@needs_environment
-def test_a_card_that_runs_something_else_at_boot_is_left_alone(
-    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    """Two bootcmd would be one: a person has to put them together."""
-    (tmp_path / "boot/user-data").write_text("#cloud-config\nbootcmd:\n  - [true]\n")
+@needs_dpkg
+def test_a_package_that_is_none_is_refused(card: Card, tmp_path: Path) -> None:
+    """No zip is made then."""
+    for name in ("nothing.deb", "bin/apt-get"):
+        assert card("--package", name, "out").returncode == 1
+    assert not (tmp_path / "out").exists()
 
-    assert "has a bootcmd already" in card("--model", "zero").stderr
-    (tmp_path / "boot/config.txt").unlink()
-    assert "is no boot partition" in card("--model", "zero").stderr
+
+def test_cloud_init_starts_it_at_each_boot_under_a_name_that_upgrades_do_not_stop() -> None:
+    """A vendor's boothook runs beside any user-data, at each boot; an upgrade stops hotlined* first."""
+    first, second, *lines = (ROOT / "card/vendor-data").read_text().splitlines()
+
+    assert (first, second) == ("#cloud-boothook", "#!/bin/sh")
+    (unit,) = re.findall(r"--unit=(\S+)", "\n".join(lines))
+    assert not unit.startswith("hotlined")
+    done = subprocess.run(["/bin/sh", ROOT / "card/vendor-data"], check=False)
+    assert done.returncode == 0  # where the folder was removed
+
+
+def test_what_the_documents_type_are_the_names_on_the_card() -> None:
+    """The first way in of both READMEs and of the installation names the zips and the files that are in them."""
+    for name in ("README.md", "README.fr.md", "docs/installation.md"):
+        page = (ROOT / name).read_text("utf-8")
+        for word in ("hotlined-card-64-trixie.zip", "`answer.txt`", "`hotlined.yaml`", "`hotlined.txt`", "trixie"):
+            assert word in page, (name, word)

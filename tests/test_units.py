@@ -502,7 +502,6 @@ def test_the_shell_scripts_are_clean() -> None:
         *sorted(
             path for path in (ROOT / "debian").iterdir() if path.is_file() and path.read_text().startswith("#!/bin/")
         ),
-        ROOT / "card/begin",
         ROOT / "card/first-boot",
         ROOT / "systemd/power-cycle",
         ROOT / "systemd/power-key",
