@@ -566,7 +566,7 @@ class Handed:
         return subprocess.Popen(words, pass_fds=[number], stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("changed", ["config.yaml", "main.txt"])
+@pytest.mark.parametrize("changed", ["main.yaml", "main.txt"])
 def test_a_configuration_that_changes_is_taken_up(tmp_path: Path, changed: str) -> None:
     """The program ends where it has an old one, and systemd starts it with the new one when somebody comes."""
     (tmp_path / "main.txt").write_text("Non.")

@@ -322,7 +322,7 @@ def test_what_units_and_scripts_run_is_a_command() -> None:
     """No unit, script, rule or lab names a command that is gone, in its comments neither."""
     found = list(called())
 
-    assert {"systemd/hotlined.service", "scripts/lines", "card/first-boot", "docs/prometheus/hotlined.rules.yml"} <= {
+    assert {"systemd/hotlined@.service", "debian/preinst", "card/first-boot", "docs/prometheus/hotlined.rules.yml"} <= {
         name for name, _ in found
     }
     with click.Context(main) as context:

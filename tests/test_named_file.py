@@ -49,7 +49,7 @@ def house() -> Iterator[Path]:
 
 def write(house: Path, words: list[str], user: Person = LINE, **environment: str) -> tuple[int, str, str]:
     """Run a command of the line; return its exit code, and both its outputs."""
-    done = user.hotlined(house / "state/config.yaml", *words, **environment)
+    done = user.hotlined(house / "state/main.yaml", *words, **environment)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -102,7 +102,7 @@ def test_root_names_no_file(house: Path, name: str) -> None:
     assert f"Type `- > {file}` instead" in why
 
     opened = f"import os; os.dup2(os.open({str(file)!r}, os.O_WRONLY | os.O_CREAT), 1); {COMMAND}"
-    LINE.call(opened, "--config", str(house / "state/config.yaml"), *words, "-", HOTLINED_FOR_ROOT="1")
+    LINE.call(opened, "--config", str(house / "state/main.yaml"), *words, "-", HOTLINED_FOR_ROOT="1")
     assert file.read_bytes().startswith(begins)
 
 
@@ -217,8 +217,8 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
 def test_the_answers_file_goes_beside_a_copy(house: Path) -> None:
     """As it stands, also one that cannot be used; one that is not there is not missed."""
     state, octets = house / "state", b"\xef\xbb\xbfNon.\r\nArr\xeate\r\n"
-    settings = json.loads((state / "config.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
-    (state / "config.yaml").write_text(json.dumps(settings))
+    settings = json.loads((state / "main.yaml").read_text()) | {"answer": {"text_file": "main.txt"}}
+    (state / "main.yaml").write_text(json.dumps(settings))
     (state / "main.txt").write_bytes(octets)
     give(state)
     code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
