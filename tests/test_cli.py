@@ -38,14 +38,14 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield every command with the words that call it."""
+    """Yield every command that people call with the words that call it."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
-        else:
+        elif not command.hidden:
             yield (*path, name), command
 
 
@@ -104,6 +104,7 @@ def bare(folder: Path, *options: str, **environment: str) -> subprocess.Complete
 
 def test_hotlined_alone_is_its_status(line: Filled) -> None:
     """By the configuration that is there, or that is named: the sheet and the exit code are those of `status`."""
+    line.config = line.config.rename(line.folder / "config.yaml")  # which is found in a folder
     asked = bare(line.folder, "status")
 
     assert asked.returncode == 69
