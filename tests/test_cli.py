@@ -115,7 +115,7 @@ def test_hotlined_alone_is_its_status(line: Filled) -> None:
     assert bare(line.folder.parent, *named).stdout == bare(line.folder.parent, *named, "status").stdout != ""
 
 
-@pytest.mark.skipif(Path("/etc/hotlined/config.yaml").exists(), reason="needs a machine without a line")
+@pytest.mark.skipif(Path("/etc/hotlined/main.yaml").exists(), reason="needs a machine without a line")
 def test_hotlined_alone_is_the_help_where_nothing_is_configured(tmp_path: Path) -> None:
     """Whoever has just installed it reads what there is, and a script does not take that for a line that is well."""
     asked, done = bare(tmp_path, "--help"), bare(tmp_path)
