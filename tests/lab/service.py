@@ -395,7 +395,7 @@ def another_stick(sim: Client) -> None:
     machine = sysfs.build(LAB / "usb", [sysfs.Plugged("1-1.2", "12d1:1001", ("02 ff/ff/ff option ttyUSB2",))])
     Path("/dev/ttyUSB2").symlink_to(LAB / "main")
     for unit in (MAIN, NL):
-        drop_in(f"{unit}.service", "usb", f"BindReadOnlyPaths={machine}:/sys")
+        drop_in(f"{unit}.service", "usb", f"BindReadOnlyPaths={machine}/bus:/sys/bus")
     configure("main", modem={"port": "auto"})
     sh("systemctl", "stop", MAIN, NL)
     sh("systemctl", "restart", NL)
@@ -612,8 +612,8 @@ def pin() -> None:
 
 MIGRATION = (
     "usr/share/hotlined/hotlined/migrations.py",
-    r"^    \(\"first\", FIRST\),$",
-    r"\g<0>\n    (\"lab\", (\"CREATE TABLE lab (x)\",)),",
+    r"^    \("first", FIRST\),$",
+    r"""\g<0>\n    ("lab", ("CREATE TABLE lab (x)",)),""",
 )
 
 
