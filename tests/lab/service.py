@@ -612,8 +612,8 @@ def pin() -> None:
 
 MIGRATION = (
     "usr/share/hotlined/hotlined/migrations.py",
-    r"^    \("first", FIRST\),$",
-    r"""\g<0>\n    ("lab", ("CREATE TABLE lab (x)",)),""",
+    r'^    \("first", FIRST\),$',
+    r'\g<0>\n    ("lab", ("CREATE TABLE lab (x)",)),',
 )
 
 
