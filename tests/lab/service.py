@@ -723,6 +723,7 @@ def purging() -> None:
     """Erase a line, then all: the data stay until they are told to go."""
     done = setup("remove", "nl", "--purge", typed="no\n")
     check("a line is not erased without its name", done.returncode == 1 and (CONFIGS / "nl.yaml").exists())
+    sh("systemctl", "stop", "lab-nl-*")
     begun = time.monotonic()
     done = setup("remove", "nl", "--purge", typed="nl\n")
     figure("a line is erased", time.monotonic() - begun)
