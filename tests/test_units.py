@@ -415,7 +415,7 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
 
 
 @pytest.mark.parametrize("unit", FIGURES)
-def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str) -> None:
+def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_path: Path) -> None:
     """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
     service, line = settings(unit, "Service"), line_of(unit)
     file = f"/run/hotlined-metrics/{line}/hotlined-{line}.prom"
@@ -423,9 +423,12 @@ def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str) -> None
     assert service["RuntimeDirectory"] == [f"hotlined-metrics/{line}"]
     assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0755"], ["yes"])
     assert settings(unit, "Service")["WorkingDirectory"] == [str(Path(file).parent)]
-    assert words(unit, "ExecStart")[-1].endswith(
-        f" metrics >hotlined-{line}.new; mv hotlined-{line}.new {Path(file).name}"
-    )
+    script = words(unit, "ExecStart")[-1].replace(f"{COMMAND} --line {line} metrics", "echo hotlined_up 1")
+    (umask,) = settings(unit, "Service")["UMask"]
+    subprocess.run(["/bin/sh", "-ec", f"umask {umask}; {script}"], cwd=tmp_path, check=True)
+    (made,) = tmp_path.iterdir()
+    assert (made.name, made.read_text()) == (Path(file).name, "hotlined_up 1\n")
+    assert made.stat().st_mode & 0o777 == 0o644
     (after,) = (words(unit, "ExecStopPost")[-1:],)
     for result, stays in (("success", True), ("exit-code", False), ("timeout", False)):
         done = subprocess.run(

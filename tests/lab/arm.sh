@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Installs what a Pi gets in a Debian for its processor, emulated, and runs there the tests that need no second process,
-# and the demo.
-#   arm.sh PROCESSOR SUITE      arm64, armhf (armv7l) or armv6 (Pi Zero and 1); trixie or bookworm
-# There is no compiler inside: what has no wheel for the processor has to build without one. The exit code is that of the
-# tests. Needs the network, for packages.
+# Installs the package in a Debian for a Pi's processor, emulated, and runs there the tests that need no second process, and the
+# demo, on Debian's own libraries.
+#   arm.sh PROCESSOR SUITE FOLDER-WITH-THE-PACKAGE      arm64, armhf (armv7l) or armv6 (Pi Zero and 1); trixie or bookworm
+# The exit code is that of the tests.
 set -euo pipefail
 
-processor=$1 suite=$2
+processor=$1 suite=$2 packed=$3
 case $processor in
   arm64) architecture=arm64 qemu=aarch64 cpu=max ;;
   armhf) architecture=armhf qemu=arm cpu=max ;;
-  # what Debian has for it, on a processor that calls itself armv6l, so that pip takes no wheel for armv7l
+  # what Debian has for it, on a processor that calls itself armv6l
   armv6) architecture=armel qemu=arm cpu=arm1176 ;;
   *) exit 2 ;;
 esac
+packages=systemd,python3-click,python3-rich,python3-serial,python3-yaml,sqlite-utils,usb-modeswitch,dbus
+packages=$packages,python3-pytest,python3-pytest-timeout,python3-hypothesis
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite-$architecture
@@ -24,13 +25,11 @@ binfmt=/proc/sys/fs/binfmt_misc
 [ -e "$binfmt/qemu-$qemu" ] || head -1 "/usr/lib/binfmt.d/qemu-$qemu.conf" >$binfmt/register
 
 mkdir -p "$cache"
-if [ ! -e "$base/ready" ]; then
+if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
   echo "making $base: some minutes" >&2
   rm -rf --one-file-system "$base"
-  mmdebstrap --quiet --variant=minbase --architectures="$architecture" \
-    --include=python3,python3-venv,ca-certificates "$suite" "$base" http://deb.debian.org/debian >&2
-  cp -L /etc/ssl/certs/ca-certificates.crt "$base/etc/ssl/certs/ca-certificates.crt"
-  touch "$base/ready"
+  mmdebstrap --quiet --variant=minbase --architectures="$architecture" --include="$packages" "$suite" "$base" http://deb.debian.org/debian >&2
+  echo "$packages" >"$base/ready"
 fi
 
 run=$(mktemp -d "$cache/run.XXXXXX")
@@ -45,25 +44,19 @@ tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exc
 inside='
   set -e
   begun=$(date +%s)
-  python3 -m venv /opt/lab
-  pip="/opt/lab/bin/pip install --quiet --disable-pip-version-check --root-user-action=ignore"
-  # as scripts/install does it: two are built from their source, for want of a wheel for 32 bits
-  grep -v "^\(pyyaml\|markupsafe\)==" scripts/requirements.txt >/tmp/wheels
-  grep "^\(pyyaml\|markupsafe\)==" scripts/requirements.txt >/tmp/sources
-  $pip --require-hashes --no-deps --only-binary=:all: --requirement /tmp/wheels
-  $pip --require-hashes --no-deps --no-binary=:all: --no-build-isolation --requirement /tmp/sources
-  $pip --no-deps --no-build-isolation .
+  dpkg --install /srv/packed/hotlined_*.deb
   echo "installed on $(uname -m), $(python3 --version), after $(($(date +%s) - begun)) s"
-  $pip --no-build-isolation ".[demo]"
-  $pip --only-binary=:all: pytest pytest-timeout hypothesis
+  hotlined --version
+  export PYTHONPATH=/usr/share/hotlined:/srv/packed/reader
   cd tests
-  /opt/lab/bin/pytest --quiet -p no:cacheprovider test_address.py test_alphabet.py test_at.py test_policy.py test_push.py \
-    test_tpdu.py
+  python3 -m pytest -W ignore::pytest.PytestConfigWarning --quiet -p no:cacheprovider test_address.py test_alphabet.py test_at.py \
+    test_policy.py test_push.py test_tpdu.py
   # and the whole of it once, against its simulated modem
-  /opt/lab/bin/hotlined demo --keep /tmp/demo >/tmp/said || { cat /tmp/said && exit 1; }
-  /opt/lab/bin/hotlined --config /tmp/demo/config.yaml log --state sent --json | grep -q .
+  cd /
+  python3 -m hotlined demo --keep /tmp/demo >/tmp/said || { cat /tmp/said && exit 1; }
+  python3 -m hotlined --config /tmp/demo/config.yaml log --state sent --json | grep -q .
   tail -n 12 /tmp/said
 '
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="arm$$" --directory="$run/tree" \
-  --chdir=/srv/project --resolv-conf=copy-host --timezone=off --setenv=LANG=C.UTF-8 --setenv=QEMU_CPU=$cpu \
-  --setenv=PIP_CERT=/etc/ssl/certs/ca-certificates.crt -- sh -c "$inside" </dev/null
+  --chdir=/srv/project --private-network --timezone=off --setenv=LANG=C.UTF-8 --setenv=QEMU_CPU=$cpu \
+  --bind-ro="$packed:/srv/packed" -- sh -c "$inside" </dev/null

@@ -16,7 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from checks import check, figure, result
-from service import LAB, PROJECT, WHEELS, configure, drop_in, install, journal, ready, sh, show, simulate, until
+from service import (
+    CONFIGS,
+    LAB,
+    MAIN,
+    NL,
+    PROJECT,
+    configure,
+    install,
+    journal,
+    quicken,
+    ready,
+    setup,
+    sh,
+    show,
+    simulate,
+    until,
+)
 
 from hotlined.simulator.client import Client
 
@@ -26,14 +42,14 @@ STICK = next(path for path in Path("/dev").glob("loop[0-9]*") if path.is_block_d
 LABEL = Path("/dev/disk/by-label/HOTLINED")
 MOUNT = Path("/media/hotlined")
 UNIT = "hotlined-offcard@main"
-DATABASE = Path("/var/lib/hotlined/hotlined.db")
+DATABASE = Path("/var/lib/hotlined-main/hotlined.db")
 SECRET, CALLER = "la phrase que personne ne lit", "+32470123456"
 ROWS = 1_000_000
 GROW = """
 INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total, received_at,
   received_limit, verdict, reason)
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?)
-SELECT 'fr', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(35)), 0, 0,
+SELECT 'main', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(35)), 0, 0,
   '2026-11-01T00:00:00.000Z', 0.0, 'suppress', 'cooldown' FROM n
 """
 
@@ -101,19 +117,16 @@ def key_on_paper() -> str:
     return re.findall(r"recipients: \[(.*)\]", said)[0]
 
 
-def installing(folder: str, recipients: str) -> Client:
+def installing() -> Client:
     """Install the line, with a PIN that only root reads."""
-    LAB.mkdir(exist_ok=True)
-    LAB.chmod(0o777)
-    done = install("--wheels", str(WHEELS))
+    done = install()
     check("it is installed", done.returncode == 0 or print(done.stdout, done.stderr))
-    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
-    configure("config", folder=folder, recipients=recipients)
-    Path("/etc/hotlined/pin").write_text("2580\n")
-    Path("/etc/hotlined/pin").chmod(0o600)
-    drop_in("hotlined.service", "pin", "LoadCredential=pin:/etc/hotlined/pin")
-    sim = simulate("fr", "hotlined", "--pin", "2580")
-    sh("systemctl", "start", "hotlined")
+    quicken("main")
+    pin = CONFIGS / "main.pin"
+    pin.touch(0o600)
+    pin.write_text("2580\n")
+    sim = simulate("main", "--pin", "2580")
+    sh("systemctl", "restart", MAIN)
     check("the line is ready", until(ready) or print(sh("hotlined", "status").stdout))
     return sim
 
@@ -126,25 +139,26 @@ def first_backup() -> None:
     check("its timer is on", show(f"{UNIT}.timer", "ActiveState") == "active")
     check("a backup is made", back_up() == "success" or print(journal(UNIT), journal("media-hotlined.mount")))
     names = on_stick()
-    check("it is on the stick", (len(names) == 1 and names[0].startswith("fr-000001-")) or print(names))
+    check("it is on the stick", (len(names) == 1 and names[0].startswith("main-000001-")) or print(names))
     check("which is not mounted any more", until(lambda: not MOUNT.is_mount(), 10))
     check("status knows it", status()["name"] == names[0])
     words = (SECRET, CALLER[1:], "SQLite format 3", "poll_interval")
     found = [word for word in words if not sh("grep", "-qaF", word, str(KEPT / "stick")).returncode]
-    sealed = on_stick("head -c 29 fr-*")
+    sealed = on_stick("head -c 29 main-*")
     check(
         "who finds the stick reads nothing", (not found and "age-encryption.org/v1" in sealed) or print(found, sealed)
     )
-    check("nothing of it is in the journal", "fr-000001" not in journal(UNIT))
+    check("nothing of it is in the journal", "main-000001" not in journal(UNIT))
 
 
 def two_lines(recipient: str) -> None:
     """Have two lines write on one stick at the same time."""
-    done = install("--line", "nl", "--wheels", str(WHEELS))
+    done = setup("add", "nl")
     check("a second line is added", done.returncode == 0 or print(done.stdout, done.stderr))
-    configure("nl", folder=str(MOUNT), recipients=f"[{recipient}]", port=str(LAB / "nl"))
-    other = simulate("nl", "hotlined-nl")
-    sh("systemctl", "start", "hotlined@nl")
+    quicken("nl")
+    configure("nl", backup={"folder": str(MOUNT), "recipients": [recipient]})
+    other = simulate("nl")
+    sh("systemctl", "restart", NL)
     until(lambda: ready("nl"))
     sh("systemctl", "start", UNIT, "hotlined-offcard@nl")
     results = [show(unit, "Result") for unit in (UNIT, "hotlined-offcard@nl")]
@@ -152,15 +166,16 @@ def two_lines(recipient: str) -> None:
     names = on_stick()
     check(
         "each keeps its own",
-        sorted(name[:9] for name in names) == ["fr-000001", "fr-000002", "nl-000001"] or print(names),
+        sorted(name.rpartition("-")[0] for name in names) == ["main-000001", "main-000002", "nl-000001"]
+        or print(names),
     )
-    sh("systemctl", "stop", "hotlined@nl")
+    sh("systemctl", "stop", NL)
     other.close()
 
 
 def what_goes_wrong() -> None:
     """Take the stick out, make it read-only, fill it: each is told, and the last good backup stays."""
-    newest = on_stick("ls fr-*")[-1]
+    newest = on_stick("ls main-*")[-1]
     digest = on_stick(f"sha256sum {newest}")
     pull()
     begun = time.monotonic()
@@ -173,7 +188,7 @@ def what_goes_wrong() -> None:
     sh("blockdev", "--setrw", str(STICK))
     on_stick("dd if=/dev/zero of=photos bs=1M 2>/dev/null; dd if=/dev/zero of=more bs=1k 2>/dev/null; sync")
     check("one that is full is told", back_up() == "full" or print(status(), journal(UNIT)))
-    kept = on_stick("ls fr-*")
+    kept = on_stick("ls main-*")
     check("its last good backup stays", kept == [newest] or print(kept))
     on_stick("rm photos more")
     check("with room it goes on", back_up() == "success" or print(journal(UNIT)))
@@ -211,7 +226,7 @@ def another_machine() -> None:
     allowed = Path("/home/backups/.ssh/authorized_keys")
     forced = f'restrict,command="/usr/local/bin/receive-backup {THERE}"'
     allowed.write_text(f"{forced} {(AWAY / 'key.pub').read_text()}")
-    configure("config", folder="null", send="true")
+    configure("main", backup={"folder": None, "send": True})
     sh("sh", "-c", reload)
     check("before it is switched on that is told", back_up() == "unsent" or print(status()))
     check("and it is tried again by itself", show(UNIT, "SubState") == "auto-restart" or print(show(UNIT, "SubState")))
@@ -230,7 +245,7 @@ def another_machine() -> None:
     what_that_key_can_do(name)
     sh("systemctl", "stop", "lab-sshd")
     sh("systemctl", "disable", "--now", "hotlined-away.socket")
-    configure("config", folder=str(MOUNT), send="false")
+    configure("main", backup={"folder": str(MOUNT), "send": False})
     sh("sh", "-c", reload)
     plug()
     check("the stick is enough again", back_up() == "success" or print(status()))
@@ -282,14 +297,14 @@ def what_that_key_can_do(name: str) -> None:
 
 def million(sim: Client) -> None:
     """Back a database of a million rows up, while texts come in."""
-    sh("systemctl", "stop", "hotlined")
+    sh("systemctl", "stop", MAIN)
     begun = time.monotonic()
     with closing(sqlite3.connect(DATABASE)) as connection:
         connection.execute(GROW, (ROWS,))
         connection.commit()
     figure("a million rows written", time.monotonic() - begun)
-    sh("chown", "-R", "hotlined:hotlined", "/var/lib/hotlined")
-    sh("systemctl", "start", "hotlined")
+    sh("chown", "-R", "hotlined-main:hotlined-main", "/var/lib/hotlined-main")
+    sh("systemctl", "start", MAIN)
     check("the line is ready with a million rows", until(ready) or print(sh("hotlined", "status").stdout))
     figure("octets of the database", f"{DATABASE.stat().st_size:,}")
     least, alone = octets_on_card(), latencies(sim, lambda: False, 10)
@@ -307,7 +322,7 @@ def million(sim: Client) -> None:
     check("a text beside it is taken in within two seconds", max(beside) < 2)
     figure("octets on the card, before and at most beside it", f"{least:,}, {max(ON_CARD, default=0):,}")
     check("no second copy lay on the card", max(ON_CARD, default=0) - least < 40_000_000)
-    figure("octets of the backup", on_stick("stat -c %s fr-* | tail -n 1")[0])
+    figure("octets of the backup", on_stick("stat -c %s main-* | tail -n 1")[0])
     options = MOUNTED[0] if MOUNTED else ""
     check("the stick was mounted so that nothing on it runs", {"nosuid", "nodev", "noexec"} <= set(options.split(",")))
 
@@ -346,13 +361,13 @@ def latencies(sim: Client, goes_on: object, most: int) -> list[float]:
 
 def before() -> None:
     """Have a line, its stick, and all that can go wrong with that; then its card dies."""
-    sim = installing("null", "[]")
+    sim = installing()
     check("it answers", answered(sim, SECRET, 1))
     recipient = key_on_paper()
     checked = sh("sh", "-c", f"hotlined db key --check <{PAPER}")
     check("a key that is not configured is told", checked.returncode == 1)
-    configure("config", folder=str(MOUNT), recipients=f"[{recipient}]")
-    sh("systemctl", "reload", "hotlined")
+    configure("main", backup={"folder": str(MOUNT), "recipients": [recipient]})
+    sh("systemctl", "reload", MAIN)
     checked = sh("sh", "-c", f"hotlined db key --check <{PAPER}")
     check("the key on paper is the right one", checked.returncode == 0 or print(checked.stderr))
     first_backup()
@@ -360,8 +375,8 @@ def before() -> None:
     what_goes_wrong()
     another_machine()
     million(sim)
-    configure("config", delay="1h")
-    sh("systemctl", "reload", "hotlined")
+    configure("main", answer={"delay": "1h"})
+    sh("systemctl", "reload", MAIN)
     sim.do("deliver", from_="+32470999999", text="une réponse attend")
     until(lambda: (last_contact()["answer"] or {}).get("state") == "queued")
     check("the last backup has an answer that waits", back_up() == "success")
@@ -371,31 +386,28 @@ def before() -> None:
 
 def after() -> None:
     """Begin again on a new card, timed: what a person does once in her life."""
-    LAB.mkdir(exist_ok=True)
-    LAB.chmod(0o777)
     begun = time.monotonic()
-    done = install("--wheels", str(WHEELS))
+    done = install()
     check("hotlined is installed on the new card", done.returncode == 0 or print(done.stdout, done.stderr))
     installed = time.monotonic()
     plug()
     sh("mount", "-o", "ro", str(STICK), "/mnt")
-    newest = max(path.name for path in Path("/mnt").glob("fr-*"))
+    newest = max(path.name for path in Path("/mnt").glob("main-*"))
     restoring = sh("sh", "-c", f"hotlined-setup restore --key {PAPER} --take-all </mnt/{newest}")
     print(restoring.stdout, restoring.stderr, flush=True)
     check("the line is restored", restoring.returncode == 0)
     restored = time.monotonic()
     sh("umount", "/mnt")
-    modes = sh("stat", "-c", "%U:%G %a", "/etc/hotlined/config.yaml", "/etc/hotlined/pin", str(DATABASE)).stdout.split(
-        "\n"
-    )
-    wanted = ["root:hotlined 640", "root:root 600", "hotlined:hotlined 640"]
+    modes = sh(
+        "stat", "-c", "%U:%G %a", "/etc/hotlined/main.yaml", "/etc/hotlined/main.pin", str(DATABASE)
+    ).stdout.split("\n")
+    wanted = ["root:hotlined-main 640", "root:root 600", "hotlined-main:hotlined-main 640"]
     check("each file is for those who read it", modes[:3] == wanted or print(modes))
-    drop_in("hotlined.service", "pin", "LoadCredential=pin:/etc/hotlined/pin")
-    sim = simulate("fr", "hotlined", "--pin", "2580")
-    sh("systemctl", "start", "hotlined")
+    sim = simulate("main", "--pin", "2580")
+    sh("systemctl", "start", MAIN)
     check(
         "the line is ready, with its PIN",
-        until(ready, 120) or print(sh("hotlined", "status").stdout, journal("hotlined")),
+        until(ready, 120) or print(sh("hotlined", "status").stdout, journal(MAIN)),
     )
     figure("installation", installed - begun)
     figure("restore of a million rows", restored - installed)
@@ -410,12 +422,14 @@ def after() -> None:
     check("who was answered is known", reason == "cooldown" or print(reason))
     submitted = sim.do("submitted")["submitted"]
     check("nobody was answered twice", submitted == [] or print(submitted))
-    configure("config", delay="0s", hour="1000")  # which the texts beside the backup have used up
-    sh("systemctl", "reload", "hotlined")
+    configure(
+        "main", answer={"delay": "0s"}, limits={"segments": {"hour": 1000}}
+    )  # which the texts beside the backup have used up
+    sh("systemctl", "reload", MAIN)
     check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(last_contact()))
     sh("systemctl", "enable", "--now", f"{UNIT}.timer")
     check("backups go on", back_up() == "success")
-    names = on_stick("ls fr-*")
+    names = on_stick("ls main-*")
     check("with the next number", int(names[-1].split("-")[1]) == int(newest.split("-")[1]) + 1 or print(names))
     full = sh("hotlined", "db", "check", "--full")
     check("its database is whole", full.returncode == 0 or print(full.stdout, full.stderr))
@@ -423,5 +437,7 @@ def after() -> None:
 
 
 if __name__ == "__main__":
+    LAB.mkdir(exist_ok=True)
+    LAB.chmod(0o777)
     {"before": before, "after": after}[(KEPT / "act").read_text().strip()]()
     sys.exit(result())

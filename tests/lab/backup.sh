@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A line with a stick for backups, and after that a new card: two containers, one after the other, and between them nothing
 # but the stick, a loop device, and the key on paper.
-#   backup.sh SUITE FOLDER-OF-WHEELS
+#   backup.sh SUITE FOLDER-WITH-THE-PACKAGE
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-suite=$1 wheels=$2
+suite=$1 packed=$2
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 kept=$(mktemp -d "$cache/kept.XXXXXX") loop=''
 # shellcheck disable=SC2317  # called by the trap
@@ -24,6 +24,6 @@ loop=$(losetup --find --show "$kept/stick")
 failed=0
 for act in before after; do
   echo "$act" >"$kept/act"
-  tests/lab/container.sh "$suite" tests/lab/backup.py "$wheels:/srv/wheels" "rw:$kept:/srv/kept" "$loop" || failed=1
+  tests/lab/container.sh "$suite" tests/lab/backup.py "$packed:/srv/packed" "rw:$kept:/srv/kept" "$loop" || failed=1
 done
 exit "$failed"

@@ -1,6 +1,6 @@
 """A memory stick for backups in an emulated computer: FAT, udev, and hands that pull it or the mains at any moment.
 
-An act of `scripts/lab usb`; alone: backups.py FOLDER-OF-WHEELS
+An act of `scripts/lab usb`; alone: backups.py FOLDER-WITH-THE-PACKAGE
 """
 
 import json
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from checks import check, figure, result
-from machine import Machine, image
+from machine import INSTALL, Machine, image
 
 CACHE = Path(os.environ.get("HOTLINED_LAB", "/var/tmp/hotlined-lab"))
 UNIT = "hotlined-offcard@main"
@@ -44,9 +44,9 @@ def configured(pi: Machine) -> None:
     found = re.search(r"recipients: \[(age1\w+)\]", page)
     check("a key is made", found or print(page))
     recipient = found[1] if found else ""
-    quick = ("s|  folder: null|  folder: /media/hotlined|", f"s|  recipients: .*|  recipients: [{recipient}]|")
-    pi.sh(f"sed -i '{'; '.join(quick)}' /etc/hotlined/config.yaml")
-    code, said = pi.sh(f"hotlined config check; systemctl reload hotlined; systemctl enable --now {UNIT}.timer")
+    section = f"backup:\\n  folder: /media/hotlined\\n  recipients: [{recipient}]\\n"
+    pi.sh(f"printf '{section}' >>/etc/hotlined/main.yaml")
+    code, said = pi.sh(f"hotlined config check; systemctl reload hotlined@main; systemctl enable --now {UNIT}.timer")
     check("backups are switched on", code == 0 or print(said))
 
 
@@ -54,7 +54,7 @@ def plugged(pi: Machine, disk: Path) -> None:
     """Plug the stick in: nothing else is needed."""
     begun = time.monotonic()
     pi.plug_disk("backup", disk)
-    made = pi.until(f"hotlined status --json | grep -q fr-000001 && ! systemctl is-active {UNIT}", 180)
+    made = pi.until(f"hotlined status --json | grep -q main-000001 && ! systemctl is-active {UNIT}", 180)
     check(
         "a stick that is put in has its backup",
         made or print(pi.sh(f"journalctl -u {UNIT} -u media-hotlined.mount")[1]),
@@ -63,20 +63,20 @@ def plugged(pi: Machine, disk: Path) -> None:
     gone = pi.until("! mountpoint -q /media/hotlined", 30)
     check("it is mounted no longer", gone)
     found = lies_there(pi)
-    check("one file lies on it", (len(found) == 1 and "fr-000001-" in found[0]) or print(found))
+    check("one file lies on it", (len(found) == 1 and "main-000001-" in found[0]) or print(found))
 
 
 def pulled(pi: Machine, disk: Path) -> None:
     """Pull it in the middle of a backup, and put it in again."""
     before = lies_there(pi)
     pi.sh(
-        f'systemctl stop hotlined; runuser -u hotlined -- python3 -c "import sqlite3; c = sqlite3.connect('
-        f"'/var/lib/hotlined/hotlined.db'); c.execute('''{GROW}'''); c.commit()\"; systemctl start hotlined"
+        f'systemctl stop hotlined@main; runuser -u hotlined-main -- python3 -c "import sqlite3; c = sqlite3.connect('
+        f"'/var/lib/hotlined-main/hotlined.db'); c.execute('''{GROW}'''); c.commit()\"; systemctl start hotlined@main"
     )
     pi.sh(f"systemctl start --no-block {UNIT}")
-    begun = pi.until("test -s /media/hotlined/.fr.unfinished", 120)
+    begun = pi.until("test -s /media/hotlined/.main.unfinished", 120)
     options = pi.sh("findmnt -no OPTIONS /media/hotlined")[1]
-    who = pi.sh("stat -c '%U:%G %a' /media/hotlined/.fr.unfinished")[1]
+    who = pi.sh("stat -c '%U:%G %a' /media/hotlined/.main.unfinished")[1]
     check(
         "nothing on a mounted stick is run", {"nosuid", "nodev", "noexec"} <= set(options.split(",")) or print(options)
     )
@@ -89,7 +89,7 @@ def pulled(pi: Machine, disk: Path) -> None:
     pi.plug_disk("backup", disk)
     check(
         "put in again, it has its backup",
-        pi.until("hotlined status --json | grep -q fr-000002", 240) or print(status(pi)),
+        pi.until("hotlined status --json | grep -q main-000002", 240) or print(status(pi)),
     )
     pi.until(f"! systemctl is-active {UNIT}; ! mountpoint -q /media/hotlined", 60)
     after = lies_there(pi)
@@ -100,13 +100,13 @@ def cut(pi: Machine, disk: Path) -> None:
     """Cut the mains in the middle of a backup; after that the clock is months late."""
     before = lies_there(pi)
     pi.sh(f"systemctl start --no-block {UNIT}")
-    check("a backup is being written", pi.until("test -s /media/hotlined/.fr.unfinished", 120))
+    check("a backup is being written", pi.until("test -s /media/hotlined/.main.unfinished", 120))
     pi.cut_power()
     pi.boot("1999-01-01T00:00:00")  # systemd makes of it the day that it was built
     pi.plug_disk("backup", disk)
     check(
         "after a power cut the next one is made",
-        pi.until("hotlined status --json | grep -q fr-000003", 300) or print(status(pi)),
+        pi.until("hotlined status --json | grep -q main-000003", 300) or print(status(pi)),
     )
     pi.until(f"! systemctl is-active {UNIT}; ! mountpoint -q /media/hotlined", 60)
     after = lies_there(pi)
@@ -134,7 +134,7 @@ def main() -> int:
     try:
         pi = Machine(image(CACHE), work, Path(sys.argv[1]))
         figure("boot, of the machine", pi.boot())
-        code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels && systemctl start hotlined")
+        code, said = pi.sh(INSTALL)
         check("it is installed", code == 0 or print(said))
         backups(pi, work)
     finally:

@@ -19,23 +19,28 @@ from pathlib import Path
 from browser import AUTHORITY, Answer, Visitor
 from checks import check, figure, result
 from service import (
+    CONFIGS,
     LAB,
+    MAIN,
     PROJECT,
+    SHARE,
     UNITS,
-    WHEELS,
+    another,
+    apt,
     configure,
     drop_in,
     install,
     journal,
-    python,
+    quicken,
     ready,
+    setup,
     sh,
     show,
     simulate,
     until,
 )
 
-DATABASE = Path("/var/lib/hotlined/hotlined.db")
+DATABASE = Path("/var/lib/hotlined-main/hotlined.db")
 SOCKETS = Path("/run/hotlined-web")
 UNIT = "hotlined-web@main.service"
 HOST = "desk.lab"
@@ -69,37 +74,37 @@ def installing() -> None:
     for name in ("anna", "bert", "stranger"):
         sh("useradd", name)
     Path("/etc/hosts").write_text("127.0.0.1 localhost\n")  # which there is without a network, too
-    done = install("--wheels", str(WHEELS))
+    done = install()
     check("a line is installed", done.returncode == 0 or print(done.stdout, done.stderr))
-    check("and has no desk", not list(SOCKETS.iterdir()) and sh("id", "hotweb-main").returncode != 0)
-    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
-    sh("usermod", "--append", "--groups", "hotlined", "anna")
+    off = show("hotlined-web@main.socket", "ActiveState") == "inactive" and not list(SOCKETS.iterdir())
+    check("and its desk is off", off)
+    sh("usermod", "--append", "--groups", "hotlined-main", "anna")
+    quicken("main")
 
 
 def turning_on() -> None:
     """Turn it on while the daemon runs: the daemon is left alone."""
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "restart", MAIN)
     check("the line runs", until(ready))
-    before = show("hotlined", "MainPID")
+    before = show(MAIN, "MainPID")
     early = sh("hotlined", "web", "user", "add", "early", "--role", "figures", input=f"{PASSWORD}\n")
     check("accounts can be made before", early.returncode == 0 or print(early.stderr))
-    done = install("--wheels", str(WHEELS), "--web")
+    done = setup("web")
     check("the desk is turned on", done.returncode == 0 or print(done.stdout, done.stderr))
     kept = sh("stat", "-c", "%U:%G:%a", "/etc/hotlined/main.accounts").stdout.strip()
     check("they are its to read", kept == "root:hotweb-main:640" or print(kept))
     check("and how to look at it is said", "/run/hotlined-web/main.sock" in done.stdout)
-    same = show("hotlined", "MainPID") == before and "+ write" not in done.stdout
-    check("the daemon did not notice", same or print(before, done.stdout, journal("hotlined")))
+    same = show(MAIN, "MainPID") == before
+    check("the daemon did not notice", same or print(before, done.stdout, journal(MAIN)))
     check("its socket is enabled and there", show("hotlined-web@main.socket", "ActiveState") == "active")
     check("and nothing runs while nobody looks", show(UNIT, "ActiveState") == "inactive")
-    done = install("--wheels", str(WHEELS), "--line", "nl", "--web")
-    check("a second line gets its own", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("a second line is added", setup("add", "nl").returncode == 0)
+    done = setup("web", "nl")
+    check("and gets its own", done.returncode == 0 or print(done.stdout, done.stderr))
     users = {line: show(f"hotlined-web@{line}.service", "User") for line in ("main", "nl")}
     check(f"each has its own user {users}", users == {"main": "hotweb-main", "nl": "hotweb-nl"})
     sh("usermod", "--append", "--groups", "hotlined-nl", "bert")
-    configure("nl", port=str(LAB / "nl"))
-    again = install("--wheels", str(WHEELS))
-    check("the next time nothing changes", again.returncode == 0 and "+ write" not in again.stdout)
+    quicken("nl")
     check("its user is in no line's group elsewhere", sh("id", "-nG", "hotweb-main").stdout == "hotweb-main\n")
 
 
@@ -115,7 +120,7 @@ def looking() -> None:
     holds("and the log, where a text is a text", anna.get("/log"), 200, TEXT)
     figure("a page, the start of who asks included", f"{time.monotonic() - begun:.2f} s")
     holds("root, too", desk_of("main").get("/log"), 200, TEXT)
-    said = "stranger may not look at this line", "group hotlined", "web.proxies"
+    said = "stranger may not look at this line", "group hotlined-main", "web.proxies"
     holds("a stranger does not, and reads what to set", desk_of("main", "stranger").get(), 403, *said)
     holds("nor do a second line's people", desk_of("main", "bert").get(), 403, "bert may not")
     holds("nor does its daemon", desk_of("main", "hotlined-nl").get(), 403)
@@ -140,7 +145,7 @@ def in_its_room() -> None:
     most = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
     figure("memory of the desk at most", f"{most / 1024:.0f} MiB")
     groups = re.findall(r"Groups:(.*)", status)[0].split()
-    line = sh("getent", "group", "hotlined").stdout.split(":")[2]
+    line = sh("getent", "group", "hotlined-main").stdout.split(":")[2]
     as_desk = "setpriv", "--reuid=hotweb-main", "--regid=hotweb-main", f"--groups={line}", "--no-new-privs", "--"
     own_group = sh("id", "-g", "hotweb-main").stdout.strip()
     check("it is in its own group and the line's alone", {*groups} == {own_group, line} or print(groups))
@@ -155,12 +160,12 @@ def in_its_room() -> None:
         for where, prefix in (("in its room", inside), ("elsewhere", ())):
             done = sh(*prefix, *as_desk, "sh", "-c", words)
             check(f"it cannot write {what} ({where})", done.returncode != 0)
-    read = sh(*inside, *as_desk, "cksum", str(DATABASE), "/etc/hotlined/config.yaml", "/run/hotlined/main/status.json")
+    read = sh(*inside, *as_desk, "cksum", str(DATABASE), "/etc/hotlined/main.yaml", "/run/hotlined/main/status.json")
     check("it reads what the group reads", read.returncode == 0 or print(read.stderr))
     seen = {
         folder: sh(*inside, "ls", folder).stdout.split() for folder in ("/var/lib", "/run/hotlined", "/var/backups")
     }
-    own = {"/var/lib": ["hotlined"], "/run/hotlined": ["main"], "/var/backups": []}
+    own = {"/var/lib": ["hotlined-main"], "/run/hotlined": ["main"], "/var/backups": []}
     check("and sees nothing of the second line", seen == own or print(seen))
     rated = sh("systemd-analyze", "security", "--threshold=15", "--no-pager", UNIT)
     figure("exposure of the desk", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
@@ -180,18 +185,18 @@ def deciding(when: str) -> None:
 def in_every_state() -> None:
     """Look and decide while the daemon is stopped, was killed, and while the database fails."""
     anna = desk_of("main", "anna")
-    sh("systemctl", "stop", "hotlined")
+    sh("systemctl", "stop", MAIN)
     holds("the desk works while the daemon is stopped, and says so", anna.get(), 200, "Not answering.", "does not run")
     holds("its log, too", anna.get("/log"), 200, TEXT)
     deciding("while the daemon is stopped")
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "start", MAIN)
     until(ready)
-    drop_in("hotlined.service", "lab", "Restart=no")
-    sh("systemctl", "kill", "--signal=KILL", "hotlined")
-    until(lambda: show("hotlined", "ActiveState") == "failed")
+    drop_in(f"{MAIN}.service", "lab", "Restart=no")
+    sh("systemctl", "kill", "--signal=KILL", MAIN)
+    until(lambda: show(MAIN, "ActiveState") == "failed")
     holds("it works after the daemon was killed", anna.get("/log"), 200, TEXT)
     deciding("after the daemon was killed")
-    shutil.rmtree("/etc/systemd/system/hotlined.service.d")
+    shutil.rmtree("/etc/systemd/system/hotlined@main.service.d")
     sh("systemctl", "daemon-reload")
     with locked():
         holds("while the database is locked it says so", anna.get("/log"), 503, "locked")
@@ -204,7 +209,7 @@ def in_every_state() -> None:
         answer = anna.fill_in(f"/act/block?number={BLOCKED}")
         check("what is decided then is refused with words", answer.status >= 400 and "damaged" in answer.words)
     holds("put back, it is shown", anna.get("/log"), 200, TEXT)
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "start", MAIN)
     check("and the daemon comes back", until(ready))
     wrong = [each for each in journal(UNIT).splitlines() if "Traceback" in each]
     check("nothing of that is a fault of the desk", not wrong or print(*wrong, sep="\n"))
@@ -218,7 +223,7 @@ def locked() -> Iterator[None]:
         "db.execute('PRAGMA locking_mode = EXCLUSIVE'); db.execute('BEGIN EXCLUSIVE');"
         "print('locked', flush=True); import sys; sys.stdin.read()"
     )
-    words = ("runuser", "-u", "hotlined", "--", "python3", "-c", code)
+    words = ("runuser", "-u", "hotlined-main", "--", "python3", "-c", code)
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin
         assert other.stdout
@@ -246,10 +251,11 @@ def damaged() -> Iterator[None]:
 def ending() -> None:
     """Let it end when nobody looks, and come again."""
     code = (
-        "import sys; from hotlined.desk import serving; serving.serve.__kwdefaults__['idle_seconds'] = 2.0;"
-        "from hotlined.cli import main; sys.argv = ['hotlined', 'web']; main()"
+        f"import sys; sys.path.insert(0, '{SHARE}'); from hotlined.desk import serving;"
+        "serving.serve.__kwdefaults__['idle_seconds'] = 2.0; from hotlined.cli import main;"
+        "sys.argv = ['hotlined', '--line', 'main', 'web']; main()"
     )
-    drop_in(UNIT, "lab", "ExecStart=", f'ExecStart={python()} -P -c "{code}"')
+    drop_in(UNIT, "lab", "ExecStart=", f'ExecStart=/usr/bin/python3 -I -c "{code}"')
     sh("systemctl", "stop", UNIT)
     anna = desk_of("main", "anna")
     form = anna.get(f"/act/block?number={BLOCKED}")
@@ -285,18 +291,18 @@ def by_a_proxy() -> None:
     phone = Visitor(HOST, "stranger")
     until(lambda: phone.get().status)
     holds("a host that nobody named is refused", phone.get(), 400, "web.hosts")
-    configure("config", hosts=f"[{HOST}]")
+    configure("main", web={"hosts": [HOST]})
     again()
     holds("and so is a proxy", phone.get(), 403, "caddy", "web.proxies")
-    configure("config", proxies="[cady]")
+    configure("main", web={"proxies": ["cady"]})
     again()
     holds("one that is misspelt serves nobody, and is told", phone.get(), 503, "web.proxies names cady")
     check("its journal says so, too", until(lambda: "web.proxies names cady" in journal(UNIT)) or print(journal(UNIT)))
-    configure("config", proxies="[caddy]")
-    sh("usermod", "--append", "--groups", "hotlined", "caddy")
+    configure("main", web={"proxies": ["caddy"]})
+    sh("usermod", "--append", "--groups", "hotlined-main", "caddy")
     again()
     holds("one in the line's group serves nobody", phone.get(), 503, "in the line's group")
-    sh("gpasswd", "--delete", "caddy", "hotlined")
+    sh("gpasswd", "--delete", "caddy", "hotlined-main")
     sh("systemctl", "restart", "caddy")
     again()
     until(lambda: phone.get("/login").status == 200)
@@ -376,30 +382,31 @@ def memory() -> str:
 
 def upgrading() -> None:
     """Bring another version in while somebody is logged in; a desk that was turned off stays so."""
-    newer = Path("/srv/newer")
-    shutil.copytree(PROJECT, newer)
-    version = newer / "hotlined/__init__.py"
-    version.write_text(re.sub(r'__version__ = "[^"]+"', '__version__ = "9.9.9"', version.read_text()))
     sh("systemctl", "disable", "--now", "hotlined-web@nl.socket")
     desk_of("main", "anna").get()
     before = show(UNIT, "MainPID")
-    done = install("--wheels", str(WHEELS), checkout=newer)
+    done = install(another("9.9.9"))
     check("an upgrade ends well", done.returncode == 0 or print(done.stdout, done.stderr))
-    check("the desk that ran is the new version's", show(UNIT, "MainPID") != before)
-    holds("and is there", desk_of("main", "anna").get("/log"), 200, TEXT)
+    holds("the desk is there", desk_of("main", "anna").get("/log"), 200, TEXT)
+    check("by the new version's program", show(UNIT, "MainPID") != before)
     check("one that was turned off stays so", show("hotlined-web@nl.socket", "ActiveState") == "inactive")
 
 
 def uninstalling() -> None:
     """Take everything away."""
-    check("it is uninstalled", install("--uninstall").returncode == 0)
-    left = [*Path("/run").glob("hotlined*"), *UNITS.glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")]
-    check("nothing of the desk is left but its accounts", not left and Path("/etc/hotlined/main.accounts").exists())
-    check("installed again it is turned on again", install("--wheels", str(WHEELS), "--web").returncode == 0)
+    check("it is removed", apt("remove", "hotlined").returncode == 0)
+    left = [*UNITS.glob("hotlined*"), *SOCKETS.glob("*")]
+    check(
+        "nothing of the desk is left but its accounts",
+        (not left and (CONFIGS / "main.accounts").exists()) or print(left),
+    )
+    done = install()
+    check("installed again it is turned on again", done.returncode == 0 or print(done.stdout, done.stderr))
     holds("and works", desk_of("main", "anna").get("/log"), 200, TEXT)
-    done = install("--uninstall", "--purge-data")
-    check("with --purge-data it goes", done.returncode == 0 or print(done.stdout, done.stderr))
-    check("and so do the users", [sh("id", f"hotweb-{line}").returncode for line in ("main", "nl")] == [1, 1])
+    for line in ("nl", "main"):
+        done = setup("remove", line, "--purge", typed=f"{line}\n")
+        check(f"{line} is erased", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("with its user", [sh("id", f"hotweb-{line}").returncode for line in ("main", "nl")] == [1, 1])
 
 
 def main() -> int:
@@ -407,7 +414,7 @@ def main() -> int:
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
     installing()
-    sim = simulate("fr", "hotlined")
+    sim = simulate("main")
     turning_on()
     sim.do("deliver", from_=SENDER, text=TEXT)
     sim.do("wait", for_="submitted", count=1, timeout=30)

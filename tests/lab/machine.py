@@ -18,9 +18,10 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "systemd systemd-sysv dbus udev python3 python3-venv procps kmod linux-image-amd64 initramfs-tools usbutils "
-    "modemmanager usb-modeswitch age"
+    "systemd systemd-sysv dbus udev procps kmod linux-image-amd64 initramfs-tools usbutils modemmanager "
+    "python3-click python3-rich python3-serial python3-yaml sqlite-utils usb-modeswitch age"
 )
+INSTALL = "apt-get --yes install /srv/project/.packed/hotlined_*.deb"
 LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
 READY, RESULT = b"\x1eREADY\n", b"\x1eRESULT "
 
@@ -87,16 +88,16 @@ def image(cache: Path) -> Path:
 
 
 class Machine:
-    """One computer with its own copy of the disk; `wheels` is put at /srv/project/.wheels inside."""
+    """One computer with its own copy of the disk; `packed` is put at /srv/project/.packed inside."""
 
-    def __init__(self, base: Path, work: Path, wheels: Path) -> None:
+    def __init__(self, base: Path, work: Path, packed: Path) -> None:
         self._base, self._work = base, work
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: set[str] = set()
         self._disks: set[str] = set()
         tree = work / "tree"
         shutil.copytree(PROJECT, tree, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        shutil.copytree(wheels, tree / ".wheels")
+        shutil.copytree(packed, tree / ".packed")
         _run(
             "mke2fs",
             "-q",

@@ -1,8 +1,8 @@
-"""What the installed service does under a real systemd: run as root inside the container of `scripts/lab service`.
+"""What the installed package does under a real systemd: run as root inside the container of `scripts/lab service`.
 
 Each check prints PASS or FAIL; the exit code is 0 when all passed. The stick is the simulator on a pseudo-terminal, so
-that DeviceAllow= and udev are not met here: `scripts/lab usb` does that. Where /srv/packages is, the Debian package in
-it is installed, and not the checkout.
+that DeviceAllow= and udev are not met here: `scripts/lab usb` does that. There is no network, as apt needs none for a
+package whose libraries are there.
 """
 
 import contextlib
@@ -21,24 +21,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from checks import check, figure, result
 
 PROJECT = Path("/srv/project")
-WHEELS = Path("/srv/wheels")
+PACKED = Path("/srv/packed")
 LAB = Path("/run/lab")
-PACKAGES = Path("/srv/packages")
-PACKAGED = PACKAGES.exists()
-PREFIX = Path("/usr/lib/hotlined" if PACKAGED else "/opt/hotlined")
-UNITS = Path("/usr/lib/systemd/system" if PACKAGED else "/usr/local/lib/systemd/system")
-SHARE = Path("/usr/share" if PACKAGED else "/usr/local/share")
-COMPLETION = Path("/usr/share/bash-completion/completions" if PACKAGED else "/etc/bash_completion.d") / "hotlined"
+SHARE = Path("/usr/share/hotlined")
+UNITS = Path("/usr/lib/systemd/system")
+CONFIGS = Path("/etc/hotlined")
 BACKUPS = Path("/var/backups/hotlined")
+MAIN, NL = "hotlined@main", "hotlined@nl"
+QUICK: dict[str, Any] = {"modem": {"poll_interval": "1s", "send_interval": "0s"}, "answer": {"delay": "0s"}}
 PATIENCE_SECONDS = 60.0
 _sticks = itertools.count(1)
 SECRET = "Pas ce mot dans le journal"
 
-sys.path.insert(0, str(PROJECT))
-from hotlined.simulator.client import Client  # noqa: E402  # the project is where the container has it
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+import sysfs  # noqa: E402  # the project is where the container has it
+
+from hotlined.simulator.client import Client  # noqa: E402  # the same
 
 
 def sh(*words: str, user: str | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -68,76 +70,42 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
     return True
 
 
-def installing_by(checkout: Path, *arguments: str) -> list[list[str]]:
-    """Return the commands that do by the package, where there is one, what a checkout's installer does."""
-    if not PACKAGED:
-        return [[str(checkout / "scripts/install"), *arguments]]
-    if "--uninstall" in arguments:
-        purge = [["hotlined-setup", "--purge-data"], ["dpkg", "--purge", "hotlined"]]
-        return purge if "--purge-data" in arguments else [["dpkg", "--remove", "hotlined"]]
-    options = list(arguments)
-    if "--wheels" in options:
-        at = options.index("--wheels")
-        options = options[:at] + options[at + 2 :]
-    wanted = package(checkout)
-    said = Path("/usr/lib/hotlined/setup/unpacked")
-    is_there = said.exists() and said.read_text() == name_in(wanted)
-    unpack = (
-        [] if options and is_there else [["dpkg", "--force-unsafe-io", "--install", *map(str, (*needed(), wanted))]]
-    )
-    return [*unpack, *([["hotlined-setup", *options]] if options else [])]
+def package() -> Path:
+    """Return the package of the project."""
+    (found,) = PACKED.glob("hotlined_*.deb")
+    return found
 
 
-def needed() -> list[Path]:
-    """Return the packages of Debian that ours needs, as long as they are not installed."""
-    others = [path for path in PACKAGES.glob("*.deb") if not path.name.startswith("hotlined_")]
-    return others if sh("dpkg", "--status", "usb-modeswitch").returncode else []
-
-
-def name_in(file: Path) -> str:
-    """Return what names the program in a package."""
-    return sh("sh", "-c", f"dpkg-deb --fsys-tarfile {file} | tar -xO ./usr/lib/hotlined/setup/unpacked").stdout
-
-
-def package(checkout: Path) -> Path:
-    """Return the package of a checkout: ours, or ours with the checkout's program in it."""
-    (ours,) = PACKAGES.glob("hotlined_*.deb")
-    if checkout == PROJECT:
-        return ours
-    made = LAB / f"{checkout.name}.deb"
-    if made.exists():
-        return made
-    tree = LAB / f"{checkout.name}.package"
-    sh("dpkg-deb", "--raw-extract", str(ours), str(tree))
-    program = tree / "usr/lib/hotlined/unpacked/lib/hotlined"
-    shutil.rmtree(program)
-    shutil.copytree(checkout / "hotlined", program, ignore=shutil.ignore_patterns("__pycache__"))
-    (version,) = re.findall(r'__version__ = "([^"]+)"', (program / "__init__.py").read_text())
-    (tree / "usr/lib/hotlined/setup/unpacked").write_text(f"{version}-{checkout.name}\n")
-    control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
-    sh("dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(made))
+def another(version: str, *changes: tuple[str, str, str]) -> Path:
+    """Return a package of another version, with changes in its program's files."""
+    made = LAB / f"hotlined_{version}_all.deb"
+    tree = LAB / f"hotlined-{version}"
+    sh("dpkg-deb", "--raw-extract", str(package()), str(tree))
+    version_is = ("usr/share/hotlined/hotlined/__init__.py", r'__version__ = "[^"]+"', f'__version__ = "{version}"')
+    for file, pattern, wanted in (("DEBIAN/control", r"^Version: .*$", f"Version: {version}"), version_is, *changes):
+        path = tree / file
+        text, count = re.subn(pattern, wanted, path.read_text(), count=1, flags=re.MULTILINE)
+        assert count == 1, (file, pattern)
+        path.write_text(text)
+    done = sh("dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(made))
+    assert done.returncode == 0, done.stderr
     shutil.rmtree(tree)
     return made
 
 
-def install(
-    *arguments: str, checkout: Path = PROJECT, prefix: tuple[str, ...] = (), **more: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run the installer of a checkout, or what does the same by the package, without a network."""
-    said = ["", ""]
-    for words in installing_by(checkout, *arguments):
-        done = sh(*prefix, *words, **more)
-        said = [said[0] + done.stdout, said[1] + done.stderr]
-        # a copy that cannot be made ends dpkg, and is what --without-backup is for
-        if done.returncode and "--without-backup" not in arguments:
-            break
-    return subprocess.CompletedProcess(done.args, done.returncode, *said)
+def apt(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Let apt do something, without a question."""
+    return sh("apt-get", "--yes", "--quiet", *words, stdin=subprocess.DEVNULL, **more)
 
 
-def python() -> Path:
-    """Return the Python of the program in use, of whichever installation."""
-    return next(path for path in (PREFIX, Path("/opt/hotlined")) if (path / "current").exists()) / "current/bin/python"
+def install(file: Path | None = None, *options: str) -> subprocess.CompletedProcess[str]:
+    """Install a package as people do; the project's where none is named."""
+    return apt("install", "--allow-downgrades", *options, str(file or package()))
+
+
+def setup(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run hotlined-setup."""
+    return sh("hotlined-setup", *words, input=typed)
 
 
 def drop_in(unit: str, name: str, *lines: str) -> None:
@@ -148,42 +116,33 @@ def drop_in(unit: str, name: str, *lines: str) -> None:
     sh("systemctl", "daemon-reload")
 
 
-def configure(line: str, /, **values: str) -> None:
-    """Change values in a line's configuration, and write its answer, as an admin does in an editor."""
-    path = Path(f"/etc/hotlined/{line}.yaml")
-    text = path.read_text()
-    for key, value in values.items():
-        text, count = re.subn(rf"^( *){key}: .*$", rf"\g<1>{key}: {value}", text, count=1, flags=re.MULTILINE)
-        assert count, key
-    path.write_text(text)
-    answer = path.with_name(f"{'main' if line == 'config' else line}.txt")
-    if not answer.read_text():
-        answer.write_text("Non.\n")
+def configure(line: str, /, **sections: Any) -> None:
+    """Change keys of a line's configuration, as an admin does in an editor."""
+    path = CONFIGS / f"{line}.yaml"
+    settled = yaml.safe_load(path.read_text())
+    for section, values in sections.items():
+        if isinstance(values, dict):
+            settled.setdefault(section, {}).update(values)
+        else:
+            settled[section] = values
+    path.write_text(yaml.safe_dump(settled))
 
 
-def reader() -> list[str]:
-    """Return how systemd-run gives a program what the simulator reads texts with, and no Pi has."""
-    (wheel,) = WHEELS.glob("python_gsmmodem*.whl")
-    return [f"--setenv=PYTHONPATH={wheel}"]
+def quicken(line: str, *, answer: str = "Non.") -> None:
+    """Make a line quick, for its simulated stick, and write its answer."""
+    configure(line, **QUICK)
+    configure(line, modem={"port": str(LAB / line)})
+    (CONFIGS / f"{line}.txt").write_text(f"{answer}\n" if answer else "")
 
 
-def simulate(line: str, user: str, *options: str) -> Client:
+def simulate(line: str, *options: str) -> Client:
     """Start a simulated stick for the user of a line."""
     sh("systemctl", "stop", f"lab-{line}-*")
     unit = f"lab-{line}-{next(_sticks)}"  # systemd 252 keeps the name of one that has ended
-    link, control = LAB / line, LAB / f"{line}.control"
-    words = [
-        python(),
-        "-m",
-        "hotlined.simulator",
-        "--link",
-        link,
-        "--control",
-        control,
-        *options,
-    ]
-    how = ("-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", *reader())
-    done = sh("systemd-run", *how, *map(str, words))
+    link, control, user = LAB / line, LAB / f"{line}.control", f"hotlined-{line}"
+    words = ["python3", "-m", "hotlined.simulator", "--link", str(link), "--control", str(control), *options]
+    path = f"--setenv=PYTHONPATH={SHARE}:{PACKED / 'reader'}"
+    done = sh("systemd-run", "-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", path, *words)
     assert done.returncode == 0, done.stderr
     assert until(control.exists, 10), journal(unit)
     return Client(control)
@@ -201,81 +160,114 @@ def ready(line: str | None = None) -> bool:
     return sh("hotlined", *(("--line", line) if line else ()), "status").returncode == 0
 
 
-def instances(ending: str) -> list[str]:
-    """Return the installed units of a kind for the first line and for a further one."""
-    found = []
-    for path in sorted(UNITS.glob(f"hotlined*{ending}")):
-        lines = ("main", "nl") if path.name.startswith("hotlined-") else ("nl",)
-        found += [path.name.replace("@", f"@{line}") for line in lines if "@" in path.name] or [path.name]
+def status(line: str = "main") -> dict[str, Any]:
+    """Return what a line says of itself; nothing as long as it does not."""
+    said = sh("hotlined", "--line", line, "status", "--json").stdout
+    found: dict[str, Any] = json.loads(said) if said.startswith("{") else {}
     return found
 
 
-def tables() -> set[str]:
-    """Return the names of the tables of the first line."""
-    with contextlib.closing(sqlite3.connect("/var/lib/hotlined/hotlined.db")) as connection:
+def modem(line: str = "main") -> str:
+    """Return the state of a line's modem."""
+    return str((status(line).get("modem") or {}).get("state"))
+
+
+def instances(ending: str) -> list[str]:
+    """Return the installed units of a kind for both lines."""
+    found = []
+    for path in sorted(UNITS.glob(f"hotlined*{ending}")):
+        found += [path.name.replace("@", f"@{line}") for line in ("main", "nl")] if "@" in path.name else [path.name]
+    return found
+
+
+def tables(line: str = "main") -> set[str]:
+    """Return the names of the tables of a line."""
+    with contextlib.closing(sqlite3.connect(f"/var/lib/hotlined-{line}/hotlined.db")) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def reboot() -> None:
+    """Stop all of ours, and start what a boot starts."""
+    sh("systemctl", "stop", "hotlined*")
+    sh("systemctl", "start", "multi-user.target", "sockets.target", "timers.target")
 
 
 # ---- the acts, in their order
 
 
 def installing() -> None:
-    """Get from a checkout to a service that can be started."""
+    """Get from a package to a line."""
     sh("useradd", "admin")
     os.environ["SUDO_USER"] = "admin"
-    LAB.joinpath("systemd-tmpfiles").write_text(
-        '#!/bin/sh\ncase "$*" in *--prefix=*) exec /usr/bin/systemd-tmpfiles "$@" ;; esac\nexit 1\n'
-    )
-    LAB.joinpath("systemd-tmpfiles").chmod(0o755)
+    figure("the package", f"{package().stat().st_size / 1e6:.1f} MB, hardly compressed")
     begun = time.monotonic()
-    cut = install("--wheels", str(WHEELS), prefix=("env", f"PATH={LAB}:{os.environ['PATH']}"))
-    LAB.joinpath("systemd-tmpfiles").unlink()
-    done = install("--wheels", str(WHEELS))
-    figure("installation", f"{time.monotonic() - begun:.0f} s")
+    done = install()
+    figure("installation", time.monotonic() - begun)
+    check("apt installs it", done.returncode == 0 or print(done.stdout, done.stderr))
+    size = sum(int(sh("du", "-sk", str(path)).stdout.split()[0]) for path in (SHARE, Path("/usr/share/doc/hotlined")))
+    figure("size of the installation", f"{size / 1024:.0f} MiB")
+    figure("what apt printed", f"{len((done.stdout + done.stderr).splitlines())} lines")
+    check("the first line is enabled", sh("systemctl", "is-enabled", MAIN).stdout == "enabled\n")
+    check("and runs", until(lambda: show(MAIN, "ActiveState") == "active") or print(journal(MAIN)))
+    modes = sh("stat", "-c", "%U:%G %a %s", str(CONFIGS / "main.yaml"), str(CONFIGS / "main.txt")).stdout.splitlines()
     check(
-        "cut off, it goes on the next time",
-        cut.returncode and "+ write" not in done.stdout and "daemon-reload" in done.stdout,
-    )
-    figure("size of the installation", f"{sh('du', '-sm', str(PREFIX)).stdout.split()[0]} MiB")
-    check("the installer ends well", done.returncode == 0 or print(done.stdout, done.stderr))
-    check("the service is enabled, and not started before its configuration was looked at", enabled_and_inactive())
-    check(
-        "the configuration is for root and the group", Path("/etc/hotlined/config.yaml").stat().st_mode & 0o777 == 0o640
+        "configuration and answer are root's, for the group to read, and the answer is empty",
+        [each.split()[:2] for each in modes] == [["root:hotlined-main", "640"]] * 2 and modes[1].endswith(" 0"),
     )
     check("the command is there for everybody", sh("hotlined", "--version", user="nobody").returncode == 0)
     shown = sh("hotlined", "demo")
-    check("the demo is none of a Pi's, and says so", shown.returncode == 1 and "pip install" in shown.stderr)
-    pages = {path.name.removesuffix(".gz") for path in SHARE.glob("man/man?/hotlined*")}
-    check("man has its pages", {"hotlined.1", "hotlined-log.1", "hotlined.yaml.5"} <= pages)
-    check("the shell completes", sh("bash", "-n", str(COMPLETION)).returncode == 0)
+    check("the demo is none of a Pi's, and says so", (shown.returncode and "gsmmodem" in shown.stderr) or print(shown))
+    pages = {path.name for path in Path("/usr/share/man").glob("man?/hotlined*")}
+    check("man has its pages", {"hotlined.1.gz", "hotlined-setup.8.gz"} <= pages or print(pages))
+    completion = Path("/usr/share/bash-completion/completions/hotlined")
+    check("the shell completes", sh("bash", "-c", f". {completion}; complete -p hotlined").returncode == 0)
     units = [*instances(".service"), *instances(".socket"), *instances(".timer"), *instances(".path")]
     verified = sh("systemd-analyze", "verify", "--man=no", *units).stderr
     against = [each for each in verified.splitlines() if "hotlined" in each]
-    if PACKAGED:  # which is one for both releases: the older systemd says that it leaves these out
-        against = [each for each in against if not re.search("RestartSteps|RestartMaxDelaySec", each)]
+    # one package for both releases: the older systemd says that it leaves these out
+    against = [each for each in against if not re.search("RestartSteps|RestartMaxDelaySec", each)]
     check("systemd has nothing to say against the units", not against or print(*against, sep="\n"))
-    Path("/etc/hotlined/config.yaml").write_text(Path("/etc/hotlined/config.yaml").read_text() + "# mine\n")
-    again = install("--wheels", str(WHEELS))
-    check(
-        "the second time it changes nothing",
-        again.returncode == 0 and "+ write" not in again.stdout and "pip" not in again.stdout,
-    )
-    check("and leaves the configuration alone", Path("/etc/hotlined/config.yaml").read_text().endswith("# mine\n"))
+    (CONFIGS / "main.yaml").write_text((CONFIGS / "main.yaml").read_text() + "# mine\n")
+    before = show(MAIN, "MainPID")
+    again = install()
+    check("the second time it changes nothing", again.returncode == 0 and show(MAIN, "MainPID") == before)
+    again = install(None, "--reinstall")
+    check("installed over itself, it leaves the configuration alone", again.returncode == 0 or print(again.stderr))
+    check("which is a person's", (CONFIGS / "main.yaml").read_text().endswith("# mine\n"))
+    check("and the line is back", until(lambda: show(MAIN, "ActiveState") == "active"))
+    sh("usermod", "--append", "--groups", "hotlined-main", "admin")
 
 
-def enabled_and_inactive() -> bool:
-    """Tell whether the service will start at boot and does not run."""
-    return (
-        sh("systemctl", "is-enabled", "hotlined").stdout == "enabled\n"
-        and show("hotlined", "ActiveState") == "inactive"
-    )
+def unanswered(sim: Client) -> None:
+    """Let texts in before an answer is written: also after a boot nobody is answered."""
+    quicken("main", answer="")
+    sh("systemctl", "restart", MAIN)
+    check("the modem of a line without an answer is ready", until(lambda: modem() == "ready") or print(status()))
+    sim.do("deliver", from_="+32470123400", text="trop tôt")
+    check("what comes is kept", until(lambda: [each["text"] for each in log()] == ["trop tôt"]))
+    reboot()
+    check("it runs after a boot", until(lambda: modem() == "ready") or print(journal(MAIN)))
+    sim.do("deliver", from_="+32470123401", text="toujours trop tôt")
+    check("and keeps what comes", until(lambda: len(log()) == 2))
+    time.sleep(5)
+    check("nobody was answered", not sim.do("submitted")["submitted"] or print(log()))
+    said = sh("hotlined", "status")
+    check("and status says so", "main.txt" in said.stdout or print(said.returncode, said.stdout))
+    check("the journal, too", "nobody is answered" in journal(MAIN))
+    quicken("main")
+    sh("systemctl", "reload", MAIN)
+    check("with an answer the line is well", until(ready) or print(sh("hotlined", "status").stdout))
+    time.sleep(5)
+    check("and answers nobody for what came before", not sim.do("submitted")["submitted"] or print(log()))
 
 
 def answering(sim: Client) -> None:
     """Let a text in and its answer out, through the service."""
     begun = time.monotonic()
-    started = sh("systemctl", "start", "hotlined").returncode == 0
-    check("systemctl start returns when the daemon is ready", started or print(journal("hotlined")))
+    sh("systemctl", "stop", MAIN)
+    begun = time.monotonic()
+    started = sh("systemctl", "start", MAIN).returncode == 0
+    check("systemctl start returns when the daemon is ready", started or print(journal(MAIN)))
     figure("start to READY=1", f"{time.monotonic() - begun:.2f} s")
     check("the modem is ready", until(ready))
     figure("start to modem ready", f"{time.monotonic() - begun:.2f} s")
@@ -283,26 +275,26 @@ def answering(sim: Client) -> None:
     sim.do("deliver", from_="+32470123456", text=SECRET)
     sim.do("wait", for_="submitted", count=1, timeout=30)
     figure("text in to answer out, with no delay", f"{time.monotonic() - begun:.2f} s")
-    check("it is in the log", until(lambda: [each["text"] for each in log()] == [SECRET]))
-    text = journal("hotlined")
+    check("it is in the log", until(lambda: log()[-1]["text"] == SECRET))
+    text = journal(MAIN)
     check(
         "the journal tells of it without its text and its number",
         "answer" in text and SECRET not in text and "470123456" not in text,
     )
-    warnings = sh("journalctl", "-u", "hotlined", "-p", "warning", "--no-pager", "-o", "cat").stdout
+    warnings = sh("journalctl", "-u", MAIN, "-p", "warning", "--no-pager", "-o", "cat").stdout
     check("priorities reach the journal", "modem ready" not in warnings)
     for unit in instances(".service"):
         rated = sh("systemd-analyze", "security", "--threshold=15", "--no-pager", unit)
         figure(f"exposure of {unit}", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
         check(f"the sandbox of {unit} is at 1.5 or better", rated.returncode == 0)
-    ours = Path(f"/proc/{show('hotlined', 'MainPID')}/status").read_text()
+    ours = Path(f"/proc/{show(MAIN, 'MainPID')}/status").read_text()
     check("it holds no capability", re.search(r"CapBnd:\s+0+\n", ours))
     memory()
 
 
 def memory() -> None:
     """Tell the memory of the daemon, now and at most."""
-    status = Path(f"/proc/{show('hotlined', 'MainPID')}/status").read_text()
+    status = Path(f"/proc/{show(MAIN, 'MainPID')}/status").read_text()
     now, most = (int(re.findall(rf"{key}:\s+(\d+) kB", status)[0]) / 1024 for key in ("VmRSS", "VmHWM"))
     figure("memory of the daemon", f"{now:.0f} MiB, at most {most:.0f}")
 
@@ -313,7 +305,7 @@ def clock_in_the_sandbox() -> None:
         "hotlined-purge@main.service",
         "lab",
         "ExecStart=",
-        f'ExecStart={PREFIX}/current/bin/python -c "import ctypes; from pathlib import Path; '
+        'ExecStart=/usr/bin/python3 -c "import ctypes; from pathlib import Path; '
         "said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)); "
         "Path('/run/hotlined/main/clock').write_text(str(said))\"",
     )
@@ -327,23 +319,23 @@ def clock_in_the_sandbox() -> None:
 
 def reading() -> None:
     """Read as an admin of the group, over the running and the stopped daemon, and as somebody else."""
-    check("the group reads the log while it runs", [each["text"] for each in log(user="admin")] == [SECRET])
+    check("the group reads the log while it runs", [each["text"] for each in log(user="admin")][-1:] == [SECRET])
     check("the group reads the status", sh("hotlined", "status", user="admin").returncode == 0)
     begun = time.monotonic()
-    sh("systemctl", "stop", "hotlined")
+    sh("systemctl", "stop", MAIN)
     figure("stop", f"{time.monotonic() - begun:.2f} s")
-    check("it stops in order", show("hotlined", "Result") == "success" and "stopped" in journal("hotlined"))
+    check("it stops in order", show(MAIN, "Result") == "success" and "stopped" in journal(MAIN))
     check(
         "the group reads the log while it is stopped",
-        [each["text"] for each in log(user="admin")] == [SECRET]
-        or print(sh("hotlined", "log", user="admin").stderr, sh("ls", "-la", "/var/lib/hotlined").stdout),
+        [each["text"] for each in log(user="admin")][-1:] == [SECRET]
+        or print(sh("hotlined", "log", user="admin").stderr, sh("ls", "-la", "/var/lib/hotlined-main").stdout),
     )
     stopped = sh("hotlined", "status", user="admin")
     check("the status then says so", stopped.returncode == 69 and "not alive" in stopped.stdout)
     check("nobody else reads", sh("hotlined", "log", user="nobody").returncode != 0)
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "start", MAIN)
     check("what the admin's reading left is no trouble for the daemon", until(ready))
-    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in Path("/var/lib/hotlined").glob("*.db*")}
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in Path("/var/lib/hotlined-main").glob("*.db*")}
     secret = {name: mode for name, mode in modes.items() if name.endswith(".lock")}
     check(
         f"its group reads its files, and nobody else {modes}",
@@ -355,66 +347,106 @@ def reading() -> None:
 
 def failing(sim: Client) -> None:
     """Come back from a hang and a kill, and not from a configuration that cannot be used."""
-    drop_in("hotlined.service", "lab", "WatchdogSec=3s", "RestartSec=1s")
-    sh("systemctl", "restart", "hotlined")
+    drop_in(f"{MAIN}.service", "lab", "WatchdogSec=3s", "RestartSec=1s")
+    sh("systemctl", "restart", MAIN)
     well = until(ready)
     time.sleep(7)  # more than twice the watchdog
-    check("it feeds a watchdog of three seconds", well and show("hotlined", "NRestarts") == "0")
-    first = show("hotlined", "MainPID")
+    check("it feeds a watchdog of three seconds", well and show(MAIN, "NRestarts") == "0")
+    first = show(MAIN, "MainPID")
     os.kill(int(first), signal.SIGSTOP)
     sim.do("deliver", from_="+32470555001", text="pendant le silence")
-    check("a hang ends with the watchdog", until(lambda: show("hotlined", "MainPID") not in (first, "0")))
-    check("and it is back", until(ready) and "Watchdog timeout" in journal("hotlined"))
+    check("a hang ends with the watchdog", until(lambda: show(MAIN, "MainPID") not in (first, "0")))
+    check("and it is back", until(ready) and "Watchdog timeout" in journal(MAIN))
     sim.do("wait", for_="submitted", count=2, timeout=30)
-    os.kill(int(show("hotlined", "MainPID")), signal.SIGKILL)
+    os.kill(int(show(MAIN, "MainPID")), signal.SIGKILL)
     sim.do("deliver", from_="+32470555002", text="pendant la chute")
     begun = time.monotonic()
-    check("it comes back from kill -9", until(lambda: len(log()) == 3 and ready()))
+    check("it comes back from kill -9", until(lambda: len(log()) == 5 and ready()))
     figure("kill -9 to ready, with RestartSec=1s", f"{time.monotonic() - begun:.1f} s")
     sim.do("wait", for_="submitted", count=3, timeout=30)
     check("everybody was answered once", len(sim.do("submitted")["submitted"]) == 3)
-    shutil.rmtree("/etc/systemd/system/hotlined.service.d")
+    shutil.rmtree("/etc/systemd/system/hotlined@main.service.d")
     sh("systemctl", "daemon-reload")
-    configure("config", poll_interval="often")
+    configure("main", modem={"poll_interval": "often"})
     check(
         "a broken configuration is refused at reload",
-        sh("systemctl", "reload", "hotlined").returncode == 0
-        and until(lambda: "the configuration is refused" in journal("hotlined"))
-        and show("hotlined", "ActiveState") == "active",
+        sh("systemctl", "reload", MAIN).returncode == 0
+        and until(lambda: "the configuration is refused" in journal(MAIN))
+        and show(MAIN, "ActiveState") == "active",
     )
-    restarts = show("hotlined", "NRestarts")
-    sh("systemctl", "restart", "hotlined")
-    check("at the start it ends with 78", until(lambda: show("hotlined", "ExecMainStatus") == "78"))
+    restarts = show(MAIN, "NRestarts")
+    sh("systemctl", "restart", MAIN)
+    check("at the start it ends with 78", until(lambda: show(MAIN, "ExecMainStatus") == "78"))
     time.sleep(3)
     check(
         "and is not tried again",
-        show("hotlined", "ActiveState") == "failed" and show("hotlined", "NRestarts") in ("0", restarts),
+        show(MAIN, "ActiveState") == "failed" and show(MAIN, "NRestarts") in ("0", restarts),
     )
-    configure("config", poll_interval="1s")
-    check("corrected, it starts", sh("systemctl", "start", "hotlined").returncode == 0 and until(ready))
+    configure("main", modem={"poll_interval": "1s"})
+    check("corrected, it starts", sh("systemctl", "start", MAIN).returncode == 0 and until(ready))
+
+
+def another_stick(sim: Client) -> None:
+    """Add a line that has no stick: where the one that is plugged in may be another line's, it takes none."""
+    done = setup("add", "nl")
+    check("a line is added", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("and is told to name its port", "modem: port:" in done.stdout or print(done.stdout))
+    check("it is enabled", sh("systemctl", "is-enabled", NL).stdout == "enabled\n")
+    machine = sysfs.build(LAB / "usb", [sysfs.Plugged("1-1.2", "12d1:1001", ("02 ff/ff/ff option ttyUSB2",))])
+    Path("/dev/ttyUSB2").symlink_to(LAB / "main")
+    for unit in (MAIN, NL):
+        drop_in(f"{unit}.service", "usb", f"BindReadOnlyPaths={machine}/bus:/sys/bus")
+    configure("main", modem={"port": "auto"})
+    sh("systemctl", "stop", MAIN, NL)
+    sh("systemctl", "restart", NL)
+    waits = until(lambda: "no stick yet" in sh("hotlined", "--line", "nl", "status").stdout, 30)
+    check("a line without a stick of its own takes none", waits or print(status("nl"), journal(NL)))
+    said = sh("hotlined", "--line", "nl", "status").stdout
+    check("and says which there are, and how to name one", ("ttyUSB2" in said and "modem.port" in said) or print(said))
+    sh("systemctl", "start", MAIN)
+    check("whose it is finds it", until(ready) or print(sh("hotlined", "status").stdout, journal(MAIN)))
+    before = len(sim.do("submitted")["submitted"])
+    sim.do("deliver", from_="+32470123457", text="à moi")
+    check("and answers", until(lambda: len(sim.do("submitted")["submitted"]) == before + 1))
+    check(
+        "the other has nothing of it",
+        not log("nl") and "no stick yet" in sh("hotlined", "--line", "nl", "status").stdout,
+    )
+    sh("systemctl", "stop", MAIN, NL)
+    Path("/dev/ttyUSB2").unlink()
+    for unit in (MAIN, NL):
+        shutil.rmtree(f"/etc/systemd/system/{unit}.service.d")
+    sh("systemctl", "daemon-reload")
+    configure("main", modem={"port": str(LAB / "main")})
+    sh("systemctl", "start", MAIN)
+    check("the line is back at its port", until(ready))
 
 
 def two_lines() -> None:
-    """Add a second line with its own user, configuration and database; the first does not notice."""
-    done = install("--wheels", str(WHEELS), "--line", "nl")
-    check("a line is added", done.returncode == 0)
-    configure("nl", port=str(LAB / "nl"), poll_interval="1s", send_interval="0s", delay="0s")
-    sim = simulate("nl", "hotlined-nl", "--number", "+32470999999")
-    sh("systemctl", "start", "hotlined@nl")
+    """Serve a second line with its own user, configuration and database; the first does not notice."""
+    sim = simulate("nl", "--number", "+32470999999")
+    quicken("nl")
+    sh("systemctl", "start", NL)
     check("both run", until(lambda: ready("nl")) and ready())
     sim.do("deliver", from_="+32470123456", text="dag")
     sim.do("wait", for_="submitted", count=1, timeout=30)
-    check("each has its own log", until(lambda: [each["text"] for each in log("nl")] == ["dag"]) and len(log()) == 3)
-    check(
-        "each has its own user", (show("hotlined", "User"), show("hotlined@nl", "User")) == ("hotlined", "hotlined-nl")
-    )
+    check("each has its own log", until(lambda: [each["text"] for each in log("nl")] == ["dag"]) and len(log()) == 6)
+    users = (show(MAIN, "User"), show(NL, "User"))
+    check("each has its own user", users == ("hotlined-main", "hotlined-nl"))
     closed = sh(
-        "systemd-run", "-q", "--wait", "--uid=hotlined-nl", "-p", "ProtectSystem=strict", "touch", "/var/lib/hotlined/x"
+        "systemd-run",
+        "-q",
+        "--wait",
+        "--uid=hotlined-nl",
+        "-p",
+        "ProtectSystem=strict",
+        "touch",
+        "/var/lib/hotlined-main/x",
     )
     check("the second cannot write where the first does", closed.returncode != 0)
-    sh("systemctl", "stop", "hotlined@nl")
+    sh("systemctl", "stop", NL)
     check("one stops, the status of the other stays", ready() and Path("/run/hotlined/main/status.json").exists())
-    sh("systemctl", "start", "hotlined@nl")
+    sh("systemctl", "start", NL)
     check("and back", until(lambda: ready("nl")))
     sim.close()
 
@@ -435,15 +467,15 @@ def beside_it() -> None:
         check(f"{name} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
     timer = "hotlined-backup@main.timer"
     masked = sh("systemctl", "mask", "--now", timer).returncode == 0
-    install("--wheels", str(WHEELS))
-    sh("systemctl", "restart", "hotlined")
+    install(None, "--reinstall")
+    sh("systemctl", "restart", MAIN)
     until(ready)
     check(
         "what is masked stays off, through an installation and a start",
         masked and show(timer, "ActiveState") != "active",
     )
     sh("systemctl", "unmask", timer)
-    sh("systemctl", "restart", "hotlined")
+    sh("systemctl", "restart", MAIN)
     check("and comes back when it is wanted", until(ready) and show(timer, "ActiveState") == "active")
 
     request, command, ran = Path("/run/hotlined/main/power-cycle"), Path("/etc/hotlined/power-cycle"), LAB / "cycled"
@@ -451,8 +483,8 @@ def beside_it() -> None:
 
     def ask() -> str:
         before = seen.read_text() if seen.exists() else ""
-        sh("rm", "-f", str(request), user="hotlined")
-        sh("touch", str(request), user="hotlined")
+        sh("rm", "-f", str(request), user="hotlined-main")
+        sh("touch", str(request), user="hotlined-main")
         until(lambda: seen.exists() and seen.read_text() != before)
         until(lambda: show("hotlined-power@main.service", "ActiveState") in ("inactive", "failed"))
         return journal("hotlined-power@main")
@@ -510,7 +542,7 @@ def exported(sim: Client) -> None:
     check("figures are written in their sandbox", collect(unit) or print(journal(unit)))
     until(scraped)
     found = scraped()
-    here = {name.partition("{")[0] for name, _ in found.items() if 'line="fr"' in name}
+    here = {name.partition("{")[0] for name, _ in found.items() if 'line="main"' in name}
     # what this stick and this line have not: a balance, a copy that was put back
     missing = (
         names
@@ -523,8 +555,8 @@ def exported(sim: Client) -> None:
     )
     check("the exporter has our figures", (here and not missing) or print(missing, sorted(found)))
     check("and finds no fault with them", found.get("node_textfile_scrape_error") == 0)
-    check("it says that the line lives", found.get('hotlined_up{line="fr"}') == 1)
-    segments = 'hotlined_segments_sent_total{line="fr"}'
+    check("it says that the line lives", found.get('hotlined_up{line="main"}') == 1)
+    segments = 'hotlined_segments_sent_total{line="main"}'
     before = found.get(segments, 0)
     sim.do("deliver", from_="+32470124001", text="compte-moi")
     until(lambda: log()[-1]["text"] == "compte-moi" and (log()[-1]["answer"] or {}).get("state") == "sent")
@@ -542,11 +574,11 @@ def exported(sim: Client) -> None:
     written = written_since(mark)
     check("while nothing happens no figure is written to the card", not written or print(written))
     check("and the journal hears nothing of it", not said_by(unit) or print(journal(unit)))
-    sh("systemctl", "stop", "hotlined")
+    sh("systemctl", "stop", MAIN)
     collect(unit)
-    check("a line that is stopped is said to be down", until(lambda: scraped().get('hotlined_up{line="fr"}') == 0))
+    check("a line that is stopped is said to be down", until(lambda: scraped().get('hotlined_up{line="main"}') == 0))
     sh("systemctl", "disable", "--now", "prometheus-node-exporter")
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "start", MAIN)
     check("the line is back", until(ready))
 
 
@@ -557,113 +589,166 @@ def stopping(sim: Client) -> None:
     sim.do("deliver", from_="+32470555003", text="pendant l'arrêt")
     check("an answer is in hand", until(lambda: (log()[-1]["answer"] or {}).get("state") == "sending"))
     begun = time.monotonic()
-    sh("systemctl", "stop", "hotlined")
+    sh("systemctl", "stop", MAIN)
     figure("stop, in the middle of an answer", f"{time.monotonic() - begun:.2f} s")
-    check("it stops in order in the middle of an answer", show("hotlined", "Result") == "success")
+    check("it stops in order in the middle of an answer", show(MAIN, "Result") == "success")
     check("and says that its fate is not known", log()[-1]["answer"]["state"] == "unconfirmed")
-    sh("systemctl", "start", "hotlined")
+    sh("systemctl", "start", MAIN)
     check("it goes on after that", until(ready))
 
 
 def pin() -> None:
     """Hand the PIN over by LoadCredential, from a file that only root can read."""
-    sim = simulate("fr", "hotlined", "--pin", "2580")
-    Path("/etc/hotlined/pin").write_text("2580\n")
-    Path("/etc/hotlined/pin").chmod(0o600)
-    folder = Path("/etc/systemd/system/hotlined.service.d")
-    folder.mkdir()
-    shutil.copy(PROJECT / "systemd/pin.conf", folder)
-    sh("systemctl", "daemon-reload")
-    sh("systemctl", "restart", "hotlined")
+    sim = simulate("main", "--pin", "2580")
+    path = CONFIGS / "main.pin"
+    path.touch(0o600)
+    path.write_text("2580\n")
+    sh("systemctl", "restart", MAIN)
     check("the PIN is entered from the credential", until(ready))
-    shutil.rmtree(folder)
+    check("whose file nobody else reads", sh("cat", str(path), user="hotlined-main").returncode)
+    path.unlink()
     sim.close()
 
 
-def go_back(said: str) -> bool:
-    """Do what the installer says; tell whether all of it could be done."""
-    lines = [each.strip().removeprefix("sudo ") for each in said.splitlines() if each.startswith("  sudo ")]
-    well = bool(lines)
-    for each in lines:
-        words = each.split()
-        if words[0] == "-u":
-            words = ["runuser", "-u", words[1], "--", *words[2:]]
-        done = sh(*words)
-        well = well and done.returncode == 0
-        print(f"     {each}: {done.returncode} {done.stderr.strip()}", flush=True)
-    return well
+MIGRATION = (
+    "usr/share/hotlined/hotlined/migrations.py",
+    r'^    \("first", FIRST\),$',
+    r'\g<0>\n    ("lab", ("CREATE TABLE lab (x)",)),',
+)
 
 
-def upgrading() -> None:
-    """Install another version, and go back by what the installer says."""
-    newer = Path("/srv/newer")
-    shutil.copytree(PROJECT, newer)
-    version = newer / "hotlined/__init__.py"
-    version.write_text(re.sub(r'__version__ = "[^"]+"', '__version__ = "9.9.9"', version.read_text()))
-    schema = newer / "hotlined/migrations.py"
-    migration = '("lab", ("CREATE TABLE lab (x)",)),'
-    changed, count = re.subn(r"(?m)^SCHEMA = \((\n    .*)+", rf"\g<0>\n    {migration}", schema.read_text())
-    assert count == 1
-    schema.write_text(changed)
-    before = len(log())
+def upgrading(sim: Client, other: Client) -> None:
+    """Install another version under running lines, and go back by the package of before and its copies."""
+    older, newer = package(), another("9.9.9", MIGRATION)
+    version = sh("dpkg-query", "--show", "--showformat=${Version}", "hotlined").stdout
+    before = {line: len(log(line)) for line in ("main", "nl")}
+    ran = running()
     begun = time.monotonic()
-    done = install("--wheels", str(WHEELS), checkout=newer)
-    figure("upgrade", f"{time.monotonic() - begun:.0f} s")
-    check("an upgrade ends well", done.returncode == 0 or print(done.stdout, done.stderr))
+    with subprocess.Popen(
+        ["apt-get", "--yes", "install", str(newer)],
+        stdin=subprocess.DEVNULL,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as upgrade:
+        until(lambda: show(MAIN, "ActiveState") != "active")
+        sim.do("deliver", from_="+32470666001", text="pendant la mise à jour")
+        other.do("deliver", from_="+32470666002", text="tijdens de upgrade")
+        said = upgrade.communicate()[0]
+    figure("upgrade", time.monotonic() - begun)
+    check("an upgrade ends well", upgrade.returncode == 0 or print(said))
     check(
         "the new version serves both lines",
-        "9.9.9" in sh("hotlined", "--version").stdout and until(ready) and until(lambda: ready("nl")),
+        until(ready) and until(lambda: ready("nl")) and "9.9.9" in sh("hotlined", "--version").stdout,
     )
-    check("nothing of the log is gone, and the schema is the new one", len(log()) == before and "lab" in tables())
+    figure("upgrade, until both lines are ready again", time.monotonic() - begun)
+    check("what ran, runs", until(lambda: ran <= running()) or print(ran - running()))
+    kept = until(lambda: all(len(log(line)) == before[line] + 1 for line in before))
+    check("nothing of the log is gone, and what came meanwhile is there", kept or print(before, log(), log("nl")))
+    answered = until(lambda: all((log(line)[-1]["answer"] or {}).get("state") == "sent" for line in before))
+    check("and was answered", answered or print(log()[-1], log("nl")[-1]))
+    check("the schema is the new one", all("lab" in tables(line) for line in before))
+    copies = [BACKUPS / f"{line}-{version}.db" for line in before]
     check(
-        "both databases were backed up first",
-        all(list((BACKUPS / x).glob("before-*.db")) for x in ("main", "nl")),
+        "both databases were copied first, for root alone", all(path.stat().st_mode & 0o777 == 0o600 for path in copies)
     )
-    check("the way back can be gone", go_back(done.stdout))
+
+    sim.do("deliver", from_="+32470666003", text="Stop")
+    check("somebody opts out", until(lambda: log()[-1]["text"] == "Stop"))
+    sh("hotlined", "block", "+32470666004")
+    begun = time.monotonic()
+    done = install(older)
+    figure("way back, the package", time.monotonic() - begun)
+    check("the older package can be installed", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("it is in use", "9.9.9" not in sh("hotlined", "--version").stdout)
+    refused = until(lambda: "restore main --before" in journal(MAIN))
+    check("it refuses the newer database, and names the second command", refused or print(journal(MAIN)[-2000:]))
+    for line in before:
+        done = setup("restore", line, "--before")
+        check(f"the copy of {line} can be put back", done.returncode == 0 or print(done.stdout, done.stderr))
+        said = done.stdout if line == "main" else said
+        told = re.findall(r"^Start it: sudo (systemctl start .*)$", done.stdout, re.MULTILINE)
+        check("and how to start it is said", told or print(done.stdout))
+        sh("sh", "-c", told[0] if told else "true")
+    check("how many contacts it leaves behind is said", re.search(r"had received since .*: 2\.", said) or print(said))
+    again = re.findall(r"^sudo (hotlined --line main block (\+\d+))", said, re.MULTILINE)
     check(
-        "and back, with the database of before",
-        "9.9.9" not in sh("hotlined", "--version").stdout
-        and until(ready)
-        and until(lambda: ready("nl"))
-        and len(log()) == before
-        and "lab" not in tables(),
+        "and who was blocked, and opted out, since",
+        [number for _, number in again] == ["+32470666003", "+32470666004"] or print(said),
     )
+    back = until(ready) and until(lambda: ready("nl"))
+    check("both lines run", back or print(sh("hotlined", "status").stdout, sh("systemctl", "--failed").stdout))
+    check(
+        "with the database of before",
+        all(len(log(line)) == before[line] and "lab" not in tables(line) for line in before),
+    )
+
+
+def running() -> set[str]:
+    """Return what runs of ours, but jobs that end by themselves."""
+    listed = sh("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "hotlined*").stdout
+    return {
+        each
+        for each in re.findall(r"^\S+", listed, re.MULTILINE)
+        if re.search(r"^hotlined@|\.(socket|timer|path)$", each)
+    }
 
 
 def nothing_is_left() -> bool:
     """Tell whether no unit and no page of ours is installed, and no unit loaded; print what is."""
     listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
     left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
-    files = [*UNITS.glob("hotlined*"), *Path("/opt").glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")]
-    files += Path("/usr/local/share").rglob("hotlined*")
+    files = [path for folder in ("lib", "share", "bin", "sbin") for path in Path("/usr", folder).rglob("*hotlined*")]
     if left or files:
         print(left, files, flush=True)
     return not (left or files)
 
 
-def uninstalling() -> None:
-    """Take the program away; the data stay until they are told to go."""
-    sh("systemctl", "stop", "lab-*")
-    shutil.rmtree("/etc/systemd/system/hotlined-power@main.service.d")
-    done = install("--uninstall")
-    check(
-        "it is uninstalled",
-        done.returncode == 0 and not shutil.which("hotlined") and not PREFIX.exists(),
-    )
+def removing() -> None:
+    """Take the program away, and bring it back: what was enabled is, and runs."""
+    sh("systemctl", "disable", "--now", NL)
+    done = apt("remove", "hotlined")
+    check("it is removed", (done.returncode == 0 and not shutil.which("hotlined")) or print(done.stdout, done.stderr))
     check("no unit is left", nothing_is_left())
-    check("the data are", Path("/var/lib/hotlined/hotlined.db").exists() and Path("/etc/hotlined/config.yaml").exists())
-    done = install("--wheels", str(WHEELS))
-    check("installed again it finds them", done.returncode == 0 and len(log()) > 0)
-    done = install("--uninstall", "--purge-data")
+    check("the data are", Path("/var/lib/hotlined-main/hotlined.db").exists() and (CONFIGS / "main.yaml").exists())
+    done = install()
+    check("installed again it finds them", (done.returncode == 0 and len(log()) > 0) or print(done.stdout, done.stderr))
+    check("and runs", until(ready) or print(sh("hotlined", "status").stdout))
+    enabled = [sh("systemctl", "is-enabled", unit).stdout.strip() for unit in (MAIN, NL)]
+    check("what was enabled is, and what was not is not", enabled == ["enabled", "disabled"] or print(enabled))
+    check("so it runs", show(MAIN, "ActiveState") == "active" and show(NL, "ActiveState") == "inactive")
+
+
+def purging() -> None:
+    """Erase a line, then all: the data stay until they are told to go."""
+    done = setup("remove", "nl", "--purge", typed="no\n")
+    check("a line is not erased without its name", done.returncode == 1 and (CONFIGS / "nl.yaml").exists())
+    sh("systemctl", "stop", "lab-nl-*")
+    begun = time.monotonic()
+    done = setup("remove", "nl", "--purge", typed="nl\n")
+    figure("a line is erased", time.monotonic() - begun)
+    left = [
+        *CONFIGS.glob("nl*"),
+        *BACKUPS.glob("nl*"),
+        *Path("/var/lib").glob("hotlined-nl*"),
+        *Path("/run").glob("hotlined*/nl*"),
+    ]
     check(
-        "with --purge-data they go, and the users",
-        (done.returncode == 0 or print(done.stdout, done.stderr))
-        and not Path("/var/lib/hotlined").exists()
-        and not Path("/etc/hotlined").exists()
-        and not BACKUPS.exists()
-        and sh("getent", "group", "hotlined").returncode
-        and sh("getent", "passwd", "hotlined-nl").returncode,
+        "with it a line goes, and its users",
+        (done.returncode == 0 and not left) or print(left, done.stdout, done.stderr),
     )
+    check("who are gone, too", all(sh("getent", "passwd", f"{kind}-nl").returncode for kind in ("hotlined", "hotweb")))
+    check("the first line runs on", ready())
+    sh("systemctl", "stop", "lab-*")
+    done = apt("purge", "hotlined")
+    check("the package is purged", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("nothing is left", nothing_is_left() and not [*Path("/etc/systemd/system").rglob("*.wants/hotlined*")])
+    told = re.findall(r"^(\S+) is still there.* sudo (rm -r \S+)$", done.stdout, re.MULTILINE)
+    data = {"/etc/hotlined", "/var/lib/hotlined-main", "/var/backups/hotlined"}
+    check("but the data, and how to erase them is said", {path for path, _ in told} == data or print(told, done.stdout))
+    for _, command in told:
+        sh(*command.split())
+    check("which does", not any(Path(path).exists() for path in data))
 
 
 def decided() -> bool:
@@ -674,13 +759,13 @@ def decided() -> bool:
 def threatened(sim: Client) -> None:
     """Let a text with a word of `alerts.words` in: the alerts start at once, and its file lies in memory."""
     alerts, path, alarm = "hotlined-alerts@main.service", "hotlined-alerts@main.path", Path("/run/hotlined/main/alarm")
-    configure("config", words='["te tuer"]')
-    sh("systemctl", "reload", "hotlined")
+    configure("main", alerts={"words": ["te tuer"]})
+    sh("systemctl", "reload", MAIN)
     sh("systemctl", "stop", "hotlined-alerts@main.timer")
 
     check("the path unit of the alerts came with the daemon", show(path, "ActiveState") == "active")
     before, begun = show(alerts, "InvocationID"), time.monotonic()
-    sim.do("deliver", from_="+32470123457", text="Je vais te TUER")
+    sim.do("deliver", from_="+32470123458", text="Je vais te TUER")
     check("a word of alerts.words starts the alerts at once", until(lambda: show(alerts, "InvocationID") != before, 60))
     figure("text in to the start of the alerts", f"{time.monotonic() - begun:.2f} s")
     check("they ran in their sandbox", until(lambda: show(alerts, "Result") == "success") or print(journal(alerts)))
@@ -689,8 +774,8 @@ def threatened(sim: Client) -> None:
     kept = until(lambda: len([each for each in log() if each["text"] == "te tuer"]) == 5)
     check("more such texts leave the path unit watching", kept and show(path, "ActiveState") == "active")
     check("nothing of a text is in the file that tells of it", alarm.exists() and "tuer" not in alarm.read_text())
-    configure("config", words="[]")
-    sh("systemctl", "reload", "hotlined")
+    configure("main", alerts={"words": []})
+    sh("systemctl", "reload", MAIN)
     sh("systemctl", "start", "hotlined-alerts@main.timer")
 
 
@@ -699,12 +784,13 @@ def main() -> int:
     LAB.mkdir(exist_ok=True)
     LAB.chmod(0o777)
     installing()
-    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
-    sim = simulate("fr", "hotlined")
+    sim = simulate("main")
+    unanswered(sim)
     answering(sim)
     clock_in_the_sandbox()
     reading()
     failing(sim)
+    another_stick(sim)
     two_lines()
     beside_it()
     threatened(sim)
@@ -712,8 +798,14 @@ def main() -> int:
     stopping(sim)
     sim.close()
     pin()
-    upgrading()
-    uninstalling()
+    sim, other = simulate("main"), simulate("nl", "--number", "+32470999999")
+    sh("systemctl", "restart", MAIN, NL)
+    check("both lines are ready", until(ready) and until(lambda: ready("nl")))
+    upgrading(sim, other)
+    removing()
+    sim.close()
+    other.close()
+    purging()
     return result()
 
 

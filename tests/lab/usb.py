@@ -1,7 +1,7 @@
 """What the installed service does with sticks that come and go, ModemManager, power cuts and wrong clocks.
 
 Run by `scripts/lab usb` in an emulated computer, which is some thirty times slower than a PC and so about as fast as a
-Pi Zero. usage: usb.py FOLDER-OF-WHEELS
+Pi Zero. usage: usb.py FOLDER-WITH-THE-PACKAGE
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backups import backups
 from checks import check, figure, result
-from machine import Machine, connect, image
+from machine import INSTALL, Machine, connect, image
 
 from hotlined.simulator import client
 
@@ -63,13 +63,13 @@ class Wire:
 def install(pi: Machine) -> None:
     """Install on a machine without a stick, and start."""
     begun = time.monotonic()
-    code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels")
+    code, said = pi.sh(INSTALL)
     figure("installation", time.monotonic() - begun)
     check("it installs without a network", code == 0 or print(said))
-    quick = ("s/poll_interval: .*/poll_interval: 2s/", "s/ delay: .*/ delay: 0s/")
-    pi.sh(f"sed -i '{'; '.join(quick)}' /etc/hotlined/config.yaml; echo Non merci >/etc/hotlined/main.txt")
+    quick = "  delay: 0s\\nmodem:\\n  poll_interval: 2s\\n"
+    pi.sh(f"printf '{quick}' >>/etc/hotlined/main.yaml; echo Non merci >/etc/hotlined/main.txt")
     begun = time.monotonic()
-    check("it starts without a stick", pi.sh("systemctl start hotlined")[0] == 0)
+    check("it starts without a stick", pi.sh("systemctl restart hotlined@main")[0] == 0)
     figure("start to READY=1", time.monotonic() - begun)
     check("and says that there is none", pi.until("hotlined status | grep -q 'modem.*absent'"))
     check("the module of USB serial ports was not loaded before", pi.sh("grep -q ttyUSB /proc/devices")[0])
@@ -82,7 +82,7 @@ def power_cut_after_installation(pi: Machine) -> None:
     check("a power cut takes nothing of the installation away", pi.until("hotlined status | grep -q 'modem.*absent'"))
     figure(
         "power on to READY=1, by its own clock",
-        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined")[1]) / 1e6,
+        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined@main")[1]) / 1e6,
     )
 
 
@@ -109,7 +109,7 @@ def plugging(pi: Machine, sim: client.Client) -> None:
     )
     sim.do("wait", for_="submitted", count=2, timeout=120)
     pi.sh("systemctl stop holder")
-    check("without a restart", pi.sh("systemctl show -P NRestarts hotlined")[1] == "0")
+    check("without a restart", pi.sh("systemctl show -P NRestarts hotlined@main")[1] == "0")
 
 
 def power_cut(pi: Machine, sim: client.Client) -> None:
@@ -127,7 +127,7 @@ def power_cut(pi: Machine, sim: client.Client) -> None:
     figure("power on to receiving", time.monotonic() - begun)
     figure(
         "power on to READY=1, by its own clock",
-        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined")[1]) / 1e6,
+        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined@main")[1]) / 1e6,
     )
     check("by a clock that is months off", pi.sh("hotlined status | grep -q 'not synchronised'")[0] == 0)
     sim.do("deliver", from_="+32470000004", text="quatre")
@@ -145,20 +145,22 @@ def power_cut(pi: Machine, sim: client.Client) -> None:
     pi.sh("date -s 2026-11-25T12:00:00")
     check(
         "a jump of the clock is survived",
-        pi.until("hotlined status") and pi.sh("systemctl show -P NRestarts hotlined")[1] == "0",
+        pi.until("hotlined status") and pi.sh("systemctl show -P NRestarts hotlined@main")[1] == "0",
     )
 
 
 def uart(pi: Machine, sim: client.Client) -> None:
     """Put the modem on the UART: kept out until it is let in by its name, then served."""
-    pi.sh("sed -i 's|^  port: .*|  port: /dev/ttyS1|' /etc/hotlined/config.yaml; systemctl restart hotlined")
-    check("a UART that nobody let in is kept out", pi.until("hotlined status | grep -q 'install --uart /dev/ttyS1'"))
+    configured = "sed -i 's|^modem:|modem:\\n  port: /dev/ttyS1|' /etc/hotlined/main.yaml"
+    pi.sh(f"{configured}; systemctl restart hotlined@main")
+    kept_out = pi.until("hotlined status | grep -q 'hotlined-setup uart /dev/ttyS1'")
+    check("a UART that nobody let in is kept out", kept_out or print(pi.sh("hotlined status")[1]))
     check(
         "doctor says so, though root may open it",
         pi.sh("hotlined doctor --json | grep sandbox | grep -q '\"fail\".*ttyS1'")[0] == 0,
     )
-    code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels --uart /dev/ttyS1")
-    check("--uart lets it in", code == 0 or print(said))
+    code, said = pi.sh("hotlined-setup uart /dev/ttyS1")
+    check("hotlined-setup lets it in", code == 0 or print(said))
     # another modem and another SIM than the line's are asked about
     pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("it is served", pi.until("hotlined status | grep -q 'modem.*ready'") or print(pi.sh("hotlined status")[1]))
@@ -169,20 +171,21 @@ def uart(pi: Machine, sim: client.Client) -> None:
         "doctor finds nothing in the way",
         pi.sh("hotlined doctor --json | grep -E 'sandbox|UART' | grep -vq '\"ok\"'")[0] == 1,
     )
-    pi.sh("sed -i 's|^  port: .*|  port: auto|' /etc/hotlined/config.yaml; systemctl restart hotlined")
+    pi.sh("sed -i 's|^  port: .*|  port: auto|' /etc/hotlined/main.yaml; systemctl restart hotlined@main")
 
 
 def modem_manager(pi: Machine) -> None:
     """Plug in sticks of many ports, beside a ModemManager that would like to have them."""
     check("ModemManager runs", pi.sh("systemctl is-active ModemManager")[0] == 0)
-    pi.sh("systemctl stop hotlined")
+    pi.sh("systemctl stop hotlined@main")
     stick = "systemd-run -q --collect --unit=stick python3 /srv/project/tests/lab/stick.py"
-    pi.sh("mv /etc/udev/rules.d/70-hotlined.rules /var/tmp/; udevadm control --reload")
+    pi.sh("mv /usr/lib/udev/rules.d/70-hotlined.rules /var/tmp/; udevadm control --reload")
     pi.sh(f"{stick} sim7600 --log /run/without")
     check("without the rule ModemManager talks to it", pi.until("test -s /run/without", 60))
     pi.sh("systemctl stop stick; mv /var/tmp/70-hotlined.rules /etc/udev/rules.d/; udevadm control --reload")
     check(
-        "udev has nothing to say against the rule", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined.rules")[0] == 0
+        "udev has nothing to say against the rule",
+        pi.sh("udevadm verify /usr/lib/udev/rules.d/70-hotlined.rules")[0] == 0,
     )
     # the kernel does not know this one: as docs/sticks.md says
     pi.sh("modprobe option; echo 3566 2001 ff >/sys/bus/usb-serial/drivers/option1/new_id")
@@ -196,9 +199,9 @@ def modem_manager(pi: Machine) -> None:
         check(f"{make}: it may not sleep", power == "on")
     time.sleep(25)  # longer than it took without the rule
     check("with the rule ModemManager says not a byte", pi.sh("test -s /run/with")[0])
-    simulator = "/opt/hotlined/current/bin/python -m hotlined.simulator --link /run/modem"
-    reader = "$(echo /srv/project/.wheels/python_gsmmodem*.whl)"  # no Pi has it
-    pi.sh(f"systemctl stop stick; systemd-run -q --collect --unit=sim --setenv=PYTHONPATH={reader} {simulator}")
+    simulator = "python3 -m hotlined.simulator --link /run/modem"
+    where = "/usr/share/hotlined:/srv/project/.packed/reader"
+    pi.sh(f"systemctl stop stick; systemd-run -q --collect --unit=sim --setenv=PYTHONPATH={where} {simulator}")
     pi.until("test -e /run/modem")
     pi.sh(f"{stick} sim7600 --serial SIMFR01 --modem /run/modem")
     pi.until("ls /dev/hotlined/*", 30)
@@ -207,7 +210,7 @@ def modem_manager(pi: Machine) -> None:
     check("which udev takes", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined-fr.rules")[0] == 0)
     pi.sh("udevadm control --reload; udevadm trigger --action=change --subsystem-match=tty; udevadm settle")
     check("and which gives the port its name", pi.sh("test -c /dev/hotlined-fr")[0] == 0)
-    pi.sh("systemctl start hotlined")
+    pi.sh("systemctl start hotlined@main")
     # a stick and a SIM that the line was not served with before are asked about
     pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")
     check("the daemon finds it among its ports", pi.until("hotlined status"))
