@@ -713,3 +713,26 @@ def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: s
     done = subprocess.run(shlex.split(stop), env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == ("10\n" if waits else "")
+
+
+def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path) -> None:
+    """What is put back after a mistake is all in one place; a key or an answer that is gone does not stay beside it."""
+    script = words("hotlined-backup@main.service", "ExecStart")[-1]
+    program = tmp_path / "hotlined"
+    program.write_text('#!/bin/sh\n[ "$4" = new ] || exit 1\nfor end in "" $ENDS; do echo "$1" >"$4$end"; done\n')
+    program.chmod(0o755)
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for ends in (".key .answer", ".answer"):
+        (folder / "new").write_text("half")  # of one that was killed
+        line = script.replace("%%", "%").replace(f"{COMMAND} --line", str(program))
+        subprocess.run(["/bin/sh", "-ec", line], cwd=folder, env={"ENDS": ends, "PATH": os.environ["PATH"]}, check=True)
+        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
+        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
+
+
+@pytest.mark.parametrize("unit", JOBS)
+def test_what_goes_wrong_in_a_job_is_in_the_journal(unit: str) -> None:
+    """Where standard output goes nowhere, errors would, too, by default."""
+    if unit.endswith(".service"):
+        assert settings(unit, "Service").get("StandardError") == ["journal"]
