@@ -377,6 +377,17 @@ def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> N
     assert upgraded.asked() == ["stop hotlined*", f"start {BACK}"]
 
 
+def test_the_way_back_needs_no_copy(upgraded: Installed) -> None:
+    """An older version changes no database: it can be installed where the one that is there does not even run."""
+    upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
+    done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert "is older" in done.stderr
+    assert upgraded.asked() == ["stop hotlined*"]
+    assert upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.2.1").returncode == 1
+
+
 def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
     """Where somebody left or brought a configuration, or a version was there, none is made; what is enabled starts."""
     machine.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
