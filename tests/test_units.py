@@ -472,7 +472,10 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
     """What daemon and desk say of what happened is kept; of the other jobs that alone which went wrong."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
+    service = settings(unit, "Service")
     assert is_quiet == (unit in JOBS and unit not in DESKS)
+    # what goes wrong is on standard error, which goes where standard output does unless it is told
+    assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
 
 @pytest.mark.parametrize("line", ["main", "nl"])
