@@ -186,12 +186,29 @@ def test_every_refusal_has_words_and_a_cure() -> None:
 
 
 def test_send_without_a_daemon_is_refused(line: Line) -> None:
-    """Nothing is left behind that a later start would send."""
+    """Nothing is left behind that a later start would send; with 69, for nobody has refused it."""
     line.start()
     line.wait_state("ready")
     line.stop()
 
-    assert run(line, "send", NUMBER, "x")[0] == 75
+    assert run(line, "send", NUMBER, "x")[0] == 69
+    assert line.count("SELECT count(*) FROM requests") == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("sim", "balance"), ("selftest",)]
+)
+def test_what_needs_the_modem_ends_at_once_without_one(line: Line, command: tuple[str, ...]) -> None:
+    """It is said what is wrong with the modem and what helps, and nothing waits for it."""
+    line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
+    line.sim.do("unplug")
+    line.start()
+    line.wait_state("absent")
+    code, output = run(line, *command)
+
+    assert code == 69
+    assert "The modem is not plugged in, or does not answer." in output
+    assert "Hint: Plug the stick in again" in output
     assert line.count("SELECT count(*) FROM requests") == 0
 
 

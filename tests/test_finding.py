@@ -178,7 +178,7 @@ def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stick", "fault", "cure"),
     [
-        pytest.param(ZERO_CD, WhyPortless.STORAGE, "usb-modeswitch", id="a CD drive"),
+        pytest.param(ZERO_CD, WhyPortless.STORAGE, "plug it in again", id="a CD drive"),
         pytest.param(HILINK, WhyPortless.NETWORK, "HuaweiAltMode", id="HiLink"),
         pytest.param(RNDIS, WhyPortless.NETWORK, "another stick", id="RNDIS"),
         pytest.param(QMI, WhyPortless.NETWORK, "another stick", id="QMI alone"),

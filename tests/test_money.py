@@ -568,6 +568,8 @@ class Hotline(RuleBasedStateMachine):
         """Make a backup, beside the daemon."""
         with backup.copied(self.db.path, lambda _, __: None) as made:
             self.copy.write_bytes(made.read())
+        if (key := backup.maybe_key(self.db.path)) is not None:
+            self.copy.with_name(f"{self.copy.name}.key").write_bytes(key)
         self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED} | {"copied_at": self.machine.powered}
         self.machine.run(1)  # whatever comes now came later
 

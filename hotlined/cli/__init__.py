@@ -61,7 +61,7 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
     "People's rights": {
         "forget": Listed("hotlined.cli.privacy:forget", "erase a person"),
         "export": Listed("hotlined.cli.privacy:export", "what is stored of a person"),
-        "evidence": Listed("hotlined.cli.privacy:evidence", "a folder for the police"),
+        "evidence": Listed("hotlined.cli.privacy:evidence", "a ZIP for the police"),
     },
     "Money": {
         "limits": Listed("hotlined.cli.limits:limits", "what can still be spent"),

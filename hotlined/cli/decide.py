@@ -9,7 +9,7 @@ import shlex
 import click
 
 from hotlined.cli import typed
-from hotlined.cli.deciding import asked, decided_now, require_daemon
+from hotlined.cli.deciding import asked, decided_now, require_modem
 from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import ANSWER_ID
@@ -155,7 +155,7 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
     answered.
 
-    The exit code is 75 if the daemon does not run or a limit refuses.
+    The exit code is 69 if the daemon does not run or the modem is not ready, 75 if a limit refuses.
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
@@ -183,13 +183,13 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
 def selftest(settings: Settings) -> None:
     """Send a text to the line's own number and wait until it comes back.
 
-    This tests modem, SIM, network and database together. It costs one segment. The exit code is 75 if the daemon does
-    not run or a limit refuses, 1 if the text does not come back.
+    This tests modem, SIM, network and database together. It costs one segment. The exit code is 69 if the daemon does
+    not run or the modem is not ready, 75 if a limit refuses, 1 if the text does not come back.
 
     Example: hotlined selftest
     """
     config = settings.config()
-    require_daemon(config)
+    require_modem(config)
     with open_beside_daemon(config.database) as db:
         own = selftests.own(config, db)
         if own is None:

@@ -4,14 +4,15 @@ from typing import Any
 
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import RefusedError
+from hotlined.errors import UnavailableError
 from hotlined.language import _
 from hotlined.reports import decided
-from hotlined.reports.line import report_line, require_daemons_database
+from hotlined.reports.line import LineReport, report_line, require_daemons_database
+from hotlined.states import ModemState
 from hotlined.store import requests
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.requests import RequestVerb
-from hotlined.words.conditions import NOT_RUNNING
+from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 
 def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
@@ -21,8 +22,14 @@ def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
 
 
 def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
-    """Request something of the running daemon, wait for its result and return it."""
-    require_daemon(config)
+    """Request something of the running daemon, wait for its result and return it.
+
+    Raises UnavailableError at once without a daemon, and without a modem that is ready for all but the adoption of one.
+    """
+    if verb is RequestVerb.ADOPT:
+        require_daemon(config)
+    else:
+        require_modem(config)
     request_id = decided_now(config, who, "ask", request=verb, arguments=arguments)
     with open_beside_daemon(config.database) as db:
         progress = requests.wait_for(
@@ -31,7 +38,17 @@ def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
     return decided.result(progress)
 
 
-def require_daemon(config: Config) -> None:
-    """Raise RefusedError unless the daemon of the line runs."""
-    if not report_line(config).alive:
-        raise RefusedError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))
+def require_daemon(config: Config) -> LineReport:
+    """Return the report of a line whose daemon runs; raises UnavailableError for another."""
+    report = report_line(config)
+    if not report.alive:
+        raise UnavailableError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))
+    return report
+
+
+def require_modem(config: Config) -> None:
+    """Raise UnavailableError unless the daemon of the line runs and its modem is ready."""
+    state = require_daemon(config).daemon.modem.state
+    if state != ModemState.READY:
+        known = MODEM.get(state or "", UNKNOWN_STATE)
+        raise UnavailableError(known.words, known.cure)

@@ -38,7 +38,7 @@ from hotlined.words.refusals import result_in_words
 def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
 
-    A timer runs it every night, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to its number.
+    A timer runs it each day, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to its number.
     Contacts that `keep` exempts stay as they are, and so do contacts whose answer waits or is being sent.
 
     Example: hotlined purge

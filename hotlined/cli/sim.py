@@ -28,7 +28,7 @@ def sim() -> None:
 def balance(settings: Settings) -> None:
     """Ask the network what is left on the SIM (credit.ussd), through the running daemon.
 
-    The exit code is 75 if the daemon does not run, or no code is configured.
+    The exit code is 69 if the daemon does not run or the modem is not ready, 75 if no code is configured.
 
     Example: hotlined sim balance
     """
@@ -61,7 +61,7 @@ def adopt(settings: Settings) -> None:
     """Use the stick and the SIM that are in the modem now for this line.
 
     The daemon answers only with the stick and the SIM that it knows: with another SIM, answers would come from another
-    number. Answers that were queued for the former SIM are cancelled. The exit code is 75 if the daemon does not run.
+    number. Answers that were queued for the former SIM are cancelled. The exit code is 69 if the daemon does not run.
 
     Example: hotlined sim adopt
     """

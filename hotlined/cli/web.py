@@ -139,7 +139,7 @@ def change_password(settings: Settings, name: str) -> None:
 @click.argument("name")
 @pass_settings
 def remove_user(settings: Settings, name: str) -> None:
-    """Remove NAME, and end her sessions.
+    """Remove NAME, and end the sessions of that person.
 
     Example: hotlined web user remove anna
     """

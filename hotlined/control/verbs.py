@@ -70,8 +70,8 @@ def no_decision() -> UsageError:
     return UsageError(
         _("This is no decision that the line knows."),
         _(
-            "The command and the control program are of different versions: `systemctl restart hotlined-control@NAME`,"
-            " where NAME is the line's."
+            "The command and the control program are of different versions: `sudo systemctl restart"
+            " hotlined-control@NAME`, where NAME is the line's."
         ),
     )
 

@@ -272,7 +272,7 @@ _EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
     {
         WhyPortless.STORAGE: (
             N_("The stick {stick} shows itself as a CD drive, not as a modem."),
-            N_("`sudo apt install usb-modeswitch`, then plug the stick in again."),
+            N_("Pull the stick and plug it in again; docs/sticks.md says what else helps."),
         ),
         WhyPortless.NETWORK: (
             N_("The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."),
@@ -288,10 +288,7 @@ _EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
     }
 )
 
-_BROVI_SWITCH = N_(
-    "`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power; "
-    "`sudo apt install usb-modeswitch` brings that program."
-)
+_BROVI_SWITCH = N_("`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power.")
 _CURES: Mapping[tuple[str, WhyPortless], str] = MappingProxyType(
     {
         ("3566:2001", WhyPortless.STORAGE): _BROVI_SWITCH,

@@ -128,7 +128,10 @@ CENTRE_CURE = N_(
 )
 """The cure of a SIM without a service centre, for pages with room for it; an alert names `hotlined status` instead."""
 
-PIN_FILE_CURE = N_("Put the SIM's PIN into that file, readable by the daemon's user, then reload the daemon.")
+PIN_FILE_CURE = N_(
+    "Put the SIM's PIN into that file, readable by the daemon's user, or into /etc/hotlined/NAME.pin, then restart the"
+    " daemon."
+)
 """The cure of a `modem.pin_file` that has no PIN for the daemon."""
 
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
@@ -302,19 +305,19 @@ ANSWER_EMPTY = Condition(
     N_("the answer has no text"),
     N_("{file} is empty: nobody is answered."),
     N_(
-        "Write the answer into it (`nano {file}`) and see what it costs (`hotlined text check`), then `systemctl reload"
-        " {unit}`."
+        "Write the answer into it (`sudo nano {file}`) and see what it costs (`hotlined text check`), then"
+        " `sudo systemctl reload {unit}`."
     ),
 )
 ANSWER_UNREAD = Condition(
     ANSWER_EMPTY.title_message,
     N_("The daemon has no text from {file}, which has one now: nobody is answered."),
-    N_("`hotlined text check` shows it, `systemctl reload {unit}` puts it in force."),
+    N_("`hotlined text check` shows it, `sudo systemctl reload {unit}` puts it in force."),
 )
 ANSWER_UNUSABLE = Condition(
     N_("the answer's file cannot be used"),
     N_("{place}: {problem}. Nobody is answered."),
-    N_("Correct it until `hotlined text check` takes it, then `systemctl reload {unit}`."),
+    N_("Correct it until `hotlined text check` takes it, then `sudo systemctl reload {unit}`."),
 )
 ANSWER_REFUSED = Condition(
     ANSWER_UNUSABLE.title_message,
