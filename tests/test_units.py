@@ -414,6 +414,31 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
 
+@pytest.mark.parametrize("trap", ["", "mkfifo", "ln -s /nowhere/else"])
+def test_a_daily_copy_replaces_that_of_the_weekday(tmp_path: Path, trap: str) -> None:
+    """What lies where the new one is written is no hindrance; one that cannot be made leaves the former, and says why."""
+    script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%a", "%a")
+    command = f"{COMMAND} --line main db backup -"
+    assert command in script
+
+    def copy(program: str) -> subprocess.CompletedProcess[str]:
+        for day in "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun":
+            if trap:
+                subprocess.run([*trap.split(), tmp_path / f"{day}.db.new"], check=True)
+        words = ["/bin/sh", "-ec", script.replace(command, program)]
+        return subprocess.run(words, cwd=tmp_path, text=True, capture_output=True, check=False, timeout=20)
+
+    for text in "one", "two":
+        done = copy(f"sh -c 'echo {text}; echo said >&2'")
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        (made,) = (path for path in tmp_path.iterdir() if path.suffix == ".db")
+        assert made.read_text() == f"{text}\n"
+        for left in tmp_path.glob("*.new"):
+            left.unlink()
+    done = copy("sh -c 'echo three; echo why >&2; exit 1'")
+    assert (done.returncode, done.stderr, made.read_text()) == (1, "why\n", "two\n")
+
+
 @pytest.mark.parametrize("unit", FIGURES)
 def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_path: Path) -> None:
     """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
