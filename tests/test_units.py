@@ -416,7 +416,7 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
 
 @pytest.mark.parametrize("trap", ["", "mkfifo", "ln -s /nowhere/else"])
 def test_a_daily_copy_replaces_that_of_the_weekday(tmp_path: Path, trap: str) -> None:
-    """What lies where the new one is written is no hindrance; one that cannot be made leaves the former, and says why."""
+    """What lies where the new one is written is no hindrance; without one the former stays, and it is said why."""
     script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%a", "%a")
     command = f"{COMMAND} --line main db backup -"
     assert command in script
