@@ -321,9 +321,14 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     elsewhere = line.put("srv/hotlined.db", "of others")
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
     first = line.path("etc/hotlined/main.yaml").read_bytes()
-    done = line.run("hotlined-setup", "remove", "nl", "--purge", typed="nl\n")
+    script = """mkdir -p /run/hotlined-control /run/hotlined-metrics/main /run/hotlined-metrics/nl
+        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock
+        hotlined-setup remove nl --purge && ls -d /run/hotlined-*/*"""
+    done = line.run("sh", "-c", script, typed="nl\n")
 
     assert done.returncode == 0, done.stderr
+    here = [each for each in done.stdout.splitlines() if each.startswith("/run")]
+    assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-metrics/main"]
     assert [name for name, path in files.items() if not gone(path)] == []
     assert elsewhere.read_text() == "of others"
     assert line.path("etc/hotlined/main.yaml").read_bytes() == first
@@ -376,6 +381,17 @@ def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> N
     assert done.returncode == 1
     assert "The former version goes on" in done.stderr
     assert upgraded.asked() == ["stop hotlined*", f"start {BACK}"]
+
+
+def test_the_way_back_needs_no_copy(upgraded: Installed) -> None:
+    """An older version changes no database: it can be installed where the one that is there does not even run."""
+    upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
+    done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert "is older" in done.stderr
+    assert upgraded.asked() == ["stop hotlined*"]
+    assert upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.2.1").returncode == 1
 
 
 def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:

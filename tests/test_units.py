@@ -414,6 +414,37 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
 
+@pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
+def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
+    """A key or an answer that is gone does not stay beside it; what lies in the way is no hindrance.
+
+    Without a copy the former one stays, and it is said why.
+    """
+    script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%", "%")
+    program, folder = tmp_path / "hotlined", tmp_path / "copies"
+    program.write_text(
+        '#!/bin/sh\n[ "$4" = new ] && set -C && for end in "" $ENDS; do echo "$1" >"$4$end"; done && $THEN\n'
+    )
+    program.chmod(0o755)
+    folder.mkdir()
+
+    def copy(ends: str, then: str) -> subprocess.CompletedProcess[str]:
+        subprocess.run(["/bin/sh", "-ec", trap], cwd=folder, check=True)
+        line = script.replace(f"{COMMAND} --line", str(program))
+        known = {"ENDS": ends, "THEN": then, "PATH": os.environ["PATH"]}
+        return subprocess.run(
+            ["/bin/sh", "-ec", line], cwd=folder, env=known, text=True, capture_output=True, check=False, timeout=20
+        )
+
+    for ends in (".key .answer", ".answer"):
+        done = copy(ends, "true")
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
+        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
+    assert copy("", "false").returncode == 1
+    assert (folder / day).exists()
+
+
 @pytest.mark.parametrize("unit", FIGURES)
 def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_path: Path) -> None:
     """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
@@ -472,7 +503,10 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
     """What daemon and desk say of what happened is kept; of the other jobs that alone which went wrong."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
+    service = settings(unit, "Service")
     assert is_quiet == (unit in JOBS and unit not in DESKS)
+    # what goes wrong is on standard error, which goes where standard output does unless it is told
+    assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
 
 @pytest.mark.parametrize("line", ["main", "nl"])
@@ -713,26 +747,3 @@ def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: s
     done = subprocess.run(shlex.split(stop), env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == ("10\n" if waits else "")
-
-
-def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path) -> None:
-    """What is put back after a mistake is all in one place; a key or an answer that is gone does not stay beside it."""
-    script = words("hotlined-backup@main.service", "ExecStart")[-1]
-    program = tmp_path / "hotlined"
-    program.write_text('#!/bin/sh\n[ "$4" = new ] || exit 1\nfor end in "" $ENDS; do echo "$1" >"$4$end"; done\n')
-    program.chmod(0o755)
-    folder = tmp_path / "copies"
-    folder.mkdir()
-    for ends in (".key .answer", ".answer"):
-        (folder / "new").write_text("half")  # of one that was killed
-        line = script.replace("%%", "%").replace(f"{COMMAND} --line", str(program))
-        subprocess.run(["/bin/sh", "-ec", line], cwd=folder, env={"ENDS": ends, "PATH": os.environ["PATH"]}, check=True)
-        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
-        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
-
-
-@pytest.mark.parametrize("unit", JOBS)
-def test_what_goes_wrong_in_a_job_is_in_the_journal(unit: str) -> None:
-    """Where standard output goes nowhere, errors would, too, by default."""
-    if unit.endswith(".service"):
-        assert settings(unit, "Service").get("StandardError") == ["journal"]
