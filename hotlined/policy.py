@@ -140,7 +140,7 @@ class Numbers(NamedTuple):
     country: str = "BE"
     answer_countries: tuple[str, ...] = ("BE", "FR", "NL", "LU", "DE")
     blocked: tuple[str, ...] = ()
-    opt_out_words: tuple[str, ...] = ("stop", "arret", "stoppen")
+    opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
 
 
 class Rules(NamedTuple):

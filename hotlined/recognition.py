@@ -33,31 +33,37 @@ def _is_no_mark(character: str) -> bool:
     return not unicodedata.combining(character) or character == "\u0345"  # it is a letter once case is put aside
 
 
-_POLITE = ("sms", "merci", "svp", "stp", "s il vous plait", "aub", "alstublieft", "please", "thanks")
+_POLITE = (
+    *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
+    *("please", "thanks", "bitte", "danke"),
+)
 """What may stand beside a word that opts out; anything else makes it another text ("stop ça")."""
 
 
 def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
-    """Tell whether a text as it was received is nothing but a word that opts out, polite words aside.
+    """Tell whether a text as it was received has a word that opts out, and beside such words nothing but polite ones.
 
+    Letters alone are compared: digits, blanks, signs and emojis are left out. Each word may stand as often as it likes.
     At any time: a first contact may say it, and someone whose answer is still queued.
     """
-    wanted = {fold(word) for word in opt_out_words}
-    said = f" {' '.join(_words(text))} "
-    if fold(said) in wanted:
-        return True
-    for polite in _POLITE:
-        while f" {polite} " in said:
-            said = said.replace(f" {polite} ", " ", 1)
-    return fold(said) in wanted
+    wanted, polite = (set(filter(None, map(letters, words))) for words in (opt_out_words, _POLITE))
+    said = letters(text)
+    met = {0: False}  # where a word may begin, after nothing but words; and whether one of them opts out
+    for at in range(len(said)):
+        if not met:
+            return False
+        if (opted := met.pop(at, None)) is None:
+            continue
+        for word in wanted | polite:
+            if said.startswith(word, at):
+                end = at + len(word)
+                met[end] = met.get(end, False) or opted or word in wanted
+    return met.get(len(said), False)
 
 
-def _words(text: str) -> list[str]:
-    folded = "".join(
-        character if character.isalnum() else "" if unicodedata.combining(character) else " "
-        for character in _decomposed(text)
-    )
-    return folded.split()
+def letters(text: str) -> str:
+    """Put all but letters aside, and case and accents."""
+    return "".join(filter(str.isalpha, _decomposed(text))).casefold()  # a letter of another style may be a capital
 
 
 def words_met(text: str, wanted: Collection[str]) -> list[str]:

@@ -96,7 +96,7 @@ class Installed:
         begin = BEGIN.format(changed=" ".join(CHANGED), folder=self.folder, run=run)
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         return subprocess.run(
-            ["unshare", "--mount", "sh", "-c", begin, "sh", *become, *words],
+            ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", begin, "sh", *become, *words],
             text=True,
             input=typed,
             capture_output=True,

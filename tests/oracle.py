@@ -25,7 +25,10 @@ ROW = 3  # answers to different recipients in a row, none of them taken
 LATEST, MOST_FAILURES = 10, 6
 LATE_SECONDS = 3600  # a result that comes later continues nothing
 
-POLITE_WORDS = ("sms", "merci", "svp", "stp", "s'il vous plait", "aub", "alstublieft", "please", "thanks")
+POLITE_WORDS = (
+    *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
+    *("please", "thanks", "bitte", "danke"),
+)
 
 CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
 """ITU-T E.164, of the countries that histories are written with."""
@@ -51,7 +54,7 @@ class Configured(Fact):
     reserve_percent: int = 50
     cooldowns: tuple[float, ...] = (86400, 7 * 86400)
     per_number: int = 3
-    opt_out_words: tuple[str, ...] = ("stop", "arret", "stoppen")
+    opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
     answer_countries: tuple[str, ...] | None = None
     """None: not judged."""
     blocked: tuple[str, ...] = ()
@@ -470,20 +473,20 @@ def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator
 
 
 def opts_out(text: str, words: Iterable[str]) -> bool:
-    """Tell whether a text is nothing but a word that opts out, with at most polite words before and after it."""
+    """Tell whether a text is made of words that opt out and polite ones, with one of the former at least."""
     return _opting_out(tuple(words)).fullmatch(_letters(text)) is not None
 
 
 @cache
 def _opting_out(words: tuple[str, ...]) -> re.Pattern[str]:
     polite, wanted = ("|".join(re.escape(_letters(word)) for word in each) for each in (POLITE_WORDS, words))
-    return re.compile(f"(?:{polite})*(?:{wanted})(?:{polite})*" if wanted else r"(?!)")
+    return re.compile(f"(?:{polite})*(?:{wanted})(?:{polite}|{wanted})*" if wanted else r"(?!)")
 
 
 def _letters(text: str) -> str:
-    """Put case, accents, blanks and punctuation aside."""
+    """Put case, accents and all that is no letter aside."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
-    return "".join(character for character in decomposed if character.isalnum())
+    return "".join(character for character in decomposed if character.isalpha()).casefold()
 
 
 def _say(fact: Submitted, words: str) -> str:

@@ -373,7 +373,7 @@ def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) ->
     assert texted(line, LEA, "stop") == ("suppress", "opted_out")
     wrong = json.loads(line.ask("status", "--json", check=False))["trouble"][0]
     assert wrong["words"] == f"{line.folder}/main.txt is empty: nobody is answered."
-    assert f"`nano {line.folder}/main.txt`" in wrong["cure"]
+    assert f"`sudo nano {line.folder}/main.txt`" in wrong["cure"]
     assert given_to(line) == [(PAUL, SENT_AS)]
     write(line, TWO)
     assert codes(line) == ["no_answer_text"]

@@ -1236,7 +1236,6 @@ def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
     assert 0 < len(steps) <= 10
     typed = [words for step in steps for words in re.findall("`([^`]+)`", step)]
     assert typed == [
-        "sudo apt install age",
         "sudo mount -o ro /dev/disk/by-label/HOTLINED /mnt",
         "ls /mnt",
         "sudo hotlined-setup restore < /mnt/main-000042-….age",

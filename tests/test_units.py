@@ -423,7 +423,7 @@ def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) ->
     script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%", "%")
     program, folder = tmp_path / "hotlined", tmp_path / "copies"
     program.write_text(
-        '#!/bin/sh\n[ "$4" = new ] && set -C && for end in "" $ENDS; do echo "$1" >"$4$end"; done && $THEN\n'
+        '#!/bin/sh\n[ "$4" = new ] && set -C && for end in "" $ENDS; do echo "$1" >"$4$end"; done && eval "$THEN"\n'
     )
     program.chmod(0o755)
     folder.mkdir()
@@ -441,7 +441,8 @@ def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) ->
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
         day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
         assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
-    assert copy("", "false").returncode == 1
+    done = copy("", "echo why; false")
+    assert (done.returncode, done.stderr) == (1, "why\n")
     assert (folder / day).exists()
 
 

@@ -132,10 +132,10 @@ TEXT = Kind(
     accept=bool,
     comment=ANY_HASH,
 )
-# case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
+# letters alone are compared: a word of nothing else would match no text
 _WORD = Kind(
-    N_("a word with a letter or a digit in it"),
-    accept=lambda word: any(map(str.isalnum, word)),
+    N_("a word with a letter in it"),
+    accept=lambda word: any(map(str.isalpha, word)),
     comment=ANY_HASH,
 )
 _MET = Kind(
@@ -262,7 +262,7 @@ class Key(NamedTuple):
 
 _FOREVER = "3650d"
 _COUNTRIES = ("BE", "FR", "NL", "LU", "DE")
-_STOP = ("stop", "arret", "stoppen")
+_STOP = ("stop", "stopp", "stoppen", "arret", "arretez")
 _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_400))
 
 KEYS = {
