@@ -34,6 +34,8 @@ match words[2:]:
         sys.exit(78 if "broken" in open(f"/etc/hotlined/{line}.yaml").read() else 0)
     case ["db", "key"]:
         print("RECIPIENT")
+    case ["log", "-n", "1"]:
+        sys.exit(78 if "later" in open(f"/var/lib/hotlined-{line}/hotlined.db").read() else 0)
     case ["db", "backup", "-"]:
         try:
             sys.stdout.write(open(f"/var/lib/hotlined-{line}/hotlined.db").read())

@@ -648,7 +648,7 @@ def test_every_library_is_explained() -> None:
     text = sections("CONTRIBUTING.md")["Libraries"]
     assert {quoted(row[0])[0] for row in table(text, "library")} == names(SETUP["options"]["install_requires"])
     for extra, requirements in SETUP["options.extras_require"].items():
-        sentence = re.search(rf"With `\[{extra}\]`: (.*?)(?=With `|\Z)", text, re.DOTALL)
+        sentence = re.search(rf"With\s`\[{extra}\]`:\s(.*?)(?=With\s`|\Z)", text, re.DOTALL)
         assert sentence, extra
         assert names(requirements) <= names("apprise\npython-gsmmodem-new") | set(quoted(sentence[1])), extra
 
@@ -681,7 +681,7 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
 
     assert taken == ["/var/backups/hotlined/main/Mon.db"]
     assert "WorkingDirectory=/var/backups/hotlined/%i\n" in unit
-    assert "name=$(LC_ALL=C date +%%a).db; " in unit
+    assert "day=$(LC_ALL=C date +%%a).db; " in unit
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])

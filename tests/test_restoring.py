@@ -375,16 +375,20 @@ def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
 
 
 def test_an_image_needs_no_line_yet(machine: Machine, backup: Path) -> None:
-    """A line that is not there is made; what is said of its database is that there was none."""
+    """A line that is not there is made, also after a wrong key; what is said of its database is that there was none."""
     units = machine.folder / "root/etc/systemd/system"
     units.mkdir(parents=True)
     for name in ("hotlined@.service", "hotlined-control@.service", "hotlined-control@.socket"):
         shutil.copy(ROOT / "systemd" / name, units)
     for path in machine.etc.iterdir():
         path.unlink()
+    other = machine.folder / "other"
+    other.write_text(subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout)
+    assert machine.restore(backup, "--key", str(other), "--take-all").returncode == 1
     done = machine.restore(backup, *key(machine), "--take-all")
 
     assert done.returncode == 0, done.stderr
+    assert (units / "multi-user.target.wants/hotlined@main.service").is_symlink()
     assert (machine.etc / "main.yaml").read_text() == CONFIG
     assert done.stdout.splitlines()[-1] == "There was no database here before."
     assert machine.last() == 2

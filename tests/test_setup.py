@@ -1,5 +1,6 @@
 """`hotlined-setup`, the one program of ours that root runs: what it makes, asks, prints, and leaves alone."""
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -437,3 +438,73 @@ def test_without_a_copy_there_is_no_upgrade(line: Installed) -> None:
     folder = line.path("var/backups/hotlined")
     assert (done.returncode, "could not be copied" in done.stderr) == (1, True)
     assert [path.name for path in folder.iterdir() if path.is_file() and not gone(path)] == ["nl-0.1.0.db"]
+
+
+def copies_of(line: Installed) -> dict[str, str]:
+    """Return the copies before upgrades, by their names."""
+    folder = line.path("var/backups/hotlined")
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.is_file() and not gone(path)}
+
+
+def test_the_way_back_is_not_written_over_by_what_came_after(line: Installed) -> None:
+    """A database of a later version replaces no copy of an earlier one; a clock that is behind removes none of now."""
+    fill(line)
+    database = line.path("var/lib/hotlined-nl/hotlined.db")
+    line.run("hotlined-setup", "copy", "0.1.0")
+    before = copies_of(line)
+    database.write_text("later")
+    assert line.run("hotlined-setup", "copy", "0.1.0").returncode == 0
+    assert copies_of(line) == before
+    for version in ("0.2.0", "0.3.0"):
+        line.run("hotlined-setup", "copy", version)
+    for path in line.path("var/backups/hotlined").glob("nl-*.db"):
+        os.utime(path, (2**31, 2**31))
+    line.run("hotlined-setup", "copy", "0.4.0")
+    assert "nl-0.4.0.db" in copies_of(line)
+    assert len(copies_of(line)) == 2
+
+
+def test_a_database_that_went_away_is_no_line_that_never_ran(line: Installed) -> None:
+    """Its daily copies say that there was one: without its disk there is no upgrade, and no line no hindrance."""
+    fill(line)
+    line.put("etc/hotlined/before.yaml", "language: fr\n")
+    line.path("var/lib/hotlined-nl/hotlined.db").unlink()
+    line.put("var/backups/hotlined/nl/Mon.db", "monday")
+    done = line.run("hotlined-setup", "copy", "0.1.0")
+
+    assert (done.returncode, "The database of nl could not be copied" in done.stderr) == (1, True)
+    assert "before.yaml is of no line that is here" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["backup", "proxy"])
+def test_no_line_is_called_as_a_group_of_all_lines(machine: Installed, name: str) -> None:
+    """Its people would have what belongs to every line."""
+    done = machine.run("hotlined-setup", "add", name)
+
+    assert (done.returncode, "give the line another name" in done.stderr) == (1, True)
+    assert not machine.path(f"etc/hotlined/{name}.yaml").exists()
+
+
+def test_a_line_that_was_erased_can_be_made_again(machine: Installed) -> None:
+    """The first line too, whose user the package made; and nobody has rights from before."""
+    assert machine.run("hotlined-setup", "add", "main").returncode == 0
+    machine.run("usermod", "--append", "--groups", "hotlined-main", "games")
+    done = machine.run("hotlined-setup", "remove", "main", "--purge", typed="main\n")
+    assert done.returncode == 0, done.stderr
+    assert "hotlined-main" not in machine.run("getent", "group").stdout
+    done = machine.run("hotlined-setup", "add", "main")
+
+    assert done.returncode == 0, done.stderr
+    assert machine.run("id", "-gn", "hotlined-main").stdout == "hotlined-main\n"
+    assert "hotlined-main" not in machine.run("id", "-Gn", "games").stdout
+
+
+def test_a_database_elsewhere_is_named_when_the_line_is_erased(line: Installed) -> None:
+    """Nothing that stays is called gone."""
+    fill(line)
+    config = line.path("etc/hotlined/nl.yaml")
+    config.write_text(f"{config.read_text()}database: /srv/ssd/nl/hotlined.db\n")
+    done = line.run("hotlined-setup", "remove", "nl", "--purge", typed="nl\n")
+
+    assert done.returncode == 0, done.stderr
+    assert "it stays: /srv/ssd/nl/hotlined.db" in done.stdout

@@ -105,12 +105,13 @@ def back_up(settings: Settings, file: Path | None) -> None:
         while piece := copy.read(_PIECE):
             click.echo(piece, nl=False)
             size += len(piece)
-    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=True)
+    to_stderr = not is_named  # the copy is on standard output
+    print_wrapped(_("This is a whole copy of the database ({octets} octets).", octets=in_digits(size)), err=to_stderr)
     if key:
         lies = key_file if is_named else beside(database, KEY)
-        print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+        print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=to_stderr)
     if answer is not None and is_named:
-        print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
+        print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=to_stderr)
 
 
 def _seal(settings: Settings) -> None:
