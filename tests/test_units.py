@@ -414,25 +414,35 @@ def test_one_folder_outlives_the_programs_of_a_line() -> None:
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
 
-@pytest.mark.parametrize("trap", ["true", "mkfifo new", "ln -s /nowhere/else new"])
-def test_a_daily_copy_replaces_that_of_the_weekday(tmp_path: Path, trap: str) -> None:
-    """What lies where the new one is written is no hindrance; without one the former stays, and it is said why."""
+@pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
+def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
+    """A key or an answer that is gone does not stay beside it; what lies in the way is no hindrance.
+
+    Without a copy the former one stays, and it is said why.
+    """
     script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%", "%")
-    command = f"{COMMAND} --line main db backup new"
-    assert command in script
+    program, folder = tmp_path / "hotlined", tmp_path / "copies"
+    program.write_text(
+        '#!/bin/sh\n[ "$4" = new ] && set -C && for end in "" $ENDS; do echo "$1" >"$4$end"; done && $THEN\n'
+    )
+    program.chmod(0o755)
+    folder.mkdir()
 
-    def copy(program: str) -> subprocess.CompletedProcess[str]:
-        line = f"{trap}; {script.replace(command, program)}"
-        run = ["/bin/sh", "-ec", line]
-        return subprocess.run(run, cwd=tmp_path, text=True, capture_output=True, check=False, timeout=20)
+    def copy(ends: str, then: str) -> subprocess.CompletedProcess[str]:
+        subprocess.run(["/bin/sh", "-ec", trap], cwd=folder, check=True)
+        line = script.replace(f"{COMMAND} --line", str(program))
+        known = {"ENDS": ends, "THEN": then, "PATH": os.environ["PATH"]}
+        return subprocess.run(
+            ["/bin/sh", "-ec", line], cwd=folder, env=known, text=True, capture_output=True, check=False, timeout=20
+        )
 
-    for text in "one", "two":
-        done = copy(f"sh -c 'echo {text} >new; echo said >&2'")
+    for ends in (".key .answer", ".answer"):
+        done = copy(ends, "true")
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
-        (made,) = tmp_path.iterdir()
-        assert made.read_text() == f"{text}\n"
-    done = copy("sh -c 'echo three >new; echo why >&2; exit 1'")
-    assert (done.returncode, done.stderr, made.read_text()) == (1, "why\n", "two\n")
+        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
+        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
+    assert copy("", "false").returncode == 1
+    assert (folder / day).exists()
 
 
 @pytest.mark.parametrize("unit", FIGURES)
@@ -737,26 +747,3 @@ def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: s
     done = subprocess.run(shlex.split(stop), env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == ("10\n" if waits else "")
-
-
-def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path) -> None:
-    """What is put back after a mistake is all in one place; a key or an answer that is gone does not stay beside it."""
-    script = words("hotlined-backup@main.service", "ExecStart")[-1]
-    program = tmp_path / "hotlined"
-    program.write_text('#!/bin/sh\n[ "$4" = new ] || exit 1\nfor end in "" $ENDS; do echo "$1" >"$4$end"; done\n')
-    program.chmod(0o755)
-    folder = tmp_path / "copies"
-    folder.mkdir()
-    for ends in (".key .answer", ".answer"):
-        (folder / "new").write_text("half")  # of one that was killed
-        line = script.replace("%%", "%").replace(f"{COMMAND} --line", str(program))
-        subprocess.run(["/bin/sh", "-ec", line], cwd=folder, env={"ENDS": ends, "PATH": os.environ["PATH"]}, check=True)
-        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
-        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
-
-
-@pytest.mark.parametrize("unit", JOBS)
-def test_what_goes_wrong_in_a_job_is_in_the_journal(unit: str) -> None:
-    """Where standard output goes nowhere, errors would, too, by default."""
-    if unit.endswith(".service"):
-        assert settings(unit, "Service").get("StandardError") == ["journal"]

@@ -12,7 +12,7 @@ from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
-_LET_IN = N_("`sudo hotlined-setup uart {port}` lets a UART in; ports on USB are let in by themselves.")
+_LET_IN = N_("`sudo hotlined-setup uart {port} {name}` lets a UART in; ports on USB are let in by themselves.")
 _NO_PORT = N_("there is no port")
 _DOES_NOT_RUN = N_("does not run")
 _ROLES = Phrases(
@@ -100,7 +100,7 @@ def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path
                     port=port,
                     devices=", ".join(allowed),
                 )
-            return fail(seen, _(_LET_IN, port=port))
+            return fail(seen, _(_LET_IN, port=port, name=name.partition("@")[2].removesuffix(".service")))
         if device.st_mode & 0o006 != 0o006 and not (device.st_mode & 0o060 == 0o060 and port.group() in groups):
             return _belongs_to_others(name, port)
     if not ports:

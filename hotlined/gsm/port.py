@@ -176,7 +176,7 @@ def _opening_error(name: str, error: Exception) -> PortError:
         return PortDeniedError(
             _("The service may not open the port {port}.", port=name),
             _(
-                "Its sandbox lets in USB ports alone. For a modem on the UART: `sudo hotlined-setup uart {port}`.",
+                "Its sandbox lets in USB ports alone. For a modem on the UART: `sudo hotlined-setup uart {port} NAME`.",
                 port=name,
             ),
         )

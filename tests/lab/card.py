@@ -197,7 +197,7 @@ class Pi:
         path = f"PYTHONPATH=/usr/share/hotlined:/srv/{made.wheel.name}"
         how = ("-q", "--collect", "--uid=hotlined-main", "--gid=hotlined-main", f"--setenv={path}")
         done = self.sh("systemd-run", *how, *words)
-        control = Path(f"/proc/{self.leader}/root/run/lab/main.control")
+        control = Path(f"/proc/{self.leader}/root", "run/lab/main.control")
         assert until(control.exists, 60), done.stderr
         return Client(control)
 
@@ -341,7 +341,7 @@ def sealed_of(pi: Pi, folder: Path) -> Sealed:
         file.write(f"backup:\n  folder: /run/lab/stick\n  recipients: [{recipient}]\n")
     pi.sh("install", "-d", "-o", "hotlined-main", "-m", "700", "/run/lab/stick")
     done = pi.hotlined("db", "backup")
-    (made,) = Path(f"/proc/{pi.leader}/root/run/lab/stick").glob("*.age")
+    (made,) = Path(f"/proc/{pi.leader}/root", "run/lab/stick").glob("*.age")
     check("the line is backed up", done.returncode == 0 or print(done.stderr))
     return Sealed(Path(shutil.copy(made, folder)), f"{paper.lower()}\n")
 
