@@ -260,7 +260,7 @@ def what_goes_wrong_there(name: str) -> None:
     check("the journal says why", "Host key verification failed" in journal("hotlined-away@*"))
     (AWAY / "known_hosts").write_text(known)
     sh("systemctl", "stop", UNIT)
-    sh("mount", "-t", "tmpfs", "-o", "size=16k,mode=700,uid=backups", "none", str(THERE))
+    sh("mount", "-t", "tmpfs", "-o", "size=4k,mode=700,uid=backups", "none", str(THERE))
     check("a full disk there is told", back_up() == "unsent" and not list(THERE.iterdir()))
     sh("umount", str(THERE))
     sh("systemctl", "stop", UNIT, "lab-sshd")
