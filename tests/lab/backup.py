@@ -423,7 +423,7 @@ def after() -> None:
     submitted = sim.do("submitted")["submitted"]
     check("nobody was answered twice", submitted == [] or print(submitted))
     configure(
-        "main", answer={"delay": "0s"}, limits={"segments": {"hour": 1000}}
+        "main", answer={"delay": "0s"}, limits={"segments": {"hour": 2000, "day": 2000}}
     )  # which the texts beside the backup have used up
     sh("systemctl", "reload", MAIN)
     check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(last_contact()))
