@@ -217,7 +217,7 @@ def another_machine() -> None:
     )
     *steps, reload, _enable, _start, _status = typed("Another machine")
     for step in steps:
-        done = sh("sh", "-c", step, cwd=str(PROJECT))
+        done = sh("sh", "-c", step, cwd=str(PROJECT / "docs/examples"))
         check(f"the page: {step[:60]}", done.returncode == 0 or print(done.stdout, done.stderr))
     fingerprint = sh("ssh-keygen", "-l", "-f", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
     check(
@@ -260,7 +260,7 @@ def what_goes_wrong_there(name: str) -> None:
     check("the journal says why", "Host key verification failed" in journal("hotlined-away@*"))
     (AWAY / "known_hosts").write_text(known)
     sh("systemctl", "stop", UNIT)
-    sh("mount", "-t", "tmpfs", "-o", "size=16k,mode=700,uid=backups", "none", str(THERE))
+    sh("mount", "-t", "tmpfs", "-o", "size=4k,mode=700,uid=backups", "none", str(THERE))
     check("a full disk there is told", back_up() == "unsent" and not list(THERE.iterdir()))
     sh("umount", str(THERE))
     sh("systemctl", "stop", UNIT, "lab-sshd")
@@ -423,7 +423,7 @@ def after() -> None:
     submitted = sim.do("submitted")["submitted"]
     check("nobody was answered twice", submitted == [] or print(submitted))
     configure(
-        "main", answer={"delay": "0s"}, limits={"segments": {"hour": 1000}}
+        "main", answer={"delay": "0s"}, limits={"segments": {"hour": 2000, "day": 2000}}
     )  # which the texts beside the backup have used up
     sh("systemctl", "reload", MAIN)
     check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(last_contact()))

@@ -398,7 +398,7 @@ def upgrading() -> None:
 def uninstalling() -> None:
     """Take everything away."""
     check("it is removed", apt("remove", "hotlined").returncode == 0)
-    left = [*UNITS.glob("hotlined*"), *SOCKETS.glob("*")]
+    left = [*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").glob("hotlined*")]
     check("nothing of the desk is left", not left or print(left))
     done = install()
     check("installed again it is turned on again", done.returncode == 0 or print(done.stdout, done.stderr))
