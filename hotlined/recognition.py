@@ -21,7 +21,9 @@ def fold(text: str) -> str:
 
 def _decomposed(text: str) -> str:
     """Put case aside, take letters and their accents apart, and write œ as two letters."""
-    return unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
+    # taken apart before, too: a letter of another style becomes a capital; and after, as a small letter may fall apart
+    apart = unicodedata.normalize("NFKD", without_marks(text))
+    return unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
 
 
 def without_marks(text: str) -> str:
@@ -63,7 +65,7 @@ def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
 
 def letters(text: str) -> str:
     """Put all but letters aside, and case and accents."""
-    return "".join(filter(str.isalpha, _decomposed(text))).casefold()  # a letter of another style may be a capital
+    return "".join(filter(str.isalpha, _decomposed(text)))
 
 
 def words_met(text: str, wanted: Collection[str]) -> list[str]:
@@ -90,8 +92,7 @@ def _spaced(tokens: Iterable[str]) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    # decomposed before, too: a letter of another style becomes a capital, and a small letter may fall apart
-    return "".join(map(_in_token, _decomposed(unicodedata.normalize("NFKD", without_marks(text))))).split()
+    return "".join(map(_in_token, _decomposed(text))).split()
 
 
 _NOT_THERE = frozenset({"Mn", "Me", "Cf", "Sk"})  # accents, what joins or hides, colours of emoji

@@ -297,6 +297,17 @@ def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
         assert not policy.is_loop(recognition.fold(text), NEW, in_force)
 
 
+@pytest.mark.parametrize("first", ["A", "a"])
+def test_our_answer_in_letters_of_another_style_is_ours(first: str) -> None:
+    """Bold capitals of mathematics, say, which some phones offer: they are the letters that they look like."""
+    bold = {ord("A") + number: 0x1D5D4 + number for number in range(26)}
+    small = {ord("a") + number: (0x1D5D4 if first == "A" else 0x1D5EE) + number for number in range(26)}
+
+    assert policy.is_loop(
+        recognition.fold(OURS.translate(bold | small)), NEW, rules(our_texts=(recognition.fold(OURS),))
+    )
+
+
 def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
     """Variants and countries make many answers: a text as long as a book is looked through once, not for each."""
     ours = tuple(recognition.fold(f"{OURS} {number}") for number in range(600))
