@@ -235,6 +235,17 @@ SELFTEST_LOST = Condition(
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
 )
 
+CREDIT_LOW = Condition(
+    N_("the balance is low"),
+    N_("{balance} is left on the SIM."),
+    N_("Top it up. `hotlined sim balance` then asks the operator again."),
+)
+ALERTS_NOWHERE = Condition(
+    N_("alerts have nowhere to go"),
+    N_("A text with a word of alerts.words raises an alert, and that goes nowhere: nobody hears of a threat."),
+    N_("Set alerts.urls or alerts.sms_to; or `sudo hotlined-setup alerts {name}` asks for the addresses."),
+)
+
 SILENCE = Condition(
     N_("nothing comes in"),
     N_("No contact for {silence}; usually one comes within {usual}."),
