@@ -14,9 +14,8 @@ from typing import Any
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config, Mode
+from hotlined.config import Config, Mode, kept_by_root
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
-from hotlined.files import is_missing
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_life
@@ -269,8 +268,8 @@ def balance_in_words(config: Config, credit: Credit) -> str:
 def words_go_nowhere(config: Config) -> bool:
     """Tell whether texts with a word of alerts.words raise an alert that certainly goes nowhere."""
     alerts = config.alerts
-    kept_by_root = config.path.with_suffix(".urls")  # the file that `hotlined-setup alerts` writes
-    return bool(alerts.words) and not (alerts.urls or alerts.urls_file or alerts.sms_to) and is_missing(kept_by_root)
+    somewhere = alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config)
+    return bool(alerts.words) and not somewhere
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
