@@ -226,6 +226,8 @@ class TroubleCode(StrEnum):
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"
     """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
+    READER = "reader"
+    """A program keeps old pages of the database."""
 
 
 def database_trouble(name: str) -> str:
