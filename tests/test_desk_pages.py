@@ -384,7 +384,7 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
         assert f"/person/{who['last_id']}" in row
 
 
-@pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("opted_out", "--opted-out")])
+@pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
 def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
     """By whom and since when, as the command has it; the page of all leads there."""
     line, browser = busy

@@ -28,7 +28,7 @@ _ORDERS = Phrases(
     {Order.LAST: N_("last contact"), Order.CONTACTS: N_("most contacts"), Order.FIRST: N_("first contact")}
 )
 
-_REFUSED = Phrases({"": N_("everybody"), "blocked": NP_("list", "blocked"), "opted_out": NP_("list", "opted out")})
+_REFUSED = Phrases({"": N_("everybody"), "blocked": NP_("list", "blocked"), "stop": NP_("list", "opted out")})
 """The lists: of everybody, and of those whom the line refuses."""
 
 
@@ -42,8 +42,8 @@ def show() -> str:
         raise UsageError(_("That is no list."), _("There are {choices}.", choices=", ".join(filter(None, _REFUSED))))
     with reading() as db:
         if only:
-            flags = {name: name == only for name in _REFUSED if name}
-            found = refused_by(db, line(), Order(asked), _ROWS, **flags)[::-1]
+            blocked = only == "blocked"
+            found = refused_by(db, line(), Order(asked), _ROWS, blocked=blocked, opted_out=not blocked)[::-1]
         else:
             found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
         some_choose = not only and log.newest_id(db) > _AMONG
