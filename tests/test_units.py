@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from test_docs import resolve
 
+from hotlined import wire
 from hotlined.cli.web import DESK_USER
 from hotlined.config import find
+from hotlined.control import DESKS_DOOR
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
@@ -345,8 +347,10 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        assert socket["ListenStream"][0] in {f"{folder}/{line}.sock" for folder in sockets}
-        assert socket.get("SocketUser") == ([f"hotlined-{line}"] if "sender" in unit else None)
+        door = "-desk" if "control-desk" in unit else ""
+        assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
+        owner = f"hotweb-{line}" if door else f"hotlined-{line}" if "sender" in unit else None
+        assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
 
@@ -489,13 +493,13 @@ def words_of_wants(line: str) -> list[str]:
     return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
 
 
-@pytest.mark.parametrize("job", ["control", "web"])
+@pytest.mark.parametrize(("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web")])
 @pytest.mark.parametrize("line", ["main", "nl"])
-def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, line: str) -> None:
-    """Whoever asks again and again cannot make systemd give a socket up; it is for all, and the kernel says who."""
-    socket = settings(f"hotlined-{job}@{line}.socket", "Socket")
+def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, line: str) -> None:
+    """Whoever asks again and again cannot make systemd give a socket up."""
+    socket = settings(f"hotlined-{door}@{line}.socket", "Socket")
 
-    assert (socket["TriggerLimitIntervalSec"], socket["Accept"], socket["SocketMode"]) == (["0"], ["no"], ["0666"])
+    assert (socket["TriggerLimitIntervalSec"], socket["Accept"]) == (["0"], ["no"])
     assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
 
 
@@ -510,14 +514,25 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
     assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
 
-@pytest.mark.parametrize("line", ["main", "nl"])
-def test_the_control_program_knows_the_user_of_the_desk(line: str) -> None:
-    """The option of the unit names the user that the desk's unit runs as."""
-    (start,) = settings(f"hotlined-control@{line}.service", "Service")["ExecStart"]
-    user = start.split()[start.split().index("--desk") + 1]
+@pytest.mark.parametrize("line", LINES)
+def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
+    """Members come in by the line's group, the desk by its user; one program has both, which begin and end as one."""
+    members, desks = (settings(f"hotlined-control{each}@{line}.socket", "Socket") for each in ("", "-desk"))
+    names = [f"hotlined-control{each}@{line}" for each in ("", "-desk")]
 
-    assert [user] == settings(f"hotlined-web@{line}.service", "Service")["User"]
-    assert user == f"{DESK_USER}{line}"
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert "SocketUser" not in members
+    assert (desks["SocketMode"], desks["SocketUser"]) == (
+        ["0600"],
+        settings(f"hotlined-web@{line}.service", "Service")["User"],
+    )
+    assert desks["SocketUser"] == [f"{DESK_USER}{line}"]
+    assert "SocketGroup" not in desks
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert desks["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    assert desks["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, DESKS_DOOR))]
 
 
 @pytest.mark.parametrize("unit", DESKS)

@@ -6,6 +6,7 @@ Only who may connect can ask: the socket is the line's user's. A request holds `
 
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from hotlined import wire
@@ -14,7 +15,6 @@ from hotlined.alerts.delivery import FromHere
 from hotlined.errors import HotlinedError, UsageError
 
 IDLE_SECONDS = 10.0
-SAY_SECONDS = 2.0
 _SEND_SECONDS = 120.0  # until who asked hears what came of it
 _LONGEST = 4096  # characters of a title or a text
 
@@ -27,16 +27,16 @@ class AlertSender:
         self._channels = {channel.key: channel for channel in delivery.channels}
         self._idle_seconds = idle_seconds
 
-    def serve(self, listener: socket.socket) -> None:
+    def serve(self, doors: Sequence[socket.socket]) -> None:
         """Serve until nobody has asked for some time."""
-        wire.serve(listener, self._idle_seconds, self._answer)
+        wire.serve(doors, self._idle_seconds, self._answer)
 
-    def _answer(self, asking: socket.socket) -> None:
+    def _answer(self, _door: socket.socket, asking: socket.socket, octets: bytes) -> None:
         try:
-            answer = {"result": self._do(wire.receive(asking, time.monotonic() + SAY_SECONDS))}
+            answer = {"result": self._do(wire.parse(octets))}
         except HotlinedError as error:
             answer = wire.from_error(error)
-        except (ValueError, TimeoutError):
+        except ValueError:
             answer = wire.from_error(UsageError("The request is malformed."))
         wire.send(asking, answer, time.monotonic() + _SEND_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What makes a process a service: its log on stderr, files that only its group can read, the socket that systemd gives.
+"""What makes a process a service: its log on stderr, files that its group alone can read, the sockets of systemd.
 
 In the journal each record carries its priority (sd-daemon(3)) and no time, because the journal adds the time; elsewhere
 it carries both as words.
@@ -46,15 +46,20 @@ def prepare(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
-    """Give the socket of systemd, or one made at a path, which is removed when the program ends."""
-    if path is None:
-        listener = systemd.maybe_listener()
-        if listener is None:
+def listening(*paths: Path, mode: int = 0o660) -> Iterator[list[socket.socket]]:
+    """Give the sockets of systemd, or one made at each path, which is removed when the program ends."""
+    with contextlib.ExitStack() as stack:
+        found = [
+            stack.enter_context(each)
+            for each in ((_made(path, mode) for path in paths) if paths else systemd.listeners())
+        ]
+        if not found:
             raise UsageError("systemd handed no socket over.", "--socket PATH makes one.")
-        with listener:
-            yield listener
-        return
+        yield found
+
+
+@contextlib.contextmanager
+def _made(path: Path, mode: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fspath(path))
         try:

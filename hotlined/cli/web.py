@@ -234,12 +234,12 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
         door = who.at_socket(config, secret, folder)
     except ConfigError as error:
         if path is None:
-            with listening(path) as listener:
+            with listening() as (listener,):
                 serving.refuse(listener, error)
         raise
     prepare(config)
     ending = serving.Ending.at_sigterm()
-    with looks.Looks() as waiting, listening(path) as listener:
+    with looks.Looks() as waiting, listening(*filter(None, [path]), mode=0o666) as (listener,):
         desk = app.make(config, door, secret, waiting, settings.broken)
         if path:
             serving.serve(desk, listener, ending, most=door.most, idle_seconds=None)
