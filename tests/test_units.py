@@ -211,6 +211,7 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     the one that it is handed.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
+    own.add("InaccessiblePaths")
     asks_who = "control" in unit or unit in DESKS
     if asks_who:
         own.add("PrivateUsers")
@@ -237,6 +238,23 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert service["PrivateDevices"] == ["yes"]
 
 
+DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
+"""The folders in which the sockets of our programs are."""
+ASKS = {
+    **dict.fromkeys(("control", "web", "purge"), "/run/hotlined-control"),
+    "alerts": "/run/hotlined-alerts",
+    "offcard": "/run/hotlined-away",
+}
+"""Of the jobs that ask another program of ours, the folder of its door; the control program looks whose its own are."""
+
+
+def test_the_doors_are_known() -> None:
+    """The power cycle, which runs the admin's command, sees none of them."""
+    assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
+    closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
+    assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
+
+
 @pytest.mark.parametrize("unit", OURS)
 def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
@@ -245,8 +263,9 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
+    asks = {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
 
-    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
+    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot", "/run/postgresql", *DOORS} - asks
     assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
     assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
     for key in ("ProtectHome", "PrivateTmp"):
@@ -319,7 +338,7 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert not {"User", "Group", "BindPaths"} & service.keys() or service["User"] == service["Group"] == [""]
         assert service["DynamicUser"] == ["yes"]
         assert "BindPaths" not in service
-        assert f"config:/etc/hotlined/{line_of(unit)}.yaml" in service["LoadCredential"]
+        assert service["LoadCredential"] == [f"urls:/etc/hotlined/{line_of(unit)}.urls"]
     for unit in (each for each in OURS if each not in SENDERS):
         service, line = settings(unit, "Service"), line_of(unit)
         users, folders = made[line]

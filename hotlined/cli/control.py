@@ -39,7 +39,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
         if settings.path:
             configuration.load(settings.path)  # again, for the journal
         raise
-    prepare(config)
+    prepare(config.log_level)
     with listening(*paths) as doors:
         Server(config.database, lambda: configuration.load(config.path)).serve(doors)
 
@@ -48,19 +48,15 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
 @click.option(
     "--socket", "paths", multiple=True, type=click.Path(path_type=Path), help="Make this socket, instead of systemd's."
 )
-@pass_settings
-def alerts_sender(settings: Settings, paths: tuple[Path, ...]) -> None:
-    """Send what the line's alerts ask for, to the addresses of the configuration, until nobody asks.
+def alerts_sender(paths: tuple[Path, ...]) -> None:
+    """Send the alerts that it is handed, to the addresses that it is handed with them, until nobody asks.
 
-    systemd starts it. Its configuration is systemd's credential `config`, or the usual one.
+    systemd starts it. It reads no configuration; the addresses of its own are those of systemd's credential `urls`.
 
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """
-    from hotlined.alerts.delivery import from_here  # noqa: PLC0415  --help does without
-    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  the same
+    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does without
 
-    handed = maybe_credential("config")
-    config = configuration.salvage(handed).config if handed else settings.loaded()
-    prepare(config)
+    prepare("info")
     with listening(*paths) as doors:
-        AlertSender(from_here(config)).serve(doors)
+        AlertSender(maybe_credential("urls")).serve(doors)

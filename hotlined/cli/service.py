@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hotlined import systemd
-from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.words.harmless import harmless
 
@@ -37,11 +36,11 @@ class Formatter(logging.Formatter):
         return prefix + harmless(super().format(record))
 
 
-def prepare(config: Config) -> None:
+def prepare(log_level: str) -> None:
     """Make this process a service: its log goes to stderr, its files are its group's to read and nobody else's."""
     output = logging.StreamHandler()
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
-    logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
+    logging.basicConfig(level=log_level.upper(), handlers=[output], force=True)
     os.umask(0o027)
 
 
