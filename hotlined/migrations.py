@@ -45,7 +45,8 @@ _LOG = f"""
       a.queued_at AS answer_queued_at,
       CASE WHEN a.state = 'queued' THEN strftime('%Y-%m-%dT%H:%M:%fZ',
         2440587.5 + (a.due_limit + (SELECT limit_epoch FROM line_state)) / 86400)
-        ELSE a.due_at END AS answer_due_at,
+        ELSE strftime('%Y-%m-%dT%H:%M:%fZ', a.queued_at, (a.due_limit - a.queued_limit) || ' seconds')
+        END AS answer_due_at,
       a.sent_at AS answer_sent_at, a.reported_at AS answer_reported_at
     FROM {{source}}
     """
@@ -140,7 +141,6 @@ LINE = (
       queued_limit REAL NOT NULL,
       -- from when its age runs: its contact's arrival, or when a person asked for it
       age_limit REAL NOT NULL,
-      due_at TEXT NOT NULL,
       due_limit REAL NOT NULL,
       sent_at TEXT,
       reported_at TEXT,

@@ -417,6 +417,7 @@ FACTS = {
 TRANSITIONS = {
     AnswerState.QUEUED: {
         AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.SHADOWED, AnswerState.UNCONFIRMED,
+        AnswerState.SENT,
     },
     AnswerState.SENDING: {AnswerState.SENT, AnswerState.QUEUED, AnswerState.FAILED, AnswerState.UNCONFIRMED},
     AnswerState.SENT: {AnswerState.DELIVERED, AnswerState.UNDELIVERED},

@@ -80,7 +80,7 @@ def answer(
     row = {
         "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
         "encoding": "gsm7", "segments": segments, "share": "new" if contact_id else "by_hand", "draw": 0,
-        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_at": rfc3339(sent), "due_limit": 0.0,
+        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_limit": 0.0,
         "by_hand": None if contact_id else "send",
         "sent_at": rfc3339(sent) if state in {"sent", "delivered", "undelivered"} else None,
     } | more  # fmt: skip
@@ -580,7 +580,7 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
         for number in range(1200):
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
     answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
-    line.db.execute("""UPDATE answers SET state = 'sent', sent_at = due_at""")
+    line.db.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
     shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
     tables = "\n".join(shown).split("\n\n")[1:3]
 

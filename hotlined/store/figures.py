@@ -170,8 +170,9 @@ _COUNTS = (
     FROM ({_LET_OUT}) GROUP BY 1
     """,
     f"""
-    SELECT bin(due_at) AS bin, count(*) AS shadowed FROM answers
-    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
+    SELECT bin(begun_at) AS bin, count(*) AS shadowed FROM answers a
+    JOIN attempts t ON t.id = (SELECT max(id) FROM attempts WHERE answer_id = a.id)
+    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND begun_at >= :start AND begun_at < :end GROUP BY 1
     """,
 )
 """Of answers: rows of a bin and its counts, named as in `Counts`."""
