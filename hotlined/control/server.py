@@ -48,19 +48,19 @@ def refuse(doors: Sequence[socket.socket], error: HotlinedError) -> None:
 
 
 class RefusalCounts:
-    """How often each refusal came since the journal heard of it: a caller that goes on does not fill it."""
+    """How often each caller, or verb, was refused since the journal heard of it: who goes on does not fill it."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, int]] = {}
 
-    def count(self, refusal: str, now: float) -> int:
-        """Return how many of it the journal is to hear of now, this one too; 0: later, with those that come until then.
+    def count(self, refused: str, now: float) -> int:
+        """Return of how many the journal is to hear now, this one too; 0: later, with those that come until then.
 
         `now` is in seconds of the monotonic clock.
         """
-        at, count = self._known.get(refusal, (-_AGAIN_SECONDS, 0))
+        at, count = self._known.get(refused, (-_AGAIN_SECONDS, 0))
         is_due = now - at >= _AGAIN_SECONDS
-        self._known[refusal] = (now, 0) if is_due else (at, count + 1)
+        self._known[refused] = (now, 0) if is_due else (at, count + 1)
         return count + 1 if is_due else 0
 
 
@@ -126,7 +126,8 @@ class Server:
         arguments = request.get("arguments")
         verb.require(arguments if isinstance(arguments, dict) else {"": None})
         if is_desk and name not in DESK:
-            self._note(f"the desk asked for {name}, which no page of it decides")
+            if count := self._refusals.count(name, time.monotonic()):
+                log.warning("the desk asked for %s, which no page of it decides (%d times)", name, count)
             raise RefusedError(
                 _("This is nothing that the desk may decide ({verb}).", verb=name), _("It is done at the command line.")
             )
@@ -159,12 +160,9 @@ class Server:
             members = self._database.stat().st_gid if self._database.exists() else os.getgid()
             is_known = peer.uid == os.getuid() or is_member(peer.uid, members)
         if not is_known:
-            self._note(f"a decision of {peer.name} was refused: this is no door of its")
+            if count := self._refusals.count(peer.name, time.monotonic()):
+                log.warning("a decision of %s was refused: this is no door of its (%d times)", peer.name, count)
             raise not_allowed(peer.name)
-
-    def _note(self, refusal: str) -> None:
-        if count := self._refusals.count(refusal, time.monotonic()):
-            log.warning("%s%s", refusal, f" ({count} times since this was said)" if count > 1 else "")
 
     def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
         try:

@@ -118,7 +118,7 @@ def trap(user: str, kind: str, paths: list[Path]) -> None:
     """Put a trap in place of each name, as somebody who may write there; what was there is put away."""
     for path in paths:
         moved = f"if [ -e {path} ] || [ -L {path} ]; then mv -T {path} {path}.was; fi"
-        done = sh("sh", "-c", f"umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
+        done = sh("sh", "-c", f"mkdir -p {path.parent}; umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
         assert done.returncode == 0, done.stderr
 
 
@@ -391,7 +391,7 @@ def traps() -> None:
     """Lay traps as a line's daemon could that somebody has taken over, and do all that root and systemd do."""
     newer = another("9.9.9")
     copies = (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.new")
-    beside = [STATE / name for name in ("backup", "hotlined.db.key", "hotlined.db.pins")]
+    beside = [STATE / name for name in ("backup", "keys/hotlined.db.key", "keys/hotlined.db.pins")]
     beside += [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
     beside += [BACKUPS / "main" / name for name in copies]
     database = [STATE / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", "-journal", ".lock")]
