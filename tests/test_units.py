@@ -248,6 +248,29 @@ ASKS = {
 """Of the jobs that ask another program of ours, the folder of its door; the control program looks whose its own are."""
 
 
+def test_security_names_every_unit_with_its_user_and_network() -> None:
+    """Its table is what the units are: none is left out, and who has a network says so."""
+    rows = re.findall(
+        r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
+        (ROOT / "SECURITY.md").read_text(),
+        re.MULTILINE,
+    )
+    table = dict(rows)
+    of_main = [unit for unit in SERVICES if line_of(unit) == "main" or "away" in unit]
+
+    assert {re.sub("@[0-9-]*$", "@", unit.removesuffix(".service")) for unit in of_main} == table.keys()
+    for unit in of_main:
+        service, name = settings(unit, "Service"), re.sub("@[0-9-]*$", "@", unit.removesuffix(".service"))
+        assert (table[name] == "no") == (service["PrivateNetwork"] == ["yes"]), unit
+        (row,) = [
+            line for line in (ROOT / "SECURITY.md").read_text().splitlines() if f"`{name}`" in line and line[0] == "|"
+        ]
+        user = service.get("User", [""])[0]
+        assert row.startswith(
+            f"| `{user}` in " if user.startswith("hot") else "| root in " if user else "| a user of its own in "
+        )
+
+
 def test_the_doors_are_known() -> None:
     """The power cycle, which runs the admin's command, sees none of them."""
     assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
