@@ -51,29 +51,25 @@ class AlertSender:
                 return [[channel.key, channel.name] for channel in self._channels()]
             case {"do": "ping", "url": str(url)} if url.startswith(("http://", "https://")) and len(url) <= _LONGEST:
                 channels.ping(url)
-            case {"do": "post", "key": str(key), "name": str(name), "url": str() | None as url} if url is None or (
-                len(url) <= _LONGEST
-            ):
-                handed = Channel(key, name, url)
-                self._post(handed if url else self._known(key), request)
+            case {
+                "do": "post",
+                "name": str(name),
+                "url": str() | None as url,
+                "key": str(key),
+                "title": str(title),
+                "text": str(text),
+                "level": int(level),
+            } if max(map(len, (url or "", title, text))) <= _LONGEST:
+                channels.post(Channel(key, name, url or self._url(key)), Message(title, text, level))
             case _:
                 raise _malformed()
         return None
 
-    def _post(self, channel: Channel, request: Any) -> None:
-        match request:
-            case {"title": str(title), "text": str(text), "level": int(level)} if (
-                len(title) <= _LONGEST and len(text) <= _LONGEST
-            ):
-                channels.post(channel, Message(title, text, level))
-            case _:
-                raise _malformed()
-
-    def _known(self, key: str) -> Channel:
-        """Return the channel of a key that this program told; raises UsageError for any other."""
+    def _url(self, key: str) -> str | None:
+        """Return the address that this program told under a key; raises UsageError for any other key."""
         for channel in self._channels():
             if channel.key == key:
-                return channel
+                return channel.url
         raise _malformed()
 
     def _channels(self) -> list[Channel]:
