@@ -360,6 +360,42 @@ def keys() -> None:
     sh("rm", f"{folder}/lab", user="hotlined-main")
 
 
+RECEIVER = """
+import http.server, sys
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with open(sys.argv[1], "a") as heard:
+            heard.write(self.path + "\\n")
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8123), Receiver).serve_forever()
+"""
+
+
+def alerts_by_the_sender() -> None:
+    """Send from inside the unit of the alerts, which has no network, to what it knows and to what it may not read."""
+    heard, unit, own = LAB / "heard", "hotlined-alerts@main", CONFIGS / "main.urls"
+    sh("systemd-run", "-q", "--collect", "--unit=lab-receiver", *runs(RECEIVER), str(heard))
+    sh("systemctl", "stop", f"{unit}.timer")
+    before = (CONFIGS / "main.yaml").read_text()
+    configure("main", alerts={"urls": ["json://127.0.0.1:8123/of-the-configuration"]})
+    own.write_text("json://127.0.0.1:8123/of-the-sender\n")
+    own.chmod(0o600)
+    drop_in(f"{unit}.service", "lab", "ExecStart=", "ExecStart=/usr/bin/hotlined --line main alerts --test")
+    sh("systemctl", "start", unit)
+    said = sorted(heard.read_text().split()) if heard.exists() else []
+    sent = said == ["/of-the-configuration", "/of-the-sender"]
+    check("an alert reaches both addresses", sent or print(said, journal(unit), journal("hotlined-alerts-sender@main")))
+    attempt("hotlined-main", "read the sender's addresses", ("cat", str(own)), False)
+    shutil.rmtree(f"/etc/systemd/system/{unit}.service.d")
+    own.unlink()
+    (CONFIGS / "main.yaml").write_text(before)
+    sh("systemctl", "daemon-reload")
+    sh("systemctl", "stop", "lab-receiver")
+    sh("systemctl", "start", f"{unit}.timer")
+
+
 PROBE = """
 import ctypes, json, os, pathlib, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -848,6 +884,7 @@ def main() -> int:
     strangers()
     doors_of_the_control_program()
     keys()
+    alerts_by_the_sender()
     second_line()
     admin()
     named_files()
