@@ -141,11 +141,12 @@ class House:
 
     def control(self) -> None:
         """Start the control program as the line's user."""
-        path = self.folder / "run-control/main.sock"
-        os.chown(path.parent, LINE.uid, -1)
-        words = ["--config", str(self.config), "control", "--desk", str(DESK.uid), "--socket", str(path)]
+        paths = [self.folder / f"run-control/{name}.sock" for name in ("main", "main-desk")]
+        os.chown(paths[0].parent, LINE.uid, -1)
+        words = ["--config", str(self.config), "control", *(f"--socket={path}" for path in paths)]
         self.programs.append(subprocess.Popen(LINE.program(COMMAND, *words), cwd="/"))
-        wait_until(path.exists, "the control program listens")
+        wait_until(paths[1].exists, "the control program listens")
+        os.chown(paths[1], DESK.uid, -1)
 
     @contextmanager
     def desk(self) -> Iterator[Desk]:
@@ -786,7 +787,7 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}
-    done = DESK.call(ASK, str(house.folder / "run-control/main.sock"), json.dumps(request))
+    done = DESK.call(ASK, str(house.folder / "run-control/main-desk.sock"), json.dumps(request))
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

@@ -322,7 +322,7 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
     first = line.path("etc/hotlined/main.yaml").read_bytes()
     script = """mkdir -p /run/hotlined-control /run/hotlined-metrics/main /run/hotlined-metrics/nl
-        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock
+        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock /run/hotlined-control/nl-desk.sock
         hotlined-setup remove nl --purge && ls -d /run/hotlined-*/*"""
     done = line.run("sh", "-c", script, typed="nl\n")
 

@@ -234,12 +234,12 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
         door = who.at_socket(config, secret, folder)
     except ConfigError as error:
         if path is None:
-            with listening(path) as listener:
+            with listening() as (listener,):
                 serving.refuse(listener, error)
         raise
-    prepare(config)
+    prepare(config.log_level)
     ending = serving.Ending.at_sigterm()
-    with looks.Looks() as waiting, listening(path) as listener:
+    with looks.Looks() as waiting, listening(*filter(None, [path]), mode=0o666) as (listener,):
         desk = app.make(config, door, secret, waiting, settings.broken)
         if path:
             serving.serve(desk, listener, ending, most=door.most, idle_seconds=None)
@@ -269,7 +269,7 @@ def _serve_port(settings: Settings, port: int) -> None:
     from hotlined.desk import app, looks, memory, serving, who  # noqa: PLC0415  --help does without
 
     config = settings.config()
-    prepare(config)
+    prepare(config.log_level)
     ending = serving.Ending.at_sigterm()
     with looks.Looks() as waiting, socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
