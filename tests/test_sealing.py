@@ -832,7 +832,7 @@ def hostile(path: Path) -> dict[str, Members]:
         "text db": [*base, member("hotlined.db", b"hello" * 1000)],
         "big small": [*base, member("urls", b"x" * (5 << 20)), end],
         "big key": [*base, member("hotlined.db.key", b"k" * 33), end],
-        "accounts": [*base, member("accounts", b"{}"), end],
+        "another": [*base, member("another", b"{}"), end],
         "behind": [*base, end, member("pin", b"1234")],
         "config bomb": [first, member("config.yaml", BOMB), end],
         "config binary": [first, member("config.yaml", os.urandom(1000)), end],

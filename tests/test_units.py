@@ -13,7 +13,7 @@ import pytest
 from test_docs import resolve
 
 from hotlined import wire
-from hotlined.cli.web import DESK_USER
+from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
 from hotlined.control import DESKS_DOOR
 from hotlined.desk import looks, serving
@@ -389,9 +389,9 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        door = "-desk" if "control-desk" in unit else ""
+        door = next((each for each in ("-desk", "-proxy") if f"{each}@" in unit), "")
         assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
-        owner = f"hotweb-{line}" if door else f"hotlined-{line}" if "sender" in unit else None
+        owner = f"hotweb-{line}" if door == "-desk" else f"hotlined-{line}" if "sender" in unit else None
         assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
@@ -535,7 +535,9 @@ def words_of_wants(line: str) -> list[str]:
     return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
 
 
-@pytest.mark.parametrize(("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web")])
+@pytest.mark.parametrize(
+    ("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
+)
 @pytest.mark.parametrize("line", ["main", "nl"])
 def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, line: str) -> None:
     """Whoever asks again and again cannot make systemd give a socket up."""
@@ -547,11 +549,11 @@ def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, li
 
 @pytest.mark.parametrize("unit", OURS)
 def test_the_journal_hears_what_happened(unit: str) -> None:
-    """What daemon and desk say of what happened is kept; of the other jobs that alone which went wrong."""
+    """What the daemon says of what happened is kept; of the other jobs that alone which went wrong."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
     service = settings(unit, "Service")
-    assert is_quiet == (unit in JOBS and unit not in DESKS)
+    assert is_quiet == (unit in JOBS)
     # what goes wrong is on standard error, which goes where standard output does unless it is told
     assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
@@ -568,7 +570,7 @@ def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
         ["0600"],
         settings(f"hotlined-web@{line}.service", "Service")["User"],
     )
-    assert desks["SocketUser"] == [f"{DESK_USER}{line}"]
+    assert desks["SocketUser"] == [f"hotweb-{line}"]
     assert "SocketGroup" not in desks
     assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
     assert desks["Service"] == [f"{names[0]}.service"]
@@ -577,9 +579,27 @@ def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
     assert desks["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, DESKS_DOOR))]
 
 
+@pytest.mark.parametrize("line", LINES)
+def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
+    """Each is open to its group alone; one program has both, which begin and end as one, and knows them by name."""
+    members, proxies = (settings(f"hotlined-web{each}@{line}.socket", "Socket") for each in ("", "-proxy"))
+    names = [f"hotlined-web{each}@{line}" for each in ("", "-proxy")]
+
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert (proxies["SocketMode"], proxies["SocketGroup"]) == (["0660"], ["hotlined-proxy"])
+    assert "SocketUser" not in members.keys() | proxies.keys()
+    assert "g hotlined-proxy -\n" in (FOLDER / "sysusers.conf").read_text()
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert proxies["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    (mine,), (theirs,) = members["ListenStream"], proxies["ListenStream"]
+    assert (theirs, mine.endswith(OF_PROXIES)) == (mine.replace(".sock", OF_PROXIES), False)
+
+
 @pytest.mark.parametrize("unit", DESKS)
 def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
-    """Who is logged in is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
+    """The key of its forms is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
     service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
 
     assert name == f"hotlined-desk/{line_of(unit)}"
