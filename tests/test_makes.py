@@ -17,7 +17,14 @@ from hotlined.gsm.responses import SimState
 from hotlined.simulator.makes import MAKES
 from hotlined.simulator.pdus import write_status_report
 
-PROFILE_OF = {"generic": "generic", "sim800": "simcom", "sim7600": "simcom-lte"}  # else the name of the make
+PROFILE_OF = {
+    "sim800": "simcom",
+    "sim7600": "simcom-lte",
+    "huawei-e352": "huawei",
+    "cinterion-mt": "cinterion",
+    "cinterion-sm": "cinterion",
+}
+"""The profile of each make that has not its own name."""
 LONG = "Coucou, c'est encore moi. " * 12
 TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"

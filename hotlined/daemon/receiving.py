@@ -222,6 +222,8 @@ class Receiver:
         """Check now and then that the modem still has its settings, and at the next scan after it hinted at a reset."""
         if self._settings_check.is_due():
             modem.verify()
+            modem.storages.confirm()
+            modem.storages.retry_unknown()
             self._settings_check.restart()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:

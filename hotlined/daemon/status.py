@@ -17,13 +17,23 @@ from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.line import Line
 from hotlined.daemon.receiving import Receiver
 from hotlined.errors import ConfigError
-from hotlined.language import _
+from hotlined.language import N_, _
 from hotlined.states import DatabaseState, ModemState, TroubleCode, database_trouble
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
+
+
+_UNREAD_CURE = N_(
+    "It is asked again at every poll. No phone shows what is in the stick's own memory: if it stays so, take another"
+    " stick."
+)
+_UNREAD_CURES = dict.fromkeys(
+    ("SM", "SM_P"),
+    N_("It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."),
+)
 
 
 class StatusFile:
@@ -193,7 +203,7 @@ class StatusWriter:
                     storage=name,
                     answer=words,
                 ),
-                _("It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."),
+                _(_UNREAD_CURES.get(name, _UNREAD_CURE)),
             )
         if self._line.config.modem.delivery_reports and not modem.reports:
             yield Trouble(

@@ -165,8 +165,6 @@ class Modem:
         self._ask_for_codes()
         if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if not self.storages.confirm_kept():
-            log.warning("the modem does not keep the storage that was chosen for texts")
         return identification._replace(
             manufacturer=self._manufacturer,
             model=self._model,

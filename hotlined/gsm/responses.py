@@ -11,12 +11,14 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from hotlined.gsm import tpdu
-from hotlined.gsm.at import Final, Information, Response
+from hotlined.gsm.at import FINAL_RESULTS, Final, Information, Response
 from hotlined.states import SmsService
 
 CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
 BUSY_CME = 14  # 27.007 9.2.1: SIM busy
+UNSUPPORTED = frozenset({302, 303})  # +CMS ERROR: operation not allowed, not supported (27.005 3.2.5)
+UNSUPPORTED_CME = frozenset({3, 4, 100})  # the same, and unknown (27.007 9.2.1)
 SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
 EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
 
@@ -261,10 +263,18 @@ def operator(answer: str, question: str) -> tuple[str, str]:
     return field(answer, 2) or "", technology
 
 
-def offered(answer: str) -> list[str]:
-    """Return the storages that can be listed, by what stands behind +CPMS:; some leave out quotes or parentheses."""
-    first = re.match(r"\(+([^)]*)\)", answer)
-    return list(dict.fromkeys(re.findall(r"\w+", first[1] if first else answer)))
+def offered(answer: str) -> list[list[str]]:
+    """Return the storages that can be listed, then those that can be written to, then those that texts can come into.
+
+    By what stands behind +CPMS:. Some makes leave out quotes, parentheses or roles; without a parenthesis it is one.
+    """
+    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if "(" in answer else [(answer, "")]
+    return [re.findall(r"\w+", several or one) for several, one in roles] or [[]]
+
+
+def roles_of(response: Response) -> list[str]:
+    """Return which storage has which role, in the order of `offered`, by an answer to AT+CPMS?; it may name none."""
+    return [name for line in response.lines for name in re.findall(r'([A-Z]\w*)"?\s*,\s*\d+\s*,\s*\d+', line.text)]
 
 
 def is_text_mode(line: str) -> bool:
@@ -331,6 +341,11 @@ def _status(pdu: str) -> int:
     """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
     first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
     return 2 if first and int(first, 16) & 3 == 1 else 1
+
+
+def is_unsupported(final: Final) -> bool:
+    """Tell whether a refusal says that the modem does not know that at all, as far as can be told by its words."""
+    return final.text in FINAL_RESULTS or final.cms in UNSUPPORTED or final.cme in UNSUPPORTED_CME
 
 
 def is_busy(final: Final) -> bool:
