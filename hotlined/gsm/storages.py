@@ -21,6 +21,8 @@ NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own, in the order in which texts are wanted there."""
+OF_SIM = frozenset({"SM", "SM_P"})
+"""What is on the SIM, and goes with it into a phone."""
 UNION = "MT"
 """SM and ME together. It is never listed beside them: an index that was deleted by one name may be another text's."""
 REPORTS = "SR"

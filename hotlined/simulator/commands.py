@@ -235,6 +235,13 @@ def _registration(name: str) -> Run:
     return _setting(name, extra)
 
 
+def _networks(device: Device, operation: Operation, _: list[str]) -> Answer:
+    """AT+WS46=? (TS 27.007, 5.9), where the make knows it."""
+    if operation is not Operation.TEST or not device.make.networks:
+        return Answer(error=UNKNOWN if device.make.unknown is None else Error(words=device.make.unknown))
+    return Answer((f"+WS46: {device.make.networks}",))
+
+
 def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+COPS (TS 27.007, 7.3), of which mode 3 only sets the format."""
     mode, form = device.settings["+COPS"]
@@ -551,6 +558,7 @@ COMMANDS = {
     "+CEREG": Command(_registration("+CEREG")),
     "+C5GREG": Command(_registration("+C5GREG")),
     "+COPS": Command(_operator, Need.SIM),
+    "+WS46": Command(_networks),
     "+CGSMS": Command(_setting("+CGSMS")),
     "+CLIP": Command(_setting("+CLIP")),
     "+CSCS": Command(_charset),

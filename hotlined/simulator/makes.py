@@ -65,6 +65,7 @@ class Make:
     nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
     memories: tuple[int, ...] = (1, 2, 3)  # how many AT+CPMS takes at once
     counts_memories: bool = True  # and answers with how many entries they hold
+    networks: str = ""  # what AT+WS46=? lists; empty where it is not known
     ussd: UssdForm = UssdForm.TEXT
     reset: str = "+CFUN=1,1"  # what makes it start anew
     ignores_reset: bool = False  # AT+CFUN=1,1 is OK and does nothing
@@ -182,6 +183,46 @@ MAKES = {
         factory={"+CMGF": (1,)},
         registers=LTE,
         class_0_direct=True,
+    ),
+    "qdc507": Make(  # a Baiwang, DJI's Cellular: notes of modemcat
+        "Baiwang",
+        "QDC507",
+        "QDC507GLEFM21",
+        boot=("+CPIN: {pin}", "+QIND: SMS DONE", "+QIND: PB DONE"),
+        chatter=('+QIND: "csq",18,99',),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT READY",),
+        first_index=0,
+        sim_size=50,
+        me_size=23,
+        registers=frozenset({"+CEREG", "+CGREG"}),
+        elsewhere="denied",
+        receives="ME",
+    ),
+    "a7670e-lnxy": Make(  # SIMCom, for data alone: LilyGo-Modem-Series, issues 247, 254
+        "SIMCOM INCORPORATED",
+        "A7670E-LNXY-UBL",
+        "23110B01A7670M4A_CUS_UBIA",
+        boot=("*ATREADY: 1", "+CPIN: {pin}", "PB DONE"),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT INSERTED",),
+        unknown="ERROR",
+        lacks=NO_TEXTS | {"+CCID"},
+        iccid=("+CICCID", "+ICCID: {iccid}"),
+        registers=LTE,
+        reset="+CRESET",
+    ),
+    "gtm382": Make(  # Option
+        "Option N.V.",
+        "GTM382",
+        "2.12.0Hd",
+        boot=(),
+        chatter=("_OSIGQ: 9,0",),
+        sim_size=20,
+        me_size=23,
+        lacks=frozenset({"+CEREG"}),
+        offers=(("SM", "MT", "ME", "SR"),) * 3,
+        networks="(12,22,25)",
     ),
     "wavecom": Make(
         " WAVECOM MODEM",
