@@ -168,6 +168,8 @@ class EventKind(StrEnum):
     UNTAG = "untag"
     KEEP = "keep"
     UNKEEP = "unkeep"
+    SKIP = "skip"
+    """A person put off reading a text."""
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"
@@ -428,6 +430,7 @@ FACTS = {
 TRANSITIONS = {
     AnswerState.QUEUED: {
         AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.SHADOWED, AnswerState.UNCONFIRMED,
+        AnswerState.SENT,
     },
     AnswerState.SENDING: {AnswerState.SENT, AnswerState.QUEUED, AnswerState.FAILED, AnswerState.UNCONFIRMED},
     AnswerState.SENT: {AnswerState.DELIVERED, AnswerState.UNDELIVERED},

@@ -104,8 +104,9 @@ def requeue(settings: Settings, meant: AnswerMeant) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
     ID can also be a text that was sent by hand, such as h12. What was perhaps sent may have arrived, so its recipient
-    may get it twice. The limits of the SIM apply. The exit code is 75 if the answer is in another state, or never had a
-    text and there is none for it now; 1 if there is no such contact.
+    may get it twice. What never left goes no sooner than it was to go before. The limits of the SIM apply. The exit
+    code is 75 if its number is blocked or has opted out, if the answer is in another state, or never had a text and
+    there is none for it now; 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
