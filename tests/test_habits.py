@@ -272,6 +272,28 @@ def test_each_state_of_registration_is_known(open_line: Open, name: str, registr
         assert modem.network().registration is registration
 
 
+@pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
+def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question: str) -> None:
+    """An A7670E without a subscription says 0,11 for minutes: that is no network, and no unknown one."""
+    line = open_line()
+    line.sim.do("fault", kind="rewrites", command=question, old=r"(\d),\d.*", new=r"\1,11")
+    line.sim.do("habits", registers=[question])
+    with driver(line) as modem:
+        modem.initialise()
+        assert modem.network().registration is Registration.DENIED
+
+
+def test_a_registration_that_comes_unasked_in_the_form_of_an_answer_is_one(open_line: Open) -> None:
+    """An MD400 says +CREG: 2,5,"0502","0404736D" amid AT+CREG?, too: the state is the second number in both."""
+    line = open_line()
+    urc = '+CREG: 2,5,"0502","0404736D"'
+    with driver(line) as modem:
+        modem.initialise()
+        line.sim.do("fault", kind="urc_inside", command="+CREG", urc=urc, at=0, count=1)
+        assert modem.network().registration is Registration.ROAMING
+        assert modem.network().registration is Registration.HOME
+
+
 def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
     """An Iridium modem says 001 for 1 (ModemManager, test_creg2_iridium_solicited)."""
     line = open_line()
