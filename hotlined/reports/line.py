@@ -71,7 +71,13 @@ _HARMLESS = frozenset(
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
 `status` ends with 0."""
 _HOLD_NOTHING = frozenset(
-    {TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.ANSWER_REFUSED, TroubleCode.TEXT_LOST}
+    {
+        TroubleCode.SIM_ENDED,
+        TroubleCode.SELFTEST_LOST,
+        TroubleCode.ANSWER_REFUSED,
+        TroubleCode.STORAGE_UNREAD,
+        TroubleCode.TEXT_LOST,
+    }
 )
 """Troubles that somebody has to do something about, though answers go out."""
 
