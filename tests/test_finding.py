@@ -93,6 +93,7 @@ SIM7600 = Plugged(
 EC25 = Plugged("1-1.2", "2c7c:0125", tuple(f"{number:02x} ff/00/00 option ttyUSB{number}" for number in range(4)))
 CH340 = Plugged("1-1.1", "1a86:7523", ("00 ff/01/02 ch341 ttyUSB9",), name="USB Serial")
 TELIT = Plugged("1-1.2", "1bc7:0021", ("00 02/02/01 cdc_acm ttyACM0", "01 0a/00/00 cdc_acm"))
+FIBOCOM = Plugged("1-1.2", "2cb7:0007", ("02 02/02/01 cdc_acm ttyACM0", "06 02/02/01 cdc_acm ttyACM2"))
 ARDUINO = Plugged("1-1.1", "2341:0043", ("00 02/02/01 cdc_acm ttyACM1", "01 0a/00/00 cdc_acm"))
 UNLISTED = Plugged("1-1.2", "1199:68a3", ("00 ff/ff/ff sierra ttyUSB0",))
 RECEIVER = Plugged("1-1.2", "1546:01a8", ("00 02/02/01 cdc_acm ttyACM0",))
@@ -133,6 +134,9 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
         pytest.param(EC25, [("ttyUSB2", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="EC25"),
         pytest.param(CH340, [("ttyUSB9", PortRole.ADAPTER)], id="CH340"),
         pytest.param(TELIT, [("ttyACM0", PortRole.UNLISTED)], id="Telit on cdc-acm"),
+        pytest.param(
+            FIBOCOM, [("ttyACM0", PortRole.UNLISTED), ("ttyACM2", PortRole.UNLISTED)], id="Fibocom L850 on cdc-acm"
+        ),
         pytest.param(UNLISTED, [("ttyUSB0", PortRole.UNLISTED)], id="a modem by its driver"),
         pytest.param(ARDUINO, [("ttyACM1", PortRole.ADAPTER)], id="cdc-acm of an unknown maker"),
         pytest.param(RECEIVER, [], id="u-blox 8"),
