@@ -88,6 +88,11 @@ LINE = (
     "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
+    # what a person can still read and has not tagged
+    """
+    CREATE INDEX contacts_unread ON contacts (originator, received_at)
+      WHERE kind = 'text' AND tags = '[]' AND text IS NOT NULL
+    """,
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
     # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage

@@ -164,6 +164,8 @@ class EventKind(StrEnum):
     UNTAG = "untag"
     KEEP = "keep"
     UNKEEP = "unkeep"
+    SKIP = "skip"
+    """A person put off reading a text."""
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"

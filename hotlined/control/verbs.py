@@ -173,6 +173,7 @@ VERBS: Mapping[str, Verb] = {
         {"name": is_name},
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
+    "skip": Verb(_on_contact(decisions.skip), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
     "look_up": Verb(
         lambda decision: decisions.note_look_up(
@@ -209,7 +210,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "look", "look_up", "look_through"),
+        *("tag", "untag", "keep", "keep_no_more", "skip", "look", "look_up", "look_through"),
     }
 )
 """The decisions that a page of the desk can take."""

@@ -4,6 +4,7 @@ The control program carries out the decision. This module asks the database only
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from hotlined.clock import synchronised
 from hotlined.config import Config
@@ -265,11 +266,22 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     return _("Contact {number} was not tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
-def kept(contact_id: int, *, found: bool) -> str:
-    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact."""
-    if not found:
+def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
+    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact (None)."""
+    if news is None:
         raise no_contact(contact_id)
+    if not news:
+        with open_beside_daemon(config.database) as db:
+            contact = log.maybe_contact(db, contact_id)
+        if contact and contact["kept"]:
+            return kept_already(contact)
     return _("Contact {number} is kept, however old it becomes.", number=contact_id)
+
+
+def kept_already(contact: dict[str, Any]) -> str:
+    """Return the sentence for who keeps a contact, of `show --json`, that is kept already."""
+    by, at = contact["kept"]["by"], moment(contact["kept"]["at"])
+    return _("Contact {number} is kept already, by {by} since {moment}.", number=contact["id"], by=by, moment=at)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
@@ -277,3 +289,10 @@ def kept_no_more(contact_id: int, *, found: bool) -> str:
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} ages like any other again.", number=contact_id)
+
+
+def skipped(contact_id: int, *, found: bool) -> str:
+    """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
+    if not found:
+        raise no_contact(contact_id)
+    return _("Contact {number} is skipped: it comes last in the review.", number=contact_id)
