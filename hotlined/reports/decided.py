@@ -3,6 +3,7 @@
 The control program carries out the decision. This module asks the database only for what a sentence needs.
 """
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,8 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
         words += " " + _("It is still blocked in the configuration (numbers.blocked).")
     if has_opted_out(config, number):
         words += " " + _(
-            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.", number=number
+            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
+            number=shlex.quote(number),  # a name may be anything, and is pasted into a shell
         )
     return words
 
@@ -98,7 +100,9 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked in the configuration (numbers.blocked).")
     if _history(config, number).blocked:
-        return f"{words} " + _("It is still blocked: `hotlined unblock {number}` ends that.", number=number)
+        return f"{words} " + _(
+            "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
+        )
     return words
 
 

@@ -33,6 +33,7 @@ from hotlined.states import (
 from hotlined.status import DaemonStatus, FoundStatus, Trouble
 from hotlined.store import holders, queue_counts, review, windows
 from hotlined.store.database import Database
+from hotlined.store.database_files import WAL, beside
 from hotlined.store.line import (
     FREE,
     Credit,
@@ -65,6 +66,7 @@ _HARMLESS = frozenset(
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
+        TroubleCode.READER,
     }
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
@@ -241,6 +243,13 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
+    if readers := holders.who_keeps_pages(config.database, daemon.pid):
+        words = _(
+            "The database is read by {programs}, who does not let go: {file} cannot shrink, and grows with each text.",
+            programs=", ".join(readers),
+            file=beside(config.database, WAL),
+        )
+        trouble += (Trouble(TroubleCode.READER, words, _("End that program, or what it does in the database.")),)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
 
 

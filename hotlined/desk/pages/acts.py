@@ -17,6 +17,7 @@ from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
 from hotlined.reports.answer import require_text
+from hotlined.reports.number import whom
 from hotlined.reports.review import tag_meant
 from hotlined.words.tags import tag_in_words
 
@@ -82,11 +83,11 @@ def _on_in_review(verb: str, arguments: Arguments) -> str:
     return url_for("review", here=here, last=contact_id, all=request.form.get("all"))
 
 
-def _number(text: str) -> str:
-    return typed.e164(text, line().numbers.country)
+def _whom(text: str) -> str:
+    return whom(line(), text)
 
 
-_NUMBER = {"number": _number}
+_NUMBER = {"number": _whom}
 _CONTACT = {"contact_id": typed.contact_id}
 _TAG = _CONTACT | {"word": tag_meant}
 
