@@ -1,4 +1,4 @@
-"""Tables of USB modems: which interfaces take AT commands, which sticks know no LTE, who makes modems.
+"""Tables of USB modems: which interfaces take AT commands, and who makes modems.
 
 Most is in `usb_ids`, which scripts/usb-ids makes; what stands here is beside that: the Huawei driver of oFono, and for
 3566:2001 and 2ca3:4006 what their owners found out. An interface that a row leaves out is for diagnosis (DIAG, QCDM),
@@ -12,7 +12,6 @@ from functools import cache
 from types import MappingProxyType
 
 from hotlined.gsm.usb_ids import BOUND, PORT_TYPES, SWITCHED
-from hotlined.language import N_
 
 
 class PortRole(IntEnum):
@@ -146,20 +145,10 @@ VENDORS: Mapping[str, str] = MappingProxyType(
         "1e2d": "Cinterion",
         "2020": "BroadMobi",
         "2c7c": "Quectel",
+        "2cb7": "Fibocom",
         "3566": "Brovi",
     }
 )
 """Makers of modems by USB vendor: where a device of theirs has no serial port, it is a stick in the wrong mode.
 
 Vendors that also make drives, keyboards or network cards are not here: of those the ids decide."""
-
-_UMTS, _GSM = N_("2G and 3G"), N_("2G")
-OLD_IDS: Mapping[str, str] = MappingProxyType({row: _UMTS for row in NUMBERS if row[:4] in ("12d1", "19d2")})
-"""By `vendor:product`: the generations of sticks that know no LTE. All of Huawei's and ZTE's above are such."""
-
-OLD_MODELS = (
-    (r"^(E1[567]\d|E18\d|E2\d\d|E303|E31\d|E3131|E35\d|E3531|K35\d\d|K37\d\d|K4505|MF1\d\d|MF6\d\d)", _UMTS),
-    (r"^(SIM(COM_)?(SIM)?5[23]\d\d|UC20|UC15|SARA-U2|LISA-U2)", _UMTS),
-    (r"(SIM(COM_)?(SIM)?[389]\d\d[A-Z]?$|^M[1269]\d|^MC35|^TC3[57]|^SL6087|^Q2\d|^SARA-G3|^A6$|^A9$)", _GSM),
-)
-"""By the answer to AT+CGMM: a pattern, and the only generations that such modems know."""
