@@ -1,105 +1,16 @@
-"""Answers that owners of modems posted, from some seventy models: each is read as it was meant, however it is framed.
+"""Answers that owners of modems posted: each is read as it was meant, however it is framed."""
 
-tests/data/answers.jsonl has a pair a line: model, firmware and USB id where they are known, the public source, the
-command and the lines of its answer (`octets` where it is known how they came). Numbers, texts and cells are invented.
-"""
-
-import json
-import re
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import extent
+import models
 import pytest
+from answers import CHATTER, DATA, PAIRS, UNASKED, asked, framings, is_final, play
 
-from hotlined.gsm import at
-from hotlined.gsm.at import Command, Event, Late, OutOfStep, Prompt, Protocol, ProtocolState, Response
-
-PAIRS = [json.loads(line) for line in (Path(__file__).parent / "data/answers.jsonl").read_text().splitlines()]
-CHATTER = ("", "\r\n^RSSI:12\r\n", '\r\n+CMTI: "SM",3\r\n', "\r\n*RADIOPOWER: 1\r\n")
-PROMPTS = ("\r\n> ", "> ", "\r\n>", ">\r\n", "\r\n> \r\n")
-UNASKED = "(unsolicited)"
-_HERE = "\0"
-"""Where the payload of a prompt is written, in the octets of an answer."""
+from hotlined.gsm.at import Late, OutOfStep, Response
 
 
-def is_final(line: str) -> bool:
-    """Tell whether a line ends an answer."""
-    return line in at.FINAL_RESULTS or line.startswith(at.FINAL_RESULT_PREFIXES)
-
-
-def asked(text: str) -> Command:
-    """Return a command as the driver would give it."""
-    if text.startswith(("AT+CMGL=", "AT+CMGR=")):
-        prefix = f"+{text[3:7]}:"
-        return Command(text, prefixes=(prefix,), payload_after=(prefix,))
-    if text.startswith("AT+CMGS="):
-        return Command(text, prefixes=("+CMGS:",), prompt=True)
-    if text in ("AT^ICCID?", "AT+CICCID"):
-        return Command(text, prefixes=("^ICCID:" if "^" in text else "+ICCID:",))
-    name = re.match(r"AT([+^!#$*%][A-Z0-9]+)(.*)", text)
-    if not name or text in ("AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CIMI", "AT+CGSN", "AT+GMM", "AT+GSN", "AT+SIMCOMATI"):
-        return Command(text, bare=True)
-    return Command(text, prefixes=(f"{name[1]}:",), bare=not name[1].startswith("+C"))
-
-
-def framings(pair: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the octets in which an answer may come, named: line ends of four makes, with and without echo."""
-    command, lines = pair["command"], pair["answer"]
-    if "octets" in pair:
-        yield "as recorded", pair["octets"]
-    if command.startswith("AT+CMGS="):
-        rest = "".join(f"\r\n{line}\r\n" for line in lines[1:])
-        for prompt in PROMPTS:
-            yield f"{prompt!r}", f"{prompt}{_HERE}{rest}"
-            yield f"{prompt!r}, echoed", f"{command}\r{prompt}{_HERE}00\x1a{rest}"
-        return
-    parted = (f"\r\n{line}\r\n" if place and is_final(line) else f"{line}\r\n" for place, line in enumerate(lines))
-    bodies = {
-        "V.250": "\r\n" + "".join(parted),
-        "each line alone": "".join(f"\r\n{line}\r\n" for line in lines),
-        "one line end": "".join(f"{line}\r\n" for line in lines),
-        "two carriage returns": "\r\r\n" + "".join(f"{line}\r\n" for line in lines),
-    }
-    for name, body in bodies.items():
-        yield name, body
-        if command not in lines:
-            yield f"{name}, echoed", f"{command}\r{body}"
-
-
-def idle() -> Protocol:
-    """Return a protocol that is in step."""
-    protocol = Protocol()
-    protocol.resynchronise(Command("AT+CMGF?", prefixes=("+CMGF:",)))
-    protocol.receive(b"+CMGF: 0\r\n\r\nOK\r\n")
-    assert protocol.state is ProtocolState.IDLE
-    return protocol
-
-
-def play(command: Command | None, octets: str, *, singly: bool) -> list[Event]:
-    """Return the events of octets that come in one piece (up to a prompt) or one by one."""
-    protocol, events = idle(), list[Event]()
-    if command:
-        protocol.command(command)
-    for half in octets.split(_HERE):
-        data = half.encode("latin-1", "replace")
-        for piece in [data[place : place + 1] for place in range(len(data))] if singly else [data]:
-            for event in protocol.receive(piece):
-                events.append(event)
-                if isinstance(event, Prompt) and protocol.state is ProtocolState.PROMPT:
-                    protocol.submit("00")
-    return events
-
-
-@cache
-def titles() -> list[str]:
-    """Return a name for each pair."""
-    return [f"{pair['model']} {pair['command']}" for pair in PAIRS]
-
-
-@pytest.mark.parametrize("pair", PAIRS, ids=titles())
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['model']} {pair['command']}")
 def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) -> None:
     """An answer has the same lines and the same end however it is framed and cut, and nothing of it is out of step."""
     finals = [line for line in pair["answer"] if is_final(line)]
@@ -123,3 +34,36 @@ def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) ->
             assert bool(late) == (len(finals) > 1), (name, late)
             read.add(tuple(line.text for line in answer.lines))
     assert len(read) == 1, read
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("ZTE MF710", "ZTE CORPORATION"),
+        ("Onda DM4000 (Marvell)", "Marvell"),
+        ("OpenLuat Air724UG (UNISOC 8910)", "Air724UG"),
+        ("Fibocom L850-GL", "Fibocom"),
+        ("Quectel M26 (FOXCOM)", "FOXCOM MODEM / Quectel_M26"),
+    ],
+)
+def test_a_modem_is_called_what_it_calls_itself(model: str, said: str) -> None:
+    """Maker and model stand without the name of the command, quotes, and what came before the echo."""
+    answers = {
+        pair["command"]: answer for pair in PAIRS if pair["model"] == model and (answer := models.maybe_answer(pair))
+    }
+
+    assert models.read(answers)[0] == said
+
+
+def test_the_page_of_models_is_made_of_the_answers() -> None:
+    """docs/models.md says what hotlined reads in the answers, as they are now."""
+    assert models.PAGE.read_text() == models.page()
+
+
+def test_a_recording_becomes_pairs() -> None:
+    """Each command of a recording that was answered is a pair, with the lines of its answer."""
+    text = (DATA.parent / "sticks/zte-k3565-z.txt").read_text(encoding="ascii")
+    pairs = {pair["command"]: pair["answer"] for pair in models.pairs_of(text, "ZTE K3565-Z", "a recording")}
+
+    assert pairs["AT+CGMI"][-1] == "OK"
+    assert all(is_final(answer[-1]) for answer in pairs.values())

@@ -418,7 +418,7 @@ def digits(response: Response) -> str:
 
 
 def words(response: Response, command: str) -> str:
-    """Return the words of an answer to a command such as AT+CGMI, without the name and the quotes some makes wrap them in.
+    """Return the words of an answer to a command such as AT+CGMI, without its name and quotes around them.
 
     They are the line that begins with the command's name, else the first that does not look like an unsolicited code,
     else the first.
