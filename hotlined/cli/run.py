@@ -29,7 +29,7 @@ def run(settings: Settings, once: bool) -> None:
     config = settings.config()
     if missing := configuration.maybe_missing_pin_file(config):
         raise missing
-    prepare(config)
+    prepare(config.log_level)
     if not once:
         serve(config)
         return

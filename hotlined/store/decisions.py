@@ -138,7 +138,7 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
 # coalesce(): a number that is blocked twice keeps the date of its first block, and who made it
 _DECISIONS = {
     EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)",
-    EventKind.UNBLOCK: "(blocked_at, blocked_by) = (NULL, NULL)",
+    EventKind.UNBLOCK: "blocked_at = NULL,blocked_by = NULL",
     EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
 }
 
