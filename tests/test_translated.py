@@ -193,6 +193,7 @@ ENGLISH = {
     "gsm/alphabet.py": "marks what it says; what else it refuses is a bug of the caller",
     "gsm/anonymous.py": "its sentences are caught where they arise",
     "gsm/at.py": "its sentences are about bugs",
+    "gsm/usb_ids.py": "is ids",
     "gsm/exchange.py": "marks what it says; what is not asked any more once a stop has come, nobody reads",
     "gsm/port.py": "marks what it says; what else has a blank in it is what pyserial says",
     "gsm/profiles.py": "has the names of makes",
