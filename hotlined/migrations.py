@@ -9,8 +9,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-_CONTACT = """c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts,
-      c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
+_CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
+      c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
 # An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
@@ -88,6 +88,11 @@ LINE = (
     "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
+    # what a person can still read and has not tagged
+    """
+    CREATE INDEX contacts_unread ON contacts (originator, received_at)
+      WHERE kind = 'text' AND tags = '[]' AND text IS NOT NULL
+    """,
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
     # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage

@@ -141,6 +141,7 @@ class Numbers(NamedTuple):
     answer_countries: tuple[str, ...] = ("BE", "FR", "NL", "LU", "DE")
     blocked: tuple[str, ...] = ()
     opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
+    mms_centres: tuple[str, ...] = ()
 
 
 class Rules(NamedTuple):

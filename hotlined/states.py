@@ -164,6 +164,8 @@ class EventKind(StrEnum):
     UNTAG = "untag"
     KEEP = "keep"
     UNKEEP = "unkeep"
+    SKIP = "skip"
+    """A person put off reading a text."""
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"
@@ -221,6 +223,8 @@ class TroubleCode(StrEnum):
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
     BACKUP_OLD = "backup_old"
+    READER = "reader"
+    """A program keeps old pages of the database."""
 
 
 def database_trouble(name: str) -> str:

@@ -28,7 +28,7 @@ from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share, shares
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
-from hotlined.store import decisions, figures
+from hotlined.store import figures, review
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
 MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
@@ -219,7 +219,7 @@ def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
-    shown = decisions.untagged(line.db, reactions=True)
+    shown = [*review.queue(line.db)]
 
     assert told(line)["total"]["reactions"] == reactions
     assert shown == [contact_id] * reactions

@@ -3,7 +3,9 @@
 The control program carries out the decision. This module asks the database only for what a sentence needs.
 """
 
+import shlex
 from collections.abc import Iterator
+from typing import Any
 
 from hotlined.clock import synchronised
 from hotlined.config import Config
@@ -84,7 +86,8 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
         words += " " + _("It is still blocked in the configuration (numbers.blocked).")
     if has_opted_out(config, number):
         words += " " + _(
-            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.", number=number
+            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
+            number=shlex.quote(number),  # a name may be anything, and is pasted into a shell
         )
     return words
 
@@ -97,7 +100,9 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked in the configuration (numbers.blocked).")
     if _history(config, number).blocked:
-        return f"{words} " + _("It is still blocked: `hotlined unblock {number}` ends that.", number=number)
+        return f"{words} " + _(
+            "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
+        )
     return words
 
 
@@ -265,11 +270,22 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     return _("Contact {number} was not tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
-def kept(contact_id: int, *, found: bool) -> str:
-    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact."""
-    if not found:
+def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
+    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact (None)."""
+    if news is None:
         raise no_contact(contact_id)
+    if not news:
+        with open_beside_daemon(config.database) as db:
+            contact = log.maybe_contact(db, contact_id)
+        if contact and contact["kept"]:
+            return kept_already(contact)
     return _("Contact {number} is kept, however old it becomes.", number=contact_id)
+
+
+def kept_already(contact: dict[str, Any]) -> str:
+    """Return the sentence for who keeps a contact, of `show --json`, that is kept already."""
+    by, at = contact["kept"]["by"], moment(contact["kept"]["at"])
+    return _("Contact {number} is kept already, by {by} since {moment}.", number=contact["id"], by=by, moment=at)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
@@ -277,3 +293,10 @@ def kept_no_more(contact_id: int, *, found: bool) -> str:
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} ages like any other again.", number=contact_id)
+
+
+def skipped(contact_id: int, *, found: bool) -> str:
+    """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
+    if not found:
+        raise no_contact(contact_id)
+    return _("Contact {number} is skipped: it comes last in the review.", number=contact_id)
