@@ -153,12 +153,12 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
 
 
 def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
+    """A PIN that nobody can read is a failure of the configuration, before a SIM ever asks for it."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
 
-    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.WARN, True)
+    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.FAIL, True)
     (tmp_path / "pin").write_text("1234")
     assert line_checks.configuration(told).verdict is Health.OK
 
