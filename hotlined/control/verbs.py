@@ -31,7 +31,6 @@ from hotlined.store import (
     requests,
 )
 from hotlined.store.database import Database
-from hotlined.store.history import history_of
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
@@ -76,24 +75,16 @@ def no_decision() -> UsageError:
     )
 
 
-def _was(decision: Decision, state: str) -> bool:
-    return bool(getattr(history_of(decision.db, decision.arguments["number"], shadow=False), state))
-
-
 def _block(decision: Decision) -> int:
     return decisions.block(decision.db, decision.arguments["number"], decision.who, decision.now)
 
 
 def _unblock(decision: Decision) -> bool:
-    was = _was(decision, "blocked")
-    decisions.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
-    return was
+    return decisions.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
 
 
 def _lift_opt_out(decision: Decision) -> bool:
-    was = _was(decision, "opted_out")
-    decisions.lift_opt_out(decision.db, decision.arguments["number"], decision.who, decision.now)
-    return was
+    return decisions.lift_opt_out(decision.db, decision.arguments["number"], decision.who, decision.now)
 
 
 def _forget(decision: Decision) -> dict[str, Any] | None:

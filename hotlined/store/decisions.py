@@ -30,22 +30,27 @@ def is_its_owner(changed_by: str | None) -> bool:
 def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
-        _decide(db, EventKind.BLOCK, number, who, now)
+        # a number that is blocked twice keeps the date of its first block
+        _change(db, "blocked_at = coalesce(blocked_at, ?)", (now.rfc3339,), number, who, now)
+        events.record(db, now, EventKind.BLOCK, who=who, number=number)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
-def unblock(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
+def unblock(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number is treated like any other again; return whether it was blocked.
+
+    Raises StoreError while the pseudonyms' key is lost.
+    """
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.UNBLOCK, number, who, now)
+        return _lift(db, EventKind.UNBLOCK, "blocked_at", number, who, now)
 
 
-def lift_opt_out(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number that had opted out is answered again; return and raise as `unblock` does."""
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.OPTOUT_LIFTED, number, who, now)
+        return _lift(db, EventKind.OPTOUT_LIFTED, "opted_out_at", number, who, now)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -145,17 +150,14 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-# coalesce(): a number that is blocked twice keeps the date of its first block
-_DECISIONS = {
-    EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
-    EventKind.UNBLOCK: "blocked_at = NULL",
-    EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
-}
-
-
-def _decide(db: Database, kind: EventKind, number: str, who: str, now: Now) -> None:
-    _change(db, _DECISIONS[kind], (now.rfc3339,) if kind is EventKind.BLOCK else (), number, who, now)
+def _lift(db: Database, kind: EventKind, column: str, number: str, who: str, now: Now) -> bool:
+    """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
+    decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {column} IS NOT NULL"
+    if not db.one(decided, *pseudonyms.names(db, number)):
+        return False
+    _change(db, f"{column} = NULL", (), number, who, now)
     events.record(db, now, kind, who=who, number=number)
+    return True
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:

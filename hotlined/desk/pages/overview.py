@@ -15,7 +15,7 @@ from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store import log, reactions, words_met
-from hotlined.words.conditions import WINDOWS
+from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts
 
@@ -34,7 +34,7 @@ def show() -> str:
         contacts=seen.contacts,
         untagged=seen.untagged,
         alarms=seen.worded,
-        windows=WINDOWS,
+        windows=WINDOW_NAMES,
     )
 
 
