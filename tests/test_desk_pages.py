@@ -95,7 +95,7 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     page = browser.get("/")
 
     assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
-    assert "4 of 3,000 segments are spent in the last 30 days." in page.words
+    assert "Of the month's budget 4 of 3,000 segments are spent." in page.words
     assert shown(page) == [10, 9, 8, 7, 6]
 
 
@@ -145,7 +145,7 @@ def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open
         browser = desk.browser()
         assert "Answering. 1 contact today, the last just now." in browser.get("/").words
         assert re.search(
-            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) ✓sent Tout va bien\.", browser.get("/by-hand").words
+            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) sent Tout va bien\.", browser.get("/by-hand").words
         )
         asked = browser.get("/act/pause")
         assert "Send nothing until somebody resumes?" in asked.words
@@ -586,6 +586,9 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
+    nearly = browser.post("/act/tag", fields | {"word": "threats"})
+    assert nearly.status == 400
+    assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 

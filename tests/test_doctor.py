@@ -764,7 +764,7 @@ def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
     full = line_checks.budgets(Scene(configuration.load(filled.config)))
 
     assert (fine.verdict, full.verdict) == (OK, WARN)
-    assert full.seen.startswith("2 of 2 in the last hour")
+    assert full.seen.startswith("hour 2 of 2")
 
 
 def program(path: Path, script: str) -> None:

@@ -1067,6 +1067,26 @@ def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
     assert line_of.run("export", LEA).stdout == f"Nothing is stored about {LEA}.\n"
 
 
+@pytest.mark.parametrize("word", ["withheld", "masqué", "verborgen"])
+def test_export_of_those_without_a_number_says_what_there_is(line_of: Filled, word: str) -> None:
+    """Nobody can tell them apart, but they are stored: no answer to a request may deny it."""
+    assert line_of.run("export", word).stdout == "No contact came without a number.\n"
+    line_of.call()
+    line_of.call()
+    line_of.db.execute("UPDATE contacts SET originator = NULL, country = NULL")
+    said = line_of.run("export", word)
+
+    assert said.exit_code == 0
+    assert said.stdout == (
+        "2 contacts came without a number, and nobody can tell whose they are."
+        f" `hotlined --config {line_of.config} log --number withheld` shows them.\n"
+    )
+    for arguments in (("export", word, "--json"), ("forget", word, "--yes")):
+        refused = line_of.run(*arguments)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "Nobody can tell who withholds a number" in refused.stderr
+
+
 def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:
     """Whoever asks with the number is told under which pseudonym it stands."""
     answered(line_of)

@@ -140,7 +140,8 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("new numbers"), _number("new")
     yield _("returning"), _number("returning")
     yield _("answers"), _number("answers")
-    yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
+    if any(tally.counts.unconfirmed for tally in tallies):
+        yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
     if any(tally.counts.shadowed for tally in tallies):
         yield inner(STATES[AnswerState.SHADOWED]), _number("shadowed")
     yield _("time to answer"), _waited(1)

@@ -94,12 +94,12 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock --opted-out` in a sentence."""
     if not was:
         return _("{number} had not opted out: nothing has changed.", number=number)
-    words = _("The opt-out of {number} is lifted: its next text can be answered.", number=number)
+    words = _("The opt-out of {number} is lifted.", number=number)
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
     if _history(config, number).blocked:
         return f"{words} " + _("It is still blocked: `hotlined unblock {number}` ends that.", number=number)
-    return words
+    return f"{words} " + _("Its next text can be answered.")
 
 
 def has_opted_out(config: Config, number: str) -> bool:
