@@ -33,8 +33,8 @@ class SmsService(StrEnum):
 
     PACKET = "packet"
     CIRCUIT = "circuit"
-    PACKET_FIRST = "packet, else circuit"
-    CIRCUIT_FIRST = "circuit, else packet"
+    PACKET_FIRST = "packet_first"
+    CIRCUIT_FIRST = "circuit_first"
 
 
 class ModemTrouble(StrEnum):

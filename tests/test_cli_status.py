@@ -64,7 +64,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
         registration="home",
         signal_percent=61,
         technology="LTE",
-        sms_service="packet, else circuit",
+        sms_service="packet_first",
         storages=(Storage("SM", 3, 20),),
     )
     usual: dict[str, Any] = {

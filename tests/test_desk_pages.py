@@ -151,7 +151,7 @@ def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open
         assert "Send nothing until somebody resumes?" in asked.words
         assert "Answering." in browser.get("/").words
         done = browser.act("/act/pause")
-        assert "Paused: nothing is sent until hotlined resume." in done.words
+        assert "Paused: nothing is sent until somebody resumes." in done.words
         paused = browser.get("/").words
         assert "Paused: nobody is answered." in paused
         assert f"Paused by {user_name(0)}: nothing is sent." in paused
@@ -393,7 +393,7 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
 
     assert len(said) > 4
     assert [each for each in said if each not in page.words] == []
-    assert "next answer in" in page.words
+    assert "next answer on" in page.words
     assert shown(page) == [3, 2, 1]
 
 
@@ -539,13 +539,13 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
 # ---- acts
 
 ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
-    "pause": ({}, "Paused: nothing is sent until hotlined resume.", "by {who}"),
+    "pause": ({}, "Paused: nothing is sent until somebody resumes.", "by {who}"),
     "resume": ({}, "It was not paused.", "by {who}"),
     "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", "by {who}"),
     "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", "by {who}"),
     "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", "by {who}"),
     "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", "by {who}"),
-    "tag": ({"contact_id": 3, "word": "Menace"}, "Contact 3 is tagged menace.", "menace by {who}"),
+    "tag": ({"contact_id": 3, "word": "Bizarre"}, "Contact 3 is tagged bizarre.", "bizarre by {who}"),
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),

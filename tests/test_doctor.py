@@ -89,7 +89,7 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     assert found["technology"] == {
         "check": "technology",
         "verdict": OK,
-        "seen": "LTE, texts by circuit (`AT+CGSMS?`)",
+        "seen": "LTE, texts by the telephone network (`AT+CGSMS?`)",
         "cure": "",
     }
     assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
@@ -432,9 +432,17 @@ def test_a_modem_without_lte_is_told(model: str, verdict: Health, talk: Any, tmp
 @pytest.mark.parametrize(
     ("answers", "expected", "words"),
     [
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"}, OK, "LTE, texts by circuit, else packet"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (`AT+CGSMS?`) alone"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by circuit"),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"},
+            OK,
+            "LTE, texts by the telephone network, else the data network",
+        ),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"},
+            WARN,
+            "the data network (`AT+CGSMS?`) alone",
+        ),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by the telephone network"),
         ({"AT+COPS?": '+COPS: 0,2,"20601",2'}, WARN, "3G: this network is being switched off"),
         ({"AT+COPS?": '+COPS: 0,0,"Chez 7",12'}, OK, "5G"),
         ({"AT+COPS?": '+COPS: 0,0,"Area,7"'}, UNKNOWN, "does not say"),

@@ -455,8 +455,8 @@ def test_purge_says_what_it_did(line_of: Filled) -> None:
     line_of.config.write_text(json.dumps(line_of.settings))
     line_of.db.execute("UPDATE contacts SET received_limit = -1")
 
-    assert line_of.run("purge").stdout == "Texts and PDUs erased in 1 row, numbers replaced in 1 row.\n"
-    assert line_of.run("purge").output == "Texts and PDUs erased in 0 rows, numbers replaced in 0 rows.\n"
+    assert line_of.run("purge").stdout == "Texts are erased in 1 entry, numbers replaced by pseudonyms in 1 entry.\n"
+    assert line_of.run("purge").output == "Nothing was old enough.\n"
 
 
 # ---- what holds for a pseudonym

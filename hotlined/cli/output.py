@@ -133,6 +133,7 @@ def asked(question: str, problem: str, without: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise UsageError(problem, without)
-    words = labelled(wrapped(f"{question} {_('[y/N]')}"))
+    choice = _("[y/N]")
+    words = labelled(wrapped(f"{question} {choice}"))
     said = click.prompt(words, prompt_suffix="", default="n", show_default=False)
     return said.strip().casefold() in _YES
