@@ -33,8 +33,11 @@ TAGS = ("insult", "threat", "apology", "joke", "love")
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]]:
-    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first."""
+def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str] | None, int]]]:
+    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first.
+
+    A reaction has tags, or None: it was erased before anybody read it.
+    """
     age = draw(st.integers(1, 45 * 24 * 60)) * MINUTE
     moments = st.integers(0, age // MINUTE).map(lambda minutes: minutes * MINUTE)
     bunch = st.tuples(
@@ -48,17 +51,18 @@ def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple
     )
     tags = st.lists(st.sampled_from(TAGS), unique=True, max_size=3)
     many = st.integers(1, 3) | st.integers(1, 150) | st.sampled_from((10, 20, 40))
-    return age, draw(st.lists(bunch, max_size=12)), draw(st.lists(st.tuples(tags, many), max_size=7))
+    return age, draw(st.lists(bunch, max_size=12)), draw(st.lists(st.tuples(tags | st.none(), many), max_size=7))
 
 
-def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str], int]]) -> None:
+def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str] | None, int]]) -> None:
     """Write it all down."""
     with line.db.transaction():
         if reactions:
             answer(line, contact(line, MONDAY, LEA), MONDAY)
         for tags, many in reactions:
+            row = {"text": None} if tags is None else {"tags": json.dumps(tags)}
             for at in range(many):
-                contact(line, MONDAY + (1 + at) * timedelta(seconds=1), LEA, tags=json.dumps(tags))
+                contact(line, MONDAY + (1 + at) * timedelta(seconds=1), LEA, **row)
         for begins, many, number, kind, state, tags, reason in bunches:
             originator = None if number is None else f"+3247000000{number}"
             for at in range(many):
@@ -162,7 +166,7 @@ def reactions(said: re.Match[str], found: Figures) -> None:
     total = found["total"]
     figures = [(each["reactions"], " + ".join(each["tags"])) for each in total["by_tags"] if each["tags"]]
     assert value(said["reactions"]) == total["reactions"]
-    tagged = total["reactions"] - total["untagged"]
+    tagged = total["reactions"] - total["untagged"] - total["unread"]
     assert (value(said["tagged"]) if said["tagged"] else total["reactions"]) == tagged
     parts = counted_parts(said["parts"])
     assert len(parts) == min(5, len(figures))
@@ -234,6 +238,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     r"Nobody knows whether (?P<them>that answer|these answers) left\.": unconfirmed,
     rf"Estimated cost: (?P<cost>{NUMBER}) EUR \((?P<segments>{NUMBER}) billed texts?, at (?P<price>{NUMBER}) EUR"
     r"(?: each)?\)\.": cost,
+    rf"(?P<number>{NUMBER}) reactions? (?:was|were) erased before anybody tagged (?:it|them)\.": figure("unread"),
     rf"(?:Of )?(?P<reactions>{NUMBER}) reactions? to the answer"
     rf"(?: (?P<tagged>{NUMBER}) ha(?:s|ve) been read and tagged)?: (?P<parts>.+)\.": reactions,
     rf"(?P<number>{NUMBER}) reactions? to the answer, which nobody has read and tagged yet\.": untagged,
@@ -258,7 +263,7 @@ def parts_add_up(found: Figures) -> None:
     total = found["total"]
     for tally in filter(None, (total, found["before"])):
         assert sum(tally["reasons"]["suppressed"].values()) == tally["suppressed"]
-        assert sum(each["reactions"] for each in tally["by_tags"]) == tally["reactions"]
+        assert sum(each["reactions"] for each in tally["by_tags"]) + tally["unread"] == tally["reactions"]
         assert sum(each["reactions"] for each in tally["by_tags"] if not each["tags"]) == tally["untagged"]
         for tag, count in tally["tags"].items():
             assert sum(each["reactions"] for each in tally["by_tags"] if tag in each["tags"]) == count

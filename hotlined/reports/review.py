@@ -1,12 +1,10 @@
-"""Texts without a tag, one after the other."""
+"""A tag as somebody types it, and which tag is meant by a word that is nearly one."""
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from hotlined.language import _
 from hotlined.reports import typed
-from hotlined.reports.contact import Contact
-from hotlined.store import decisions, log, reactions, words_met
+from hotlined.store import decisions
 from hotlined.store.database import Database
 from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
 
@@ -31,32 +29,3 @@ def maybe_nearly(db: Database, word: str) -> str | None:
 def nearly_in_words(word: str, known: str) -> str:
     """Say that a tag would be a new one, and which it nearly is."""
     return _("{word} is no tag yet, and nearly {known}.", word=word, known=tag_in_words(known))
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewPosition:
-    """How far a person is in the review: after contact `past`; `first` while it shows texts with an alert word."""
-
-    past: int = 0
-    first: bool = True
-
-
-def next_to_tag(db: Database, place: ReviewPosition, *, every: bool) -> tuple[Contact | None, ReviewPosition]:
-    """Return the next text without a tag, and the place that it was found from; None if none is left.
-
-    Texts with a word of alerts.words come first. Then come reactions, the oldest first, or with `every` all texts, the
-    newest first: most first contacts never get a tag, so the oldest would come again each time.
-    """
-    if place.first:
-        if found := words_met.next_untagged(db, place.past):
-            return log.maybe_contact(db, found), place
-        place = ReviewPosition(first=False)
-    found = reactions.newest_untagged(db, place.past or None) if every else reactions.next_untagged(db, place.past)
-    return None if found is None else log.maybe_contact(db, found), place
-
-
-def count_left(db: Database, place: ReviewPosition) -> int:
-    """Return how many texts with a word of alerts.words, and how many reactions, have no tag after a place."""
-    if not place.first:
-        return reactions.count_untagged(db, place.past)
-    return words_met.count_untagged(db, place.past) + reactions.count_untagged(db, 0)

@@ -174,16 +174,23 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     if not tally.reactions:
         return
     reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
-    read = tally.reactions - tally.untagged
-    if not read:
+    if tally.unread:
         yield ngettext(
-            "{number} reaction to the answer, which nobody has read and tagged yet.",
-            "{number} reactions to the answer, which nobody has read and tagged yet.",
-            tally.reactions,
+            "{number} reaction was erased before anybody tagged it.",
+            "{number} reactions were erased before anybody tagged them.",
+            tally.unread,
         )
+    read = tally.reactions - tally.untagged - tally.unread
+    if not read:
+        if tally.untagged:
+            yield ngettext(
+                "{number} reaction to the answer, which nobody has read and tagged yet.",
+                "{number} reactions to the answer, which nobody has read and tagged yet.",
+                tally.untagged,
+            )
         return
     parts = ", ".join(_parts(tally))
-    if not tally.untagged:
+    if read == tally.reactions:
         yield _("{reactions}: {parts}.", reactions=reactions, parts=parts)
         return
     yield ngettext(
