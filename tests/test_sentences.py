@@ -177,7 +177,7 @@ def reactions(said: re.Match[str], found: Figures) -> None:
 
 def untagged(said: re.Match[str], found: Figures) -> None:
     """Compare all reactions, none of which has a tag."""
-    assert value(said["number"]) == found["total"]["reactions"] == found["total"]["untagged"]
+    assert value(said["number"]) == found["total"]["reactions"] == found["total"]["untagged"] + found["total"]["unread"]
 
 
 def busiest_day(said: re.Match[str], found: Figures) -> None:
@@ -241,7 +241,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?P<number>{NUMBER}) reactions? (?:was|were) erased before anybody tagged (?:it|them)\.": figure("unread"),
     rf"(?:Of )?(?P<reactions>{NUMBER}) reactions? to the answer"
     rf"(?: (?P<tagged>{NUMBER}) ha(?:s|ve) been read and tagged)?: (?P<parts>.+)\.": reactions,
-    rf"(?P<number>{NUMBER}) reactions? to the answer, which nobody has read and tagged yet\.": untagged,
+    rf"(?P<number>{NUMBER}) reactions? to the answer, which nobody has read and tagged\.": untagged,
     r"In other texts: (?P<parts>.+)\.": elsewhere,
     rf"In the {LENGTH} before {DATES}: (?P<texts>{NUMBER}) texts?\.": earlier,
     r"The line's records begin on (?P<began>.+)\.": began,

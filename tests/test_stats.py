@@ -280,7 +280,7 @@ def test_reactions_without_tags_are_told(line: Filled) -> None:
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR)
 
-    assert "1 reaction to the answer, which nobody has read and tagged yet." in told(line)["words"]
+    assert "1 reaction to the answer, which nobody has read and tagged." in told(line)["words"]
     assert ["not", "tagged", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 

@@ -125,7 +125,7 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
 @click.option("--undo", is_flag=True, help="End the exemption.")
 @pass_settings
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
-    """Exempt contact ID from `purge`: its text, its PDUs, its number.
+    """Exempt contact ID from `purge`: its text, what came octet by octet, its number.
 
     This is for threats, which are evidence. The command records who decided it and when. `forget` still erases the
     contact.

@@ -170,33 +170,33 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
 
 
 def _reactions(tally: figures.Tally) -> Iterator[str]:
-    """Yield how many reactions came, and what those were that somebody has read and tagged: each of them once."""
-    if not tally.reactions:
-        return
-    reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
+    """Yield how many reactions came, what those were that somebody has read and tagged, and how many nobody can read."""
+    if tally.reactions:
+        yield _tagged(tally)
     if tally.unread:
         yield ngettext(
             "{number} reaction was erased before anybody tagged it.",
             "{number} reactions were erased before anybody tagged them.",
             tally.unread,
         )
-    read = tally.reactions - tally.untagged - tally.unread
-    if not read:
-        if tally.untagged:
-            yield ngettext(
-                "{number} reaction to the answer, which nobody has read and tagged yet.",
-                "{number} reactions to the answer, which nobody has read and tagged yet.",
-                tally.untagged,
-            )
-        return
+
+
+def _tagged(tally: figures.Tally) -> str:
+    tagged = tally.reactions - tally.untagged - tally.unread
+    if not tagged:
+        return ngettext(
+            "{number} reaction to the answer, which nobody has read and tagged.",
+            "{number} reactions to the answer, which nobody has read and tagged.",
+            tally.reactions,
+        )
+    reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
     parts = ", ".join(_parts(tally))
-    if read == tally.reactions:
-        yield _("{reactions}: {parts}.", reactions=reactions, parts=parts)
-        return
-    yield ngettext(
+    if tagged == tally.reactions:
+        return _("{reactions}: {parts}.", reactions=reactions, parts=parts)
+    return ngettext(
         "Of {reactions} {number} has been read and tagged: {parts}.",
         "Of {reactions} {number} have been read and tagged: {parts}.",
-        read,
+        tagged,
         reactions=reactions,
         parts=parts,
     )
