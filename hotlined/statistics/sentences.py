@@ -170,7 +170,7 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
 
 
 def _reactions(tally: figures.Tally) -> Iterator[str]:
-    """Yield how many reactions came, what those were that somebody has read and tagged, and how many nobody can read."""
+    """Yield how many reactions came, what those were that somebody has tagged, and how many nobody can read."""
     if tally.reactions:
         yield _tagged(tally)
     if tally.unread:
