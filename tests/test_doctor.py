@@ -89,7 +89,7 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     assert found["technology"] == {
         "check": "technology",
         "verdict": OK,
-        "seen": "LTE, texts by circuit (`AT+CGSMS?`)",
+        "seen": "LTE, texts by the telephone network (`AT+CGSMS?`)",
         "cure": "",
     }
     assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
@@ -504,9 +504,17 @@ def test_a_storage_that_is_offered_and_not_there_is_no_trouble(talk: Any, tmp_pa
 @pytest.mark.parametrize(
     ("answers", "expected", "words"),
     [
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"}, OK, "LTE, texts by circuit, else packet"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (`AT+CGSMS?`) alone"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by circuit"),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"},
+            OK,
+            "LTE, texts by the telephone network, else the data network",
+        ),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"},
+            WARN,
+            "the data network (`AT+CGSMS?`) alone",
+        ),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by the telephone network"),
         ({"AT+COPS?": '+COPS: 0,2,"20601",2'}, WARN, "3G: this network is being switched off"),
         ({"AT+COPS?": '+COPS: 0,0,"Chez 7",12'}, OK, "5G"),
         ({"AT+COPS?": '+COPS: 0,0,"Area,7"'}, UNKNOWN, "does not say"),
@@ -831,7 +839,7 @@ def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
     full = line_checks.budgets(Scene(configuration.load(filled.config)))
 
     assert (fine.verdict, full.verdict) == (OK, WARN)
-    assert full.seen.startswith("2 of 2 in the last hour")
+    assert full.seen.startswith("hour 2 of 2")
 
 
 def program(path: Path, script: str) -> None:
