@@ -115,7 +115,7 @@ def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path
         asked = filled.run("unblock", "--opted-out", NUMBER)
         assert asked.exit_code == 2
         assert "unblock --opted-out NUMBER --yes` does not ask." in asked.stderr
-        assert filled.run("show", NUMBER).stdout.count("blocked, opted out") == 1
+        assert filled.run("show", NUMBER).stdout.count("; opted out, ") == 1
         lifted = filled.run("unblock", "--opted-out", "--yes", NUMBER)
 
         assert lifted.stdout == (
