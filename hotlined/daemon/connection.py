@@ -25,6 +25,7 @@ from hotlined.daemon.starting import (
 from hotlined.errors import (
     AddressError,
     HotlinedError,
+    ModemBusyError,
     ModemError,
     NoTextsError,
     PortBusyError,
@@ -170,6 +171,8 @@ class Connection:
         if modem:
             error = explain(error, modem.port.name)
             modem.port.close()
+        if isinstance(error, ModemBusyError):
+            self._backoff.reset()  # it takes seconds, a minute at most
         self._schedule_retry()
         self.set_state(state_of(error), error.message, error.hint)
         trouble = maybe_trouble(error)
