@@ -416,7 +416,8 @@ def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, 
 @pytest.mark.parametrize(
     ("answers", "verdict", "words"),
     [
-        ({}, WARN, "2G, perhaps 3G"),
+        ({}, WARN, "2G or 3G"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7'}, OK, "knows LTE"),
         ({"AT+WS46=?": "+WS46: (12)"}, WARN, "2G only"),
         ({"AT+WS46=?": "+WS46: (12,22,25)"}, WARN, "2G and 3G"),  # an Option GTM382
         ({"AT+WS46=?": "+WS46: (22)"}, WARN, "2G and 3G"),
