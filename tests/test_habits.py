@@ -91,7 +91,7 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
 
 def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None:
     """An Alcatel X030 refuses its storage with 314 for half a minute: that is a start, and nothing is wrong with it."""
-    line = open_line(me_size=0, pin="48151")
+    line = open_line(make="x030", pin="48151")
     line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
     line.configure(modem={"pin": "48151"})
     line.start()
@@ -223,6 +223,7 @@ def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> 
         ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
         ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
         ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM"]),
+        ('("ME","SM","MT"', ["SM", "ME"]),  # cut short
         ("(),(),()", ["SM"]),  # ModemManager, test_cpms_response_nokia_c6
     ],
 )

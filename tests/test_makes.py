@@ -23,6 +23,8 @@ PROFILE_OF = {
     "huawei-e352": "huawei",
     "qdc507": "generic",
     "gtm382": "generic",
+    "x030": "generic",
+    "sim7000": "simcom-lte",
     "a7670e-lnxy": "simcom-lte",
     "cinterion-mt": "cinterion",
     "cinterion-sm": "cinterion",
@@ -216,8 +218,8 @@ def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) 
 
 
 def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
-    """A SIM7000G says +CMTI: ,-1 of a text that it could not store (TinyGSM): an event, a trouble and an alert."""
-    line = open_line()
+    """A SIM7000G says +CMTI: ,-1 of a text that it could not store: an event, a trouble and an alert."""
+    line = open_line(make="sim7000")
     line.start()
     line.wait_state("ready")
     for _ in range(3):
