@@ -107,7 +107,9 @@ class Connection:
         modem = None
         try:
             modem = self.starter.open()
-            self.identification = self.identification._replace(manufacturer=modem.manufacturer, model=modem.model)
+            self.identification = self.identification._replace(
+                manufacturer=modem.manufacturer, model=modem.model, generation=None
+            )
             self._prepare(modem)
         except (PortError, ModemError) as error:
             self._start_failed(modem, error)
