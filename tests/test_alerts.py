@@ -1364,10 +1364,8 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
     assert text.startswith(f"hotlined {name}: the modem is")
 
 
-def test_urls_may_stand_in_a_file_of_their_own(
-    quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of alerts.urls_file are told as those of alerts.urls; a credential of systemd's stands in for the file."""
+def test_urls_may_stand_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
+    """Those of alerts.urls_file are told as those of alerts.urls; one that is in both is told once."""
     url = f"json://user:{SECRET}@{receiver.address}"
     (tmp_path / "urls").write_text(f"# the neighbour\n\n  {url}/b  \n{url}/a\n")
     line = quiet(urls_file="urls")
@@ -1378,14 +1376,6 @@ def test_urls_may_stand_in_a_file_of_their_own(
         "alerts.urls entry 1: hotlined fr: a flood of texts\nalerts.urls_file line 3: hotlined fr: a flood of texts\n",
     )
     assert sorted(path for path, _ in receiver.came) == ["/a", "/b"]
-    line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": []}}))
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert line.alerts("--test")[1].splitlines() == [
-        "the credential urls line 3: hotlined fr: a test",
-        "the credential urls line 4: hotlined fr: a test",
-    ]
-    (tmp_path / "urls").write_text("-")  # as the unit says it where root has no such file
-    assert line.alerts("--test")[1].startswith("There is nowhere to send alerts")
 
 
 def test_a_file_of_urls_that_cannot_be_read_is_a_failure(

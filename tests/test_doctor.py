@@ -19,7 +19,7 @@ from needs import needs_root
 from persons import LINE
 from sysfs import Plugged, build
 from test_control import Doors, doors
-from test_finding import CH340, HILINK, SIM7600, ZERO_CD
+from test_finding import AIR780E, CH340, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
 from hotlined.clock import boottime
@@ -574,6 +574,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
     ("sticks", "verdict", "words"),
     [
         pytest.param([], FAIL, "no stick", id="nothing"),
+        pytest.param([AIR780E], FAIL, "there is Air780E (19d1:0001)", id="a device that no table knows"),
         pytest.param([SIM7600], OK, "ttyUSB2", id="a modem"),
         pytest.param([ZERO_CD], FAIL, "CD drive", id="a CD drive"),
         pytest.param([HILINK, CH340], WARN, "HiLink", id="HiLink beside an adapter"),

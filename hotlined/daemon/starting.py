@@ -275,7 +275,7 @@ class Starter:
 
 _DISK_CURE = N_("Look after the disk that the database is on.")
 _NOTE_CURES: dict[type[OSError], str] = {
-    PermissionError: N_("Give the database's folder, and the file there that ends with .pins, to the daemon's user."),
+    PermissionError: N_("Give the database's folder, and all that is in `keys` there, to the daemon's user."),
 }
 """What a person can do where the try of a PIN cannot be noted, by the error."""
 

@@ -49,8 +49,11 @@ def stick(scene: Scene) -> Finding:
         messages = " ".join(trouble.message for trouble in troubles)
         return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
     if not scene.ports:
+        strangers = in_list(stick.title for stick in finding.strangers(scene.root / "sys"))
         return fail(
-            _("no stick is plugged in"),
+            _("no stick is plugged in that is known as a modem; there is {devices}", devices=strangers)
+            if strangers
+            else _("no stick is plugged in"),
             _(
                 "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is "
                 "never looked for: name it, `modem.port: /dev/serial0`."

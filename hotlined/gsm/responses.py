@@ -219,7 +219,7 @@ _TEXT_MODE = re.compile(r"\+CMGF:\s*1")
 _HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
 _REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
 _LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
-_UNASKED = re.compile(r"[+^*#$%_]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
+_UNASKED = re.compile(r"[+^*#$%_!@]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 
@@ -415,10 +415,18 @@ def digits(response: Response) -> str:
     return number
 
 
-def words(response: Response) -> str:
-    """Return the words of an answer: its first line that does not look like an unsolicited code, else its first."""
+def words(response: Response, command: str) -> str:
+    """Return the words of an answer to a command such as AT+CGMI, without its name and quotes around them.
+
+    They are the line that begins with the command's name, else the first that does not look like an unsolicited code,
+    else the first.
+    """
     lines = [line.text.strip() for line in response.lines]
-    return next((line for line in lines if not _UNASKED.match(line)), lines[0])
+    wrapped = re.compile(rf"\+C?{re.escape(command.removeprefix('AT+').removeprefix('C'))}:\s*")
+    for line in lines:
+        if match := wrapped.match(line):
+            return line[match.end() :].strip(' "')
+    return next((line for line in lines if not _UNASKED.match(line)), lines[0]).strip('"')
 
 
 def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:
