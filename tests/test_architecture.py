@@ -504,7 +504,6 @@ def test_kinds_of_events_stand_in_their_enum(modules: Nodes) -> None:
 NO_CODES = {
     ("cli/demo.py", "send_interval"): "a key of the configuration",
     ("cli/show.py", "by_hand"): "a key in JSON",
-    ("control/verbs.py", "opted_out"): "a key in the answer to a decision",
     ("desk/pages/log.py", "by_hand"): "the name of a page",
     ("store/correspondents.py", "opted_out"): "a column",
     ("store/evidence.py", "by_hand"): "a key in JSON",

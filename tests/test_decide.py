@@ -69,9 +69,21 @@ def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
     line.wait_state("ready")
 
     assert line.cli("unblock", NUMBER) == f"{NUMBER} was not blocked.\n"
-    assert line.cli("unblock", "--opted-out", "--yes", NUMBER) == f"{NUMBER} had not opted out.\n"
+    assert line.cli("unblock", "--opted-out", "--yes", NUMBER) == f"{NUMBER} had not opted out: nothing has changed.\n"
+    assert line.rows("SELECT * FROM numbers") == []
+    assert line.rows("SELECT kind FROM events WHERE kind IN ('unblock', 'optout_lifted')") == []
     line.cli("block", NUMBER)
     assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
+
+
+def test_what_the_configuration_blocks_stays_so_and_only_that_is_said(tmp_path: Path) -> None:
+    """No sentence says the contrary of the next one."""
+    filled = Filled(tmp_path, numbers={"blocked": [NUMBER]})
+    with filled.db:
+        filled.run("block", NUMBER)
+        said = filled.run("unblock", NUMBER).stdout
+
+    assert said == f"{NUMBER} is still blocked: it stands in numbers.blocked of the configuration.\n"
 
 
 def opted_out(folder: Path) -> Filled:
@@ -103,7 +115,7 @@ def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path
         asked = filled.run("unblock", "--opted-out", NUMBER)
         assert asked.exit_code == 2
         assert "unblock --opted-out NUMBER --yes` does not ask." in asked.stderr
-        assert filled.run("show", NUMBER).stdout.count("blocked, opted out") == 1
+        assert filled.run("show", NUMBER).stdout.count("; opted out, ") == 1
         lifted = filled.run("unblock", "--opted-out", "--yes", NUMBER)
 
         assert lifted.stdout == (
@@ -377,7 +389,7 @@ def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
         first, second = filled.run("pause"), filled.run("pause")
 
     for said in (first, second):
-        assert f"until `hotlined --config {filled.config} resume`" in said.output
+        assert f"`hotlined --config {filled.config} resume` ends the pause." in said.output
         assert "1d after its text came is cancelled" in said.output
     assert first.output.startswith("Paused: nothing is sent")
     assert re.match("It was paused already since [0-9]+ [A-Z][a-z]+ [0-9:]+, by .+: nothing", second.output)

@@ -97,7 +97,7 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     page = browser.get("/")
 
     assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
-    assert "4 of 3,000 segments are spent in the last 30 days." in page.words
+    assert "Of the month's budget 4 of 3,000 segments are spent." in page.words
     assert shown(page) == [10, 9, 8, 7, 6]
 
 
@@ -146,13 +146,13 @@ def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open
         browser = desk.browser()
         assert "Answering. 1 contact today, the last just now." in browser.get("/").words
         assert re.search(
-            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) ✓sent Tout va bien\.", browser.get("/by-hand").words
+            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) sent Tout va bien\.", browser.get("/by-hand").words
         )
         asked = browser.get("/act/pause")
         assert "Send nothing until somebody resumes?" in asked.words
         assert "Answering." in browser.get("/").words
         done = browser.act("/act/pause")
-        assert "Paused: nothing is sent until hotlined resume." in done.words
+        assert "Paused: nothing is sent until somebody resumes." in done.words
         paused = browser.get("/").words
         assert "Paused: nobody is answered." in paused
         assert f"Paused by {user_name(0)}: nothing is sent." in paused
@@ -412,7 +412,7 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
 
     assert len(said) > 4
     assert [each for each in said if each not in page.words] == []
-    assert "next answer in" in page.words
+    assert "next answer on" in page.words
     assert shown(page) == [3, 2, 1]
 
 
@@ -582,13 +582,13 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
 # ---- acts
 
 ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
-    "pause": ({}, "Paused: nothing is sent until hotlined resume.", "by {who}"),
+    "pause": ({}, "Paused: nothing is sent until somebody resumes.", "by {who}"),
     "resume": ({}, "It was not paused.", "by {who}"),
     "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", "by {who}"),
     "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", "by {who}"),
     "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", "by {who}"),
     "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", "by {who}"),
-    "tag": ({"contact_id": 3, "word": "Menace"}, "Contact 3 is tagged menace.", "menace by {who}"),
+    "tag": ({"contact_id": 3, "word": "Bizarre"}, "Contact 3 is tagged bizarre.", "bizarre by {who}"),
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),
@@ -628,6 +628,9 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
+    nearly = browser.post("/act/tag", fields | {"word": "threats"})
+    assert nearly.status == 400
+    assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 

@@ -171,19 +171,24 @@ def test_nobody_is_refused_is_said(line: Filled) -> None:
     assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
 
 
-def test_shadowed_answers_count_in_shadow_mode_only(tmp_path: Path) -> None:
-    """What shadow mode let out is counted where its limits count it."""
+def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
+    """What it let out is no answer and spent nothing; of a person it is told as what would have gone."""
     filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        filled.db.execute("UPDATE answers SET state = 'shadowed'")
-        filled.db.execute("UPDATE answer_segments SET state = 'shadowed'")
+        filled.db.execute("UPDATE answers SET state = 'shadowed', sent_at = NULL")
+        filled.db.execute("UPDATE answer_segments SET state = 'shadowed', sent_at = NULL")
         (live,) = listed(filled)
         filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
         (shadow,) = listed(filled)
+        asked_for = ("show 1", f"show {KEVIN}", "log", "numbers", "status", "limits", "stats", f"export {KEVIN}")
+        said = {words: filled.run(*words.split()).stdout for words in asked_for}
 
-    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (1, 2)]
+    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (0, 0)]
+    assert "answers        none\n  shadow mode  1 answer would have gone\n" in said[f"show {KEVIN}"]
+    assert "shadow: would be answered" in said["log"]
+    assert {words: found for words, text in said.items() if (found := re.findall(r"\bsent\b|went|left", text))} == {}
 
 
 def test_csv_calculates_nothing(busy: Filled) -> None:
@@ -296,8 +301,8 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     assert (never["answer"], never["in_seconds"], never["windows"]["month"]) == (True, None, None)
     assert later["in_seconds"] == later["windows"]["hour"] == pytest.approx(3600, abs=NEAR)
     assert later["windows"]["month"] == 0
-    assert re.search("next answer +in [0-9]+m", said)
-    assert "if the power stays on" in said
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", said)
+    assert "if the machine is off meanwhile" in said
 
 
 @pytest.mark.parametrize(
@@ -345,7 +350,7 @@ def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
         filled.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", DAY + ahead - 30)
         shown = filled.run("show", KEVIN).stdout
 
-    assert re.search("next answer +in [0-9]+s, on", shown)
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", shown)
     assert "its next text is answered" not in shown
 
 
@@ -374,7 +379,7 @@ def test_who_waits_before_goes_first(tmp_path: Path) -> None:
     assert (many["in_seconds"], many["ahead"]) == (pytest.approx(3 * 3600), {"answers": 6, "segments": 12})
     assert many["windows"] == pytest.approx({"hour": 3 * 3600, "day": 0, "month": 0})
     assert (none["in_seconds"], none["ahead"]) == (0, {"answers": 0, "segments": 0})
-    assert re.search("next answer +in 3h, on", said)
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", said)
     assert re.search(r"waiting +6 answers \(12 segments\) go first", said)
     assert re.search("room +hour's budget: in 3h, day's budget: now, month's budget: now", said)
 
@@ -401,11 +406,11 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())
 
-    assert "… waits: see `status`" in line.run("show", KEVIN).stdout
+    assert " waits: see `status`" in line.run("show", KEVIN).stdout
     path.write_text(told.to_json())
     shown = line.run("show", KEVIN).stdout
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
-    assert re.search("… goes [0-9]{2}:[0-9]{2} +Salut", shown)
+    assert re.search(" goes [0-9]{2}:[0-9]{2} +Salut", shown)
 
 
 @pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
@@ -429,8 +434,8 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     shown = busy.on_a_terminal(80, "show", KEVIN)
     assert shown[0] == f"number         {KEVIN} (BE, mobile)"
     assert shown[-1].endswith(" Réponds !")
-    assert " answered lately " in shown[-1]
-    assert "\nanswers        1; 2 segments went to it in all\n" in busy.run("show", KEVIN).stdout
+    assert " no: had one lately " in shown[-1]
+    assert "\nanswers        1 answer, 2 segments\n" in busy.run("show", KEVIN).stdout
 
 
 def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
@@ -440,7 +445,7 @@ def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
         answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi", shadow=False)
     line.send()
 
-    assert "\nanswers        none; 2 segments went to it, sent by hand\n" in line.run("show", KEVIN).stdout
+    assert "\nanswers        none, but 2 segments by hand\n" in line.run("show", KEVIN).stdout
 
 
 def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
@@ -525,3 +530,39 @@ def test_the_newest_contacts_tell_who_is_listed(
     found = correspondents(line.db, Order(order), limit, shadow=False, among=among)
 
     assert found == [whole[number] for number in expected]
+
+
+@pytest.mark.parametrize("delay", ["0s", "30m"])
+@pytest.mark.parametrize(("waiting", "hour"), [(0, 60), (2, 60), (3, 6), (0, 0), (2, 1)])
+def test_limits_and_show_say_the_same_of_a_number(tmp_path: Path, delay: str, waiting: int, hour: int) -> None:
+    """When a new number and one whose cooldown is over can be answered is one fact, in figures and in words."""
+    limits = {"segments": {"hour": hour, "day": 500, "month": 5000}}
+    line = Filled(tmp_path, answer={"text": ANSWER, "delay": delay}, limits=limits, modem={"send_interval": "0s"})
+    with line.db:
+        line.judge(line.text("Salut", LEA))
+        line.send()
+        line.db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 86400")
+        line.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2 * 86400")
+        for number in range(waiting):
+            line.judge(line.text("Salut", f"+3248000000{number}"))
+        line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+        queue = json.loads(line.run("limits", "--json").stdout)["queue"]
+        said = " ".join(line.run("limits").stdout.split())
+        of_numbers = {"new": KEVIN, "known": LEA}
+        shown = {share: line.run("show", number).stdout for share, number in of_numbers.items()}
+        asked_of = {share: asked(line, number)["next"] for share, number in of_numbers.items()}
+
+    for share, outlook in asked_of.items():
+        expected = queue[share]["next_in_seconds"]
+        assert outlook["answer"]
+        assert outlook["in_seconds"] == (None if expected is None else pytest.approx(expected, abs=5))
+        soon = expected is not None and expected < (1800 if delay == "30m" else 0) + 60
+        assert ("its next text is answered, after the usual delay" in shown[share]) == soon
+    words = re.search(r"new number can go: (.+?)\. To a known number whose cooldown is over: (.+?)\.", said)
+    assert words
+    for share, told in zip(asked_of, words.groups(), strict=True):
+        seconds = queue[share]["next_in_seconds"]
+        begins = "never" if seconds is None else "in "
+        if seconds is not None and seconds < (1800 if delay == "30m" else 0) + 60:
+            begins = "after the usual delay" if delay == "30m" else "now"
+        assert told.startswith(begins)

@@ -15,7 +15,7 @@ from hotlined.reports.limits import worst_in_words
 from hotlined.reports.risks import risks
 from hotlined.reports.selftest import cost_in_words
 from hotlined.reports.text import as_it_leaves, wording_in_words
-from hotlined.words.amounts import in_segments, money
+from hotlined.words.amounts import segments_and_price
 
 
 @click.group(cls=Group)
@@ -46,8 +46,7 @@ def check(settings: Settings) -> None:
             print_wrapped(sentence, label)
     if len(chosen.answer.texts) > 1:
         dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
-        price = money(dearest, chosen.limits)
-        print_wrapped(_("The dearest of them takes {segments}: {price}.", segments=in_segments(dearest), price=price))
+        print_wrapped(_("The longest of them takes {segments}.", segments=segments_and_price(dearest, chosen.limits)))
     for sentence in (worst_in_words(chosen.limits), *_costs(chosen)):
         print_wrapped(sentence)
     for sentence in risks(chosen):

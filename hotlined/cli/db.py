@@ -64,7 +64,7 @@ def check(settings: Settings, full: bool) -> None:
         raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES[DatabaseState.DAMAGED].hint))
     if contradictions:
         raise StoreError(
-            _("{database} can be read, but its rows contradict each other.", database=path),
+            _("{database} can be read, but its entries contradict each other.", database=path),
             _("Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right."),
         )
     print_wrapped(_("{database} is whole.", database=path))

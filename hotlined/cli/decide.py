@@ -84,7 +84,8 @@ def pause(settings: Settings) -> None:
     require_daemons_database(config)
     before = decided.pause_before(config)
     decided_now(config, settings.who, "pause")
-    print_wrapped(as_typed(decided.paused(config, before)))
+    cure = _("`hotlined resume` ends the pause.")
+    print_wrapped(as_typed(f"{decided.paused(config, before)} {cure}"))
 
 
 @click.command

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
 from hotlined import clock
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.clock import parse_rfc3339
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
@@ -43,7 +45,7 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("last scan"), _when(daemon.last_scan_at)
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("to read"), _to_read(waiting) if waiting else None
-    yield _("next answer"), _when(stored.next_due_at) if stored and report.alive else None
+    yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         amount = balance_in_words(report.config, stored.credit)
@@ -122,6 +124,13 @@ def _selftest(report: LineReport) -> str | None:
     if obstacle and selftest.is_due(stored.selftest, every, stored.at):
         return _(DUE, last=last, obstacle=OBSTACLES[obstacle])
     return last
+
+
+def _next(at: str | None) -> str | None:
+    """Return when the next answer goes; `now` for one whose time has come: it waits for its turn, or for room."""
+    if at is None:
+        return None
+    return _("now") if parse_rfc3339(at) <= datetime.now(UTC) else moment(at)
 
 
 def _when(at: str | None) -> str | None:

@@ -55,7 +55,8 @@ from hotlined.store.review import Waiting
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
-from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
+from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
+from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, hold_in_words
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -357,7 +358,7 @@ def _stored(
                     paused_by=maybe_paused_by(db),
                     sending=first,
                     holds=holds,
-                    queue=queue_counts.counted(db),
+                    queue=queue_counts.counted(db, now.limit),
                     next_due_at=queue_counts.maybe_next_due_at(db, first),
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                     full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
@@ -447,7 +448,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}
-            words = WINDOW_FULL.words.format(window=WINDOWS[window], **spent)
+            words = WINDOW_FULL.words.format(budget=BUDGET_NAMES[window], **spent)
             yield Trouble(BUDGETS[window], words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
         known = sim_life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)

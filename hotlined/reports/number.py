@@ -28,7 +28,7 @@ from hotlined.store.forecast import Ahead
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
+from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
 from hotlined.words.columns import inner
 from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
@@ -55,7 +55,7 @@ class NumberOutlook:
 class NumberReport:
     """Everything that is known of one number; `queued` is its answer that waits or is being sent, if any.
 
-    `texts` are those of which it would get one next.
+    `texts` are those of which it would get one next. `shadowed` counts the answers that shadow mode did not send.
     """
 
     originator: str
@@ -65,6 +65,7 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
     texts: tuple[Wording, ...]
+    shadowed: int
 
     @property
     def where(self) -> log.Filter:
@@ -80,17 +81,19 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     originator = identity.originator
     assert originator
     names = pseudonyms.names(db, originator)
-    entries = correspondents.correspondents(db, Order.LAST, 0, shadow=config.mode is Mode.SHADOW, only=names)
+    entries = correspondents.correspondents(db, Order.LAST, 0, shadow=False, only=names)
     holds = holds_of(db, config)
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
     queued = None
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=OPEN)
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
-    history = history_of(db, originator, shadow=config.mode is Mode.SHADOW)
+    shadow = config.mode is Mode.SHADOW
+    history = history_of(db, originator, shadow=shadow)
+    shadowed = history.answers - history_of(db, originator, shadow=False).answers if shadow else 0
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed)
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -163,7 +166,7 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
     """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
-    found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW, among=among)
+    found = correspondents.correspondents(db, order, limit, shadow=False, among=among)
     return [_with_configuration(who, config) for who in found]
 
 
@@ -173,7 +176,7 @@ def refused_by(
     """Return whom the line refuses: those who are blocked, also by the configuration, those who have opted out."""
     only = {*correspondents.refused(db, blocked=blocked, opted_out=opted_out)}
     only |= {*config.numbers.blocked} if blocked else set()
-    found = correspondents.correspondents(db, order, 0, shadow=config.mode is Mode.SHADOW, only=tuple(only))
+    found = correspondents.correspondents(db, order, 0, shadow=False, only=tuple(only))
     unheard = only - {who.number for who in found}
     found = [*(_together([], number, config) for number in sorted(unheard)), *found]
     return [_with_configuration(who, config) for who in found[-limit:]]
@@ -213,6 +216,11 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     if who.first_at and who.last_at:
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
+    if report.shadowed:
+        yield (
+            inner(_("shadow mode")),
+            ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
+        )
     yield _("state"), refused_in_words(who)
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
@@ -230,22 +238,11 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 def _answers_in_words(who: Correspondent) -> str:
     """Write how many answers a number got, and how many segments went to it in all, texts by hand included."""
-    answers = in_digits(who.answers) if who.answers else _("none")
     if not who.segments:
-        return answers
+        return _("none")
     if who.answers:
-        return ngettext(
-            "{answers}; {number} segment went to it in all",
-            "{answers}; {number} segments went to it in all",
-            who.segments,
-            answers=answers,
-        )
-    return ngettext(
-        "{answers}; {number} segment went to it, sent by hand",
-        "{answers}; {number} segments went to it, sent by hand",
-        who.segments,
-        answers=answers,
-    )
+        return f"{in_answers(who.answers)}, {in_segments(who.segments)}"
+    return _("none, but {segments} by hand", segments=in_segments(who.segments))
 
 
 def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
@@ -254,8 +251,7 @@ def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
     if outlook.answer and outlook.in_seconds < config.answer.delay[0].total_seconds() + SOON_SECONDS:
         return _("its next text is answered, after the usual delay")
     at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
-    wait = wait_in_words(outlook.in_seconds)
-    return _("in {wait}, on {moment} if the power stays on", wait=wait, moment=moment(at))
+    return _("on {moment}, or later if the machine is off meanwhile", moment=moment(at))
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:

@@ -4,6 +4,7 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 """
 
 import json
+from collections.abc import Sequence
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
@@ -20,22 +21,28 @@ _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from 
 def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
-        _decide(db, EventKind.BLOCK, number, who, now)
+        # a number that is blocked twice keeps the date of its first block, and who made it
+        first = "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)"
+        _change(db, first, (now.rfc3339, who), number, now)
+        events.record(db, now, EventKind.BLOCK, who=who, number=number)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
-def unblock(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
+def unblock(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number is treated like any other again; return whether it was blocked.
+
+    Raises StoreError while the pseudonyms' key is lost.
+    """
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.UNBLOCK, number, who, now)
+        return _lift(db, EventKind.UNBLOCK, ("blocked_at", "blocked_by"), number, who, now)
 
 
-def lift_opt_out(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number that had opted out is answered again; return and raise as `unblock` does."""
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.OPTOUT_LIFTED, number, who, now)
+        return _lift(db, EventKind.OPTOUT_LIFTED, ("opted_out_at",), number, who, now)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -135,17 +142,14 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-# coalesce(): a number that is blocked twice keeps the date of its first block, and who made it
-_DECISIONS = {
-    EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)",
-    EventKind.UNBLOCK: "blocked_at = NULL,blocked_by = NULL",
-    EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
-}
-
-
-def _decide(db: Database, kind: EventKind, number: str, who: str, now: Now) -> None:
-    _change(db, _DECISIONS[kind], (now.rfc3339, who) if kind is EventKind.BLOCK else (), number, now)
+def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
+    """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
+    decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
+    if not db.one(decided, *pseudonyms.names(db, number)):
+        return False
+    _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
     events.record(db, now, kind, who=who, number=number)
+    return True
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, now: Now) -> None:

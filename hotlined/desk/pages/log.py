@@ -32,7 +32,7 @@ _READS: Mapping[str, Callable[[str], Any]] = {
 }
 """What reads each field of the form; an empty one is not meant."""
 _CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
-    "verdicts": (N_("Verdict"), ContactVerdict, VERDICTS),
+    "verdicts": (N_("Decision"), ContactVerdict, VERDICTS),
     "states": (N_("Answer"), AnswerState, STATES),
     "kinds": (N_("Kind"), ContactKind, KINDS),
     "reasons": (N_("Reason"), Reason, BRIEF_REASONS),
