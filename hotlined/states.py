@@ -136,6 +136,8 @@ class EventKind(StrEnum):
     FLOOD_END = "flood_end"
     OUTAGE_BEGIN = "outage_begin"
     OUTAGE_END = "outage_end"
+    COUNTRY_OUTAGE_BEGIN = "country_outage_begin"
+    COUNTRY_OUTAGE_END = "country_outage_end"
     CREDIT_OUT = "credit_out"
     CREDIT_OK = "credit_ok"
     BALANCE = "balance"

@@ -137,10 +137,7 @@ class Explorer:
         """Let the next segment out, if there is one; None: the daemon is killed while it is submitted."""
         if "stale not swept" not in self.mutants:
             queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
-        state = breaker_of(self.db)
-        if state.is_open:
-            queue.requeue_half_sent(self.db, trials=False)
-        for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
+        for turn in queue.due(self.db, self.now, shadow=shadow):
             became = gate.begin(
                 self.db,
                 turn.answer_id,

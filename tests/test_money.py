@@ -54,7 +54,7 @@ from hotlined.store import (
     queue,
     shares,
 )
-from hotlined.store.line import breaker_of, save_limit_clock
+from hotlined.store.line import save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 EXAMPLES = extent.examples(25, 60)
@@ -388,8 +388,8 @@ class Hotline(RuleBasedStateMachine):
             now = self.now()
             queue.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
-                queue.requeue_half_sent(self.db, trials=True)
-            for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
+                queue.requeue_half_sent(self.db)
+            for turn in queue.due(self.db, now, shadow=self.shadow):
                 result = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )

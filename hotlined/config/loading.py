@@ -90,6 +90,8 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
                 "is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem)
             )
             problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
+    if values["numbers.answer_countries"] is None:
+        values["numbers.answer_countries"] = (values["numbers.country"],)
     if values["database"] is None:
         values["database"] = Path(f"/var/lib/hotlined-{path.stem}/hotlined.db")
     wrong = {problem.key for problem in problems}

@@ -327,7 +327,7 @@ def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tupl
 
 def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
     """Return the value of a key, and what is wrong with it."""
-    if key.shape is Shape.MAYBE and is_null(node):
+    if (key.shape is Shape.MAYBE or key.default is None) and is_null(node):
         return None, [Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
     if key.shape is Shape.BY_COUNTRY:
         return _convert_by_country(key, line, node, where)
