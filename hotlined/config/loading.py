@@ -44,12 +44,15 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
 
     answer = of("answer")
     text, steps, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
+    numbers = of("numbers")
+    if numbers["answer_countries"] is None:
+        numbers["answer_countries"] = (numbers["country"],)
     return Config(
         **of(""),
         modem=ModemConfig(**of("modem")),
         answer=AnswerConfig(**answer, steps=steps if text is None else ((text,),), delay=(delay[0], delay[-1])),
         limits=Limits(**of("limits"), segments=Windows(**of("limits.segments"))),
-        numbers=Numbers(**of("numbers")),
+        numbers=Numbers(**numbers),
         credit=CreditConfig(**of("credit")),
         privacy=PrivacyConfig(**of("privacy")),
         alerts=AlertsConfig(**of("alerts")),
@@ -90,8 +93,6 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
                 "is the file's name where it is not set, and {name} is no name of a line", name=quoted(path.stem)
             )
             problems.append(Problem(stated.lines.get("line", 1), "line", sentence))
-    if values["numbers.answer_countries"] is None:
-        values["numbers.answer_countries"] = (values["numbers.country"],)
     if values["database"] is None:
         values["database"] = Path(f"/var/lib/hotlined-{path.stem}/hotlined.db")
     wrong = {problem.key for problem in problems}

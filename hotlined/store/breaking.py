@@ -268,6 +268,10 @@ class CountryOutage:
     since_limit: float
     ever_taken: bool
 
+    def is_barred(self, now: Now) -> bool:
+        """Tell whether the SIM cannot text there, as far as a day can tell: nothing has ever left."""
+        return not self.ever_taken and now.limit - self.since_limit >= policy.WINDOW_SECONDS["day"]
+
 
 def country_outages(db: Database) -> list[CountryOutage]:
     """Return the countries that wait by themselves, in their order."""

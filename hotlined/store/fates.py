@@ -16,6 +16,7 @@ from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
 from hotlined.store import breaking, events, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
+from hotlined.store.correspondents import country_of
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -157,7 +158,7 @@ def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: No
 
 def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
-    country = lifecycle.country_of(db, answer["id"])
+    country = country_of(db, answer["id"])
     # NULL: it was never refused, or that is forgotten since (the breaker closed, `requeue`): the next refusal counts
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
@@ -432,7 +433,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         now,
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
-        country=lifecycle.country_of(db, answer["id"]),
+        country=country_of(db, answer["id"]),
         without=answer["id"],
     )
     return isinstance(verdict, policy.Pass)

@@ -31,10 +31,10 @@ from typing import Any
 from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
-from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Ton, identify
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
 from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.store.correspondents import country_of
 from hotlined.store.database import Database
 
 
@@ -47,19 +47,6 @@ def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns:
     """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
     begun = {"begun_at": now.rfc3339, "begun_limit": now.limit, "recipient_country": country_of(db, answer_id)}
     return db.insert("attempts", answer_id=answer_id, share=share, **begun, **columns)
-
-
-def country_of(db: Database, answer_id: int) -> str | None:
-    """Return the country of an answer's recipient; None where its number has none."""
-    row = db.the(
-        "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
-        " WHERE a.id = ?",
-        answer_id,
-    )
-    if row["contact_id"] is not None:
-        country: str | None = row["country"]
-        return country
-    return identify(Address(row["recipient"][1:], Ton.INTERNATIONAL), UNKNOWN_COUNTRY).country
 
 
 def new_segment(
