@@ -9,8 +9,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-_CONTACT = """c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts,
-      c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
+_CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
+      c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
 # An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
@@ -47,7 +47,8 @@ _LOG = f"""
       a.queued_at AS answer_queued_at,
       CASE WHEN a.state = 'queued' THEN strftime('%Y-%m-%dT%H:%M:%fZ',
         2440587.5 + (a.due_limit + (SELECT limit_epoch FROM line_state)) / 86400)
-        ELSE a.due_at END AS answer_due_at,
+        ELSE strftime('%Y-%m-%dT%H:%M:%fZ', a.queued_at, (a.due_limit - a.queued_limit) || ' seconds')
+        END AS answer_due_at,
       a.sent_at AS answer_sent_at, a.reported_at AS answer_reported_at
     FROM {{source}}
     """
@@ -89,6 +90,11 @@ LINE = (
     "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
+    # what a person can still read and has not tagged
+    """
+    CREATE INDEX contacts_unread ON contacts (originator, received_at)
+      WHERE kind = 'text' AND tags = '[]' AND text IS NOT NULL
+    """,
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
     # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage
@@ -142,7 +148,6 @@ LINE = (
       queued_limit REAL NOT NULL,
       -- from when its age runs: its contact's arrival, or when a person asked for it
       age_limit REAL NOT NULL,
-      due_at TEXT NOT NULL,
       due_limit REAL NOT NULL,
       sent_at TEXT,
       reported_at TEXT,

@@ -1,6 +1,11 @@
-"""Who is at the other end of a Unix socket, by the kernel (SO_PEERCRED): what it says of itself counts for nothing."""
+"""Who is at the other end of a Unix socket, by the kernel (SO_PEERCRED): what it says of itself counts for nothing.
+
+Who is in a group is asked of the system's lists (NSS), because a process keeps groups that it had: those of an old
+session, and those that systemd gave to its unit alone.
+"""
 
 import contextlib
+import os
 import pwd
 import socket
 import struct
@@ -35,6 +40,15 @@ def peer_of(channel: socket.socket) -> Peer:
     with contextlib.suppress(OSError):  # in more groups than fit: it counts as in its first one
         groups = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_OCTETS)
     return Peer(uid, frozenset((gid, *(number for (number,) in struct.iter_unpack("I", groups)))))
+
+
+def is_member(uid: int, gid: int) -> bool:
+    """Tell whether a user is in a group now, by the system's lists; a user without a name is in none."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return gid in os.getgrouplist(user.pw_name, user.pw_gid)
 
 
 def overflow_uid() -> int:

@@ -17,7 +17,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.recognition import is_among
 from hotlined.states import ContactKind
 
-ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE, LineType.PERSONAL})
+ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE})
 ANSWERABLE_KINDS = frozenset({ContactKind.TEXT, ContactKind.CALL, ContactKind.MMS})
 CENTRES = (LineType.SHORT_CODE, LineType.ALPHANUMERIC)
 """What an operator's own texts and notifications come from: no person has one."""
@@ -142,6 +142,7 @@ class Numbers(NamedTuple):
     answer_countries: tuple[str, ...] = ("BE",)
     blocked: tuple[str, ...] = ()
     opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
+    mms_centres: tuple[str, ...] = ()
 
 
 class Rules(NamedTuple):

@@ -166,6 +166,8 @@ class EventKind(StrEnum):
     UNTAG = "untag"
     KEEP = "keep"
     UNKEEP = "unkeep"
+    SKIP = "skip"
+    """A person put off reading a text."""
     EVIDENCE = "evidence"
     CANCEL = "cancel"
     REQUEUE = "requeue"
@@ -227,6 +229,8 @@ class TroubleCode(StrEnum):
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
     BACKUP_OLD = "backup_old"
+    READER = "reader"
+    """A program keeps old pages of the database."""
 
 
 def database_trouble(name: str) -> str:
@@ -438,6 +442,7 @@ FACTS = {
 TRANSITIONS = {
     AnswerState.QUEUED: {
         AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.SHADOWED, AnswerState.UNCONFIRMED,
+        AnswerState.SENT,
     },
     AnswerState.SENDING: {AnswerState.SENT, AnswerState.QUEUED, AnswerState.FAILED, AnswerState.UNCONFIRMED},
     AnswerState.SENT: {AnswerState.DELIVERED, AnswerState.UNDELIVERED},

@@ -233,14 +233,14 @@ def fill(db: Database, size: int) -> None:
         )
         db.connection.executemany(
             "INSERT INTO answers (contact_id, recipient, state, encoding, segments, share, draw, queued_at,"
-            " queued_limit, age_limit, due_at, due_limit, sent_at)"
-            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 'new', 0, ?3, ?4, ?4, ?3, ?4,"
+            " queued_limit, age_limit, due_limit, sent_at)"
+            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 'new', 0, ?3, ?4, ?4, ?4,"
             " strftime('%Y-%m-%dT%H:%M:%fZ', ?3, '+1 seconds'))",
             answered,
         )
         db.execute(
             "INSERT INTO attempts (answer_id, begun_at, begun_limit, step, variant, share, trial, reference, outcome,"
-            " ended_limit) SELECT id, due_at, due_limit, 0, 0, 'new', 0, 0, 'taken', due_limit FROM answers"
+            " ended_limit) SELECT id, queued_at, due_limit, 0, 0, 'new', 0, 0, 'taken', due_limit FROM answers"
         )
         db.execute(
             "INSERT INTO answer_segments (attempt_id, sequence, state, tpdu_length, submitted_at, submitted_limit)"
@@ -384,7 +384,7 @@ ALSO = {
         "before=1000&reasons=stale",
     ),
     "/numbers": ("sort=contacts", "sort=first"),
-    "/review": ("all=1", "all=1&after=1000"),
+    "/review": ("all=1", "all=1&here=1000"),
     "/stats": ("since=365d", "by=hour"),
 }  # fmt: skip
 """Pages that are asked for in other ways, too: every filter with and without a hit, orders, what lies far back."""

@@ -1,7 +1,7 @@
 """Other users of the machine: a line's own user, a member of its group, a stranger, and another line's user.
 
-They are numbers without a name, as the kernel knows them; only root can act as somebody else. As a program,
-`persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
+They are numbers without a name, as the kernel knows them, but for a program that is run with `Lists`; only root can act
+as somebody else. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
 """
 
 import encodings
@@ -54,6 +54,29 @@ STRANGER = Person(61003, (61003,))
 OTHER_LINE = Person(61004, (61004,))
 NOBODY = Person(65534, (65534, LINE.gids[0]))
 ADMIN = Person(0, (0,))
+
+
+NAMED = {"hotlined-main": LINE, "anna": MEMBER, "stranger": STRANGER, "hotlined-nl": OTHER_LINE}
+_LAID_OVER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The system's lists of users and groups (NSS) as a program finds them: those of NAMED are in them, too."""
+
+    folder: Path
+
+    def write(self, *members: str) -> None:
+        """Write who is in the line's group from now on, also for a program that runs."""
+        passwd = "".join(f"{name}:x:{each.uid}:{each.gids[0]}::/:/bin/sh\n" for name, each in NAMED.items())
+        group = f"hotlined-main:x:{LINE.gids[0]}:{','.join(members)}\n"
+        for name, more in (("passwd", passwd), ("group", group)):
+            (self.folder / name).write_text(Path("/etc", name).read_text() + more)
+
+    def program(self, *words: str) -> list[str]:
+        """Return what runs a program that finds these lists in place of the system's."""
+        lists = (str(self.folder / name) for name in ("passwd", "group"))
+        return ["unshare", "--mount", "sh", "-c", _LAID_OVER, *lists, *words]
 
 
 def user_name(sudo_uid: int) -> str:

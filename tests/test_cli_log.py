@@ -217,7 +217,7 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
     header, first, *_ = rows = list(csv.reader(io.StringIO(output, newline="")))
 
     assert tuple(header) == contact_log.columns(busy.db)
-    assert header[:6] == ["id", "line", "kind", "originator", "text", "segments_received"]
+    assert header[:7] == ["id", "line", "kind", "originator", "other_originator", "text", "segments_received"]
     assert header[-1] == "answer_reported_at"
     assert first[header.index("originator")] == f"'{KEVIN}"
     assert first[header.index("answer_reported_at")] == ""

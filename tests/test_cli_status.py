@@ -33,7 +33,8 @@ from hotlined.words.harmless import harmless
 # what is promised of `status --json`, in its order
 KEYS = [
     "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
-    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "backup", "trouble",
+    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "backup", "waiting",
+    "trouble",
 ]  # fmt: skip
 MODEM_KEYS = [
     "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "operator", "registration",

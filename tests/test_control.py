@@ -19,7 +19,7 @@ import pytest
 from conftest import speaking, wait_until
 from filled import Filled
 from needs import needs_root
-from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person
+from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
 from store_steps import make_empty
 
 import hotlined
@@ -30,7 +30,6 @@ from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
 from hotlined.errors import RefusedError
 from hotlined.language import Language
-from hotlined.peer import Peer
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb, next_request
 
@@ -65,6 +64,11 @@ class Doors:
         return self.folder / "state/hotlined.db"
 
     @property
+    def lists(self) -> Lists:
+        """The users and groups of the system, as the program finds them."""
+        return Lists(self.folder)
+
+    @property
     def socket(self) -> Path:
         """The control socket, in a folder of root's."""
         return self.folder / "run-control/main.sock"
@@ -78,7 +82,7 @@ class Doors:
             handed = listener.fileno()
             activated = f"import os; os.dup2({handed}, 3); os.close({handed}); {ACTIVATED}"
             self.program = subprocess.Popen(
-                user.program(activated, "--config", str(self.config), "control", *options),
+                self.lists.program(*user.program(activated, "--config", str(self.config), "control", *options)),
                 pass_fds=(handed,),
                 cwd="/",
                 stderr=subprocess.PIPE,
@@ -122,6 +126,7 @@ def doors() -> Iterator[Doors]:
         json.dumps({"database": str(doors.database), "runtime_dir": str(folder / "run"), "answer": {"text": "Non."}})
     )
     make_database(doors.database, LINE)
+    doors.lists.write("anna")
     try:
         yield doors
     finally:
@@ -139,7 +144,7 @@ def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors)
     doors.start()
 
     for person, name, claims in (
-        (MEMBER, "uid 61002", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0", **FOR_ROOT}),
+        (MEMBER, "anna", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0", **FOR_ROOT}),
         (LINE, "uid 61001", {}),
         (LINE, "uid 61001", {"SUDO_UID": "61005"}),  # of `sudo -u`: nobody became root
         (LINE, "uid 61005", {"SUDO_UID": "61005", **FOR_ROOT}),
@@ -150,7 +155,7 @@ def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors)
         done = person.hotlined(doors.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
         assert doors.one("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == f"by {name}"
-    assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"  # who began it
+    assert doors.one("SELECT paused_by FROM line_state") == "anna"  # who began it
     assert MEMBER.hotlined(doors.config, "resume").returncode == 0
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
 
@@ -168,17 +173,33 @@ def test_a_block_with_sudo_is_recorded_as_who_typed_it(doors: Doors, has_socket:
 
 
 @needs_root
-def test_root_is_no_member_by_itself(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_is_no_member_by_itself(doors: Doors) -> None:
     """What runs as root and puts itself into the group is refused at the socket; NSS says who is in it."""
     doors.start()
     for root in (ADMIN, Person(0, (0, LINE.gids[0]))):
         done = root.call(ASK, str(doors.socket), doors.request(who="anna"))
         assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
-    monkeypatch.setattr(os, "getgrouplist", lambda _name, gid: [gid, LINE.gids[0]])  # of an admin who put root there
-    server = Server(doors.database, lambda: configuration.load(doors.config))
+    doors.lists.write("root")
+    assert json.loads(ADMIN.call(ASK, str(doors.socket), doors.request()).stdout) == {"result": None}
 
-    server._require_known(Peer(0, frozenset((0,))))
+
+@needs_root
+def test_who_is_a_member_is_asked_at_each_question(doors: Doors) -> None:
+    """Who joins decides at once; who is removed does so no more, though her session keeps the group; nor does a unit.
+
+    A unit has the group by its settings alone (SupplementaryGroups=), as the stranger here.
+    """
+    doors.start()
+
+    def kind(person: Person) -> str:
+        answer = json.loads(person.call(ASK, str(doors.socket), doors.request()).stdout)
+        return answer.get("error", {}).get("kind", "decided")
+
+    unit = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
+    assert (kind(MEMBER), kind(unit), kind(STRANGER)) == ("decided", "RefusedError", "RefusedError")
+    doors.lists.write("stranger")
+    assert (kind(MEMBER), kind(unit), kind(STRANGER)) == ("RefusedError", "decided", "decided")
 
 
 @needs_root
@@ -199,7 +220,7 @@ def test_a_member_is_not_believed_another_name(doors: Doors) -> None:
     done = MEMBER.call(ASK, str(doors.socket), doors.request(who="root"))
 
     assert json.loads(done.stdout) == {"result": None}, done.stderr
-    assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
+    assert doors.one("SELECT paused_by FROM line_state") == "anna"
 
 
 @needs_root
@@ -317,7 +338,7 @@ def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
 
     done = MEMBER.hotlined(doors.config, "pause")
     assert done.returncode == 0, done.stderr
-    assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
+    assert doors.one("SELECT paused_by FROM line_state") == "anna"
 
 
 # ---- what is said at the socket

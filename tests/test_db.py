@@ -96,6 +96,7 @@ BROKEN = [
     ("UPDATE contacts SET repeats = 1 WHERE id = 2", "as many repeats as it counts (2)"),
     ("UPDATE contacts SET verdict = 'suppress' WHERE id = 1", "whose verdict says so (1)"),
     ("UPDATE answers SET state = 'sent' WHERE id = 2", "each of them left (2)"),
+    ("UPDATE answers SET state = 'failed' WHERE id = 1", "every segment left was sent (1)"),
     ("UPDATE answer_segments SET state = 'submitting' WHERE id = 1", "has a segment that is being submitted (1)"),
     ("UPDATE answer_segments SET submitted_limit = NULL WHERE id = 2", "handed over has its time (2)"),
     ("UPDATE answer_segments SET submitted_limit = NULL WHERE id = 2", "count the same segments"),

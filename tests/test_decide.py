@@ -311,11 +311,11 @@ def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str
         assert (filled.log() == []) is erased
 
 
-def test_a_short_code_needs_no_block(tmp_path: Path) -> None:
-    """It is never answered, so nothing has to be decided about it."""
+def test_nothing_is_sent_to_a_short_code(tmp_path: Path) -> None:
+    """It is never answered or texted; it can be blocked once it has contacted the line."""
     filled = Filled(tmp_path)
     filled.db.close()
-    said = filled.run("block", "8850")
+    said = filled.run("send", "8850", "Bonjour")
 
     assert said.exit_code == 2
     assert "'8850' is a short code, no telephone number." in said.stderr

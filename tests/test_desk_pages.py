@@ -23,7 +23,7 @@ from hotlined.desk.looks import Looks
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
-from hotlined.store import decisions, reactions
+from hotlined.store import decisions, review
 from hotlined.store.reception import ask_selftest
 from hotlined.words.tags import TAG_KEYS
 
@@ -103,8 +103,7 @@ def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Bro
     """It says how many there are, as the review does, and nothing once each has its tag."""
     line, browser = busy
     assert "1 reaction wants a tag" in browser.get("/").words
-    contact = reactions.next_untagged(line.db, 0)
-    assert contact is not None
+    (contact,) = review.queue(line.db)
 
     decisions.untag(line.db, 2, "apology", "anna", line.now())
     assert '<a href="/review">2 reactions want a tag</a>' in browser.get("/").body
@@ -418,7 +417,7 @@ def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> No
 
 NONSENSE = """
 /person /person?number=x /person?number=withheld /numbers?sort=x /log?since=x /log?tag=a+b /log?before=x
-/log?number=%2B3247%E2%80%A656 /review?after=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
+/log?number=%2B3247%E2%80%A656 /review?here=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
 /act/block?number=8850 /act/tag?contact_id=0&word=x /act/tag?contact_id=1
 """
 
@@ -440,35 +439,58 @@ def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
     line, browser = busy
     line.judge(line.text("Pardon"))
     page = browser.get("/review")
-    assert "Contact 3, 2 left" in page.words
-    assert "Je sais où tu habites" in page.words
+    assert "Contact 11, 2 left" in page.words
+    assert "Pardon" in page.words
     assert [word for word in TAG_KEYS.values() if f"{word.capitalize()} " in page.words] == list(TAG_KEYS.values())
 
-    again = follow(browser, press(browser, page, "/act/keep_no_more", 0))
-    assert "Contact 3, 2 left" in again.words
-    kept = follow(browser, press(browser, again, "/act/keep", 0))
-    assert "Contact 3 is kept. It still wants a tag." in kept.words
+    kept = follow(browser, press(browser, page, "/act/keep", 0))
+    assert "Contact 11 is kept. It still wants a tag." in kept.words
     tagged = follow(browser, press(browser, kept, "/act/tag", 2))
-    assert "Contact 3: #threat" in tagged.words
-    assert "Contact 11, 1 left" in tagged.words
+    assert "Contact 11: #threat" in tagged.words
+    assert "Contact 3, 1 left" in tagged.words
     undone = follow(browser, press(browser, tagged, "/act/untag", 0))
-    assert "Contact 3, 2 left" in undone.words
-    skipped = browser.get("/review?after=3")
-    assert "Contact 11, 1 left" in skipped.words
-    end = follow(browser, press(browser, skipped, "/act/tag", 0))
-    assert "Nothing is left after contact 11." in end.words
-    assert [contact["tags"] for contact in line.log("--number", KEVIN)] == [[], ["apology"], [], ["apology"]]
+    assert "Contact 11, 2 left" in undone.words
+    skipped = follow(browser, press(browser, undone, "/act/skip", 0))
+    assert "Contact 11 is skipped: it comes last in the review. Back to it u" in skipped.words
+    assert "Contact 3, 2 left" in skipped.words
+    again = browser.get("/review?here=11")
+    assert "Contact 11, 2 left" in again.words
+    newer = line.text("Et alors ?")
+    assert "Contact 11, 3 left" in browser.get("/review?here=11").words  # who is at a text stays there
+    assert f"Contact {newer}, 3 left" in browser.get("/review").words
+    follow(browser, press(browser, again, "/act/tag", 0))
+    assert f"Contact {newer}, 2 left" in browser.get("/review?here=11").words
+    for contact in (newer, 3):
+        decisions.tag(line.db, contact, "other", "anna", line.now())
+    assert "Every reaction has its tag." in browser.get("/review?here=11").words
+    assert [contact["tags"] for contact in line.log("--number", KEVIN)][-2:] == [["apology"], ["other"]]
+
+
+def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
+    """In the review nothing is in the place of the button that keeps; to end it is a question on the contact's page."""
+    line, browser = busy
+    page = browser.get("/review")
+    assert "Contact 3, 1 left" in page.words
+    assert "(kept by " in page.words
+    assert "keep_no_more" not in page.body
+    assert 'data-key="k"' not in page.body
+    assert '<button class="large" disabled>Kept</button>' in page.body
+
+    asked = browser.get("/act/keep_no_more?contact_id=3")
+    assert "Somebody kept contact 3. Let it be erased when it is old, like any other?" in asked.words
+    assert 'method="get" action="/act/keep_no_more"' in browser.get("/contact/3").body
+    assert line.log("--kept")[0]["id"] == 3
 
 
 def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
     """As with `review --all`, every text without a tag comes, but the newest first, and calls do not."""
     line, browser = busy
-    page, seen = browser.get("/review?all=1"), []
-    while found := re.search(r"Contact (\d+) ", page.words.partition("What")[0].rpartition("Every text")[2]):
-        seen.append(int(found[1]))
-        page = browser.get(f"/review?all=1&after={found[1]}")
+    page, seen = browser.get("/review?all=1"), list[int]()
+    while (found := int(page.form("/act/keep")["contact_id"]) if "/act/keep" in page.body else 3) not in seen:
+        seen.append(found)
+        page = follow(browser, press(browser, page, "/act/skip", 0))
 
-    assert seen[::-1] == decisions.untagged(line.db, reactions=False) == [1, 3, 4, 5, 6, 7, 10]
+    assert seen == [*review.queue(line.db, every=True)] == [10, 7, 6, 5, 4, 3, 1]
 
 
 def test_a_review_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
@@ -491,6 +513,7 @@ def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[F
     assert "Contact 4 is kept, however old it becomes." in done.words
     assert "--" not in done.words
     assert "Keep no longer" in browser.get("/contact/4").words
+    assert "Contact 4 is kept already, by " in browser.act("/act/keep?contact_id=4").words
 
 
 def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
@@ -549,6 +572,7 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),
+    "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the review.", "by {who}"),
 }
 """For each act what it takes, what is said, and how its event ends."""
 
@@ -579,9 +603,7 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     page = follow(browser, press(browser, page, "/act/keep", 0))
     assert f"(kept by {user_name(0)}, " in page.words
     page = follow(browser, press(browser, page, "/act/untag", 0))
-    page = follow(browser, press(browser, page, "/act/keep_no_more", 0))
     assert "#insult" not in page.words
-    assert "(kept" not in page.words
     assert '<option value="apology">' in page.body
     own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
@@ -636,14 +658,14 @@ def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) ->
 def test_acts_need_the_roles_that_are_promised() -> None:
     """Figures see no text; readers decide nothing; volunteers tag and keep; whom the line answers is for admins."""
     needs = {name: needed for name, needed in NEEDS.items() if needed}
-    volunteers = {"act_tag", "act_untag", "act_keep", "act_keep_no_more", "review"}
+    volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "review"}
     readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
 
     assert {name for name, needed in needs.items() if needed is Role.VOLUNTEER} == volunteers
     assert {name for name, needed in needs.items() if needed is Role.READER} == readers
     assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= {"overview", "stats", "stats_style"}
     assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
-        f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue")
+        f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more")
     }
 
 
@@ -672,7 +694,10 @@ def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], rol
     app, door = doored
     door.role = role
     client = app.test_client()
-    found = {path: client.get(path) for path in ("/", "/stats", "/contact/10", "/contact/4", "/person/1", "/log")}
+    found = {
+        path: client.get(path)
+        for path in ("/", "/stats", "/contact/10", "/contact/3", "/contact/4", "/person/1", "/log")
+    }
     pages = {path: answer.text for path, answer in found.items() if answer.status_code == 200}
     offered = {act for page in pages.values() for act in re.findall(r'action="/act/([a-z_]+)"', page)}
     everything = " ".join(pages.values())
@@ -680,7 +705,7 @@ def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], rol
     named = [who for who in (KEVIN, LEA, DAVE, "tu dors", "Hello") if who in everything]
     assert (named == []) == (role is Role.FIGURES)
     assert set(pages) == {"/", "/stats"} if role is Role.FIGURES else set(found)
-    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block"}
+    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block", "keep_no_more"}
     assert offered == {Role.VOLUNTEER: tagging, Role.ADMIN: tagging | deciding}.get(role, set())
     assert all(("/review" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
 

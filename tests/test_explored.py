@@ -72,6 +72,7 @@ SEQUENCES = (
     "A writes > unknown > late",
     "A writes > unknown > 1 delivered",
     "A writes > unknown > requeued > A says stop",
+    "A writes > sent > unknown > requeued > late",
     "A writes > refused",
     "A writes > dead",
     "A writes > sent > refused > A says stop",

@@ -616,12 +616,12 @@ def test_the_delay_survives_a_restart(line: Line) -> None:
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.rows("SELECT due_limit FROM answers"))
-    before = line.rows("SELECT due_limit, due_at FROM answers")
+    before = line.rows("SELECT due_limit FROM answers")
     line.stop(signal.SIGKILL)
     line.start()
     line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
 
-    assert line.rows("SELECT due_limit, due_at FROM answers") == before
+    assert line.rows("SELECT due_limit FROM answers") == before
     assert line.submitted() == []
 
 

@@ -89,8 +89,8 @@ def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sides:
     filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
     filled.db.execute(
-        "INSERT INTO answers (contact_id, recipient, state, share, draw, queued_at, queued_limit, age_limit, due_at,"
-        " due_limit) VALUES (?, 'x', 'cancelled', 'new', 0, '', 0, 0, '', 0)",
+        "INSERT INTO answers (contact_id, recipient, state, share, draw, queued_at, queued_limit, age_limit,"
+        " due_limit) VALUES (?, 'x', 'cancelled', 'new', 0, '', 0, 0, 0)",
         odd,
     )
     look(filled, answering)
@@ -107,8 +107,8 @@ def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sides: tuple[Filled, A
     filled.judge(filled.text("Salut", number))
     filled.db.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
-        " INSERT INTO answers (recipient, state, share, draw, queued_at, queued_limit, age_limit, due_at, due_limit)"
-        " SELECT '+3247' || i, 'queued', 'new', 0, '', -1e6, -1e6, '', 0 FROM n"
+        " INSERT INTO answers (recipient, state, share, draw, queued_at, queued_limit, age_limit, due_limit)"
+        " SELECT '+3247' || i, 'queued', 'new', 0, '', -1e6, -1e6, 0 FROM n"
     )
     filled.db.execute("UPDATE answers SET age_limit = -5e5 WHERE recipient = ? AND state = 'queued'", number)
     filled.text("Encore", number)

@@ -209,7 +209,7 @@ def test_what_was_erased_is_printed_as_promised(filled: Filled) -> None:
     fill(filled)
     long_ago = "2020-01-01T00:00:00.000Z"
     filled.db.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", long_ago)
-    filled.db.execute("UPDATE answers SET queued_at = ?, due_at = ? WHERE state <> 'queued'", long_ago, long_ago)
+    filled.db.execute("UPDATE answers SET queued_at = ? WHERE state <> 'queued'", long_ago)
     filled.db.execute("UPDATE segments SET received_at = ?", long_ago)
     result = filled.run("purge")
     assert result.exit_code == 0, result.output

@@ -75,7 +75,7 @@ def test_a_country_with_a_text_of_its_own_is_answered() -> None:
 
 @pytest.mark.parametrize("line_type", sorted(set(LineType) - policy.ANSWERABLE_LINES))
 def test_lines_that_cannot_be_answered_are_not(line_type: LineType) -> None:
-    """Short codes, names, premium and every other line but mobile and personal ones get nothing."""
+    """Short codes, names, premium and every other line but mobile ones get nothing."""
     identity = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=line_type)
 
     assert judge(identity).reason is Reason.NOT_ANSWERABLE

@@ -32,6 +32,7 @@ from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store import (
     answers,
     contacts,
+    database_files,
     decisions,
     erasing,
     events,
@@ -345,8 +346,8 @@ def test_the_wal_shrinks_after_a_reader_has_gone(line_of: Filled) -> None:
     for _ in range(3):
         line_of.text()
 
-    assert grown > 2 * opening.WAL_OCTETS
-    assert wal.stat().st_size <= opening.WAL_OCTETS
+    assert grown > 2 * database_files.WAL_OCTETS
+    assert wal.stat().st_size <= database_files.WAL_OCTETS
 
 
 # ---- by age

@@ -97,6 +97,7 @@ def test_a_notification_of_a_number_that_is_not_answered_makes_nobody_a_contact(
 @pytest.mark.parametrize("originator", ["8600", "MMS"], ids=["short code", "name"])
 def test_the_operators_centre_is_believed(line: Line, originator: str) -> None:
     """Who sent an MMS that the operator's centre announces is the contact, and is answered."""
+    line.configure(numbers={"mms_centres": ["MMS"]})
     begin(line)
     line.sim.do("mms", from_=NUMBER, subject="photo", originator=originator)
     (found,) = judged(line, 1)
@@ -293,7 +294,7 @@ def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
 
 def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
     """A cancelled answer leaves after `requeue`, and `cancel` does not take back what has left."""
-    line.configure(answer={"delay": "1h"})
+    line.configure(answer={"delay": "10s"})
     begin(line)
     deliver(line, 1)
     judged(line, 1)

@@ -33,8 +33,11 @@ TAGS = ("insult", "threat", "apology", "joke", "love")
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]]:
-    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first."""
+def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str] | None, int]]]:
+    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first.
+
+    A reaction has tags, or None: it was erased before anybody read it.
+    """
     age = draw(st.integers(1, 45 * 24 * 60)) * MINUTE
     moments = st.integers(0, age // MINUTE).map(lambda minutes: minutes * MINUTE)
     bunch = st.tuples(
@@ -48,17 +51,18 @@ def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple
     )
     tags = st.lists(st.sampled_from(TAGS), unique=True, max_size=3)
     many = st.integers(1, 3) | st.integers(1, 150) | st.sampled_from((10, 20, 40))
-    return age, draw(st.lists(bunch, max_size=12)), draw(st.lists(st.tuples(tags, many), max_size=7))
+    return age, draw(st.lists(bunch, max_size=12)), draw(st.lists(st.tuples(tags | st.none(), many), max_size=7))
 
 
-def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str], int]]) -> None:
+def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str] | None, int]]) -> None:
     """Write it all down."""
     with line.db.transaction():
         if reactions:
             answer(line, contact(line, MONDAY, LEA), MONDAY)
         for tags, many in reactions:
+            row = {"text": None} if tags is None else {"tags": json.dumps(tags)}
             for at in range(many):
-                contact(line, MONDAY + (1 + at) * timedelta(seconds=1), LEA, tags=json.dumps(tags))
+                contact(line, MONDAY + (1 + at) * timedelta(seconds=1), LEA, **row)
         for begins, many, number, kind, state, tags, reason in bunches:
             originator = None if number is None else f"+3247000000{number}"
             for at in range(many):
@@ -79,7 +83,7 @@ NUMBER = rf"(?:{'|'.join(WORDS)}|[0-9][0-9,.]*)"
 LENGTH = r"(?P<length>{NUMBER} )?(?P<unit>minute|hour|day|week)s?".replace("{NUMBER}", NUMBER)
 DATES = r"\([^()]+\)"
 SHARE = rf"{NUMBER}(?: %)?|(?:nearly |more than )?(?:{'|'.join(FRACTIONS)})"
-PART = re.compile(rf"(?:^|, | and )(?P<share>{SHARE}) (?P<verb>is|are) (?:tagged|not tagged yet)")
+PART = re.compile(rf"(?:^|, | and )(?P<share>{SHARE}) (?P<verb>is|are) (?:tagged|not tagged yet|erased unread)")
 
 
 def value(word: str) -> float:
@@ -152,6 +156,7 @@ def cost(said: re.Match[str], found: Figures) -> None:
 def reactions(said: re.Match[str], found: Figures) -> None:
     """Add up the parts: numbers make the whole, shares make one; each is within two points of its figure."""
     whole, figures = found["total"]["reactions"], [each["reactions"] for each in found["total"]["by_tags"]]
+    figures += [found["total"]["unread"]] if found["total"]["unread"] else []
     assert value(said["reactions"]) == whole
     parts = list(PART.finditer(said["parts"]))
     shares = [part["share"] for part in parts]
@@ -191,7 +196,7 @@ def unconfirmed(said: re.Match[str], found: Figures) -> None:
 def alike(said: re.Match[str], found: Figures) -> None:
     """Expect that all reactions have the same tags."""
     assert value(said["reactions"]) == found["total"]["reactions"]
-    assert len(found["total"]["by_tags"]) == 1
+    assert len(found["total"]["by_tags"]) + bool(found["total"]["unread"]) == 1
 
 
 def elsewhere(said: re.Match[str], found: Figures) -> None:
@@ -222,9 +227,8 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"In all the SIM spent (?P<cost>{NUMBER}) EUR: (?P<segments>{NUMBER}) segments? at (?P<price>{NUMBER}) EUR"
     r"(?: each)?\.": cost,
     rf"Of (?P<reactions>{NUMBER}) reactions to the answer, (?P<parts>.+)\.": reactions,
-    rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:(?:all of them )?tagged .+|(?:not|none) tagged yet)\.": (
-        alike
-    ),
+    rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:all of them )?(?:tagged .+|erased unread)\.": alike,
+    rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:not|none) tagged yet\.": alike,
     r"Tags on what is no reaction to an answer: (?P<tags>.+)\.": elsewhere,
     rf"In the {LENGTH} before {DATES}: (?P<texts>{NUMBER}) texts?\.": earlier,
     r"The line's records begin on (?P<began>.+)\.": began,
@@ -246,7 +250,7 @@ def parts_add_up(found: Figures) -> None:
     total = found["total"]
     for tally in filter(None, (total, found["before"])):
         assert sum(tally["reasons"]["suppressed"].values()) == tally["suppressed"]
-        assert sum(each["reactions"] for each in tally["by_tags"]) == tally["reactions"]
+        assert sum(each["reactions"] for each in tally["by_tags"]) + tally["unread"] == tally["reactions"]
         assert sum(each["reactions"] for each in tally["by_tags"] if not each["tags"]) == tally["untagged"]
         for tag, count in tally["tags"].items():
             assert sum(each["reactions"] for each in tally["by_tags"] if tag in each["tags"]) == count

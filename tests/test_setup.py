@@ -331,6 +331,7 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-metrics/main"]
     assert [name for name, path in files.items() if not gone(path)] == []
     assert elsewhere.read_text() == "of others"
+    assert "does not exist" not in done.stdout + done.stderr
     assert line.path("etc/hotlined/main.yaml").read_bytes() == first
     for user in ("hotlined-nl", "hotweb-nl"):
         assert line.run("id", user).returncode != 0
@@ -409,6 +410,21 @@ def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
     assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
     assert machine.asked() == ["daemon-reload", "start hotlined@nl.service"]
     assert not machine.path("etc/hotlined/main.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "left", [(), ("etc/hotlined/main.yaml",), ("var/backups/hotlined/main-0.db", "etc/hotlined/x")]
+)
+def test_what_is_left_after_the_package_is_named(machine: Installed, left: tuple[str, ...]) -> None:
+    """A folder with data of people stays, and the command that erases it is said; an empty one goes."""
+    for name in left:
+        machine.put(name, "of people")
+    script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
+    said = machine.run("sh", "-c", script).stdout.splitlines()
+
+    folders = sorted({"/" + name.rpartition("/")[0] for name in left})
+    told = [f"{each} is still there, with data of people. To erase it: sudo rm -r {each}" for each in folders]
+    assert said == [*told, *folders]
 
 
 # ---- copies before an upgrade

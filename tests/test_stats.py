@@ -28,7 +28,7 @@ from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share, shares
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
-from hotlined.store import decisions, figures
+from hotlined.store import figures, review
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
 MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
@@ -80,7 +80,7 @@ def answer(
     row = {
         "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
         "encoding": "gsm7", "segments": segments, "share": "new" if contact_id else "by_hand", "draw": 0,
-        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_at": rfc3339(sent), "due_limit": 0.0,
+        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_limit": 0.0,
         "by_hand": None if contact_id else "send",
         "sent_at": rfc3339(sent) if state in {"sent", "delivered", "undelivered"} else None,
     } | more  # fmt: skip
@@ -219,7 +219,7 @@ def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact_id = contact(line, MONDAY + HOUR + after, **more)
-    shown = decisions.untagged(line.db, reactions=True)
+    shown = [*review.queue(line.db)]
 
     assert told(line)["total"]["reactions"] == reactions
     assert shown == [contact_id] * reactions
@@ -580,7 +580,7 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
         for number in range(1200):
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
     answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
-    line.db.execute("""UPDATE answers SET state = 'sent', sent_at = due_at""")
+    line.db.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
     shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
     tables = "\n".join(shown).split("\n\n")[1:3]
 

@@ -1339,7 +1339,7 @@ def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_be
     assert answer(db)["state"] == "unconfirmed"
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
 
-    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "half")
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "person")
 
 
 def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -> None:

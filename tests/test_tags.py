@@ -19,6 +19,7 @@ from persons import user_name
 from hotlined.language import Language
 from hotlined.reports import review
 from hotlined.store import decisions
+from hotlined.store.review import queue
 from hotlined.words.tags import TAG_KEYS, maybe_tag_of_word, tag_in_words
 from hotlined.words.times import moment
 
@@ -159,9 +160,9 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
     """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
     first, *others = react(line)
 
-    assert decisions.untagged(line.db, reactions=True) == [first, *others]
+    assert [*queue(line.db)] == [*others[::-1], first]
     line.run("tag", str(first), "excuses")
-    assert decisions.untagged(line.db, reactions=True) == others
+    assert [*queue(line.db)] == others[::-1]
 
 
 def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
@@ -201,12 +202,12 @@ def _read(screen: int) -> bytes:
 
 def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
     """Each untagged reaction is shown harmless with its keys, and each key does what it says, at once."""
-    first, second, third = react(line)
+    third, second, first = react(line)
     shown = walk(line, "a", "i", "s")
 
     assert shown.splitlines()[:3] == [
-        f"3 left: contact {first}, {moment('2026-11-24T22:08:00.000Z')}, {KEVIN}",
-        "Désolé !",
+        f"3 left: contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}",
+        "?",
         "a=apology i=insult t=threat o=other k=keep s=skip u=undo q=quit: apology",
     ]
     assert r"Connard \x1b[2J" in shown
@@ -226,7 +227,7 @@ def test_a_key_that_means_nothing_is_answered(line: Filled) -> None:
 @pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
 def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
     """The key u undoes the last key, a tag or a skip, as often as there is one; q, Ctrl-C and Ctrl-D end it."""
-    first, second, _ = react(line)
+    _, second, first = react(line)
     shown = walk(line, "u", "i", "s", "u", "u", "a", "o", quitting)
 
     assert shown.endswith("quit\n\n2 reactions tagged, 1 left.\n")
@@ -237,7 +238,7 @@ def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
 
 def test_keys_can_have_other_words(line: Filled) -> None:
     """--key gives a key a word, a new key or one that has another."""
-    first, second, _ = react(line)
+    _, second, first = react(line)
     shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
 
     assert "a=amour i=insult t=threat o=other e=excuses k=keep s=skip" in shown
@@ -245,40 +246,46 @@ def test_keys_can_have_other_words(line: Filled) -> None:
 
 
 def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
-    """A contact that goes while others are looked at is not asked about."""
-    _, second, third = react(line)
+    """A contact or a text that goes while others are looked at is not asked about."""
+    third, second, first = react(line)
 
     def erase() -> None:
         line.db.execute("DELETE FROM contacts WHERE id = ?", second)
         line.db.execute("UPDATE contacts SET text = NULL WHERE id = ?", third)
 
-    shown = walk(line, "a", "o", meanwhile=erase)
+    shown = walk(line, "a", meanwhile=erase)
 
-    assert f"contact {second}," not in shown
-    assert "(erased)" in shown
-    assert shown.endswith("2 reactions tagged, 0 left.\n")
+    assert shown.count(": contact ") == shown.count(f": contact {first},") == 1
+    assert shown.endswith("1 reaction tagged, 0 left.\n")
 
 
 def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
-    """The key k keeps the contact and asks again, t tags it as a threat; u takes each of them back."""
-    first, second, _ = react(line)
+    """The key k keeps the contact and asks again, t tags it as a threat; u takes back a tag, and never the keeping."""
+    _, second, first = react(line)
     shown = walk(line, "k", "t", "k", "u", "i", "q")
 
-    assert f"contact {first}, {moment('2026-11-24T22:08:00.000Z')}, {KEVIN}, kept\n" in shown
-    assert shown.endswith("quit\n\n2 reactions tagged, 1 kept, 1 left.\n")
+    assert f"contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}, kept\n" in shown
+    stays = f"Contact {second} stays kept; `hotlined --config {line.config} keep {second} --undo` ends that."
+    assert stays in " ".join(shown.split())
+    assert shown.endswith("quit\n\n2 reactions tagged, 2 kept, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["threat"], ["insult"]]
-    assert [contact["id"] for contact in line.log("--kept")] == [first]
-    kinds = [kind for (kind,) in line.db.execute("SELECT kind FROM events WHERE kind LIKE '%keep' ORDER BY id")]
-    assert kinds == ["keep", "keep", "unkeep"]
+    assert [contact["id"] for contact in line.log("--kept")] == [second, first]
+    assert not line.db.value("SELECT count(*) FROM events WHERE kind = 'unkeep'")
 
 
 def test_what_was_kept_before_stays_kept(line: Filled) -> None:
-    """Keeping what is kept already changes nothing, so u does not take away what another person decided."""
-    first, *_ = react(line)
-    line.run("keep", str(first))
-    walk(line, "k", "u", "q")
+    """Keeping what is kept already says by whom it is, and changes nothing: neither k, u nor the command does."""
+    *_, first = react(line)
+    decisions.keep(line.db, first, "anna", line.now())
+    before = line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)
+    shown = walk(line, "k", "u", "q")
+    again = line.run("keep", str(first))
 
-    assert [contact["id"] for contact in line.log("--kept")] == [first]
+    said = f"Contact {first} is kept already, by anna since {moment(before['kept_at'])}."
+    assert said in shown
+    assert again.stdout == f"{said}\n"
+    assert tuple(line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)) == tuple(before)
+    assert line.db.value("SELECT count(*) FROM events WHERE kind LIKE '%keep'") == 1
 
 
 def test_all_offers_first_contacts_too(line: Filled) -> None:
@@ -286,11 +293,11 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
     react(line)
     line.run("tag", "2", "excuses")
     line.db.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
-    shown = walk(line, "t", "s", "s", "k", "t", "q", arguments=("--all",))
+    shown = walk(line, "s", "k", "t", "s", "s", "t", arguments=("--all",))
 
-    assert shown.startswith(f"5 left: contact 1, {moment(line.log()[0]['received_at'])}, {KEVIN}\ntoo early\n")
+    assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
     assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
-    assert shown.endswith("2 texts tagged, 1 kept, 1 left.\n")
+    assert shown.endswith("2 texts tagged, 1 kept, 0 left.\n")
     assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
         (1, ["threat"]),
         (5, ["threat"]),

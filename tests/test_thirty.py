@@ -213,6 +213,7 @@ SCHEMA: dict[str, Any] = {
     "line": str,
     "kind": "text|call|mms|data|service|unreadable",
     "originator": (str, None),
+    "other_originator": (str, None),
     "text": (str, None),
     "segments": {"received": int, "total": int},
     "scts": (TIME_WITH_OFFSET, None),

@@ -161,6 +161,7 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
 
     came_back = [(row, to) for row in rows if (to := answered(row))]
     reactions = Counter(row["tags"] for row, _ in came_back)
+    unread = sum(row["tags"] == "[]" and row["text"] is None for row, _ in came_back)
     went = [each for each in sent if rfc3339(start) <= each["sent_at"] < rfc3339(end)]
     by_text = {each["text"]: [0, 0, Counter[str]()] for each in (*went, *(to for _, to in came_back))}
     for each in went:
@@ -177,7 +178,8 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
         "returning": len(numbers) - len(new),
         "reasons": dict(Counter(row["reason"] for row in rows if row["verdict"] == "suppress")),
         "reactions": reactions.total(),
-        "untagged": reactions["[]"],
+        "untagged": reactions["[]"] - unread,
+        "unread": unread,
         "other_tags": Counter(tag for row in rows if not answered(row) for tag in json.loads(row["tags"])),
         "by_text": by_text,
     }
@@ -191,6 +193,7 @@ def figured(tally: figures.Tally) -> dict[str, Any]:
         "reasons": tally.suppressed,
         "reactions": tally.reactions,
         "untagged": tally.untagged,
+        "unread": tally.unread,
         "other_tags": Counter(tally.other_tags),
         "by_text": {each.text: [each.answers, each.reactions, Counter(each.tags)] for each in tally.by_text},
     }

@@ -13,12 +13,14 @@ from desk import Desk
 from filled import KEVIN, LEA, Filled
 from hypothesis import given
 from hypothesis import strategies as st
+from test_desk_pages import follow, press
 from test_tags import walk
 
 from hotlined import policy, recognition
 from hotlined.simulator import pdus
-from hotlined.store import contacts, decisions, erasing, log, purging, stored, words_met
+from hotlined.store import contacts, decisions, erasing, log, purging, review, stored, words_met
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.review import Waiting
 from hotlined.words.alerts import TEXTS, alert_in_words
 
 WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
@@ -232,8 +234,8 @@ def test_such_texts_come_first_and_say_why(line: Filled) -> None:
     line.send()
     reaction = line.text("Quoi ?")
     threat = line.text("je te tue", sender=LEA)
-    assert decisions.untagged(line.db, reactions=True) == [threat, reaction]
-    assert decisions.untagged(line.db, reactions=False) == [threat, 1, reaction]
+    assert [*review.queue(line.db)] == [threat, reaction]
+    assert [*review.queue(line.db, every=True)] == [threat, reaction, 1]
 
     shown = walk(line, "s", "q")
     assert shown.index("alert: tue (such texts come first)") < shown.index("je te tue") < shown.index("Quoi ?")
@@ -244,7 +246,7 @@ def test_such_texts_come_first_and_say_why(line: Filled) -> None:
 
 
 def test_the_review_shows_them_first(line: Filled) -> None:
-    """Without JavaScript; who keeps one stays with it, who skips it goes on to the reactions, and can come back."""
+    """Without JavaScript; who keeps one stays with it, who skips it goes on to the next, and can come back."""
     line.text("Salut")
     line.judge(1)
     line.send()
@@ -254,17 +256,19 @@ def test_the_review_shows_them_first(line: Filled) -> None:
         browser = desk.browser()
         assert "2 texts have an alert word and want a tag" in browser.get("/").words
         page = browser.get("/review")
-        assert f"Contact {threats[0]}, 3 left" in page.words
-        assert "alert word: tue. Such texts come first." in page.words
-        kept = browser.get(f"/review?after={threats[0] - 1}&last={threats[0]}&first=1")
-        assert f"Contact {threats[0]}, 3 left" in kept.words
-        assert f"Contact {threats[1]}, 2 left" in browser.get(f"/review?after={threats[0]}&first=1").words
-        assert f'href="/review?after={threats[0]}&amp;first=1"' in page.body
-        rest = browser.get(f"/review?after={threats[1]}&first=1")
-        assert f"Contact {reaction}, 1 left" in rest.words
+        assert f"Contact {threats[1]}, 3 left" in page.words
+        assert "alert word: 🔪. Such texts come first." in page.words
+        kept = follow(browser, press(browser, page, "/act/keep", 0))
+        assert f"Contact {threats[1]}, 3 left" in kept.words
+        then = follow(browser, press(browser, kept, "/act/skip", 0))
+        assert f"Contact {threats[0]}, 3 left" in then.words
+        rest = follow(browser, press(browser, then, "/act/skip", 0))
+        assert f"Contact {reaction}, 3 left" in rest.words
         assert "alert word" not in rest.words
-        assert f'href="/review?after={reaction}"' in rest.body
-        assert f"Nothing is left after contact {reaction}." in browser.get(f"/review?after={reaction}").words
+        last = follow(browser, press(browser, rest, "/act/skip", 0))
+        assert f"Contact {threats[1]}, 3 left" in last.words
+        assert f"Contact {reaction} is skipped: it comes last in the review." in last.words
+        assert f"Contact {reaction}, 3 left" in browser.get(f"/review?here={reaction}").words
         assert "alert word: 🔪" in browser.get(f"/contact/{threats[1]}").words.replace("Alert", "alert")
         assert "(alert word: tue)" in browser.get("/log").words
         for threat in threats:
@@ -283,8 +287,8 @@ def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> No
             steps[-1] += 1
 
         line.db.connection.set_progress_handler(step, 1)
-        assert words_met.count_untagged(line.db, 0) == 0
-        assert words_met.next_untagged(line.db, 0) is None
+        assert review.waiting(line.db) == Waiting(0, 0)
+        assert next(review.queue(line.db), None) is None
         line.db.connection.set_progress_handler(None, 0)
 
     ask()  # SQLite prepares

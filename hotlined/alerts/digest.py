@@ -17,7 +17,7 @@ from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds, summarise
-from hotlined.store import reactions, words_met
+from hotlined.store import review
 from hotlined.store.alerting import Draft
 from hotlined.store.database import Database
 from hotlined.words import digest as words
@@ -75,9 +75,10 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
 
 
 def _waiting(db: Database, summary: Summary) -> Iterator[str]:
+    waiting = review.waiting(db)
     counts = (
-        (words.worded, words_met.count_untagged(db, 0)),
-        (words.untagged, reactions.count_untagged(db, 0)),
+        (words.worded, waiting.alert_words),
+        (words.untagged, waiting.reactions),
         (words.unconfirmed, summary.total.counts.unconfirmed),
     )
     yield from (in_words(number) for in_words, number in counts if number)

@@ -18,9 +18,13 @@ def _style(contact: Contact) -> str:
 
 
 def _text(contact: Contact) -> str:
-    """Return the text behind its marks: its kind unless it is plain, alert words, whether it is kept, its tags."""
+    """Return the text behind its marks: its kind unless it is plain, alert words, whether it is kept, its tags.
+
+    Another address that stands in a contact is named beside its kind.
+    """
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
-    marks = [f"({KINDS.get(kind, kind)})"] if kind != ContactKind.TEXT else [] if text is not None else [_("(erased)")]
+    named = ", ".join(filter(None, (KINDS.get(kind, kind), contact["other_originator"])))
+    marks = [f"({named})"] if kind != ContactKind.TEXT else [] if text is not None else [_("(erased)")]
     if segments["received"] < segments["total"]:
         marks.append(_("({received} of {total})", **segments))
     if contact["alert_words"]:

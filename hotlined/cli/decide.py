@@ -20,6 +20,7 @@ from hotlined.reports import decided
 from hotlined.reports import selftest as selftests
 from hotlined.reports.answer import require_text
 from hotlined.reports.line import require_daemons_database
+from hotlined.reports.number import whom
 from hotlined.reports.typed import AnswerMeant
 from hotlined.reports.typed import e164 as read_number
 from hotlined.store.opening import open_beside_daemon
@@ -33,11 +34,15 @@ from hotlined.words.refusals import fate_in_words
 def block(settings: Settings, number: str) -> None:
     """Never answer NUMBER again, and cancel what is queued for it.
 
+    NUMBER can be a name or a short code that has contacted the line, too. The block then holds for each photo message
+    that it announces.
+
     Example: hotlined block 0470/12.34.56
     """
-    config, e164 = _number(settings, number)
-    cancelled = decided_now(config, settings.who, "block", number=e164)
-    print_wrapped(decided.blocked(e164, cancelled))
+    config = settings.config()
+    meant = whom(config, number)
+    cancelled = decided_now(config, settings.who, "block", number=meant)
+    print_wrapped(decided.blocked(meant, cancelled))
 
 
 @click.command
@@ -53,18 +58,19 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
 
     Example: hotlined unblock +32470123456
     """
-    config, e164 = _number(settings, number)
+    config = settings.config()
+    meant = whom(config, number)
     if not opted_out:
-        was = decided_now(config, settings.who, "unblock", number=e164)
-        print_wrapped(as_typed(decided.unblocked(config, e164, was=was)))
+        was = decided_now(config, settings.who, "unblock", number=meant)
+        print_wrapped(as_typed(decided.unblocked(config, meant, was=was)))
         return
-    if not yes and decided.has_opted_out(config, e164):
+    if not yes and decided.has_opted_out(config, meant):
         confirm(
-            _("{number} asked not to be answered any more. Answer it again?", number=e164),
+            _("{number} asked not to be answered any more. Answer it again?", number=meant),
             _("`hotlined unblock --opted-out NUMBER --yes` does not ask."),
         )
-    was = decided_now(config, settings.who, "lift_opt_out", number=e164)
-    print_wrapped(as_typed(decided.opt_out_lifted(config, e164, was=was)))
+    was = decided_now(config, settings.who, "lift_opt_out", number=meant)
+    print_wrapped(as_typed(decided.opt_out_lifted(config, meant, was=was)))
 
 
 @click.command
@@ -104,8 +110,9 @@ def requeue(settings: Settings, meant: AnswerMeant) -> None:
     """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
     ID can also be a text that was sent by hand, such as h12. What was perhaps sent may have arrived, so its recipient
-    may get it twice. The limits of the SIM apply. The exit code is 75 if the answer is in another state, or never had a
-    text and there is none for it now; 1 if there is no such contact.
+    may get it twice. What never left goes no sooner than it was to go before. The limits of the SIM apply. The exit
+    code is 75 if its number is blocked or has opted out, if the answer is in another state, or never had a text and
+    there is none for it now; 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """

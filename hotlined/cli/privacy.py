@@ -122,9 +122,13 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
 
     Example: hotlined keep 12
     """
-    verb = "keep_no_more" if undo else "keep"
-    found = decide(settings.config(), settings.who, verb, contact_id=contact_id)
-    print_wrapped((decided.kept_no_more if undo else decided.kept)(contact_id, found=found))
+    config = settings.config()
+    if undo:
+        found = decide(config, settings.who, "keep_no_more", contact_id=contact_id)
+        print_wrapped(decided.kept_no_more(contact_id, found=found))
+    else:
+        news = decide(config, settings.who, "keep", contact_id=contact_id)
+        print_wrapped(decided.kept(config, contact_id, news=news))
 
 
 @click.command

@@ -9,13 +9,15 @@ from typing import Any
 
 import click
 
-from hotlined.cli.output import print_wrapped, wrapped
+from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import read, tag_word
 from hotlined.control.client import decide
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
-from hotlined.store import decisions, log
+from hotlined.reports.decided import kept_already
+from hotlined.store import log
+from hotlined.store import review as waiting_texts
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.tags import TAG_KEYS, tag_in_words
@@ -52,8 +54,9 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
     """Show texts with alert words, then reactions, one by one, and tag each with a key.
 
     A reaction is a text that came within a day after an answer to its number. A text with a word of alerts.words comes
-    first, whether it is a reaction or not. Press t for threat, a for apology, i for insult, o for other. k exempts the
-    contact from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last key, q ends.
+    first, whether it is a reaction or not. Then the newest comes first, and what was skipped comes last. Press t for
+    threat, a for apology, i for insult, o for other. k exempts the contact from erasure, as `hotlined keep` does, and
+    asks again. s skips, q ends. u undoes the last key, but what is kept stays kept.
 
     Example: hotlined review --all
     """
@@ -66,34 +69,38 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
 
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
     """Show each untagged text, wait for a key, and commit its decision before the next text."""
-    waiting = deque(decisions.untagged(db, reactions=not every))
+    waiting = deque(waiting_texts.queue(db, every=every))
     meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
     legend = " ".join(f"{key}={word}" for key, word in meanings.items())
     done: list[tuple[int, str]] = []  # which key was pressed at which contact
+    kept = 0
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
-        if contact is None:  # erased since
+        if contact is None or contact["text"] is None:  # erased since
             waiting.popleft()
             continue
         print_wrapped(_head(contact, len(waiting)))
         if contact["alert_words"]:
             print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact["alert_words"])))
-        print_wrapped(contact["text"] or _("(erased)"))
+        print_wrapped(contact["text"])
         key = _press(legend, meanings)
         if key == "q":
             break
         if key == "u":
             if done:
                 _undo(decided, waiting, *done.pop(), words)
-        elif key != "k":
-            if key in words:
-                decided("tag", contact_id=contact["id"], word=words[key])
-            done.append((waiting.popleft(), key))
-        elif not contact["kept"]:  # it can get its tag now
-            decided("keep", contact_id=contact["id"])
-            done.append((contact["id"], key))
-    tagged, kept_now = sum(key in words for _id, key in done), sum(key == "k" for _id, key in done)
-    click.echo(_in_all(tagged, kept_now, len(waiting), every=every))
+            continue
+        done.append((contact["id"], key))
+        if key in words:
+            decided("tag", contact_id=waiting.popleft(), word=words[key])
+        elif key == "s":
+            decided("skip", contact_id=waiting.popleft())
+        elif contact["kept"]:
+            print_wrapped(kept_already(contact))
+        else:  # it can get its tag now
+            kept += decided("keep", contact_id=contact["id"]) or 0
+    tagged = sum(key in words for _id, key in done)
+    click.echo(_in_all(tagged, kept, len(waiting), every=every))
 
 
 def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
@@ -124,9 +131,11 @@ def _head(contact: dict[str, Any], left: int) -> str:
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
-    """Undo a key; the contact at which it was pressed comes again."""
+    """Undo a key; the contact at which it was pressed comes again. No key ends that a contact is kept."""
     if key == "k":
-        decided("keep_no_more", contact_id=contact_id)
+        print_wrapped(
+            as_typed(_("Contact {number} stays kept; `hotlined keep {number} --undo` ends that.", number=contact_id))
+        )
         return
     if key in words:
         decided("untag", contact_id=contact_id, word=words[key])

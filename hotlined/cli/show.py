@@ -109,7 +109,7 @@ def _show_number(config: Config, number: str, limit: int, *, as_json: bool) -> N
     with open_beside_daemon(config.database) as db:
         now = db.now()
         report = report_number(db, config, number, now)
-        rows = log.rows(db, log.Filter(originator=report.originator), limit)
+        rows = log.rows(db, report.where, limit)
         if as_json:
             click.echo(json_line(_as_json(db, config, report, rows)))
             return

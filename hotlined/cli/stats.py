@@ -156,6 +156,8 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield from words("tags")
     if any(tally.untagged for tally in tallies):
         yield inner(_("not tagged")), lambda tally: in_digits(tally.untagged)
+    if any(tally.unread for tally in tallies):
+        yield inner(_("erased unread")), lambda tally: in_digits(tally.unread)
 
 
 def _of_word(name: str, word: str, tally: Tally) -> str:

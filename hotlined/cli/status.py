@@ -12,11 +12,12 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import LineReport, report_line
+from hotlined.reports.line import LineReport, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import SmsService
 from hotlined.status import Trouble
 from hotlined.store.line import TopUp
+from hotlined.store.review import Waiting
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words
@@ -31,7 +32,7 @@ def _in_words(trouble: Trouble) -> str:
     return _("Since {moment}: {words}", moment=moment(trouble.since), words=words) if trouble.since else words
 
 
-def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
+def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, str | None]]:
     daemon, stored = report.daemon, report.stored
     budgets = stored.budgets if stored else {}
     yield _("line"), f"{report.config.line}, {MODES.get(report.mode, report.mode)}"
@@ -41,6 +42,7 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield from _modem(report)
     yield _("last scan"), _when(daemon.last_scan_at)
     yield _("answers"), queue_in_words(stored.queue) if stored else None
+    yield _("to read"), _to_read(waiting) if waiting else None
     yield _("next answer"), _when(stored.next_due_at) if stored and report.alive else None
     yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
@@ -54,6 +56,16 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     state = DATABASE_STATES.get(report.database_state or "", report.database_state) or _("state unknown")
     yield _("database"), f"{report.config.database} ({state})"
     yield _("configuration"), os.fspath(report.config.path)
+
+
+def _to_read(waiting: Waiting) -> str | None:
+    """Return what waits for a person; None for nothing."""
+    worded, reactions = waiting.alert_words, waiting.reactions
+    counts = (
+        [ngettext("{number} text with an alert word", "{number} texts with an alert word", worded)] if worded else []
+    )
+    counts += [ngettext("{number} reaction", "{number} reactions", reactions)] if reactions else []
+    return as_typed(f"{', '.join(counts)}: `hotlined review`") if counts else None
 
 
 def _daemon(report: LineReport) -> str:
@@ -129,9 +141,10 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
     Example: hotlined status --json
     """
-    report = report_line(settings.config(), settings.broken)
+    config = settings.config()
+    report, waiting = report_line(config, settings.broken), maybe_waiting(config)
     if as_json:
-        click.echo(json_line(report.document()))
+        click.echo(json_line(report.document(waiting)))
     else:
-        print_sheet(_sheet(report))
+        print_sheet(_sheet(report, waiting))
     ctx.exit(0 if report.ready else UnavailableError.exit_code)

@@ -138,6 +138,11 @@ _WORD = Kind(
     accept=lambda word: any(map(str.isalpha, word)),
     comment=ANY_HASH,
 )
+_SENDER = Kind(
+    N_("a name of 1 to 11 characters, as the log shows a sender"),
+    r".{1,11}",  # TS 23.040 9.1.2.5: ten octets of septets
+    comment=ANY_HASH,
+)
 _MET = Kind(
     N_("a word or a phrase with a letter, a digit or a sign in it"),
     accept=has_words,
@@ -314,6 +319,7 @@ KEYS = {
         Key("numbers.answer_countries", COUNTRY, None, N_("who is answered"), Shape.LIST),
         Key("numbers.blocked", _NUMBER, (), N_("never answered"), Shape.LIST),
         Key("numbers.opt_out_words", _WORD, _STOP, N_("a text of one is a no"), Shape.LIST),
+        Key("numbers.mms_centres", _SENDER, (), N_("names whose MMS notifications are believed"), Shape.LIST),
         Key("credit.ussd", _USSD, None, N_("asks the operator for the balance"), Shape.MAYBE),
         Key("credit.pattern", _PATTERN, None, N_("finds the amount in the reply"), Shape.MAYBE),
         Key("credit.alert_below", _AMOUNT, Decimal(5), N_("in the operator's currency")),

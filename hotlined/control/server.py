@@ -2,8 +2,8 @@
 
 One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
-again. Who asks is the kernel's word (SO_PEERCRED): the line's user, which is what root becomes, and the members of its
-group. The desk's user is one of them that decides less, and in other people's names. A refusal is in the language of
+again. Who asks is the kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each
+question. The desk's user decides less, and in other people's names. A refusal is in the language of
 who asks: that person may have read the configuration later than this program. The journal is English.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
@@ -11,11 +11,10 @@ Known to be wrong: members who connect and say nothing can hold up each other, t
 import contextlib
 import logging
 import os
-import pwd
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
 from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
-from hotlined.peer import Peer, overflow_uid, peer_of
+from hotlined.peer import Peer, is_member, peer_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
@@ -131,7 +130,7 @@ class Server:
     def _require_known(self, peer: Peer) -> None:
         """Raise RefusedError for who is neither the line's user nor in the database's group."""
         members = self._database.stat().st_gid if self._database.exists() else os.getgid()
-        if peer.uid == overflow_uid() or (peer.uid != os.getuid() and members not in _groups(peer)):
+        if peer.uid != os.getuid() and not is_member(peer.uid, members):
             log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
             raise RefusedError(
                 _("{name} may not decide for this line.", name=peer.name),
@@ -165,14 +164,6 @@ class Server:
         except Exception:
             log.exception("%s could not be carried out", request["verb"])
             return wire.from_error(HotlinedError(_("The control program has a bug."), _("Its journal shows where.")))
-
-
-def _groups(peer: Peer) -> Container[int]:
-    """Return the groups of a peer; root's are those that it was put into, for it may join any by itself."""
-    if peer.uid:
-        return peer.gids
-    root = pwd.getpwuid(0)
-    return os.getgrouplist(root.pw_name, root.pw_gid)
 
 
 def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store import (
     answers,
+    correspondents,
     decisions,
     erasing,
     evidence,
@@ -48,7 +49,7 @@ class Decision:
     who: str
     now: Now
     config: Callable[[], Config]
-    """Reads the configuration: only `purge` and `forget` obey it."""
+    """Reads the configuration: only `purge`, `forget` and those that send again obey it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,27 @@ def _was(decision: Decision, state: str) -> bool:
     return bool(getattr(history_of(decision.db, decision.arguments["number"], shadow=False), state))
 
 
+def _whom(decision: Decision) -> str:
+    """Return whom a decision is about; raises UsageError for what is no number, and never contacted the line."""
+    name: str = decision.arguments["number"]
+    if not is_number(name) and correspondents.maybe_identity(decision.db, name) is None:
+        raise no_decision()
+    return name
+
+
 def _block(decision: Decision) -> int:
-    return decisions.block(decision.db, decision.arguments["number"], decision.who, decision.now)
+    return decisions.block(decision.db, _whom(decision), decision.who, decision.now)
 
 
 def _unblock(decision: Decision) -> bool:
     was = _was(decision, "blocked")
-    decisions.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
+    decisions.unblock(decision.db, _whom(decision), decision.who, decision.now)
     return was
 
 
 def _lift_opt_out(decision: Decision) -> bool:
     was = _was(decision, "opted_out")
-    decisions.lift_opt_out(decision.db, decision.arguments["number"], decision.who, decision.now)
+    decisions.lift_opt_out(decision.db, _whom(decision), decision.who, decision.now)
     return was
 
 
@@ -122,6 +131,18 @@ def _purge(decision: Decision) -> dict[str, Any] | None:
     return asdict(purging.Batch(texts, numbers, left)) if texts or numbers else None
 
 
+def _requeue(decision: Decision) -> str | None:
+    blocked = decision.config().numbers.blocked
+    return answers.requeue(decision.db, decision.arguments["contact_id"], decision.who, decision.now, blocked=blocked)
+
+
+def _requeue_by_hand(decision: Decision) -> str | None:
+    blocked = decision.config().numbers.blocked
+    return answers.requeue_by_hand(
+        decision.db, decision.arguments["answer_id"], decision.who, decision.now, blocked=blocked
+    )
+
+
 def _on_contact(act: Callable[[Database, int, str, Now], Any]) -> Callable[[Decision], Any]:
     return lambda decision: act(decision.db, decision.arguments["contact_id"], decision.who, decision.now)
 
@@ -136,21 +157,21 @@ def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Calla
     )
 
 
-_NUMBER = {"number": is_number}
+_WHOM = {"number": is_name}
 _CONTACT = {"contact_id": is_id}
 
 VERBS: Mapping[str, Verb] = {
-    "block": Verb(_block, _NUMBER),
-    "unblock": Verb(_unblock, _NUMBER),
-    "lift_opt_out": Verb(_lift_opt_out, _NUMBER),
+    "block": Verb(_block, _WHOM),
+    "unblock": Verb(_unblock, _WHOM),
+    "lift_opt_out": Verb(_lift_opt_out, _WHOM),
     "pause": Verb(lambda decision: decisions.pause(decision.db, decision.who, decision.now), {}),
     "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
     "topup": Verb(
         lambda decision: decisions.top_up(decision.db, decision.arguments["at"], decision.who, decision.now),
         {"at": is_moment},
     ),
-    "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
-    "requeue_by_hand": Verb(_on_text_by_hand(answers.requeue_by_hand), {"answer_id": is_id}),
+    "requeue": Verb(_requeue, _CONTACT),
+    "requeue_by_hand": Verb(_requeue_by_hand, {"answer_id": is_id}),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
     "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": is_word}),
@@ -161,6 +182,7 @@ VERBS: Mapping[str, Verb] = {
         {"name": is_name},
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
+    "skip": Verb(_on_contact(decisions.skip), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
     "look_up": Verb(
         lambda decision: decisions.note_look_up(
@@ -197,7 +219,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "look", "look_up", "look_through"),
+        *("tag", "untag", "keep", "keep_no_more", "skip", "look", "look_up", "look_through"),
     }
 )
 """The decisions that a page of the desk can take."""

@@ -317,7 +317,12 @@ class Receiver:
     def _source(self, storage: str | None) -> contacts.Source:
         imsi, words = self.connection.identification.imsi, self.line.config.alerts.words
         return contacts.Source(
-            self.line.config.line, imsi, storage, self.line.identify, lambda text: recognition.words_met(text, words)
+            self.line.config.line,
+            imsi,
+            storage,
+            self.line.identify,
+            lambda text: recognition.words_met(text, words),
+            self.line.config.numbers.mms_centres,
         )
 
     def _delete(self, modem: Modem, scan: Scan) -> None:

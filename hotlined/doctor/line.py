@@ -11,12 +11,13 @@ from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
 from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState, TroubleCode, database_trouble
-from hotlined.store import integrity
+from hotlined.store import correspondents, integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import PIN_FILE_CURE, SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
+_NAMES_SHOWN = 5
 _ANSWER = (TroubleCode.NO_ANSWER_TEXT, TroubleCode.ANSWER_REFUSED, TroubleCode.ANSWER_DIFFERS)
 _CHECKED_APART = (*_ANSWER, *WINDOW_CODES, TroubleCode.SIM_ENDS, TroubleCode.SIM_ENDED, TroubleCode.BACKUP_OLD)
 _CHOSEN = {TroubleCode.SHADOW: N_("shadow mode"), SendingState.PAUSED: N_("paused")}
@@ -91,6 +92,25 @@ def backup(scene: Scene) -> Finding:
     if trouble := scene.report.maybe(TroubleCode.BACKUP_OLD):
         return warn(trouble.words.rstrip("."), trouble.cure)
     return ok(sealed.in_words(scene.config, scene.report.stored.sealed) or "")
+
+
+def mms(scene: Scene) -> Finding:
+    """Check that no name announced MMS of others and was not believed: it may be the operator's centre."""
+    if scene.config is None:
+        return unknown(_(NO_CONFIGURATION))
+    known = scene.config.numbers.mms_centres
+    with open_beside_daemon(scene.config.database) as db:
+        found = correspondents.unbelieved_centres(db, known, _NAMES_SHOWN)
+    if not found:
+        believed = in_row((_("short codes"), *known))
+        return ok(_("believed if {names} announce it; in 30 days no other name did", names=believed))
+    names = in_row(f"{name} ({count})" for name, count in found)
+    words = _("announced by names that are not believed, in 30 days: {names}", names=names)
+    cure = _(
+        "If one of them is your operator's centre, put it into numbers.mms_centres: then those who send an MMS are"
+        " answered. Anybody can send under a name."
+    )
+    return warn(words, cure)
 
 
 def database(scene: Scene) -> Finding:

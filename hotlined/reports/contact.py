@@ -138,6 +138,7 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
         _("{number}: {kind} on line {line}", number=contact["id"], kind=kind, line=contact["line"]),
     )
     yield _("from"), sender(contact)
+    yield _("other address"), contact["other_originator"]
     yield _("received"), moment(contact["received_at"])
     yield _("network's time"), maybe_moment(contact["scts"])
     yield _("text"), contact["text"]

@@ -3,13 +3,15 @@
 The control program carries out the decision. This module asks the database only for what a sentence needs.
 """
 
+import shlex
 from collections.abc import Iterator
+from typing import Any
 
 from hotlined.clock import synchronised
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
-from hotlined.policy import History
+from hotlined.policy import History, Reason, WaitingFor
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
@@ -23,7 +25,7 @@ from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.refusals import fate_in_words, refusal_in_words
 from hotlined.words.tags import tag_in_words
-from hotlined.words.times import day, moment
+from hotlined.words.times import clock_time, day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
 _WHICH = Phrases(
@@ -84,7 +86,8 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
         words += " " + _("It is still blocked in the configuration (numbers.blocked).")
     if has_opted_out(config, number):
         words += " " + _(
-            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.", number=number
+            "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
+            number=shlex.quote(number),  # a name may be anything, and is pasted into a shell
         )
     return words
 
@@ -97,7 +100,9 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked in the configuration (numbers.blocked).")
     if _history(config, number).blocked:
-        return f"{words} " + _("It is still blocked: `hotlined unblock {number}` ends that.", number=number)
+        return f"{words} " + _(
+            "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
+        )
     return words
 
 
@@ -195,8 +200,8 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
     """Return the sentence for `requeue` or `cancel`.
 
     `state` is None if the answer was changed, the answer's state if that forbids the change, `none` if there is no
-    answer, or `erased` if its text or its number is. Raises RefusedError for such a state, or HotlinedError if there is
-    no such contact or text.
+    answer, `erased` if its text or its number is, or what was decided about its number. Raises RefusedError for such a
+    state, or HotlinedError if there is no such contact or text.
     """
     if state == "none":
         if meant.by_hand:
@@ -209,6 +214,8 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
             _("`hotlined show {number}` says why.", number=meant.row_id),
         )
     by_hand_id = log.by_hand_id(meant.row_id)
+    if state in list(Reason):
+        raise _refused(*refusal_in_words(state, None))
     if state:
         if meant.by_hand:
             text = _("The text {id}", id=by_hand_id)
@@ -219,15 +226,30 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
         )
     if meant.by_hand:
         return _CHANGED_BY_HAND[verb].format(id=by_hand_id)
-    return _CHANGED[verb].format(number=meant.row_id)
+    words = _CHANGED[verb].format(number=meant.row_id)
+    if verb == "requeue" and (due := _maybe_due(config, meant.row_id)):
+        words += " " + _("It goes at {moment}, when it was to go before.", moment=clock_time(due))
+    return words
+
+
+def _maybe_due(config: Config, contact_id: int) -> str | None:
+    """Return when the answer to a contact goes, if its time has yet to come."""
+    with open_beside_daemon(config.database) as db:
+        contact = log.maybe_contact(db, contact_id)
+    answer = contact["answer"] if contact else None
+    return answer["due_at"] if answer and answer["waiting_for"] == WaitingFor.DUE else None
 
 
 def result(progress: RequestProgress) -> str:
     """Return the result of what the daemon was asked to do; raises RefusedError where it was not done."""
     if progress.state is not RequestState.DONE:
-        words, cure = refusal_in_words(progress.result or "", progress.detail)
-        raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
+        raise _refused(*refusal_in_words(progress.result or "", progress.detail))
     return progress.result or ""
+
+
+def _refused(words: str, cure: str) -> RefusedError:
+    """Return the error for what a rule refuses."""
+    return RefusedError(sentence(_("Refused: {words}", words=words)), cure)
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
@@ -248,11 +270,22 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     return _("Contact {number} was not tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
-def kept(contact_id: int, *, found: bool) -> str:
-    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact."""
-    if not found:
+def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
+    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact (None)."""
+    if news is None:
         raise no_contact(contact_id)
+    if not news:
+        with open_beside_daemon(config.database) as db:
+            contact = log.maybe_contact(db, contact_id)
+        if contact and contact["kept"]:
+            return kept_already(contact)
     return _("Contact {number} is kept, however old it becomes.", number=contact_id)
+
+
+def kept_already(contact: dict[str, Any]) -> str:
+    """Return the sentence for who keeps a contact, of `show --json`, that is kept already."""
+    by, at = contact["kept"]["by"], moment(contact["kept"]["at"])
+    return _("Contact {number} is kept already, by {by} since {moment}.", number=contact["id"], by=by, moment=at)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
@@ -260,3 +293,10 @@ def kept_no_more(contact_id: int, *, found: bool) -> str:
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} ages like any other again.", number=contact_id)
+
+
+def skipped(contact_id: int, *, found: bool) -> str:
+    """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
+    if not found:
+        raise no_contact(contact_id)
+    return _("Contact {number} is skipped: it comes last in the review.", number=contact_id)

@@ -49,6 +49,7 @@ def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     places = {"number": contact["id"], "kind": KINDS.get(contact["kind"], contact["kind"]), "line": contact["line"]}
     yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact['received_at'])}"
     yield inner(_("from")), contact["originator"]
+    yield inner(pgettext("address", "other")), contact["other_originator"]
     yield inner(_("text")), contact["text"]
     yield inner(pgettext("time", "network")), maybe_exact(contact["scts"])
     yield inner(_("verdict")), VERDICTS[contact["verdict"]]

@@ -6,6 +6,7 @@ Each of the three may be missing; what is not known is None.
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,9 +31,10 @@ from hotlined.states import (
     is_about_database,
 )
 from hotlined.status import DaemonStatus, FoundStatus, Trouble
-from hotlined.store import holders, queue_counts, windows
+from hotlined.store import holders, queue_counts, review, windows
 from hotlined.store.breaking import CountryOutage, Declined, country_outages, maybe_declined
 from hotlined.store.database import Database
+from hotlined.store.database_files import WAL, beside
 from hotlined.store.line import (
     FREE,
     Credit,
@@ -48,6 +50,7 @@ from hotlined.store.line import (
 )
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.reception import SelfTest
+from hotlined.store.review import Waiting
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
@@ -66,6 +69,7 @@ _HARMLESS = frozenset(
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
+        TroubleCode.READER,
     }
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
@@ -166,8 +170,11 @@ class LineReport:
         """Return the trouble with this code, or None."""
         return next((trouble for trouble in self.trouble if trouble.code == code), None)
 
-    def document(self) -> dict[str, Any]:
-        """Return what `status --json` prints; two of the modem's keys have older names than the fields here."""
+    def document(self, waiting: Waiting | None) -> dict[str, Any]:
+        """Return what `status --json` prints; `waiting` is what waits for a person.
+
+        Two of the modem's keys have older names than the fields here.
+        """
         daemon, stored = self.daemon, self.stored
         return {
             "alive": self.alive,
@@ -190,6 +197,7 @@ class LineReport:
             "next_due_at": stored.next_due_at if stored else None,
             "credit": asdict(stored.credit) if stored else None,
             "backup": self._backup(),
+            "waiting": asdict(waiting) | {"asked": 0} if waiting else None,  # no other line can ask yet
             "trouble": [asdict(trouble) for trouble in self.trouble],
         }
 
@@ -242,7 +250,21 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
+    if readers := holders.who_keeps_pages(config.database, daemon.pid):
+        words = _(
+            "The database is read by {programs}, who does not let go: {file} cannot shrink, and grows with each text.",
+            programs=", ".join(readers),
+            file=beside(config.database, WAL),
+        )
+        trouble += (Trouble(TroubleCode.READER, words, _("End that program, or what it does in the database.")),)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
+
+
+def maybe_waiting(config: Config) -> Waiting | None:
+    """Return what waits for a person; None where the database cannot be read."""
+    with suppress(StoreError, sqlite3.Error), open_beside_daemon(config.database) as db:
+        return review.waiting(db)
+    return None
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

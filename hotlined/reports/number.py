@@ -11,7 +11,7 @@ from typing import Any
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
-from hotlined.errors import UsageError
+from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.language import _, in_digits, labelled, ngettext
 from hotlined.policy import Reason
@@ -27,6 +27,7 @@ from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
 from hotlined.words.columns import inner
 from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
@@ -64,6 +65,13 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
     texts: tuple[Wording, ...]
+
+    @property
+    def where(self) -> log.Filter:
+        """Which contacts are its own; of a name or a short code also those that it announced for somebody else."""
+        if self.identity.line_type in policy.CENTRES:
+            return log.Filter(either=self.originator)
+        return log.Filter(originator=self.originator)
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
@@ -104,6 +112,23 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
     return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)
+
+
+def whom(config: Config, text: str) -> str:
+    """Read whom a person decides about: a number in any spelling, or a name or short code that contacted the line.
+
+    Raises AddressError or UsageError for anything else.
+    """
+    try:
+        return parse_number(text, config.numbers.country)
+    except AddressError as error:
+        with open_beside_daemon(config.database) as db:
+            known = None if is_withheld(text) else correspondents.maybe_identity(db, text.strip())
+        if known and known.originator:
+            return known.originator
+        raise AddressError(
+            error.message, _("A name or a short code has to have contacted the line.") + f" {error.hint}"
+        ) from error
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:

@@ -25,6 +25,7 @@ _EVENTS: Phrases[str] = Phrases(
         EventKind.UNTAG: N_("Tag taken off: {detail}"),
         EventKind.KEEP: N_("Kept {detail}"),
         EventKind.UNKEEP: N_("No longer kept, {detail}"),
+        EventKind.SKIP: N_("Skipped {detail}"),
         EventKind.CANCEL: N_("Answer cancelled {detail}"),
         EventKind.LOOK: N_("Looked at {detail}"),
         EventKind.REQUEUE: N_("Answer queued again {detail}"),

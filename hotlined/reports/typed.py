@@ -203,7 +203,7 @@ def e164(text: str, country: str) -> str:
             raise
         raise AddressError(
             _("{typed} is a short code, no telephone number.", typed=repr(text)),
-            _("A short code is never answered or texted, so there is nothing to decide about it."),
+            _("A short code is never answered or texted."),
         ) from error
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import _, in_digits, ngettext, pgettext
 from hotlined.policy import Limits
 from hotlined.statistics.periods import WEEK
 from hotlined.statistics.plain import (
@@ -165,9 +165,9 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     if not tally.reactions:
         return
     reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
-    parts = _parts(tally.by_tags)
+    parts = _parts(tally)
     if len(parts) == 1:
-        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1, is_tagged=bool(tally.by_tags[0].tags))
+        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1, is_untagged=bool(tally.untagged))
         return
     clauses = []
     for part, (words, number) in zip(shares([number for _words, number in parts]), parts, strict=True):
@@ -181,10 +181,10 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     yield _("Of {reactions}, {clauses}.", reactions=reactions, clauses=_listed(clauses, long=together))
 
 
-def _alike(reactions: str, words: str, *, is_one: bool, is_tagged: bool) -> str:
+def _alike(reactions: str, words: str, *, is_one: bool, is_untagged: bool) -> str:
     """Say of reactions that all have the same tags what these are."""
     named = {"reactions": reactions, "words": words}
-    if is_tagged:
+    if not is_untagged:
         return _("{reactions}, {words}.", **named) if is_one else _("{reactions}, all of them {words}.", **named)
     return (
         _("{reactions}, not tagged yet.", reactions=reactions)
@@ -193,11 +193,11 @@ def _alike(reactions: str, words: str, *, is_one: bool, is_tagged: bool) -> str:
     )
 
 
-def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
+def _parts(tally: figures.Tally) -> list[tuple[str, int]]:
     """Return the parts of the reactions by their tags, in words; the rarest are one part where there are many."""
-    together = {tag for tagged in by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
+    together = {tag for tagged in tally.by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
     parts = []
-    for tagged in by_tags:
+    for tagged in tally.by_tags:
         tags = _listed([*map(tag_in_words, tagged.tags)]) if tagged.tags else ""
         if not tagged.tags:
             words = _("not tagged yet")
@@ -208,12 +208,13 @@ def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
         else:
             words = _("tagged {tag}", tag=tags)
         parts.append((words, tagged.reactions))
+    parts += [(pgettext("reactions", "erased unread"), tally.unread)] if tally.unread else []
     if len(parts) <= _MOST_PARTS:
         return parts
-    untagged = [part for part, tagged in zip(parts, by_tags, strict=True) if not tagged.tags]
-    kept = _MOST_PARTS - 1 - len(untagged)
-    others = sum(part for _words, part in parts[kept : len(parts) - len(untagged)])
-    return [*parts[:kept], (_("tagged otherwise"), others), *untagged]
+    tagged_parts = len(parts) - bool(tally.untagged) - bool(tally.unread)
+    kept = _MOST_PARTS - 1 - (len(parts) - tagged_parts)
+    others = sum(part for _words, part in parts[kept:tagged_parts])
+    return [*parts[:kept], (_("tagged otherwise"), others), *parts[tagged_parts:]]
 
 
 def _listed(words: Sequence[str], *, long: bool = False) -> str:

@@ -7,18 +7,19 @@ what became of them.
 
 import random
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
 from hotlined import policy, pseudonym, recognition, states
-from hotlined.clock import Now, age, rfc3339
+from hotlined.clock import Now, age
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
 from hotlined.store import decisions, events, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
-from hotlined.store.history import history_of
+from hotlined.store.history import history_of, may_have_left
 from hotlined.store.shares import refile
 
 LATEST_TEXTS = 20
@@ -162,51 +163,68 @@ def by_hand_today(db: Database, now: Now) -> int:
     return int(sent)
 
 
-def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
+def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
     Returns None, or why it cannot be: the state of the answer, `none` where there is no answer, `erased` where its text
-    or its number is. A text that was composed goes out as it was; the age of the answer runs from now.
+    or its number is, `blocked` (the configuration's numbers are given) or `opted_out`. A text that was composed goes
+    out as it was; the age of the answer runs from now. It is due now, but if nothing of it ever left not before the
+    time that it had.
     """
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
-        if row is None or (refused := _requeue(db, row, who, now)):
+        if row is None or (refused := _requeue(db, row, who, now, blocked)):
             return refused if row else "none"
         refile(db, row["recipient"])
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
     return None
 
 
-def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
+def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
     """Commit that a person wants a text by hand sent again, as it was; returns what `requeue` does."""
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
-        if row is None or (refused := _requeue(db, row, who, now)):
+        if row is None or (refused := _requeue(db, row, who, now, blocked)):
             return refused if row else "none"
         events.record(db, now, EventKind.REQUEUE, number=row["recipient"], who=who)
     return None
 
 
-_REQUEUED = "SELECT id, recipient, state, text, encoding FROM answers"
+_REQUEUED = (
+    "SELECT id, recipient, state, text, encoding, by_hand,"
+    " (SELECT other_originator FROM contacts WHERE id = contact_id) AS other FROM answers"
+)
 
 
-def _requeue(db: Database, answer: Row, who: str, now: Now) -> str | None:
+def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[str]) -> str | None:
     """Queue an answer again, inside the transaction that is open; return why it cannot be, or None."""
     if _is_erased(answer):
         return "erased"
+    if answer["state"] in states.REPEATABLE and (decided := _maybe_decided(db, answer, blocked)):
+        return decided
     if not lifecycle.reopen(db, answer["id"]):
         return str(answer["state"])
+    left = may_have_left(db, answer["id"], shadow=False)
     db.execute(
         "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
-        " reported_at = NULL, age_limit = ?, due_at = ?, due_limit = ? WHERE id = ?",
+        " reported_at = NULL, age_limit = ?, due_limit = max(?, iif(?, 0, due_limit)) WHERE id = ?",
         who,
         now.limit,
-        now.rfc3339,
         now.limit,
+        left,
         answer["id"],
     )
     line.save_limit_clock(db, now)
     return None
+
+
+def _maybe_decided(db: Database, answer: Row, blocked: Collection[str]) -> Reason | None:
+    """Return what was decided about the number of an answer that keeps it from being sent again, or None."""
+    decided = history_of(db, answer["recipient"], shadow=False, other=answer["other"])
+    if decided.blocked or not {answer["recipient"], answer["other"]}.isdisjoint(blocked):
+        return Reason.BLOCKED
+    # a text of a person's own goes to who has opted out, too
+    return Reason.OPTED_OUT if decided.opted_out and answer["by_hand"] is None else None
 
 
 def _is_erased(answer: Row) -> bool:
@@ -274,7 +292,6 @@ def _enqueue(
         queued_at=now.rfc3339,
         queued_limit=now.limit,
         age_limit=age_limit,
-        due_at=rfc3339(now.utc + timedelta(seconds=delay_seconds)),
         due_limit=now.limit + delay_seconds,
     )
     line.save_limit_clock(db, now)

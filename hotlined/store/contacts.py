@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from hotlined import policy
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
@@ -60,6 +59,8 @@ class Source(NamedTuple):
     identify: Identify
     words_met: Callable[[str], list[str]] = lambda _text: []
     """Returns which of the words that are an alert stand in a text."""
+    mms_centres: tuple[str, ...] = ()
+    """The names whose MMS notifications are believed, besides short codes."""
 
 
 def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
@@ -437,13 +438,15 @@ def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | N
     """Say whom an MMS notification is from, and keep the other address: of TP-OA and From only one is the contact's.
 
     From is what anybody can write into a text. It is believed only of the operator's centre, whose TP-OA is a short
-    code or a name; a person's own number as TP-OA was vouched for by the network.
+    code, or a name that the configuration knows: anybody can send under another one.
     """
     row = db.one("SELECT originator, line_type, other_originator FROM contacts WHERE id = ?", contact_id)
     if row is None or sender is None or row["other_originator"] is not None:  # its segments may come one by one
         return
     claimed = source.identify(sender)
-    if LineType(row["line_type"]) not in policy.CENTRES:
+    line_type = LineType(row["line_type"])
+    is_known = line_type is LineType.ALPHANUMERIC and row["originator"] in source.mms_centres
+    if line_type is not LineType.SHORT_CODE and not is_known:
         db.execute("UPDATE contacts SET other_originator = ? WHERE id = ?", claimed.originator, contact_id)
         return
     db.execute(

@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hotlined import policy
 from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
 from hotlined.pseudonym import NOBODY
 from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
@@ -125,12 +126,36 @@ ORDER BY {{order}} LIMIT :limit
 
 
 def maybe_identity(db: Database, originator: str) -> Identity | None:
-    """Return the identity of an originator, spelled as in the database; None where it never contacted the line."""
+    """Return the identity of an originator, spelled as in the database; None where it never contacted the line.
+
+    A name or a short code that announced an MMS of somebody else has contacted it, too.
+    """
     row = db.one(
         "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
         originator,
     )
-    return None if row is None else identity_of(row, originator)
+    if row:
+        return identity_of(row, originator)
+    if originator.startswith("+") or not db.one("SELECT 1 FROM contacts WHERE other_originator = ?", originator):
+        return None
+    line_type = LineType.SHORT_CODE if originator.isdecimal() else LineType.ALPHANUMERIC
+    return Identity(originator, None, None, line_type)
+
+
+def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> list[tuple[str, int]]:
+    """Return the names that announced MMS of numbers in 30 days and were not believed, and how many each.
+
+    Those that announced most come first; names in `believed` are left out.
+    """
+    rows = db.all(
+        f"SELECT originator, count(*) AS announced FROM contacts WHERE other_originator GLOB '+*'"
+        f" AND kind = '{ContactKind.MMS}' AND line_type = '{LineType.ALPHANUMERIC}' AND received_limit > ?"
+        " AND originator NOT IN (SELECT value FROM json_each(?)) GROUP BY originator ORDER BY 2 DESC, 1 LIMIT ?",
+        db.now().limit - policy.WINDOW_SECONDS["month"],
+        json.dumps(believed),
+        limit,
+    )
+    return [tuple(row) for row in rows]
 
 
 def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:

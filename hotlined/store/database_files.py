@@ -5,6 +5,8 @@ from pathlib import Path
 ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """The files that SQLite puts beside a database: https://sqlite.org/tempfiles.html."""
+WAL_OCTETS = 32 * 1024 * 1024
+"""The -wal keeps no more when it begins anew: it is larger while a reader keeps it from that."""
 LOCK, KEY, PINS = ".lock", ".key", ".pins"
 """Our files: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under."""
 EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS)

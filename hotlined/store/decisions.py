@@ -9,11 +9,9 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.states import ContactKind, EventKind
+from hotlined.states import EventKind
 from hotlined.store import events, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
-from hotlined.store.reactions import IS_REACTION
-from hotlined.store.words_met import HAS_WORDS
 
 ITS_OWNER = N_("its owner")
 """What `numbers.changed_by` has where a number has opted out by itself; it is promised to who reads JSON."""
@@ -178,9 +176,15 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, who
     )
 
 
-def keep(db: Database, contact_id: int, who: str, now: Now) -> bool:
-    """Commit that a contact is exempt from erasure by age; return whether there is such a contact."""
-    return _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
+    """Commit that a contact is exempt from erasure by age; return whether it was not before, None for no contact.
+
+    What is kept already stays as it was, with who kept it first.
+    """
+    row = db.one("SELECT kept_at FROM contacts WHERE id = ?", contact_id)
+    if row is None:
+        return None
+    return row["kept_at"] is None and _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
 
 
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
@@ -196,6 +200,15 @@ def _keep(
         if not cursor.rowcount:
             return False
         events.record(db, now, kind, contact_id=contact_id, who=who)
+    return True
+
+
+def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a person skipped a contact, which then comes last; return whether there is such a contact."""
+    with db.transaction():
+        if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+            return False
+        events.record(db, now, EventKind.SKIP, contact_id=contact_id, who=who)
     return True
 
 
@@ -227,16 +240,3 @@ def tags_in_use(db: Database) -> list[str]:
     """Return every tag in use, in order."""
     sql = "SELECT DISTINCT value FROM contacts, json_each(contacts.tags) WHERE contacts.tags <> '[]' ORDER BY 1"
     return [tag for (tag,) in db.execute(sql)]
-
-
-def untagged(db: Database, *, reactions: bool) -> list[int]:
-    """Return the ids of the texts without a tag: of reactions alone, or of all, oldest first.
-
-    Those with a word of alerts.words come before them, reactions or not. What a reaction is stands in `reactions`.
-    """
-    only = IS_REACTION if reactions else "1"
-    rows = db.execute(
-        f"SELECT c.id FROM contacts c WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]'"
-        f" AND ({only} OR {HAS_WORDS}) ORDER BY {HAS_WORDS} DESC, c.id"
-    )
-    return [contact_id for (contact_id,) in rows]

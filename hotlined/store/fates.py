@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from hotlined import policy, states
 from hotlined.breaker import Outcome
-from hotlined.clock import Now, boot_id, rfc3339
+from hotlined.clock import Now, boot_id
 from hotlined.gsm import tpdu
+from hotlined.gsm.address import Address, Ton
 from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
 from hotlined.store import breaking, events, gate, lifecycle, pseudonyms
@@ -145,13 +146,11 @@ def _refuse(
 def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: Now, pause: float) -> None:
     """Record how often an answer was refused, with this time, and in how many seconds it is due again."""
     db.execute(
-        "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"
-        " WHERE id = ?",
+        "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ? WHERE id = ?",
         after.total,
         after.counted,
         now.limit,
         now.limit + pause,
-        rfc3339(now.utc + timedelta(seconds=pause)),
         answer_id,
     )
 
@@ -284,8 +283,8 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
     """Match a status report to its segment and settle its answer, inside the transaction that is open.
 
     Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. A
-    report may prove that a segment left; it never lets the rest of an answer go. Returns the segment's id, or None
-    where nothing matches.
+    report may prove that a segment left; it never lets the rest of an answer go. One on an attempt before the latest
+    changes that attempt alone. Returns the segment's id, or None where nothing matches.
     """
     segment = _reported_segment(db, report, now)
     if segment is None:
@@ -308,7 +307,8 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
             *columns.values(),
             segment_id,
         )
-    db.execute("UPDATE answers SET reported_at = ? WHERE id = ?", now.rfc3339, segment["answer_id"])
+    if segment["attempt_id"] == latest_attempt(db, segment["answer_id"]):
+        db.execute("UPDATE answers SET reported_at = ? WHERE id = ?", now.rfc3339, segment["answer_id"])
     _follow_segments(db, segment_id, now, None)
     return segment_id
 
@@ -329,16 +329,14 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
 
     def fitting(condition: str, *arguments: object) -> list[sqlite3.Row]:
         rows = db.all(
-            "SELECT s.id, s.state, t.answer_id, a.recipient FROM answer_segments s"
+            "SELECT s.id, s.state, s.attempt_id, t.answer_id, a.recipient FROM answer_segments s"
             " JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id"
             f" WHERE {condition} AND s.state IN {states.MAY_HAVE_LEFT} AND s.submitted_limit >= ?"
             " ORDER BY s.id DESC",
             *arguments,
             since,
         )
-        return [
-            row for row in rows if row["recipient"] in names or same_number(report.recipient.value, row["recipient"])
-        ]
+        return [row for row in rows if row["recipient"] in names or same_number(report.recipient, row["recipient"])]
 
     if by_reference := fitting("s.mr = ?", report.mr):
         return by_reference[0]
@@ -349,8 +347,8 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
 def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
     """Bring an answer into the state that its segments give, after one of them is known to have left.
 
-    With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
-    changes nothing but itself.
+    With `rules` the rest goes on if the gate passes at once; else half of it was sent. Where all of it has left, an
+    answer that a person wants sent again is not. An attempt before the latest one changes nothing but itself.
     """
     row = db.the(
         "SELECT a.*, t.id AS attempt_id, t.outcome, t.share AS attempt_share FROM answer_segments s"
@@ -368,7 +366,7 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     if whole and row["outcome"] != Outcome.TAKEN:
         # no pauses: an answer that was taken closes the breaker and never opens it
         update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), certainly_not_sent=False)
-    if not is_latest or row["state"] not in _PROVABLE:
+    if not is_latest:
         return update
     if whole:
         _follow_whole(db, row, segments, now)
@@ -382,7 +380,7 @@ def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentS
     final = _taken_state(segments)
     if answer["state"] != final:
         # what was delivered was sent before
-        if answer["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT:
+        if answer["state"] not in states.TAKEN and final is not AnswerState.SENT:
             move(db, answer["id"], AnswerState.SENT)
         move(db, answer["id"], final)
     db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, answer["id"])
@@ -391,18 +389,18 @@ def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentS
 def _follow_half(
     db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now, rules: policy.Rules | None
 ) -> None:
-    """Let the rest of an answer go whose half has left for certain, if it may; else the answer has failed."""
-    if rules and _may_go_on(db, answer, segments.count(SegmentState.CANCELLED), rules, now):
+    """Let the rest of an answer go whose half has left for certain, if it may; else the answer has failed.
+
+    What a person, a block or its age has ended does not go on.
+    """
+    ended = answer["reason"] in list(policy.Reason)
+    if rules and not ended and _may_go_on(db, answer, segments.count(SegmentState.CANCELLED), rules, now):
         move_rest(db, answer["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
         move(db, answer["id"], AnswerState.SENDING)
         lifecycle.resume_attempt(db, answer["attempt_id"])
     else:
-        move(db, answer["id"], AnswerState.FAILED, AttemptCause.HALF)
+        move(db, answer["id"], AnswerState.FAILED, answer["reason"] if ended else AttemptCause.HALF)
         lifecycle.mark_no_evidence(db, answer["attempt_id"])
-
-
-_PROVABLE = (AnswerState.SENDING, AnswerState.UNCONFIRMED, *states.TAKEN)
-"""The states that a late proof may still change: an answer that is queued again, or has ended, stays as it is."""
 
 
 def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:
@@ -442,11 +440,13 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
 # ---- comparing, forgetting
 
 
-def same_number(reported: str, recipient: str) -> bool:
-    """Compare by the trailing digits: networks report national and international forms, and some a digit too much."""
-    ours, theirs = recipient.lstrip("+"), reported.lstrip("0")
+def same_number(reported: Address, recipient: str) -> bool:
+    """Compare an international address whole, any other one by the trailing digits: it may be in a national form."""
+    ours, theirs = recipient.lstrip("+"), reported.value.lstrip("0")
     digits = min(len(ours), len(theirs), 9)
-    return ours == theirs or (digits >= 7 and ours[-digits:] == theirs[-digits:])
+    return ours == theirs or (
+        reported.ton is not Ton.INTERNATIONAL and digits >= 7 and ours[-digits:] == theirs[-digits:]
+    )
 
 
 def _forget_text(db: Database, answer_id: int) -> None:

@@ -98,8 +98,10 @@ class Tally:
     quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
     they are those of `timed` answers, whose last segment was taken in the period. A reaction is a text from a
     number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
-    `by_tags` count each reaction once, and add up to all; `other_tags` all other contacts: first ones, such as a threat
-    that came before any answer, and later ones. `by_text` parts answers and reactions by the text that was sent.
+    `by_tags` count each reaction once, those without a tag that can be read too (`untagged`); with those whose text was
+    erased before anybody tagged it (`unread`) they add up to all. `other_tags` count all other contacts: first ones,
+    such as a threat that came before any answer, and later ones. `by_text` parts answers and reactions by the text that
+    was sent.
     """
 
     counts: Counts
@@ -110,6 +112,7 @@ class Tally:
     reactions: int
     untagged: int
     tags: dict[str, int]
+    unread: int
     by_tags: tuple["Tagged", ...]
     other_tags: dict[str, int]
     by_text: tuple["SentText", ...]
@@ -170,8 +173,9 @@ _COUNTS = (
     FROM ({_LET_OUT}) GROUP BY 1
     """,
     f"""
-    SELECT bin(due_at) AS bin, count(*) AS shadowed FROM answers
-    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
+    SELECT bin(begun_at) AS bin, count(*) AS shadowed FROM answers a
+    JOIN attempts t ON t.id = (SELECT max(id) FROM attempts WHERE answer_id = a.id)
+    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND begun_at >= :start AND begun_at < :end GROUP BY 1
     """,
 )
 """Of answers: rows of a bin and its counts, named as in `Counts`."""
@@ -183,13 +187,16 @@ SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON 
 WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
 # CROSS: from the answers, which budgets bound, to the contacts of their recipients
+_UNREAD = "null"
+"""What stands for the tags of a reaction whose text was erased before anybody tagged it, in JSON: nobody can tell."""
 _REACTIONS = f"""
 WITH sent AS MATERIALIZED (
   {SENT} WHERE by_hand IS NULL AND sent_at < :end
     AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-{REACTION_HOURS} hours')
 )
-SELECT s.text, c.tags, count(*) FROM sent s CROSS JOIN contacts c ON c.originator = s.recipient
-WHERE {IS_WITHIN} AND c.received_at >= :start AND c.received_at < :end GROUP BY s.text, c.tags
+SELECT s.text, iif(c.tags = '[]' AND c.text IS NULL, '{_UNREAD}', c.tags) AS tags, count(*)
+FROM sent s CROSS JOIN contacts c ON c.originator = s.recipient
+WHERE {IS_WITHIN} AND c.received_at >= :start AND c.received_at < :end GROUP BY s.text, 2
 """
 _TAGGED = """
 SELECT tags, count(*) FROM contacts WHERE tags <> '[]' AND received_at >= :start AND received_at < :end GROUP BY tags
@@ -316,6 +323,7 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
             timed=len(seconds[at]),
             reactions=brought.by_tags.total(),
             untagged=brought.by_tags["[]"],
+            unread=brought.by_tags[_UNREAD],
             tags=_ranked(_by_tag(brought.by_tags)),
             by_tags=_by_tags(brought.by_tags),
             other_tags=_ranked(_by_tag(brought.others)),
@@ -401,7 +409,7 @@ def _by_tag(reactions: Counter[str]) -> Counter[str]:
     """Count by tag what is counted by lists of tags, in JSON."""
     found: Counter[str] = Counter()
     for tags, count in reactions.items():
-        found.update(dict.fromkeys(json.loads(tags), count))
+        found.update(dict.fromkeys(json.loads(tags) or (), count))
     return found
 
 
@@ -409,7 +417,8 @@ def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
     """Count by all their tags together, the most frequent first, what is not tagged last."""
     found: Counter[tuple[str, ...]] = Counter()
     for tags, count in reactions.items():
-        found[tuple(sorted(set(json.loads(tags))))] += count
+        if tags != _UNREAD:
+            found[tuple(sorted(set(json.loads(tags))))] += count
     ranked = sorted(found.items(), key=lambda item: (not item[0], -item[1], item[0]))
     return tuple(Tagged(tags, count) for tags, count in ranked)
 

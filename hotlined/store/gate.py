@@ -20,7 +20,7 @@ from hotlined.store import breaking, events, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
-from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.store.lifecycle import latest_attempt, move, move_segment
 from hotlined.store.line import breaker_of, is_paused, save_limit_clock
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL
@@ -237,15 +237,12 @@ def _question(
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
-    """Commit that an answer cannot be composed or encoded: it has failed, and those behind it go."""
+    """Commit that an answer cannot be composed or encoded: it has ended, and those behind it go."""
     with db.transaction():
         row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {listed(OPEN)}", answer_id)
         if row is None:
             return
-        attempt_id = latest_attempt(db, answer_id)
-        if attempt_id is not None:
-            move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
-        move(db, answer_id, AnswerState.FAILED, Reason.SET_ASIDE)
+        lifecycle.end(db, answer_id, Reason.SET_ASIDE, AnswerState.FAILED)
         events.record(db, now, EventKind.SET_ASIDE, f"answer {answer_id}: {why}", contact_id=row["contact_id"])
 
 

@@ -5,16 +5,20 @@ stands in https://sqlite.org/walformat.html#wal_locks and in its os.h. Known to 
 another device to stat than to the kernel (btrfs, some overlays) nobody is found.
 """
 
+import math
 import os
 import pwd
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hotlined.clock import boottime
 from hotlined.language import _
-from hotlined.store.database_files import ITSELF, LOCK, SHM, beside
+from hotlined.store.database_files import ITSELF, LOCK, SHM, WAL, WAL_OCTETS, beside
 
 _LOCKS = Path("/proc/locks")
+_STARTED = 19  # proc_pid_stat(5), field 22: when a process began, in ticks since the boot; three stand before the ')'
+_LONG_SECONDS = 3600.0
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
 _READERS = (123, 127)  # the same
 _WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
@@ -56,6 +60,33 @@ def who_reads(database: Path) -> tuple[str, ...]:
     """Return in words which other processes have a transaction open in which they see old pages."""
     shm = _file(database, SHM)
     return _in_words(lock for lock in _locks() if lock.file == shm and lock.covers(*_READERS))
+
+
+def who_keeps_pages(database: Path, daemon: int | None) -> tuple[str, ...]:
+    """Return in words which processes read a database while its -wal is larger than it has to be.
+
+    These are processes that have run for an hour; its daemon is none of them.
+    """
+    try:
+        if beside(database.resolve(), WAL).stat().st_size <= WAL_OCTETS:
+            return ()
+    except OSError:
+        return ()
+    shm = _file(database, SHM)
+    return _in_words(
+        lock
+        for lock in _locks()
+        if lock.file == shm and lock.covers(*_READERS) and lock.pid != daemon and _age(lock.pid) >= _LONG_SECONDS
+    )
+
+
+def _age(pid: int) -> float:
+    """Return for how many seconds a process has run; infinity where the kernel does not say."""
+    try:
+        fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return boottime() - int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")
 
 
 def who_has(database: Path) -> tuple[str, ...]:

@@ -71,6 +71,10 @@ PROMISES = {
         f"SELECT id FROM answers a WHERE state IN {states.listed(states.TAKEN)} AND segments <>"
         f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
+    N_("an answer of which every segment left was sent"): (
+        f"SELECT id FROM answers a WHERE state NOT IN {states.listed(states.TAKEN)}"
+        f" AND (SELECT min(s.state IN {states.LEFT}) FROM answer_segments s WHERE s.attempt_id = {_LATEST})"
+    ),
     N_("only an answer that is being sent has a segment that is being submitted"): (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.SUBMITTING}'"
         f" AND a.state <> '{AnswerState.SENDING}'"

@@ -21,7 +21,8 @@ second half that leaves hours later never exceeds a window that was full in betw
 
 `requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and no step of the
 line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
-half of it delivered. A backup that was restored leads from queued to unconfirmed: what waited may have left since.
+half of it delivered; and a proof that the attempt before left whole leads from there to sent. A backup that was
+restored leads from queued to unconfirmed: what waited may have left since.
 """
 
 import json
@@ -153,11 +154,11 @@ def has_left(db: Database, attempt_id: int | None) -> bool:
     )
 
 
-def end(db: Database, answer_id: int, reason: str) -> None:
+def end(db: Database, answer_id: int, reason: Reason, nothing_left: AnswerState = AnswerState.CANCELLED) -> None:
     """End an answer of which no segment is being submitted.
 
-    It is cancelled; but failed where half of it has left, and unconfirmed where an attempt before a person asked for it
-    again may have.
+    It is cancelled, or what `nothing_left` says; but failed where half of it has left, and unconfirmed where an attempt
+    before a person asked for it again may have.
     """
     attempt_id = latest_attempt(db, answer_id)
     states = (
@@ -165,7 +166,7 @@ def end(db: Database, answer_id: int, reason: str) -> None:
         if attempt_id is None
         else [row["state"] for row in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", attempt_id)]
     )
-    to = AnswerState.CANCELLED
+    to = nothing_left
     if SegmentState.UNCONFIRMED in states:
         to = AnswerState.UNCONFIRMED
     elif has_left(db, attempt_id):

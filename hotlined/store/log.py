@@ -31,14 +31,16 @@ class Filter:
     """Which contacts are meant: those that fit everything that is set; one of several values will do.
 
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
-    or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
-    `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
-    accents aside. Their ids are below `before` and above `after`.
+    or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too; `either` is
+    exactly the originator or the other address. `name` is one of these, puts the case of ASCII aside, and finds those
+    without an originator as `WITHHELD`. `search` puts case and accents aside. Their ids are below `before` and above
+    `after`.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     originator: str | None = None
+    either: str | None = None
     name: str | None = None
     kinds: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
@@ -55,7 +57,8 @@ _CONDITIONS = {
     "since": "received_at >= :since",
     "until": "received_at < :until",
     "originator": "originator IN (SELECT value FROM json_each(:originator))",
-    "name": "(originator = :name COLLATE NOCASE"
+    "either": "(originator IN (:either) OR other_originator IN (:either))",
+    "name": "(originator = :name COLLATE NOCASE OR other_originator = :name COLLATE NOCASE"
     f" OR (lower(:name) = '{WITHHELD}' AND originator IS NULL AND kind <> '{ContactKind.UNREADABLE}'))",
     "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
     "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
@@ -198,7 +201,7 @@ _TOUCHED = (
 
 def entry(row: sqlite3.Row) -> dict[str, Any]:
     """Return a row of the view `log` as the object of `log --json`."""
-    contact = {name: row[name] for name in ("id", "line", "kind", "originator", "text")}
+    contact = {name: row[name] for name in ("id", "line", "kind", "originator", "other_originator", "text")}
     contact["segments"] = {"received": row["segments_received"], "total": row["segments_total"]}
     contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
     contact["tags"] = json.loads(row["tags"])

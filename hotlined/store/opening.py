@@ -34,13 +34,13 @@ from hotlined.store.database_files import (
     SECRET_MODE,
     SHM,
     WAL,
+    WAL_OCTETS,
     beside,
 )
 from hotlined.store.holders import user_name
 from hotlined.store.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
 
 BUSY_SECONDS = 5.0
-WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
 CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
 _Opened = TypeVar("_Opened")

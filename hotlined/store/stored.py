@@ -9,7 +9,7 @@ from typing import Any
 
 from hotlined import pseudonym
 from hotlined.gsm import tpdu
-from hotlined.gsm.address import mask
+from hotlined.gsm.address import Address, mask
 from hotlined.states import SegmentKind
 from hotlined.store import events, fates, log, pseudonyms
 from hotlined.store.database import Database
@@ -144,7 +144,11 @@ def _reports(db: Database, number: str | None) -> set[int]:
         " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
         pseudonym.GLOB,
     )
-    return {row["id"] for row in rows if number and fates.same_number(_recipient(row["pdu"]), number)}
+    return {
+        row["id"]
+        for row in rows
+        if number and (recipient := _maybe_recipient(row["pdu"])) and fates.same_number(recipient, number)
+    }
 
 
 def is_number(name: str) -> bool:
@@ -152,9 +156,9 @@ def is_number(name: str) -> bool:
     return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
 
 
-def _recipient(pdu: str) -> str:
+def _maybe_recipient(pdu: str) -> Address | None:
     message = tpdu.decode(pdu)
-    return message.recipient.value if isinstance(message, tpdu.StatusReport) else ""
+    return message.recipient if isinstance(message, tpdu.StatusReport) else None
 
 
 def export(db: Database, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hotlined.clock import Now
-from hotlined.states import AlertCondition, ContactKind
+from hotlined.states import AlertCondition
 from hotlined.store.database import Database
 
 PAUSE_SECONDS = 3600.0
@@ -71,20 +71,3 @@ def of(db: Database, contact_id: int) -> list[str]:
 
 HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
 """The condition on a contact `c` that a word of alerts.words stands in its text."""
-
-# CROSS: from the few texts with a word to their contacts, or SQLite reads every contact
-_UNTAGGED = (
-    "FROM words_met w CROSS JOIN contacts c ON c.id = w.contact_id"
-    f" WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND w.contact_id > ?"
-)
-
-
-def next_untagged(db: Database, after: int) -> int | None:
-    """Return the first text with such a word after a contact that has no tag; None where there is none."""
-    row = db.one(f"SELECT c.id {_UNTAGGED} ORDER BY w.contact_id LIMIT 1", after)
-    return row["id"] if row else None
-
-
-def count_untagged(db: Database, after: int) -> int:
-    """Return how many texts with such a word after a contact have no tag."""
-    return int(db.value(f"SELECT count(*) {_UNTAGGED}", after))

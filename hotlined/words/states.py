@@ -123,6 +123,7 @@ EVENTS: Phrases[str] = Phrases(
         EventKind.UNTAG: NP_("event", "untag"),
         EventKind.KEEP: NP_("event", "keep"),
         EventKind.UNKEEP: NP_("event", "unkeep"),
+        EventKind.SKIP: NP_("event", "skip"),
         EventKind.CANCEL: NP_("event", "cancel"),
         EventKind.LOOK: NP_("event", "look"),
         EventKind.REQUEUE: NP_("event", "requeue"),

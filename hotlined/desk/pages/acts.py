@@ -17,6 +17,7 @@ from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
 from hotlined.reports.answer import require_text
+from hotlined.reports.number import whom
 from hotlined.reports.review import tag_meant
 from hotlined.words.tags import tag_in_words
 
@@ -71,21 +72,22 @@ def _back(arguments: Arguments) -> tuple[str, str]:
     return url_for("overview"), pgettext("link", "To the line")
 
 
+_LEAVES = ("tag", "skip")
+"""The acts by which the text in hand is done with."""
+
+
 def _on_in_review(verb: str, arguments: Arguments) -> str:
-    """Return the path of the next text to tag: the same text again, unless it has got its tag."""
+    """Return the path of the next text to tag: the same text again, unless it has got its tag or was skipped."""
     contact_id = arguments["contact_id"]
-    every = request.form.get("all")  # the newest first: this one is the next again to who is past the one above it
-    first = request.form.get("first")  # those with an alert word, which come in their order
-    again = contact_id + 1 if every and not first else contact_id - 1
-    past = contact_id if verb == "tag" else again
-    return url_for("review", after=past, last=contact_id, all=every, first=first)
+    here = None if verb in _LEAVES else contact_id
+    return url_for("review", here=here, last=contact_id, all=request.form.get("all"))
 
 
-def _number(text: str) -> str:
-    return typed.e164(text, line().numbers.country)
+def _whom(text: str) -> str:
+    return whom(line(), text)
 
 
-_NUMBER = {"number": _number}
+_NUMBER = {"number": _whom}
 _CONTACT = {"contact_id": typed.contact_id}
 _TAG = _CONTACT | {"word": tag_meant}
 
@@ -133,11 +135,15 @@ def _untag(arguments: Arguments) -> str:
 
 
 def _keep(arguments: Arguments) -> str:
-    return in_words.kept(arguments["contact_id"], found=decided("keep", **arguments))
+    return in_words.kept(line(), arguments["contact_id"], news=decided("keep", **arguments))
 
 
 def _keep_no_more(arguments: Arguments) -> str:
     return in_words.kept_no_more(arguments["contact_id"], found=decided("keep_no_more", **arguments))
+
+
+def _skip(arguments: Arguments) -> str:
+    return in_words.skipped(arguments["contact_id"], found=decided("skip", **arguments))
 
 
 ACTS = (
@@ -157,8 +163,10 @@ ACTS = (
         N_("Take the tag {word} off contact {contact_id}?"), _untag),
     Act("keep", Role.VOLUNTEER, N_("Keep"), _CONTACT,
         N_("Keep contact {contact_id}: never erase it because of its age?"), _keep),
-    Act("keep_no_more", Role.VOLUNTEER, N_("Keep no longer"), _CONTACT,
-        N_("Let contact {contact_id} age like any other?"), _keep_no_more),
+    Act("keep_no_more", Role.ADMIN, N_("Keep no longer"), _CONTACT,
+        N_("Somebody kept contact {contact_id}. Let it be erased when it is old, like any other?"), _keep_no_more),
+    Act("skip", Role.VOLUNTEER, N_("Skip"), _CONTACT,
+        N_("Skip contact {contact_id}: let it come last in the review?"), _skip),
 )  # fmt: skip
 """Every act."""
 

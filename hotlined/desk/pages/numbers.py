@@ -3,6 +3,8 @@
 So the address of a page contains a number only where one is looked up.
 """
 
+import shlex
+
 from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
@@ -68,16 +70,15 @@ def _person(name: str) -> str:
         now = db.now()
         report = report_number(db, line(), name, now)
         sending = next(iter(report.holds), FREE)
-        where = log.Filter(originator=report.originator)
-        contacts = [*rows_for_people(db, line(), log.rows(db, where, _ROWS), sending)][::-1]
+        contacts = [*rows_for_people(db, line(), log.rows(db, report.where, _ROWS), sending)][::-1]
     looked_up(report.originator)
     return render_template(
         "person.html",
         report=report,
         who=report.correspondent,
-        is_number=report.identity.e164 is not None,
         facts=[(label, value) for label, value in facts(report, line(), now) if value],
         contacts=contacts,
+        to_type=shlex.quote(report.originator),  # a name may be anything, and is pasted into a shell
         full=len(contacts) == _ROWS,
     )
 

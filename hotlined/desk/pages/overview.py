@@ -14,7 +14,8 @@ from hotlined.language import N_
 from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
-from hotlined.store import log, reactions, words_met
+from hotlined.store import log, review
+from hotlined.store.review import Waiting
 from hotlined.words.conditions import WINDOWS
 
 _LAST = 5  # contacts
@@ -32,23 +33,18 @@ def show() -> str:
         report=report,
         words=words,
         contacts=seen.contacts,
-        untagged=seen.untagged,
-        alarms=seen.worded,
+        waiting=seen.waiting,
         windows=WINDOWS,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a visitor may see of the database: who came, the last contacts, and what is to be tagged.
-
-    `untagged` is the number of reactions, `worded` the number of texts with a word of alerts.words.
-    """
+    """What a visitor may see of the database: who came, the last contacts, and what waits for a person."""
 
     came: Came | None = None
     contacts: Sequence[Contact] = ()
-    untagged: int = 0
-    worded: int = 0
+    waiting: Waiting | None = None
 
 
 def _seen(report: LineReport) -> _Seen:
@@ -63,7 +59,7 @@ def _seen(report: LineReport) -> _Seen:
             contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
             if not visitor().role.may(Role.VOLUNTEER):
                 return _Seen(seen, contacts)
-            return _Seen(seen, contacts, reactions.count_untagged(db, 0), words_met.count_untagged(db, 0))
+            return _Seen(seen, contacts, review.waiting(db))
     except StoreError:
         return _Seen()
 
