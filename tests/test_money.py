@@ -60,7 +60,7 @@ from hotlined.store.opening import open_beside_daemon, open_for_daemon
 EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
+NUMBERS = ("+32470000001", "+32470000002", "+4915112345678")
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
@@ -302,7 +302,7 @@ class Hotline(RuleBasedStateMachine):
 
     def in_force(self) -> policy.Rules:
         """Return what is configured."""
-        return policy.Rules(self.limits, policy.Numbers(), timedelta(hours=24))
+        return policy.Rules(self.limits, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=24))
 
     # ---- what comes
 
