@@ -27,6 +27,7 @@ from hotlined.store.opening import open_for_daemon
 from hotlined.timing import USUAL
 
 HOUR = 3600.0
+CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 DE, FR = "+4915112340000", "+33612345600"
 
 
@@ -272,6 +273,62 @@ def test_texts_by_hand_that_fail_open_nothing(db: Database) -> None:
         refuse(db, begun(db, 0.0), at(0.0), 38)
 
     assert not breaker_of(db).is_open
+
+
+def test_half_an_answer_waits_where_the_breaker_opens_between_its_segments(db: Database) -> None:
+    """A balance may stop the line then: the rest waits in the queue, where it can get too old; a trial goes on."""
+    wrote(db, 0.0, person(1))
+    two = store_steps.PLAN
+    turn = queue.due(db, at(0.0))[0]
+    take(db, segment_of(store_steps.begin(db, turn.answer_id, at(0.0), two, outages.RULES)), at(0.0))
+    with db.transaction():
+        opening = breaker.Opening(breaker.Cause.CREDIT, at(1.0).limit)
+        breaking.open_breaker(db, opening, at(1.0), USUAL.trial_after)
+    (turn,) = queue.due(db, at(2.0))
+    wait = policy.Wait(policy.WaitingFor.OUTAGE)
+    assert store_steps.begin(db, turn.answer_id, at(2.0), two, outages.RULES) == wait
+    assert db.value("SELECT state FROM answers") == "queued"
+    (trial,) = [turn for turn in queue.due(db, at(61.0)) if turn.trial]
+    begun = segment_of(store_steps.begin(db, trial.answer_id, at(61.0), two, outages.RULES, trial=True))
+
+    assert (begun.sequence, take(db, begun, at(61.0)).update.change) == (2, breaker.Change.CLOSED)
+
+
+def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
+    """In a country, too: three may follow where nothing left, and the next round begins with whoever was first."""
+    country_out(db)
+    numbers = [f"{DE[:-2]}{number}" for number in (10, 11)]
+    wrote(db, 2.0, *numbers)
+    for number in numbers:
+        assert tried(db, 70.0) == [number]
+        refuse(db, begun(db, 70.0), at(70.0), 10)
+
+    assert tried(db, 71.0) == tried(db, 369.0) == []
+    assert tried(db, 370.0) == numbers[:1]
+
+
+def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> None:
+    """The line's and a country's: what was not handed over uses nothing up."""
+    country_out(db)
+    wrote(db, 2.0, DE)
+    fates.withdraw_segment(db, begun(db, 61.0), at(61.0))
+    assert tried(db, 62.0) == [DE]
+    store_steps.lose(db, begun(db, 62.0), at(62.0))
+
+    wrote(db, 63.0, f"{DE[:-1]}5")
+    assert (tried(db, 361.0), tried(db, 362.0)) == ([], [f"{DE[:-1]}5"])
+
+
+@pytest.mark.parametrize(("price", "balance", "opens"), [(0, "0.00", True), (0, "0.01", False), (0.05, "0.04", True)])
+def test_a_balance_that_pays_for_nothing_stops_the_line(line: Line, price: float, balance: str, opens: bool) -> None:
+    """Below the price of a segment, or of nothing at all where no price is set."""
+    line.configure(credit=CREDIT, limits={"price_per_segment": price})
+    line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
+    begin(line, timing=NEVER)
+    wait_until(lambda: line.rows("SELECT balance FROM line_state") == [(balance,)], "the balance")
+    promised.look(line)
+
+    assert told(line, "status")["sending"]["state"] == ("trial" if opens else "free")
 
 
 # ---- the whole program

@@ -286,6 +286,7 @@ class Line:
         row = self.db.one("SELECT min(due_limit) AS at FROM answers WHERE state = 'queued' AND due_limit > ?", now)
         if row and row["at"] is not None:
             moments.append(row["at"] - now + at)
+        moments += [max(row["due"] - now + at, at + 60) for row in self.db.all("SELECT due FROM country_outages")]
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
