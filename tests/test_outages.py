@@ -143,7 +143,8 @@ def test_a_country_that_waits_by_itself_holds_up_nobody_behind_it(db: Database) 
     assert (tried(db, 60.0), tried(db, 61.0)) == ([], [DE])
 
 
-def test_what_fails_in_it_says_nothing_about_the_line(db: Database) -> None:
+@pytest.mark.parametrize("result", [policy.Refused(10), outages.NOTHING_SAID])
+def test_what_fails_in_it_says_nothing_about_the_line(db: Database, result: policy.Result) -> None:
     """However many trials there fail, the line stays open to all others, and nothing counts to an answer's end."""
     country_out(db)
     wrote(db, 2.0, *(f"{DE[:-2]}{number}" for number in range(10, 40)))
@@ -151,14 +152,40 @@ def test_what_fails_in_it_says_nothing_about_the_line(db: Database) -> None:
     while failed < 12:
         seconds += 60.0
         while tried(db, seconds):
-            settled = refuse(db, begun(db, seconds), at(seconds), 10)
+            settled = fates.settle(db, begun(db, seconds), result, at(seconds))
             assert settled.update.change is None
             failed += 1
     wrote(db, seconds, person(9))
 
     assert begun(db, seconds).recipient == person(9)
     assert not breaker_of(db).is_open
-    assert db.value("SELECT max(refusals_counted) FROM answers WHERE state = 'queued'") <= 1
+
+
+def test_tries_in_it_are_no_end_of_an_answer(db: Database) -> None:
+    """Others leave all the time, but none there: however often it is tried, it waits until it is too old."""
+    country_out(db)
+    wrote(db, 2.0, DE)
+    seconds = 60.0
+    for number in range(10, 20):
+        seconds += 3600.0
+        wrote(db, seconds, person(number))
+        by_recipient = {segment.recipient: segment for segment in (begun(db, seconds), begun(db, seconds))}
+        refuse(db, by_recipient[DE], at(seconds), 10)
+        take(db, by_recipient[person(number)], at(seconds))
+
+    assert db.value("SELECT refusals FROM answers WHERE state = 'queued'") == 10
+    assert waiting_for(db, DE) == "country_outage"
+
+
+def test_the_gate_itself_keeps_its_answers(db: Database) -> None:
+    """Whoever asks for it: without a trial nothing is let out to a country that waits, but what a person typed."""
+    country_out(db)
+    wrote(db, 2.0, DE)
+    answer = db.value("SELECT max(id) FROM answers")
+    wait = policy.Wait(policy.WaitingFor.COUNTRY_OUTAGE)
+
+    assert store_steps.begin(db, answer, at(2.0), outages.TEXT, outages.RULES) == wait
+    assert isinstance(store_steps.begin(db, answer, at(61.0), outages.TEXT, outages.RULES, trial=True), gate.Begun)
 
 
 @pytest.mark.parametrize("how", ["trial", "by hand", "late"])

@@ -57,8 +57,7 @@ _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
 JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
 WHERE s.state = '{SegmentState.WAITING}'
-  AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= ?
-    AND NOT {breaking.WAITS_BY_ITSELF}))
+  AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= ?))
 ORDER BY a.due_limit, a.id LIMIT 20
 """
 # half of an answer is no head of a share: it has a turn of its own
