@@ -209,6 +209,34 @@ def test_anything_taken_there_ends_it(db: Database, how: str) -> None:
     assert begun(db, 62.0).recipient[:3] == "+49"
 
 
+def pauses(db: Database) -> list[tuple[int, float]]:
+    """Return of each answer that waits how often it was refused, and when it is due."""
+    rows = db.all("SELECT refusals, due_limit FROM answers WHERE state = 'queued' ORDER BY id")
+    return [(row["refusals"], row["due_limit"] - outages.BEFORE) for row in rows]
+
+
+def test_pauses_of_an_outage_are_void_when_it_is_over(db: Database) -> None:
+    """What was refused in it is due at once, with all its tries; the line's outage and a country's."""
+    wrote(db, 0.0, *(person(number) for number in range(4)))
+    for moment in (0.0, 0.0, 0.0, 60.0):
+        refuse(db, begun(db, moment), at(moment), 38)
+    assert pauses(db) == [(1, 60.0), (1, 60.0), (1, 60.0), (1, 120.0)]
+    take(db, begun(db, 61.0), at(61.0))
+    assert pauses(db) == [(0, 60.0), (0, 60.0), (0, 61.0)]
+
+
+def test_pauses_of_a_countrys_outage_are_void_when_it_is_over(db: Database) -> None:
+    """What was refused in it is due at once."""
+    country_out(db)
+    wrote(db, 2.0, DE)
+    refuse(db, begun(db, 61.0), at(61.0), 10)
+    assert pauses(db) == [(1, 121.0)]
+    segment = db.value("SELECT id FROM answer_segments WHERE state = 'unconfirmed' LIMIT 1")
+    fates.settle_late(db, segment, 7, outages.RULES, at(62.0))
+
+    assert pauses(db) == [(0, 62.0)]
+
+
 def test_erasing_people_changes_nothing_of_it(db: Database) -> None:
     """An attempt knows the country of its recipient, whoever that was."""
     numbers = [f"{DE[:-1]}{number}" for number in (1, 2, 3)]
