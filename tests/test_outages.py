@@ -289,6 +289,17 @@ def test_trials_of_the_line_go_to_another_country_first(db: Database) -> None:
     assert tried(db, 302.0) == [person(1), DE]
 
 
+def test_a_number_that_got_something_is_tried_before_others(db: Database) -> None:
+    """It is known to be reached, however many are older, or were tried less."""
+    wrote(db, -3 * 86400.0, person(1))
+    take(db, begun(db, -3 * 86400.0), at(-3 * 86400.0))
+    lost(db, 0.0, *(person(number) for number in (2, 3, 4)))
+    wrote(db, 1.0, person(5))
+    wrote(db, 2.0, person(1))
+
+    assert tried(db, 60.0) == [person(1), person(5)]
+
+
 def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> None:
     """Nothing has failed then, so the first trial comes after its pause."""
     with db.transaction():
@@ -364,6 +375,11 @@ def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
 
 def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> None:
     """The line's and a country's: what was not handed over uses nothing up."""
+    lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
+    wrote(db, -99.0, person(4))
+    fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))
+    assert (breaker_of(db).rounds, tried(db, -39.0)) == (0, [person(4)])
+    take(db, begun(db, -39.0), at(-39.0))
     country_out(db)
     wrote(db, 2.0, DE)
     fates.withdraw_segment(db, begun(db, 61.0), at(61.0))

@@ -4,6 +4,7 @@ Known to be wrong: when the daemon does not run, nobody knows since when, so its
 finds that.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -266,9 +267,8 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
     """Yield the countries to which nothing leaves, and those that do not wait any more: of each one alert a day."""
     waiting = {country_condition(outage.country): outage for outage in state.countries}
     for condition, outage in waiting.items():
-        is_told = progress.levels.get(condition, 0) > 0
-        again = now.limit - progress.recorded_limits.get(condition, -AGAIN_SECONDS) >= AGAIN_SECONDS
-        if now.limit - outage.since_limit >= COUNTRY_SECONDS and (is_told or again):
+        told_seconds = now.limit - progress.recorded_limits.get(condition, -math.inf)
+        if now.limit - outage.since_limit >= COUNTRY_SECONDS and told_seconds >= AGAIN_SECONDS:
             yield _Sign(condition, 2 if outage.is_barred(now) else 1, None, {}, daily=True)
     for condition, level in progress.levels.items():
         if level and maybe_country(condition) and condition not in waiting:
