@@ -12,7 +12,7 @@ from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import parse_rfc3339
 from hotlined.errors import UnavailableError
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import _, in_digits, labelled, ngettext
 from hotlined.reports import sealed, selftest
 from hotlined.reports.line import LineReport, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
@@ -67,7 +67,7 @@ def _to_read(waiting: Waiting) -> str | None:
         [ngettext("{number} text with an alert word", "{number} texts with an alert word", worded)] if worded else []
     )
     counts += [ngettext("{number} reaction", "{number} reactions", reactions)] if reactions else []
-    return as_typed(f"{', '.join(counts)}: `hotlined review`") if counts else None
+    return as_typed(labelled(", ".join(counts), "`hotlined review`")) if counts else None
 
 
 def _daemon(report: LineReport) -> str:
