@@ -229,6 +229,9 @@ class TroubleCode(StrEnum):
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
     BACKUP_OLD = "backup_old"
+    CREDIT_LOW = "credit_low"
+    ALERTS_NOWHERE = "alerts_nowhere"
+    """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
     READER = "reader"
     """A program keeps old pages of the database."""
 

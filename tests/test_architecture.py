@@ -258,7 +258,6 @@ COMPARED = {
     ("desk/pages/stats.py", "<!-- inside -->"): "a mark in a page of its own",
     ("gsm/port.py", "exclusively lock"): "pyserial says it, and has no code for it",
     ("gsm/recording.py", "# hotlined recording 1"): "the first line of a file",
-    ("store/decisions.py", "its owner"): "the database has it from before; nothing else asks",
 }
 """The texts of several words that something is compared with, by module, each with its reason."""
 _PREFIXES = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}

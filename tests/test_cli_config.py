@@ -48,6 +48,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
+        ({"alerts": {"words": ["tue"]}}, "A text with a word of alerts.words raises an alert, and that goes nowhere"),
         ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
     ],
 )
@@ -78,8 +79,14 @@ def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:
 
 
 def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """A SIM whose PIN stands in a file that is missing would never come up: the check names the file."""
-    assert f"Careful: modem.pin_file: there is no {tmp_path / 'pin'}, so" in judged(tmp_path, modem={"pin_file": "pin"})
+    """A SIM whose PIN stands in a file that is missing would never come up: the check and the start say so, with 78."""
+    line = Filled(tmp_path, modem={"pin_file": "pin"})
+    line.db.close()
+    for command in (("config", "check"), ("run", "--once"), ("run",)):
+        result = line.run(*command)
+        assert result.exit_code == 78
+        assert f"Error: modem.pin_file: there is no {tmp_path / 'pin'}, so" in " ".join(result.stderr.split())
+    assert line.run("log").exit_code == 0
     (tmp_path / "pin").write_text("1234")
     assert "Careful" not in judged(tmp_path, modem={"pin_file": "pin"})
 

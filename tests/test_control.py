@@ -192,7 +192,7 @@ def test_a_block_with_sudo_is_recorded_as_who_typed_it(doors: Doors, has_socket:
     done = LINE.hotlined(doors.config, "block", NUMBER, SUDO_UID=str(MEMBER.uid), **FOR_ROOT)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert doors.one("SELECT changed_by FROM numbers") == "uid 61002"
+    assert doors.one("SELECT blocked_by FROM numbers") == "uid 61002"
 
 
 @needs_root

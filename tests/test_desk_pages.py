@@ -27,6 +27,7 @@ from hotlined.desk.who import Visitor
 from hotlined.store import decisions, review
 from hotlined.store.reception import ask_selftest
 from hotlined.words.tags import TAG_KEYS
+from hotlined.words.times import moment
 
 TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
 
@@ -175,6 +176,7 @@ FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
     "state": ({"states": "queued"}, ["--state", "queued"]),
     "tag": ({"tag": "Apology"}, ["--tag", "Apology"]),
     "kept": ({"kept": "1"}, ["--kept"]),
+    "alert words": ({"alert_words": "1"}, ["--alert-words"]),
     "search": ({"search": "HABITES"}, ["--search", "HABITES"]),
     "several": ({"search": "réponds", "states": "cancelled"}, ["--search", "réponds", "--state", "cancelled"]),
     "nothing": ({"tag": "other"}, ["--tag", "other"]),
@@ -189,7 +191,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 
     assert page.status == 200
     assert shown(page) == [contact["id"] for contact in line.log(*options)][::-1]
-    assert ("No contact is like that." in page.words) == (name == "nothing")
+    assert ("No contact is like that." in page.words) == (name in {"nothing", "alert words"})
     assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
 
 
@@ -381,6 +383,23 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
         assert f" {who['segments']} " in words
         assert ("blocked" in words) == who["blocked"]
         assert f"/person/{who['last_id']}" in row
+
+
+@pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
+def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
+    """By whom and since when, as the command has it; the page of all leads there."""
+    line, browser = busy
+    with line.db.transaction():
+        decisions.opt_out(line.db, LEA, line.now())
+    (who,) = (json.loads(each) for each in line.run("numbers", "--json", option).stdout.splitlines())
+    assert f'href="/numbers?only={only}' in browser.get("/numbers").body
+    page = browser.get(f"/numbers?only={only}")
+
+    said = f"blocked by somebody, {moment(who['blocked_at'])}" if who["blocked"] else "opted out, "
+    assert len(re.findall(r'<tr role="row">\s*<td', page.body)) == 1
+    assert who["number"] in page.words
+    assert said in page.words
+    assert browser.get("/numbers?only=x").status == 400
 
 
 @pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])

@@ -215,7 +215,7 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
     assert re.search(rf"- Without a top-up the SIM ends on [0-9]+ {lives}\.", message)
     assert "Nothing is wrong" not in message
     assert "- The modem was ready 85.7 % of the time." in message
-    assert re.search(r"- The balance was 12\.50, asked on 22 Nov( 2026)? [0-9]{2}:00\.", message)
+    assert re.search(r"- The balance was 12\.50 EUR, asked on 22 Nov( 2026)? [0-9]{2}:00\.", message)
 
 
 def test_a_channel_that_failed_gets_it_later_and_only_the_newest(

@@ -153,12 +153,12 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
 
 
 def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
+    """A PIN that nobody can read is a failure of the configuration, before a SIM ever asks for it."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
 
-    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.WARN, True)
+    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.FAIL, True)
     (tmp_path / "pin").write_text("1234")
     assert line_checks.configuration(told).verdict is Health.OK
 
@@ -416,7 +416,8 @@ def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, 
 @pytest.mark.parametrize(
     ("answers", "verdict", "words"),
     [
-        ({}, WARN, "2G, perhaps 3G"),
+        ({}, WARN, "2G or 3G"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7'}, OK, "knows LTE"),
         ({"AT+WS46=?": "+WS46: (12)"}, WARN, "2G only"),
         ({"AT+WS46=?": "+WS46: (12,22,25)"}, WARN, "2G and 3G"),  # an Option GTM382
         ({"AT+WS46=?": "+WS46: (22)"}, WARN, "2G and 3G"),
@@ -474,12 +475,21 @@ def test_a_modem_without_texts_is_told(refused: Sequence[str], verdict: Health, 
 
 
 @pytest.mark.parametrize(
-    ("circuits", "verdict", "words"),
-    [("+CREG: 0,3", WARN, "VoLTE"), ("+CREG: 0,11", WARN, "VoLTE"), ("+CREG: 0,0", OK, "at home"), ("", OK, "at home")],
+    ("circuits", "others", "verdict", "words"),
+    [
+        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
+        ("+CREG: 0,11", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
+        ("+CREG: 0,0", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
+        ("", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
+        ("+CREG: 0,3", {"AT+CGREG?": "+CGREG: 0,1"}, OK, "at home"),  # packets of 2G or 3G, which bring texts
+        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,3"}, FAIL, "denied"),
+    ],
 )
-def test_a_sim_for_lte_alone_is_told(circuits: str, verdict: Health, words: str, talk: Any, tmp_path: Path) -> None:
+def test_a_sim_for_lte_alone_is_told(
+    circuits: str, others: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
+) -> None:
     """Circuits that are denied while LTE is not are a warning; an LTE stick that says none all its life is none."""
-    talker = talk({"AT+CREG?": circuits, "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'})
+    talker = talk({"AT+CREG?": circuits, "AT+COPS?": '+COPS: 0,0,"Proximus",7', **others})
     found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)

@@ -24,9 +24,11 @@ from hotlined.store import answers, decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.line import note_own_number, note_sim_changed, note_wait
 from hotlined.words.reasons import REASONS
+from hotlined.words.times import moment
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
 KEYS = ["number", "contacts", "first_at", "last_at", "last_id", "answers", "segments", "blocked", "opted_out"]
+KEYS += ["blocked_at", "blocked_by", "opted_out_at"]
 DAY = 86_400.0
 AT_ONCE = {"text": ANSWER, "delay": "0s"}
 NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
@@ -76,7 +78,7 @@ def test_each_number_is_summed_up(busy: Filled) -> None:
     assert set(everyone) == {KEVIN, LEA, TOM, None}
     assert list(everyone[KEVIN]) == KEYS
     assert list(everyone[KEVIN].values())[1:] == [
-        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 3, 1, 2, False, False,
+        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 3, 1, 2, False, False, None, None, None,
     ]  # fmt: skip
     assert (everyone[LEA]["contacts"], everyone[LEA]["answers"], everyone[LEA]["blocked"]) == (1, 0, True)
     assert (everyone[TOM]["contacts"], everyone[TOM]["last_at"], everyone[TOM]["blocked"]) == (0, None, True)
@@ -106,6 +108,67 @@ def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
         filled.call()
         assert [each["blocked"] for each in listed(filled)] == [True]
         assert asked(filled, LEA)["next"]["reason"] == "blocked"
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line that refuses one who was blocked twice and opted out, two who are blocked, one who opted out."""
+    filled = Filled(tmp_path, answer=AT_ONCE, numbers={"blocked": [LONDON]})
+    with filled.db:
+        filled.judge(filled.text("Salut"))
+        filled.text("Salut", sender=LEA)
+        decisions.block(filled.db, LEA, "anna", filled.now())
+        decisions.block(filled.db, LEA, "root", filled.now())
+        decisions.block(filled.db, TOM, "root", filled.now())
+        with filled.db.transaction():
+            decisions.opt_out(filled.db, LEA, filled.now())
+            decisions.opt_out(filled.db, "+32470888888", filled.now())
+        yield filled
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ("--blocked", {LEA, TOM, LONDON}),
+        ("--opted-out", {LEA, "+32470888888"}),
+        ("--blocked --opted-out", {LEA, TOM, LONDON, "+32470888888"}),
+        ("--blocked -n 1", {LEA}),
+    ],
+)
+def test_whom_the_line_refuses_is_listed(refusing: Filled, options: str, numbers: set[str]) -> None:
+    """Those who are blocked, also by the configuration, and those who have opted out, known to the line or not."""
+    found = listed(refusing, *options.split())
+
+    assert {each["number"] for each in found} == numbers
+    assert found[-1]["number"] == LEA  # the last who contacted it
+
+
+def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
+    """The first block counts; who opted out did so alone; `numbers`, `show`, `export` and the desk say the same."""
+    lea = next(each for each in listed(refusing, "--blocked") if each["number"] == LEA)
+    blocked, opted_out = moment(lea["blocked_at"]), moment(lea["opted_out_at"])
+    words = f"blocked by anna, {blocked}; opted out, {opted_out}"
+    shown = refusing.run("numbers", "--blocked").stdout
+
+    assert (lea["blocked"], lea["opted_out"], lea["blocked_by"]) == (True, True, "anna")
+    assert next(line for line in shown.splitlines() if LEA in line).endswith(words)
+    assert next(line for line in shown.splitlines() if LONDON in line).endswith("blocked in the configuration")
+    assert words in " ".join(refusing.run("show", LEA).stdout.split())
+    assert asked(refusing, LEA)["blocked_by"] == "anna"
+    exported = json.loads(refusing.run("export", LEA, "--json").stdout)["decided"]
+    assert (exported["blocked_by"], exported["blocked_at"]) == ("anna", lea["blocked_at"])
+    narrow = [line.strip() for line in refusing.on_a_terminal(40, "numbers", "--blocked")]
+    assert f"blocked by anna, {blocked}; op" in " ".join(narrow)
+
+    decisions.unblock(refusing.db, LEA, "root", refusing.now())
+    assert {each["number"] for each in listed(refusing, "--blocked")} == {TOM, LONDON}
+    assert refusing.run("numbers", "--opted-out", "-n", "1").stdout.splitlines()[-1].endswith(f"opted out, {opted_out}")
+
+
+def test_nobody_is_refused_is_said(line: Filled) -> None:
+    """Not that nobody has contacted the line."""
+    line.text()
+    assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
 
 
 def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
@@ -364,7 +427,7 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     """However it is written, a number's contacts follow: as the log has them, the newest -n."""
     told = asked(busy, "0470/12.34.56")
 
-    assert [*told][:9] == KEYS
+    assert [*told][: len(KEYS)] == KEYS
     assert (told["number"], told["country"], told["line_type"], told["segments"]) == (KEVIN, "BE", "mobile", 2)
     assert told["history"] == busy.log("--number", KEVIN)
     assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]

@@ -1024,18 +1024,19 @@ def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:
 # ---- what is held
 
 
-@pytest.mark.parametrize(("language", "expected"), [("en", "its owner"), ("fr", "la personne elle-même")])
+@pytest.mark.parametrize(("language", "expected"), [("en", "by anna, "), ("fr", "par anna, ")])
 def test_export_says_who_decided(tmp_path: Path, language: str, expected: str) -> None:
-    """A person is named; a number that has opted out by itself is its owner, in JSON in English alone."""
+    """Who blocked a number is named; one that has opted out has done so by itself."""
     line = Filled(tmp_path, language=language)
     with line.db:
         with line.db.transaction():
             decisions.opt_out(line.db, KEVIN, line.now())
         decisions.block(line.db, LEA, "anna", line.now())
 
-        assert re.search(rf"^\S.* {expected}$", line.run("export", KEVIN).stdout, re.MULTILINE)
-        assert json.loads(line.run("export", KEVIN, "--json").stdout)["decided"]["changed_by"] == "its owner"
-        assert re.search(r"^\S.* anna$", line.run("export", LEA).stdout, re.MULTILINE)
+        opted_out = json.loads(line.run("export", KEVIN, "--json").stdout)["decided"]
+        assert opted_out["opted_out_at"]
+        assert (opted_out["blocked_at"], opted_out["blocked_by"]) == (None, None)
+        assert re.search(rf"^\S.* {expected}", line.run("export", LEA).stdout, re.MULTILINE)
 
 
 def test_export_shows_all_that_is_stored(line_of: Filled) -> None:

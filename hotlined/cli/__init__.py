@@ -189,7 +189,9 @@ def _boundary() -> Iterator[None]:
     """Turn every expected error into sentences and an exit code; with HOTLINED_DEBUG=1 its traceback is shown."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        for sentence in interrupt.args:
+            print_wrapped(as_typed(sentence), err=True)
         raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
     except BrokenPipeError:
         _drop_output()

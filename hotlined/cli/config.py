@@ -32,12 +32,13 @@ def check(settings: Settings) -> None:
     """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
 
     It shows each answer as a phone does, segment by segment, and which characters were replaced. If there are problems,
-    in the answer's file too, it names each with its line, and the exit code is 78.
+    in the answer's file too, it names each with its line, and the exit code is 78; also if there is no modem.pin_file
+    where that key says.
 
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
-    if unusable := configuration.maybe_unusable_answer(chosen):
+    if unusable := configuration.maybe_unusable_answer(chosen) or configuration.maybe_missing_pin_file(chosen):
         raise unusable
     print_wrapped(_("{path} is fine.", path=chosen.path))
     for wording in chosen.answer.wordings:

@@ -12,9 +12,9 @@ from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import parse_rfc3339
 from hotlined.errors import UnavailableError
-from hotlined.language import _, in_digits, labelled, ngettext
+from hotlined.language import _, labelled, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import LineReport, maybe_waiting, report_line
+from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import SmsService
 from hotlined.status import Trouble
@@ -48,7 +48,7 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
-        amount = in_digits(stored.credit.balance, 2)
+        amount = balance_in_words(report.config, stored.credit)
         yield _("balance"), _("{amount}, asked {moment}", amount=amount, moment=_when(stored.credit.asked_at))
     if stored and stored.top_up:
         yield _("topped up"), _topped_up(stored.top_up, stored.credit.valid_until)

@@ -245,6 +245,20 @@ def _maybe_due(config: Config, contact_id: int) -> str | None:
     return answer["due_at"] if answer and answer["waiting_for"] == WaitingFor.DUE else None
 
 
+def withdrawn(text: dict[str, Any] | None = None, state: str | None = None) -> str:
+    """Return what came of Ctrl-C in a sentence.
+
+    `text` is that of `show --json` that the daemon had queued, None where it had begun nothing; `state` is None where
+    the text was cancelled, or its state that forbids that.
+    """
+    if text and state:
+        fate = fate_in_words(_("The text {id}", id=text["id"]), state)
+        return f"{fate} " + _("It cannot be withdrawn any more.")
+    if text and text["answer"]["segments_sent"]:
+        return _("Withdrawn; a part of it has left.")
+    return _("Withdrawn: nothing has left.")
+
+
 def result(progress: RequestProgress) -> str:
     """Return the result of what the daemon was asked to do; raises RefusedError where it was not done."""
     if progress.state is not RequestState.DONE:

@@ -7,7 +7,6 @@ from typing import Any
 from hotlined.clock import rfc3339
 from hotlined.language import _, pgettext
 from hotlined.states import AnswerState
-from hotlined.store.decisions import ITS_OWNER, is_its_owner
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, SEGMENT_KINDS, event_in_words
@@ -23,10 +22,10 @@ def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield _("number"), export["number"]
     yield _("pseudonym"), export["pseudonym"]
     if decided := export["decided"]:
-        yield _("blocked"), maybe_exact(decided["blocked_at"])
+        if decided["blocked_at"]:
+            by = _("by {by}, {moment}", by=decided["blocked_by"], moment=exact(decided["blocked_at"]))
+            yield _("blocked"), by
         yield _("opted out"), maybe_exact(decided["opted_out_at"])
-        who = decided["changed_by"]
-        yield _("changed by"), _(ITS_OWNER) if is_its_owner(who) else who
     for contact in export["contacts"]:
         yield from _contact(contact)
     for answer in export["by_hand"]:

@@ -13,7 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.language import _, in_digits, labelled, ngettext
+from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -158,19 +158,50 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
         segments=sum(entry.segments for entry in entries),
         blocked=any(entry.blocked for entry in entries) or number in config.numbers.blocked,
         opted_out=any(entry.opted_out for entry in entries),
+        blocked_at=next((entry.blocked_at for entry in entries if entry.blocked_at), None),
+        blocked_by=next((entry.blocked_by for entry in entries if entry.blocked_by), None),
+        opted_out_at=next((entry.opted_out_at for entry in entries if entry.opted_out_at), None),
     )
 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
     """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
     found = correspondents.correspondents(db, order, limit, shadow=False, among=among)
-    return [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
+    return [_with_configuration(who, config) for who in found]
+
+
+def refused_by(
+    db: Database, config: Config, order: Order, limit: int, *, blocked: bool, opted_out: bool
+) -> list[Correspondent]:
+    """Return whom the line refuses: those who are blocked, also by the configuration, those who have opted out."""
+    only = {*correspondents.refused(db, blocked=blocked, opted_out=opted_out)}
+    only |= {*config.numbers.blocked} if blocked else set()
+    found = correspondents.correspondents(db, order, 0, shadow=False, only=tuple(only))
+    unheard = only - {who.number for who in found}
+    found = [*(_together([], number, config) for number in sorted(unheard)), *found]
+    return [_with_configuration(who, config) for who in found[-limit:]]
+
+
+def _with_configuration(who: Correspondent, config: Config) -> Correspondent:
+    return replace(who, blocked=who.blocked or who.number in config.numbers.blocked)
 
 
 def decided_about(who: Correspondent) -> str:
-    """Return what is decided about a number: whether it is blocked, and whether it has opted out."""
+    """Return what is decided about a number in two words: whether it is blocked, and whether it has opted out."""
     both = ((_("blocked"), who.blocked), (_("opted out"), who.opted_out))
     return ", ".join(word for word, holds in both if holds)
+
+
+def refused_in_words(who: Correspondent) -> str:
+    """Return why a number is refused: by whom it is blocked and since when, and since when it has opted out."""
+    words = []
+    if who.blocked_at:
+        words.append(_("blocked by {by}, {moment}", by=who.blocked_by, moment=moment(who.blocked_at)))
+    elif who.blocked:
+        words.append(_("blocked in the configuration"))
+    if who.opted_out_at:
+        words.append(_("opted out, {moment}", moment=moment(who.opted_out_at)))
+    return in_row(words)
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
@@ -190,7 +221,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
             inner(_("shadow mode")),
             ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
         )
-    yield _("state"), decided_about(who)
+    yield _("state"), refused_in_words(who)
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
     else:

@@ -238,6 +238,17 @@ SELFTEST_LOST = Condition(
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
 )
 
+CREDIT_LOW = Condition(
+    N_("the balance is low"),
+    N_("{balance} is left on the SIM."),
+    N_("Top it up. `hotlined sim balance` then asks the operator again."),
+)
+ALERTS_NOWHERE = Condition(
+    N_("alerts have nowhere to go"),
+    N_("A text with a word of alerts.words raises an alert, and that goes nowhere: nobody hears of a threat."),
+    N_("Set alerts.urls or alerts.sms_to; or `sudo hotlined-setup alerts {name}` asks for the addresses."),
+)
+
 STORAGE_UNREAD = Condition(
     N_("texts come where they cannot be read"),
     N_("The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not seen."),
