@@ -743,6 +743,20 @@ def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(
         wait_until(has_ended, "the desk ends")
 
 
+def test_who_does_not_end_a_request_keeps_no_old_configuration(line: Filled, tmp_path: Path) -> None:
+    """Somebody who was taken out of the configuration cannot stay in by having one request in hand after the other."""
+    changed = threading.Event()
+    options = {"idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2, "is_stale": changed.is_set}
+    with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(program.path))
+        slow.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
+        thread = program.start()
+        with Connection(program.path) as visitor:
+            assert visitor.get("/healthz") == 503  # and so that request has begun
+        changed.set()
+        assert ends(thread)
+
+
 def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:
     """A connection stays open for further requests only until the desk is to end."""
     ending = Ending()
