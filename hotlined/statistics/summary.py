@@ -120,11 +120,11 @@ def averages(summary: Summary) -> list[list[float | None]]:
 
 
 def _weeks(slots: Sequence[Slot], start: datetime, end: datetime) -> Iterator[Week]:
-    first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
     by_day: Counter[date] = Counter()
     for slot in slots:
         by_day[slot.start.astimezone().date()] += slot.texts
     with suppress(OverflowError):  # the last week of the calendar
+        first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
         while (after := midnight(first.date() + WEEK)) <= end:
             yield Week(first, after, sum(by_day[first.date() + number * DAY] for number in range(7)))
             first = after
