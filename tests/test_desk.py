@@ -536,13 +536,14 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """However many come to one, some connections are left to the other."""
+    """However many come to one and stay, some connections are left to the other, and who comes there later is served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
             visitor.connect(os.fspath(desk.socket))
         wait_until(lambda: accepted(desk.socket) == MOST_OF_A_DOOR, "the others are dropped")
         assert desk.proxied("nobody").get().status == 403
+        assert [desk.browser().get("/healthz").status for _ in range(3)] == [503] * 3
 
 
 def connections(path: Path) -> list[str]:

@@ -192,9 +192,9 @@ def _close_after_answers(channels: list[_Channel]) -> None:
 
 
 def _drop(channels: list[_Channel], slow_seconds: float) -> None:
-    """Close slow connections, and those that a door has too many of."""
+    """Close slow connections, and of those that a door has too many of the ones that came first."""
     counted: Counter[object] = Counter()
-    for channel in channels:
+    for channel in reversed(channels):  # else who comes and stays would keep out who comes later
         counted[channel.server] += 1
         if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress does it, at the next pass
