@@ -536,7 +536,7 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """However many come to one and stay, some connections are left to the other, and who comes there later is served."""
+    """However many come to one and stay, some are left to the other, and who comes there later is served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))

@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line
 
 
 def test_who_was_taken_out_does_not_come_back_with_a_mistake(line: Line) -> None:
-    """The daemon still has the people of its last reload: who comes through a proxy is what the file says, or nobody."""
+    """The daemon still has the people of its last reload: through a proxy come those of the file, or nobody."""
     line.configure(web={"people": {"anna": "admin", "rosa": "reader"}})
     line.start()
     line.wait_state("ready")
