@@ -295,6 +295,15 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
         assert settings(unit, "Service")[key] == ["yes"]
 
 
+@pytest.mark.parametrize("unit", SERVICES)
+def test_nothing_is_written_in_run_but_in_folders_of_its_own(unit: str) -> None:
+    """Else the desk could open its door at the control program to all, and the daemon write the figures."""
+    service = settings(unit, "Service")
+
+    assert service["ReadOnlyPaths"] == ["/run"]
+    assert "ReadWritePaths" not in service
+
+
 @pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
 def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
     """The admin's command is root's, sees devices and /sys, and has neither a network nor a capability."""
