@@ -146,7 +146,8 @@ class Balance:
     def _update_breaker(self, balance: Decimal) -> None:
         """Open the breaker if the balance does not pay for a segment; make a trial due once it does again."""
         db, timing = self._line.db, self._line.timing
-        pays = balance >= self._line.config.limits.price_per_segment
+        price = self._line.config.limits.price_per_segment
+        pays = balance > 0 if price is None else balance >= price
         cause = breaker_of(db).cause
         if not pays and cause is None:
             with db.transaction():

@@ -28,6 +28,8 @@ def load_again(line: Line) -> bool:
     old = line.config
     try:
         new = configuration.load(old.path)
+        if missing := configuration.maybe_missing_pin_file(new):
+            raise missing
     except ConfigError as error:
         problems = "; ".join(error.problems) or error.message
         log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug

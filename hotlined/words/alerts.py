@@ -45,7 +45,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
         N_("answers go out again"),
         N_("What waited goes out by itself: an answer was taken."),
     ),
-    (AlertCondition.BALANCE, 1): (N_("the balance is low"), N_("{balance} is left. Top the SIM up.")),
+    (AlertCondition.BALANCE, 1): (
+        conditions.CREDIT_LOW.title_message,
+        N_("{balance} is left. Top the SIM up."),
+    ),
     (AlertCondition.BALANCE, 0): (N_("the balance is fine again"), N_("{balance} is left.")),
     (AlertCondition.KEY, 1): ("{title}", "{cure}"),
     (AlertCondition.KEY, 2): ("{title}", "{cure}"),
