@@ -126,19 +126,19 @@ def test_the_rest_of_an_answer_counts_in_its_share(db: Database) -> None:
 
 
 def test_the_rest_after_a_late_result_asks_its_own_share(db: Database) -> None:
-    """It is one to a number that was answered before, and what is reserved is not for it."""
+    """Of what was asked for again it is one to a known number, though that had no other answer."""
     rules = within(hour=6)
-    sent(db, HERS, 0.0, rules)
-    wrote(db, HERS, 10, rules)
-    begun = goes(db, 10, rules, TWO)
-    lose(db, begun, at(20))
-    for nth in range(2):
+    wrote(db, HERS, 0, rules)
+    lose(db, goes(db, 1, rules, TWO), at(2))
+    answers.requeue(db, 1, "marie", at(3))
+    begun = goes(db, 4, rules, TWO)
+    lose(db, begun, at(5))
+    for nth in range(3):
         sent(db, HIS, 30 + nth, rules)
-    sent(db, HIS, 40, rules)
     assert windows.spent(db, at(50), shadow=False)["hour"] == policy.Spent(5, 3)
     fates.settle_late(db, begun.segment_id, 9, rules, at(60))
 
-    assert state(db, 2)[0] == "failed"
+    assert state(db)[0] == "failed"
 
 
 def test_what_a_backup_held_counts_in_its_share(db: Database) -> None:
