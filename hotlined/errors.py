@@ -155,6 +155,10 @@ class ModemRefusedError(ModemError):
         self.final = final
 
 
+class NoTextsError(ModemRefusedError):
+    """The modem knows no texts at all: it refuses what sets them up, and both questions for them."""
+
+
 class StoreError(HotlinedError):
     """The database cannot be used; `trouble` names why, where the store has a name for it."""
 

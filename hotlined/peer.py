@@ -1,7 +1,8 @@
-"""Who is at the other end of a Unix socket, by the kernel (SO_PEERCRED): what it says of itself counts for nothing.
+"""Who is at the other end of a connection, by the kernel: what it says of itself counts for nothing.
 
-Who is in a group is asked of the system's lists (NSS), because a process keeps groups that it had: those of an old
-session, and those that systemd gave to its unit alone.
+At a Unix socket that is SO_PEERCRED, at a port of this machine the kernel's table of connections. Who is in a group is
+asked of the system's lists (NSS), because a process keeps groups that it had: those of an old session, and those that
+systemd gave to its unit alone.
 """
 
 import contextlib
@@ -9,19 +10,18 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_SO_PEERGROUPS = 59  # socket.h of Linux 4.13: the supplementary groups of the peer
-_MOST_OCTETS = 1024  # that Python asks for: 256 groups
+_MAPPED = "0000000000000000FFFF0000"  # an address of IPv4 in one of IPv6, as the kernel's table writes it
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end of a socket, by the kernel."""
+    """Who is at the other end of a connection, by the kernel."""
 
     uid: int
-    gids: frozenset[int]
 
     @property
     def name(self) -> str:
@@ -35,11 +35,26 @@ class Peer:
 def peer_of(channel: socket.socket) -> Peer:
     """Ask the kernel who connected: as it was at that moment, whatever becomes of the process."""
     octets = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3I"))
-    _, uid, gid = struct.unpack("3I", octets)
-    groups = b""
-    with contextlib.suppress(OSError):  # in more groups than fit: it counts as in its first one
-        groups = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_OCTETS)
-    return Peer(uid, frozenset((gid, *(number for (number,) in struct.iter_unpack("I", groups)))))
+    _, uid, _ = struct.unpack("3I", octets)
+    return Peer(uid)
+
+
+def maybe_local_peer(channel: socket.socket) -> Peer | None:
+    """Return who has the other end of a connection over IPv4 within this machine; None where the kernel does not say.
+
+    Its row is in /proc/net/tcp (proc_pid_net(5)); in tcp6 for a program that speaks IPv4 over a socket of IPv6.
+    """
+    with contextlib.suppress(OSError):
+        ends = [*map(_in_table, (channel.getpeername(), channel.getsockname()))]
+        for table, before in (("tcp", ""), ("tcp6", _MAPPED)):
+            rows = [row.split() for row in Path("/proc/net", table).read_text().splitlines()]
+            for uid in (row[7] for row in rows if row[1:3] == [f"{before}{end}" for end in ends]):
+                return Peer(int(uid))
+    return None
+
+
+def _in_table(end: tuple[str, int]) -> str:
+    return f"{int.from_bytes(socket.inet_aton(end[0]), sys.byteorder):08X}:{end[1]:04X}"
 
 
 def is_member(uid: int, gid: int) -> bool:
@@ -49,10 +64,3 @@ def is_member(uid: int, gid: int) -> bool:
     except KeyError:
         return False
     return gid in os.getgrouplist(user.pw_name, user.pw_gid)
-
-
-def overflow_uid() -> int:
-    """Return the user that the kernel shows for one that a user namespace does not know: anybody."""
-    with contextlib.suppress(OSError, ValueError):
-        return int(Path("/proc/sys/kernel/overflowuid").read_text())
-    return 65_534

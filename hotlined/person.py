@@ -28,11 +28,22 @@ def who() -> str:
 
     It is what this process says of itself: the control program believes it of the line's own user alone.
     """
-    uid = os.getuid()
-    if is_for_root():
-        named = (os.environ.get(name, "") for name in _PERSONS)
-        uid = next((int(text) for text in named if text.isascii() and text.isdigit()), uid)
+    became_root = _maybe_behind_root()
+    uid = os.getuid() if became_root is None else became_root
     return _maybe_name(uid) or f"uid {uid}"
+
+
+def uid() -> int:
+    """Return whose programs the person uses who typed this: those of the one who became root, else root's own."""
+    if not is_for_root():
+        return os.getuid()
+    return _maybe_behind_root() or 0
+
+
+def _maybe_behind_root() -> int | None:
+    """Return who became root and typed this; None where nobody is named."""
+    named = (os.environ.get(name, "") for name in _PERSONS) if is_for_root() else ()
+    return next((int(text) for text in named if text.isascii() and text.isdigit()), None)
 
 
 def require_no_root(path: Path, line: str) -> None:

@@ -9,11 +9,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from hotlined import files
-
 KEY_OCTETS = 32
 _DIGITS = 12
-_FILE_MODE = 0o640  # its group tells who is who, as `show` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
 NOBODY = "~"
@@ -54,13 +51,3 @@ def maybe_key(path: Path) -> bytes | None:
             os.close(descriptor)
         return key if len(key) == KEY_OCTETS else None
     return None
-
-
-def make_key(path: Path, beside: Path) -> bytes:
-    """Make a key and its file, whole and on the disk before it is used; whoever owns the file `beside` owns it too.
-
-    Raises OSError.
-    """
-    key = os.urandom(KEY_OCTETS)
-    files.replace(path, key, _FILE_MODE, beside=beside, durable=True)
-    return key

@@ -28,6 +28,8 @@ class ModemState(StrEnum):
     PUK_REQUIRED = "puk_required"
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
+    NO_TEXTS = "no_texts"
+    """The modem knows no texts at all."""
 
 
 class SmsService(StrEnum):
@@ -132,6 +134,8 @@ class EventKind(StrEnum):
     OVERVOLTAGE = "overvoltage"
     DELETE_REFUSED = "delete_refused"
     """The modem does not delete an entry of a storage."""
+    TEXT_LOST = "text_lost"
+    """A text came, and the modem stored it nowhere."""
     FLOOD_BEGIN = "flood_begin"
     FLOOD_END = "flood_end"
     OUTAGE_BEGIN = "outage_begin"
@@ -216,6 +220,10 @@ class TroubleCode(StrEnum):
     DATABASE_VERSION = "database_version"
     DATABASE_UNKNOWN = "database_unknown"
     STORAGE_UNREAD = "storage_unread"
+    VOLTE_ONLY = "volte_only"
+    """The network has the SIM for LTE and denies it the older way: texts may come and go only by VoLTE."""
+    TEXT_LOST = "text_lost"
+    """A text came lately, and the modem stored it nowhere."""
     NO_REPORTS = "no_reports"
     SHADOW = "shadow"
     SIM_ENDS = "sim_ends"
@@ -256,6 +264,9 @@ class AlertCondition(StrEnum):
     SIM_LIFE = "sim_life"
     SELFTEST = "selftest"
     SILENCE = "silence"
+    RECEPTION = "reception"
+    """Texts may not come in, though the modem is ready: by VoLTE alone (1), or where they cannot be read (2)."""
+    TEXT_LOST = "text_lost"
     BACKUP = "backup"
     WORDS = "words"
     """A text has a word of alerts.words."""

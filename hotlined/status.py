@@ -61,6 +61,8 @@ class ModemStatus:
     port: str | None = None
     manufacturer: str | None = None
     model: str | None = None
+    generation: str | None = None
+    """The newest networks that the modem knows: LTE, 3G, 2G, or "before LTE"."""
     operator: str | None = None
     registration: str = "unknown"
     signal_percent: int | None = None

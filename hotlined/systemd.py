@@ -1,4 +1,4 @@
-"""Speaks with systemd: how the daemon is (sd_notify), which socket (sd_listen_fds) and which files it hands over.
+"""Speaks with systemd: how the daemon is (sd_notify), which sockets (sd_listen_fds) and which files it hands over.
 
 Where there is no systemd nothing is said, and nothing handed over.
 """
@@ -29,11 +29,12 @@ def watchdog_seconds(otherwise: float) -> float:
     return int(given) / 2e6 if given.isdecimal() else otherwise
 
 
-def maybe_listener() -> socket.socket | None:
-    """Return the one listening socket that systemd hands over to this process; None without it."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        return None
-    return socket.socket(fileno=_FIRST_DESCRIPTOR)
+def listeners() -> list[socket.socket]:
+    """Return the listening sockets that systemd hands over to this process."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    return [socket.socket(fileno=_FIRST_DESCRIPTOR + number) for number in range(count)]
 
 
 def maybe_credential(name: str) -> Path | None:

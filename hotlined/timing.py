@@ -96,8 +96,8 @@ class Timing(NamedTuple):
     """How long answers wait for deletions that go on: a SIM that is full takes no text."""
     delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
     """Before a deletion that was refused is tried again."""
-    voltage: float = 3600.0
-    """Between two events of the same trouble with the power supply."""
+    complaint: float = 3600.0
+    """Between two events of the same complaint of the modem: of its power supply, or of a text that it lost."""
     alert_request: float = 20.0
     """Between two requests that alerts be sent: a run takes some seconds, and systemd refuses the sixth in ten."""
     clip: float = 1.5

@@ -5,9 +5,11 @@ An answer holds `result`, or `error` with `kind` (a class of errors.py), `messag
 
 import contextlib
 import json
+import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,12 @@ from hotlined import errors
 from hotlined.errors import HotlinedError
 
 MOST_OCTETS = 512 * 1024  # the longest text that can be sent, each character as \uXXXX
+SAY_SECONDS = 2.0  # for a line, and for the answer to be taken
+_MOST_CALLERS = 100  # who have not said a line yet; then the one that came first has said all
 
 
 def receive(channel: socket.socket, deadline: float) -> Any:
-    """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock.
-
-    JSON that is nested too deeply counts as anything else.
-    """
+    """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock."""
     octets = b""
     while not octets.endswith(b"\n"):
         left = deadline - time.monotonic()
@@ -31,7 +32,14 @@ def receive(channel: socket.socket, deadline: float) -> Any:
         part = channel.recv(65_536)
         octets += part
         if not part or len(octets) > MOST_OCTETS:
-            raise ValueError("this is no line of JSON")
+            break
+    return parse(octets)
+
+
+def parse(octets: bytes) -> Any:
+    """Return what a line of JSON says; raises ValueError for anything else, as for JSON that is nested too deeply."""
+    if not octets.endswith(b"\n") or len(octets) > MOST_OCTETS:
+        raise ValueError("this is no line of JSON")
     try:
         return json.loads(octets)
     except RecursionError as error:
@@ -44,23 +52,53 @@ def send(channel: socket.socket, message: dict[str, Any], deadline: float) -> No
     channel.sendall(json.dumps(message).encode() + b"\n")
 
 
+@dataclass(slots=True)
+class _Caller:
+    """Somebody who has connected at a door and says a line."""
+
+    door: socket.socket
+    deadline: float
+    octets: bytes = b""
+
+    def hear(self, channel: socket.socket) -> bool:
+        """Take what there is; tell whether it is all."""
+        try:
+            part = channel.recv(65_536)
+        except OSError:  # it went away
+            part = b""
+        self.octets += part
+        return not part or part.endswith(b"\n") or len(self.octets) > MOST_OCTETS
+
+
 def serve(
-    listener: socket.socket,
+    doors: Sequence[socket.socket],
     idle_seconds: float,
-    answer: Callable[[socket.socket], None],
+    answer: Callable[[socket.socket, socket.socket, bytes], None],
     is_busy: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer one connection after the other, until nobody has come for some time and nothing is in hand."""
-    listener.settimeout(idle_seconds)
+    """Answer who has said a line at a door, one after the other, until nobody has come for some time and none is busy.
+
+    `answer` gets the door, the connection, and the octets that came: `parse` says whether they are a line. Who says
+    nothing, or no whole line, keeps nobody waiting.
+    """
+    callers: dict[socket.socket, _Caller] = {}
     while True:
-        try:
-            channel, _ = listener.accept()
-        except TimeoutError:
-            if not is_busy():
-                return
-            continue
-        with channel, contextlib.suppress(OSError):  # who went away hears nothing
-            answer(channel)
+        now = time.monotonic()
+        left = min((caller.deadline - now for caller in callers.values()), default=idle_seconds)
+        ready, _, _ = select.select([*doors, *callers], (), (), max(0.0, left))
+        if not ready and not callers and not is_busy():
+            return
+        for door in set(doors).intersection(ready):
+            channel, _ = door.accept()
+            channel.setblocking(False)
+            callers[channel] = _Caller(door, time.monotonic() + SAY_SECONDS)
+        ended = [channel for channel, caller in callers.items() if channel in ready and caller.hear(channel)]
+        now = time.monotonic()
+        ended += [channel for channel, caller in callers.items() if caller.deadline <= now and channel not in ended]
+        for channel in ended or [*callers][:-_MOST_CALLERS]:
+            caller = callers.pop(channel)
+            with channel, contextlib.suppress(OSError):  # who went away hears nothing
+                answer(caller.door, channel, caller.octets)
 
 
 def from_error(error: HotlinedError) -> dict[str, Any]:
@@ -85,6 +123,10 @@ def ask(channel: socket.socket, request: dict[str, Any], deadline: float) -> dic
     return answer
 
 
-def socket_path(runtime_dir: Path, purpose: str, name: str) -> Path:
-    """Return where a socket of a line is: beside the runtime folder, in a folder of root's."""
-    return runtime_dir.with_name(f"{runtime_dir.name}-{purpose}") / f"{name}.sock"
+def socket_path(runtime_dir: Path, purpose: str, name: str, door: str = "") -> Path:
+    """Return where a socket of a line is: beside the runtime folder, in a folder of root's.
+
+    A door for others than members has its name behind a hyphen, which no line has in its own.
+    """
+    ending = f"-{door}.sock" if door else ".sock"
+    return runtime_dir.with_name(f"{runtime_dir.name}-{purpose}") / f"{name}{ending}"

@@ -8,7 +8,6 @@ With --against COMMIT the daemon of that commit is measured beside this one, in 
 import itertools
 import json
 import os
-import pwd
 import re
 import select
 import socket
@@ -21,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -29,16 +28,13 @@ from statistics import median
 import click
 import store_steps
 from conftest import Line, wait_until
-from desk import Browser, Connection, Desk
-from persons import COMMAND, LINE
+from desk import Browser, Desk
+from persons import COMMAND
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
-from hotlined import config as configuration
 from hotlined import policy
 from hotlined.clock import rfc3339
-from hotlined.desk import accounts
 from hotlined.desk.app import PAGES
-from hotlined.desk.roles import Role
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
@@ -388,8 +384,6 @@ ALSO = {
     "/stats": ("since=365d", "by=hour"),
 }  # fmt: skip
 """Pages that are asked for in other ways, too: every filter with and without a hit, orders, what lies far back."""
-PROXY = pwd.getpwnam("daemon").pw_uid
-"""A user that every machine has."""
 
 
 def desk(size: int) -> Iterator[Row]:
@@ -397,12 +391,7 @@ def desk(size: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
         config = folder / "main.yaml"
-        settings = {
-            "database": "hotlined.db",
-            "runtime_dir": "run",
-            "answer": {"text": "Non."},
-            "web": {"proxies": ["daemon"]},
-        }
+        settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
         config.write_text(json.dumps(settings))
         with open_for_daemon(folder / "hotlined.db") as db:
             fill(db, size)
@@ -416,14 +405,13 @@ def desk(size: int) -> Iterator[Row]:
                     yield Row("  memory then", memory["VmRSS"] / 1024, "MiB")
                     yield from warm_pages(browser, size, program.pid)
                     yield Row("  memory at most", meters(program.pid)["VmHWM"] / 1024, "MiB")
-                    yield from logging_in(config, browser.at, program.pid)
                     yield from nobody_looks(program.pid)
 
 
 def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
     """Look at each page again and again; the processor tells more than the clock where much else is done."""
     for page in PAGES:
-        if "GET" in page.methods and not page.path.startswith(("/act/", "/enter", "/login")):
+        if "GET" in page.methods and not page.path.startswith(("/act/", "/enter")):
             asked = [f"{page.path}?{query}" for query in ALSO.get(page.path, ())]
             for path in (re.sub("<.*?>", str(size), page.path), *asked):
                 status = browser.get(path).status
@@ -432,43 +420,6 @@ def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
                 busy = (meters(pid)["ticks"] - before) / os.sysconf("SC_CLK_TCK") / STARTS
                 yield Row(f"  {path}{f', status {status}' * (status != 200)}", seconds * 1000, "ms")
                 yield Row("    of it the processor", busy * 1000, "ms")
-
-
-class Proxy(Browser):
-    """Somebody who comes through a proxy: who connects is that user, for the kernel."""
-
-    def _connection(self) -> Connection:
-        connection = Connection(self.at)
-        os.seteuid(PROXY)
-        try:
-            connection.connect()
-        finally:
-            os.seteuid(0)
-        return connection
-
-
-def logging_in(config: Path, at: Path, pid: int) -> Iterator[Row]:
-    """Tell how much memory it takes at most while somebody logs in; only root can come as a proxy does."""
-    if os.getuid() != 0:
-        return
-    account = accounts.make("anna", Role.READER, "four words of nothing", rfc3339(datetime.now(UTC)))
-    accounts.write(accounts.path_of(configuration.load(config)), {"anna": account}, None)
-    os.chown(config.parent / "hotlined.db", -1, LINE.gids[0])  # not the group of root, which the proxy stays in here
-    config.parent.chmod(0o711)
-    at.chmod(0o666)
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the most memory is that from now on
-    visitor = Proxy(at)
-    page = visitor.get("/login")
-    before, began = meters(pid), time.perf_counter()
-    entered = visitor.post("/login", page.form("/login") | {"name": "anna", "password": "four words of nothing"})
-    seconds = time.perf_counter() - began
-    assert entered.status == 303, entered.words
-    after = meters(pid)
-    yield Row("  somebody logs in", seconds * 1000, "ms")
-    yield Row("    memory before", before["VmRSS"] / 1024, "MiB")
-    yield Row("    at most meanwhile", after["VmHWM"] / 1024, "MiB")
-    yield Row("    of it files, which others may have too", after["RssFile"] / 1024, "MiB")
-    yield Row("    and then", after["VmRSS"] / 1024, "MiB")
 
 
 def nobody_looks(pid: int) -> Iterator[Row]:
@@ -491,7 +442,7 @@ def meters(pid: int) -> dict[str, int]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for line in (thread / "status").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name in {"VmRSS", "VmHWM", "RssFile"}:
+            if name in {"VmRSS", "VmHWM"}:
                 found[name] = int(value.split()[0])
             elif name == "voluntary_ctxt_switches":
                 found[name] = found.get(name, 0) + int(value)

@@ -1,4 +1,4 @@
-"""The desk as a visitor meets it: a real `hotlined web` at a socket, and a browser that is no more than HTTP.
+"""The desk as a visitor meets it: a real `hotlined web` at its sockets, and a browser that is no more than HTTP.
 
 `Desk` is the program, `Browser` somebody who visits: it keeps cookies and fills in forms as they stand on the page.
 """
@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from conftest import wait_until
-from persons import COMMAND, Person
+from persons import ADMIN, COMMAND, Lists, Person
 
 
 @dataclass
@@ -104,6 +103,8 @@ class Browser:
 
     at: Path | int
     cookies: dict[str, str] = field(default_factory=dict)
+    always: dict[str, str] = field(default_factory=dict)
+    """The headers that each request has, as those of a proxy."""
 
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.at) if isinstance(self.at, int) else Connection(self.at)
@@ -111,7 +112,7 @@ class Browser:
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
         """Send one request and return what came back; `_` in the name of a header stands for `-`."""
         connection = self._connection()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = self.always | {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             named.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         if body is not None:
@@ -144,19 +145,22 @@ class Browser:
 
 
 class Desk:
-    """The program that serves the desk of a configuration."""
+    """The program that serves the desk of a configuration, at two sockets as systemd hands them over."""
 
-    def __init__(self, config: Path, *, user: Person | None = None, at: Path | None = None, **environment: str) -> None:
-        self.socket = at or config.parent / "web.sock"
-        words = ["--config", str(config), "web", "--socket", str(self.socket)]
-        program = user.program(COMMAND, *words) if user else [sys.executable, "-m", "hotlined", *words]
-        self.program = subprocess.Popen(program, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+    def __init__(
+        self,
+        config: Path,
+        *,
+        user: Person = ADMIN,
+        at: Path | None = None,
+        lists: Lists | None = None,
+        **environment: str,
+    ) -> None:
+        folder = at or config.parent
+        self.socket, self.proxies = folder / "web.sock", folder / "web-proxy.sock"
+        with listening(self.socket) as members, listening(self.proxies) as proxies:
+            self.program = start(config, (members, proxies), user=user, lists=lists, **environment)
         self.journal = ""
-        try:
-            wait_until(self._listens, "the desk listens")
-        except BaseException:
-            self.end()
-            raise
 
     def __enter__(self) -> Self:
         """Give the desk; at the end it ends."""
@@ -166,22 +170,56 @@ class Desk:
         """End it."""
         self.end()
 
-    def _listens(self) -> bool:
-        assert self.program.poll() is None, self.end()
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as channel:
-            channel.connect(os.fspath(self.socket))
-            return True
-        return False
-
     def end(self) -> str:
         """End it and return what it wrote into its journal."""
         if self.program.stderr is None or self.program.stderr.closed:
             return self.journal
+        if self.program.poll() is None:
+            with suppress(OSError):
+                self.browser().get("/static/desk.css")  # it runs, and so ends as it does when systemd asks
         self.program.terminate()
         self.journal += self.program.communicate()[1] or ""
-        self.socket.unlink(missing_ok=True)
+        for path in (self.socket, self.proxies):
+            path.unlink(missing_ok=True)
         return self.journal
 
     def browser(self, **cookies: Any) -> Browser:
-        """Return a browser that was never here."""
+        """Return a browser that was never here, at the socket of the members."""
         return Browser(self.socket, cookies)
+
+    def proxied(self, name: str) -> Browser:
+        """Return the browser of somebody whom a proxy names, at the socket of proxies."""
+        return Browser(self.proxies, {}, {"X-Remote-User": name})
+
+
+def listening(path: Path) -> socket.socket:
+    """Return a socket that listens at a path, for anybody."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.fspath(path))
+    path.chmod(0o666)
+    listener.listen(100)
+    return listener
+
+
+def start(
+    config: Path,
+    listeners: Sequence[socket.socket],
+    *,
+    user: Person = ADMIN,
+    lists: Lists | None = None,
+    **environment: str,
+) -> "subprocess.Popen[str]":
+    """Start the program as systemd does: with sockets that listen, where somebody may wait already."""
+    numbers = [each.fileno() for each in listeners]
+    handed = f"import os; [os.dup2(each, 3 + place) for place, each in enumerate({numbers})];"
+    handed += f"os.environ.update(LISTEN_FDS='{len(numbers)}', LISTEN_PID=str(os.getpid())); {COMMAND}"
+    words = ["--config", str(config), "web"]
+    # only root becomes somebody
+    program = user.program(handed, *words) if os.getuid() == 0 else [sys.executable, "-c", handed, *words]
+    return subprocess.Popen(
+        lists.program(*program) if lists else program,
+        pass_fds=numbers,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

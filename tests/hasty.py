@@ -34,7 +34,7 @@ def program(timing: Timing, machine: Machine) -> click.Group:
     @pass_settings
     def run(settings: Settings) -> None:
         config = settings.config()
-        prepare(config)
+        prepare(config.log_level)
         serve(config, timing, machine)
 
     class Hasty(LazyGroup):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotlined import migrations
+from hotlined.store.database_files import keys_folder
 
 _connect = sqlite3.connect
 
@@ -25,12 +26,14 @@ class Copies:
 
     def take(self, _: str) -> None:
         """Copy the files if they are others than before the last statement; SQLite makes `-shm` anew after a crash."""
-        files = [path for path in self._path.parent.glob(f"{self._path.name}*") if not path.name.endswith("-shm")]
-        found = {path.name: path.read_bytes() for path in files if path.is_file()}
+        there = (*self._path.parent.glob(f"{self._path.name}*"), *keys_folder(self._path).glob("*"))
+        files = [path for path in there if not path.name.endswith("-shm")]
+        found = {str(path.relative_to(self._path.parent)): path.read_bytes() for path in files if path.is_file()}
         if found != self._last:
             folder = _folder(self._path, self.count)
             folder.mkdir(parents=True)
             for name, octets in found.items():
+                (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(octets)
         self._last = found
         self.count += 1

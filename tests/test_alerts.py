@@ -31,7 +31,7 @@ from hotlined import recognition
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
-from hotlined.alerts.due import EVENTS, Chosen, LineState, draft, due
+from hotlined.alerts.due import EVENTS, Chosen, Judged, LineState, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.cli import main
 from hotlined.clock import Now, boottime
@@ -40,7 +40,7 @@ from hotlined.language import Language, unfilled
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
-from hotlined.states import HoldReason, ModemState
+from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
@@ -233,6 +233,8 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         conditions.SIM_ENDED,
         conditions.SELFTEST_LOST,
         conditions.SILENCE,
+        conditions.VOLTE_ONLY,
+        conditions.TEXT_LOST,
         conditions.BACKUP_NONE,
         conditions.BACKUP_OLD,
         *conditions.SEAL_FAILURES.values(),
@@ -252,7 +254,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
     filling = {
         "title": known.title.format(left="60 days"),
         "words": known.words.format_map(defaultdict(lambda: "uid 1003"))
-        if condition in {"paused", "silence"}
+        if condition in {"paused", "silence", "text_lost"}
         else known.cure,
         "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
         "made": "24 Nov 23:00",
@@ -274,6 +276,8 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
+        "reception": [conditions.VOLTE_ONLY],
+        "text_lost": [conditions.TEXT_LOST],
         "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
@@ -303,6 +307,20 @@ def test_an_answer_without_a_text_is_told_once_and_its_end_once() -> None:
     told = [teller.tell(seen(answer=level)) for level in (0, 1, 1, 2, 0, 0, 2)]
 
     assert told == [[], [("answer", 1)], [], [("answer", 2)], [("answer", 0)], [], [("answer", 2)]]
+
+
+def test_texts_that_may_not_come_are_told_once_and_their_end_once() -> None:
+    """By VoLTE alone is one thing, where nobody can read them a graver one; while nobody knows nothing changes."""
+    teller = Teller()
+    told = [teller.tell(seen(reception=each)) for each in map(reception, (None, 0, 1, None, 1, 2, 0, 0))]
+
+    assert told == [[], [], [("reception", 1)], [], [], [("reception", 2)], [("reception", 0)], []]
+
+
+def reception(level: int | None) -> Judged | None:
+    """Return what is said of reception at a level."""
+    known = conditions.STORAGE_UNREAD if level == 2 else conditions.VOLTE_ONLY
+    return None if level is None else Judged(level, {"title": known.title, "cure": known.cure})
 
 
 # ---- what a person has chosen and may forget
@@ -572,6 +590,47 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
 
     assert look.pause
     assert look.shadow
+
+
+def look(line: Quiet) -> LineState:
+    """Return the state of a line as a run of alerts sees it."""
+    config = configuration.load(line.config)
+    return alerts_run.Run(config, find(config), report_line(config), say=print, complain=print).look(line.db)
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [(TroubleCode.VOLTE_ONLY, 1), (TroubleCode.STORAGE_UNREAD, 2), (TroubleCode.NO_REPORTS, 0)]
+)
+def test_what_keeps_texts_away_is_told_after_ten_minutes(
+    quiet: Callable[..., Quiet], code: str, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A SIM that is still busy, or just registered, is told to nobody; what stays so is."""
+    line, found = quiet(), []
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    for minutes in (1, 11):
+        since = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+        line.say(trouble=(Trouble(code, "words", "cure", since),))
+        found.append(look(line).reception)
+
+    assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
+
+
+def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> None:
+    """It is trouble for a day that the machine was on, and its end is told, too."""
+    line = quiet()
+    assert look(line).text_lost is None
+    with line.db.transaction():
+        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, "+CMTI: ,-1")
+    lost = look(line).text_lost
+    assert lost is not None
+    assert (lost.level, lost.filling["title"]) == (1, "a text was lost")
+    assert draft("text_lost", 1, "", **lost.filling).text.startswith("A text came at ")
+    with line.db.transaction():
+        line.db.execute("UPDATE events SET at_limit = at_limit - 86400")
+    over = look(line).text_lost
+    assert over is not None
+    assert over.level == 0
+    assert draft("text_lost", 0, "", **over.filling).text.startswith("The last one that was came ")
 
 
 def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
@@ -1305,10 +1364,8 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
     assert text.startswith(f"hotlined {name}: the modem is")
 
 
-def test_urls_may_stand_in_a_file_of_their_own(
-    quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of alerts.urls_file are told as those of alerts.urls; a credential of systemd's stands in for the file."""
+def test_urls_may_stand_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
+    """Those of alerts.urls_file are told as those of alerts.urls; one that is in both is told once."""
     url = f"json://user:{SECRET}@{receiver.address}"
     (tmp_path / "urls").write_text(f"# the neighbour\n\n  {url}/b  \n{url}/a\n")
     line = quiet(urls_file="urls")
@@ -1319,14 +1376,6 @@ def test_urls_may_stand_in_a_file_of_their_own(
         "alerts.urls entry 1: hotlined fr: a flood of texts\nalerts.urls_file line 3: hotlined fr: a flood of texts\n",
     )
     assert sorted(path for path, _ in receiver.came) == ["/a", "/b"]
-    line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": []}}))
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert line.alerts("--test")[1].splitlines() == [
-        "the credential urls line 3: hotlined fr: a test",
-        "the credential urls line 4: hotlined fr: a test",
-    ]
-    (tmp_path / "urls").write_text("-")  # as the unit says it where root has no such file
-    assert line.alerts("--test")[1].startswith("There is nowhere to send alerts")
 
 
 def test_a_file_of_urls_that_cannot_be_read_is_a_failure(

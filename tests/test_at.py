@@ -279,6 +279,7 @@ def test_information_text_without_a_prefix() -> None:
         ("+CREG: 1", "+CREG"),
         ('+CREG: 5,"00C3","0000A1B2",7', "+CREG"),
         ("+CEREG: 1,00C3,0000A1B2,7", "+CEREG"),
+        ("+CREG: 2,,", "+CREG"),  # ModemManager, test_creg2_xu870_unsolicited_unregistered
         ("+CUSD: 2", "+CUSD"),
         ('+CUSD: 0,"Solde: 5 EUR",15', "+CUSD"),
         ('+CUSD: 0,"say "hi" twice"', "+CUSD"),
@@ -330,6 +331,7 @@ def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> 
     ("command", "code", "line"),
     [
         (CREG, "+CREG", "+CREG: 1"),
+        (CREG, "+CREG", "+CREG: 2,,"),
         (CREG, "+CREG", '+CREG: 1,"00C3","0000A1B2"'),
         (CLIP, "+CLIP", '+CLIP: "",128'),
         (CUSD, "+CUSD", '+CUSD: 0,"5 EUR",15'),

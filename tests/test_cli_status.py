@@ -37,8 +37,8 @@ KEYS = [
     "trouble",
 ]  # fmt: skip
 MODEM_KEYS = [
-    "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "operator", "registration",
-    "signal_percent", "technology", "sms_service", "storages",
+    "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "generation", "operator",
+    "registration", "signal_percent", "technology", "sms_service", "storages",
 ]  # fmt: skip
 
 
@@ -519,9 +519,11 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
 
 
-@pytest.mark.parametrize("code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST])
+@pytest.mark.parametrize(
+    "code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST]
+)
 def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
-    """A SIM that was not topped up, a text to itself that is lost: status ends with 69, and answers go out."""
+    """A SIM that was not topped up, a text that is lost or not read: status ends with 69, and answers go out."""
     say(line)
     report = report_line(configuration.load(line.config))
     wrong = replace(report, trouble=(Trouble(code, "words", "cure"),))

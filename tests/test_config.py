@@ -22,6 +22,7 @@ from hotlined.config import (
     Calls,
     Config,
     Mode,
+    Role,
     find,
     format_duration,
     in_force,
@@ -321,6 +322,30 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             "numbers.country: expected a country as two capitals, like BE, got 'fr'; is FR meant?",
         ),
         (
+            "web: {people: {anna: boss}}",
+            "web.people: anna: expected one of figures, reader, volunteer, admin, got 'boss'",
+        ),
+        (
+            "web: {people: {anna: [reader]}}",
+            "web.people: anna: expected one of figures, reader, volunteer, admin, got a list",
+        ),
+        (
+            "web: {people: {an na: reader}}",
+            "web.people: expected a name of 1 to 64 letters, digits and . _ @ + -, got 'an na'",
+        ),
+        ("web: {people: {anna: reader, anna: admin}}", "web.people: anna is stated twice"),
+        (
+            "web: {people: [anna]}",
+            "web.people: expected a section with a person's name for each key, like {anna: volunteer}, got a list",
+        ),
+        (
+            "web: {user_header: X_Remote_User}",
+            (
+                "web.user_header: expected the name of a header, of letters, digits and hyphens, like X-Remote-User,"
+                " got 'X_Remote_User'"
+            ),
+        ),
+        (
             "mode: li\xa0ve",
             "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space stands in it: delete it",
         ),
@@ -330,6 +355,24 @@ def test_what_is_wrong_is_said(stated: str, problem: str) -> None:
     """A wrong value is reported with its line, its key, what was expected and what was got."""
     text = f"{ANSWER}# a comment\n{stated}\n"
     assert problems(text) == (f"{FILE}:3: {problem}",)
+
+
+def test_the_people_of_the_desk_are_names_with_roles() -> None:
+    """Each name has one role, whatever it looks like to YAML; what is shown and handed on is read again."""
+    names = {
+        "anna": Role.VOLUNTEER,
+        "no": Role.READER,
+        "007": Role.FIGURES,
+        "a+b@example.org": Role.ADMIN,
+        "+x": Role.READER,
+    }
+    stated = "".join(f'    "{name}": {role}\n' for name, role in names.items())
+    read = parse(f"{ANSWER}web:\n  people:\n{stated}  ask: Anna, 0470 12 34 56\n", FILE)
+
+    assert (dict(read.web.people), read.web.ask) == (names, "Anna, 0470 12 34 56")
+    assert parse(show(read), FILE) == read
+    assert parse(in_force(read), FILE).web == read.web
+    assert parse(f"{ANSWER}web:\n  people:\n    # anna: reader\n", FILE).web.people == ()
 
 
 def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:

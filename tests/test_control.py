@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -19,14 +20,15 @@ import pytest
 from conftest import speaking, wait_until
 from filled import Filled
 from needs import needs_root
-from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
+from persons import ADMIN, COMMAND, DESK, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
 from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
 from hotlined.control import LONG
 from hotlined.control.client import decide
-from hotlined.control.server import Server
+from hotlined.control.server import RefusalCounts, Server
+from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
 from hotlined.errors import RefusedError
 from hotlined.language import Language
@@ -35,6 +37,18 @@ from hotlined.store.requests import RequestVerb, next_request
 
 NUMBER = "+32470123456"
 ACTIVATED = f"os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); {COMMAND}"
+HANDED = """
+import os, sys
+given = [int(number) for number in sys.argv[1].split(",")]
+doors = [os.dup(number) for number in given]
+for number, door in enumerate(doors, 3):
+    os.dup2(door, number)
+for number in {*given, *doors} - {*range(3, 3 + len(doors))}:
+    os.close(number)
+os.environ.update(LISTEN_FDS=str(len(doors)), LISTEN_PID=str(os.getpid()))
+del sys.argv[1]
+"""
+"""Lets what follows find sockets that are handed over, as systemd's."""
 ASK = """
 import contextlib, socket, sys
 with socket.socket(socket.AF_UNIX) as channel:
@@ -70,30 +84,39 @@ class Doors:
 
     @property
     def socket(self) -> Path:
-        """The control socket, in a folder of root's."""
+        """The members' door, in a folder of root's."""
         return self.folder / "run-control/main.sock"
 
-    def start(self, user: Person = LINE, *options: str) -> None:
-        """Start the control program, as systemd would: the socket is root's, and handed over."""
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.socket))
-            self.socket.chmod(0o666)
-            listener.listen()
-            handed = listener.fileno()
-            activated = f"import os; os.dup2({handed}, 3); os.close({handed}); {ACTIVATED}"
+    @property
+    def desks(self) -> Path:
+        """The door of the desk's user."""
+        return self.folder / "run-control/main-desk.sock"
+
+    def start(self) -> None:
+        """Start the control program, as systemd would: the sockets are made by root, and handed over."""
+        with contextlib.ExitStack() as stack:
+            handed = []
+            for path, uid, gid, mode in ((self.socket, 0, LINE.gids[0], 0o660), (self.desks, DESK.uid, 0, 0o600)):
+                listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+                listener.bind(str(path))
+                os.chown(path, uid, gid)
+                path.chmod(mode)
+                listener.listen()
+                handed.append(listener.fileno())
+            program = LINE.program(
+                HANDED + COMMAND, ",".join(map(str, handed)), "--config", str(self.config), "control"
+            )
             self.program = subprocess.Popen(
-                self.lists.program(*user.program(activated, "--config", str(self.config), "control", *options)),
-                pass_fds=(handed,),
-                cwd="/",
-                stderr=subprocess.PIPE,
+                self.lists.program(*program), pass_fds=handed, cwd="/", stderr=subprocess.PIPE
             )
 
     def stop(self) -> None:
-        """End it, and take the socket away."""
+        """End it, and take its sockets away."""
         if self.program:
             self.program.kill()
             self.program.communicate()
-        self.socket.unlink(missing_ok=True)
+        for path in (self.socket, self.desks):
+            path.unlink(missing_ok=True)
 
     def request(self, **claims: Any) -> str:
         """Return what asks for a pause at the socket."""
@@ -184,33 +207,81 @@ def test_root_is_no_member_by_itself(doors: Doors) -> None:
     assert json.loads(ADMIN.call(ASK, str(doors.socket), doors.request()).stdout) == {"result": None}
 
 
+UNIT = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
+"""A stranger whose process has the line's group: by an old session, or by the settings of a unit."""
+
+
+def kind(person: Person, path: Path, request: str) -> str:
+    """Return what somebody gets at a door: `decided`, the kind of an error, or `nothing` where it stays closed."""
+    said = person.call(ASK, str(path), request).stdout
+    return str(json.loads(said).get("error", {}).get("kind", "decided")) if said else "nothing"
+
+
 @needs_root
 def test_who_is_a_member_is_asked_at_each_question(doors: Doors) -> None:
-    """Who joins decides at once; who is removed does so no more, though her session keeps the group; nor does a unit.
-
-    A unit has the group by its settings alone (SupplementaryGroups=), as the stranger here.
-    """
+    """Who joins decides at once; who is removed does not, though her session keeps the group; nor does a unit."""
     doors.start()
+    asked = doors.socket, doors.request()
 
-    def kind(person: Person) -> str:
-        answer = json.loads(person.call(ASK, str(doors.socket), doors.request()).stdout)
-        return answer.get("error", {}).get("kind", "decided")
-
-    unit = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
-    assert (kind(MEMBER), kind(unit), kind(STRANGER)) == ("decided", "RefusedError", "RefusedError")
+    assert (kind(MEMBER, *asked), kind(UNIT, *asked), kind(DESK, *asked)) == ("decided", "RefusedError", "RefusedError")
     doors.lists.write("stranger")
-    assert (kind(MEMBER), kind(unit), kind(STRANGER)) == ("RefusedError", "decided", "decided")
+    assert (kind(MEMBER, *asked), kind(UNIT, *asked)) == ("RefusedError", "decided")
 
 
 @needs_root
-@pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, NOBODY], ids=["stranger", "another line", "overflow uid"])
-def test_nobody_else_decides(doors: Doors, person: Person) -> None:
-    """Not a stranger, not another line's user, and not who a user namespace does not know, be it in the group."""
-    doors.start()
-    done = person.call(ASK, str(doors.socket), doors.request(who="root"))
+@pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, UNIT, NOBODY, ADMIN, MEMBER, LINE, DESK])
+def test_nobody_decides_at_a_door_of_others(doors: Doors, person: Person) -> None:
+    """Not a stranger, not another line's user, nor who a user namespace does not know, be it in the group.
 
-    assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
+    At the desk's door that holds for members, the line's user and root, too, and at the members' for the desk.
+    """
+    doors.start()
+    closed = [door for door, its in ((doors.socket, (MEMBER, LINE)), (doors.desks, (DESK,))) if person not in its]
+
+    for door in closed:
+        assert kind(person, door, doors.request(who="root")) in ("nothing", "RefusedError")
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+ASKED = {
+    "ask": {"request": "send", "arguments": {"number": NUMBER, "text": "Tout va bien."}},
+    "forget": {"name": NUMBER, "keep_opt_out": False},
+    "lift_opt_out": {"number": NUMBER},
+    "purge": {},
+    "pause": {},
+}
+"""Some verbs with their arguments, of which the desk's pages have `pause` alone."""
+
+
+@needs_root
+@pytest.mark.parametrize("verb", ASKED)
+def test_verbs_belong_to_the_door(doors: Doors, verb: str) -> None:
+    """The desk gets at its door what its pages decide, and at the members' nothing, whatever group its unit has."""
+    doors.start()
+    request = doors.request(verb=verb, arguments=ASKED[verb], who="ada")
+
+    assert kind(DESK, doors.socket, request) == "RefusedError"
+    assert kind(DESK, doors.desks, request) == ("decided" if verb in DESKS_VERBS else "RefusedError")
+    assert doors.one("SELECT (SELECT count(*) FROM requests) + erasures FROM line_state") == 0
+    assert kind(MEMBER, doors.socket, request) == "decided"
+
+
+@needs_root
+def test_the_desk_is_believed_the_persons_name_at_its_own_door(doors: Doors) -> None:
+    """Its side of the client finds the door; a member's finds that of the members."""
+    doors.start()
+    decide = """
+import sys
+from pathlib import Path
+from hotlined import config
+from hotlined.control.client import decide
+decide(config.load(Path(sys.argv[1])), "ada (proxy)", "pause")
+decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume")
+"""
+    for person, name in ((DESK, "ada (proxy)"), (MEMBER, "anna")):
+        done = person.call(decide, str(doors.config))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert doors.one("SELECT detail FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1").endswith(name)
 
 
 @needs_root
@@ -464,12 +535,14 @@ def test_a_refusal_speaks_the_language_of_the_line_and_its_journal_english(doors
     doors.start()
     refused = "n’a pas le droit de décider pour cette ligne."
 
-    assert refused in json.loads(STRANGER.call(ASK, str(doors.socket), doors.request()).stdout)["error"]["message"]
+    for _ in range(5):
+        said = json.loads(UNIT.call(ASK, str(doors.socket), doors.request()).stdout)
+        assert refused in said["error"]["message"]
     assert doors.program
     doors.program.kill()
     _, journal = doors.program.communicate()
     doors.program = None
-    assert b"was refused: it is not in the line's group" in journal
+    assert journal.count(b"a decision of stranger was refused") == 1
     assert refused.encode() not in journal
 
 
@@ -486,14 +559,39 @@ def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:
         assert (paused_by == taken) if taken else ("\n" not in paused_by and paused_by != str(claimed))
 
 
-def test_who_says_nothing_holds_nobody_up_for_long(asked: tuple[Path, Path]) -> None:
-    """A connection that stays silent is ended, and the next person is served."""
+def test_who_says_nothing_holds_nobody_up(asked: tuple[Path, Path]) -> None:
+    """Who connects and says nothing, or half of something, is not waited for: the next person is served before."""
     path, database = asked
-    with socket.socket(socket.AF_UNIX) as silent:
-        silent.connect(str(path))
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(90)]
+        for number, channel in enumerate(silent):
+            channel.connect(str(path))
+            channel.sendall(b'{"verb":'[: number % 2 * 8])
         fits = {"database": str(database), "verb": "pause", "arguments": {}}
         assert say(path, json.dumps(fits).encode() + b"\n") == {"result": None}
-        assert b"Nothing was asked in time" in silent.recv(65_536)
+        ended, _, _ = select.select(silent, [], [], 0)
+        assert len(ended) < len(silent)
+        for channel in silent:
+            assert b"The request is malformed" in channel.recv(65_536)
+
+
+def test_who_connects_again_and_again_keeps_nobody_out(asked: tuple[Path, Path]) -> None:
+    """Of very many who say nothing those that came first are ended at once: the program never runs out of room."""
+    path, database = asked
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+        fits = {"database": str(database), "verb": "pause", "arguments": {}}
+        assert say(path, json.dumps(fits).encode() + b"\n") == {"result": None}
+
+
+def test_the_journal_hears_of_a_refusal_once_a_minute() -> None:
+    """With how often it came since; another refusal is another one."""
+    refusals = RefusalCounts()
+    heard = [refusals.count("anna", now) for now in (0, 1, 59.9, 60, 61, 130)]
+
+    assert heard == [1, 0, 0, 3, 0, 2]
+    assert refusals.count("desk", 131) == 1
 
 
 def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
@@ -503,7 +601,7 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "c.sock"))
         listener.listen()
-        Server(database, lambda: configuration.load(tmp_path / "main.yaml"), idle_seconds=0.05).serve(listener)
+        Server(database, lambda: configuration.load(tmp_path / "main.yaml"), idle_seconds=0.05).serve([listener])
 
 
 def test_every_verb_is_asked_for() -> None:
@@ -610,7 +708,7 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
         ) as asking:
             children = Path(f"/proc/{doors.program.pid}/task/{doors.program.pid}/children")
             wait_until(lambda: len(children.read_text().split()) == 1, "that it is being erased")
-            wait_until(lambda: STRANGER.call(ASK, str(doors.socket), "{}").returncode == 0)  # the child has come so far
+            wait_until(lambda: MEMBER.call(ASK, str(doors.socket), "{}").returncode == 0)  # the child has come so far
             doors.program.kill()
             doors.program.wait()
             with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):

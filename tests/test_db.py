@@ -18,6 +18,7 @@ from test_docs import TEXTS
 
 from hotlined import pseudonym
 from hotlined.store import backup, decisions, integrity
+from hotlined.store.database_files import KEY, write_key
 from hotlined.store.history import history_of
 from hotlined.store.opening import open_for_daemon
 
@@ -227,9 +228,9 @@ def test_a_backup_is_a_whole_copy(filled: Filled) -> None:
 def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
     """Where it lies is said; what lies in its place and is the key of another database is none."""
     first, second = b"1" * 32, b"2" * 32
-    key = filled.folder / "hotlined.db.key"
+    key = filled.folder / "keys/hotlined.db.key"
     assert backup.maybe_key(filled.database) is None
-    key.write_bytes(first)
+    write_key(filled.database, KEY, first)
     assert backup.maybe_key(filled.database) == first
     assert f"not in it, but in {key}" in filled.run("db", "backup", "-").stderr
     filled.db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(second))

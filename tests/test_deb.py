@@ -241,6 +241,29 @@ def test_versions_order(package: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "again" / SHARE / "hotlined/foreign.py").exists()
 
 
+def test_what_lies_where_it_is_built_gets_nowhere(package: Path, tmp_path: Path) -> None:
+    """Code that any Python of an environment starts, a wheel, files beside those of git: the package stays the same."""
+    project = clone(tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
+    (environment,) = project.glob(".venv/lib/python3*/site-packages")
+    came = tmp_path / "came"
+    plants = f"from pathlib import Path; Path({str(came)!r}).touch()"
+    plants += f"; [each.write_text('foreign') for each in Path({str(project)!r}).rglob('tree/**/*.py')]"
+    (environment / "foreign.pth").write_text(f"import sys; exec({plants!r})\n")
+    (project / "build/wheels").unlink()
+    shutil.copytree(ROOT / "build/wheels", project / "build/wheels")
+    (project / "build/wheels/foreign-1-py3-none-any.whl").write_bytes(b"foreign")
+    for name in ("hotlined/foreign.py", "systemd/hotlined-foreign.service", "debian/foreign", "docs/foreign.md"):
+        (project / name).write_text("foreign\n")
+    subprocess.run([project / ".venv/bin/python", "-c", ""], check=True)
+    assert came.exists()  # so it does come with that Python
+    came.unlink()
+    made, _ = built(project)
+
+    assert made.read_bytes() == package.read_bytes()
+    assert not came.exists()
+
+
 def test_a_library_of_another_hash_is_not_taken(package: Path, tmp_path: Path) -> None:
     """Where the wheel is not the one whose hash git has, nothing is built."""
     del package

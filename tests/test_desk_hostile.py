@@ -140,6 +140,17 @@ def test_what_is_asked_for_is_obeyed_as_little(desk: Desk, word: str) -> None:
         assert not re.search("<script>|<img src=x|(?<!\\d)49(?!\\d).*7 \\* 7", answer.body), path
 
 
+@pytest.mark.parametrize(
+    "more", ["_scheme=x", "endpoint=x", "_method=", "_anchor=%00", "_external=1&_scheme=http", "self=1", "values=1"]
+)
+def test_a_list_leads_on_by_what_it_knows(desk: Desk, more: str) -> None:
+    """What is in the address and is no filter goes into no link of the page."""
+    plain = desk.browser().get("/log?before=5&search=a").body
+
+    assert '<a class="button" href="/log?search=a">' in plain
+    assert desk.browser().get(f"/log?before=5&search=a&{more}").body == plain
+
+
 # ---- requests that are none
 
 

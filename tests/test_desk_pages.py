@@ -22,6 +22,7 @@ from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.looks import Looks
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
+from hotlined.desk.serving import DOOR
 from hotlined.desk.who import Visitor
 from hotlined.store import decisions, review
 from hotlined.store.reception import ask_selftest
@@ -685,7 +686,7 @@ class AnyDoor:
 def doored(line: Filled) -> tuple[Flask, AnyDoor]:
     """Give the desk's application and its door: what is compiled of its pages stays with it."""
     door = AnyDoor(Role.FIGURES)
-    return make(load(line.config), door, b"", Looks()), door
+    return make(load(line.config), b"", Looks()), door
 
 
 @pytest.mark.parametrize("role", Role)
@@ -694,6 +695,7 @@ def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], rol
     app, door = doored
     door.role = role
     client = app.test_client()
+    client.environ_base[DOOR] = door
     found = {
         path: client.get(path)
         for path in ("/", "/stats", "/contact/10", "/contact/3", "/contact/4", "/person/1", "/log")

@@ -57,10 +57,9 @@ EXIT_CODES = (
     {"doctor": 1}
     | dict.fromkeys(("run", "status", "udev-rule", "send", "sim balance", "sim adopt", "selftest"), 69)
     | {"review": 2}  # it needs a terminal
-    | dict.fromkeys(("web user password", "web user remove"), 2)
 )
-# what takes half a minute is run shorter, or shows its help; its own tests run it whole
-SHORTER = {"demo": ["--help"], "simulate": ["--messages", "20"]}
+# what takes half a minute, or goes on, is run shorter, or shows its help; its own tests run it whole
+SHORTER = {"demo": ["--help"], "web": ["--help"], "simulate": ["--messages", "20"]}
 
 
 def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from needs import needs_root
 from persons import LINE
 from sysfs import Plugged, build
 from test_control import Doors, doors
-from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
+from test_finding import AIR780E, CH340, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
 from hotlined.clock import boottime
@@ -199,6 +199,12 @@ def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
 # ---- the modem's own words, from a peer that says what it is told to say
 
 
+class Refused(str):
+    """A final result code that ends a command of a `Talker` instead of OK."""
+
+    __slots__ = ()
+
+
 class Talker:
     """A modem behind a pseudo-terminal that answers from a table, and ERROR to all else."""
 
@@ -233,6 +239,7 @@ class Talker:
                 self.asked.append(command)
                 answer = self._answers.get(command)
                 lines = ["ERROR"] if answer is None else [*filter(None, answer.split("\n")), "OK"]
+                lines = [answer] if isinstance(answer, Refused) else lines
                 os.write(self._master, "".join(f"\r\n{line}\r\n" for line in lines).encode())
 
 
@@ -407,26 +414,91 @@ def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, 
 
 
 @pytest.mark.parametrize(
-    ("model", "verdict"),
+    ("answers", "verdict", "words"),
     [
-        ("E173", WARN),
-        ("E3131", WARN),
-        ("MF190", WARN),
-        ("SIMCOM_SIM5320E", WARN),
-        ("SIM800L", WARN),
-        ("SIM900", WARN),
-        ("E3372", OK),
-        ("SIMCOM_SIM7600E-H", OK),
-        ("A7670E", OK),
-        ("EC25", OK),
-        ("EG91", OK),
+        ({}, WARN, "2G, perhaps 3G"),
+        ({"AT+WS46=?": "+WS46: (12)"}, WARN, "2G only"),
+        ({"AT+WS46=?": "+WS46: (12,22,25)"}, WARN, "2G and 3G"),  # an Option GTM382
+        ({"AT+WS46=?": "+WS46: (22)"}, WARN, "2G and 3G"),
+        ({"AT+WS46=?": "+WS46: (12,22,25,28,29)"}, OK, "knows LTE"),
+        ({"AT+WS46=?": "+WS46: (12,22,25,28,29,30,31,35,36,37)"}, OK, "knows LTE"),
+        ({"AT+CEREG=?": "+CEREG: (0-2)"}, OK, "knows LTE"),
+        ({"AT+CEREG?": "+CEREG: 0,1"}, OK, "knows LTE"),
+        ({"AT+CEREG=?": "+CEREG: (0-2)", "AT+WS46=?": "+WS46: (12,22,25)"}, OK, "knows LTE"),
+        ({"AT+CEREG=?": ""}, UNKNOWN, "does not say"),
     ],
 )
-def test_a_modem_without_lte_is_told(model: str, verdict: Health, talk: Any, tmp_path: Path) -> None:
-    """A modem that knows 2G and 3G only is a warning by the model that it names; one with LTE is not."""
-    talker = talk({"AT+CGMM": model})
+def test_a_modem_without_lte_is_told(
+    answers: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
+) -> None:
+    """The modem is asked what it knows of LTE, whatever its model is called."""
+    talker = talk({"AT+CGMM": "+CGMM: MF710"} | answers)
+    found = stick_checks.generation(scene(tmp_path, modem={"port": talker.port}))
 
-    assert stick_checks.generation(scene(tmp_path, modem={"port": talker.port})).verdict is verdict
+    assert (found.verdict, words in found.seen) == (verdict, True)
+
+
+@pytest.mark.parametrize("cause", ["+CME ERROR: 14", "+CME ERROR: SIM busy", "+CMS ERROR: 314", "+CMS ERROR: 515"])
+def test_a_busy_sim_is_not_a_broken_one(cause: str, talk: Any, tmp_path: Path) -> None:
+    """A SIM that is still read is unknown, with the advice to wait."""
+    talker = talk({"AT+CPIN?": Refused(cause)})
+    found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
+
+    assert (found.verdict, found.cure) == (UNKNOWN, "Ask again in a minute.")
+    assert cause in found.seen
+
+
+def test_storages_that_are_busy_say_so(talk: Any, tmp_path: Path) -> None:
+    """An Alcatel X030 refuses to select SM with 314 for half a minute after its PIN."""
+    busy = Refused("+CMS ERROR: 314")
+    talker = talk({f"AT+CPMS={','.join(['SM'] * count)}".replace("SM", '"SM"'): busy for count in (1, 2, 3)})
+    found = sim_checks.storages(scene(tmp_path, modem={"port": talker.port}))
+
+    assert found == Finding(UNKNOWN, "The SIM is still busy (+CMS ERROR: 314)")
+
+
+@pytest.mark.parametrize(
+    ("refused", "verdict"), [(("AT+CMGF=?", "AT+CSMS?"), FAIL), (("AT+CMGF=?",), OK), (("AT+CNMI=?",), OK), ((), OK)]
+)
+def test_a_modem_without_texts_is_told(refused: Sequence[str], verdict: Health, talk: Any, tmp_path: Path) -> None:
+    """What refuses both questions for texts is named by its model: a variant for data alone."""
+    answers = {"AT+CMGF=?": "+CMGF: (0,1)", "AT+CSMS?": "+CSMS: 0,1,1,1", "AT+CNMI=?": "+CNMI: (0-2)"}
+    talker = talk({"AT+CGMM": "A7670E-LNXY-UBL"} | answers | dict.fromkeys(refused, Refused("ERROR")))
+    found = sim_checks.texts(scene(tmp_path, modem={"port": talker.port}))
+
+    assert found.verdict is verdict
+    assert {*answers} <= {*talker.asked}
+    if verdict is FAIL:
+        assert found.seen.startswith("A7670E-LNXY-UBL knows no texts")
+        assert found.cure
+
+
+@pytest.mark.parametrize(
+    ("circuits", "verdict", "words"),
+    [("+CREG: 0,3", WARN, "VoLTE"), ("+CREG: 0,11", WARN, "VoLTE"), ("+CREG: 0,0", OK, "at home"), ("", OK, "at home")],
+)
+def test_a_sim_for_lte_alone_is_told(circuits: str, verdict: Health, words: str, talk: Any, tmp_path: Path) -> None:
+    """Circuits that are denied while LTE is not are a warning; an LTE stick that says none all its life is none."""
+    talker = talk({"AT+CREG?": circuits, "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'})
+    found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
+
+    assert (found.verdict, words in found.seen) == (verdict, True)
+
+
+def test_a_storage_that_is_offered_and_not_there_is_no_trouble(talk: Any, tmp_path: Path) -> None:
+    """An E352 offers ME and refuses it; where it says that texts come there, that is a failure."""
+    answers = {
+        "AT+CPMS=?": '+CPMS: ("ME","SM"),("ME","SM"),("ME","SM")',
+        'AT+CPMS="SM","SM","SM"': "+CPMS: 1,50,1,50,1,50",
+        "AT+CPMS?": '+CPMS: "SM",1,50,"SM",1,50,"SM",1,50',
+    }
+    talker = talk(answers)
+    found = sim_checks.storages(scene(tmp_path, modem={"port": talker.port}))
+    assert found == Finding(OK, "SM 1 of 50; ME is offered, and is not there")
+    deaf = talk(answers | {"AT+CPMS?": '+CPMS: "SM",1,50,"SM",1,50,"ME",0,23'})
+    (tmp_path / "deaf").mkdir()
+    told = sim_checks.storages(scene(tmp_path / "deaf", modem={"port": deaf.port}))
+    assert (told.verdict, told.seen) == (FAIL, "texts may lie in ME, which cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -492,6 +564,7 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
     ("sticks", "verdict", "words"),
     [
         pytest.param([], FAIL, "no stick", id="nothing"),
+        pytest.param([AIR780E], FAIL, "there is Air780E (19d1:0001)", id="a device that no table knows"),
         pytest.param([SIM7600], OK, "ttyUSB2", id="a modem"),
         pytest.param([ZERO_CD], FAIL, "CD drive", id="a CD drive"),
         pytest.param([HILINK, CH340], WARN, "HiLink", id="HiLink beside an adapter"),
@@ -596,12 +669,6 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
     assert "hotlined@main.service" in machine_checks.unit(machine).seen
     path = (tmp_path / "main.yaml").rename(tmp_path / "nl.yaml")
     assert "hotlined@nl.service" in machine_checks.unit(Scene(configuration.load(path))).seen
-
-
-def test_an_old_stick_is_known_by_its_id(tmp_path: Path) -> None:
-    """Where no modem answers, the id on the bus tells a stick without LTE."""
-    assert stick_checks.generation(scene(tmp_path / "a", E173)).verdict is WARN
-    assert stick_checks.generation(scene(tmp_path / "b", SIM7600)).verdict is UNKNOWN
 
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])

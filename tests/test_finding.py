@@ -93,6 +93,7 @@ SIM7600 = Plugged(
 EC25 = Plugged("1-1.2", "2c7c:0125", tuple(f"{number:02x} ff/00/00 option ttyUSB{number}" for number in range(4)))
 CH340 = Plugged("1-1.1", "1a86:7523", ("00 ff/01/02 ch341 ttyUSB9",), name="USB Serial")
 TELIT = Plugged("1-1.2", "1bc7:0021", ("00 02/02/01 cdc_acm ttyACM0", "01 0a/00/00 cdc_acm"))
+FIBOCOM = Plugged("1-1.2", "2cb7:0007", ("02 02/02/01 cdc_acm ttyACM0", "06 02/02/01 cdc_acm ttyACM2"))
 ARDUINO = Plugged("1-1.1", "2341:0043", ("00 02/02/01 cdc_acm ttyACM1", "01 0a/00/00 cdc_acm"))
 UNLISTED = Plugged("1-1.2", "1199:68a3", ("00 ff/ff/ff sierra ttyUSB0",))
 RECEIVER = Plugged("1-1.2", "1546:01a8", ("00 02/02/01 cdc_acm ttyACM0",))
@@ -108,6 +109,23 @@ HILINK = Plugged("1-1.2", "12d1:14dc", ("00 02/06/00 cdc_ether", "01 0a/00/00 cd
 RNDIS = Plugged("1-1.2", "19d2:1405", ("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"))
 QMI = Plugged("1-1.2", "2c7c:0125", ("04 ff/ff/ff qmi_wwan",))
 DRIVERLESS = Plugged("1-1.2", "2c7c:0125", ("02 ff/00/00 -", "03 ff/00/00 -"))
+DWM222 = Plugged(
+    "1-1.2", "2001:7e35", tuple(f"{number:02x} ff/ff/ff option ttyUSB{number}" for number in range(4)), name="DWM-222"
+)
+MC7455 = Plugged(
+    "1-1.2",
+    "1199:9071",
+    ("00 ff/ff/ff qcserial ttyUSB0", "02 ff/00/00 qcserial ttyUSB1", "03 ff/00/00 qcserial ttyUSB2"),
+)
+LISA = Plugged("1-1.2", "1546:1010", tuple(f"{number:02x} 02/02/01 cdc_acm ttyACM{number}" for number in (0, 2, 4, 6)))
+L850 = Plugged(
+    "1-1.2", "2cb7:0007", ("02 02/02/01 cdc_acm ttyACM0", "04 02/02/01 cdc_acm ttyACM1", "06 02/02/01 cdc_acm ttyACM2")
+)
+DWM157_CD = Plugged("1-1.2", "2001:a407", ("00 08/06/50 usb-storage",), manufacturer="D-Link", name="DWM-157")
+IK41 = Plugged("1-1.2", "1bbb:00b6", ("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"), name="IK41VE")
+QDC507 = Plugged("1-1.2", "2ca3:4006", tuple(f"{number:02x} ff/00/00 -" for number in range(4)), name="DJI")
+AIR780E = Plugged("1-1.2", "19d1:0001", ("00 ff/00/00 -",), name="Air780E")
+HP_DRIVE = Plugged("1-1.2", "03f0:5a07", ("00 08/06/50 usb-storage",), name="v220w")
 MEMORY = Plugged("1-1.2", "0781:5567", ("00 08/06/50 usb-storage",))
 KEYBOARD = Plugged("1-1.2", "12d1:ffff", ("00 03/01/01 usbhid",))
 
@@ -133,7 +151,14 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
         pytest.param(EC25, [("ttyUSB2", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="EC25"),
         pytest.param(CH340, [("ttyUSB9", PortRole.ADAPTER)], id="CH340"),
         pytest.param(TELIT, [("ttyACM0", PortRole.UNLISTED)], id="Telit on cdc-acm"),
+        pytest.param(
+            FIBOCOM, [("ttyACM0", PortRole.UNLISTED), ("ttyACM2", PortRole.UNLISTED)], id="Fibocom L850 on cdc-acm"
+        ),
         pytest.param(UNLISTED, [("ttyUSB0", PortRole.UNLISTED)], id="a modem by its driver"),
+        pytest.param(DWM222, [("ttyUSB1", PortRole.AT), ("ttyUSB2", PortRole.MODEM)], id="DWM-222"),
+        pytest.param(MC7455, [("ttyUSB2", PortRole.AT)], id="MC7455: 0 is for diagnosis, 2 for positions"),
+        pytest.param(LISA, [("ttyACM0", PortRole.UNLISTED), ("ttyACM6", PortRole.UNLISTED)], id="LISA-U2"),
+        pytest.param(L850, [("ttyACM0", PortRole.AT), ("ttyACM2", PortRole.MODEM)], id="Fibocom L850"),
         pytest.param(ARDUINO, [("ttyACM1", PortRole.ADAPTER)], id="cdc-acm of an unknown maker"),
         pytest.param(RECEIVER, [], id="u-blox 8"),
         pytest.param(DISPLAY, [], id="a serial device that is no adapter of the table"),
@@ -179,7 +204,10 @@ def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
     ("stick", "fault", "cure"),
     [
         pytest.param(ZERO_CD, WhyPortless.STORAGE, "plug it in again", id="a CD drive"),
-        pytest.param(HILINK, WhyPortless.NETWORK, "HuaweiAltMode", id="HiLink"),
+        pytest.param(DWM157_CD, WhyPortless.STORAGE, "plug it in again", id="a CD drive of a maker of other things"),
+        pytest.param(HILINK, WhyPortless.NETWORK, "HuaweiAltModeGlobal=1", id="HiLink"),
+        pytest.param(IK41, WhyPortless.NETWORK, "No way is known", id="a network card that is not Huawei's"),
+        pytest.param(QDC507, WhyPortless.DRIVER, "echo 2ca3 4006 ff", id="a modem that the driver does not know"),
         pytest.param(RNDIS, WhyPortless.NETWORK, "another stick", id="RNDIS"),
         pytest.param(QMI, WhyPortless.NETWORK, "another stick", id="QMI alone"),
         pytest.param(DRIVERLESS, WhyPortless.DRIVER, "modprobe option", id="no driver"),
@@ -201,10 +229,18 @@ def test_a_stick_without_a_port_is_named_with_its_cure(
     assert cure in trouble.hint
 
 
-@pytest.mark.parametrize("stick", [E173, CH340, MEMORY, KEYBOARD], ids=lambda stick: str(stick.id))
+@pytest.mark.parametrize("stick", [E173, CH340, MEMORY, HP_DRIVE, KEYBOARD], ids=lambda stick: str(stick.id))
 def test_other_devices_are_no_trouble(stick: Plugged, tmp_path: Path) -> None:
     """Neither a stick with its ports nor a memory stick, a keyboard or a hub is called trouble."""
     assert finding.portless_sticks(build(tmp_path, [stick])) == []
+
+
+def test_a_device_that_no_table_knows_is_named(tmp_path: Path) -> None:
+    """What is plugged in and may be a modem is named where no table has it; a keyboard and a known stick are not."""
+    found = finding.strangers(build(tmp_path, [AIR780E, KEYBOARD._replace(socket="1-1.3", id="046d:c31c")]))
+
+    assert [stick.title for stick in found] == ["Air780E (19d1:0001)"]
+    assert finding.strangers(build(tmp_path / "known", [E173, DWM157_CD._replace(socket="1-1.3")])) == []
 
 
 @pytest.mark.parametrize(("stick", "tty"), [(E3131, "ttyUSB4"), (TELIT, "ttyACM0")])
@@ -233,10 +269,10 @@ def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> 
     assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
 
 
-def test_the_tables_name_at_most_two_ports_of_a_stick() -> None:
-    """Each row names one port for commands and at most one beside it; diagnosis is never in the table."""
+def test_the_tables_name_one_port_of_a_stick_as_the_best() -> None:
+    """Each row names at most one port as the best for commands; diagnosis is never in the table."""
     for row, numbers in NUMBERS.items():
-        assert sorted(numbers.values()) in ([], [PortRole.AT], [PortRole.AT, PortRole.MODEM]), row
+        assert list(numbers.values()).count(PortRole.AT) <= 1, row
     assert HUAWEI_PROTOCOLS.keys().isdisjoint({0x03, 0x05, 0x13, 0x14, 0x33})
 
 

@@ -30,6 +30,12 @@ def commands(line: Line) -> dict[str, int]:
     return dict(line.sim.do("counters")["counters"])
 
 
+def polled(line: Line) -> None:
+    """Wait until the storages were listed a few times more."""
+    line.sim.do("reset_counters")
+    line.sim.do("wait", for_="+CMGL", count=4, timeout=60)
+
+
 def troubles(line: Line) -> list[str]:
     """Return the codes of what the daemon says is wrong."""
     return [each["code"] for each in line.status().get("trouble", [])]
@@ -84,16 +90,63 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
 
 
 def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(open_line: Open) -> None:
-    """A make that offers what it then refuses is served from the other storage, and status says which is not read."""
-    line = open_line(me_size=10)
-    line.sim.do("fault", kind="storage_refused", storage="ME", cms=None)
+    """A make that offers what it then does not know is served from the other storage, and nothing is wrong."""
+    line = open_line(make="huawei-e352")
     deliver(line, "+32470000001")
     line.start()
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
+    assert line.sim.do("state")["events"]["reset"] == 1
+    polled(line)
 
     assert line.status()["modem"]["state"] == "ready"
-    assert "ME" in line.trouble()
-    assert line.sim.do("state")["events"]["reset"] == 1
+    assert troubles(line) == []
+    line.sim.do("say", line='+CMTI: "ME",1')
+    wait_until(lambda: [each["name"] for each in line.status()["modem"]["storages"]] == ["MT"])
+    assert troubles(line) == []
+
+
+@pytest.mark.parametrize("when", ["at the start", "later"])
+def test_texts_that_come_where_nothing_is_listed_are_told(open_line: Open, when: str) -> None:
+    """The third role of AT+CPMS? is where texts come to: one that cannot be listed is told for as long as it is so."""
+    line = open_line()
+    if when == "later":
+        line.start()
+        line.wait_state("ready")
+        assert troubles(line) == []
+    line.sim.do("fault", kind="rewrites", command="+CPMS", old='"SM"(,[0-9]+,[0-9]+)$', new=r'"TA"\1')
+    if when == "at the start":
+        line.start()
+    wait_until(lambda: troubles(line) == ["storage_unread"])
+    polled(line)
+
+    assert troubles(line) == ["storage_unread"]
+    assert "TA" in line.trouble()
+    assert "No phone shows" in line.trouble()
+
+
+def test_texts_that_come_where_nothing_is_offered_are_found(open_line: Open) -> None:
+    """A storage that is not offered and has the third role of AT+CPMS? is listed."""
+    line = open_line(make="cinterion-mt")
+    line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("ME"),("ME"),("ME")')
+    line.sim.do("store", pdu=PDU, storage="SM")
+    line.start()
+    wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())
+
+    assert troubles(line) == []
+    assert [each["name"] for each in line.status()["modem"]["storages"]] == ["MT"]
+
+
+def test_noise_makes_no_storage(open_line: Open) -> None:
+    """A notification that names what no storage is called lets texts be listed, and is no trouble (esphome, 4425)."""
+    line = open_line()
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("reset_counters")
+    line.sim.do("say", line='+CMTI: "SL",1     ')
+    polled(line)
+
+    assert commands(line).get("+CPMS", 0) <= 1  # what is asked now and then
+    assert troubles(line) == []
 
 
 def test_texts_go_on_coming_to_the_sim_after_both_storages_were_refused(open_line: Open) -> None:
@@ -149,11 +202,17 @@ def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> 
         ),  # gammu, tests/at-cpms/alcatel-s320
         ("", ["SM"]),  # gammu, tests/at-cpms/samsung-j700
         ('("SR","SM")', ["SM"]),
+        ('("ME","MT"),("ME","SM","MT"),("SM","MT")', ["MT"]),  # ModemManager, test_cpms_response_cinterion
+        ('("ME","MT"),"ME",("SM")', ["MT"]),  # ModemManager, test_cpms_response_mixed
+        ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
+        ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
+        ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM"]),
+        ("(),(),()", ["SM"]),  # ModemManager, test_cpms_response_nokia_c6
     ],
 )
 def test_what_is_offered_is_read_as_it_is_written(open_line: Open, offered: str, chosen: list[str]) -> None:
     """The storages for texts are found in every form that AT+CPMS=? was seen in."""
-    line = open_line(me_size=10)
+    line = open_line(offers="SM,ME,MT", me_size=10)
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
     with driver(line) as modem:
         modem.initialise()
@@ -211,6 +270,28 @@ def test_each_state_of_registration_is_known(open_line: Open, name: str, registr
     with driver(line) as modem:
         modem.initialise()
         assert modem.network().registration is registration
+
+
+@pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])
+def test_an_lte_modem_for_emergencies_alone_is_denied(open_line: Open, question: str) -> None:
+    """An A7670E without a subscription says 0,11 for minutes: that is no network, and no unknown one."""
+    line = open_line()
+    line.sim.do("fault", kind="rewrites", command=question, old=r"(\d),\d.*", new=r"\1,11")
+    line.sim.do("habits", registers=[question])
+    with driver(line) as modem:
+        modem.initialise()
+        assert modem.network().registration is Registration.DENIED
+
+
+def test_a_registration_that_comes_unasked_in_the_form_of_an_answer_is_one(open_line: Open) -> None:
+    """An MD400 says +CREG: 2,5,"0502","0404736D" amid AT+CREG?, too: the state is the second number in both."""
+    line = open_line()
+    urc = '+CREG: 2,5,"0502","0404736D"'
+    with driver(line) as modem:
+        modem.initialise()
+        line.sim.do("fault", kind="urc_inside", command="+CREG", urc=urc, at=0, count=1)
+        assert modem.network().registration is Registration.ROAMING
+        assert modem.network().registration is Registration.HOME
 
 
 def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,6 @@ from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED
 from conftest import PATIENCE_SECONDS, speaking
 from filled import KEVIN, LEA, Filled
-from flask import Request
 from running import CliRunner
 from test_privacy import on_a_terminal
 
@@ -26,8 +24,8 @@ from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.desk.app import make
 from hotlined.desk.looks import Looks
-from hotlined.desk.roles import Role
-from hotlined.desk.who import LinkDoor, Visitor
+from hotlined.desk.serving import DOOR, PEER
+from hotlined.desk.who import LinkDoor
 from hotlined.errors import ConfigError, PortError, PortLostError, StoreError, TextError, reason_of
 from hotlined.gsm.alphabet import plan
 from hotlined.gsm.finding import Holder
@@ -49,6 +47,7 @@ from hotlined.language import (
     to_value,
     unfilled_plural,
 )
+from hotlined.peer import Peer
 from hotlined.reports.typed import period
 from hotlined.states import Refusal
 from hotlined.statistics.periods import midnight
@@ -198,19 +197,9 @@ def test_a_language_is_a_key() -> None:
     assert "fr" in raised.value.problems[0].split("meant")[0] + raised.value.problems[0]
 
 
-@dataclass
-class AnyDoor:
-    """A door through which somebody comes who may do everything."""
-
-    def visitor(self, request: Request) -> Visitor:
-        """Return who that is."""
-        del request
-        return Visitor("anna", Role.ADMIN)
-
-
 def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None:
     """What is filled in is escaped and harmless; what is markup already stays so; the sentence itself is none."""
-    app = make(parse("answer: {text: a}", Path("main.yaml")), AnyDoor(), b"", Looks())
+    app = make(parse("answer: {text: a}", Path("main.yaml")), b"", Looks())
     with speaking(Language.FRENCH), app.test_request_context():
         template = app.jinja_env.from_string(
             '{% set link %}<a href="/x">{{ word }}</a>{% endset %}'
@@ -400,10 +389,12 @@ def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Pat
 
 def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
     """The page that changes the link for a cookie names the way on, not the recipient of a text."""
-    door = LinkDoor.new("anna", 8080)
+    door = LinkDoor("anna", 1000, 8080)
     config = load(line.config)
     with speaking(config.language):
-        page = make(config, door, b"", Looks()).test_client().get(f"/enter?token={door.token}").text
+        client = make(config, b"", Looks()).test_client()
+        client.environ_base |= {DOOR: door, PEER: Peer(1000)}
+        page = client.get(f"/enter?token={door.token}").text
 
     assert {"fr": ">Vers la ligne<", "nl": ">Naar de lijn<"}[config.language] in page
 
@@ -432,7 +423,6 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("cancel",), "Il manque 'ID'.", "'ID' ontbreekt."),
     (("lgo",), "Vouliez-vous dire log ?", "Bedoelt u log?"),
     (("config", "chek"), "Vouliez-vous dire check ?", "Bedoelt u check?"),
-    (("web", "user", "nobody"), "`hotlined help web user` les montre toutes.", "`hotlined help web user` toont ze"),
     (("aide",), "Vouliez-vous dire help ?", "Bedoelt u help?"),
     (("help", "log", "what"), "n’a pas de sous-commandes", "heeft geen subcommando’s"),
     (("simulate", "--foo"), "L’option '--foo' n’existe pas", "Er is geen optie"),
@@ -449,8 +439,6 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("show", "0470", "12"), "Écrivez un numéro sans espaces", "Schrijf een nummer zonder spaties"),
     (("db", "key", "--check", "--identity", "/nonexistent"), "ce dossier n’existe pas", "die map bestaat niet"),
     (("completion",), "Au choix", "Kies uit"),
-    (("web", "user", "add", "anna"), "Il manque l’option '--role'. Au choix :", "De optie '--role' ontbreekt. Kies"),
-    (("web", "user", "add", "À!", "--role", "admin"), "ne peut pas être un nom de compte", "kan geen naam van een"),
     (("text", "check", " "), "Il faut un texte qui n’est pas vide ; trouvé", "Hier hoort een tekst die niet leeg"),
 )
 
@@ -497,7 +485,7 @@ numbers: {{country: Belgique, answer_countries: BE, blocked: [abc], opt_out_word
 credit: {{pattern: "(a)(b)", ussd: abc}}
 privacy: {{keep_texts: 9d, keep_numbers: 1d}}
 alerts: {{urls: x, ping: x, digest: chaque jour, words: [" "], urls_file: ~/a}}
-web: {{proxies: ["a b"], hosts: [a b]}}
+web: {{people: {{"a b": reader, anna: chef, bea: [], eva: reader, eva: reader}}, user_header: a_b, hosts: [a b]}}
 """
 """A configuration in which nearly everything is wrong."""
 

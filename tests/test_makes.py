@@ -17,7 +17,18 @@ from hotlined.gsm.responses import SimState
 from hotlined.simulator.makes import MAKES
 from hotlined.simulator.pdus import write_status_report
 
-PROFILE_OF = {"generic": "generic", "sim800": "simcom", "sim7600": "simcom-lte"}  # else the name of the make
+PROFILE_OF = {
+    "sim800": "simcom",
+    "sim7600": "simcom-lte",
+    "huawei-e352": "huawei",
+    "qdc507": "generic",
+    "gtm382": "generic",
+    "a7670e-lnxy": "simcom-lte",
+    "cinterion-mt": "cinterion",
+    "cinterion-sm": "cinterion",
+}
+"""The profile of each make that has not its own name."""
+WITH_TEXTS = sorted(MAKES.keys() - {"a7670e-lnxy"})
 LONG = "Coucou, c'est encore moi. " * 12
 TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
@@ -42,7 +53,7 @@ def draft() -> str:
     return segment.pdu
 
 
-@pytest.mark.parametrize("make", sorted(MAKES))
+@pytest.mark.parametrize("make", WITH_TEXTS)
 def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
     """A text, a concatenated text and a call are recorded, answered in two segments each, reported, and leave."""
     line = open_line(make=make)
@@ -104,7 +115,7 @@ def test_a_modem_that_knows_no_question_and_answers_one_late_is_not_in_step(open
         assert modem.exchange.ask("AT+CGMM") == MAKES["generic"].model
 
 
-@pytest.mark.parametrize("make", sorted(MAKES))
+@pytest.mark.parametrize("make", WITH_TEXTS)
 def test_each_make_is_known(open_line: Open, make: str) -> None:
     """A modem is taken for its make, tells its SIM, is ready, leaves the network and comes back, and starts anew."""
     line = open_line(make=make)
@@ -123,7 +134,9 @@ def test_each_make_is_known(open_line: Open, make: str) -> None:
 def test_what_a_make_says_unasked_is_registered(make: str) -> None:
     """Each line that a make says at start or now and then is known; what it says of its SIM means the SIM."""
     row = MAKES[make]
-    known = re.compile("|".join(map(re.escape, (*profiles.UNSOLICITED, "+CTZV", "+VOICEMAIL", "+CPIN", "HANGUP"))))
+    known = re.compile(
+        "|".join(map(re.escape, (*profiles.UNSOLICITED, "+CTZV", "+VOICEMAIL", "+CPIN", "HANGUP", "_OSIGQ")))
+    )
     for text in (*row.boot, *row.chatter):
         assert known.match(text.replace(":", ": ").replace(":  ", ": ")), text
     for text in (*row.sim_in, *row.sim_out):
@@ -169,6 +182,69 @@ def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
     wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
 
     assert line.rows("SELECT detail FROM events WHERE kind = 'undervoltage'") == [("UNDER-VOLTAGE WARNNING",)]
+
+
+def test_a_modem_without_texts_is_named_and_left_alone(open_line: Open) -> None:
+    """A variant for data alone is told by make and model, in its own state, and no rung is climbed for it."""
+    line = open_line(make="a7670e-lnxy")
+    line.start(timing={"unready_grace": 0.0, "reconnect_pauses": [0.2]})
+    line.wait_state("no_texts")
+    line.sim.do("wait", for_="+CMGF", count=8, timeout=60)
+
+    assert "SIMCOM INCORPORATED A7670E-LNXY-UBL knows no texts" in line.trouble()
+    assert "Take another one" in line.trouble()
+    assert (line.status()["modem"]["manufacturer"], line.status()["modem"]["model"]) == (
+        "SIMCOM INCORPORATED",
+        "A7670E-LNXY-UBL",
+    )
+    assert line.status()["modem"]["steps"] == 0
+    assert line.sim.do("state")["events"]["reset"] == 1
+
+
+def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) -> None:
+    """What served the line before is no variant without texts: something is wrong with it, and it is reset."""
+    line = open_line()
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    for name in ("+CMGF", "+CSMS"):
+        line.sim.do("fault", kind="error", command=name, cms=None, until="reset")
+    line.start(timing={"unready_grace": 0.0, "reconnect_pauses": [0.2]})
+    line.wait_state("recovering")
+    assert "AT+CMGF=0" in line.trouble()
+    line.wait_state("ready")
+
+
+def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
+    """A SIM7000G says +CMTI: ,-1 of a text that it could not store (TinyGSM): an event, a trouble and an alert."""
+    line = open_line()
+    line.start()
+    line.wait_state("ready")
+    for _ in range(3):
+        line.sim.do("say", line="+CMTI: ,-1")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
+
+    assert line.rows("SELECT detail FROM events WHERE kind = 'text_lost'") == [("+CMTI: ,-1",)]
+    status = json.loads(line.cli("status", "--json", check=False))
+    assert [each["code"] for each in status["trouble"]] == ["text_lost"]
+    assert "stored it nowhere" in status["trouble"][0]["words"]
+    line.configure(alerts={"sms_to": "+32470999888"})
+    assert "a text was lost" in line.cli("alerts", "--dry-run")
+
+
+def test_a_sim_that_is_served_by_lte_alone_is_told(open_line: Open) -> None:
+    """Where circuits are denied and LTE is not, texts may need VoLTE: a warning beside `ready`, and an alert."""
+    line = open_line(make="qdc507")
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: line.settled() and len(line.submitted()) == 1)
+    status = json.loads(line.cli("status", "--json"))  # a warning: it ends with 0
+
+    assert [each["code"] for each in status["trouble"]] == ["volte_only"]
+    assert "VoLTE" in status["trouble"][0]["cure"]
+    assert "VoLTE" in line.cli("status")
 
 
 # Storages

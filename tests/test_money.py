@@ -54,6 +54,7 @@ from hotlined.store import (
     queue,
     shares,
 )
+from hotlined.store.database_files import KEY, beside, write_key
 from hotlined.store.line import breaker_of, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
@@ -608,7 +609,7 @@ class Hotline(RuleBasedStateMachine):
         with backup.copied(self.db.path, lambda _, __: None) as made:
             self.copy.write_bytes(made.read())
         if (key := backup.maybe_key(self.db.path)) is not None:
-            self.copy.with_name(f"{self.copy.name}.key").write_bytes(key)
+            write_key(self.copy, KEY, key)
         self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED} | {"copied_at": self.machine.powered}
         self.machine.run(1)  # whatever comes now came later
 
@@ -618,10 +619,11 @@ class Hotline(RuleBasedStateMachine):
         """Put the backup back: what came after it is lost, and what waited in it is not sent by itself."""
         path = self.db.path
         self.db.close()
-        for each in path.parent.glob(f"{path.name}*"):
-            each.unlink()
-        for each in self.copy.parent.glob(f"{self.copy.name}*"):
-            shutil.copy(each, path.with_name(each.name.replace(self.copy.name, path.name)))
+        for each in (*path.parent.glob(f"{path.name}*"), beside(path, KEY)):
+            each.unlink(missing_ok=True)
+        shutil.copy(self.copy, path)
+        if beside(self.copy, KEY).exists():
+            write_key(path, KEY, beside(self.copy, KEY).read_bytes())
         for name in REMEMBERED:
             setattr(self, name, copy(self.saved[name]))
         self.db = open_for_daemon(path)

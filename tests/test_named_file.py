@@ -17,6 +17,7 @@ from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
 
 from hotlined import files, person
 from hotlined.errors import UsageError
+from hotlined.store.database_files import KEY, PINS, beside, write_key
 
 COMMANDS = {
     "db backup": (["db", "backup"], b"SQLite format 3\0"),
@@ -198,7 +199,7 @@ def test_what_somebody_puts_there_meanwhile_stays(house: Path) -> None:
 def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
     """It has the copy's name and `.key`; where that is taken there is neither; the database's own names are none."""
     state = house / "state"
-    (state / "hotlined.db.key").write_bytes(b"1" * 32)
+    write_key(state / "hotlined.db", KEY, b"1" * 32)
     give(state)
     code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
     assert (code, (state / "copy.db.key").read_bytes()) == (0, b"1" * 32)
@@ -208,8 +209,8 @@ def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
     code, _, said = write(house, ["db", "backup", str(state / "copy.db")])
     assert (code, (state / "copy.db").exists()) == (2, False)
 
-    for ending in ("", "-wal", "-journal", ".lock", ".key", ".pins"):
-        code, _, said = write(house, ["db", "backup", str(state / f"hotlined.db{ending}")])
+    for ending in ("", "-wal", "-journal", ".lock", KEY, PINS):
+        code, _, said = write(house, ["db", "backup", str(beside(state / "hotlined.db", ending))])
         assert (code, "belongs to the database itself" in said) == (2, True)
 
 

@@ -634,20 +634,21 @@ def test_a_pseudonym_depends_on_number_and_key() -> None:
 
 
 def test_the_key_lies_beside_the_database(line_of: Filled) -> None:
-    """It has 32 octets, is readable by the group alone, and nothing half-written lies beside it."""
+    """It has 32 octets in a folder of keys, which the group alone reads, and nothing half-written lies beside it."""
     answered(line_of)
     purge(line_of, moment(line_of, 91))
     path = line_of.db.key_path
 
-    assert path == line_of.folder / "hotlined.db.key"
+    assert path == line_of.folder / "keys/hotlined.db.key"
     assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o640, 32)
-    assert [each.name for each in line_of.folder.glob(".*")] == []
+    assert path.parent.stat().st_mode & 0o777 == 0o750
+    assert [each.name for each in line_of.folder.rglob(".*")] == []
 
 
 def test_a_key_that_cannot_be_written_erases_nothing(line_of: Filled) -> None:
     """Where the key cannot be made, no pseudonym is, and that is said."""
     answered(line_of)
-    line_of.db.key_path.mkdir()
+    line_of.db.key_path.mkdir(parents=True)
     (line_of.db.key_path / "x").touch()
     with pytest.raises(StoreError, match="cannot be used"):
         purge(line_of, moment(line_of, 91))
@@ -672,14 +673,14 @@ def test_without_the_key_nothing_is_sent_until_a_person_decides(line: Line, key:
 
     assert len(line.submitted()) == 2
     assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 1
-    assert (line.folder / "hotlined.db.key").read_bytes() != lost
-    assert ((line.folder / "hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
+    assert (line.folder / "keys/hotlined.db.key").read_bytes() != lost
+    assert ((line.folder / "keys/hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
 
 
 def test_with_the_key_back_all_holds_again(line: Line) -> None:
     """The key of a backup in its place, `resume` goes on as if it had never been away."""
     with pseudonyms_lost(line, None) as lost:
-        (line.folder / "hotlined.db.key").write_bytes(lost)
+        (line.folder / "keys/hotlined.db.key").write_bytes(lost)
         assert "Another key" not in line.cli("resume")  # the daemon may have seen it first, and held nothing any more
         line.sim.do("deliver", from_=KEVIN, text="Encore")
         wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
@@ -813,7 +814,7 @@ class pseudonyms_lost:  # noqa: N801  # a context like closing()
 
     def __enter__(self) -> bytes:
         line = self.line
-        path = line.folder / "hotlined.db.key"
+        path = line.folder / "keys/hotlined.db.key"
         line.configure(privacy={"keep_texts": "0s", "keep_numbers": "0s"})
         line.start()
         line.sim.do("deliver", from_=KEVIN, text="Un")

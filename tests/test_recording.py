@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import math
 import random
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,14 +20,18 @@ from hypothesis import strategies as st
 from replaying import STICKS, replayed
 from submits import decode_any
 
+from hotlined import config as configuration
+from hotlined.doctor import record as recorder
+from hotlined.doctor.scene import Scene
 from hotlined.errors import PduError
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Ton
 from hotlined.gsm.anonymous import RecordedLine, Replacer, anonymise
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.gsm.recording import Log, Recording, drive, parse
+from hotlined.gsm.recording import Log, RawExchange, Recording, drive, parse
 from hotlined.simulator import client as simulation
+from hotlined.simulator.client import connect
 
 PDUS = [json.loads(line) for line in (Path(__file__).parent / "data/pdus.jsonl").read_text().splitlines()]
 RECORDINGS = sorted(STICKS.glob("*.txt"))
@@ -164,6 +171,55 @@ def test_a_mute_modem_is_recorded_too(line: Line) -> None:
     assert done.returncode == 69
     assert "No port answered" in done.stderr
     assert [said.text for said in parse(file.read_text()).lines if said.ours][:2] == ["\x1bAT\r", "AT\r"]
+
+
+@contextlib.contextmanager
+def chattering(line: Line) -> Iterator[None]:
+    """Let the modem say something unasked all the time, also while it hangs."""
+    over = threading.Event()
+
+    def chatter() -> None:
+        with connect(line.folder / "control") as client:
+            while not over.wait(0.1):
+                client.do("say", line="^RSSI:14")
+
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_what_a_stick_says_unasked_is_no_answer(line: Line) -> None:
+    """One that hangs and says ^RSSI every second is given up like one that is silent."""
+    asked: list[str] = []
+    port = Port(line.simulator.port)
+    with chattering(line), contextlib.closing(port):
+        exchange = RawExchange(port, asked.append, ends=math.inf)
+        assert exchange.ask("AT+CMGF?\r", 5.0)
+        line.sim.do("fault", kind="hang", until="reset")
+        exchange.all(("AT+CSQ", "AT+CREG?", "AT+CIMI", "AT+CNUM", "AT+COPS?"), 0.5)
+
+    assert asked == ["AT+CMGF?", "AT+CSQ", "AT+CREG?", "AT+CIMI"]
+    assert exchange.unasked == 2
+
+
+def test_a_recording_ends_in_time_and_is_whole_up_to_there(line: Line) -> None:
+    """Of a stick that hangs at its 20th question the file has all that came before, and says that there is more."""
+    line.configure()
+    line.sim.do("fault", kind="hang", after=20, until="reset")
+    with chattering(line):
+        made = recorder.record(recorder.wanted(Scene(configuration.load(line.config))), lambda _: None, seconds=8.0)
+    recording = parse(made.text)
+    asked = [said.text.strip("\x1b\r") for said in recording.lines if said.ours]
+
+    assert made.answered
+    assert {"ATI", "AT+CGMI", "AT+CPIN?"} <= set(asked)
+    assert "AT+CSCS=?" not in asked
+    assert any("Hotlined" in said.text for said in recording.lines if not said.ours)
+    assert "questions were left out" in recording.comments[-1]
 
 
 # ---- what is somebody's

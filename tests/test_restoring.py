@@ -186,9 +186,11 @@ def lived(machine: Machine) -> Machine:
         db.execute("UPDATE contacts SET received_at = ?", LATER)
         db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, NULL, 'anna', 0)", LATER)
         db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, ?, 'stop', 0)", LATER)
-    for name, octets in (("hotlined.db", filled.database.read_bytes()), ("hotlined.db.pins", b"o" * 32)):
+    for name, octets in (("hotlined.db", filled.database.read_bytes()), ("keys/hotlined.db.pins", b"o" * 32)):
+        (machine.data / name).parent.mkdir(exist_ok=True)
         (machine.data / name).write_bytes(octets)
-        os.chown(machine.data / name, NUMBER, NUMBER)
+        for each in (machine.data / name, (machine.data / name).parent):
+            os.chown(each, NUMBER, NUMBER)
         (machine.data / name).chmod(0o640)
     (machine.etc / "main.yaml").write_text("answer:\n  text_file: main.txt\n# mine\n")
     return machine
@@ -355,7 +357,7 @@ def test_the_copy_from_before_the_upgrade_is_put_back(lived: Machine, backup: Pa
     assert "sudo hotlined --line main block +32470555001" in done.stdout
     assert ": 3. It is in /var/lib/hotlined-main/before-1." in done.stdout.splitlines()[-1]
     assert {path.name: path.read_bytes() for path in lived.etc.iterdir()} == before
-    assert (lived.data / "hotlined.db.pins").read_bytes() == b"o" * 32
+    assert (lived.data / "keys/hotlined.db.pins").read_bytes() == b"o" * 32
 
 
 def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
@@ -371,7 +373,7 @@ def test_a_copy_needs_no_key(lived: Machine, backup: Path) -> None:
 
     assert (done.returncode, lived.last()) == (0, 2), done.stderr
     assert {path.name: path.read_bytes() for path in lived.etc.iterdir()} == before
-    assert (lived.data / "hotlined.db.pins").read_bytes() == b"o" * 32
+    assert (lived.data / "keys/hotlined.db.pins").read_bytes() == b"o" * 32
 
 
 def test_an_image_needs_no_line_yet(machine: Machine, backup: Path) -> None:

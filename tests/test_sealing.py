@@ -53,6 +53,7 @@ from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import backup
 from hotlined.store import line as line_row
+from hotlined.store.database_files import KEY, PINS, beside, write_key
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.snapshot import snapshot
 from hotlined.words.conditions import SEAL_FAILURES
@@ -230,8 +231,8 @@ def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: 
 @NOT_HERE
 def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
     """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
-    filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
-    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    write_key(filled.database, KEY, b"k" * 32)
+    write_key(filled.database, PINS, b"p" * 32)
     out = taken_out(sealed(filled), tmp_path)
 
     assert names(out) == ["about.json", "config.yaml", "hotlined.db", "hotlined.db.key", "hotlined.db.pins"]
@@ -506,7 +507,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 def new_card(filled: Filled) -> None:
     """Leave nothing of the line but what an installation puts there."""
     filled.db.close()
-    for path in filled.folder.glob("hotlined.db*"):
+    for path in filled.folder.rglob("hotlined.db*"):
         path.unlink()
     filled.config.write_text("answer: {text_file: main.txt}\ndatabase: hotlined.db\n")
 
@@ -555,8 +556,8 @@ def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monke
     (handed / "pin").write_text("2580\n")
     (handed / "urls").write_text("ntfy://very-secret\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
-    filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
-    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    write_key(filled.database, KEY, b"k" * 32)
+    write_key(filled.database, PINS, b"p" * 32)
     before = filled.config.read_bytes()
     path = sealed(filled)
     new_card(filled)
@@ -571,10 +572,10 @@ def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monke
     assert "very-secret" not in shown
     assert 'line: "fr" instead of' in shown.replace("\\", "") or "line: fr instead of" in shown
     assert said == ["There was no database here before."]
-    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("hotlined.db*")}
     assert modes["hotlined.db.pins"] == 0o600
     assert {modes[name] for name in ("hotlined.db", "hotlined.db.key")} == {0o640}
-    assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
+    assert (tmp_path / "keys/hotlined.db.key").read_bytes() == b"k" * 32
     assert filled.config.read_text().startswith("answer: {text_file")  # it is root's to write
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
@@ -688,7 +689,7 @@ def killed(step: int, *words: str) -> int:
 @NOT_HERE
 def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Filled, tmp_path: Path) -> None:
     """Killed at any step, a database is there, the old or the new one; the same command then ends as if uncut."""
-    filled.database.with_name("hotlined.db.key").write_bytes(b"n" * 32)
+    write_key(filled.database, KEY, b"n" * 32)
     path = sealed(filled)
     filled.text("after the backup")
     filled.db.close()
@@ -698,7 +699,7 @@ def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Fille
         filled.database.unlink()
         filled.database.write_bytes(before)
         for ending, octets in kept.items():
-            filled.database.with_name(f"hotlined.db{ending}").write_bytes(octets)
+            write_key(filled.database, ending, octets)
         for folder in tmp_path.glob("before-*"):
             shutil.rmtree(folder)
         assert unpacked(filled, path).returncode == 0
@@ -710,7 +711,7 @@ def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Fille
             last = db.execute("SELECT max(id) FROM contacts").fetchone()
         aside = {name.rpartition("/")[2]: octets for name, octets in everything(tmp_path / "before-1").items()}
         assert aside == {"hotlined.db": before, "hotlined.db.key": b"o" * 32, "hotlined.db.pins": b"o" * 32}
-        ends.add((last, said[-1], filled.database.with_name("hotlined.db.key").read_bytes(), *names(tmp_path)))
+        ends.add((last, said[-1], beside(filled.database, KEY).read_bytes(), *names(tmp_path)))
         if code == 0:
             break
         assert code == -signal.SIGKILL
@@ -831,7 +832,7 @@ def hostile(path: Path) -> dict[str, Members]:
         "text db": [*base, member("hotlined.db", b"hello" * 1000)],
         "big small": [*base, member("urls", b"x" * (5 << 20)), end],
         "big key": [*base, member("hotlined.db.key", b"k" * 33), end],
-        "accounts": [*base, member("accounts", b"{}"), end],
+        "another": [*base, member("another", b"{}"), end],
         "behind": [*base, end, member("pin", b"1234")],
         "config bomb": [first, member("config.yaml", BOMB), end],
         "config binary": [first, member("config.yaml", os.urandom(1000)), end],
@@ -969,7 +970,7 @@ def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: P
     """It needs no key, and the keys that are there stay; what is no copy of ours is refused."""
     copy = tmp_path / "main-0.1.0.db"
     copy.write_bytes(filled.run("db", "backup", "-").stdout_bytes)
-    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    write_key(filled.database, PINS, b"p" * 32)
     filled.text("after the upgrade")
     filled.db.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
@@ -984,7 +985,7 @@ def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["files"] == {}
     assert filled.run("db", "place").exit_code == 0
-    assert filled.database.with_name("hotlined.db.pins").read_bytes() == b"p" * 32
+    assert beside(filled.database, PINS).read_bytes() == b"p" * 32
     with open_for_daemon(filled.database) as db:
         assert db.value("SELECT max(id) FROM contacts") == 3
         assert backup.quarantine_restored(db, filled.now())

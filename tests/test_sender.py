@@ -1,111 +1,169 @@
-"""The daemon's own sender with clocks and modem played: its interval, what comes late, what waits."""
+"""Alerts in two halves: one knows what is due and where it goes, without a network; the other sends what it gets."""
 
-from collections.abc import Iterator
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import year_now
-from year import Handed, Outcome, Settings
+from conftest import wait_until
+from test_alerts import SECRET, Quiet, Receiver, quiet, receiver
 
-from hotlined.errors import ModemError
-
-HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
-INTERVAL = 3
-SHORT = Settings(texts=("Non.",))
+__all__ = ["quiet", "receiver"]
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[year_now.Line]:
-    """Give a line that has just started."""
-    with year_now.line(tmp_path) as played:
-        played.start(0, SHORT)
-        yield played
+def sender() -> Iterator[Callable[..., Path]]:
+    """Give what starts the sender of a line, with addresses of its own as systemd hands them over, and nothing else."""
+    programs = []
+
+    def start(line: Quiet, *urls: str) -> Path:
+        credentials, nowhere = line.folder / "credentials", line.folder / "nowhere"
+        for folder in (credentials, nowhere):
+            folder.mkdir()
+        (credentials / "urls").write_text("\n".join(urls) or "-")  # as the unit says it where root has no such file
+        path = line.folder / "run-alerts/main.sock"
+        path.parent.mkdir()
+        programs.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "hotlined", "alerts-sender", "--socket", str(path)],
+                env={
+                    **os.environ,
+                    "CREDENTIALS_DIRECTORY": str(credentials),
+                    "PYTHONPATH": str(Path(__file__).parent.parent),
+                },
+                cwd=nowhere,
+            )
+        )
+        wait_until(path.exists)
+        return path
+
+    yield start
+    for program in programs:
+        program.send_signal(signal.SIGTERM)
+        program.wait()
 
 
-def wrote(line: year_now.Line, at: int, contact: int, number: str, delay: int = 0) -> None:
-    """Receive a text and judge it."""
-    line.receive(at, contact, number, f"salut {contact}", delay)
-    line.judge_all(at)
+def asked(path: Path, request: Any) -> dict[str, Any]:
+    """Return what the sender answers."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(path))
+        channel.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(channel.makefile().readline())
+        assert isinstance(answer, dict)
+        return answer
 
 
-def answered(line: year_now.Line, at: int, outcome: Outcome = Outcome("taken", 1)) -> str | None:  # noqa: B008
-    """Let the sender do what it does; return to whom a segment left, if to anybody."""
-    handed = line.submit_due(at, lambda _: outcome)
-    return handed.number if handed else None
+def test_the_sender_is_handed_each_address_with_its_text(
+    quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
+) -> None:
+    """Alerts and the ping go where the configuration says, which the sender has never seen."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    sender(line)
+    (line.folder / "run/main/alerts.json").unlink()
+    line.event("flood_begin")
+
+    assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
+    assert [path for path, _ in receiver.came if path != f"/{SECRET}"] == ["/a"]
+    assert receiver.pings() == 1
 
 
-def states(line: year_now.Line) -> list[str]:
-    """Return the states of all answers."""
-    return [row["state"] for row in line.db.all("SELECT state FROM answers ORDER BY id")]
+def test_addresses_that_the_line_does_not_read_are_the_senders(
+    quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
+) -> None:
+    """Who decides what is due knows those by a key alone; one that the configuration has, too, is told once."""
+    line = quiet()
+    own = f"json://{receiver.address}/known-to-the-sender"
+    path = sender(line, "# the neighbour", own, line.settings["alerts"]["urls"][0])
+    line.event("flood_begin")
+
+    assert "known-to" not in json.dumps(asked(path, {"do": "channels"}))
+    assert line.alerts()[1].splitlines() == [
+        "alerts.urls entry 1: hotlined fr: a flood of texts",
+        "the credential urls line 2: hotlined fr: a flood of texts",
+    ]
+    assert sorted(path for path, _ in receiver.came) == ["/a", "/known-to-the-sender"]
 
 
-def test_the_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
-    """A network that takes a minute over one does not get the next a moment later."""
-    for contact, number in ((1, HERS), (2, HIS)):
-        wrote(line, 10, contact, number)
-    assert answered(line, 20, Outcome("taken", 60)) == HERS
-    assert answered(line, 80 + INTERVAL - 1) is None
-    assert answered(line, 80 + INTERVAL) == HIS
+def test_a_file_that_the_sender_is_not_handed_is_a_failure(
+    quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
+) -> None:
+    """The line's user reads no file of addresses where there is a sender, and says which one counts."""
+    line = quiet()
+    (line.folder / "urls").write_text(f"json://{receiver.address}/b\n")
+    line.config.write_text(json.dumps(line.settings | {"alerts": line.settings["alerts"] | {"urls_file": "urls"}}))
+    sender(line)
+    line.event("flood_begin")
+
+    code, output = line.alerts()
+    assert code == 1
+    assert f"alerts.urls_file: the sender of alerts reads {line.config.with_suffix('.urls')} alone" in " ".join(
+        output.split()
+    )
+    assert [path for path, _ in receiver.came] == ["/a"]
 
 
-def test_a_result_that_comes_late_is_not_the_one_before_last(line: year_now.Line) -> None:
-    """Once the next segment was handed over a late result may be that one's, whatever came of it."""
-    for contact, number in ((1, HERS), (2, HIS)):
-        wrote(line, 10, contact, number)
-    assert answered(line, 20, Outcome("unknown", 1)) == HERS
-    line.to(30)
-    with pytest.raises(ModemError):
-        line.submit_due(30, _breaks)
-    line.daemon.sender.settle_late_result(2)
+def test_a_sender_that_is_gone_is_an_error_and_loses_no_alert(
+    quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
+) -> None:
+    """Nothing is sent beside it; the next run tells what was due."""
+    line = quiet()
+    path = sender(line)
+    listening = path.rename(path.with_name("away"))
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    line.event("flood_begin")
+    code, output = line.alerts()
+    assert code == 69
+    assert "does not answer" in output
+    assert receiver.titles() == []
 
-    assert states(line) == ["unconfirmed", "queued"]
-
-
-def _breaks(_handed: Handed) -> Outcome:
-    raise ModemError("the prompt did not come", "")
-
-
-def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
-    """When the window has room it goes, though nothing has changed in the database meanwhile."""
-    line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
-    for contact, number in ((1, HERS), (2, HIS)):
-        wrote(line, 10, contact, number)
-    assert answered(line, 20) == HERS
-    assert answered(line, 30) is None
-    assert answered(line, 20 + 3599) is None
-    assert answered(line, 20 + 3605) == HIS
+    path.unlink()
+    listening.rename(path)
+    assert line.alerts()[0] == 0
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
 
 
-def test_a_reload_files_answers_by_the_mode_that_is_in_force(line: year_now.Line) -> None:
-    """Who was let out in shadow mode was answered there, and live is new again."""
-    line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))
-    wrote(line, 10, 1, HERS)
-    answered(line, 20)
-    wrote(line, 30, 2, HERS, delay=600)
-    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
-    line.reload(40, Settings(texts=("Non.",), cooldowns=(0,)))
-    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"
+def test_what_is_no_request_is_refused(
+    quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[..., Path]
+) -> None:
+    """A key that it does not know, what is no address of the web, what is too long: nothing is sent, and it goes on."""
+    line = quiet()
+    path = sender(line)
+    told = {"title": "t", "text": "x", "level": 1, "name": "n", "key": "ffffff"}
+    url = f"json://{receiver.address}/x"
+    for request in (
+        {},
+        [],
+        {"do": "ping"},
+        {"do": "ping", "url": "file:///etc/passwd"},
+        {"do": "post", **told},
+        {"do": "post", **told, "url": None},
+        {"do": "post", **told, "url": [url]},
+        {"do": "post", **told, "url": url, "text": "x" * 5000},
+        {"do": "post", **told, "url": url + "x" * 5000},
+        {"do": "post", **told, "url": url, "key": 1},
+    ):
+        assert asked(path, request)["error"]["kind"] == "UsageError", request
+    assert receiver.came == []
+    assert asked(path, {"do": "post", **told, "url": url}) == {"result": None}
+    assert [path for path, _ in receiver.came] == ["/x"]
 
 
-def test_a_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
-    """It is taken back at once, not only shown so: `cancel` finds it waiting, and the next pass goes on with it."""
-    line.reload(5, Settings(texts=("n" * 200,)))
-    wrote(line, 10, 1, HERS)
-    assert answered(line, 20) == HERS
-    line.decide(30, "pause", "")
-    assert answered(line, 40) is None
-    assert states(line) == ["queued"]
-    line.decide(50, "resume", "")
-    assert answered(line, 60) == HERS
-    assert states(line) == ["sent"]
+def test_what_an_address_refuses_is_said_in_the_language_of_the_line(
+    quiet: Callable[..., Quiet], sender: Callable[..., Path]
+) -> None:
+    """Without the address, which may hold a password."""
+    line = quiet()
+    path = sender(line)
+    post = {"do": "post", "title": "t", "text": "x", "level": 1, "key": "k", "url": f"nonsense://{SECRET}"}
+    said = [asked(path, post | {"name": "URL 1", "language": each})["error"]["message"] for each in ("en", "fr")]
 
-
-def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -> None:
-    """However many there are: nobody hears that his answer is on its way, which is too old by then."""
-    for contact in range(1, 250):
-        wrote(line, 10, contact, f"+3247{contact:07}", delay=600)
-    line.to(86400 + 20)
-    line.receive(86400 + 20, 300, f"+3247{249:07}", "encore", 0)
-    reasons = [reason for _ in range(4) for _, _, reason in line.judge_all(86400 + 20)]
-
-    assert reasons == ["first_contact"]
+    assert said[0].startswith("URL 1 is no URL that Apprise knows")
+    assert said[1].startswith("URL 1 n’est pas une adresse")
+    assert SECRET not in "".join(said)

@@ -115,6 +115,7 @@ def test_a_person_is_no_line(machine: Installed) -> None:
         ["remove", "nl"],
         ["remove", "nl", "--purge"],
         ["web"],
+        ["web", "nl"],
         ["alerts", "nl"],
         ["backup"],
         ["power"],
@@ -127,8 +128,8 @@ def test_a_dry_run_names_the_steps_and_does_none(line: Installed, words: list[st
     line.run("hotlined-setup", "add", "nl")
     line.put("dev/disk/by-label/HOTLINED", "")
     before = line.files()
-    first = line.run("hotlined-setup", "--dry-run", *words, typed="x\n\n")
-    second = line.run("hotlined-setup", *words, "--dry-run", typed="x\n\n")
+    first = line.run("hotlined-setup", "--dry-run", *words, typed="x\nreader\nx.y\n\n")
+    second = line.run("hotlined-setup", *words, "--dry-run", typed="x\nreader\nx.y\n\n")
 
     assert first.returncode == 0, first.stderr
     assert steps(first.stdout)
@@ -258,11 +259,44 @@ def test_addresses_of_alerts_are_for_root(line: Installed) -> None:
 
 
 def test_the_desk_is_a_socket_that_is_enabled(line: Installed) -> None:
-    """The desk needs nothing else."""
+    """For its members the desk needs nothing else."""
+    before = line.path("etc/hotlined/main.yaml").read_text()
     done = line.run("hotlined-setup", "web")
 
     assert line.asked() == ["enable --now hotlined-web@main.socket"]
     assert "/run/hotlined-web/main.sock" in done.stdout
+    assert line.path("etc/hotlined/main.yaml").read_text() == before
+
+
+ROSA = "rosa\nreader\ndesk.example.org\n"
+
+
+def test_the_first_who_comes_through_a_proxy_is_asked_for(line: Installed) -> None:
+    """Her name and role go into the configuration, and Caddy's user into the group of proxies, if there is Caddy."""
+    first = line.run("hotlined-setup", "web", typed=ROSA)
+
+    assert first.returncode == 0, first.stderr
+    assert (
+        line.path("etc/hotlined/main.yaml")
+        .read_text()
+        .endswith("web:\n  people:\n    rosa: reader\n  hosts: [desk.example.org]\n")
+    )
+    assert "sudo adduser caddy hotlined-proxy" in first.stdout
+    assert line.run("useradd", "--system", "caddy").returncode == 0
+    second = line.run("hotlined-setup", "web", typed=ROSA.replace("rosa", "eva"))
+    assert "Put this into /etc/hotlined/main.yaml, where web: is:\nweb:\n  people:\n    eva: reader\n" in second.stdout
+    assert "sudo systemctl restart caddy" in second.stdout
+    assert "hotlined-proxy" in line.run("id", "-nG", "caddy").stdout.split()
+
+
+@pytest.mark.parametrize("typed", ["ro sa\nreader\na.b\n", "rosa\nboss\na.b\n", "rosa\nreader\n\n", "a:\nreader\na\n"])
+def test_what_is_no_person_changes_nothing(line: Installed, typed: str) -> None:
+    """A name of two words, a role that there is not, no host: the desk is not even turned on."""
+    before = line.files()
+    done = line.run("hotlined-setup", "web", typed=typed)
+
+    assert (done.returncode, "Nothing was changed." in done.stderr) == (1, True)
+    assert (line.asked(), line.files()) == ([], before)
 
 
 # ---- taking away
@@ -322,7 +356,7 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
     first = line.path("etc/hotlined/main.yaml").read_bytes()
     script = """mkdir -p /run/hotlined-control /run/hotlined-metrics/main /run/hotlined-metrics/nl
-        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock
+        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock /run/hotlined-control/nl-desk.sock
         hotlined-setup remove nl --purge && ls -d /run/hotlined-*/*"""
     done = line.run("sh", "-c", script, typed="nl\n")
 
@@ -331,6 +365,7 @@ def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
     assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-metrics/main"]
     assert [name for name, path in files.items() if not gone(path)] == []
     assert elsewhere.read_text() == "of others"
+    assert "does not exist" not in done.stdout + done.stderr
     assert line.path("etc/hotlined/main.yaml").read_bytes() == first
     for user in ("hotlined-nl", "hotweb-nl"):
         assert line.run("id", user).returncode != 0
@@ -409,6 +444,21 @@ def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
     assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
     assert machine.asked() == ["daemon-reload", "start hotlined@nl.service"]
     assert not machine.path("etc/hotlined/main.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "left", [(), ("etc/hotlined/main.yaml",), ("var/backups/hotlined/main-0.db", "etc/hotlined/x")]
+)
+def test_what_is_left_after_the_package_is_named(machine: Installed, left: tuple[str, ...]) -> None:
+    """A folder with data of people stays, and the command that erases it is said; an empty one goes."""
+    for name in left:
+        machine.put(name, "of people")
+    script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
+    said = machine.run("sh", "-c", script).stdout.splitlines()
+
+    folders = sorted({"/" + name.rpartition("/")[0] for name in left})
+    told = [f"{each} is still there, with data of people. To erase it: sudo rm -r {each}" for each in folders]
+    assert said == [*told, *folders]
 
 
 # ---- copies before an upgrade

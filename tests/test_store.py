@@ -37,6 +37,7 @@ from hotlined.store import (
     windows,
 )
 from hotlined.store.database import Database
+from hotlined.store.database_files import PINS, beside
 from hotlined.store.history import history_of
 from hotlined.store.line import (
     Sending,
@@ -1015,7 +1016,7 @@ def test_a_key_that_is_a_fifo_is_none(tmp_path: Path) -> None:
 def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -> None:
     """What is noted of a PIN depends on a secret that only the line's user reads and no backup has."""
     noted = pins.digest(db, "2580")
-    secret = db.path.with_name(db.path.name + ".pins")
+    secret = beside(db.path, PINS)
 
     assert pins.digest(db, "2580") == noted != pins.digest(db, "2581")
     assert secret.stat().st_mode & 0o777 == 0o600

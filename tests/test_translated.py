@@ -20,12 +20,12 @@ from babel.messages.catalog import Message
 from catalogues import header, parsed, untranslated, written
 from conftest import speaking
 from filled import LEA, Filled
+from flask import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_language import (
     OTHERS,
     ROOT,
-    AnyDoor,
     english_in,
     forms,
     has_bare_semicolon,
@@ -38,6 +38,9 @@ from hotlined.cli import mistakes
 from hotlined.config import load
 from hotlined.desk.app import make
 from hotlined.desk.looks import Looks
+from hotlined.desk.roles import Role
+from hotlined.desk.serving import DOOR
+from hotlined.desk.who import Visitor
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM
 from hotlined.doctor.findings import Health
 from hotlined.gsm.alphabet import Encoding, plan
@@ -190,6 +193,7 @@ ENGLISH = {
     "gsm/alphabet.py": "marks what it says; what else it refuses is a bug of the caller",
     "gsm/anonymous.py": "its sentences are caught where they arise",
     "gsm/at.py": "its sentences are about bugs",
+    "gsm/usb_ids.py": "is ids",
     "gsm/exchange.py": "marks what it says; what is not asked any more once a stop has come, nobody reads",
     "gsm/port.py": "marks what it says; what else has a blank in it is what pyserial says",
     "gsm/profiles.py": "has the names of makes",
@@ -401,11 +405,21 @@ def test_an_alert_with_figures_is_texted_whole(language: Language) -> None:
 # ---- whole outputs
 
 
+class AnyDoor:
+    """A door through which somebody comes who may do everything."""
+
+    def visitor(self, request: Request) -> Visitor:
+        """Return who that is."""
+        del request
+        return Visitor("anna", Role.ADMIN)
+
+
 @cache
 def pages(line: Filled) -> Callable[[str], str]:
     """Return what shows a page of the desk, in the language of the line."""
     config = load(line.config)
-    client = make(config, AnyDoor(), b"", Looks()).test_client()
+    client = make(config, b"", Looks()).test_client()
+    client.environ_base[DOOR] = AnyDoor()
 
     def show(path: str) -> str:
         with speaking(config.language):

@@ -12,6 +12,7 @@ from conftest import ANSWER, Line, wait_until
 from test_recovery import start_hasty
 
 from hotlined import files
+from hotlined.store.database_files import KEYS, beside
 
 NUMBER = "+32470123456"
 TRAPS: dict[str, Callable[[Path, Path], object]] = {
@@ -80,14 +81,15 @@ def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: 
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".key", ".lock", ".pins"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock", *KEYS])
 def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, ending: str, trap: str) -> None:
     """The daemon starts and says what is wrong, or does without; commands end; without the trap the line answers."""
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.start()
     wait_until(lambda: line.submitted() and line.settled(), "the first answer")
     line.stop()
-    path, target = line.database.with_name(line.database.name + ending), line.folder / "target"
+    path, target = beside(line.database, ending), line.folder / "target"
+    path.parent.mkdir(exist_ok=True)
     kept = path.rename(line.folder / "kept") if path.exists() else None
     target.write_text("kept")
     target.chmod(0o600)

@@ -16,7 +16,7 @@ from hotlined.doctor.udev import pick, rule
 from hotlined.errors import UnavailableError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate
-from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, PortRole
+from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, VENDORS, PortRole
 
 RULES = Path(__file__).parent.parent / "systemd/70-hotlined.rules"
 _KEY = re.compile(r'(SUBSYSTEMS|ATTRS|ENV|SYMLINK)(?:\{([^}]+)\})?(==|\+=|=)"([^"]*)"')
@@ -90,13 +90,10 @@ def _is(value: str | None, patterns: str) -> bool:
     return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns.split("|"))
 
 
-VENDORS_OF_RULES = ("12d1", "19d2", "1e0e", "2c7c", "3566")
-
-
-@pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS_OF_RULES])
+@pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS])
 def test_the_port_that_has_a_name_is_the_one_that_is_asked_first(stick: str) -> None:
     """Of each stick in the tables the rules name the port for commands, and no other."""
-    named = [number for number in range(12) if links(Plug(stick, number))]
+    named = [number for number in range(16) if links(Plug(stick, number))]
 
     assert named == [number for number, role in NUMBERS[stick].items() if role is PortRole.AT]
 
@@ -111,7 +108,7 @@ def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) ->
     assert not links(Plug("12d1:1506", 1, (0x08, 2, protocol)))
 
 
-@pytest.mark.parametrize("vendor", VENDORS_OF_RULES)
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_modemmanager_keeps_off_the_sticks_that_are_named(vendor: str) -> None:
     """Each maker whose ports get a name is kept from ModemManager and from sleep, device and port."""
     kept = [line for line in RULES.read_text().splitlines() if 'ENV{ID_MM_DEVICE_IGNORE}="1"' in line]

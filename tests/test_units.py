@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from test_docs import resolve
 
-from hotlined.cli.web import DESK_USER
+from hotlined import wire
+from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
+from hotlined.control import DESKS_DOOR
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
@@ -209,6 +211,7 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     the one that it is handed.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
+    own.add("InaccessiblePaths")
     asks_who = "control" in unit or unit in DESKS
     if asks_who:
         own.add("PrivateUsers")
@@ -235,6 +238,46 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert service["PrivateDevices"] == ["yes"]
 
 
+DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
+"""The folders in which the sockets of our programs are."""
+ASKS = {
+    **dict.fromkeys(("control", "web", "purge"), "/run/hotlined-control"),
+    "alerts": "/run/hotlined-alerts",
+    "offcard": "/run/hotlined-away",
+}
+"""Of the jobs that ask another program of ours, the folder of its door; the control program looks whose its own are."""
+
+
+def test_security_names_every_unit_with_its_user_and_network() -> None:
+    """Its table is what the units are: none is left out, and who has a network says so."""
+    rows = re.findall(
+        r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
+        (ROOT / "SECURITY.md").read_text(),
+        re.MULTILINE,
+    )
+    table = dict(rows)
+    of_main = [unit for unit in SERVICES if line_of(unit) == "main" or "away" in unit]
+
+    assert {re.sub("@[0-9-]*$", "@", unit.removesuffix(".service")) for unit in of_main} == table.keys()
+    for unit in of_main:
+        service, name = settings(unit, "Service"), re.sub("@[0-9-]*$", "@", unit.removesuffix(".service"))
+        assert (table[name] == "no") == (service["PrivateNetwork"] == ["yes"]), unit
+        (row,) = [
+            line for line in (ROOT / "SECURITY.md").read_text().splitlines() if f"`{name}`" in line and line[0] == "|"
+        ]
+        user = service.get("User", [""])[0]
+        assert row.startswith(
+            f"| `{user}` in " if user.startswith("hot") else "| root in " if user else "| a user of its own in "
+        )
+
+
+def test_the_doors_are_known() -> None:
+    """The power cycle, which runs the admin's command, sees none of them."""
+    assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
+    closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
+    assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
+
+
 @pytest.mark.parametrize("unit", OURS)
 def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
@@ -243,8 +286,9 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
+    asks = {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
 
-    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
+    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot", "/run/postgresql", *DOORS} - asks
     assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
     assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
     for key in ("ProtectHome", "PrivateTmp"):
@@ -317,7 +361,7 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert not {"User", "Group", "BindPaths"} & service.keys() or service["User"] == service["Group"] == [""]
         assert service["DynamicUser"] == ["yes"]
         assert "BindPaths" not in service
-        assert f"config:/etc/hotlined/{line_of(unit)}.yaml" in service["LoadCredential"]
+        assert service["LoadCredential"] == [f"urls:/etc/hotlined/{line_of(unit)}.urls"]
     for unit in (each for each in OURS if each not in SENDERS):
         service, line = settings(unit, "Service"), line_of(unit)
         users, folders = made[line]
@@ -345,8 +389,10 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        assert socket["ListenStream"][0] in {f"{folder}/{line}.sock" for folder in sockets}
-        assert socket.get("SocketUser") == ([f"hotlined-{line}"] if "sender" in unit else None)
+        door = next((each for each in ("-desk", "-proxy") if f"{each}@" in unit), "")
+        assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
+        owner = f"hotweb-{line}" if door == "-desk" else f"hotlined-{line}" if "sender" in unit else None
+        assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
 
@@ -489,40 +535,71 @@ def words_of_wants(line: str) -> list[str]:
     return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
 
 
-@pytest.mark.parametrize("job", ["control", "web"])
+@pytest.mark.parametrize(
+    ("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
+)
 @pytest.mark.parametrize("line", ["main", "nl"])
-def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, line: str) -> None:
-    """Whoever asks again and again cannot make systemd give a socket up; it is for all, and the kernel says who."""
-    socket = settings(f"hotlined-{job}@{line}.socket", "Socket")
+def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, line: str) -> None:
+    """Whoever asks again and again cannot make systemd give a socket up."""
+    socket = settings(f"hotlined-{door}@{line}.socket", "Socket")
 
-    assert (socket["TriggerLimitIntervalSec"], socket["Accept"], socket["SocketMode"]) == (["0"], ["no"], ["0666"])
+    assert (socket["TriggerLimitIntervalSec"], socket["Accept"]) == (["0"], ["no"])
     assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
 
 
 @pytest.mark.parametrize("unit", OURS)
 def test_the_journal_hears_what_happened(unit: str) -> None:
-    """What daemon and desk say of what happened is kept; of the other jobs that alone which went wrong."""
+    """What the daemon says of what happened is kept; of the other jobs that alone which went wrong."""
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
     service = settings(unit, "Service")
-    assert is_quiet == (unit in JOBS and unit not in DESKS)
+    assert is_quiet == (unit in JOBS)
     # what goes wrong is on standard error, which goes where standard output does unless it is told
     assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
 
 
-@pytest.mark.parametrize("line", ["main", "nl"])
-def test_the_control_program_knows_the_user_of_the_desk(line: str) -> None:
-    """The option of the unit names the user that the desk's unit runs as."""
-    (start,) = settings(f"hotlined-control@{line}.service", "Service")["ExecStart"]
-    user = start.split()[start.split().index("--desk") + 1]
+@pytest.mark.parametrize("line", LINES)
+def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
+    """Members come in by the line's group, the desk by its user; one program has both, which begin and end as one."""
+    members, desks = (settings(f"hotlined-control{each}@{line}.socket", "Socket") for each in ("", "-desk"))
+    names = [f"hotlined-control{each}@{line}" for each in ("", "-desk")]
 
-    assert [user] == settings(f"hotlined-web@{line}.service", "Service")["User"]
-    assert user == f"{DESK_USER}{line}"
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert "SocketUser" not in members
+    assert (desks["SocketMode"], desks["SocketUser"]) == (
+        ["0600"],
+        settings(f"hotlined-web@{line}.service", "Service")["User"],
+    )
+    assert desks["SocketUser"] == [f"hotweb-{line}"]
+    assert "SocketGroup" not in desks
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert desks["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    assert desks["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, DESKS_DOOR))]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
+    """Each is open to its group alone; one program has both, which begin and end as one, and knows them by name."""
+    members, proxies = (settings(f"hotlined-web{each}@{line}.socket", "Socket") for each in ("", "-proxy"))
+    names = [f"hotlined-web{each}@{line}" for each in ("", "-proxy")]
+
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert (proxies["SocketMode"], proxies["SocketGroup"]) == (["0660"], ["hotlined-proxy"])
+    assert "SocketUser" not in members.keys() | proxies.keys()
+    assert "g hotlined-proxy -\n" in (FOLDER / "sysusers.conf").read_text()
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert proxies["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    (mine,), (theirs,) = members["ListenStream"], proxies["ListenStream"]
+    assert (theirs, mine.endswith(OF_PROXIES)) == (mine.replace(".sock", OF_PROXIES), False)
 
 
 @pytest.mark.parametrize("unit", DESKS)
 def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
-    """Who is logged in is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
+    """The key of its forms is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
     service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
 
     assert name == f"hotlined-desk/{line_of(unit)}"

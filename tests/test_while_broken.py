@@ -24,13 +24,13 @@ TYPED = (
     "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
     "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
     "unblock --opted-out NUMBER", "tag 1 excuses", "tag 1 excuses --remove", "keep 1", "db check", "db backup -",
-    "web user list",
 )  # fmt: skip
 
 
 def test_every_command_that_is_promised_is_tried() -> None:
     """The commands that work while the configuration is broken are the promised ones, and each has a line here."""
-    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review"}  # which needs a terminal
+    # `review` needs a terminal, and `web` goes on: test_desk.py tries that
+    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN - {"review", "web"}
     assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
 
 

@@ -10,11 +10,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, reason_of
 from hotlined.language import _
-from hotlined.systemd import maybe_credential
 
 PING_LIMIT_SECONDS = 10.0
 
@@ -37,25 +37,22 @@ class Message:
     level: int
 
 
-def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
-    """Return the channels: the configured URLs, then more URLs, each with its name."""
-    named = {url: name for name, url in more}
-    named |= {
-        url: _("alerts.urls entry {number}", number=entry)
-        for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))
-    }
-    order = [*dict.fromkeys(config.alerts.urls), *(url for url in named if url not in config.alerts.urls)]
+def of(urls: Iterable[tuple[str, str]]) -> list[Channel]:
+    """Return the channels of URLs, each with its name; one that is there twice has its first name."""
+    named: dict[str, str] = {}
+    for url, name in urls:
+        named.setdefault(url, name)
     # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
-    return [Channel(hashlib.sha256(url.encode()).hexdigest()[:6], named[url], url) for url in order]
+    return [Channel(hashlib.sha256(url.encode()).hexdigest()[:6], name, url) for url, name in named.items()]
 
 
-def more_urls(config: Config) -> list[tuple[str, str]]:
-    """Read the URLs of alerts.urls_file or of systemd's credential, each with its name; raises HotlinedError."""
-    name, path = "alerts.urls_file", config.alerts.urls_file
-    if handed := maybe_credential("urls"):
-        name, path = _("the credential urls"), handed
-    if path is None:
-        return []
+def configured(config: Config) -> list[tuple[str, str]]:
+    """Return the URLs of the configuration, each with its name."""
+    return [(url, _("alerts.urls entry {number}", number=entry)) for entry, url in enumerate(config.alerts.urls, 1)]
+
+
+def read(path: Path, name: str) -> list[tuple[str, str]]:
+    """Read a file of URLs, one a line, each with its name; raises HotlinedError, which calls the file by a name."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -66,7 +63,7 @@ def more_urls(config: Config) -> list[tuple[str, str]]:
         ) from error
     urls = ((number, line.strip()) for number, line in enumerate(lines, 1))
     return [
-        (_("{name} line {number}", name=name, number=number), url)
+        (url, _("{name} line {number}", name=name, number=number))
         for number, url in urls
         if url and not url.startswith("#")
     ]

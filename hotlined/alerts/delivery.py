@@ -16,88 +16,80 @@ from hotlined.alerts import channels
 from hotlined.alerts.channels import Channel, Message
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, UnavailableError, reason_of
-from hotlined.language import _
+from hotlined.language import _, spoken
 
 _ANSWER_SECONDS = 120.0  # a server that takes its time, after a Pi Zero that had to load Apprise
 
 
-def find(config: Config) -> "Delivery":
-    """Return how alerts of a line leave; raises UnavailableError where the sender does not say where they go."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How alerts reach people. `problem` is why channels cannot be used: all, where they are not `usable`."""
+
+    sender: Path | None
+    """Where the sender is asked; None: this process sends."""
+    channels: list[Channel]
+    problem: HotlinedError | None
+    usable: bool
+    ping_url: str | None
+
+    @property
+    def pings(self) -> bool:
+        """Whether a URL hears that all is well."""
+        return self.ping_url is not None
+
+    def post(self, channel: Channel, message: Message) -> None:
+        """Send a message to a channel."""
+        if self.sender is None:
+            channels.post(channel, message)
+            return
+        told = {"title": message.title, "text": message.text, "level": message.level}
+        _ask(self.sender, {"do": "post", "key": channel.key, "name": channel.name, "url": channel.url, **told})
+
+    def ping(self) -> None:
+        """Say that all is well."""
+        assert self.ping_url
+        if self.sender is None:
+            channels.ping(self.ping_url)
+        else:
+            _ask(self.sender, {"do": "ping", "url": self.ping_url})
+
+
+def find(config: Config) -> Delivery:
+    """Return how alerts of a line leave; raises UnavailableError where there is a sender and it does not answer."""
     path = wire.socket_path(config.runtime_dir, "alerts", config.name)
-    return _through(path) if path.exists() else from_here(config)
-
-
-def from_here(config: Config) -> "FromHere":
-    """Return how alerts leave from this process."""
-    problem, more = None, list[tuple[str, str]]()
+    sender = path if path.exists() else None
+    found = channels.of(channels.configured(config))
+    problem: HotlinedError | None = None
     try:
-        more = channels.more_urls(config)
+        found += [each for each in _kept(config, sender) if each.key not in {one.key for one in found}]
+    except UnavailableError:
+        raise
     except HotlinedError as error:
         problem = error
-    configured = channels.configured(config, more)
-    usable = not configured or find_spec("apprise") is not None
+    handed = config.path.with_suffix(".urls")
+    if sender and config.alerts.urls_file not in (None, handed):
+        problem = HotlinedError(_("alerts.urls_file: the sender of alerts reads {path} alone.", path=handed))
+    usable = not found or find_spec("apprise") is not None
     if not usable:
         problem = HotlinedError(
             _("alerts.urls needs Apprise, which is missing: {command}.", command="sudo apt install apprise")
         )
-    return FromHere(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
+    return Delivery(sender, found, problem, usable, config.alerts.ping)
 
 
-@dataclass(frozen=True, slots=True)
-class FromHere:
-    """Sends from this process. `problem` is why channels cannot be used: all, where they are not `usable`."""
-
-    channels: list[Channel]
-    pings: bool
-    problem: HotlinedError | None
-    usable: bool
-    url: str | None
-
-    def post(self, channel: Channel, message: Message) -> None:
-        """Send a message to a channel."""
-        channels.post(channel, message)
-
-    def ping(self) -> None:
-        """Say that all is well."""
-        channels.ping(self.url or "")
-
-
-@dataclass(frozen=True, slots=True)
-class ThroughSender:
-    """Sends through the sender, which alone knows the addresses."""
-
-    path: Path
-    channels: list[Channel]
-    pings: bool
-    problem: HotlinedError | None
-    usable: bool
-
-    def post(self, channel: Channel, message: Message) -> None:
-        """Send a message to a channel."""
-        fields = {"title": message.title, "text": message.text, "level": message.level}
-        _ask(self.path, {"do": "post", "key": channel.key, **fields})
-
-    def ping(self) -> None:
-        """Say that all is well."""
-        _ask(self.path, {"do": "ping"})
-
-
-Delivery = FromHere | ThroughSender
-"""How alerts reach people: the channels that there are, whether a ping is configured, and how both are sent."""
-
-
-def _through(path: Path) -> ThroughSender:
-    reply = _ask(path, {"do": "channels"})
-    problem = HotlinedError(str(reply["problem"])) if reply.get("problem") else None
-    channels = [Channel(key, name) for key, name in reply["channels"]]
-    return ThroughSender(path, channels, reply["ping"], problem, reply["usable"])
+def _kept(config: Config, sender: Path | None) -> list[Channel]:
+    """Return the channels of alerts.urls_file: the sender alone knows their URLs, where there is one."""
+    if sender:
+        return [Channel(key, name) for key, name in _ask(sender, {"do": "channels"})]
+    path = config.alerts.urls_file
+    return channels.of(channels.read(path, "alerts.urls_file")) if path else []
 
 
 def _ask(path: Path, request: dict[str, Any]) -> Any:
     try:
         with socket.socket(socket.AF_UNIX) as channel:
             channel.connect(os.fspath(path))
-            answer = wire.ask(channel, request, time.monotonic() + _ANSWER_SECONDS)
+            answer = wire.ask(channel, request | {"language": spoken()}, time.monotonic() + _ANSWER_SECONDS)
     except (OSError, ValueError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else _("it ended")
         raise UnavailableError(

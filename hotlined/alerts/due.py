@@ -80,6 +80,10 @@ class LineState:
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
     silence: Silence | None = None
     """How long nobody has contacted the line; None where it was never contacted."""
+    reception: Judged | None = None
+    """Whether texts may come by VoLTE alone (1) or where they cannot be read (2); None where that is not known."""
+    text_lost: Judged | None = None
+    """Whether a text was lost lately (1); None where none ever was."""
 
 
 class _Sign(NamedTuple):
@@ -160,7 +164,12 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     """Yield the level of every condition that no event tells; one that is between its two bounds stays as it is."""
     yield from _modem(levels, state, unwell_limit, now)
     yield from _choices(state, now)
-    for condition, judged in ((AlertCondition.SIM_LIFE, state.life), (AlertCondition.BACKUP, state.backup)):
+    for condition, judged in (
+        (AlertCondition.SIM_LIFE, state.life),
+        (AlertCondition.BACKUP, state.backup),
+        (AlertCondition.RECEPTION, state.reception),
+        (AlertCondition.TEXT_LOST, state.text_lost),
+    ):
         if judged is not None:
             yield _Sign(condition, judged.level, None, judged.filling)
     if state.selftest_lost is not None:

@@ -17,7 +17,7 @@ from hotlined import clock
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
-from hotlined.alerts.due import KINDS, Chosen, Judged, LineState, draft, due
+from hotlined.alerts.due import KINDS, LOST_SECONDS, Chosen, Judged, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
 from hotlined.config import Config, Mode
@@ -25,13 +25,22 @@ from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, selftest, sim_life
 from hotlined.reports.line import LineReport, Stored
-from hotlined.states import AlertCondition, DatabaseState, HoldReason, SendingState, TroubleCode, is_about_database
+from hotlined.states import (
+    AlertCondition,
+    DatabaseState,
+    HoldReason,
+    ModemState,
+    SendingState,
+    TroubleCode,
+    is_about_database,
+)
 from hotlined.store import alerting, events, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
+from hotlined.words import conditions
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
@@ -39,6 +48,11 @@ from hotlined.words.times import moment
 PING_SECONDS = 3600.0  # least time between two pings
 _ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
 """The levels of the alert about the answer's file, the graver first."""
+_RECEPTION = {
+    TroubleCode.STORAGE_UNREAD: (2, conditions.STORAGE_UNREAD),
+    TroubleCode.VOLTE_ONLY: (1, conditions.VOLTE_ONLY),
+}
+"""The levels of the alert about reception, the graver first, and what begins them."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -163,6 +177,8 @@ class Run:
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
             silence=report.stored.silence if report.stored else None,
             selftest_lost=selftest.is_lost(selftest.last(self.config, db), now),
+            reception=_maybe_reception(report, now),
+            text_lost=_maybe_text_lost(report.stored) if report.stored else None,
         )
 
     def _record_and_deliver(self, note: Note) -> None:
@@ -326,6 +342,29 @@ def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
     return Judged(int(sealed.is_old(config, known)), filling)
 
 
+def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
+    """Judge whether texts come in, by what has been so for ten minutes; None where nobody knows, or not for long."""
+    if not report.alive or report.daemon.modem.state != ModemState.READY:
+        return None
+    found = [(code, trouble) for code in _RECEPTION if (trouble := report.maybe(code))]
+    if not found:
+        return Judged(0, {})
+    for code, trouble in found:
+        if _seconds_since(trouble.since, now) >= LOST_SECONDS:
+            level, known = _RECEPTION[code]
+            return Judged(level, {"title": known.title, "cure": known.cure})
+    return None
+
+
+def _maybe_text_lost(stored: Stored) -> Judged | None:
+    """Judge whether a text was lost lately; None where none ever was."""
+    if stored.text_lost is None:
+        return None
+    known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
+    filling = {"title": known.title, "words": known.words.format(at=at), "cure": known.cure, "last": at}
+    return Judged(int(stored.text_lost.is_recent(stored.at)), filling)
+
+
 def _database_draft(note: Note) -> Draft:
     title = DATABASE_TITLES.get(note.trouble or "", UNKNOWN_DATABASE_STATE)
     return draft(AlertCondition.DATABASE, 1, note.at, title=title, words=note.words)
@@ -343,13 +382,16 @@ def unwell_seconds(since: str | None, now: Now) -> float:
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:
-    """Return for how long a configuration is broken; where no clock can say so, it is long enough for an alert."""
+    """Return for how long a configuration is broken; None while it can be used."""
     trouble = report.maybe(TroubleCode.CONFIG_BROKEN) or report.maybe(TroubleCode.CONFIG_REFUSED)
-    if trouble is None:
-        return None
-    if trouble.since is None or not now.synchronised:
+    return None if trouble is None else _seconds_since(trouble.since, now)
+
+
+def _seconds_since(since: str | None, now: Now) -> float:
+    """Return for how long something is wrong; where no clock can say so, it is long enough for an alert."""
+    if since is None or not now.synchronised:
         return math.inf
-    seconds = (now.utc - clock.parse_rfc3339(trouble.since)).total_seconds()
+    seconds = (now.utc - clock.parse_rfc3339(since)).total_seconds()
     return seconds if seconds >= 0 else math.inf
 
 

@@ -1,61 +1,80 @@
-"""The sender of alerts: posts what a line's alerts ask it to, to the addresses that it alone knows; then it ends.
+"""The sender of alerts: posts what it is handed to the address that it is handed with it, or to one of its own file.
 
-Only who may connect can ask: the socket is the line's user's. A request holds `do` (channels, post, ping) and, to post,
-`key`, `title`, `text` and `level`. It never takes an address from whoever asks: a daemon without a network gets none.
+Only who may connect can ask: the socket is the line's user's. A request holds `do` (channels, post, ping) and
+`language`; to post also `title`, `text`, `level`, the `name` of the channel, and its `url`, or the `key` of one that
+this program alone knows; to ping also `url`.
 """
 
 import socket
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hotlined import wire
-from hotlined.alerts.channels import Message
-from hotlined.alerts.delivery import FromHere
+from hotlined.alerts import channels
+from hotlined.alerts.channels import Channel, Message
 from hotlined.errors import HotlinedError, UsageError
+from hotlined.language import Language, _, speak
 
 IDLE_SECONDS = 10.0
-SAY_SECONDS = 2.0
 _SEND_SECONDS = 120.0  # until who asked hears what came of it
-_LONGEST = 4096  # characters of a title or a text
+_LONGEST = 4096  # characters of a title, a text, an address
 
 
 class AlertSender:
-    """Serves the addresses of one line at a listening socket."""
+    """Sends at a listening socket, also to the addresses of a file that it alone reads."""
 
-    def __init__(self, delivery: FromHere, *, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._delivery = delivery
-        self._channels = {channel.key: channel for channel in delivery.channels}
+    def __init__(self, kept: Path | None, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._kept = kept
         self._idle_seconds = idle_seconds
 
-    def serve(self, listener: socket.socket) -> None:
+    def serve(self, doors: Sequence[socket.socket]) -> None:
         """Serve until nobody has asked for some time."""
-        wire.serve(listener, self._idle_seconds, self._answer)
+        wire.serve(doors, self._idle_seconds, self._answer)
 
-    def _answer(self, asking: socket.socket) -> None:
+    def _answer(self, _door: socket.socket, asking: socket.socket, octets: bytes) -> None:
+        speak(Language.ENGLISH)
         try:
-            answer = {"result": self._do(wire.receive(asking, time.monotonic() + SAY_SECONDS))}
+            answer = {"result": self._do(wire.parse(octets))}
         except HotlinedError as error:
             answer = wire.from_error(error)
-        except (ValueError, TimeoutError):
-            answer = wire.from_error(UsageError("The request is malformed."))
+        except ValueError:
+            answer = wire.from_error(_malformed())
         wire.send(asking, answer, time.monotonic() + _SEND_SECONDS)
 
     def _do(self, request: Any) -> Any:
+        if isinstance(request, dict) and request.get("language") in list(Language):
+            speak(Language(request["language"]))
         match request:
             case {"do": "channels"}:
-                problem = self._delivery.problem
-                return {
-                    "channels": [[channel.key, channel.name] for channel in self._channels.values()],
-                    "ping": self._delivery.pings,
-                    "usable": self._delivery.usable,
-                    "problem": problem.message if problem else None,
-                }
-            case {"do": "ping"} if self._delivery.pings:
-                self._delivery.ping()
-            case {"do": "post", "key": str(key), "title": str(title), "text": str(text), "level": int(level)} if (
-                key in self._channels and len(title) <= _LONGEST and len(text) <= _LONGEST
-            ):
-                self._delivery.post(self._channels[key], Message(title, text, level))
+                return [[channel.key, channel.name] for channel in self._channels()]
+            case {"do": "ping", "url": str(url)} if url.startswith(("http://", "https://")) and len(url) <= _LONGEST:
+                channels.ping(url)
+            case {
+                "do": "post",
+                "name": str(name),
+                "url": str() | None as url,
+                "key": str(key),
+                "title": str(title),
+                "text": str(text),
+                "level": int(level),
+            } if max(map(len, (url or "", title, text))) <= _LONGEST:
+                channels.post(Channel(key, name, url or self._url(key)), Message(title, text, level))
             case _:
-                raise UsageError("The request is malformed.")
+                raise _malformed()
         return None
+
+    def _url(self, key: str) -> str | None:
+        """Return the address that this program told under a key; raises UsageError for any other key."""
+        for channel in self._channels():
+            if channel.key == key:
+                return channel.url
+        raise _malformed()
+
+    def _channels(self) -> list[Channel]:
+        return channels.of(channels.read(self._kept, _("the credential urls"))) if self._kept else []
+
+
+def _malformed() -> UsageError:
+    return UsageError("The request is malformed.")

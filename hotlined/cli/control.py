@@ -1,7 +1,5 @@
 """Commands that systemd runs at a connection to a socket of the line: the control program, the sender of alerts."""
 
-import contextlib
-import pwd
 from pathlib import Path
 
 import click
@@ -15,10 +13,15 @@ from hotlined.systemd import maybe_credential
 
 
 @click.command(hidden=True)
-@click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
-@click.option("--desk", metavar="USER", help="The user, or its number, that the line's desk runs as.")
+@click.option(
+    "--socket",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Make this socket, instead of systemd's; one that ends with -desk.sock is the door of the desk.",
+)
 @pass_settings
-def control(settings: Settings, path: Path | None, desk: str | None) -> None:
+def control(settings: Settings, paths: tuple[Path, ...]) -> None:
     """Carry out the decisions of the people who may decide for the line, until nobody has asked for ten minutes.
 
     systemd starts it at the first decision and hands the socket over.
@@ -30,41 +33,30 @@ def control(settings: Settings, path: Path | None, desk: str | None) -> None:
     try:
         config = settings.config()
     except ConfigError as error:
-        with listening(path) as listener:
-            refuse(listener, error)
+        with listening(*paths) as doors:
+            refuse(doors, error)
         speak(Language.ENGLISH)
         if settings.path:
             configuration.load(settings.path)  # again, for the journal
         raise
-    prepare(config)
-    with listening(path) as listener:
-        Server(config.database, lambda: configuration.load(config.path), desk=_uid(desk)).serve(listener)
-
-
-def _uid(user: str | None) -> int | None:
-    """Return the user's number; None without a user of this name, because the line then has no desk."""
-    if user is None or user.isdecimal():
-        return int(user) if user else None
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(user).pw_uid
-    return None
+    prepare(config.log_level)
+    with listening(*paths) as doors:
+        Server(config.database, lambda: configuration.load(config.path)).serve(doors)
 
 
 @click.command("alerts-sender", hidden=True)
-@click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
-@pass_settings
-def alerts_sender(settings: Settings, path: Path | None) -> None:
-    """Send what the line's alerts ask for, to the addresses of the configuration, until nobody asks.
+@click.option(
+    "--socket", "paths", multiple=True, type=click.Path(path_type=Path), help="Make this socket, instead of systemd's."
+)
+def alerts_sender(paths: tuple[Path, ...]) -> None:
+    """Send the alerts that it is handed, to the addresses that it is handed with them, until nobody asks.
 
-    systemd starts it. Its configuration is systemd's credential `config`, or the usual one.
+    systemd starts it. It reads no configuration; the addresses of its own are those of systemd's credential `urls`.
 
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """
-    from hotlined.alerts.delivery import from_here  # noqa: PLC0415  --help does without
-    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  the same
+    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does without
 
-    handed = maybe_credential("config")
-    config = configuration.salvage(handed).config if handed else settings.loaded()
-    prepare(config)
-    with listening(path, mode=0o600) as listener:
-        AlertSender(from_here(config)).serve(listener)
+    prepare("info")
+    with listening(*paths) as doors:
+        AlertSender(maybe_credential("urls")).serve(doors)

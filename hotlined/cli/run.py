@@ -26,7 +26,7 @@ def run(settings: Settings, once: bool) -> None:
     from hotlined.store.opening import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
-    prepare(config)
+    prepare(config.log_level)
     if not once:
         serve(config)
         return

@@ -1,4 +1,4 @@
-"""What makes a process a service: its log on stderr, files that only its group can read, the socket that systemd gives.
+"""What makes a process a service: its log on stderr, files that its group alone can read, the sockets of systemd.
 
 In the journal each record carries its priority (sd-daemon(3)) and no time, because the journal adds the time; elsewhere
 it carries both as words.
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hotlined import systemd
-from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.words.harmless import harmless
 
@@ -37,24 +36,29 @@ class Formatter(logging.Formatter):
         return prefix + harmless(super().format(record))
 
 
-def prepare(config: Config) -> None:
+def prepare(log_level: str) -> None:
     """Make this process a service: its log goes to stderr, its files are its group's to read and nobody else's."""
     output = logging.StreamHandler()
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
-    logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
+    logging.basicConfig(level=log_level.upper(), handlers=[output], force=True)
     os.umask(0o027)
 
 
 @contextlib.contextmanager
-def listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
-    """Give the socket of systemd, or one made at a path, which is removed when the program ends."""
-    if path is None:
-        listener = systemd.maybe_listener()
-        if listener is None:
+def listening(*paths: Path, mode: int = 0o660) -> Iterator[list[socket.socket]]:
+    """Give the sockets of systemd, or one made at each path, which is removed when the program ends."""
+    with contextlib.ExitStack() as stack:
+        found = [
+            stack.enter_context(each)
+            for each in ((_made(path, mode) for path in paths) if paths else systemd.listeners())
+        ]
+        if not found:
             raise UsageError("systemd handed no socket over.", "--socket PATH makes one.")
-        with listener:
-            yield listener
-        return
+        yield found
+
+
+@contextlib.contextmanager
+def _made(path: Path, mode: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fspath(path))
         try:

@@ -18,6 +18,7 @@ from hotlined.config.values import (
     Digest,
     LogLevel,
     Mode,
+    Role,
     format_duration,
     parse_duration,
 )
@@ -218,9 +219,19 @@ _URL = Kind(
     personal=True,
     comment=GLUED_HASH,
 )
-_USER = Kind(
-    N_("the name of a user of this machine"),
-    r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
+PERSON = Kind(
+    N_("a name of 1 to 64 letters, digits and . _ @ + -"),
+    "[A-Za-z0-9._@+-]{1,64}",
+)
+_HEADER = Kind(
+    N_("the name of a header, of letters, digits and hyphens, like X-Remote-User"),
+    "[A-Za-z][A-Za-z0-9-]{0,63}",
+)
+_ASK = Kind(
+    N_("a name and a telephone number, 80 characters at most"),
+    r"[^\x00-\x1f\x7f]{1,80}",
+    personal=True,
+    comment=ANY_HASH,
 )
 _HOST = Kind(
     N_("the name of a host without port, like desk.example.org"),
@@ -250,6 +261,7 @@ class Shape(Enum):
     LIST = auto()
     NESTED = auto()  # a list; an entry may be a list of at least one
     BY_COUNTRY = auto()  # a section with a country for each key; a list of at least one each, one alone will do
+    BY_PERSON = auto()  # a section with a person's name for each key
     SERIES = auto()  # a list of at least one; one alone will do
     RANGE = auto()  # a series of one, or of two and the lesser first
 
@@ -343,8 +355,10 @@ KEYS = {
         Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
         Key("backup.keep", _whole(1, 999), 10, N_("so many of the newest are kept there")),
         Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),
-        Key("web.proxies", _USER, (), N_("users whose program may speak for people who log in"), Shape.LIST),
+        Key("web.people", _choice(Role), (), N_("who may come through a proxy, and as what"), Shape.BY_PERSON),
+        Key("web.user_header", _HEADER, "X-Remote-User", N_("the header in which the proxy names a person")),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
+        Key("web.ask", _ASK, None, N_("whom people at the desk may ask"), Shape.MAYBE),
     )
 }
 SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))

@@ -16,6 +16,7 @@ from hotlined.config.keys import (
     COUNTRY,
     GLUED_HASH,
     KEYS,
+    PERSON,
     SECTIONS,
     TEXT,
     Key,
@@ -26,6 +27,7 @@ from hotlined.config.keys import (
 )
 from hotlined.config.problems import Problem, in_yaml, quoted
 from hotlined.config.syntax import is_null, name_of
+from hotlined.config.values import Role
 from hotlined.language import N_, _, character_name, in_row
 
 if TYPE_CHECKING:
@@ -288,39 +290,42 @@ def _convert_nested(key: Key, line: int, node: "Node", where: Where) -> tuple[An
     return tuple(variants for variants, _wrong in found), [problem for _variants, wrong in found for problem in wrong]
 
 
-def _no_countries(node: "Node") -> str:
-    example = '{NL: "…", DE: ["…", "…"]}'
+def _no_entries(key: Key, node: "Node") -> str:
+    places = {"most": MOST_KEYS, "number": len(node.value), "got": name_of(node)}
+    if key.shape is Shape.BY_PERSON:
+        places["example"] = f"{{anna: {Role.VOLUNTEER}}}"
+        if node.id == "mapping":
+            return _("expected a section with at most {most} names, like {example}, got one of {number}", **places)
+        return _("expected a section with a person's name for each key, like {example}, got {got}", **places)
+    places["example"] = '{NL: "…", DE: ["…", "…"]}'
     if node.id == "mapping":
-        return _(
-            "expected a section with at most {most} countries, like {example}, got one of {number}",
-            most=MOST_KEYS,
-            example=example,
-            number=len(node.value),
-        )
-    return _(
-        "expected a section with a country for each key, like {example}, got {got}", example=example, got=name_of(node)
-    )
+        return _("expected a section with at most {most} countries, like {example}, got one of {number}", **places)
+    return _("expected a section with a country for each key, like {example}, got {got}", **places)
 
 
-def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
-    """Return the countries of a section with the variants of each, and what is wrong with it."""
+def _convert_section(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
+    """Return the entries of a section whose keys are countries or people, and what is wrong with it."""
     if is_null(node):  # each of them is commented out
         return (), []
     if node.id != "mapping" or len(node.value) > MOST_KEYS:
-        return (), [Problem(line, key.path, _no_countries(node))]
-    found: dict[str, tuple[Any, ...]] = {}
+        return (), [Problem(line, key.path, _no_entries(key, node))]
+    found: dict[str, Any] = {}
     problems = []
     for name, value in node.value:
         here = name.start_mark.line + 1
         try:
-            country = _scalar(COUNTRY, name, where)
+            stated = _scalar(PERSON if key.shape is Shape.BY_PERSON else COUNTRY, name, where)
         except ValueError as error:
             problems.append(Problem(here, key.path, str(error)))
             continue
-        if country in found:
-            problems.append(Problem(here, key.path, _("{country} is stated twice", country=country)))
+        if stated in found:
+            problems.append(Problem(here, key.path, _("{name} is stated twice", name=stated)))
             continue
-        found[country], wrong = _variants(key, here, value, where, country)
+        if key.shape is Shape.BY_PERSON:
+            values, wrong = _alone(key, here, value, where, stated)
+            found[stated] = values[0] if values else None
+        else:
+            found[stated], wrong = _variants(key, here, value, where, stated)
         problems += wrong
     return tuple(found.items()), problems
 
@@ -329,8 +334,8 @@ def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[
     """Return the value of a key, and what is wrong with it."""
     if key.shape is Shape.MAYBE and is_null(node):
         return None, [Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
-    if key.shape is Shape.BY_COUNTRY:
-        return _convert_by_country(key, line, node, where)
+    if key.shape in {Shape.BY_COUNTRY, Shape.BY_PERSON}:
+        return _convert_section(key, line, node, where)
     if key.shape is Shape.NESTED and node.id == "sequence":
         return _convert_nested(key, line, node, where)
     listed = node.id == "sequence" and (

@@ -14,8 +14,8 @@ HIDDEN = "***"
 
 
 def _shown(key: Key, value: Any) -> str:
-    if key.shape is Shape.BY_COUNTRY:
-        return f"{{{', '.join(f'{country}: {_listed(key, variants)}' for country, variants in value)}}}"
+    if key.shape in {Shape.BY_COUNTRY, Shape.BY_PERSON}:
+        return f"{{{', '.join(f'{in_yaml(name)}: {_listed(key, entry)}' for name, entry in value)}}}"
     if key.shape is Shape.NESTED:
         return f"[{', '.join(_listed(key, variants) for variants in value)}]"
     return _listed(key, value)

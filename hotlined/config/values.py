@@ -218,11 +218,34 @@ class BackupConfig(NamedTuple):
         return self.folder is not None or self.send
 
 
-class WebConfig(NamedTuple):
-    """Who may speak for others at the desk's socket, as names of users, and the names of hosts that it serves."""
+class Role(StrEnum):
+    """What a visitor of the desk may do; each role includes those before it."""
 
-    proxies: tuple[str, ...]
+    FIGURES = "figures"
+    """No number, and nothing that somebody wrote."""
+    READER = "reader"
+    """The log."""
+    VOLUNTEER = "volunteer"
+    """Tags, and keeping contacts."""
+    ADMIN = "admin"
+    """Decisions about who is answered, and the pause."""
+
+    def may(self, needed: "Role") -> bool:
+        """Tell whether this role includes another one."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
+class WebConfig(NamedTuple):
+    """Who may come to the desk through a proxy, in which header it names them, and how the desk is reached.
+
+    `people` has each name with its role; `hosts` are names besides localhost; `ask` says whom people there may ask.
+    """
+
+    people: tuple[tuple[str, Role], ...]
+    user_header: str
     hosts: tuple[str, ...]
+    ask: str | None
 
 
 class Config(NamedTuple):

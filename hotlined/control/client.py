@@ -1,8 +1,9 @@
-"""Decides for the person at the command line: at the control socket where there is one, else in the database itself.
+"""Decides for the person at the command line or the desk: at the control program's door, else in the database itself.
 
 Where there is a socket, its failure is an error and never a reason to write beside it.
 """
 
+import contextlib
 import os
 import socket
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
+from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 
@@ -29,6 +30,8 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
             channel.connect(os.fspath(_path(config)))
         except (FileNotFoundError, NotADirectoryError):
             return _directly(config, who, verb, arguments)
+        except PermissionError as error:
+            raise not_allowed(who) from error
         except OSError as error:
             if error.errno is None:  # the path is too long for a socket to be there
                 return _directly(config, who, verb, arguments)
@@ -54,6 +57,11 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
 
 
 def _path(config: Config) -> Path:
+    """Return where this user asks: the desk's, at its own door."""
+    desks = wire.socket_path(config.runtime_dir, "control", config.name, DESKS_DOOR)
+    with contextlib.suppress(OSError):
+        if desks.stat().st_uid == os.geteuid():
+            return desks
     return wire.socket_path(config.runtime_dir, "control", config.name)
 
 

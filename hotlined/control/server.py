@@ -1,11 +1,11 @@
 """The control program of a line: carries out the decisions of people who may decide and do not own the database.
 
-One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
-of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
-again. Who asks is the kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each
-question. The desk's user decides less, and in other people's names. A refusal is in the language of
-who asks: that person may have read the configuration later than this program. The journal is English.
-Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
+One question after the other; who connects and says nothing keeps nobody waiting. What may take minutes is done by a
+process of its own. The program ends after ten minutes in which nobody asked; systemd starts it again. Who asks is the
+kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each question. Each door has
+its verbs and its callers: members decide in their own names, and the desk's user, at its own door alone, in those of
+the persons at the desk. A refusal is in the language of who asks: that person may have read the configuration later
+than this program. The journal is English.
 """
 
 import contextlib
@@ -14,14 +14,13 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
+from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
 from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
@@ -29,46 +28,58 @@ from hotlined.peer import Peer, is_member, peer_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
-SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
 _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks
 _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
 _WHO_CHARACTERS = 64
+_AGAIN_SECONDS = 60.0  # before the journal hears of the same refusal again
 _MALFORMED = N_("The request is malformed.")
 
 log = logging.getLogger(__name__)
 
 
-def refuse(listener: socket.socket, error: HotlinedError) -> None:
+def refuse(doors: Sequence[socket.socket], error: HotlinedError) -> None:
     """Tell everybody who waits why nothing can be decided: systemd starts this anew as long as somebody waits."""
     wire.serve(
-        listener,
+        doors,
         _REFUSING_SECONDS,
-        lambda channel: wire.send(channel, wire.from_error(error), time.monotonic() + SAY_SECONDS),
+        lambda _door, channel, _octets: wire.send(channel, wire.from_error(error), time.monotonic() + wire.SAY_SECONDS),
     )
 
 
-class Server:
-    """Serves one database at a listening socket."""
+class RefusalCounts:
+    """How often each caller, or verb, was refused since the journal heard of it: who goes on does not fill it."""
 
-    def __init__(
-        self,
-        database: Path,
-        config: Callable[[], Config],
-        *,
-        desk: int | None = None,
-        idle_seconds: float = IDLE_SECONDS,
-    ) -> None:
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, int]] = {}
+
+    def count(self, refused: str, now: float) -> int:
+        """Return of how many the journal is to hear now, this one too; 0: later, with those that come until then.
+
+        `now` is in seconds of the monotonic clock.
+        """
+        at, count = self._known.get(refused, (-_AGAIN_SECONDS, 0))
+        is_due = now - at >= _AGAIN_SECONDS
+        self._known[refused] = (now, 0) if is_due else (at, count + 1)
+        return count + 1 if is_due else 0
+
+
+class Server:
+    """Serves one database at listening sockets."""
+
+    def __init__(self, database: Path, config: Callable[[], Config], *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._database = database
         self._config = config
-        self._desk = desk
         self._idle_seconds = idle_seconds
         self._language = spoken()
+        self._doors: Sequence[socket.socket] = ()
         self._children: set[int] = set()
+        self._refusals = RefusalCounts()
 
-    def serve(self, listener: socket.socket) -> None:
+    def serve(self, doors: Sequence[socket.socket]) -> None:
         """Serve until nobody has asked for some time and nothing is in hand."""
-        wire.serve(listener, self._idle_seconds, partial(self._answer, listener), self._working)
+        self._doors = doors
+        wire.serve(doors, self._idle_seconds, self._answer, self._working)
 
     def _working(self) -> bool:
         """Drop the child processes that have ended, and tell whether another one still runs."""
@@ -77,80 +88,81 @@ class Server:
                 self._children.discard(child)
         return bool(self._children)
 
-    def _answer(self, listener: socket.socket, channel: socket.socket) -> None:
-        """Hear what somebody wants and carry it out, or refuse it, in the language of who asks."""
-        deadline = time.monotonic() + SAY_SECONDS
+    def _answer(self, door: socket.socket, channel: socket.socket, octets: bytes) -> None:
+        """Carry out what somebody said, or refuse it, in the language of who asks."""
+        deadline = time.monotonic() + wire.SAY_SECONDS
         speak(self._language)
         try:
-            peer = peer_of(channel)
-            self._require_known(peer)  # before anything is read: a stranger does not keep others waiting
-            request = _read(channel, deadline)
+            peer, path = peer_of(channel), Path(door.getsockname())
+            is_desk = path.stem.endswith(f"-{DESKS_DOOR}")
+            self._require_known(peer, path if is_desk else None)
+            request = _read(octets)
             if request.get("language") in list(Language):
                 speak(Language(request["language"]))
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
-            self._require_verb(request, peer)
+            self._require_verb(request, is_desk=is_desk)
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
-        who = self._who(peer, request.get("who"))
+        # the line's own user is root or who became it with sudo, and the desk speaks for who looks at it
+        is_believed = is_desk or peer.uid == os.getuid()
+        who = (_maybe_name(request.get("who")) if is_believed else None) or peer.name
         if request["verb"] in LONG:
-            self._decide_apart(listener, channel, request, who)
+            self._decide_apart(channel, request, who)
         else:
-            wire.send(channel, self._decided(request, who), time.monotonic() + SAY_SECONDS)
+            wire.send(channel, self._decided(request, who), time.monotonic() + wire.SAY_SECONDS)
 
-    def _require_verb(self, request: Mapping[str, Any], peer: Peer) -> None:
-        """Raise UsageError for a request without a known verb and its arguments, RefusedError if the peer may not."""
-        verb = VERBS.get(str(request.get("verb")))
+    def _require_verb(self, request: Mapping[str, Any], *, is_desk: bool) -> None:
+        """Raise UsageError for a request without a known verb and its arguments, RefusedError for one of another door.
+
+        Who breaks into the desk gets no more than its pages decide.
+        """
+        name = str(request.get("verb"))
+        verb = VERBS.get(name)
         if verb is None:
             raise no_decision()
         arguments = request.get("arguments")
         verb.require(arguments if isinstance(arguments, dict) else {"": None})
-        self._require_allowed(peer, str(request["verb"]))
+        if is_desk and name not in DESK:
+            if count := self._refusals.count(name, time.monotonic()):
+                log.warning("the desk asked for %s, which no page of it decides (%d times)", name, count)
+            raise RefusedError(
+                _("This is nothing that the desk may decide ({verb}).", verb=name), _("It is done at the command line.")
+            )
 
-    def _decide_apart(
-        self, listener: socket.socket, channel: socket.socket, request: Mapping[str, Any], who: str
-    ) -> None:
+    def _decide_apart(self, channel: socket.socket, request: Mapping[str, Any], who: str) -> None:
         """Decide in a process of its own what may take minutes, and answer from there; refuse where too many are."""
         self._working()  # forgets those that have ended
         if len(self._children) >= _MOST_CHILDREN:
             busy = RefusedError(_("Others are erasing just now."), _("Try again in a minute."))
-            wire.send(channel, wire.from_error(busy), time.monotonic() + SAY_SECONDS)
+            wire.send(channel, wire.from_error(busy), time.monotonic() + wire.SAY_SECONDS)
             return
         child = os.fork()
         if child:
             self._children.add(child)
             return
         with contextlib.suppress(BaseException):
-            listener.close()  # else a peer that comes after the program has ended waits at a socket that nobody serves
+            for door in self._doors:  # else a peer that comes after the program has ended waits where nobody serves
+                door.close()
             wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
         os._exit(0)
 
-    def _require_known(self, peer: Peer) -> None:
-        """Raise RefusedError for who is neither the line's user nor in the database's group."""
-        members = self._database.stat().st_gid if self._database.exists() else os.getgid()
-        if peer.uid != os.getuid() and not is_member(peer.uid, members):
-            log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
-            raise RefusedError(
-                _("{name} may not decide for this line.", name=peer.name),
-                _("Members of its group may, and who types `sudo hotlined`. Whoever joined it has to log in again."),
-            )
+    def _require_known(self, peer: Peer, desks: Path | None) -> None:
+        """Raise RefusedError for who may not ask: at the desk's socket anybody but whose it is.
 
-    def _require_allowed(self, peer: Peer, verb: str) -> None:
-        """Raise RefusedError where the desk asks for more than its pages decide: who breaks into it gets no more."""
-        if peer.uid == self._desk and verb not in DESK:
-            log.warning("the desk asked for %s, which no page of it decides", verb)
-            raise RefusedError(
-                _("This is nothing that the desk may decide ({verb}).", verb=verb), _("It is done at the command line.")
-            )
-
-    def _who(self, peer: Peer, claimed: Any) -> str:
-        """Return who decides; the line's own user and the desk alone are believed another name than theirs."""
-        believed = peer.uid in (os.getuid(), self._desk)
-        if believed and isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
-            return claimed[:_WHO_CHARACTERS]
-        return peer.name
+        At the members' door anybody may not but the line's user and who is in the database's group.
+        """
+        if desks:
+            is_known = peer.uid == desks.stat().st_uid
+        else:
+            members = self._database.stat().st_gid if self._database.exists() else os.getgid()
+            is_known = peer.uid == os.getuid() or is_member(peer.uid, members)
+        if not is_known:
+            if count := self._refusals.count(peer.name, time.monotonic()):
+                log.warning("a decision of %s was refused: this is no door of its (%d times)", peer.name, count)
+            raise not_allowed(peer.name)
 
     def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
         try:
@@ -166,11 +178,16 @@ class Server:
             return wire.from_error(HotlinedError(_("The control program has a bug."), _("Its journal shows where.")))
 
 
-def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
+def _maybe_name(claimed: Any) -> str | None:
+    """Return the name of a person as it may stand in the record: on one line."""
+    if isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
+        return claimed[:_WHO_CHARACTERS]
+    return None
+
+
+def _read(octets: bytes) -> dict[str, Any]:
     try:
-        request = wire.receive(channel, deadline)
-    except TimeoutError as error:
-        raise UsageError(_("Nothing was asked in time.")) from error
+        request = wire.parse(octets)
     except ValueError as error:
         raise UsageError(_(_MALFORMED)) from error
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):

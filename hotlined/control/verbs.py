@@ -222,4 +222,4 @@ DESK = frozenset(
         *("tag", "untag", "keep", "keep_no_more", "skip", "look", "look_up", "look_through"),
     }
 )
-"""The decisions that a page of the desk can take."""
+"""The decisions that a page of the desk can take, and the desk's door takes."""

@@ -26,11 +26,14 @@ from hotlined.errors import (
     AddressError,
     HotlinedError,
     ModemError,
+    NoTextsError,
     PortBusyError,
     PortError,
     PortLostError,
 )
 from hotlined.gsm import address
+from hotlined.gsm.at import Final
+from hotlined.gsm.exchange import refused
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
 from hotlined.language import N_, _, in_sequence
@@ -103,6 +106,7 @@ class Connection:
         modem = None
         try:
             modem = self.starter.open()
+            self.identification = self.identification._replace(manufacturer=modem.manufacturer, model=modem.model)
             self._prepare(modem)
         except (PortError, ModemError) as error:
             self._start_failed(modem, error)
@@ -136,7 +140,12 @@ class Connection:
         self.network = NOT_ASKED  # nothing is sent before the network was asked
         self.starter.enter_pin(modem)
         self.ladder.clear(ModemTrouble.NO_SIM)
-        self.identification = modem.prepare()
+        try:
+            self.identification = modem.prepare()
+        except NoTextsError as error:
+            if self.starter.is_own_stick(modem):  # it has known them: something is wrong with it
+                raise refused("AT+CMGF=0", Final(error.final)) from None
+            raise NoTextsError(error.message, error.final, MODEM[ModemState.NO_TEXTS].cure) from None
         try:
             self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:

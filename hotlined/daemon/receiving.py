@@ -36,6 +36,7 @@ log = logging.getLogger("hotlined")
 _VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: EventKind.OVERVOLTAGE}
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
+_NOWHERE = re.compile(r'\+CMTI:\s*(?:"\w*")?\s*,\s*-\d')  # as a SIM7000G says of a text that it could not store
 FEW_PROBES = 2  # for a modem that has listed nothing: it may hang altogether, and the ladder resynchronises it later
 BROKEN_LISTINGS = 2  # so many in a row that broke off: the storage is read slot by slot from then on
 
@@ -93,8 +94,8 @@ class Receiver:
         """Storages that the modem does not list."""
         self._broke_off: Counter[str] = Counter()
         """How many listings of a storage broke off one after the other."""
-        self._voltage: dict[Meaning, Interval] = {}
-        """When a complaint about the power supply is recorded again."""
+        self._noted: dict[EventKind, Interval] = {}
+        """When a complaint of the modem is recorded again."""
 
     def start_anew(self) -> None:
         """Forget the call, the scan and the refusals of the modem before, and let a scan be due."""
@@ -115,12 +116,14 @@ class Receiver:
         """Act on an unsolicited code: record what it has, or let a scan or a check of the settings be due."""
         meaning = profiles.meaning(event.text)
         if meaning in _VOLTAGES:
-            self._note_voltage(meaning, event.text)
+            self._note_complaint(_VOLTAGES[meaning], event.text)
         elif meaning is Meaning.RESET:
             self.poll.make_due()
             self._settings_check.make_due()
         elif event.code in ("+CMTI", "+CDSI"):
             self.poll.make_due()
+            if _NOWHERE.match(event.text):
+                self._note_complaint(EventKind.TEXT_LOST, event.text)
             if (named := _STORAGE.search(event.text)) is not None:
                 modem.storages.note(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
@@ -222,6 +225,8 @@ class Receiver:
         """Check now and then that the modem still has its settings, and at the next scan after it hinted at a reset."""
         if self._settings_check.is_due():
             modem.verify()
+            modem.storages.confirm()
+            modem.storages.retry_unknown()
             self._settings_check.restart()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
@@ -293,14 +298,14 @@ class Receiver:
         for segment_id in gone:
             del self._refused[segment_id]
 
-    def _note_voltage(self, meaning: Meaning, words: str) -> None:
-        """Record that the modem complained about its power supply, once in `timing.voltage` at most."""
-        event_interval = self._voltage.setdefault(meaning, Interval(self.timing.voltage))
+    def _note_complaint(self, kind: EventKind, words: str) -> None:
+        """Record a complaint of the modem, once in `timing.complaint` at most."""
+        event_interval = self._noted.setdefault(kind, Interval(self.timing.complaint))
         if event_interval.is_due():
             event_interval.restart()
-            log.warning("the modem complains about its power supply: %s", words)
+            log.warning("the modem complains (%s): %s", kind, words)
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), _VOLTAGES[meaning], words)
+                events.record(self.line.db, self.line.db.now(), kind, words)
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""

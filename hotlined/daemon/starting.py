@@ -20,6 +20,7 @@ from hotlined.errors import (
     ModemError,
     ModemRefusedError,
     ModemSilentError,
+    NoTextsError,
     PortBusyError,
     PortError,
     PortLostError,
@@ -244,6 +245,11 @@ class Starter:
         path = path or systemd.maybe_credential("pin")
         return modem.pin or (_read_pin(path) if path else None)
 
+    def is_own_stick(self, modem: Modem) -> bool:
+        """Tell whether the line was served by this stick before."""
+        bound = bound_sim(self.line.db)
+        return bound is not None and bound[0] == modem.imei() != ""
+
     def recognise(self, identification: Identification) -> Mismatch:
         """Return which of stick and SIM are not the line's.
 
@@ -268,7 +274,7 @@ class Starter:
 
 _DISK_CURE = N_("Look after the disk that the database is on.")
 _NOTE_CURES: dict[type[OSError], str] = {
-    PermissionError: N_("Give the database's folder, and the file there that ends with .pins, to the daemon's user."),
+    PermissionError: N_("Give the database's folder, and all that is in `keys` there, to the daemon's user."),
 }
 """What a person can do where the try of a PIN cannot be noted, by the error."""
 
@@ -355,7 +361,7 @@ def explain(error: HotlinedError, port: str) -> HotlinedError:
 
 def maybe_trouble(error: HotlinedError) -> ModemTrouble | None:
     """Return the trouble for the ladder of a modem that could not be started; None where no rung can help."""
-    if isinstance(error, NotOursError):
+    if isinstance(error, NotOursError | NoTextsError):
         return None
     if isinstance(error, SimError):
         return {ModemState.SIM_ABSENT: ModemTrouble.NO_SIM, ModemState.STARTING: ModemTrouble.UNREADY}.get(error.state)
@@ -370,6 +376,8 @@ def state_of(error: HotlinedError) -> ModemState:
         return error.state
     if isinstance(error, NotOursError):
         return ModemState.SIM_CHANGED
+    if isinstance(error, NoTextsError):
+        return ModemState.NO_TEXTS
     if isinstance(error, PortBusyError):
         return ModemState.BUSY_PORT
     if isinstance(error, PortError):

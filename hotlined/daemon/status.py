@@ -17,10 +17,12 @@ from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.line import Line
 from hotlined.daemon.receiving import Receiver
 from hotlined.errors import ConfigError
+from hotlined.gsm.storages import OF_SIM
 from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState, TroubleCode, database_trouble
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Interval, Timing
+from hotlined.words import conditions
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
@@ -126,6 +128,8 @@ class StatusWriter:
         self._outages = outages
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
+        self._began: dict[str, str] = {}
+        """Since when there has been a trouble of the modem, by its code."""
 
     def write(self) -> None:
         """Write the file, if there is news or a sign of life is due."""
@@ -154,7 +158,7 @@ class StatusWriter:
             balance_asked_at=asked.rfc3339 if asked else None,
             trouble=(
                 *self._modem_trouble(),
-                *self._settings_trouble(),
+                *self._with_since(self._settings_trouble()),
                 *_database_trouble(outage),
                 *filter(None, [self._line.config_refused]),
             ),
@@ -172,6 +176,7 @@ class StatusWriter:
             port=modem.port.name if modem else None,
             manufacturer=who.manufacturer or None,
             model=who.model or None,
+            generation=who.generation,
             operator=network.operator or None if modem else None,
             registration=network.registration.value if modem else "unknown",
             signal_percent=network.signal_percent if modem else None,
@@ -181,26 +186,28 @@ class StatusWriter:
         )
 
     def _settings_trouble(self) -> Iterator[Trouble]:
-        """Yield what the configuration asks for and the modem does not do, though its state is ready."""
+        """Yield what the line needs and the modem does not do, though its state may be ready."""
         if (modem := self._connection.modem) is None:
             return
         for name, words in modem.storages.unread.items():
-            yield Trouble(
-                TroubleCode.STORAGE_UNREAD,
-                _(
-                    "The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not"
-                    " seen.",
-                    storage=name,
-                    answer=words,
-                ),
-                _("It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."),
-            )
+            known = conditions.STORAGE_UNREAD
+            cure = conditions.STORAGE_OF_SIM_CURE if name in OF_SIM else known.cure_message
+            yield Trouble(TroubleCode.STORAGE_UNREAD, _(known.words_message, storage=name, answer=words), _(cure))
+        if self._connection.network.denies_circuits:
+            yield Trouble(TroubleCode.VOLTE_ONLY, conditions.VOLTE_ONLY.words, conditions.VOLTE_ONLY.cure)
         if self._line.config.modem.delivery_reports and not modem.reports:
             yield Trouble(
                 TroubleCode.NO_REPORTS,
                 _("The modem passes no status reports on, so no answer will be known as delivered."),
                 _("Set modem.delivery_reports to false, or use another stick."),
             )
+
+    def _with_since(self, troubles: Iterator[Trouble]) -> Iterator[Trouble]:
+        """Yield these with the time since which there has been such a trouble without a break."""
+        found = list(troubles)
+        now = self._line.db.now().rfc3339
+        self._began = {each.code: self._began.get(each.code, now) for each in found}
+        yield from (replace(each, since=self._began[each.code]) for each in found)
 
     def _modem_trouble(self) -> tuple[Trouble, ...]:
         connection = self._connection

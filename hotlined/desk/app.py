@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, redirect, render_template, request, url_for
+from flask import Flask, Response, g, render_template, request
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from werkzeug.exceptions import Forbidden, HTTPException
@@ -16,11 +16,11 @@ from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.looks import Looks
-from hotlined.desk.pages import acts, contact, enter, health, log, login, numbers, overview, review, stats
+from hotlined.desk.pages import acts, contact, enter, health, log, numbers, overview, review, stats
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import EXTENSION, Desk, desk, line
-from hotlined.desk.who import Door, Visitor
+from hotlined.desk.visit import EXTENSION, Desk, desk, line, visitor
+from hotlined.desk.who import Visitor, door_of
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
 from hotlined.reports.contact import mark, sender
@@ -42,7 +42,6 @@ PAGES: tuple[Page, ...] = (
     *acts.PAGES,
     *health.PAGES,
     *enter.PAGES,
-    *login.PAGES,
 )
 """Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
@@ -74,14 +73,14 @@ _WORDS = Phrases(
 _logger = logging.getLogger(__name__)
 
 
-def make(config: Config, door: Door, secret: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
-    """Return the desk of a line behind a door; its forms stay valid as long as the secret is the same.
+def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
+    """Return the desk of a line; its forms stay valid as long as the key is the same.
 
     Whoever makes it closes `looks` when it has ended.
     """
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
-    app.extensions[EXTENSION] = Desk(config, door, secret, looks, broken)
+    app.extensions[EXTENSION] = Desk(config, key, looks, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
@@ -114,28 +113,25 @@ def make(config: Config, door: Door, secret: bytes, looks: Looks, broken: Broken
 
 
 def _require() -> Any:
-    """Let a request pass if its Host, visitor and role are right and its form is ours; otherwise lead to the log-in."""
+    """Let a request pass if its Host, visitor and role are right and its form is ours."""
     g.visitor = None
     forms.require_host(request, line().web.hosts)
     forms.require_visit(request)
     if request.endpoint == enter.NAME:
         return None
-    g.visitor = desk().door.visitor(request)
+    g.visitor = door_of(request).visitor(request)
     if request.endpoint is None:
         return None  # there is no such page; only a visitor who may look is told so
     needed = NEEDS[request.endpoint]
-    if needed and g.visitor is None:
-        return redirect(url_for(login.NAME, over=int(request.method == "POST") or None), HTTPStatus.SEE_OTHER)
     if needed and not g.visitor.role.may(needed):
         raise Forbidden(_("This needs the role {role}.", role=ROLES[needed]))
     if request.method == "POST":
         forms.require_origin(request)
-        forms.require_token(request, desk().secret, g.visitor.name if g.visitor else "")
+        forms.require_token(request, desk().key, g.visitor.name, line().name)
     return None
 
 
 def _finish(response: Response) -> Response:
-    forms.set_cookie(response)
     for name, value in HEADERS.items():
         response.headers[name] = value
     return response
@@ -199,8 +195,7 @@ def _prose(text: str) -> Markup:
 
 
 def _form_token() -> str:
-    visitor = _maybe_visitor()
-    return forms.new_token(desk().secret, visitor.name if visitor else "")
+    return forms.token(desk().key, visitor().name, line().name)
 
 
 def _maybe_visitor() -> Visitor | None:

@@ -1,26 +1,26 @@
-"""Checks that a form is ours: this visitor asked for it, at this desk, in this browser.
+"""Checks that a form is ours: this visitor asked for it, at this desk.
 
-The token in a form fits a cookie of the browser and the visitor's name. A browser says where a form comes from
-(Sec-Fetch-Site, Origin). Because of our Referrer-Policy the Origin of our own forms is `null`, too: for a browser that
-says nothing else, the token alone decides. What a page elsewhere embeds or fetches is not shown either, because a
-visitor over SSH brings no cookie, and every look is recorded.
+The token in a form is made of the visitor's name and the line with a key of the desk's. A browser says where a form
+comes from (Sec-Fetch-Site, Origin). Because of our Referrer-Policy the Origin of our own forms is `null`, too: for a
+browser that says nothing else, the token alone decides. What a page elsewhere embeds or fetches is not shown either,
+because a browser shows by itself who asks, and every look is recorded.
 """
 
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Request, Response, g, request
+from flask import Request
 from werkzeug.exceptions import BadRequest, Forbidden
 
+from hotlined import files
 from hotlined.language import _
 
-COOKIE = "hotlined_form"
 FIELD = "form_token"
-_COOKIE = re.compile("[A-Za-z0-9_-]{43}")  # as `secrets.token_urlsafe` makes it
+_KEY_OCTETS = 32
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -48,30 +48,31 @@ def require_visit(asked: Request) -> None:
         raise Forbidden(_("Another site asks for this. It is shown to nobody but who looks here."))
 
 
-def require_token(asked: Request, secret: bytes, name: str) -> None:
-    """Raise BadRequest unless the form's token fits this browser and this visitor."""
-    cookie = asked.cookies.get(COOKIE, "")
-    given = asked.form.get(FIELD, "")
-    if not cookie or not hmac.compare_digest(given.encode(), _token(secret, cookie, name).encode()):
+def require_token(asked: Request, key: bytes, name: str, line: str) -> None:
+    """Raise BadRequest unless the form's token is that of this visitor at this line."""
+    if not hmac.compare_digest(asked.form.get(FIELD, "").encode(), token(key, name, line).encode()):
         raise BadRequest(_("This form is too old, or is not ours. Go back, load the page again and repeat it."))
 
 
-def new_token(secret: bytes, name: str) -> str:
-    """Return the token for a form of this request; the browser gets its cookie with the answer."""
-    brought = request.cookies.get(COOKIE, "")
-    cookie = brought if _COOKIE.fullmatch(brought) else g.get("form_cookie") or secrets.token_urlsafe()
-    g.form_cookie = cookie
-    return _token(secret, cookie, name)
+def token(key: bytes, name: str, line: str) -> str:
+    """Return the token of a visitor's forms at a line."""
+    return hmac.new(key, f"{line}\n{name}".encode(), hashlib.sha256).hexdigest()
 
 
-def set_cookie(response: Response) -> None:
-    """Set the cookie that belongs to the forms of the page."""
-    if g.get("form_cookie"):
-        response.set_cookie(COOKIE, g.form_cookie, httponly=True, samesite="Strict")
-
-
-def _token(secret: bytes, cookie: str, name: str) -> str:
-    return hmac.new(secret, f"{cookie}\n{name}".encode(), hashlib.sha256).hexdigest()
+def key_in(folder: Path | None) -> bytes:
+    """Return the key of tokens, which a folder of the desk's keeps until the machine stops; without one, a new key."""
+    new = secrets.token_bytes(_KEY_OCTETS)
+    if folder is None:
+        return new
+    path = folder / "key"
+    try:
+        found = bytes.fromhex(files.read(path))
+    except (OSError, ValueError):
+        found = b""
+    if len(found) != _KEY_OCTETS:
+        files.replace(path, new.hex().encode(), 0o600)
+        return new
+    return found
 
 
 def _net(origin: str) -> str:

@@ -1,27 +1,9 @@
-"""What a visitor of the desk may do."""
+"""The roles of the desk's visitors in words."""
 
-from enum import StrEnum
-
+from hotlined.config import Role
 from hotlined.language import NP_, Phrases
 
-
-class Role(StrEnum):
-    """What a visitor may do; each role includes those before it."""
-
-    FIGURES = "figures"
-    """No number, and nothing that somebody wrote."""
-    READER = "reader"
-    """The log."""
-    VOLUNTEER = "volunteer"
-    """Tags, and keeping contacts."""
-    ADMIN = "admin"
-    """Decisions about who is answered, and the pause."""
-
-    def may(self, needed: "Role") -> bool:
-        """Tell whether this role includes another one."""
-        ranks = list(Role)
-        return ranks.index(self) >= ranks.index(needed)
-
+__all__ = ["ROLES", "Role"]
 
 ROLES = Phrases(
     {

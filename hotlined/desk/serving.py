@@ -1,7 +1,6 @@
-"""Serves the desk at one listening socket, with waitress; at a Unix socket the kernel says who connects.
+"""Serves the desk at its listening sockets, with waitress; each request has the door that it came in by.
 
-No visitor can take the desk from others: a request that does not end is closed, a stranger gets few connections, and
-people behind a proxy never get all.
+No visitor can take the desk from others: a request that does not end is closed, and no door gets all connections.
 
 Known to be wrong: waitress wakes once a second while it runs, which under systemd is until ten minutes after the last
 visit.
@@ -13,8 +12,9 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -24,13 +24,13 @@ from waitress.task import ErrorTask, WSGITask
 from hotlined.desk.headers import HEADERS
 from hotlined.errors import HotlinedError
 from hotlined.language import _
-from hotlined.peer import Peer, peer_of
+from hotlined.peer import Peer, maybe_local_peer, peer_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PEER = "hotlined.peer"
-"""Where the environment of a request has the Peer; no header can write there: a header's name begins with HTTP_."""
+PEER, DOOR = "hotlined.peer", "hotlined.door"
+"""Where the environment of a request has them; no header can write there: the name of one begins with HTTP_."""
 IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first octet of a request to its last
 FINISH_SECONDS = 10.0
@@ -40,8 +40,7 @@ JOIN_SECONDS = 5
 _REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a desk that reads the configuration again
 _LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
 MOST = 500  # connections: half of the descriptors that a process usually has
-MOST_OF_A_PROXY = 400
-MOST_OF_A_STRANGER = 8
+MOST_OF_A_DOOR = 400
 _LIMITS: dict[str, Any] = {
     "threads": 4,
     "connection_limit": MOST,
@@ -52,11 +51,12 @@ _LIMITS: dict[str, Any] = {
 
 
 class _Task(WSGITask):
-    """A request, which knows who connected."""
+    """A request, which knows who connected, and where."""
 
     def get_environment(self) -> "WSGIEnvironment":
         environ = super().get_environment()
-        environ[PEER] = getattr(self.channel, "peer", None)
+        channel: Any = self.channel
+        environ |= {PEER: channel.peer, DOOR: channel.door}
         return environ
 
 
@@ -69,18 +69,17 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """A connection; at a Unix socket the kernel is asked at once who the peer is, before its process can end."""
+    """A connection; the kernel is asked at once who the peer is, before its process can end."""
 
     task_class = _Task
     error_task_class = _ErrorTask
     peer: Peer | None
-    most: int | None = None
-    """How many connections its peer may have, once the kernel has named the peer."""
     began = 0.0
     """When the request began that is not complete yet."""
 
-    def __init__(self, server: Any, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else None
+    def __init__(self, server: Any, sock: socket.socket, *arguments: Any, door: object, **options: Any) -> None:
+        self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else maybe_local_peer(sock)
+        self.door = door
         super().__init__(server, sock, *arguments, **options)
 
     def received(self, data: bytes) -> bool:
@@ -124,41 +123,43 @@ def _nothing() -> None:
 
 def serve(
     app: "WSGIApplication",
-    listener: socket.socket,
+    doors: Mapping[socket.socket, object],
     ending: Ending | None = None,
     *,
     idle_seconds: float | None = IDLE_SECONDS,
     slow_seconds: float = SLOW_SECONDS,
     finish_seconds: float = FINISH_SECONDS,
-    most: Callable[[Peer], int] = lambda _: MOST,
     is_stale: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `most` returns how many connections a peer may have. Requests in hand are finished first; if the end is asked for,
-    they have `finish_seconds`. A peer that connects then waits for the next start.
+    `doors` has what each listening socket stands for; the requests there have it in their environment. Requests in hand
+    are finished first; if the end is asked for, they have `finish_seconds`. A peer that connects then waits for the
+    next start.
     """
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
-    # keeps the headers of proxies: they show whether a request comes through a proxy
-    server = create_server(
-        app, map=table, sockets=[listener], ident=None, clear_untrusted_proxy_headers=False, **_LIMITS
-    )
-    assert isinstance(server, BaseWSGIServer)  # it listens at one socket
-    server.channel_class = _Channel
+    create_server(app, map=table, sockets=[*doors], ident=None, **_LIMITS)
+    servers = [each for each in table.values() if isinstance(each, BaseWSGIServer)]
+    for server in servers:
+        server.channel_class = cast(
+            "type[HTTPChannel]", partial(_Channel, door=doors[cast("socket.socket", server.socket)])
+        )
     seen, end = time.monotonic(), math.inf
-    ending.wake = server.pull_trigger
+    ending.wake = servers[0].pull_trigger
     try:
         while idle_seconds is None or time.monotonic() - seen < idle_seconds:
             wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
             channels = [channel for channel in table.values() if isinstance(channel, _Channel)]
             if channels:
                 seen = time.monotonic()
-            _drop(channels, slow_seconds, most)
+            _drop(channels, slow_seconds)
             is_busy = any(channel.is_busy() for channel in channels)
-            if ending.is_asked_for and server.accepting:
-                server.accepting, end = False, time.monotonic() + finish_seconds
+            if ending.is_asked_for and servers[0].accepting:
+                end = time.monotonic() + finish_seconds
+                for server in servers:
+                    server.accepting = False
                 ending.wake()
                 continue  # a connection that was accepted in this pass has not been read yet
             if ending.is_asked_for:
@@ -167,18 +168,18 @@ def serve(
                 return
     finally:
         ending.wake = _nothing  # before its pipe is closed
-        server.task_dispatcher.shutdown(timeout=JOIN_SECONDS)
+        servers[0].task_dispatcher.shutdown(timeout=JOIN_SECONDS)  # which they share
         wasyncore.close_all(table)
 
 
-def refuse(listener: socket.socket, error: HotlinedError) -> None:
+def refuse(listeners: Iterable[socket.socket], error: HotlinedError) -> None:
     """Tell everybody who waits why there is no desk: systemd starts this again as long as somebody waits."""
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
         start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
         return [_("There is no desk: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
 
-    serve(app, listener, idle_seconds=_REFUSING_SECONDS)
+    serve(app, dict.fromkeys(listeners), idle_seconds=_REFUSING_SECONDS)
 
 
 def _close_after_answers(channels: list[_Channel]) -> None:
@@ -188,14 +189,10 @@ def _close_after_answers(channels: list[_Channel]) -> None:
             channel.will_close = True
 
 
-def _drop(channels: list[_Channel], slow_seconds: float, most: Callable[[Peer], int]) -> None:
-    """Close slow connections, and those that a peer has too many of."""
-    counted: Counter[int] = Counter()
+def _drop(channels: list[_Channel], slow_seconds: float) -> None:
+    """Close slow connections, and those that a door has too many of."""
+    counted: Counter[object] = Counter()
     for channel in channels:
-        crowds = False
-        if channel.peer:
-            channel.most = most(channel.peer) if channel.most is None else channel.most
-            counted[channel.peer.uid] += 1
-            crowds = counted[channel.peer.uid] > channel.most
-        if crowds or channel.is_slow(slow_seconds):
+        counted[channel.server] += 1
+        if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress does it, at the next pass

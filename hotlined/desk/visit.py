@@ -10,7 +10,7 @@ from flask import current_app, g
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.desk.looks import Looks
-from hotlined.desk.who import Door, Visitor
+from hotlined.desk.who import Visitor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.store.database import Database
@@ -22,11 +22,10 @@ _CACHE_KIB = 256  # otherwise each of several pages would take 2 MiB for sorting
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a desk serves, and for whom."""
+    """What a desk serves, and the key of its forms' tokens."""
 
     config: Config
-    door: Door
-    secret: bytes = field(repr=False)
+    key: bytes = field(repr=False)
     looks: Looks
     broken: Broken | None = None
     """What is wrong with the configuration file, if the desk shows the line with the configuration in force instead."""

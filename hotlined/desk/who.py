@@ -1,7 +1,8 @@
-"""Who visits, and what a visitor may do.
+"""Who visits, and what a visitor may do: that is the system's business, or that of a proxy which asks for names.
 
-The kernel says who connects to the socket; with `--port` it is the person with the printed link. Names and addresses in
-headers mean nothing. If there are any, a proxy connects, and the people behind a proxy log in.
+Each door is a socket. At that of the members the kernel says who connects, and the system's lists (NSS) whether that is
+a member. At that of proxies, a socket of another group, a header names the person. A port is for the one person with
+the printed link.
 """
 
 import contextlib
@@ -9,27 +10,21 @@ import grp
 import hmac
 import os
 import pwd
+import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from flask import Request
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 
-from hotlined.config import Config
-from hotlined.desk import accounts
-from hotlined.desk.logins import Logins
-from hotlined.desk.roles import Role
-from hotlined.desk.serving import MOST, MOST_OF_A_PROXY, MOST_OF_A_STRANGER, PEER
-from hotlined.errors import ConfigError
-from hotlined.language import _
-from hotlined.peer import Peer, overflow_uid
-
-SESSION_COOKIE = "__Host-hotlined"  # a browser takes a name like that from this host alone, and over TLS
-_FORWARDED = ("forwarded", "via")
-_FORWARDED_BEGIN = ("x-forwarded-", "tailscale-")
+from hotlined.config import Role
+from hotlined.config.keys import PERSON
+from hotlined.config.values import WebConfig
+from hotlined.desk.serving import DOOR, PEER
+from hotlined.language import _, in_sequence
+from hotlined.peer import Peer, is_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,154 +33,129 @@ class Visitor:
 
     name: str
     role: Role
-    logged_in: bool = False
-    """Whether the visitor has logged in with a password, and so can log out."""
+    by_proxy: bool = False
 
 
 class Door(Protocol):
     """A way to the desk."""
 
-    def visitor(self, request: Request) -> Visitor | None:
-        """Return who visits; None for who may come in and has to say who it is. Raises Forbidden for anybody else."""
+    def visitor(self, request: Request) -> Visitor:
+        """Return who visits; raises Forbidden for anybody who may not, BadRequest for what is no name."""
+
+
+def door_of(request: Request) -> Door:
+    """Return the door that a request came in by."""
+    found: Door = request.environ[DOOR]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class SocketDoor:
-    """The Unix socket: root, the desk's own user and members of the line's group come in under their Unix names.
-
-    The users of `proxies` speak for people who log in, and never for themselves; that holds for root, too, if it is one
-    of them.
-    """
+class MembersDoor:
+    """The socket of the line's group: its members come in under their Unix names, as the system has them now."""
 
     database: Path
-    logins: Logins
-    proxies: frozenset[int] = frozenset()
 
-    def visitor(self, request: Request) -> Visitor | None:
-        """Return who is at the other end of the socket, by the kernel, or has logged in through a proxy."""
-        peer = self._peer(request)
-        if self._is_proxy(peer):
-            account = self.logins.maybe_account(request.cookies.get(SESSION_COOKIE, ""))
-            return Visitor(account.name, account.role, logged_in=True) if account else None
-        if _is_forwarded(request.headers):
-            words = _(
-                "{name} speaks for somebody else, and is not in `web.proxies` of the configuration.", name=peer.name
-            )
-            raise Forbidden(words)
-        if self._knows(peer):
+    def visitor(self, request: Request) -> Visitor:
+        """Return the member at the other end of the socket; root is none by itself."""
+        peer: Peer = request.environ[PEER]
+        group = _line_group(self.database)
+        if is_member(peer.uid, group):
             return Visitor(peer.name, Role.ADMIN)
         raise Forbidden(
             _(
-                "{name} may not look at this line. Members of the group {group} may: whoever joins it has to log in"
-                " again. A proxy has to be in `web.proxies` of the configuration.",
+                "{name} may not look at this line here. Members of the group {group} may:"
+                " `sudo adduser PERSON {group}`.",
                 name=peer.name,
-                group=_group_name(line_group(self.database)),
+                group=_group_name(group),
             )
         )
 
-    def most(self, peer: Peer) -> int:
-        """Return how many connections somebody may have at a time."""
-        if peer.uid in self.proxies:
-            return MOST_OF_A_PROXY
-        return MOST if self._knows(peer) else MOST_OF_A_STRANGER
 
-    def asks_for_login(self, request: Request) -> bool:
-        """Tell whether a request comes through a proxy, so that the person behind it has to log in."""
-        return self._is_proxy(self._peer(request))
+@dataclass(frozen=True, slots=True)
+class ProxyDoor:
+    """The socket of the group hotlined-proxy: who comes in is anybody whom the proxy names in its header."""
 
-    def _knows(self, peer: Peer) -> bool:
-        """Tell whether a peer comes in without logging in, because of the user that the kernel names."""
-        return peer.uid in {0, os.geteuid()} or line_group(self.database) in peer.gids
+    web: WebConfig
 
-    def _peer(self, request: Request) -> Peer:
-        peer: Peer | None = request.environ.get(PEER)
-        if peer is None or peer.uid == overflow_uid():
-            raise Forbidden(_("The kernel does not say who you are."))
-        return peer
-
-    def _is_proxy(self, peer: Peer) -> bool:
-        """Tell whether it is a proxy; raises Forbidden for one that has joined the line's group since the start."""
-        if peer.uid not in self.proxies:
-            return False
-        if peer.uid != 0 and line_group(self.database) in peer.gids:
+    def visitor(self, request: Request) -> Visitor:
+        """Return the person whom the header names, in the role that `web.people` gives."""
+        name = request.headers.get(self.web.user_header, "")
+        if not re.fullmatch(PERSON.pattern, name):
             words = _(
-                "{name} is in `web.proxies` and in the line's group, and can be only one of them.", name=peer.name
+                "The proxy names nobody in the header {header}, or not in one word of 1 to 64 letters, digits and"
+                " . _ @ + -.",
+                header=self.web.user_header,
             )
-            raise Forbidden(words)
-        return True
-
-
-def at_socket(config: Config, secret: bytes, folder: Path | None) -> SocketDoor:
-    """Return the door of a line's socket; `folder` keeps its sessions. Raises ConfigError as `proxies_of` does."""
-    logins = Logins(accounts.path_of(config), secret, folder)
-    return SocketDoor(config.database, logins, proxies_of(config))
-
-
-def proxies_of(config: Config) -> frozenset[int]:
-    """Return the uids of `web.proxies`; raises ConfigError for an unknown user, or one that comes in by itself."""
-    found = set()
-    for name in config.web.proxies:
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            raise ConfigError(
-                _("web.proxies names {name}, and this machine has no such user.", name=name),
-                hint=_(
-                    "`ps -o user= -C caddy` shows what a proxy runs as; without it the desk would serve nobody there."
-                ),
-            ) from None
-        group = line_group(config.database)
-        if user.pw_uid == os.geteuid() or (user.pw_uid != 0 and group in os.getgrouplist(name, user.pw_gid)):
-            named = {"name": name, "group": _group_name(group)}
-            raise ConfigError(
-                _("web.proxies names {name}, which is in the line's group {group}.", **named),
-                hint=_("Everybody behind it would be an admin: `sudo gpasswd -d {name} {group}`.", **named),
+            raise BadRequest(words)
+        role = dict(self.web.people).get(name)
+        if role is None:
+            words = _(
+                "{name} may not look at this line. `web.people` of the configuration has those who may, such as"
+                " `{name}: reader`.",
+                name=name,
             )
-        found.add(user.pw_uid)
-    return frozenset(found)
+            ask = _("Ask {person}.", person=self.web.ask) if self.web.ask else ""
+            raise Forbidden(in_sequence((words, ask)))
+        return Visitor(_apart(name), role, by_proxy=True)
 
 
-def line_group(database: Path) -> int:
-    """Return the line's group: that of its database, or of the folder that it is to be in."""
-    for path in (database, *database.parents):
-        with contextlib.suppress(OSError):
-            return path.stat().st_gid
-    return os.getegid()
+def _apart(name: str) -> str:
+    """Return a name of the proxy's such that nobody takes it for the same name of this machine."""
+    with contextlib.suppress(KeyError):
+        return f"{pwd.getpwnam(name).pw_name} (proxy)"
+    return name
 
 
 @dataclass(frozen=True, slots=True)
 class LinkDoor:
-    """A port of this machine, for one person: the printed link gives a cookie for it, once."""
+    """A port of this machine, for one person: the printed link gives a cookie for it, once.
+
+    A browser sends that cookie to every port of this machine, and another user may listen at one. So the cookie is only
+    good for connections of the person's own user, where the kernel names whose they are.
+    """
 
     name: str
-    token: str
-    cookie: str
-    cookie_name: str
-    used: set[str]
+    uid: int
+    port: int
+    token: str = field(default_factory=secrets.token_urlsafe)
+    cookie: str = field(default_factory=secrets.token_urlsafe)
+    used: set[str] = field(default_factory=set)
 
-    @classmethod
-    def new(cls, name: str, port: int) -> "LinkDoor":
-        """Return a door with a link that nobody can guess; the cookie's name has the port: all ports share cookies."""
-        return cls(name, secrets.token_urlsafe(), secrets.token_urlsafe(), f"hotlined_link_{port}", set())
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie has the port: all ports share cookies."""
+        return f"hotlined_link_{self.port}"
 
-    def visitor(self, request: Request) -> Visitor | None:
+    def visitor(self, request: Request) -> Visitor:
         """Return the person, where the request brings the cookie."""
+        self._require_own(request)
         if _same(request.cookies.get(self.cookie_name, ""), self.cookie):
             return Visitor(self.name, Role.ADMIN)
         raise Forbidden(
             _("Open the link that `hotlined web` printed. It works once: start it again for another browser.")
         )
 
-    def exchange(self, token: str) -> str:
+    def exchange(self, request: Request) -> str:
         """Return the cookie for the token of the link; raises Forbidden for any other, and the second time."""
+        self._require_own(request)
+        token = request.args.get("token", "")
         if not _same(token, self.token) or token in self.used:
             raise Forbidden(_("This link was used already, or is of an earlier start of `hotlined web`."))
         self.used.add(token)
         return self.cookie
 
+    def _require_own(self, request: Request) -> None:
+        peer: Peer | None = request.environ[PEER]
+        if peer is not None and peer.uid != self.uid:
+            raise Forbidden(_("This desk serves {name} alone, and {other} asks.", name=self.name, other=peer.name))
 
-def _is_forwarded(headers: Headers) -> bool:
-    return any(name.lower() in _FORWARDED or name.lower().startswith(_FORWARDED_BEGIN) for name, value in headers)
+
+def _line_group(database: Path) -> int:
+    """Return the line's group: that of its database, or of the folder that it is to be in."""
+    for path in (database, *database.parents):
+        with contextlib.suppress(OSError):
+            return path.stat().st_gid
+    return os.getegid()
 
 
 def _same(given: str, known: str) -> bool:

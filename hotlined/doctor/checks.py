@@ -38,6 +38,7 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
         "technology": sim.technology,
         "signal": sim.signal,
         "service centre": sim.service_centre,
+        "texts": sim.texts,
         "storages": sim.storages,
         "forwarding": calls.forwarding,
     }
@@ -73,6 +74,7 @@ NAMES = Phrases(
         "technology": NP_("check", "technology"),
         "signal": NP_("check", "signal"),
         "service centre": NP_("check", "service centre"),
+        "texts": NP_("check", "texts"),
         "storages": NP_("check", "storages"),
         "forwarding": NP_("check", "forwarding"),
     }
@@ -83,7 +85,7 @@ NAMES = Phrases(
 OF_A_MODEM = frozenset(
     {
         *(stick.sandbox, stick.holders, stick.generation),
-        *(sim.sim, sim.registration, sim.technology, sim.signal, sim.service_centre, sim.storages),
+        *(sim.sim, sim.registration, sim.technology, sim.signal, sim.service_centre, sim.texts, sim.storages),
         calls.forwarding,
     }
 )

@@ -2,23 +2,26 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hotlined.errors import ModemError, PortError
-from hotlined.gsm.modem import Modem
+from hotlined.errors import ModemError, ModemRefusedError, PortError
+from hotlined.gsm.modem import TEXTS, Modem
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
     REGISTERED,
     SMS_SERVICES,
     Forwarding,
     ForwardingReason,
+    Generation,
     Network,
     Registration,
     SimState,
+    StorageUse,
     maybe_forwarding,
 )
 from hotlined.language import _
 
+INDICATIONS = "AT+CNMI=?"
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
 NOTHING = Network(Registration.UNKNOWN, None, "")
@@ -29,6 +32,7 @@ TRIES = (
     ('AT+QPINC="SC"', "+QPINC:", r'"SC",\s*(\d+)'),  # Quectel: PIN, PUK
 )
 """What makes are asked for the PIN tries that are left, and where the number stands in the answer."""
+_PREFIXES = ("+CMGF:", "+CSMS:", "+CNMI:")
 FORWARDING = {reason: f"AT+CCFC={reason:d},2" for reason in ForwardingReason}
 """How the network is asked for each reason; mode 2 changes nothing (27.007 7.11)."""
 
@@ -42,12 +46,19 @@ class Probe:
     words: str = ""
     tries: int | None = None
     model: str = ""
+    generation: Generation | None = None
+    refused: frozenset[str] | None = None
+    """Which of what asks for texts it refuses; None where it was not asked."""
     network: Network = NOTHING
     service_centre: str | None = None
     """Empty where the SIM has none, None where the modem does not say."""
     sms_service: str = ""
-    storages: tuple[tuple[str, int, int], ...] = ()
-    """Name, used, total."""
+    storages: tuple[StorageUse, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Storages that texts may lie in and that cannot be read."""
+    unknown: tuple[str, ...] = ()
+    """Storages that it offers and does not know."""
+    why_no_storage: str = ""
     forwarding: tuple[Forwarding, ...] | None = None
     """Where calls are forwarded, and when; None where the network was not asked or did not say."""
 
@@ -77,21 +88,28 @@ def _answers(modem: Modem) -> Probe:
     modem.begin(tries=2)
     sim, words = modem.sim_state()
     tries = next((left for row in TRIES if (left := _maybe_tries(modem, *row)) is not None), None)
-    model = modem.exchange.ask("AT+CGMM")
+    known = Probe(sim=sim, words=words, tries=tries, model=modem.model, generation=modem.generation())
     if sim is not SimState.READY:
-        return Probe(sim=sim, words=words, tries=tries, model=model)
+        return known
     modem.choose_charset()  # else an operator's name is hexadecimal digits where another program left UCS-2
     network = modem.network()
-    storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.exchange.ask("AT+CPMS?", "+CPMS:"))
-    return Probe(
-        sim=sim,
-        words=words,
-        tries=tries,
-        model=model,
+    why_no_storage = ""
+    try:
+        modem.storages.choose()
+    except ModemRefusedError as error:
+        why_no_storage = error.message.rstrip(".")
+    return replace(
+        known,
+        refused=frozenset(
+            question for question in (*TEXTS, INDICATIONS) if not modem.exchange.run(question, *_PREFIXES).final.ok
+        ),
         network=network,
         service_centre=modem.service_centre(),
         sms_service=SMS_SERVICES.get(modem.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),
-        storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
+        storages=modem.storages.uses,
+        unread=tuple(modem.storages.unread),
+        unknown=tuple(modem.storages.unknown),
+        why_no_storage=why_no_storage,
         forwarding=_maybe_forwarding(modem) if network.registration in REGISTERED else None,
     )
 

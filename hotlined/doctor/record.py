@@ -1,6 +1,7 @@
 """What `hotlined doctor --record` asks a stick, and the recording of it."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,13 +51,16 @@ def wanted(scene: Scene) -> Wanted:
     return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()))
 
 
-def record(wanted: Wanted, before: Callable[[str], None]) -> RecordedStick:
-    """Ask the modem everything and return what it answers; `before` hears of each command before it is sent."""
-    made, answered = _ask(wanted, before)
+def record(wanted: Wanted, before: Callable[[str], None], seconds: float = recording.LONGEST_SECONDS) -> RecordedStick:
+    """Ask the modem everything and return what it answers; `before` hears of each command before it is sent.
+
+    It ends after so many seconds, whatever is left to ask: what came until then is in the recording.
+    """
+    made, answered = _ask(wanted, before, time.monotonic() + seconds)
     return RecordedStick(made.text(), sum(line.ours for line in made.lines), answered)
 
 
-def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:
+def _ask(wanted: Wanted, before: Callable[[str], None], ends: float) -> tuple[recording.Recording, bool]:
     """Record the first port that answers, else the last one."""
     machine = os.uname()
     comments = [
@@ -64,26 +68,30 @@ def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recor
         f"recorded on {datetime.now(UTC):%Y-%m-%d} at {wanted.baudrate} Bd",
         *_sticks(wanted.candidates),
     ]
-    log, answered = recording.Log(), False
+    log, unasked = recording.Log(), None
     for name in wanted.ports:
         if rival := maybe_shared(name):
             raise rival
         log = recording.Log()
         try:
-            answered = _record_port(name, wanted, log, before)
+            unasked = _record_port(name, wanted, log, before, ends)
         except PortError as error:
             comments.append(f"{_short(name)}: {type(error).__name__}")
             continue
-        comments.append(f"{_short(name)}: {'asked' if answered else 'mute'}")
-        if answered:
+        comments.append(f"{_short(name)}: {'mute' if unasked is None else 'asked'}")
+        if unasked is not None:
+            if unasked:
+                comments.append(f"{unasked} questions were left out: it answered no more, or the time was over")
             break
-    return recording.finished(log, comments), answered
+    return recording.finished(log, comments), unasked is not None
 
 
-def _record_port(name: str, wanted: Wanted, log: recording.Log, before: Callable[[str], None]) -> bool:
+def _record_port(
+    name: str, wanted: Wanted, log: recording.Log, before: Callable[[str], None], ends: float
+) -> int | None:
     port = Port(name, wanted.baudrate, tap=log.tap)
     try:
-        return recording.record(port, wanted.more, before)
+        return recording.record(port, wanted.more, before, ends)
     finally:
         port.close()
 

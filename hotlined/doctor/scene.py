@@ -13,6 +13,7 @@ from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.responses import Network, Registration
 from hotlined.language import N_, _
 from hotlined.reports.line import LineReport, report_line
+from hotlined.states import TroubleCode
 from hotlined.status import ModemStatus
 
 NO_CONFIGURATION = N_("there is no configuration")
@@ -93,6 +94,13 @@ class Scene:
         return Network(
             Registration(modem.registration), modem.signal_percent, modem.operator or "", modem.technology or ""
         )
+
+    @property
+    def denies_circuits(self) -> bool:
+        """Whether the network has the SIM for LTE alone, from the daemon or the modem."""
+        if self.modem:
+            return self.report is not None and self.report.maybe(TroubleCode.VOLTE_ONLY) is not None
+        return self.probe.network.denies_circuits
 
     def running(self, program: str) -> bool:
         """Tell whether a program runs, by the name of its process."""

@@ -1,12 +1,14 @@
 """Checks of the SIM and the network: what the daemon says of them, else what the modem says."""
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
+from hotlined.doctor.probe import INDICATIONS
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Scene
+from hotlined.gsm.modem import TEXTS
 from hotlined.gsm.responses import Registration, SimState
-from hotlined.language import N_, NO_BREAK, _, in_digits
+from hotlined.language import N_, NO_BREAK, _, in_digits, in_list
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import ModemState, SmsService, TroubleCode
-from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN
+from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN, STORAGE_UNREAD, VOLTE_ONLY
 from hotlined.words.states import MODEM_STATES, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day
 
@@ -17,6 +19,8 @@ _SIM_CURES = {
     SimState.PIN: LAST_PIN_TRY,
     SimState.PUK: MODEM[ModemState.PUK_REQUIRED].cure_message,
 }
+_NOT_READY = N_("the modem is not ready ({state})")
+_TEXTS_KNOWN = N_("the modem knows texts")
 _SEE = N_("Put the SIM into a phone and see.")
 
 
@@ -29,11 +33,13 @@ def sim(scene: Scene) -> Finding:
         if state in SIM_STATES:
             trouble = scene.report.maybe(state)
             return fail(MODEM_STATES[state], trouble.sentences if trouble else "")
-        return unknown(_("the modem is not ready ({state})", state=MODEM_STATES.get(state, state)))
+        return unknown(_(_NOT_READY, state=MODEM_STATES.get(state, state)))
     probe = scene.probe
     if probe.sim is None:
         return unknown(probe.why_not)
     state = probe.words
+    if probe.sim is SimState.BUSY:
+        return unknown(_("the SIM is still busy ({state})", state=state), _("Ask again in a minute."))
     if probe.tries is not None:
         state = _("{state}, tries of the PIN left: {number}", state=state, number=probe.tries)
     if probe.sim is SimState.READY:
@@ -72,6 +78,8 @@ def registration(scene: Scene) -> Finding:
     state, operator = scene.network.registration, scene.network.operator or _("an unnamed operator")
     if state is Registration.UNKNOWN:
         return unknown(scene.probe.why_not or _(NO_WORD))
+    if scene.denies_circuits:
+        return warn(VOLTE_ONLY.words.rstrip("."), VOLTE_ONLY.cure)
     if state is Registration.HOME:
         return ok(_("at home with {operator}", operator=operator))
     if state is Registration.ROAMING:
@@ -128,13 +136,43 @@ def service_centre(scene: Scene) -> Finding:
     return fail(_("the SIM has none"), cure)
 
 
+def texts(scene: Scene) -> Finding:
+    """Check that the modem knows texts: some variants of a model know only data."""
+    if scene.modem:
+        state = str(scene.modem.state)
+        if state == ModemState.NO_TEXTS and scene.report and (trouble := scene.report.maybe(state)):
+            return fail(trouble.words.rstrip("."), trouble.cure)
+        known = state in (ModemState.READY, ModemState.UNREGISTERED)
+        return ok(_(_TEXTS_KNOWN)) if known else unknown(_(_NOT_READY, state=MODEM_STATES.get(state, state)))
+    probe = scene.probe
+    if probe.refused is None:
+        return unknown(probe.why_not or _("the SIM is not ready"))
+    if probe.refused >= {*TEXTS}:
+        name, questions = probe.model or _("the modem"), in_list(f"`{question}`" for question in TEXTS)
+        seen = _("{model} knows no texts: it refuses {questions}", model=name, questions=questions)
+        return fail(seen, MODEM[ModemState.NO_TEXTS].cure)
+    if INDICATIONS in probe.refused:
+        return ok(_("the modem knows texts; it may not announce them, so they are found at every poll"))
+    return ok(_(_TEXTS_KNOWN))
+
+
 def storages(scene: Scene) -> Finding:
-    """Check that the SIM has room for texts."""
+    """Check that the SIM has room for texts, and that they can be read wherever they come to."""
     by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
     storages = by_daemon or scene.probe.storages
+    if scene.report and (trouble := scene.report.maybe(TroubleCode.STORAGE_UNREAD)):
+        return fail(trouble.words.rstrip("."), trouble.cure)
+    if scene.probe.why_no_storage:
+        return unknown(scene.probe.why_no_storage)
+    if scene.probe.unread:
+        seen = _("texts may lie in {storages}, which cannot be read", storages=", ".join(scene.probe.unread))
+        return fail(seen, STORAGE_UNREAD.cure)
     if not storages:
         return unknown(scene.probe.why_not or _(NO_WORD))
     room = ", ".join(_("{name} {used} of {total}", name=name, used=used, total=total) for name, used, total in storages)
+    if scene.probe.unknown:
+        offered = ", ".join(scene.probe.unknown)
+        room = _("{room}; {storages} is offered, and is not there", room=room, storages=offered)
     if scene.modem and scene.modem.undeletable:
         return warn(
             _(

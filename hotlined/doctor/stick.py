@@ -9,12 +9,21 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.machine import output_of, unit_name
 from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
-from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, PortRole
+from hotlined.gsm.responses import Generation
+from hotlined.gsm.sticks import PortRole
 from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
 _LET_IN = N_("`sudo hotlined-setup uart {port} {name}` lets a UART in; ports on USB are let in by themselves.")
 _NO_PORT = N_("there is no port")
 _DOES_NOT_RUN = N_("does not run")
+_OLD: Phrases[str] = Phrases(
+    {
+        Generation.SECOND: N_("2G"),
+        Generation.THIRD: N_("2G and 3G"),
+        Generation.BEFORE_LTE: N_("2G, perhaps 3G"),
+    }
+)
+"""What a modem knows that knows no LTE."""
 _ROLES = Phrases(
     {
         PortRole.AT: NP_("port", "at"),
@@ -39,8 +48,11 @@ def stick(scene: Scene) -> Finding:
         messages = " ".join(trouble.message for trouble in troubles)
         return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
     if not scene.ports:
+        strangers = in_list(stick.title for stick in finding.strangers(scene.root / "sys"))
         return fail(
-            _("no stick is plugged in"),
+            _("no stick is plugged in that is known as a modem; there is {devices}", devices=strangers)
+            if strangers
+            else _("no stick is plugged in"),
             _(
                 "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is "
                 "never looked for: name it, `modem.port: /dev/serial0`."
@@ -176,24 +188,21 @@ def brltty(scene: Scene) -> Finding:
 
 def generation(scene: Scene) -> Finding:
     """Check that the modem will find a network in years to come."""
-    model = (scene.modem and scene.modem.model) or scene.probe.model
-    old = next((name for pattern, name in OLD_MODELS if re.search(pattern, model)), None)
-    if not model:
-        old, model = next(
-            ((OLD_IDS[port.stick.id], port.stick.title) for port in scene.candidates if port.stick.id in OLD_IDS),
-            (None, ""),
-        )
-    if old:
-        return warn(
-            _(
-                "{model} knows {networks} only: these networks are being switched off (in Belgium 3G has been, and 2G "
-                "will be between 2027 and 2030)",
-                model=model,
-                networks=_(old),
-            ),
-            _("Ask the operator until when, and plan for an LTE stick with serial ports."),
-        )
-    return ok(_("{model}: not known to be old", model=model)) if model else unknown(_("the model is not known"))
+    model = (scene.modem.model if scene.modem else scene.probe.model) or _("the modem")
+    newest = scene.modem.generation if scene.modem else scene.probe.generation
+    if newest == Generation.LTE:
+        return ok(_("{model} knows LTE", model=model))
+    if newest is None or newest not in _OLD:
+        return unknown(scene.probe.why_not or _("{model} does not say which networks it knows", model=model))
+    return warn(
+        _(
+            "{model} knows {networks} only: these networks are being switched off (in Belgium 3G has been, and 2G "
+            "will be between 2027 and 2030)",
+            model=model,
+            networks=_OLD[newest],
+        ),
+        _("Ask the operator until when, and plan for an LTE stick with serial ports."),
+    )
 
 
 def _is_left_alone(port: Path, tags: Path) -> bool:

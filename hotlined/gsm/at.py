@@ -116,7 +116,7 @@ A command that expects the prefix has the precedence, as in AT+CPIN?; see UNSOLI
 
 _FAMILIES = re.compile(r"\^[A-Z][A-Z0-9_]*|\+UU[A-Z0-9]+")  # Huawei's and Cinterion's codes, u-blox's
 
-_REGISTRATION = re.compile(r'\+C\w*REG:\s*\d+\s*(?:$|,\s*(?:"|[0-9A-Fa-f]{4}))')
+_REGISTRATION = re.compile(r'\+C\w*REG:\s*\d+\s*(?:$|,\s*(?:"|,|[0-9A-Fa-f]{4}))')
 _CALLER = re.compile(r'\+\w+:\s*[",]')
 UNSOLICITED_FORMS: Mapping[str, re.Pattern[str]] = {
     "+CREG": _REGISTRATION,
@@ -130,7 +130,8 @@ UNSOLICITED_FORMS: Mapping[str, re.Pattern[str]] = {
 """Codes that look different when unsolicited: in this form no command expects them.
 
 +CREG: <stat>[,<lac>…] has one field less than the answer +CREG: <n>,<stat>[,<lac>…], and a location area
-is quoted or four digits long; +CLIP: and +CCWA: start with a number in quotes; +CUSD never answers.
+is quoted, four digits long or empty; an MD400 says <n> unasked, too, and is taken at its word. +CLIP: and
++CCWA: start with a number in quotes; +CUSD never answers.
 """
 
 RESPONSE_PREFIXES = (

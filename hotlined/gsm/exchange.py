@@ -269,7 +269,7 @@ class Exchange:
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
             return ""
-        return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response)
+        return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response, text)
 
     def ask_digits(self, text: str, prefix: str = "") -> str:
         """Return the long number in the answer to a query (an IMSI, IMEI or ICCID), or an empty string."""

@@ -17,13 +17,17 @@ from hotlined.gsm.sticks import (
     HUAWEI,
     HUAWEI_PROTOCOLS,
     MODEM_DRIVERS,
+    NEVER,
     NUMBERS,
     VENDORS,
     PortRole,
+    bound,
+    switched,
 )
 from hotlined.language import N_, _
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
+_MODEM_CLASSES = frozenset({_COMMUNICATIONS, _STORAGE, _WIRELESS, _VENDOR_SPECIFIC})
 _ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model
 _HSO_KINDS = ("Control", "Application", "Modem")  # the others are for diagnosis, positions, cards
 _TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
@@ -151,10 +155,18 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
 def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
     """Return the sticks that are plugged in and have no port, each with the cure."""
     return [
-        PortlessStick(stick, why, _(message, stick=stick.title), _(_CURES.get((stick.id, why), hint)))
+        PortlessStick(stick, why, _(_MESSAGES[why], stick=stick.title), _cure(stick, why))
         for stick in sticks(sys_root)
         if (why := _maybe_why(stick)) is not None
-        for message, hint in (_EXPLANATIONS[why],)
+    ]
+
+
+def strangers(sys_root: Path = Path("/sys")) -> list[Stick]:
+    """Return the devices that no table knows as modems, without those that cannot be one by their class."""
+    return [
+        stick
+        for stick in sticks(sys_root)
+        if not _is_known(stick) and any(interface.class_code in _MODEM_CLASSES for interface in stick.interfaces)
     ]
 
 
@@ -187,6 +199,8 @@ def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
     """Return what an interface with a port is for; None where it must not be probed."""
     if (numbers := NUMBERS.get(stick.id)) is not None:
         return numbers.get(interface.number)
+    if interface.number in NEVER.get(stick.id, ()):
+        return None
     if stick.vendor == HUAWEI and interface.class_code == _VENDOR_SPECIFIC:
         if interface.subclass == _VENDOR_SPECIFIC:
             return PortRole.MODEM if interface.number == 0 else None
@@ -200,8 +214,19 @@ def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
     return None
 
 
+def _is_known(stick: Stick) -> bool:
+    return (
+        stick.vendor in VENDORS
+        or stick.id in NUMBERS
+        or stick.id in NEVER
+        or stick.id in ADAPTERS
+        or stick.id in bound()
+        or stick.id in switched()
+    )
+
+
 def _maybe_why(stick: Stick) -> WhyPortless | None:
-    if stick.vendor not in VENDORS or any(interface.tty for interface in stick.interfaces):
+    if not _is_known(stick) or any(interface.tty for interface in stick.interfaces):
         return None
     classes = {interface.class_code for interface in stick.interfaces}
     if classes == {_STORAGE}:
@@ -212,6 +237,33 @@ def _maybe_why(stick: Stick) -> WhyPortless | None:
     if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
         return WhyPortless.NETWORK
     return WhyPortless.DRIVER if _VENDOR_SPECIFIC in classes else None
+
+
+def _cure(stick: Stick, why: WhyPortless) -> str:
+    """Return what makes a modem of a stick without a port."""
+    match why:
+        case _ if stick.id == _BROVI and why is not WhyPortless.DRIVER:
+            return _(_BROVI_SWITCH)
+        case WhyPortless.STORAGE if stick.id not in switched():
+            return _("usb-modeswitch does not know this stick: use another (docs/sticks.md).")
+        case WhyPortless.STORAGE:
+            return _("Pull the stick and plug it in again; docs/sticks.md says what else helps.")
+        case WhyPortless.NETWORK if stick.vendor == HUAWEI:
+            return _(
+                "Many of Huawei's become modems with `HuaweiAltModeGlobal=1` in /etc/usb_modeswitch.conf, once they "
+                "are plugged in again; else use another stick."
+            )
+        case WhyPortless.NETWORK:
+            return _("No way is known to make a modem of this one: use another stick (docs/sticks.md).")
+        case WhyPortless.DRIVER if stick.id in bound() or stick.vendor == HUAWEI:
+            return _("`sudo modprobe option`, then plug the stick in again.")
+        case WhyPortless.DRIVER:
+            return _(
+                "`sudo modprobe option`, then `echo {vendor} {product} ff | sudo tee "
+                "/sys/bus/usb-serial/drivers/option1/new_id`: the driver does not know this stick by itself.",
+                vendor=stick.vendor,
+                product=stick.product,
+            )
 
 
 def _stick(folder: Path, interfaces: tuple[Interface, ...]) -> Stick:
@@ -268,38 +320,18 @@ def _device(path: os.PathLike[str]) -> Device:
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0
 
 
-_EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
+_MESSAGES: Mapping[WhyPortless, str] = MappingProxyType(
     {
-        WhyPortless.STORAGE: (
-            N_("The stick {stick} shows itself as a CD drive, not as a modem."),
-            N_("Pull the stick and plug it in again; docs/sticks.md says what else helps."),
+        WhyPortless.STORAGE: N_("The stick {stick} shows itself as a CD drive, not as a modem."),
+        WhyPortless.NETWORK: N_(
+            "The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."
         ),
-        WhyPortless.NETWORK: (
-            N_("The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."),
-            N_(
-                "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that "
-                "it begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
-            ),
-        ),
-        WhyPortless.DRIVER: (
-            N_("The stick {stick} has no serial port: no driver has taken it."),
-            N_("`sudo modprobe option`, then plug the stick in again."),
-        ),
+        WhyPortless.DRIVER: N_("The stick {stick} has no serial port: no driver has taken it."),
     }
 )
 
+_BROVI = "3566:2001"
 _BROVI_SWITCH = N_("`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power.")
-_CURES: Mapping[tuple[str, WhyPortless], str] = MappingProxyType(
-    {
-        ("3566:2001", WhyPortless.STORAGE): _BROVI_SWITCH,
-        ("3566:2001", WhyPortless.NETWORK): _BROVI_SWITCH,
-        ("3566:2001", WhyPortless.DRIVER): N_(
-            "`sudo modprobe option`, then `echo 3566 2001 ff | sudo tee /sys/bus/usb-serial/drivers/option1/new_id`: "
-            "the driver does not know this stick by itself."
-        ),
-    }
-)
-"""The cures of sticks that the usual ones do not help: by their id and what is wrong."""
 
 _RELEASE_HINTS: Mapping[str, str] = MappingProxyType(
     {

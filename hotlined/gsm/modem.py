@@ -9,8 +9,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import reduce
 
-from hotlined.errors import ModemRefusedError, ModemSilentError, PortLostError
+from hotlined.errors import ModemRefusedError, ModemSilentError, NoTextsError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Prompt, Response
 from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, refused
@@ -20,6 +21,7 @@ from hotlined.gsm.responses import (
     REGISTERED,
     REGISTRATIONS,
     SMS_SERVICES,
+    Generation,
     Identification,
     Network,
     Registration,
@@ -41,6 +43,8 @@ RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
 STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
+TEXTS = ("AT+CMGF=?", "AT+CSMS?")
+"""A modem that refuses both knows no texts (27.005 3.2.1, 3.2.3)."""
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
 
 CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?", "AT+CSCS?"))
@@ -62,7 +66,8 @@ class Modem:
         self._session = self.exchange.session
         self.storages = Storages(self.exchange, self._require_no_echo, self._confirm_same_sim)
         self.profile = profiles.GENERIC
-        self._manufacturer = self._model = ""
+        self.manufacturer = self.model = ""
+        """What it says that it is, once `begin` has asked."""
         self.acknowledges = False
         self.reports = True
         """Whether the modem passes status reports on, by its settings."""
@@ -91,8 +96,8 @@ class Modem:
         for _time in range(2):
             self.exchange.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
         self.exchange.run("AT+CMEE=1")
-        self._manufacturer, self._model = self.exchange.ask("AT+CGMI"), self.exchange.ask("AT+CGMM")
-        self.profile = profiles.choose(self._manufacturer, self._model)
+        self.manufacturer, self.model = self.exchange.ask("AT+CGMI"), self.exchange.ask("AT+CGMM")
+        self.profile = profiles.choose(self.manufacturer, self.model)
         self._ensure_radio()
 
     def _ensure_radio(self) -> None:
@@ -147,9 +152,18 @@ class Modem:
         return self.complete(self.prepare())
 
     def prepare(self) -> Identification:
-        """Set what a listing needs, and return which modem and SIM these are; `complete` sets the rest."""
+        """Set what a listing needs, and return which modem and SIM these are; `complete` sets the rest.
+
+        Raises NoTextsError where the modem knows no texts.
+        """
         self._is_complete = False
-        self.exchange.require("AT+CMGF=0")
+        final = self.exchange.run("AT+CMGF=0").final
+        if responses.is_unsupported(final) and not self.knows_texts():
+            name = " ".join(filter(None, (self.manufacturer, self.model))) or _("The modem")
+            words = _("{modem} knows no texts (AT+CMGF=0: {answer}).", modem=name, answer=final.text)
+            raise NoTextsError(words, final.text)
+        if not final.ok:
+            raise refused("AT+CMGF=0", final)
         self.storages.choose()
         response = self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
         self._note_imsi(response)
@@ -157,7 +171,23 @@ class Modem:
             raise ModemRefusedError(
                 _("The SIM does not say who it is (AT+CIMI)."), response.final.text, _("It is asked again soon.")
             )
-        return Identification(imei=self.imei(), imsi=self._imsi)
+        return Identification(self.manufacturer, self.model, imei=self.imei(), imsi=self._imsi)
+
+    def knows_texts(self) -> bool:
+        """Ask whether the modem knows texts at all."""
+        return any(self.exchange.run(question, "+CMGF:", "+CSMS:").final.ok for question in TEXTS)
+
+    def generation(self) -> Generation | None:
+        """Return the newest networks that the modem knows; None where it does not say.
+
+        AT+CEREG is about LTE (27.007 10.1.22); AT+WS46=? lists the networks that can be selected (27.007 5.9).
+        """
+        answers: list[Response] = []
+        for question in ("AT+CEREG=?", "AT+CEREG?"):  # some refuse every command that asks for what there is
+            answers.append(self.exchange.run(question, "+CEREG:"))
+            if answers[-1].lines:
+                break
+        return responses.generation(answers, self.exchange.ask("AT+WS46=?", "+WS46:"))
 
     def complete(self, identification: Identification) -> Identification:
         """Set the rest and verify it, and return what else modem and SIM say of themselves."""
@@ -165,12 +195,9 @@ class Modem:
         self._ask_for_codes()
         if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if not self.storages.confirm_kept():
-            log.warning("the modem does not keep the storage that was chosen for texts")
         return identification._replace(
-            manufacturer=self._manufacturer,
-            model=self._model,
             sms_service=SMS_SERVICES.get(self.exchange.ask("AT+CGSMS?", "+CGSMS:"), ""),
+            generation=self.generation(),
             own_number=self.own_number(),
             service_centre=self.service_centre(),
         )
@@ -324,23 +351,22 @@ class Modem:
 
     def network(self) -> Network:
         """Ask for registration, signal and operator."""
-        registration, question = self._registration()
+        registration, question, circuits = self._registration()
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
         if registration in REGISTERED:  # else some makes answer only once they have found an operator
             answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
-        return Network(registration, signal, operator, technology)
+        return Network(registration, signal, operator, technology, circuits)
 
-    def _registration(self) -> tuple[Registration, str]:
-        """Return how the modem is registered, and the name of the query that said so last."""
-        registration, name = Registration.UNKNOWN, ""
+    def _registration(self) -> tuple[Registration, str, Registration]:
+        """Return how the modem is registered, the name of the query that said so last, and what the first one said."""
+        answers: list[Registration] = []
         for name in REGISTRATIONS:
-            answer = responses.registration_of(self.exchange.ask(f"AT{name}?", f"{name}:"))
-            registration = responses.better(registration, answer)
-            if registration in REGISTERED:
+            answers.append(responses.registration_of(self.exchange.ask(f"AT{name}?", f"{name}:")))
+            if answers[-1] in REGISTERED:
                 break
-        return registration, name
+        return reduce(responses.better, answers), name, answers[0]
 
     # ---- receiving
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hotlined.errors import ModemError
-from hotlined.gsm import at, profiles
+from hotlined.gsm import at, profiles, responses
 from hotlined.gsm.anonymous import RecordedLine, anonymise
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
@@ -32,13 +32,14 @@ SETTINGS = (
 )
 
 NETWORK = (
-    *("AT+CREG=1", "AT+CREG?", "AT+CEREG=1", "AT+CEREG?", "AT+CGREG?", "AT+C5GREG?"),
+    *("AT+CREG=1", "AT+CREG?", "AT+CEREG=?", "AT+CEREG=1", "AT+CEREG?", "AT+CGREG?", "AT+C5GREG?", "AT+WS46=?"),
     *("AT+CSQ", "AT+COPS?", "AT+CGSMS=?", "AT+CGSMS?"),
 )
 
 SECONDS = 20.0  # what asks the SIM or the network may take so long
 FIRST_SECONDS = 2.0
-GIVEN_UP_AFTER = 3  # questions in a row without an answer
+GIVEN_UP_AFTER = 3  # questions in a row without a final result code
+LONGEST_SECONDS = 300.0  # what all questions to all ports may take together
 _QUIET_SECONDS = 0.05
 _CHUNK_SECONDS = 1.0
 _PROMPT_LENGTH = 20  # octets of a TPDU that is never given
@@ -118,24 +119,31 @@ class RawExchange:
 
     port: Port
     on_command: Callable[[str], object]
+    ends: float
+    """When it ends whatever is left to ask, in monotonic seconds."""
     silent: int = 0
+    unasked: int = 0
 
     def ask(self, command: str, seconds: float = SECONDS) -> str:
-        """Write a command line; return what came until a final result code or the time limit, empty if only an echo."""
-        if self.silent >= GIVEN_UP_AFTER:
+        """Write a command line; return what came up to a final result code, empty if none came in time.
+
+        An echo is no answer, nor is what a stick that hangs says unasked.
+        """
+        if self.silent >= GIVEN_UP_AFTER or time.monotonic() >= self.ends:
+            self.unasked += 1
             return ""
         self.on_command(command.strip("\x1b\r"))
         self.port.write(command.encode("latin-1"))
-        came = self._answer(seconds)
-        is_mute = not came.replace(command, "").strip("\x1b\r\n ")  # an echo is no answer
-        self.silent = self.silent + 1 if is_mute else 0
-        return "" if is_mute else came
+        came = self._answer(min(time.monotonic() + seconds, self.ends))
+        self.silent = 0 if _is_over(came) else self.silent + 1
+        return "" if self.silent else came
 
-    def _answer(self, seconds: float) -> str:
-        deadline, came = time.monotonic() + seconds, ""
+    def _answer(self, deadline: float) -> str:
+        came = ""
         while (left := deadline - time.monotonic()) > 0 and not _is_over(came):
             came += self.port.read(min(left, _CHUNK_SECONDS)).decode("latin-1")
-        while late := self.port.read(_QUIET_SECONDS):
+        latest = min(self.ends, time.monotonic() + _CHUNK_SECONDS)
+        while time.monotonic() < latest and (late := self.port.read(_QUIET_SECONDS)):
             came += late.decode("latin-1")
         return came
 
@@ -145,14 +153,15 @@ class RawExchange:
             self.ask(f"{command}\r", seconds)
 
 
-def record(port: Port, more: Iterable[str], on_command: Callable[[str], object]) -> bool:
-    """Ask a modem everything, then set it up as the driver does; return whether it said anything.
+def record(port: Port, more: Iterable[str], on_command: Callable[[str], object], ends: float) -> int | None:
+    """Ask a modem everything, then set it up as the driver does; return how many questions were left out at the end.
 
-    `more` is asked besides; `on_command` is called with each command. What passes is noted by the port's own tap.
+    None where it answered nothing. `more` is asked besides; `on_command` is called with each command, and none is asked
+    after `ends`, in monotonic seconds. What passes is noted by the port's own tap.
     """
-    exchange = RawExchange(port, on_command)
+    exchange = RawExchange(port, on_command, ends)
     if not [word for word in FIRST_WORDS if exchange.ask(word, FIRST_SECONDS)]:
-        return False
+        return None
     exchange.silent = 0
     exchange.all(IDENTITIES)
     exchange.all(dict.fromkeys(query.command for row in _ROWS for query in row.iccid))
@@ -167,8 +176,8 @@ def record(port: Port, more: Iterable[str], on_command: Callable[[str], object])
     exchange.ask(f"AT+CMGS={_PROMPT_LENGTH}\r", FIRST_SECONDS)
     exchange.ask("\x1b", FIRST_SECONDS)
     with contextlib.suppress(ModemError):  # what was asked and what came is recorded, which is what this is for
-        drive(Modem(port, lambda _until: None))
-    return True
+        drive(Modem(port, lambda _until: ends))
+    return exchange.unasked
 
 
 def drive(modem: Modem) -> None:
@@ -190,8 +199,9 @@ def finished(log: Log, comments: Iterable[str]) -> Recording:
 
 
 def _storages(answer: str) -> list[str]:
-    offered = re.search(r"\+CPMS:\s*\(([^)]*)\)", answer)
-    return re.findall(r'"(\w+)"', offered[1]) if offered else ["SM"]
+    offered = re.search(r"\+CPMS:\s*([^\r\n]*)", answer)
+    names = dict.fromkeys(name for role in responses.offered(offered[1]) for name in role) if offered else {}
+    return list(names) or ["SM"]
 
 
 def _is_over(came: str) -> bool:

@@ -11,12 +11,14 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from hotlined.gsm import tpdu
-from hotlined.gsm.at import Final, Information, Response
+from hotlined.gsm.at import FINAL_RESULTS, Final, Information, Response
 from hotlined.states import SmsService
 
 CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
 BUSY_CME = 14  # 27.007 9.2.1: SIM busy
+UNSUPPORTED = frozenset({302, 303})  # +CMS ERROR: operation not allowed, not supported (27.005 3.2.5)
+UNSUPPORTED_CME = frozenset({3, 4, 100})  # the same, and unknown (27.007 9.2.1)
 SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
 EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
 
@@ -28,6 +30,7 @@ class SimState(StrEnum):
     PIN = "SIM PIN"
     PUK = "SIM PUK"
     ABSENT = "absent"
+    BUSY = "busy"
     OTHER = "other"
 
 
@@ -53,6 +56,7 @@ _REGISTRATION = {
     8: Registration.DENIED,  # but for emergencies
     9: Registration.HOME,  # without calls over LTE
     10: Registration.ROAMING,
+    11: Registration.DENIED,  # but for emergencies, in LTE
 }
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
 """The queries for the registration: of circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer one alone."""
@@ -68,6 +72,18 @@ _REGISTRATION_RANK = (
 """Of the answers to several queries the last in this row counts: +CREG of an LTE stick may always say none."""
 
 
+class Generation(StrEnum):
+    """The newest networks that a modem knows."""
+
+    SECOND = "2G"
+    THIRD = "3G"
+    BEFORE_LTE = "before LTE"
+    """It knows no LTE, and does not say what it knows."""
+    LTE = "LTE"
+
+
+_BEFORE_LTE = {12: Generation.SECOND, 22: Generation.THIRD, 25: Generation.THIRD, 29: Generation.THIRD}
+"""<n> of +WS46 (27.007 5.9) that says nothing of LTE: 25 was 2G and 3G before it was all three."""
 TECHNOLOGIES = {
     **dict.fromkeys(("0", "1", "3", "8"), "2G"),
     **dict.fromkeys(("2", "4", "5", "6"), "3G"),
@@ -97,6 +113,7 @@ class Identification(NamedTuple):
     service_centre: str | None = None
     sms_service: str = ""
     """By which domain the modem sends texts: one of SMS_SERVICES."""
+    generation: Generation | None = None
 
 
 class ForwardingReason(IntEnum):
@@ -180,6 +197,13 @@ class Network(NamedTuple):
     operator: str
     technology: str = ""
     """2G, 3G, LTE, NB-IoT or 5G; empty where the modem does not say."""
+    circuits: Registration = Registration.UNKNOWN
+    """The same of circuits alone, by which LTE brings texts to a SIM without VoLTE."""
+
+    @property
+    def denies_circuits(self) -> bool:
+        """Whether the network has the SIM and refuses it circuits: an LTE stick may say none all its life."""
+        return self.registration in REGISTERED and self.circuits is Registration.DENIED
 
 
 # ---- reading
@@ -198,7 +222,7 @@ _TEXT_MODE = re.compile(r"\+CMGF:\s*1")
 _HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
 _REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
 _LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
-_UNASKED = re.compile(r"[+^*#$%_]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
+_UNASKED = re.compile(r"[+^*#$%_!@]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 
@@ -225,7 +249,7 @@ def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str
     if final.ok and lines:
         said = lines[0].text.removeprefix("+CPIN:").strip(' "')
         return _SIM_WORDS.get(said, SimState.OTHER), said
-    return _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
+    return SimState.BUSY if is_busy(final) else _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
 
 
 def may_be_another_sim(final: Final) -> bool:
@@ -250,6 +274,19 @@ def signal_percent(answer: str) -> int | None:
     return round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
 
 
+def generation(lte: Sequence[Response], selectable: str) -> Generation | None:
+    """Return the newest networks that a modem knows; None where that cannot be told.
+
+    `lte` is what it says of +CEREG, `selectable` what stands behind +WS46:.
+    """
+    modes = {int(mode) for mode in re.findall(r"\d+", selectable)}
+    if modes - _BEFORE_LTE.keys() or any(answer.lines for answer in lte):
+        return Generation.LTE
+    if modes:
+        return max(_BEFORE_LTE[mode] for mode in modes)
+    return Generation.BEFORE_LTE if all(is_unsupported(answer.final) for answer in lte) else None
+
+
 def operator(answer: str, question: str) -> tuple[str, str]:
     """Return the operator's name and the technology by what stands behind +COPS:.
 
@@ -261,10 +298,18 @@ def operator(answer: str, question: str) -> tuple[str, str]:
     return field(answer, 2) or "", technology
 
 
-def offered(answer: str) -> list[str]:
-    """Return the storages that can be listed, by what stands behind +CPMS:; some leave out quotes or parentheses."""
-    first = re.match(r"\(+([^)]*)\)", answer)
-    return list(dict.fromkeys(re.findall(r"\w+", first[1] if first else answer)))
+def offered(answer: str) -> list[list[str]]:
+    """Return the storages that can be listed, then those that can be written to, then those that texts can come into.
+
+    By what stands behind +CPMS:. Some makes leave out quotes, parentheses or roles; without a parenthesis it is one.
+    """
+    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if "(" in answer else [(answer, "")]
+    return [re.findall(r"\w+", several or one) for several, one in roles] or [[]]
+
+
+def roles_of(response: Response) -> list[str]:
+    """Return which storage has which role, in the order of `offered`, by an answer to AT+CPMS?; it may name none."""
+    return [name for line in response.lines for name in re.findall(r'([A-Z]\w*)"?\s*,\s*\d+\s*,\s*\d+', line.text)]
 
 
 def is_text_mode(line: str) -> bool:
@@ -333,6 +378,12 @@ def _status(pdu: str) -> int:
     return 2 if first and int(first, 16) & 3 == 1 else 1
 
 
+def is_unsupported(final: Final) -> bool:
+    """Tell whether a refusal says that the modem does not know that at all, as far as can be told by its words."""
+    says_no_more = final.text in FINAL_RESULTS and not final.ok
+    return says_no_more or final.cms in UNSUPPORTED or final.cme in UNSUPPORTED_CME
+
+
 def is_busy(final: Final) -> bool:
     """Tell whether a final result code says that the SIM is busy, or the modem is still starting."""
     return final.cms in BUSY or final.cme == BUSY_CME
@@ -366,10 +417,18 @@ def digits(response: Response) -> str:
     return number
 
 
-def words(response: Response) -> str:
-    """Return the words of an answer: its first line that does not look like an unsolicited code, else its first."""
+def words(response: Response, command: str) -> str:
+    """Return the words of an answer to a command such as AT+CGMI, without its name and quotes around them.
+
+    They are the line that begins with the command's name, else the first that does not look like an unsolicited code,
+    else the first.
+    """
     lines = [line.text.strip() for line in response.lines]
-    return next((line for line in lines if not _UNASKED.match(line)), lines[0])
+    wrapped = re.compile(rf"\+C?{re.escape(command.removeprefix('AT+').removeprefix('C'))}:\s*")
+    for line in lines:
+        if match := wrapped.match(line):
+            return line[match.end() :].strip(' "')
+    return next((line for line in lines if not _UNASKED.match(line)), lines[0]).strip('"')
 
 
 def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:

@@ -1,17 +1,17 @@
-"""Tables of USB modems: which interfaces take AT commands, which sticks know no LTE, who makes modems.
+"""Tables of USB modems: which interfaces take AT commands, and who makes modems.
 
-Sources: the udev rules 77-mm-*-port-types of ModemManager 1.24, the Huawei driver of oFono, the list of usb-modeswitch
-2019-11-28, the kernel's drivers `option` and `cdc_acm`; for 3566:2001 the notes of trackIT-Systems' package
-modemmanager-e3372. An interface that a row leaves out is for diagnosis (DIAG, QCDM), positions (NMEA), voice (PCM) or
-the network, and nothing is ever written to it. Known to be incomplete: a stick without a row is probed by what its
-driver and class say, after all others.
+Most is in `usb_ids`, which scripts/usb-ids makes; what stands here is beside that: the Huawei driver of oFono, and for
+3566:2001 and 2ca3:4006 what their owners found out. An interface that a row leaves out is for diagnosis (DIAG, QCDM),
+positions (NMEA), voice (PCM) or the network, and nothing is ever written to it. Known to be incomplete: a stick without
+a row is probed by what its driver and class say, after all others, also where such a port is for something else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from functools import cache
 from types import MappingProxyType
 
-from hotlined.language import N_
+from hotlined.gsm.usb_ids import BOUND, PORT_TYPES, SWITCHED
 
 
 class PortRole(IntEnum):
@@ -32,46 +32,61 @@ def _first(first: int, second: int | None = None) -> Mapping[int, PortRole]:
     return MappingProxyType(rows)
 
 
-_NONE: Mapping[int, PortRole] = MappingProxyType({})
-
-NUMBERS: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
+_OWN: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
     {
         "12d1:1001": _first(2, 0),  # Huawei E173, E1550, E1752
         "12d1:1003": _first(1, 0),  # Huawei E220, E270
         "12d1:1436": _first(4, 0),  # Huawei E173 with an Ethernet function: 0, 3 and 4 are serial
-        "1546:01a7": _NONE,  # u-blox 7, a receiver of positions; so are the next two
-        "1546:01a8": _NONE,
-        "1546:01a9": _NONE,
-        "19d2:0016": _first(2, 1),  # ZTE MF6xx
-        "19d2:0031": _first(3, 1),  # ZTE MF110, MF190, MF626
-        "19d2:0037": _first(3, 1),  # ZTE
-        "19d2:0052": _first(3, 1),  # ZTE
-        "19d2:0063": _first(3, 1),  # ZTE K3565-Z
-        "19d2:0064": _first(2, 0),  # ZTE MF627
-        "19d2:0104": _first(3, 1),  # ZTE K4505-Z
-        "19d2:0108": _first(3, 1),  # ZTE
-        "19d2:0117": _first(2, 1),  # ZTE MF112, MF190
-        "19d2:0124": _first(4, 1),  # ZTE
-        "19d2:1008": _first(3, 1),  # ZTE K3570-Z, K3571-Z
-        "19d2:2002": _first(3, 1),  # ZTE K3765-Z
-        "19d2:2003": _first(3, 1),  # ZTE MF180
-        "1e0e:9001": _first(2, 3),  # SIMCom SIM7000, SIM7100, SIM7500, SIM7600
-        "1e0e:9011": _first(4, 5),  # SIMCom A7600, A7602, A7670
-        "1e0e:9205": _first(2, 3),  # SIMCom SIM7070, SIM7080, SIM7090
-        "1e0e:9206": _first(2, 5),  # the same, second layout
-        "2c7c:0121": _first(2, 3),  # Quectel EC21, EG21
-        "2c7c:0125": _first(2, 3),  # Quectel EC25, EG25
-        "2c7c:0191": _first(2, 3),  # Quectel EG91
-        "2c7c:0195": _first(2, 3),  # Quectel EG95
-        "2c7c:0296": _first(2, 3),  # Quectel BG96
-        "2c7c:0306": _first(2, 3),  # Quectel EG06, EP06
-        "2c7c:0512": _first(2, 3),  # Quectel EG12
-        "2c7c:0800": _first(2, 3),  # Quectel RM500
-        "2c7c:0801": _first(2, 3),  # Quectel RM520N
+        "2ca3:4006": _first(2, 3),  # Baiwang QDC507 (DJI Cellular): 0 and 1 are for diagnosis and positions
         "3566:2001": _first(4, 1),  # Brovi (Zowee) E3372-325: 2 is Marvell's for diagnosis, 0 and 3 are no ports
     }
 )
+
+
+def _typed() -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the rows of PORT_TYPES: an id, and the numbers of each mark."""
+    for row in PORT_TYPES.split("\n")[1:-1]:
+        stick, *marks = row.split()
+        yield stick, dict(mark.split("=") for mark in marks)
+
+
+def _numbers(marks: Mapping[str, str], mark: str) -> frozenset[int]:
+    return frozenset(int(number, 16) for number in marks.get(mark, "").split(",") if number)
+
+
+def _roles(marks: Mapping[str, str]) -> Mapping[int, PortRole]:
+    at, modem = (dict.fromkeys(_numbers(marks, role.name.lower()), role) for role in (PortRole.AT, PortRole.MODEM))
+    return MappingProxyType(at | modem)
+
+
+NUMBERS: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
+    {stick: _roles(marks) for stick, marks in _typed() if marks.keys() & {"at", "modem"} or marks["never"] == "*"}
+    | dict(_OWN)
+)
 """By `vendor:product`: the role of each interface number that may be asked."""
+
+NEVER: Mapping[str, frozenset[int]] = MappingProxyType(
+    {stick: _numbers(marks, "never") for stick, marks in _typed() if stick not in NUMBERS}
+)
+"""By `vendor:product`, of sticks whose port for commands no table names: the interface numbers that are never asked."""
+
+
+@cache
+def bound() -> frozenset[str]:
+    """Return the ids, `vendor:product`, that a driver of the kernel's for modems binds to by itself."""
+    return _ids(BOUND)
+
+
+@cache
+def switched() -> frozenset[str]:
+    """Return the ids of sticks that start as a drive, and that usb-modeswitch makes modems of."""
+    return _ids(SWITCHED)
+
+
+def _ids(rows: str) -> frozenset[str]:
+    parted = (row.partition(": ") for row in rows.split("\n")[1:-1])
+    return frozenset(f"{vendor}:{product}" for vendor, _colon, products in parted for product in products.split())
+
 
 HUAWEI = "12d1"
 HUAWEI_PROTOCOLS: Mapping[int, PortRole] = MappingProxyType(
@@ -130,18 +145,10 @@ VENDORS: Mapping[str, str] = MappingProxyType(
         "1e2d": "Cinterion",
         "2020": "BroadMobi",
         "2c7c": "Quectel",
+        "2cb7": "Fibocom",
         "3566": "Brovi",
     }
 )
-"""Makers of modems by USB vendor: where a device of theirs has no serial port, it is a stick in the wrong mode."""
+"""Makers of modems by USB vendor: where a device of theirs has no serial port, it is a stick in the wrong mode.
 
-_UMTS, _GSM = N_("2G and 3G"), N_("2G")
-OLD_IDS: Mapping[str, str] = MappingProxyType({row: _UMTS for row in NUMBERS if row[:4] in ("12d1", "19d2")})
-"""By `vendor:product`: the generations of sticks that know no LTE. All of Huawei's and ZTE's above are such."""
-
-OLD_MODELS = (
-    (r"^(E1[567]\d|E18\d|E2\d\d|E303|E31\d|E3131|E35\d|E3531|K35\d\d|K37\d\d|K4505|MF1\d\d|MF6\d\d)", _UMTS),
-    (r"^(SIM(COM_)?(SIM)?5[23]\d\d|UC20|UC15|SARA-U2|LISA-U2)", _UMTS),
-    (r"(SIM(COM_)?(SIM)?[389]\d\d[A-Z]?$|^M[1269]\d|^MC35|^TC3[57]|^SL6087|^Q2\d|^SARA-G3|^A6$|^A9$)", _GSM),
-)
-"""By the answer to AT+CGMM: a pattern, and the only generations that such modems know."""
+Vendors that also make drives, keyboards or network cards are not here: of those the ids decide."""

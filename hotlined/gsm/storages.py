@@ -5,11 +5,11 @@ not started anew, and that its SIM is the same. The caller decides what is liste
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
-from hotlined.gsm.at import Information, Response
+from hotlined.gsm.at import Final, Information, Response
 from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, refused
 from hotlined.gsm.responses import Entry, Listing, StorageUse
 from hotlined.language import _
@@ -21,20 +21,28 @@ NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own, in the order in which texts are wanted there."""
+OF_SIM = frozenset({"SM", "SM_P"})
+"""What is on the SIM, and goes with it into a phone."""
 UNION = "MT"
 """SM and ME together. It is never listed beside them: an index that was deleted by one name may be another text's."""
 REPORTS = "SR"
 """Where some makes keep status reports: selected once a notification names it."""
+KNOWN = frozenset({*SEPARATE, UNION, REPORTS, "TA", "SM_P", "ME_P"})
+"""What a storage may be called (27.005 3.1, and Alcatel's): another name is noise on the line."""
 
 
-def used_of(offered: Sequence[str]) -> list[str]:
+def used_of(offered: Sequence[Sequence[str]]) -> list[str]:
     """Return which of the storages that a modem offers are used, the one that texts are to come to first.
 
-    SM and ME, else their union, else the first that is offered; SM where the modem does not say what it has.
+    SM and ME, else their union, else the first that is offered; SM where the modem does not say what it has. The union
+    is used, too, where it alone shows one of the two: Cinterion's PHS8 lists ME, and has texts come into SM.
     """
-    names = [name for name in offered if name != REPORTS]
-    separate = [name for name in SEPARATE if name in names]
-    return separate or [name for name in names if name == UNION] or names[:1] or [SEPARATE[0]]
+    listed = [name for name in offered[0] if name != REPORTS]
+    separate = [name for name in SEPARATE if name in listed]
+    named = {name for role in offered for name in role}
+    if UNION in listed and (not separate or named & set(SEPARATE) > set(separate)):
+        return [UNION]
+    return separate or listed[:1] or [SEPARATE[0]]
 
 
 class Storages:
@@ -51,9 +59,12 @@ class Storages:
         self._session = exchange.session
         self._require_no_echo = require_no_echo
         self._confirm_same_sim = confirm_same_sim
+        self._offered: list[list[str]] = [[]]
         self._uses: dict[str, StorageUse] = {}
-        self._unread: dict[str, str] = {}  # storages that were refused, with the modem's words
-        self._named: set[str] = set()  # storages of which the modem has spoken
+        self._aliases: set[str] = set()  # other names of storages that are used
+        self._refused: dict[str, Final] = {}  # storages that could not be selected
+        self._named: set[str] = set()  # storages of which the modem has spoken, and that are not used
+        self._pending: set[str] = set()  # those of them that are to be selected
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
         self._receiving: tuple[str, ...] = ()  # the form of the storage that texts come to
         self._hanging_slots: set[tuple[str, int]] = set()  # slots at which the modem hangs when they are read
@@ -70,8 +81,20 @@ class Storages:
 
     @property
     def unread(self) -> Mapping[str, str]:
-        """The storages that the modem offers, or has named, and does not let be selected, with its words."""
-        return self._unread
+        """The storages that texts may lie in and that cannot be selected, with the modem's words.
+
+        One that is only offered is none of them if the modem refuses it as something that it does not know.
+        """
+        return {
+            name: final.text
+            for name, final in self._refused.items()
+            if name in self._named or not responses.is_unsupported(final)
+        }
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """The storages that the modem offers and then does not know, with its words: nothing was ever seen in them."""
+        return {name: final.text for name, final in self._refused.items() if name not in self.unread}
 
     @property
     def scan_order(self) -> tuple[str, ...]:
@@ -82,24 +105,31 @@ class Storages:
 
     def choose(self) -> None:
         """Ask which storages there are and select each that is used; raises ModemRefusedError where none can be."""
-        offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        self._offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
         self._session.note_selection("")  # each of them is selected in turn
-        self._uses, self._unread, self._named = {}, {}, set()
+        self._uses, self._aliases, self._refused = {}, set(), {}
+        self._named, self._pending = set(), set()
         self._roles, self._receiving = {}, ()
-        for name in used_of(offered):
+        for name in used_of(self._offered):
             self._select(name)
+        if not self._uses:  # the union alone was tried
+            for name in {*SEPARATE} & {*self._offered[0]} - self._refused.keys():
+                self._select(name)
         if not self._uses:
-            words = next(iter(self._unread.values()))
-            raise ModemRefusedError(
-                _("The modem lets no storage for texts be selected ({answer}).", answer=words),
-                words,
-                _("Is this a data-only stick or SIM? It is tried again soon."),
-            )
+            raise _nothing_selected(next(iter(self._refused.values())))
+        self.confirm()
+        self._take_in(self._pending)
 
-    def confirm_kept(self) -> bool:
-        """Ask which storage is selected, and return whether it is one of those that are used."""
-        selected = self._exchange.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-        return responses.field(selected, 0) in self._uses
+    def confirm(self) -> None:
+        """Ask which storages are selected; note the one that texts come into for `retry_refused`, if it is not used."""
+        self._note_roles(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+
+    def _note_roles(self, response: Response) -> None:
+        roles = responses.roles_of(response)
+        if roles and roles[0] not in self._uses:
+            log.warning("the modem does not keep the storage that was chosen for texts")
+        for receiving in roles[2:3]:
+            self.note(receiving)
 
     def require_selection(self, name: str) -> None:
         """Make a storage the one that is listed and deleted from; raises ModemRefusedError where that is refused."""
@@ -121,12 +151,12 @@ class Storages:
             if not self._receiving or self._receiving[0] == name:
                 self._receiving = roles
             self._note_use(name, response)
-            self._unread.pop(name, None)
+            self._refused.pop(name, None)
             return response
         if not responses.is_busy(response.final):
             self._roles.pop(name, None)  # the next time in any form
         if name not in self._uses:
-            self._unread[name] = response.final.text
+            self._refused[name] = response.final
         return response
 
     def _forms(self, name: str) -> Sequence[tuple[str, ...]]:
@@ -144,32 +174,62 @@ class Storages:
 
     def _note_use(self, name: str, response: Response) -> None:
         """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
+        asked = None
         if (counts := responses.counts(response)) is None:
-            counts = responses.counts(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        if counts:
-            self._uses[name] = StorageUse(name, *counts)
-        self._uses.setdefault(name, StorageUse(name, 0, 0))
+            asked = self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+            counts = responses.counts(asked)
+        self._uses[name] = StorageUse(name, *(counts or self._uses.get(name, (name, 0, 0))[1:]))
+        if asked:
+            self._note_roles(asked)
 
     def note(self, name: str) -> None:
-        """Note a storage that a notification named, for `retry_refused`; MT is ignored where SM or ME is read.
+        """Note a storage that texts come into, by a notification or by AT+CPMS?, for `retry_refused`.
 
         Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
         """
-        if name not in self._uses and not (name == UNION and self._uses.keys() & set(SEPARATE)):
+        if name in KNOWN and not self._covers(name):
             self._named.add(name)
+            self._pending.add(name)
+
+    def _covers(self, name: str) -> bool:
+        """Tell whether what lies in a storage is listed: under its own name, that of the union, or those of its parts.
+
+        The union of a modem that never names ME is the SIM's storage.
+        """
+        listed = self._uses.keys() | self._aliases
+        parts = {part for role in self._offered for part in role if part in SEPARATE} | {SEPARATE[0]}
+        return name in listed or (name in SEPARATE and UNION in listed) or (name == UNION and parts <= listed)
 
     def retry_refused(self) -> None:
-        """Select each storage that could not be selected before, or was named since."""
-        for name in (*self._named, *self._unread):
+        """Select each storage that was named since, and each that could not be selected and may hold texts."""
+        self._take_in({*self._pending, *self.unread})
+
+    def retry_unknown(self) -> None:
+        """Select each storage that the modem offers and did not know before."""
+        self._take_in(self.unknown)
+
+    def _take_in(self, names: Iterable[str]) -> None:
+        """Select these; where one is refused, or is the union, the union alone is used if it can be."""
+        for name in sorted(names):
             # first: where the modem hangs when it is selected, that is not tried again and again
-            self._named.discard(name)
+            self._pending.discard(name)
             self._session.note_selection("")
-            if self._select(name).final.ok:
+            if name != UNION and self._select(name).final.ok:
                 log.info("%s can be read now", name)
+            elif self._may_be_in_union(name) and self._select(UNION).final.ok:
+                log.info("MT is read alone: it shows what no other storage does")
+                for part in SEPARATE:
+                    self._uses.pop(part, None)
+                    self._refused.pop(part, None)
+
+    def _may_be_in_union(self, name: str) -> bool:
+        """Tell whether texts lie in a storage, by the modem's word, that the union may show."""
+        return name in self._named and (name == UNION or (name in SEPARATE and UNION in self._offered[0]))
 
     def drop_alias(self, name: str) -> None:
         """Use a storage no more: it is another name of one that is listed."""
         del self._uses[name]
+        self._aliases.add(name)
 
     # ---- listing
 
@@ -274,3 +334,13 @@ class Storages:
         """Count so many deleted entries out of what a storage says that it holds."""
         use = self._uses[name]
         self._uses[name] = use._replace(used=max(0, use.used - entries))
+
+
+def _nothing_selected(final: Final) -> ModemRefusedError:
+    """Return the error of a modem that lets no storage be selected."""
+    if responses.is_busy(final):
+        words, cure = _("The SIM is still busy ({answer}).", answer=final.text), _("It is asked again soon.")
+    else:
+        words = _("The modem lets no storage for texts be selected ({answer}).", answer=final.text)
+        cure = _("Is this a data-only stick or SIM? It is tried again soon.")
+    return ModemRefusedError(words, final.text, cure)

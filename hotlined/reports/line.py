@@ -48,7 +48,7 @@ from hotlined.store.line import (
     sealed_of,
 )
 from hotlined.store.opening import open_beside_daemon
-from hotlined.store.reception import SelfTest
+from hotlined.store.reception import LostText, SelfTest, maybe_lost_text
 from hotlined.store.review import Waiting
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
@@ -66,12 +66,21 @@ _HARMLESS = frozenset(
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
+        TroubleCode.VOLTE_ONLY,
         TroubleCode.READER,
     }
 )
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
 `status` ends with 0."""
-_HOLD_NOTHING = frozenset({TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.ANSWER_REFUSED})
+_HOLD_NOTHING = frozenset(
+    {
+        TroubleCode.SIM_ENDED,
+        TroubleCode.SELFTEST_LOST,
+        TroubleCode.ANSWER_REFUSED,
+        TroubleCode.STORAGE_UNREAD,
+        TroubleCode.TEXT_LOST,
+    }
+)
 """Troubles that somebody has to do something about, though answers go out."""
 
 
@@ -99,6 +108,8 @@ class Stored:
     """The last text that the line sent to itself on its own."""
     silence: Silence | None
     """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
+    text_lost: LostText | None
+    """The last text that the modem stored nowhere."""
     at: Now
 
 
@@ -341,6 +352,7 @@ def _stored(
                     own_number=selftest.own(config, db),
                     selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
+                    text_lost=maybe_lost_text(db),
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -426,6 +438,9 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         known = conditions.SELFTEST_LOST
         words = known.words.format(at=moment(stored.selftest.at))
         yield Trouble(TroubleCode.SELFTEST_LOST, words, known.cure, stored.selftest.at)
+    if stored and stored.text_lost and stored.text_lost.is_recent(stored.at):
+        lost, known = stored.text_lost, conditions.TEXT_LOST
+        yield Trouble(TroubleCode.TEXT_LOST, known.words.format(at=moment(lost.at)), known.cure, lost.at)
     if stored and stored.silence and stored.silence.is_long:
         yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):

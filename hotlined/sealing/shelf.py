@@ -22,7 +22,7 @@ from hotlined.language import _
 from hotlined.states import SealFailure
 from hotlined.words.conditions import SEAL_FAILURES
 
-NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_-]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
+NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
 """What a backup is called: of which line, the how manieth, of when."""
 _UNFINISHED = ".unfinished"
 _MODE = 0o600

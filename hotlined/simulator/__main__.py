@@ -56,8 +56,10 @@ def _factory(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     return settings
 
 
-def _names(_: click.Context, __: click.Parameter, given: str) -> tuple[str, ...]:
+def _names(_: click.Context, __: click.Parameter, given: str | None) -> tuple[str, ...]:
     """Read the names of storages."""
+    if given is None:
+        return ()
     names = tuple(given.split(","))
     if set(names) - {"SM", "ME", "MT", "SR"} or names == ("SR",):
         raise click.BadParameter(f"{given!r} is not made of SM, ME, MT, SR, or leaves no place for texts")
@@ -74,7 +76,7 @@ def _end(*_: object) -> NoReturn:
 @click.option("--sim-size", type=int, help="Places in SM; those of the make if not given.")
 @click.option("--me-size", type=int, help="Places in ME, 0 for none; those of the make if not given.")
 @click.option("--me-is-sim", is_flag=True, help="Make ME another name of SM.")
-@click.option("--offers", default="SM,ME", show_default=True, callback=_names, help="Storages: of SM, ME, MT, SR.")
+@click.option("--offers", callback=_names, help="Storages: of SM, ME, MT, SR; those of the make if not given.")
 @click.option("--latency", type=click.Choice(sorted(LATENCIES)), default="zero", show_default=True)
 @click.option("--number", default=_DEFAULT.number, show_default=True, help="The SIM's own number.")
 @click.option("--imsi", default=_DEFAULT.imsi, show_default=True)

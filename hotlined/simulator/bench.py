@@ -28,7 +28,8 @@ class Options:
     sim_size: int | None = None
     me_size: int | None = None
     me_is_sim: bool = False
-    offers: tuple[str, ...] = ("SM", "ME")
+    offers: tuple[str, ...] = ()
+    """The storages, each in every role of AT+CPMS; none: those of the make."""
     latency: str = "zero"
     number: str = "+32460209399"
     imsi: str = "206012345678901"
@@ -45,7 +46,12 @@ class Options:
 def _make(options: Options) -> Make:
     """Take the row of the make, with more commands that it does not know."""
     make = MAKES[options.make]
-    return replace(make, lacks=make.lacks | set(options.lacks), unknown=options.unknown or make.unknown)
+    return replace(
+        make,
+        lacks=make.lacks | set(options.lacks),
+        unknown=options.unknown or make.unknown,
+        offers=() if options.offers else make.offers,
+    )
 
 
 def _storages(options: Options) -> dict[str, Storage | Union]:
@@ -62,7 +68,8 @@ def _storages(options: Options) -> dict[str, Storage | Union]:
         "MT": Union((sim, mobile)),
         "SR": Storage("SR", sim.size, make.first_index),
     }
-    return {name: storage for name in options.offers if (storage := every[name])}
+    names = options.offers or dict.fromkeys(name for role in make.offers for name in role) or ("SM", "ME")
+    return {name: storage for name in names if (storage := every[name])}
 
 
 @dataclass(frozen=True, slots=True)

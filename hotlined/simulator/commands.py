@@ -5,7 +5,7 @@ a ValueError, which the caller answers with ERROR. Text mode is refused, and the
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -235,6 +235,13 @@ def _registration(name: str) -> Run:
     return _setting(name, extra)
 
 
+def _networks(device: Device, operation: Operation, _: list[str]) -> Answer:
+    """AT+WS46=? (TS 27.007, 5.9), where the make knows it."""
+    if operation is not Operation.TEST or not device.make.networks:
+        return Answer(error=UNKNOWN if device.make.unknown is None else Error(words=device.make.unknown))
+    return Answer((f"+WS46: {device.make.networks}",))
+
+
 def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+COPS (TS 27.007, 7.3), of which mode 3 only sets the format."""
     mode, form = device.settings["+COPS"]
@@ -286,20 +293,27 @@ def _used(device: Device, names: list[str], *, named: bool) -> str:
     return ",".join((f'"{name}",' if named else "") + f"{len(store.entries)},{store.size}" for name, store in stores)
 
 
+def _offered(device: Device) -> tuple[Iterable[str], ...]:
+    """Return which storages may have each of the three roles of AT+CPMS."""
+    return device.make.offers or (device.storages,) * 3
+
+
 def _memories(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CPMS (TS 27.005, 3.2.2)."""
     if operation is Operation.TEST:
-        listed = ",".join(f'"{name}"' for name in device.storages)
+        roles = ["(" + ",".join(f'"{name}"' for name in role) + ")" for role in _offered(device)]
         if device.make.nested_memories:
-            return Answer((f"+CPMS: (({listed}),({listed}))",))
-        return Answer((f"+CPMS: ({listed}),({listed}),({listed})",))
+            return Answer((f"+CPMS: ({','.join(roles[:2])})",))
+        return Answer((f"+CPMS: {','.join(roles)}",))
     if operation is Operation.READ:
         return Answer((f"+CPMS: {_used(device, device.memories, named=True)}",))
     if operation is not Operation.SET or len(given) not in device.make.memories:
         raise ValueError(operation)
     names = [_string(text) for text in given]
-    if any(name not in device.storages for name in names) or "SR" in names[1:]:
+    if any(name not in role for name, role in zip(names, _offered(device), strict=False)) or "SR" in names[1:]:
         return Answer(error=SMS_NOT_ALLOWED)
+    if set(names) - device.storages.keys():
+        return Answer(error=ERROR)
     device.memories[: len(names)] = names
     said = f"+CPMS: {_used(device, device.memories, named=False)}"
     return Answer((said,) if device.make.counts_memories else ())
@@ -544,6 +558,7 @@ COMMANDS = {
     "+CEREG": Command(_registration("+CEREG")),
     "+C5GREG": Command(_registration("+C5GREG")),
     "+COPS": Command(_operator, Need.SIM),
+    "+WS46": Command(_networks),
     "+CGSMS": Command(_setting("+CGSMS")),
     "+CLIP": Command(_setting("+CLIP")),
     "+CSCS": Command(_charset),

@@ -108,7 +108,7 @@ class Device:
         """Do what ATZ does: nothing is kept but the factory's settings."""
         self.settings = {name: setting.default for name, setting in SETTINGS.items()}
         self.settings |= {**self.make.factory, **self.factory}
-        self.memories = [next(name for name in self.storages if name != "SR")] * 3
+        self.memories = [self.make.receives or next(name for name in self.storages if name != "SR")] * 3
         self.charset = self.factory_charset
 
     def start(self) -> None:
@@ -143,7 +143,7 @@ class Device:
 
     def registration_in(self, name: str) -> int:
         """Return the <stat> of one of the four questions; a make without circuits knows it by the later ones alone."""
-        return REGISTRATION[self.registration if name in self.registers else "none"]
+        return REGISTRATION[self.registration if name in self.registers else self.make.elsewhere]
 
     @property
     def registered(self) -> bool:
@@ -188,6 +188,8 @@ class Device:
             return False
         self.event("delivered", storage=storage.name, index=index, pdu=pdu)
         if mode and (report or mt):  # mode 0 keeps silent
+            if self.make.notifies_part and isinstance(storage, Union):
+                storage, index = storage.place(index)
             self.announce(f'{route}: "{storage.name}",{index}')
         return True
 

@@ -5,7 +5,7 @@ python-gsmmodem's tests hold; no hardware was at hand. It is a table of its own:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 Ranges = tuple[tuple[int, int], ...]
@@ -13,6 +13,9 @@ Ranges = tuple[tuple[int, int], ...]
 
 REGISTERS = ("+CREG", "+CGREG", "+CEREG", "+C5GREG")
 LTE = frozenset({"+CEREG"})
+NO_TEXTS = frozenset({f"+C{name}" for name in ("MGF", "SMS", "PMS", "NMI", "MGL", "MGR", "MGD", "MGS", "SCA")})
+"""What a modem without texts does not know."""
+_PHS8 = (("ME", "MT"), ("ME", "SM", "MT"), ("SM", "MT"))  # ModemManager, test_cpms_response_cinterion
 
 
 class UssdForm(Enum):
@@ -48,7 +51,11 @@ class Make:
     iccid: tuple[str, str] = ("+CCID", "+CCID: {iccid}")
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
-    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration; the others always say 0
+    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration
+    elsewhere: str = "none"  # the registration that the others always say
+    offers: tuple[tuple[str, ...], ...] = ()  # for each role of AT+CPMS, where it differs: one need not be there at all
+    receives: str = ""  # the storage of each role at the start; else the first
+    notifies_part: bool = False  # +CMTI names the part of MT that a text came into
     acknowledges: bool = True  # AT+CSMS=1 can be set
     class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
     status_in_cmgr: bool = True
@@ -58,6 +65,7 @@ class Make:
     nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
     memories: tuple[int, ...] = (1, 2, 3)  # how many AT+CPMS takes at once
     counts_memories: bool = True  # and answers with how many entries they hold
+    networks: str = ""  # what AT+WS46=? lists; empty where it is not known
     ussd: UssdForm = UssdForm.TEXT
     reset: str = "+CFUN=1,1"  # what makes it start anew
     ignores_reset: bool = False  # AT+CFUN=1,1 is OK and does nothing
@@ -80,6 +88,22 @@ MAKES = {
         lacks=frozenset({"+CCID", "+CEREG"}),
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
+    ),
+    "huawei-e352": Make(  # chan_dongle, issue 137
+        "huawei",
+        "E352",
+        "31.116.22.00.51",
+        chatter=("^RSSI:17", "^BOOT:20952548,0,0,0,64"),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        first_index=0,
+        sim_size=50,
+        unknown="COMMAND NOT SUPPORT",
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        ussd=UssdForm.PACKED,
+        offers=(("ME", "MT", "SM", "SR"),) * 3,
+        receives="SM",
     ),
     "brovi": Make(
         "ZOWEE TECHNOLOGY (HEYUAN) CO., LTD.",
@@ -160,6 +184,46 @@ MAKES = {
         registers=LTE,
         class_0_direct=True,
     ),
+    "qdc507": Make(  # a Baiwang, DJI's Cellular: notes of modemcat
+        "Baiwang",
+        "QDC507",
+        "QDC507GLEFM21",
+        boot=("+CPIN: {pin}", "+QIND: SMS DONE", "+QIND: PB DONE"),
+        chatter=('+QIND: "csq",18,99',),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT READY",),
+        first_index=0,
+        sim_size=50,
+        me_size=23,
+        registers=frozenset({"+CEREG", "+CGREG"}),
+        elsewhere="denied",
+        receives="ME",
+    ),
+    "a7670e-lnxy": Make(  # SIMCom, for data alone: LilyGo-Modem-Series, issues 247, 254
+        "SIMCOM INCORPORATED",
+        "A7670E-LNXY-UBL",
+        "23110B01A7670M4A_CUS_UBIA",
+        boot=("*ATREADY: 1", "+CPIN: {pin}", "PB DONE"),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT INSERTED",),
+        unknown="ERROR",
+        lacks=NO_TEXTS | {"+CCID"},
+        iccid=("+CICCID", "+ICCID: {iccid}"),
+        registers=LTE,
+        reset="+CRESET",
+    ),
+    "gtm382": Make(  # Option
+        "Option N.V.",
+        "GTM382",
+        "2.12.0Hd",
+        boot=(),
+        chatter=("_OSIGQ: 9,0",),
+        sim_size=20,
+        me_size=23,
+        lacks=frozenset({"+CEREG"}),
+        offers=(("SM", "MT", "ME", "SR"),) * 3,
+        networks="(12,22,25)",
+    ),
     "wavecom": Make(
         " WAVECOM MODEM",
         " MULTIBAND  900E  1800",
@@ -191,6 +255,24 @@ MAKES = {
         factory={"+CNMI": (0, 0, 0, 0, 1)},
         delete_flag=False,
     ),
+    "cinterion-mt": Make(
+        "Cinterion",
+        "PHS8-E",
+        "REVISION 02.003",
+        boot=("^SYSSTART",),
+        chatter=("+CIEV: rssi,4", "^SCKS: 1"),
+        sim_in=("^SCKS: 1",),
+        sim_out=("^SCKS: 0",),
+        sim_size=30,
+        me_size=25,
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^SCID", "^SCID: {iccid}"),
+        cnmi=((0, 3), (0, 3), (0, 3), (0, 2), (1, 1)),
+        factory={"+CNMI": (0, 0, 0, 0, 1)},
+        delete_flag=False,
+        offers=_PHS8,
+        receives="MT",
+    ),
     "qualcomm": Make(
         "QUALCOMM INCORPORATED",
         "M6280",
@@ -219,3 +301,5 @@ MAKES = {
         alpha='""',
     ),
 }
+MAKES["cinterion-sm"] = replace(MAKES["cinterion-mt"], notifies_part=True)
+"""The same, which names where a text lies, and does not let that be listed."""

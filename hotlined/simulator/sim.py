@@ -113,19 +113,20 @@ class Union:
 
     def put(self, index: int, status: Status, pdu: str) -> None:
         """Put an entry into a place, whatever stood there."""
-        part, place = self._place(index)
+        part, place = self.place(index)
         part.put(place, status, pdu)
 
     def remove(self, index: int) -> Entry:
         """Empty a place and return what stood there."""
-        part, place = self._place(index)
+        part, place = self.place(index)
         return part.remove(place)
 
     def occupied(self) -> list[tuple[int, Entry]]:
         """Return the entries in the order of their indexes."""
         return sorted(self.entries.items())
 
-    def _place(self, index: int) -> tuple[Storage, int]:
+    def place(self, index: int) -> tuple[Storage, int]:
+        """Return the part that an index lies in, and the index that it has there."""
         first, second = self.parts
         return (first, index) if index in first.indexes else (second, index - first.size)
 

@@ -29,12 +29,15 @@ from hotlined.store.database_files import (
     ITSELF,
     JOURNAL,
     KEY,
-    PINS,
-    SECRET,
+    KEYS,
     SECRET_MODE,
     SHM,
     WAL,
     beside,
+    keys_folder,
+    make_keys_folder,
+    sync,
+    write_key,
 )
 from hotlined.store.opening import lock_out_daemons, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
@@ -42,7 +45,6 @@ from hotlined.store.trouble import DatabaseTrouble
 Progress = Callable[[int, int], None]
 """Called with how many pages are copied, and how many there are."""
 
-KEYS = (KEY, PINS)
 _BEFORE = "before-"  # and a number: the folder of what was there
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 
@@ -131,11 +133,10 @@ def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets:
             for ending in KEYS:
                 octets = pseudonym.maybe_key(beside(real, ending)) if secrets is None else secrets.get(ending)
                 if octets is not None:
-                    mode = SECRET_MODE if ending in SECRET else FILE_MODE
-                    files.replace(beside(new, ending), octets, mode, durable=True)
-            _sync(part)
+                    write_key(new, ending, octets)
+            sync(part)
             part.rename(_staged(real))
-            _sync(real.parent)
+            sync(real.parent)
         except BaseException:
             discard(database)
             raise
@@ -173,15 +174,18 @@ def place(database: Path) -> Placed:
         contacts, decided = _since(aside / real.name, made_at) if aside else (0, ())
         for ending in KEYS:
             if beside(new, ending).exists():
+                make_keys_folder(real)
                 beside(new, ending).replace(beside(real, ending))
             else:
                 beside(real, ending).unlink(missing_ok=True)
+        if keys_folder(real).exists():
+            sync(keys_folder(real))
         for ending in (WAL, SHM, JOURNAL):  # of the one that was there; it has them aside
             beside(real, ending).unlink(missing_ok=True)
         # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
         # empty one, and answer everybody again
         new.replace(real)
-        _sync(real.parent)
+        sync(real.parent)
         discard(database)
     return Placed(made_at, aside, contacts, decided)
 
@@ -250,9 +254,9 @@ def _keep_aside(real: Path) -> None:
             (part / path.name).hardlink_to(path)
         except OSError:  # a file system that knows no second name
             shutil.copy2(path, part / path.name)
-    _sync(part)
+    sync(part)
     part.rename(real.with_name(f"{_BEFORE}{_number(last) + 1}"))
-    _sync(real.parent)
+    sync(real.parent)
 
 
 def _last_aside(real: Path) -> Path | None:
@@ -278,14 +282,6 @@ def _since(aside: Path, made_at: str) -> tuple[int | None, tuple[Decided, ...]]:
         )
         return contacts, tuple(Decided(number, bool(opted_out)) for number, opted_out in rows)
     return None, ()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def quarantine_restored(db: Database, now: Now) -> str | None:

@@ -36,6 +36,7 @@ from hotlined.store.database_files import (
     WAL,
     WAL_OCTETS,
     beside,
+    keys_folder,
 )
 from hotlined.store.holders import user_name
 from hotlined.store.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
@@ -360,7 +361,7 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     file, uid = found
     owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
     moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
-    cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}*'}`."
+    cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}* {keys_folder(real)}'}`."
     if owner.isdecimal():
         hint = _("It comes from another machine: {cure}", cure=cure)
     else:

@@ -2,10 +2,10 @@
 
 import os
 
-from hotlined import files, pseudonym
+from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.store.database import Database
-from hotlined.store.database_files import PINS, SECRET_MODE, beside
+from hotlined.store.database_files import PINS, beside, write_key
 
 
 def digest(db: Database, pin: str) -> str:
@@ -14,11 +14,10 @@ def digest(db: Database, pin: str) -> str:
     A digest alone gives a PIN away: all ten thousand are tried in milliseconds. The secret is for the line's user
     alone, and of backups the sealed ones have it. Where it is lost, each PIN is tried once more. Raises OSError.
     """
-    path = beside(db.path, PINS)
-    secret = pseudonym.maybe_key(path)
+    secret = pseudonym.maybe_key(beside(db.path, PINS))
     if secret is None:
         secret = os.urandom(pseudonym.KEY_OCTETS)
-        files.replace(path, secret, SECRET_MODE, beside=db.path, durable=True)
+        write_key(db.path, PINS, secret)
     import hashlib  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a line whose SIM has no PIN does without
 
     return hashlib.blake2b(pin.encode(), key=secret, digest_size=32).hexdigest()

@@ -14,6 +14,7 @@ from hotlined.language import _
 from hotlined.states import HoldReason
 from hotlined.store import line
 from hotlined.store.database import Database
+from hotlined.store.database_files import KEY, write_key
 from hotlined.store.holders import user_name
 
 
@@ -95,7 +96,10 @@ def adopt_key(db: Database) -> bytes:
     A file that this user may not read is left where it is: it may be the right one. Raises StoreError.
     """
     try:
-        key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
+        key = pseudonym.maybe_key(db.key_path)
+        if key is None:
+            key = os.urandom(pseudonym.KEY_OCTETS)
+            write_key(db.path, KEY, key)
     except OSError as error:
         raise StoreError(
             _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=reason_of(error)),

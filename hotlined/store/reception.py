@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.policy import Reason
-from hotlined.states import MAY_HAVE_LEFT, RequestState
+from hotlined.states import MAY_HAVE_LEFT, EventKind, RequestState
 from hotlined.store import pseudonyms, requests
 from hotlined.store.database import Database
 from hotlined.store.requests import RequestVerb
+
+LOST_TEXT_SECONDS = 86_400.0
+"""For so long a text that was lost is trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,24 @@ class SelfTest:
     left: bool
     left_limit: float
     back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LostText:
+    """The last text that came and that the modem stored nowhere: when that was, by the calendar and the limit clock."""
+
+    at: str
+    at_limit: float
+
+    def is_recent(self, now: Now) -> bool:
+        """Tell whether it was lost within the last day that this machine was on."""
+        return now.limit - self.at_limit < LOST_TEXT_SECONDS
+
+
+def maybe_lost_text(db: Database) -> LostText | None:
+    """Return the last text that was lost; None where none was."""
+    row = db.one("SELECT at, at_limit FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", EventKind.TEXT_LOST)
+    return LostText(row["at"], row["at_limit"]) if row else None
 
 
 def ask_selftest(db: Database, own: str, text: str, who: str, now: Now) -> None:

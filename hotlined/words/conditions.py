@@ -110,6 +110,12 @@ MODEM: dict[str, Condition] = {
         N_("Nothing can be sent without one. Ask the operator for its number; `hotlined status` says how to set it."),
         waits_for_a_person=True,
     ),
+    ModemState.NO_TEXTS: Condition(
+        N_("the modem knows no texts"),
+        N_("The modem knows no texts."),
+        N_("Take another one: this variant is for data alone. See docs/sticks.md."),
+        waits_for_a_person=True,
+    ),
 }
 """The states of a modem that is not ready. If the driver knows more about this one, its sentence is used instead."""
 
@@ -233,6 +239,31 @@ SELFTEST_LOST = Condition(
     N_("the line does not hear itself"),
     N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
+)
+
+STORAGE_UNREAD = Condition(
+    N_("texts come where they cannot be read"),
+    N_("The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not seen."),
+    N_(
+        "It is asked again at every poll. No phone shows what is in the stick's own memory: if it stays so, take"
+        " another stick."
+    ),
+)
+STORAGE_OF_SIM_CURE = N_(
+    "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
+)
+"""The cure of a storage that cannot be read and is the SIM's."""
+
+VOLTE_ONLY = Condition(
+    N_("texts may not reach the SIM"),
+    N_("The network takes this SIM for LTE alone: texts may reach it only by VoLTE."),
+    N_("Ask the operator for VoLTE, or take another stick. `hotlined selftest` says if texts come."),
+)
+
+TEXT_LOST = Condition(
+    N_("a text was lost"),
+    N_("A text came at {at}, and the modem stored it nowhere: it is lost."),
+    N_("Nobody knows whose it was. Was the SIM full? If this comes back, take another stick."),
 )
 
 SILENCE = Condition(

@@ -32,6 +32,7 @@ MODEM_STATES: Phrases[str] = Phrases(
         ModemState.PUK_REQUIRED: N_("puk required"),
         ModemState.SIM_CHANGED: N_("sim changed"),
         ModemState.NO_SERVICE_CENTRE: N_("no service centre"),
+        ModemState.NO_TEXTS: N_("no texts"),
     }
 )
 """How the modem is."""

@@ -65,10 +65,15 @@ class Visitor:
     at: str
     user: str | None = None
     cookies: dict[str, str] = field(default_factory=dict)
+    always: dict[str, str] = field(default_factory=dict)
+    """The headers that each request has."""
+    raw: bool = False
+    """Whether `_` in the name of a header stays as it is."""
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
         """Ask once; 0 is the status where nobody answers."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = self.always | headers
+        sent = named if self.raw else {name.replace("_", "-"): value for name, value in named.items()}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         words = [sys.executable, __file__, self.at, method, path, json.dumps(sent), json.dumps(body)]

@@ -118,7 +118,7 @@ def trap(user: str, kind: str, paths: list[Path]) -> None:
     """Put a trap in place of each name, as somebody who may write there; what was there is put away."""
     for path in paths:
         moved = f"if [ -e {path} ] || [ -L {path} ]; then mv -T {path} {path}.was; fi"
-        done = sh("sh", "-c", f"umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
+        done = sh("sh", "-c", f"mkdir -p {path.parent}; umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
         assert done.returncode == 0, done.stderr
 
 
@@ -260,6 +260,142 @@ def strangers() -> None:
     check("the door is still there", show("hotlined-control@main.socket", "ActiveState") == "active")
 
 
+ASKING = """
+import json, socket, sys
+times = int(sys.argv[3])
+if sys.argv[4:]:
+    input()  # a session that goes on
+for _ in range(times):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(30)
+        door.connect(sys.argv[1])
+        door.sendall(sys.argv[2].encode() + b"\\n")
+        answer = json.loads(door.makefile().readline())
+print(json.dumps(answer))
+"""
+"""Asks at a door, and prints what came of it the last time."""
+SILENT = """
+import socket, time
+doors = [socket.socket(socket.AF_UNIX) for _ in range(60)]
+for door in doors:
+    door.connect("/run/hotlined-control/main.sock")
+print("ready", flush=True)
+time.sleep(60)
+"""
+AS_DESK = ("setpriv", "--reuid=hotweb-main", "--regid=hotweb-main", "--groups=hotlined-main")
+"""As its unit runs it: in the line's group by its settings alone."""
+
+
+def asking(door: str, verb: str, *more: str, times: int = 1, **arguments: object) -> tuple[str, ...]:
+    """Return the program that asks at a door of the first line."""
+    asked = {"verb": verb, "arguments": arguments, "database": f"{STATE}/hotlined.db", "who": "ada (proxy)"}
+    return (*runs(ASKING), f"{SOCKETS}/{door}.sock", json.dumps(asked), str(times), *more)
+
+
+def came(*words: str) -> str:
+    """Run what asks at a door; return `decided`, the kind of a refusal, or `closed`."""
+    said = sh(*words).stdout
+    return str(json.loads(said).get("error", {}).get("kind", "decided")) if said else "closed"
+
+
+def doors_of_the_control_program() -> None:
+    """Let each kind of caller ask at each door: verbs belong to the door, and who may ask is looked up each time."""
+    text = {"request": "send", "arguments": {"number": "+32470000001", "text": "x"}}
+    person = {"name": "+32470000001", "keep_opt_out": False}
+    for verb, arguments in (("ask", text), ("forget", person), ("pause", {})):
+        at = [came(*AS_DESK, *asking(door, verb, **arguments)) for door in ("main", "main-desk")]
+        wanted = ["RefusedError", "decided" if verb == "pause" else "RefusedError"]
+        check(f"the desk's user asks for {verb} at the members' door and at its own: {at}", at == wanted)
+    check("what it decides is in the person's name", "ada (proxy)" in sh("hotlined", "status").stdout)
+    sh("hotlined", "resume")
+    for who, door in (("stranger", "main"), ("stranger", "main-desk"), ("anna", "main-desk"), ("hotlined-nl", "main")):
+        at = came("runuser", "-u", who, "--", *asking(door, "pause"))
+        check(f"the door {door} is closed to {who}", at == "closed" or print(at))
+    for door in ("main", "main-desk"):
+        at = came(*asking(door, "pause"))
+        check(f"what runs as root decides nothing at {door}", at == "RefusedError" or print(at))
+    with subprocess.Popen(
+        ["runuser", "-u", "anna", "--", *asking("main", "pause", "stays", times=300)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        time.sleep(1)
+        sh("gpasswd", "--delete", "anna", "hotlined-main")
+        before = journal("hotlined-control@main").count("a decision of anna was refused")
+        said, _ = session.communicate("\n")
+    check("who was removed decides no more, in an old session either", "RefusedError" in said or print(said))
+    lines = journal("hotlined-control@main").count("a decision of anna was refused") - before
+    check(f"and 300 tries are not 300 lines of the journal, but {lines}", 1 <= lines <= 2)
+    sh("gpasswd", "--add", "anna", "hotlined-main")
+    check("who is back decides at once", came("runuser", "-u", "anna", "--", *asking("main", "resume")) == "decided")
+    with subprocess.Popen(["runuser", "-u", "anna", "--", *runs(SILENT)], stdout=subprocess.PIPE) as silent:
+        assert silent.stdout
+        silent.stdout.readline()
+        begun = time.monotonic()
+        at = came("runuser", "-u", "anna", "--", *asking("main", "resume"))
+        figure("a decision behind 60 members in silence", f"{time.monotonic() - begun:.2f} s")
+        check("they keep nobody waiting", at == "decided" or print(at))
+        silent.kill()
+
+
+def keys() -> None:
+    """Replace a key under a unit that may not see it: one that hides the file alone would see the new one."""
+    folder, said = STATE / "keys", LAB / "key"
+    code = (
+        "import pathlib, time\n"
+        f"while not pathlib.Path('{LAB}/go').exists(): time.sleep(0.1)\n"
+        f"try: pathlib.Path('{folder}/lab').read_bytes(); found = 'read'\n"
+        "except OSError as error: found = type(error).__name__\n"
+        f"pathlib.Path('{said}').write_text(found)\n"
+    )
+    sh("sh", "-c", f"mkdir -p {folder} && echo one >{folder}/lab", user="hotlined-main")
+    words = ("--uid=hotlined-main", "--gid=hotlined-main", f"--property=InaccessiblePaths={folder}")
+    sh("systemd-run", "-q", "--collect", "--unit=lab-keys", *words, *runs(code))
+    until(lambda: show("lab-keys", "ActiveState") == "active", 10)
+    sh("sh", "-c", f"echo another >{folder}/new && mv {folder}/new {folder}/lab", user="hotlined-main")
+    (LAB / "go").touch()
+    until(said.exists, 10)
+    check("a key that is replaced stays hidden", said.exists() and said.read_text() == "PermissionError")
+    sh("rm", f"{folder}/lab", user="hotlined-main")
+
+
+RECEIVER = """
+import http.server, sys
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with open(sys.argv[1], "a") as heard:
+            heard.write(self.path + "\\n")
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8123), Receiver).serve_forever()
+"""
+
+
+def alerts_by_the_sender() -> None:
+    """Send from inside the unit of the alerts, which has no network, to what it knows and to what it may not read."""
+    heard, unit, own = LAB / "heard", "hotlined-alerts@main", CONFIGS / "main.urls"
+    sh("systemd-run", "-q", "--collect", "--unit=lab-receiver", *runs(RECEIVER), str(heard))
+    sh("systemctl", "stop", f"{unit}.timer")
+    before = (CONFIGS / "main.yaml").read_text()
+    configure("main", alerts={"urls": ["json://127.0.0.1:8123/of-the-configuration"]})
+    own.write_text("json://127.0.0.1:8123/of-the-sender\n")
+    own.chmod(0o600)
+    drop_in(f"{unit}.service", "lab", "ExecStart=", "ExecStart=/usr/bin/hotlined --line main alerts --test")
+    sh("systemctl", "start", unit)
+    said = sorted(heard.read_text().split()) if heard.exists() else []
+    sent = said == ["/of-the-configuration", "/of-the-sender"]
+    check("an alert reaches both addresses", sent or print(said, journal(unit), journal("hotlined-alerts-sender@main")))
+    attempt("hotlined-main", "read the sender's addresses", ("cat", str(own)), False)
+    shutil.rmtree(f"/etc/systemd/system/{unit}.service.d")
+    own.unlink()
+    (CONFIGS / "main.yaml").write_text(before)
+    sh("systemctl", "daemon-reload")
+    sh("systemctl", "stop", "lab-receiver")
+    sh("systemctl", "start", f"{unit}.timer")
+
+
 PROBE = """
 import ctypes, json, os, pathlib, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -288,6 +424,12 @@ def connect(path):
 def inet():
     socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
 P = pathlib.Path
+DOORS = "alerts", "away", "control", "postgresql", "web"
+def seen(name):
+    try:
+        return os.listdir(f"/run/{name}" if name == "postgresql" else f"/run/hotlined-{name}") is not None
+    except OSError:
+        return False
 print(json.dumps({
     "read the first line's database": tried(lambda: P("/var/lib/hotlined-main/hotlined.db").read_bytes() and None),
     "see other folders of lines": tried(lambda: sorted(os.listdir("/var/lib"))),
@@ -297,6 +439,8 @@ print(json.dumps({
     "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
     "decide for the first line": tried(decide),
     "open a socket of the Internet": tried(inet),
+    "see doors": tried(lambda: [each for each in DOORS if seen(each)]),
+    "hold credentials": tried(lambda: sorted(os.listdir(os.environ["CREDENTIALS_DIRECTORY"]))),
     "see /srv": tried(lambda: sorted(os.listdir("/srv"))),
     "look into /boot": tried(lambda: os.listdir("/boot")),
     "ask the first line's sender": tried(lambda: connect("/run/hotlined-alerts/main.sock")),
@@ -318,8 +462,10 @@ def second_line() -> None:
     probe.write_text(PROBE)
     said = LAB / "said"
     check("it has a desk", setup("web", "nl").returncode == 0)
-    jobs = "", "-alerts", "-alerts-sender", "-backup", "-purge", "-control", "-web"
-    for unit in (f"hotlined{name}@nl" for name in jobs):
+    Path("/run/postgresql").mkdir(exist_ok=True)
+    jobs = {"": [], "-alerts": ["alerts"], "-alerts-sender": [], "-backup": []}
+    jobs |= {name: ["control"] for name in ("-purge", "-control", "-web")}
+    for unit, doors in ((f"hotlined{name}@nl", doors) for name, doors in jobs.items()):
         sh("systemctl", "stop", unit)
         said.write_text("")
         drop_in(
@@ -336,13 +482,13 @@ def second_line() -> None:
         wanted = dict.fromkeys(("own folder", "own status", "own configuration", "sd_notify"), "done")
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
         backups = ["hotlined"] if "backup" in unit else []
-        wanted |= {"see other lines' copies": backups, "see /srv": []}
+        wanted |= {"see other lines' copies": backups, "see /srv": [], "see doors": doors}
         if "web" in unit:  # which reads, and writes nothing
             wanted = {what: came for what, came in wanted.items() if what not in ("own folder", "own status")}
         if "sender" in unit:
             nothing: list[str] = []
             wanted = {what: nothing for what in found if what.startswith("see ")}
-            wanted |= {"open a socket of the Internet": "done", "sd_notify": "done"}
+            wanted |= {"open a socket of the Internet": "done", "sd_notify": "done", "hold credentials": ["urls"]}
         wrong = {what: came for what, came in found.items() if what in wanted and came != wanted[what]}
         wrong |= {what: came for what, came in found.items() if what not in wanted and came in ("done", [])}
         check(f"{unit} is in its own rooms alone", (found and not wrong) or print(wrong, journal(unit)))
@@ -391,7 +537,7 @@ def traps() -> None:
     """Lay traps as a line's daemon could that somebody has taken over, and do all that root and systemd do."""
     newer = another("9.9.9")
     copies = (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.new")
-    beside = [STATE / name for name in ("backup", "hotlined.db.key", "hotlined.db.pins")]
+    beside = [STATE / name for name in ("backup", "keys/hotlined.db.key", "keys/hotlined.db.pins")]
     beside += [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
     beside += [BACKUPS / "main" / name for name in copies]
     database = [STATE / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", "-journal", ".lock")]
@@ -736,6 +882,9 @@ def main() -> int:
     names()
     members()
     strangers()
+    doors_of_the_control_program()
+    keys()
+    alerts_by_the_sender()
     second_line()
     admin()
     named_files()

@@ -523,8 +523,12 @@ def collect(unit: str) -> bool:
 
 
 def said_by(unit: str) -> list[str]:
-    """Return the lines of the journal of a unit."""
-    return [line for line in journal(unit).splitlines() if not line.startswith("-- ")]
+    """Return the lines of the journal of a unit.
+
+    On a busy computer systemd 252 says that it failed to kill a group, if a process of it ends while it is listed.
+    """
+    lines = [line for line in journal(unit).splitlines() if not line.startswith("-- ")]
+    return [line for line in lines if not re.search("Failed to kill control group .* ignoring", line)]
 
 
 def exported(sim: Client) -> None:
@@ -764,6 +768,8 @@ def threatened(sim: Client) -> None:
     sh("systemctl", "stop", "hotlined-alerts@main.timer")
 
     check("the path unit of the alerts came with the daemon", show(path, "ActiveState") == "active")
+    # a request is not seen while the timer's run lasts, which may begin with the timer
+    until(lambda: show(alerts, "ActiveState") in ("inactive", "failed"))
     before, begun = show(alerts, "InvocationID"), time.monotonic()
     sim.do("deliver", from_="+32470123458", text="Je vais te TUER")
     check("a word of alerts.words starts the alerts at once", until(lambda: show(alerts, "InvocationID") != before, 60))

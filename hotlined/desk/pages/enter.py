@@ -4,8 +4,7 @@ from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import desk
-from hotlined.desk.who import LinkDoor
+from hotlined.desk.who import LinkDoor, door_of
 
 NAME = "enter"
 """The one page that is asked for before anybody is known."""
@@ -17,12 +16,12 @@ def show() -> Response:
     The page leads on by itself, not by a redirect: after a redirect from another site a browser would not send a cookie
     of SameSite=Strict.
     """
-    door = desk().door
+    door = door_of(request)
     if not isinstance(door, LinkDoor):
         raise NotFound
     if request.method != "GET":
         return Response()  # a request that only checks the link does not use it up
-    cookie = door.exchange(request.args.get("token", ""))
+    cookie = door.exchange(request)
     response = make_response(render_template("enter.html"))
     response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")
     return response

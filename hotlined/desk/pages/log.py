@@ -58,7 +58,8 @@ def show() -> str:
         found = [*rows_for_people(db, line(), log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
     looked_through("log")
-    asked = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
+    # nothing else: the maker of links has arguments of its own
+    asked = {name: request.args.getlist(name) for name in (*_READS, *_CHOICES, "kept") if name in request.args}
     last = found[_ROWS - 1]["id"] if len(found) > _ROWS else read_to + 1
     older = asked | {"before": last} if last > 1 else None
     return render_template(

@@ -1,0 +1,69 @@
+"""Answers that owners of modems posted: each is read as it was meant, however it is framed."""
+
+from typing import Any
+
+import extent
+import models
+import pytest
+from answers import CHATTER, DATA, PAIRS, UNASKED, asked, framings, is_final, play
+
+from hotlined.gsm.at import Late, OutOfStep, Response
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['model']} {pair['command']}")
+def test_a_posted_answer_is_the_answer_in_every_framing(pair: dict[str, Any]) -> None:
+    """An answer has the same lines and the same end however it is framed and cut, and nothing of it is out of step."""
+    finals = [line for line in pair["answer"] if is_final(line)]
+    if pair["command"] == UNASKED or not finals:
+        command = None if pair["command"] == UNASKED else asked(pair["command"])
+        octets = "".join(f"\r\n{line}\r\n" for line in pair["answer"])
+        for singly in (False, True):
+            assert not [
+                event for event in play(command, octets, singly=singly) if isinstance(event, Response | OutOfStep)
+            ]
+        return
+    read = set()
+    for name, octets in framings(pair):
+        for chatter in CHATTER if extent.WHOLE else CHATTER[:2]:
+            whole, singly = (play(asked(pair["command"]), octets + chatter, singly=singly) for singly in (False, True))
+            assert repr(whole) == repr(singly), name
+            answer, *others = [event for event in whole if isinstance(event, Response)]
+            assert not others, name
+            assert answer.final.text == finals[0], name
+            late = [event for event in whole if isinstance(event, Late | OutOfStep)]
+            assert bool(late) == (len(finals) > 1), (name, late)
+            read.add(tuple(line.text for line in answer.lines))
+    assert len(read) == 1, read
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("ZTE MF710", "ZTE CORPORATION"),
+        ("Onda DM4000 (Marvell)", "Marvell"),
+        ("OpenLuat Air724UG (UNISOC 8910)", "Air724UG"),
+        ("Fibocom L850-GL", "Fibocom"),
+        ("Quectel M26 (FOXCOM)", "FOXCOM MODEM / Quectel_M26"),
+    ],
+)
+def test_a_modem_is_called_what_it_calls_itself(model: str, said: str) -> None:
+    """Maker and model stand without the name of the command, quotes, and what came before the echo."""
+    answers = {
+        pair["command"]: answer for pair in PAIRS if pair["model"] == model and (answer := models.maybe_answer(pair))
+    }
+
+    assert models.read(answers)[0] == said
+
+
+def test_the_page_of_models_is_made_of_the_answers() -> None:
+    """docs/models.md says what hotlined reads in the answers, as they are now."""
+    assert models.PAGE.read_text() == models.page()
+
+
+def test_a_recording_becomes_pairs() -> None:
+    """Each command of a recording that was answered is a pair, with the lines of its answer."""
+    text = (DATA.parent / "sticks/zte-k3565-z.txt").read_text(encoding="ascii")
+    pairs = {pair["command"]: pair["answer"] for pair in models.pairs_of(text, "ZTE K3565-Z", "a recording")}
+
+    assert pairs["AT+CGMI"][-1] == "OK"
+    assert all(is_final(answer[-1]) for answer in pairs.values())
