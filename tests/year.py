@@ -525,8 +525,8 @@ DECISIONS: dict[str, Callable[[int, str], oracle.Fact]] = {
 def configured(at: int, settings: Settings) -> oracle.Configured:
     """Return a configuration as a fact."""
     names = set(Settings.__slots__) - {"texts"}
-    texts = tuple((text,) for text in settings.texts)
-    return oracle.Configured(at=at, texts=texts, **{name: getattr(settings, name) for name in names})
+    more = {"texts": tuple((text,) for text in settings.texts), "interval": SEND_INTERVAL}
+    return oracle.Configured(at=at, **{name: getattr(settings, name) for name in names} | more)
 
 
 class Replay:
