@@ -307,12 +307,12 @@ def test_an_answer_stands_in_its_share_from_the_first_segment_on(db: Database) -
 
 
 def test_a_number_is_new_again_when_nothing_left(db: Database) -> None:
-    """What the network refused makes nobody known."""
-    wrote(db)
-    begun = goes(db, 1)
-    refuse(db, begun, at(1), 38)
-
-    assert db.value("SELECT share FROM answers") == "new"
+    """What the network refused makes nobody known; neither does what was withdrawn."""
+    two_wait(db)
+    refuse(db, goes(db, 4), at(4), 38)
+    assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
+    fates.withdraw_segment(db, goes(db, 5), at(6))
+    assert [row["share"] for row in db.all("SELECT share FROM answers")] == ["new", "new"]
 
 
 def test_in_shadow_mode_shares_are_those_of_shadow_mode(db: Database) -> None:
