@@ -1,9 +1,10 @@
 """Tables of USB modems: which interfaces take AT commands, and who makes modems.
 
-Most is in `usb_ids`, which scripts/usb-ids makes; what stands here is beside that: the Huawei driver of oFono, and for
-3566:2001 and 2ca3:4006 what their owners found out. An interface that a row leaves out is for diagnosis (DIAG, QCDM),
-positions (NMEA), voice (PCM) or the network, and nothing is ever written to it. Known to be incomplete: a stick without
-a row is probed by what its driver and class say, after all others, also where such a port is for something else.
+Most is in `usb_ids`, which scripts/usb_ids.py makes. What stands here is beside that: the Huawei driver of oFono, and
+for 3566:2001 and 2ca3:4006 what their owners found out. An interface that a row leaves out is for diagnosis (DIAG,
+QCDM), positions (NMEA), voice (PCM) or the network, and nothing is ever written to it. Known to be incomplete: a stick
+without a row is probed by what its driver and class say, after all others, also where such a port is for something
+else.
 """
 
 from collections.abc import Iterator, Mapping

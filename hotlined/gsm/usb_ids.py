@@ -1,4 +1,4 @@
-"""What Debian's packages know of modems by their USB ids: made by scripts/usb-ids, not by hand.
+"""What Debian's packages know of modems by their USB ids: made by scripts/usb_ids.py, not by hand.
 
 Read from ModemManager 1.25.95 (21 July 2026), Linux 6.12.118-1 and usb-modeswitch-data 20191128-7.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the tables of USB ids anew, hotlined/gsm/usb_ids.py and a part of systemd/70-hotlined.rules.
 
-    scripts/usb-ids [--rules FOLDER VERSION]
+    scripts/usb_ids.py [--rules FOLDER VERSION]
 
 It downloads three of Debian's packages with apt-get, reads facts out of them, and writes them with the packages'
 versions: the port types of ModemManager's udev rules, the ids that the kernel's drivers of modems bind to, the ids that
@@ -148,7 +148,7 @@ def write_rules() -> None:
     RULES.write_text(head + begin + named + tail)
 
 
-BEGIN = "# The port for commands, where unsolicited codes come, too; scripts/usb-ids writes these lines.\n"
+BEGIN = "# The port for commands, where unsolicited codes come, too; scripts/usb_ids.py writes these lines.\n"
 END = "# Later Huawei sticks"
 RULE = (
     'SUBSYSTEMS=="usb", ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{products}", '
@@ -157,7 +157,7 @@ RULE = (
 
 
 MODULE = '''\
-"""What Debian's packages know of modems by their USB ids: made by scripts/usb-ids, not by hand.
+"""What Debian's packages know of modems by their USB ids: made by scripts/usb_ids.py, not by hand.
 
 Read from {manager}, {kernel} and {switch}.
 """
