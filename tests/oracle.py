@@ -567,13 +567,17 @@ def wording(facts: History) -> Iterator[str]:
     stored: dict[int, tuple[str, ...]] = {}
     chosen: dict[tuple[int, int], tuple[str, ...]] = {}
     ever: set[str] = set()
+    restored = False
     for fact, limits in _configured(facts):
+        restored = restored or isinstance(fact, Restored)
         ever.update(text for step in limits.texts or () for text in step)
         if isinstance(fact, Submitted) and fact.text is not None and not fact.by_hand and limits.texts is not None:
             attempt = fact.key[:2]
             if fact.sequence == 1:
                 others = {*answered.before(fact)} - {fact.answer}
                 now = limits.texts[min(len(others), len(limits.texts) - 1)]
+                if restored:  # what waited in the backup counts as answered, and nobody knows what it said
+                    now = tuple(text for step in limits.texts for text in step)
                 said[attempt], chosen[attempt] = "", now
                 if fact.by == "requeue":  # of what never left one may be stored, of whenever it was tried first
                     chosen[attempt] = stored.get(fact.answer, tuple(ever))

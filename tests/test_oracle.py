@@ -421,6 +421,13 @@ def test_wording() -> None:
     assert found(*other, sent(1, 4, text="trois", attempt=2, by="requeue")) == {"wording"}
 
 
+def test_wording_after_a_backup_was_put_back() -> None:
+    """What waited in it counts as answered, so the text of any step will do."""
+    facts = [Configured(at=0, texts=(("un",), ("deux",))), came(1), Restored(at=2, copied_at=1), came(2, 3)]
+    assert not found(*facts, sent(2, 4, text="deux"))
+    assert found(*facts[:2], came(2, 3), sent(2, 4, text="deux")) == {"wording"}
+
+
 def test_tries() -> None:
     """A minute, five, fifteen, an hour; six times at most while others get theirs; the recipient's no is the end."""
     moments = (1, 61, 361, 1261, 4861, 8461)
