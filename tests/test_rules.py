@@ -285,6 +285,22 @@ def test_a_rest_that_was_withdrawn_has_no_time(db: Database) -> None:
     assert state(db)[0] == "queued"
 
 
+@pytest.mark.parametrize("later", [None, "text by hand", "erased"])
+def test_the_rest_follows_a_late_result_unless_something_else_went_there(db: Database, later: str | None) -> None:
+    """Nobody gets the end of an answer behind another text, and what is erased cannot be sent."""
+    wrote(db)
+    begun = goes(db, 1, planned=TWO)
+    lose(db, begun, at(121))
+    if later == "text by hand":
+        typed(db, HERS, 130)
+        take(db, goes(db, 131), at(132))
+    if later == "erased":
+        db.execute("UPDATE answer_segments SET pdu = NULL")
+    fates.settle_late(db, begun.segment_id, 7, AGAIN, at(200))
+
+    assert state(db) == (("failed", "half") if later else ("sending", None))
+
+
 # ---- shares
 
 
