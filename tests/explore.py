@@ -61,10 +61,10 @@ from hotlined.store.line import breaker_of, set_breaker
 from hotlined.store.opening import opened
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-ALICE, BOB, ZARA = "+32470000001", "+32470000002", "Zara"
+ALICE, BOB, DORA, ZARA = "+32470000001", "+32470000002", "+4915112345678", "Zara"
 HOUR = 3600.0
 LIMITS = policy.Limits((timedelta(hours=2),), 2, policy.Windows(hour=5, day=9, month=20), reserve_for_new=50)
-RULES = policy.Rules(LIMITS, policy.Numbers(), timedelta(hours=3), max_segments=2)
+RULES = policy.Rules(LIMITS, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=3), max_segments=2)
 TWO_SEGMENTS = plan("n" * 200)
 CHANGES = 1000  # of the database: more than one event makes
 FOREVER = 40 * 86400.0  # longer ago than anything asks
@@ -179,10 +179,7 @@ class Explorer:
         """
         if "stale not swept" not in self.mutants:
             queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
-        state = breaker_of(self.db)
-        if state.is_open:
-            queue.requeue_half_sent(self.db, trials=False)
-        for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
+        for turn in queue.due(self.db, self.now, shadow=shadow):
             became = gate.begin(
                 self.db,
                 turn.answer_id,
@@ -333,6 +330,7 @@ class Explorer:
         return {
             "A writes": lambda: self.text(ALICE),
             "B writes": lambda: self.text(BOB),
+            "D writes": lambda: self.text(DORA),
             "A says stop": lambda: self.text(ALICE, "Stop svp"),
             "B is blocked": self.block,
             "sent": lambda: self.send(policy.Taken(7)),
@@ -379,8 +377,15 @@ class Explorer:
             for row in self.db.all("SELECT * FROM answers ORDER BY id")
         ]
         rows += [
-            (row["answer_id"], row["share"], row["trial"], row["outcome"], row["cause"], age(row["begun_limit"]))
+            (
+                *(row["answer_id"], row["share"], row["trial"], row["outcome"], row["cause"], row["recipient_country"]),
+                *(age(row["begun_limit"]), age(row["ended_limit"])),
+            )
             for row in self.db.all("SELECT * FROM attempts ORDER BY id")
+        ]
+        rows += [
+            (row["country"], row["rounds"], row["refused"], max(0.0, row["due"] - now), age(row["last_trial"]))
+            for row in self.db.all("SELECT * FROM country_outages ORDER BY country")
         ]
         rows += [
             (row["attempt_id"], row["sequence"], row["state"], age(row["submitted_limit"]))
@@ -391,7 +396,12 @@ class Explorer:
             for row in self.db.all("SELECT * FROM numbers ORDER BY number")
         ]
         state = breaker_of(self.db)
-        rows.append((state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)))
+        rows.append(
+            (
+                *(state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)),
+                age(state.failed_from) if state.is_open else None,
+            )
+        )
         truth = tuple(
             replace(fact, at=age(fact.at) or 0.0)
             for fact in self.world.facts
@@ -403,7 +413,7 @@ class Explorer:
     def name(self, number: str) -> str:
         """Return a number, marked where it is a pseudonym."""
         if pseudonym.is_one(number):
-            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.names(self.db, each)[1] == number), "")
+            return "~" + next((each for each in (ALICE, BOB, DORA) if pseudonyms.names(self.db, each)[1] == number), "")
         return number
 
     def check(self) -> None:
@@ -522,6 +532,12 @@ def _old_attempt_resumed() -> Iterator[None]:
 @mutant("breaker forgotten at a restart")
 def _breaker_forgotten() -> Iterator[None]:
     yield
+
+
+@mutant("countries tried without a pause")
+def _country_without_pause() -> Iterator[None]:
+    with patched(breaker, "country_lets_try", lambda *_: True):
+        yield
 
 
 @mutant("reserve rounded up")

@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
@@ -20,6 +21,9 @@ EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's or the line's: no
 
 TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats
 TRIALS_AT_ONCE = 3
+LATELY_SECONDS = 3 * 3600  # after something was taken, what the network or the centre refuses says nothing of the line
+NUMBERS_OF_THE_NETWORK = range(1, 256)  # +CMS ERROR
+SHARED_FROM = 3  # from this round on countries that wait by themselves have one together in the last pause
 BETWEEN_TRIALS_SECONDS = 300  # whatever gives reason for hope
 ROW = 3  # answers to different recipients in a row, none of them taken
 LATEST, MOST_FAILURES = 10, 6
@@ -595,14 +599,20 @@ def wording(facts: History) -> Iterator[str]:
 def tries(facts: History) -> Iterator[str]:
     """Try what is refused again after growing pauses, and not without end; what its recipient refuses is not.
 
-    Judged while nothing else fails: else the breaker has its own times, and what it closes for is due at once.
+    While the line or a country is out the breaker has its own times, and what it closes for is due at once.
     """
     refused: dict[tuple[int, int], list[Submitted]] = defaultdict(list)
     counted: dict[tuple[int, int], int] = defaultdict(int)
     over: set[tuple[int, int]] = set()
     taken: dict[str, float] = {}
-    failed: deque[tuple[int, bool]] = deque(maxlen=LATEST)
+    shut = _Breaker()
     for fact in facts:
+        was_out = shut.is_out
+        shut.take_in(fact)
+        if was_out:
+            refused.clear()
+            counted.clear()
+            over.clear()
         if not isinstance(fact, Submitted) or fact.by_hand:
             if isinstance(fact, Submitted) and fact.outcome == "taken":
                 taken[fact.number] = fact.at
@@ -610,8 +620,7 @@ def tries(facts: History) -> Iterator[str]:
         attempt, before = fact.key[:2], refused[fact.key[:2]]
         if any(each.cause in RECIPIENTS_FAULT for each in before):
             yield _say(fact, "its recipient cannot be reached")
-        alone = not any(bad for answer, bad in failed if answer != fact.answer)
-        if before and alone:
+        if before:
             pause = RETRY_PAUSES[min(len(before), len(RETRY_PAUSES)) - 1]
             if fact.at < before[-1].at + pause:
                 yield _say(fact, f"{fact.at - before[-1].at:.12g} s after it was refused the {len(before)}. time")
@@ -624,13 +633,8 @@ def tries(facts: History) -> Iterator[str]:
                 if before and {before[-1].cause, fact.cause} <= EITHERS_FAULT:
                     over.add(attempt)
             before.append(fact)
-        if not alone:  # the breaker may have closed since, and then its tries begin anew
-            before.clear()
-            counted[attempt] = 0
-            over.discard(attempt)
         if fact.outcome == "taken":
             taken[fact.number] = fact.at
-        failed.append((fact.answer, fact.outcome != "taken"))
 
 
 def shadowed(facts: History) -> Iterator[str]:
@@ -667,7 +671,7 @@ def liveness(facts: History) -> Iterator[str]:
     waiting, shut = _Waiting(), _Breaker()
     for fact, limits in _configured(facts):
         shut.take_in(fact)
-        if isinstance(fact, Rested) and shut.opened is None:
+        if isinstance(fact, Rested) and not shut.is_out:
             for answer in waiting.without_cause(fact.at, limits):
                 yield f"{fact.at:.12g} s: answer {answer} waits, and nothing keeps it back"
         waiting.take_in(fact, limits)
@@ -701,11 +705,13 @@ def asked_for(facts: History) -> Iterator[str]:
 
 
 def breaker(facts: History) -> Iterator[str]:
-    """While nothing leaves, no more is tried than the schedule of trials allows.
+    """While nothing leaves, or nothing to a country, no more is tried than the schedule of trials allows.
 
-    It is open once the last three answers went to different recipients and none was taken, or six of the last ten
-    were not, each time by no fault of the recipient's; a crash and a cause that may be either's are left aside. A trial
-    is an answer; of those of which nothing can have left three may be made for one. Texts by hand are not held.
+    Nothing leaves once the last three answers went to different recipients and none was taken, or six of the last ten
+    were not, each time by no fault of the recipient's; what the network refuses is left aside while something was taken
+    in the last three hours. When something is taken again, each other country of which all has failed since then waits
+    by itself. A trial is an answer; of those of which nothing can have left three may be made for one. Texts by hand
+    are not held.
     """
     state, taken_in = _Breaker(), list[Fact]()
     for fact in facts:
@@ -889,7 +895,7 @@ class _Waiting:
                 self._excused.add(fact.number)
             case Paused() | Resumed():
                 self._paused = isinstance(fact, Paused)
-            case Shadowed() | Restored() | Configured():  # by what was so before it may have ended
+            case Shadowed() | Restored() | Configured() | Hoped():  # by what was so before it may have ended
                 self._promised.clear()
             case _:
                 pass
@@ -914,23 +920,84 @@ class _Waiting:
         )
 
 
-@dataclass(slots=True)
-class _Breaker:
-    """The laxest breaker that keeps the promise."""
+def _country(number: str) -> str | None:
+    return next((name for name, code in CALLING_CODES.items() if number.startswith(f"+{code}")), None)
 
-    row: list[tuple[int, str | None]] = field(default_factory=list)
-    """The last answers that were not taken, and their recipients; None: an outcome of which nothing follows."""
-    latest: list[tuple[int, bool]] = field(default_factory=list)
-    """The last answers, and whether each failed by the line's fault."""
-    opened: float | None = None
-    due: float = 0.0
-    trials: int = 0
+
+@dataclass(slots=True)
+class _Trials:
+    """The trials that are allowed while answers wait, of the line or of a country."""
+
+    since: float
+    due: float = field(init=False)
+    rounds: int = 0
     last: float | None = None
-    trial: set[tuple[int, int]] = field(default_factory=set)
-    """The answers of the trial that is being made."""
+    """When the last trial was made."""
+    answers: set[tuple[int, int]] = field(default_factory=set)
+    """The answers of the present round, and which attempt at each."""
     recipients: list[str] = field(default_factory=list)
     may_follow: bool = False
-    pending: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.due = self.since + TRIAL_PAUSES[0]
+
+    def refuses(self, fact: Submitted, due: float) -> str | None:
+        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
+        if fact.key[:2] in self.answers and fact.sequence > 1:
+            return None
+        follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
+        if not follows and fact.at < due:
+            return f"nothing leaves since {self.since:.12g} s, and the next trial is due at {due:.12g} s"
+        if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
+            return None  # it decides nothing
+        if fact.at >= due:
+            self.rounds += 1
+            self.due = fact.at + TRIAL_PAUSES[min(self.rounds, len(TRIAL_PAUSES) - 1)]
+            self.may_follow = True
+            self.answers.clear()
+            self.recipients.clear()
+        self.last = fact.at
+        self.answers.add(fact.key[:2])
+        self.recipients.append(fact.number)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt at an answer that ended: taken, declined (by the network, with a number of its own) or failed."""
+
+    at: float
+    answer: int
+    number: str
+    what: str
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """What is known of a line's outages, and of those of countries."""
+
+    ended: list[_Ended] = field(default_factory=list)
+    """Attempts at answers since the line last worked again."""
+    taken_at: float | None = None
+    trials: _Trials | None = None
+    """While nothing leaves."""
+    failed_from: float = 0.0
+    """When the first of the failures ended that opened it."""
+    failed_in: dict[str | None, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """When answers to a country failed."""
+    taken_in: dict[str | None, float] = field(default_factory=dict)
+    """When something was last taken there."""
+    countries: dict[str, _Trials] = field(default_factory=dict)
+    """Those that wait by themselves."""
+    pending: dict[tuple[int, int], Submitted] = field(default_factory=dict)
+    either: set[int] = field(default_factory=set)
+    """Answers whose last refusal may have been the recipient's fault: the second one is."""
+    crashed: Submitted | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the line, or a country, waits for trials."""
+        return self.trials is not None or bool(self.countries)
 
     def take_in(self, fact: Fact) -> str | None:
         """Take in a fact; return why it must not be, or None."""
@@ -939,76 +1006,100 @@ class _Breaker:
             case Resumed() | Hoped():
                 self.hope(fact.at)
             case LateTaken():
-                self.take_late(fact)
-            case Submitted(by="line" | "requeue"):
-                words = self.refuses(fact)
+                late = self.pending.get((fact.answer, fact.attempt))
+                if late and late.total == fact.sequence:
+                    self.take(fact.at, late)
+            case Requeued():
+                self.either.discard(fact.answer)
+            case Restarted():
+                self.crashed = None
+            case Rebooted():
+                if self.crashed:
+                    self.fail(self.crashed, fact.at, "failed")
+                self.crashed = None
+            case Submitted():
+                self.pending[fact.key[:2]] = fact
+                words = None if fact.by_hand else self.refuses(fact)
                 self.learn(fact)
-            case Submitted(outcome="taken") if fact.sequence == fact.total:
-                self.close()
             case _:
                 pass
         return words
 
     def refuses(self, fact: Submitted) -> str | None:
-        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
-        self.pending[fact.key[:2]] = fact.total
-        if self.opened is None or (fact.key[:2] in self.trial and fact.sequence > 1):
-            return None
-        follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
-        if not follows and fact.at < self.due:
-            return f"nothing leaves since {self.opened:.12g} s, and the next trial is due at {self.due:.12g} s"
-        if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
-            return None  # it decides nothing
-        if fact.at >= self.due:
-            self.trials += 1
-            self.due = fact.at + TRIAL_PAUSES[min(self.trials, len(TRIAL_PAUSES) - 1)]
-            self.last, self.may_follow = fact.at, True
-            self.trial.clear()
-            self.recipients.clear()
-        self.trial.add(fact.key[:2])
-        self.recipients.append(fact.number)
+        """Return why a submission must not be made now, or None."""
+        country = _country(fact.number)
+        if self.trials:
+            due = self.trials.due
+            fresh = self.trials.last is None or fact.at >= self.trials.last + BETWEEN_TRIALS_SECONDS
+            if fresh and not any(at >= self.failed_from for at in self.failed_in[country]):
+                due = min(due, fact.at)  # where nothing has failed yet one may be tried now
+            return self.trials.refuses(fact, due)
+        if country in self.countries:
+            trials = self.countries[country]
+            due = trials.due
+            if trials.rounds + 1 >= SHARED_FROM:
+                shared = [each.last for each in self.countries.values() if each.rounds >= SHARED_FROM and each.last]
+                due = max(due, *(at + TRIAL_PAUSES[-1] for at in shared), 0.0)
+            return trials.refuses(fact, due)
         return None
 
     def learn(self, fact: Submitted) -> None:
         """Take in what came of a submission."""
-        if fact.left:
-            self.may_follow = False
-        if fact.outcome == "taken":
-            if fact.sequence == fact.total:
-                self.close()
-                self._note(fact.answer, failed=False)
+        for trials in filter(None, (self.trials, self.countries.get(_country(fact.number) or ""))):
+            if fact.left:
+                trials.may_follow = False
+        if fact.outcome == "taken" and fact.sequence == fact.total:
+            self.take(fact.at, fact)
+        elif fact.outcome == "taken" or fact.by_hand:
+            pass
+        elif fact.outcome == "crash":
+            self.crashed = fact
+        elif fact.outcome == "unknown":
+            self.fail(fact, fact.at, "failed")
+        elif fact.cause not in RECIPIENTS_FAULT and not (fact.cause in EITHERS_FAULT and fact.answer in self.either):
+            if fact.cause in EITHERS_FAULT:
+                self.either.add(fact.answer)
+            self.fail(fact, fact.at, "declined" if fact.cause in NUMBERS_OF_THE_NETWORK else "failed")
+
+    def fail(self, fact: Submitted, at: float, what: str) -> None:
+        """Take in that an answer was not taken, by no fault of its recipient's: maybe nothing leaves."""
+        country = _country(fact.number)
+        self.failed_in[country].append(at)
+        if self.trials or country in self.countries:
             return
-        if fact.outcome == "crash":
-            return
-        failed = not (fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT | EITHERS_FAULT)
-        self.row = [
-            *(each for each in self.row if each[0] != fact.answer),
-            (fact.answer, fact.number if failed else None),
-        ][-ROW:]
-        self._note(fact.answer, failed=failed)
-        different = len({number for _, number in self.row} - {None}) == ROW
-        if self.opened is None and (different or sum(failed for _, failed in self.latest) >= MOST_FAILURES):
-            self.opened, self.trials, self.last, self.may_follow = fact.at, 0, None, False
-            self.due = fact.at + TRIAL_PAUSES[0]
+        self.ended.append(_Ended(at, fact.answer, fact.number, what))
+        lately = self.taken_at is not None and at - self.taken_at < LATELY_SECONDS
+        latest: dict[int, _Ended] = {}
+        for each in reversed(self.ended):
+            if not (lately and each.what == "declined"):
+                latest.setdefault(each.answer, each)
+        run = list(takewhile(lambda each: each.what != "taken", latest.values()))
+        if len({each.number for each in run}) < ROW:
+            run = [each for each in [*latest.values()][:LATEST] if each.what != "taken"]
+            if len(run) < MOST_FAILURES:
+                return
+        self.failed_from = min(each.at for each in run)
+        self.trials = _Trials(at)
 
-    def _note(self, answer: int, *, failed: bool) -> None:
-        self.latest = [*(each for each in self.latest if each[0] != answer), (answer, failed)][-LATEST:]
-
-    def take_late(self, fact: LateTaken) -> None:
-        """Take in that a segment had left after all: the last one of an answer closes."""
-        if self.pending.get((fact.answer, fact.attempt)) == fact.sequence:
-            self.close()
-
-    def close(self) -> None:
-        """Let answers out again: one was taken whole."""
-        if self.opened is not None:
-            self.latest.clear()
-        self.opened = None
-        self.row.clear()
-        self.trial.clear()
-        self.recipients.clear()
+    def take(self, at: float, fact: Submitted) -> None:
+        """Take in that an answer, or a text by hand, left whole: the line works, and so does its country."""
+        country = _country(fact.number)
+        self.taken_at = at
+        self.taken_in[country] = at
+        self.countries.pop(country or "", None)
+        if self.trials:
+            self.trials = None
+            self.ended.clear()
+            self.either.clear()
+            for name, failures in self.failed_in.items():
+                has_failed = any(moment >= self.failed_from for moment in failures)
+                if name and has_failed and self.taken_in.get(name, -1.0) < self.failed_from:
+                    self.countries.setdefault(name, _Trials(at))
+        else:
+            self.ended.append(_Ended(at, fact.answer, fact.number, "taken"))
 
     def hope(self, at: float) -> None:
         """Make the next trial due now, five minutes after the last one at the soonest."""
-        if self.opened is not None:
-            self.due = min(self.due, at if self.last is None else max(at, self.last + BETWEEN_TRIALS_SECONDS))
+        if self.trials:
+            last = self.trials.last
+            self.trials.due = min(self.trials.due, at if last is None else max(at, last + BETWEEN_TRIALS_SECONDS))

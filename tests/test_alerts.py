@@ -40,7 +40,7 @@ from hotlined.language import Language, unfilled
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
-from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode
+from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
@@ -282,7 +282,8 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return None
-    alert = draft(condition, level, "", **filling)
+    named = country_condition("GB") if condition == "country" else condition
+    alert = draft(named, level, "", **filling)
     return f"hotlined fr: {alert.title}. {alert.text}"
 
 

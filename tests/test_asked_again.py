@@ -22,6 +22,7 @@ from hotlined.store.opening import open_for_daemon
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 HERS, HIS = "+32470000001", "+32470000002"
 ONE, TWO = plan("Non."), plan("n" * 200)
+EVERYWHERE = RULES._replace(numbers=policy.Numbers(answer_countries=("BE", "FR", "NL", "LU", "DE")))
 
 
 FAR = 10 * 365 * 86400.0  # seconds: later than now, on the calendar of this machine, too
@@ -50,10 +51,10 @@ def at(seconds: float) -> Now:
 
 
 def came(db: Database, number: str = HERS, seconds: float = 0.0, *, delay: float = 0.0, words: str = "oui") -> int:
-    """Receive a text, judge it, and return its contact."""
+    """Receive a text, judge it by rules that answer all countries, and return its contact."""
     identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
     contact = contacts.record_whole(db, "main", "text", identity, words, at(seconds))
-    store_steps.judge(db, contact, at(seconds), delay=delay)
+    store_steps.judge(db, contact, at(seconds), EVERYWHERE, delay=delay)
     return contact
 
 
@@ -154,15 +155,11 @@ def test_what_was_ended_is_continued_by_no_late_result(db: Database, ended_by: o
 def test_an_international_address_is_compared_whole(db: Database, other: str) -> None:
     """Mobiles of the Netherlands, France and Luxembourg have nine digits, and share them."""
     came(db, "+31621123456")
-    lose(db, segment_of(begin_next(db, at(1), ONE, RULES._replace(numbers=_everywhere()))), at(121))
+    lose(db, segment_of(begin_next(db, at(1), ONE, EVERYWHERE)), at(121))
 
     assert report(db, 130, number=other) is None
     assert report(db, 131, number="0621123456", ton=Ton.NATIONAL) is not None
     assert state(db)[0] == "delivered"
-
-
-def _everywhere() -> policy.Numbers:
-    return policy.Numbers(answer_countries=("BE", "FR", "NL", "LU", "DE"))
 
 
 @pytest.mark.parametrize(

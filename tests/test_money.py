@@ -55,13 +55,13 @@ from hotlined.store import (
     shares,
 )
 from hotlined.store.database_files import KEY, beside, write_key
-from hotlined.store.line import breaker_of, save_limit_clock
+from hotlined.store.line import save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
+NUMBERS = ("+32470000001", "+32470000002", "+4915112345678")
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
@@ -306,7 +306,7 @@ class Hotline(RuleBasedStateMachine):
 
     def in_force(self) -> policy.Rules:
         """Return what is configured."""
-        return policy.Rules(self.limits, policy.Numbers(), timedelta(hours=24))
+        return policy.Rules(self.limits, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=24))
 
     # ---- what comes
 
@@ -399,8 +399,8 @@ class Hotline(RuleBasedStateMachine):
             now = self.now()
             queue.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
-                queue.requeue_half_sent(self.db, trials=True)
-            for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
+                queue.requeue_half_sent(self.db)
+            for turn in queue.due(self.db, now, shadow=self.shadow):
                 result = gate.begin(
                     self.db,
                     turn.answer_id,

@@ -17,8 +17,10 @@ from oracle import (
     OptedIn,
     Paused,
     Promised,
+    Rebooted,
     Received,
     Requeued,
+    Restarted,
     Rested,
     Restored,
     Resumed,
@@ -68,7 +70,7 @@ def test_the_oracle_imports_nothing_of_hotlined() -> None:
     tree = ast.parse(Path(oracle.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses", "functools"}
+    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses", "functools", "itertools"}
     calls = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert not calls & {"__import__", "eval", "exec", "open"}
 
@@ -446,10 +448,11 @@ def test_tries() -> None:
     assert not found(ROOM, came(1), *others, *either[::2], sent(1, 9999))
 
 
-def test_tries_are_the_breakers_while_others_fail() -> None:
-    """What it closes for is due at once, and trials have pauses of their own."""
-    failing = [sent(n, n, phone(n), "refused", cause=38) for n in (1, 2)]
-    assert not found(ROOM, *people(9), *failing, sent(1, 3, phone(1), "refused", cause=38))
+def test_tries_are_the_breakers_while_nothing_leaves() -> None:
+    """What it tries, and what it closes for, has not to wait for a pause of its own."""
+    refused = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (1, 63), (2, 66), (3, 69))]
+    assert not found(ROOM, *people(9), *refused, sent(1, 129, phone(1)), sent(2, 130, phone(2)))
+    assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}
 
 
 def test_shadowed() -> None:
@@ -473,6 +476,7 @@ def test_shadowed() -> None:
         Cancelled(at=2, answer=1),
         Configured(at=2, shadow=True),
         Configured(at=2, hour=1),
+        Hoped(at=2),
         came(2, 2, text="stop"),
         sent(1, 60, outcome="refused", cause=38),
         Forgotten(at=2, number=HERS),
@@ -512,12 +516,44 @@ def test_breaker_opens(outcome: str, cause: int | None) -> None:
     assert not found(*outage(outcome, cause), *typed(999, 12))
 
 
-@pytest.mark.parametrize("cause", [1, 27, 195, 196, 21, 28, 29, 30])
+@pytest.mark.parametrize("cause", [1, 27, 195, 196])
 def test_breaker_knows_whose_fault_it_is(cause: int) -> None:
-    """What is the recipient's fault, or may be, opens nothing; nor does one recipient alone."""
+    """What is the recipient's fault opens nothing; nor does one recipient alone."""
     assert not found(*outage("refused", cause), sent(4, 12, phone(4)))
     same = [sent(1, at, HERS, "refused", cause=38) for at in (3, 63, 363, 1263)]
     assert not found(ROOM, came(1), *same)
+
+
+@pytest.mark.parametrize("cause", [21, 28, 29, 30])
+def test_breaker_takes_what_may_be_eithers_fault_for_the_lines_once(cause: int) -> None:
+    """The first refusal of each answer counts, the second is the recipient's."""
+    assert found(*outage("refused", cause), sent(4, 12, phone(4))) == {"breaker"}
+    twice = [sent(n, at, phone(n), "refused", cause=cause) for n, at in ((1, 3), (2, 6), (1, 63), (2, 66))]
+    assert not found(ROOM, *people(9), *twice, sent(3, 70, phone(3)))
+
+
+def test_breaker_takes_a_power_cut_for_a_failure() -> None:
+    """A stick may take the machine down; the end of the program alone says nothing."""
+    for ended, broken in ((Rebooted, {"breaker"}), (Restarted, set())):
+        cuts = [each for n in (1, 2, 3) for each in (sent(n, 3 * n, phone(n), outcome="crash"), ended(at=3 * n + 1))]
+        assert found(ROOM, *people(9), *cuts, sent(4, 12, phone(4))) == broken
+
+
+@pytest.mark.parametrize("cause", [1, 10, 28, 38, 127, 128, 193, 255])
+def test_breaker_leaves_the_networks_refusals_aside_while_others_leave(cause: int) -> None:
+    """For three hours after something was taken they say nothing, later they open it; what the modem says always does.
+
+    A text by hand that is taken says as much as an answer.
+    """
+    for before in ([sent(9, 1, phone(9))], typed(999, 1)):
+        facts = [ROOM, *people(99), *before]
+        refused = [sent(n, 3 * n, phone(n), "refused", cause=cause) for n in (1, 2, 3, 4, 5, 6, 7)]
+        assert not found(*facts, *refused)
+        later = [sent(n, 10_800 + n, phone(n), "refused", cause=38) for n in (11, 12, 13)]
+        assert not found(*facts, *refused, *later[:1])
+    assert found(*facts, *later, sent(14, 10_850, phone(14))) == {"breaker"}
+    by_modem = [sent(n, 3 * n, phone(n), "refused", cause=320) for n in (1, 2, 3)]
+    assert found(*facts, *by_modem, sent(4, 12, phone(4))) == {"breaker"}
 
 
 def test_breaker_counts_answers() -> None:
@@ -587,3 +623,71 @@ def test_breaker_goes_by_what_a_backup_has() -> None:
     again = [sent(4, 12, phone(4), "unknown"), sent(5, 15, phone(5))]
     assert found(*outage(), Restored(at=10, copied_at=8), *again) == {"breaker"}
     assert not found(*outage(), sent(4, 69, phone(4)), Restored(at=70, copied_at=8), sent(5, 71, phone(5)))
+
+
+# ---- countries
+
+
+def german(serial: int) -> str:
+    """Give a German mobile."""
+    return f"+4915112{serial:06}"
+
+
+def abroad() -> list[Fact]:
+    """Give an outage that began with two Belgians and a German at 9 s, and was over at 69 s with a Belgian."""
+    waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50)), came(200, 0, "+33612345678")]
+    failed = [sent(1, 3, phone(1), "unknown"), sent(2, 6, phone(2), "unknown"), sent(100, 9, german(0), "unknown")]
+    return [ROOM, *waiting, *failed, sent(4, 69, phone(4))]
+
+
+def test_a_country_of_which_all_failed_waits_by_itself() -> None:
+    """The line goes on, and there the first trial comes a minute later; where nothing failed nobody waits."""
+    assert not found(*abroad(), sent(5, 72, phone(5)), sent(200, 75, "+33612345678"), sent(101, 129, german(1)))
+    assert found(*abroad(), sent(101, 128, german(1))) == {"breaker"}
+    late = LateTaken(at=70, answer=100, attempt=1, sequence=1)
+    assert not found(*abroad(), late, sent(101, 71, german(1)))
+    by_hand = typed(999, 70, german(7))
+    assert not found(*abroad(), *by_hand, sent(101, 73, german(1)))
+
+
+def test_a_country_is_tried_ever_more_rarely() -> None:
+    """After 1, 5, 15 and then every 60 minutes, three at once where nothing left; its failures do not stop the line."""
+    moments = [129, 429, 1329, 4929]
+    trials = [sent(101 + n, at, german(1 + n), "unknown") for n, at in enumerate(moments)]
+    assert not found(*abroad(), *trials, sent(5, 5000, phone(5)))
+    for early in range(len(moments)):
+        sooner = [sent(101 + n, at - (n == early), german(1 + n), "unknown") for n, at in enumerate(moments)]
+        assert found(*abroad(), *sooner) == {"breaker"}
+    at_once = [sent(101 + n, 129 + n, german(1 + n), "refused", cause=10) for n in range(4)]
+    assert not found(*abroad(), *at_once[:3])
+    assert found(*abroad(), *at_once) == {"breaker"}
+
+
+def test_countries_have_one_trial_an_hour_together() -> None:
+    """From the third round on, whichever it is; the first two rounds each has by itself."""
+    french = [came(300 + n, 0, f"+3361234{n:04}") for n in range(9)]
+    both = [
+        *(ROOM, *people(99), *french, *(came(100 + n, 0, german(n)) for n in range(50))),
+        *(sent(1, 3, phone(1), "unknown"), sent(100, 6, german(0), "unknown")),
+        *(sent(300, 9, "+33612340000", "unknown"), sent(4, 69, phone(4))),
+    ]
+    own = [
+        *(sent(101, 129, german(1), "unknown"), sent(301, 132, "+33612340001", "unknown")),
+        *(sent(102, 429, german(2), "unknown"), sent(302, 432, "+33612340002", "unknown")),
+    ]
+    third = sent(103, 1329, german(3), "unknown")
+    assert not found(*both, *own, third, sent(303, 4929, "+33612340003", "unknown"))
+    assert found(*both, *own, third, sent(303, 4928, "+33612340003", "unknown")) == {"breaker"}
+    assert found(*both, *own, sent(303, 1332, "+33612340003", "unknown"), sent(103, 4931, german(3))) == {"breaker"}
+
+
+def test_a_country_that_has_not_failed_is_tried_at_once() -> None:
+    """While nothing leaves, an answer to it is tried five minutes after the trial before, whatever the pause."""
+    waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50))]
+    failed = [ROOM, *waiting, *(sent(100 + n, 3 * n, german(n), "unknown") for n in (1, 2, 3))]
+    assert not found(*failed, sent(1, 12, phone(1), "unknown"))
+    assert found(*failed, sent(104, 12, german(4), "unknown")) == {"breaker"}
+    tried = [*failed, *(sent(100 + n, at, german(n), "unknown") for n, at in ((4, 69), (5, 369), (6, 1269)))]
+    assert not found(*tried, sent(1, 1569, phone(1), "unknown"))
+    assert found(*tried, sent(1, 1568, phone(1), "unknown")) == {"breaker"}
+    assert found(*tried, sent(1, 1569, phone(1), "unknown"), sent(2, 1900, phone(2))) == {"breaker"}

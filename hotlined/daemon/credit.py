@@ -146,13 +146,13 @@ class Balance:
     def _update_breaker(self, balance: Decimal) -> None:
         """Open the breaker if the balance does not pay for a segment; make a trial due once it does again."""
         db, timing = self._line.db, self._line.timing
-        pays = balance >= self._line.config.limits.price_per_segment
+        price = self._line.config.limits.price_per_segment
+        pays = balance >= price if price else balance > 0
         cause = breaker_of(db).cause
         if not pays and cause is None:
             with db.transaction():
-                breaking.open_breaker(
-                    db, breaker.Cause.CREDIT, db.now(), timing.trial_after, f"the balance is {balance}"
-                )
+                opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)
+                breaking.open_breaker(db, opening, db.now(), timing.trial_after, f"the balance is {balance}")
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
             breaking.make_trial_due(db, db.now(), timing.trial_gap)

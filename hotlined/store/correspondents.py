@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined import policy
-from hotlined.gsm.address import Identity, LineType
+from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
 from hotlined.pseudonym import NOBODY
 from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
 from hotlined.store.database import Database
@@ -172,3 +172,16 @@ def names(db: Database) -> list[str]:
     """Return every originator and every number that is decided about, for completion."""
     rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
     return [name for (name,) in rows]
+
+
+def country_of(db: Database, answer_id: int) -> str | None:
+    """Return the country of an answer's recipient; None where its number has none."""
+    row = db.the(
+        "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
+        " WHERE a.id = ?",
+        answer_id,
+    )
+    if row["contact_id"] is not None:
+        country: str | None = row["country"]
+        return country
+    return identify(Address(row["recipient"][1:], Ton.INTERNATIONAL), UNKNOWN_COUNTRY).country
