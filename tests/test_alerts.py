@@ -67,7 +67,7 @@ def at(seconds: float) -> Now:
 
 def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
     """Return a line that is well, but for what is said."""
-    usual = {"unwell_seconds": 0.0, "budgets": {}, "disk": PLENTY}
+    usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR", "disk": PLENTY}
     return LineState("main", modem_state, **{**usual, **more})
 
 
@@ -1236,8 +1236,8 @@ def test_the_daemon_notes_since_when_it_is_in_shadow_mode(line: Line) -> None:
 # ---- text messages, through the daemon
 
 
-BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 is left. Top the SIM up.")
-END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 is left.")
+BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 EUR is left. Top the SIM up.")
+END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
 
 
 def balance(line: Line, kind: str) -> None:
