@@ -155,6 +155,10 @@ class ModemRefusedError(ModemError):
         self.final = final
 
 
+class ModemBusyError(ModemRefusedError):
+    """The SIM is still being read, or the modem still starts: it takes the same soon."""
+
+
 class NoTextsError(ModemRefusedError):
     """The modem knows no texts at all: it refuses what sets them up, and both questions for them."""
 

@@ -84,6 +84,16 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
             os.close(folder)
 
 
+def keep(path: Path) -> None:
+    """Have on the disk what stands in a file, whoever has written it; a file that cannot be read is left alone."""
+    with contextlib.suppress(OSError):
+        descriptor = open_plain(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextlib.contextmanager
 def create(path: Path) -> Iterator[BinaryIO]:
     """Make a file that a person has named, for that person alone, and give it to be written; it is whole or taken away.

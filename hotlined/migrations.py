@@ -223,9 +223,11 @@ LINE = (
     CREATE TABLE numbers (
       number TEXT PRIMARY KEY,
       blocked_at TEXT,
+      -- a number opts out by itself; who lifts that is an event
+      blocked_by TEXT,
       opted_out_at TEXT,
-      changed_by TEXT NOT NULL,
-      changed_limit REAL NOT NULL DEFAULT 0
+      changed_limit REAL NOT NULL DEFAULT 0,
+      CHECK ((blocked_at IS NULL) = (blocked_by IS NULL))
     ) STRICT, WITHOUT ROWID
     """,
     # what the command line asks of the running daemon; expiry runs on the boot's own clock

@@ -131,7 +131,7 @@ class Limits(NamedTuple):
     per_number: int = 3
     segments: Windows = Windows()
     reserve_for_new: int = 50
-    price_per_segment: Decimal = Decimal("0.05")
+    price_per_segment: Decimal | None = None
     currency: str = "EUR"
 
 

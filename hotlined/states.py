@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-from hotlined.language import N_
-
 
 class ModemState(StrEnum):
     """The states of the modem that `status` shows; `words.conditions` has a title and a cure for each."""
@@ -33,12 +31,12 @@ class ModemState(StrEnum):
 
 
 class SmsService(StrEnum):
-    """The domain that texts are sent in (3GPP TS 27.007 10.1.21): `status --json` names it as English does."""
+    """The domain that texts are sent in (3GPP TS 27.007 10.1.21): `status --json` has these words."""
 
-    PACKET = N_("packet")
-    CIRCUIT = N_("circuit")
-    PACKET_FIRST = N_("packet, else circuit")
-    CIRCUIT_FIRST = N_("circuit, else packet")
+    PACKET = "packet"
+    CIRCUIT = "circuit"
+    PACKET_FIRST = "packet_first"
+    CIRCUIT_FIRST = "circuit_first"
 
 
 class ModemTrouble(StrEnum):
@@ -237,6 +235,9 @@ class TroubleCode(StrEnum):
     SELFTEST_LOST = "selftest_lost"
     SILENCE = "silence"
     BACKUP_OLD = "backup_old"
+    CREDIT_LOW = "credit_low"
+    ALERTS_NOWHERE = "alerts_nowhere"
+    """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
     READER = "reader"
     """A program keeps old pages of the database."""
 

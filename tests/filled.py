@@ -63,6 +63,7 @@ class Filled:
             store_steps.make_empty(self.database)
         self.config = folder / "main.yaml"
         self.settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}}
+        self.settings |= {"numbers": {"answer_countries": ["BE", "FR"]}}
         self.settings |= settings
         self.config.write_text(json.dumps(self.settings))
         self.db: Database = open_for_daemon(self.database)

@@ -44,6 +44,7 @@ from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, coun
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
+from hotlined.store.breaking import CountryOutage
 from hotlined.store.line import mark_copied, note_own_number, save_limit_clock
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES
@@ -66,7 +67,7 @@ def at(seconds: float) -> Now:
 
 def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
     """Return a line that is well, but for what is said."""
-    usual = {"unwell_seconds": 0.0, "budgets": {}, "disk": PLENTY}
+    usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR", "disk": PLENTY}
     return LineState("main", modem_state, **{**usual, **more})
 
 
@@ -81,6 +82,25 @@ class Teller:
         happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
+
+
+def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
+    """Each for itself; after a day in which nothing left, and where nothing ever did, it is the SIM; its end is told.
+
+    One that comes and goes within a day is not told again.
+    """
+    teller = Teller()
+    german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
+    assert teller.tell(seen(countries=[german, french]), 3599) == []
+    assert teller.tell(seen(countries=[german, french]), 3600) == [("country_DE", 1), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86399) == []
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86400) == [("country_DE", 2), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[french]), 100_000) == [("country_DE", 0)]
+    again = replace(german, since_limit=100_000.0)
+    assert teller.tell(seen(countries=[again, french]), 110_000) == []
+    assert teller.tell(seen(countries=[again]), 110_001) == [("country_FR", 0)]
+    assert draft("country_DE", 2, "").title == "this SIM cannot text Germany"
+    assert "take CH out of numbers.answer_countries" in draft("country_CH", 1, "").text
 
 
 @pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
@@ -1216,8 +1236,8 @@ def test_the_daemon_notes_since_when_it_is_in_shadow_mode(line: Line) -> None:
 # ---- text messages, through the daemon
 
 
-BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 is left. Top the SIM up.")
-END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 is left.")
+BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 EUR is left. Top the SIM up.")
+END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
 
 
 def balance(line: Line, kind: str) -> None:

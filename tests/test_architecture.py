@@ -258,7 +258,6 @@ COMPARED = {
     ("desk/pages/stats.py", "<!-- inside -->"): "a mark in a page of its own",
     ("gsm/port.py", "exclusively lock"): "pyserial says it, and has no code for it",
     ("gsm/recording.py", "# hotlined recording 1"): "the first line of a file",
-    ("store/decisions.py", "its owner"): "the database has it from before; nothing else asks",
 }
 """The texts of several words that something is compared with, by module, each with its reason."""
 _PREFIXES = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
@@ -505,7 +504,6 @@ def test_kinds_of_events_stand_in_their_enum(modules: Nodes) -> None:
 NO_CODES = {
     ("cli/demo.py", "send_interval"): "a key of the configuration",
     ("cli/show.py", "by_hand"): "a key in JSON",
-    ("control/verbs.py", "opted_out"): "a key in the answer to a decision",
     ("desk/pages/log.py", "by_hand"): "the name of a page",
     ("store/correspondents.py", "opted_out"): "a column",
     ("store/evidence.py", "by_hand"): "a key in JSON",

@@ -24,11 +24,14 @@ def judged(folder: Path, **sections: Any) -> str:
 
 def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
     """What the answer costs and the worst that can be spent stand in words and money, without a warning."""
-    text = judged(tmp_path)
+    text = judged(tmp_path, limits={"price_per_segment": 0.05})
 
     assert f"{tmp_path / 'main.yaml'} is fine." in text
-    assert "The answer takes 2 segments in gsm7: 0.10 EUR. A phone shows it like this:" in text
-    assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3,000 segments in 30 days" in text
+    assert "The answer takes 2 segments (0.10 EUR) in gsm7. The phone joins them and shows:" in text
+    assert (
+        "60 segments (3.00 EUR) in an hour, 300 segments (15.00 EUR) in a day, 3,000 segments (150.00 EUR) in 30 days"
+        in text
+    )
     assert "Careful" not in text
 
 
@@ -45,6 +48,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
+        ({"alerts": {"words": ["tue"]}}, "A text with a word of alerts.words raises an alert, and that goes nowhere"),
         ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
     ],
 )
@@ -61,21 +65,28 @@ def test_marks_inside_an_answer_are_no_risk(tmp_path: Path) -> None:
 
 
 def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:
-    """Each segment is shown as a phone shows it, with what was replaced in the whole and how often."""
+    """It is shown as a phone shows it, in one piece, with what was replaced in it and how often; no money is named."""
     typed = "C’est “non”, même à l’œil… " * 10
     text = judged(tmp_path, answer={"text": typed})
-    shown = dict(re.findall(r"^  (\d of \d|replaced) +(.*)$", text, re.MULTILINE))
+    shown = dict(re.findall(r"^  (text|replaced) +(.*)$", text, re.MULTILINE))
 
-    assert list(shown) == ["1 of 2", "2 of 2", "replaced"]
-    assert len(shown["1 of 2"]) == 153
-    assert shown["1 of 2"] + shown["2 of 2"] == ("C'est \"non\", meme à l'oeil... " * 10).strip()
+    assert "The answer takes 2 segments in gsm7. The phone joins them and shows:\n" in text
+    assert "EUR" not in text
+    assert list(shown) == ["text", "replaced"]
+    assert shown["text"] == ("C'est \"non\", meme à l'oeil... " * 10).strip()
     assert shown["replaced"].startswith("’ by \"'\", 20 times, “ by '\"', 10 times, ”")
     assert "  replaced     nothing\n" in judged(tmp_path, answer={"text": "Non."})
 
 
 def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """A SIM whose PIN stands in a file that is missing would never come up: the check names the file."""
-    assert f"Careful: modem.pin_file: there is no {tmp_path / 'pin'}, so" in judged(tmp_path, modem={"pin_file": "pin"})
+    """A SIM whose PIN stands in a file that is missing would never come up: the check and the start say so, with 78."""
+    line = Filled(tmp_path, modem={"pin_file": "pin"})
+    line.db.close()
+    for command in (("config", "check"), ("run", "--once"), ("run",)):
+        result = line.run(*command)
+        assert result.exit_code == 78
+        assert f"Error: modem.pin_file: there is no {tmp_path / 'pin'}, so" in " ".join(result.stderr.split())
+    assert line.run("log").exit_code == 0
     (tmp_path / "pin").write_text("1234")
     assert "Careful" not in judged(tmp_path, modem={"pin_file": "pin"})
 
@@ -92,16 +103,15 @@ def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
     """Texts have their numbers, and a dear one names its character."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
 
-    assert "Answer 1 takes 1 segment in gsm7: 0.05 EUR." in text
-    assert (
-        "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR. A phone shows it like this:\n  1 of 1       non ★\n"
-        in text
-    )
+    assert "Answer 1 takes 1 segment in gsm7. The phone shows:" in text
+    assert "Answer 2 takes 1 segment in ucs2 because of ★. The phone shows:\n  text         non ★\n" in text
 
 
 def test_a_single_segment_is_one(tmp_path: Path) -> None:
     """The worst case of one segment is told in the singular."""
-    assert "1 segment in an hour (0.05 EUR), 24 segments" in judged(tmp_path, limits={"segments": {"hour": 1}})
+    limits = {"segments": {"hour": 1}, "price_per_segment": 0.05}
+
+    assert "1 segment (0.05 EUR) in an hour, 24 segments" in judged(tmp_path, limits=limits)
 
 
 def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_without_a_database_nothing_is_used(make: Make) -> None:
         "new_in_seconds": 0,
         "known_in_seconds": 0,
     }
-    assert found["answers"] == [{"segments": 2, "price": 0.1}]
+    assert found["answers"] == [{"segments": 2, "price": None}]
 
 
 def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
@@ -132,9 +132,8 @@ def test_room_is_what_those_who_wait_leave(make: Make) -> None:
     assert [each["new_in_seconds"] for each in full["windows"].values()] == pytest.approx([3600, 0, 0])
     assert (full["waits"], full["first_in_seconds"]) == (3, 0)
     assert "3 answers wait; the next can go now." in shown
-    assert "answered in 1h, behind 3 answers, if its number is new, in 1h if it was answered before." in " ".join(
-        shown.split()
-    )
+    note = "new number can go: in 1h (3 answers go first). To a known number whose cooldown is over: in 1h."
+    assert note in " ".join(shown.split())
     assert longer["windows"]["day"]["new_in_seconds"] == pytest.approx(86_400)
     assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
 
@@ -173,7 +172,7 @@ def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -
     assert (found["answers"], found["ahead"]) == (3, 2)
     assert found["next_in_seconds"] == pytest.approx(30 * 60, abs=10)
     said = " ".join(line.run("limits").stdout.split())
-    assert "A text that comes now can be answered in 30m, behind 2 answers, if its number is new, in 30m if it" in said
+    assert "An answer to a new number can go: after the usual delay (2 answers go first). To a known number" in said
 
 
 def test_segments_leave_one_after_the_other(make: Make) -> None:
@@ -270,13 +269,14 @@ def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
 def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
     """Each text has its own cost, and a known number waits for room for the longest that it may get."""
     texts = ["Non.", ANSWER]
-    line = make(answer={"texts": texts}, limits={"segments": {"hour": 2, "day": 20, "month": 50}})
+    limits = {"segments": {"hour": 2, "day": 20, "month": 50}, "price_per_segment": 0.05}
+    line = make(answer={"texts": texts}, limits=limits)
     found = told(line)
 
     assert [each["segments"] for each in found["answers"]] == [1, 2]
     assert found["windows"]["hour"]["new_in_seconds"] == 0
     assert found["windows"]["hour"]["known_in_seconds"] is None
-    assert "Answer 2 costs 0.10 EUR: 2 segments." in line.run("limits").stdout
+    assert "Answer 2 takes 2 segments (0.10 EUR)." in line.run("limits").stdout
     line.db.close()
     line.database.unlink()
     assert told(line) == found
@@ -296,7 +296,7 @@ def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     """No line is wider than the terminal, and no number or heading is cut."""
-    line = make()
+    line = make(limits={"price_per_segment": 0.05})
     answer_contacts(line, 1)
     lines = line.on_a_terminal(columns, "limits")
     shown = " ".join(" ".join(lines).split())
@@ -304,9 +304,10 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     assert all(len(text) <= columns for text in lines)
     assert "…" not in shown
     assert lines[1].split() == ["hour", "2", "60", "30", "now", "now"]
-    assert "A text that comes now can be answered now if its number is new, now if it was answered before." in shown
+    room = "An answer to a new number can go: now. To a known number whose cooldown is over: now."
+    assert room in shown
     assert "150.00 EUR" in shown
-    assert "An answer costs 0.10 EUR: 2 segments." in shown
+    assert "An answer takes 2 segments (0.10 EUR)." in shown
 
 
 @pytest.mark.parametrize("columns", [32, 40])
@@ -320,7 +321,9 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
 )
 def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, language: str, headings: str) -> None:
     """What is too wide stands in two tables, one below the other."""
-    lines = make(language=language, limits={"segments": {"month": 30_000}}).on_a_terminal(columns, "limits")
+    lines = make(language=language, limits={"segments": {"month": 30_000}, "price_per_segment": 0.05}).on_a_terminal(
+        columns, "limits"
+    )
     shown = " ".join(lines)
 
     assert all(len(text) <= columns for text in lines)
@@ -396,7 +399,7 @@ def test_what_keeps_answers_back_is_said(make: Make) -> None:
     assert [each["state"] for each in found["held"]] == ["paused"]
     assert [each["next_in_seconds"] for each in found["queue"].values()] == [None, None]
     assert f"Paused by marie: nothing is sent. `hotlined --config {line.config} resume`" in shown
-    assert "Until then 1 answer (2 segments) to new numbers and no answer to known ones wait." in shown
+    assert "\n1 answer (2 segments) to new numbers and no answer to known ones wait.\n" in shown
     decisions.resume(line.db, "marie", line.now())
     assert told(line)["held"] == []
     line.db.execute("UPDATE answers SET due_limit = due_limit + 3600")

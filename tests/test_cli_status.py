@@ -25,7 +25,7 @@ from hotlined.reports.glance import at_a_glance
 from hotlined.reports.line import report_line
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store import decisions, opening
+from hotlined.store import breaking, decisions, opening
 from hotlined.store.line import note_balance, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
@@ -65,7 +65,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
         registration="home",
         signal_percent=61,
         technology="LTE",
-        sms_service="packet, else circuit",
+        sms_service="packet_first",
         storages=(Storage("SM", 3, 20),),
     )
     usual: dict[str, Any] = {
@@ -298,9 +298,13 @@ def test_what_waits_is_told_in_words(line: Filled) -> None:
     for sender in (KEVIN, LEA):
         line.judge(line.text(sender=sender))
     line.send([None])
-    assert re.search("^answers +1 waiting, 1 perhaps sent$", line.run("status").stdout, re.MULTILINE)
+    told = "^answers +1 waiting, 1 perhaps sent in the last 24 hours$"
+    assert re.search(told, line.run("status").stdout, re.MULTILINE)
     assert not re.search("queued|unconfirmed|sending|pin_required", line.run("status").stdout)
     assert status(line)[0]["queue"] == {"queued": 1, "sending": 0, "unconfirmed": 1}
+    line.db.execute("UPDATE attempts SET begun_limit = begun_limit - 86400")  # nobody settles it: it is no news
+    assert re.search("^answers +1 waiting$", line.run("status").stdout, re.MULTILINE)
+    assert status(line)[0]["queue"]["unconfirmed"] == 0
 
 
 def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
@@ -311,7 +315,7 @@ def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
     say(line)
     assert "modem          ready since" in line.run("status").stdout
     assert (
-        r"network      Proximus\x1b[2J, home, LTE, signal 61 %, texts by packet, else circuit"
+        r"network      Proximus\x1b[2J, home, LTE, signal 61 %, texts by the data network, else the telephone network"
         in line.run("status").stdout
     )
 
@@ -334,7 +338,7 @@ def test_what_was_sent_is_counted(line: Filled) -> None:
 
     assert document["budgets"]["hour"] == {"limit": 60, "used": 2}
     assert document["budgets"]["month"] == {"limit": 3000, "used": 2}
-    assert "2 of 60 in the last hour" in line.run("status").stdout
+    assert re.search("^spent +hour 2 of 60, day 2 of 300, month 2 of 3,000$", line.run("status").stdout, re.MULTILINE)
 
 
 def test_a_paused_line_shows(line: Filled) -> None:
@@ -360,7 +364,7 @@ def troubled(line: Filled) -> tuple[list[str], int]:
     """Return the codes of what is wrong, and the exit code."""
     document, code = status(line)
     for each in document["trouble"]:
-        assert list(each) == ["code", "words", "cure", "since"]
+        assert list(each) == ["code", "words", "cure", "since", "warning"]
         assert each["words"]
         assert each["cure"]
     return [each["code"] for each in document["trouble"]], code
@@ -541,4 +545,73 @@ def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
 
     assert status(line)[0]["credit"]["balance"] == 9.2
     assert status(line)[0]["credit"]["asked_at"] == "2026-11-25T07:00:00.000Z"
-    assert re.search(r"^balance +9\.20, asked ", line.run("status").stdout, re.MULTILINE)
+    assert re.search(r"^balance +9\.20 EUR, asked ", line.run("status").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("balance", "credit", "words"),
+    [
+        ("3.20", {"ussd": "*100#"}, "3.20 EUR is left on the SIM. Top it up."),
+        ("5.00", {"ussd": "*100#"}, None),
+        ("3.20", {"ussd": "*100#", "alert_below": 3}, None),
+        ("3.20", {}, None),  # nobody asks for it any more
+    ],
+)
+def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str, Any], words: str | None) -> None:
+    """It is told with its cure, in the line's currency and since when, and does not count as wrong."""
+    line.config.write_text(json.dumps(line.settings | {"credit": credit}))
+    note_balance(line.db, balance, line.now(), low=True)
+    say(line)
+    document, code = status(line)
+    shown = " ".join(line.run("status").stdout.split())
+
+    assert code == 0
+    since = document["credit"]["asked_at"]
+    assert [(each["code"], each["since"], each["warning"]) for each in document["trouble"]] == (
+        [("credit_low", since, True)] if words else []
+    )
+    assert ((words or "is left on the SIM") in shown) == (words is not None)
+    assert f"balance {balance} EUR, asked" in shown
+
+
+def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
+    """Where answers wait because the SIM cannot pay, that is the trouble, and no warning beside it."""
+    line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
+    note_balance(line.db, "0.01", line.now(), low=True)
+    with line.db.transaction():
+        breaking.open_breaker(line.db, Cause.CREDIT, line.now(), (60.0,), "the balance is 0.01")
+    say(line)
+
+    assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]
+
+
+WORDS = {"words": ["tue"]}
+
+
+@pytest.mark.parametrize(
+    ("alerts", "file", "told"),
+    [
+        (WORDS, None, True),
+        (WORDS | {"ping": "https://localhost/1"}, None, True),
+        (WORDS | {"urls": ["json://localhost"]}, None, False),
+        (WORDS | {"urls_file": "urls"}, None, False),
+        (WORDS | {"sms_to": "+32470123456"}, None, False),
+        (WORDS, "main.urls", False),
+        ({}, None, False),
+    ],
+)
+def test_an_alert_that_goes_nowhere_is_a_warning(
+    line: Filled, alerts: dict[str, Any], file: str | None, *, told: bool
+) -> None:
+    """Who wants to hear of words and says not where is told so by `status`, `doctor` and the check alike."""
+    line.config.write_text(json.dumps(line.settings | {"alerts": alerts}))
+    if file:
+        (line.folder / file).write_text("json://localhost\n")
+    say(line)
+    document, code = status(line)
+
+    assert code == 0
+    assert [(each["code"], each["warning"]) for each in document["trouble"]] == [("alerts_nowhere", True)] * told
+    sentence = "and that goes nowhere: nobody hears of a threat. Set alerts.urls or alerts.sms_to"
+    for command in (("status",), ("doctor",), ("config", "check")):
+        assert (sentence in " ".join(line.run(*command).stdout.split())) == told, command

@@ -129,7 +129,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         per_number=3,
         segments=Windows(60, 300, 3000),
         reserve_for_new=50,
-        price_per_segment=Decimal("0.05"),
+        price_per_segment=None,
         currency="EUR",
     )
     assert got.numbers == Numbers("BE", ("BE",), (), ("stop", "stopp", "stoppen", "arret", "arretez"))

@@ -4,13 +4,15 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
-from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
+from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, wait_until
 from filled import Filled
 from test_docs import COMMANDS
 
@@ -67,9 +69,21 @@ def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
     line.wait_state("ready")
 
     assert line.cli("unblock", NUMBER) == f"{NUMBER} was not blocked.\n"
-    assert line.cli("unblock", "--opted-out", "--yes", NUMBER) == f"{NUMBER} had not opted out.\n"
+    assert line.cli("unblock", "--opted-out", "--yes", NUMBER) == f"{NUMBER} had not opted out: nothing has changed.\n"
+    assert line.rows("SELECT * FROM numbers") == []
+    assert line.rows("SELECT kind FROM events WHERE kind IN ('unblock', 'optout_lifted')") == []
     line.cli("block", NUMBER)
     assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
+
+
+def test_what_the_configuration_blocks_stays_so_and_only_that_is_said(tmp_path: Path) -> None:
+    """No sentence says the contrary of the next one."""
+    filled = Filled(tmp_path, numbers={"blocked": [NUMBER]})
+    with filled.db:
+        filled.run("block", NUMBER)
+        said = filled.run("unblock", NUMBER).stdout
+
+    assert said == f"{NUMBER} is still blocked: it stands in numbers.blocked of the configuration.\n"
 
 
 def opted_out(folder: Path) -> Filled:
@@ -101,7 +115,7 @@ def test_an_opt_out_is_lifted_when_somebody_says_yes_and_it_is_recorded(tmp_path
         asked = filled.run("unblock", "--opted-out", NUMBER)
         assert asked.exit_code == 2
         assert "unblock --opted-out NUMBER --yes` does not ask." in asked.stderr
-        assert filled.run("show", NUMBER).stdout.count("blocked, opted out") == 1
+        assert filled.run("show", NUMBER).stdout.count("; opted out, ") == 1
         lifted = filled.run("unblock", "--opted-out", "--yes", NUMBER)
 
         assert lifted.stdout == (
@@ -185,14 +199,110 @@ def test_every_refusal_has_words_and_a_cure() -> None:
     assert refusal_in_words("too_many_segments", values)[0] == "4 segments, and answer.max_segments is 3"
 
 
-def test_send_without_a_daemon_is_refused(line: Line) -> None:
+@pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("selftest",), ("sim", "balance")])
+def test_send_without_a_daemon_is_refused(line: Line, command: tuple[str, ...]) -> None:
     """Nothing is left behind that a later start would send; with 69, for nobody has refused it."""
+    line.configure(line_number=NUMBER, credit={"ussd": "*100#"})
     line.start()
     line.wait_state("ready")
     line.stop()
 
-    assert run(line, "send", NUMBER, "x")[0] == 69
+    assert run(line, *command)[0] == 69
     assert line.count("SELECT count(*) FROM requests") == 0
+
+
+def interrupted(line: Line, until: Callable[[], object], *command: str) -> tuple[int, str]:
+    """Run a command, press Ctrl-C as soon as something is true, and return its exit code and all that it printed."""
+    typed = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
+    with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as waiting:
+        wait_until(until)
+        waiting.send_signal(signal.SIGINT)
+        output, _ = waiting.communicate(timeout=PATIENCE_SECONDS)
+    return waiting.returncode, " ".join(output.split())
+
+
+@pytest.mark.parametrize("command", [("send", NUMBER, "x"), ("send", "--answer", NUMBER), ("selftest",)])
+def test_ctrl_c_withdraws_what_the_daemon_has_not_begun(line: Line, command: tuple[str, ...]) -> None:
+    """It says so, and the daemon sends nothing when it goes on."""
+    line.configure(line_number="+32460209399")
+    line.start()
+    line.wait_state("ready")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGSTOP)
+    said = interrupted(line, lambda: line.count("SELECT count(*) FROM requests WHERE state = 'open'"), *command)
+    line.daemon.send_signal(signal.SIGCONT)
+
+    assert said == (130, "Withdrawn: nothing has left.")
+    assert run(line, "send", "+32470999999", "y")[0] == 0
+    assert [sent["recipient"] for sent in line.submitted()] == ["+32470999999"]
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "said"),
+    [("x", 0, "Withdrawn: nothing has left."), ("y" * 200, 1, "Withdrawn; a part of it has left.")],
+)
+def test_ctrl_c_withdraws_what_waits_for_its_turn(line: Line, text: str, left: int, said: str) -> None:
+    """A text that is queued, or half sent, goes no further; it says whether a part of it has left."""
+    line.configure(modem={"send_interval": "10m"})
+    line.start()
+    line.wait_state("ready")
+    assert left or run(line, "send", "+32470999999", "first")[0] == 0
+    queued = "SELECT count(*) FROM answers WHERE state IN ('queued', 'sending') AND recipient = ?"
+    waits = f"{queued} AND {left} = (SELECT count(*) FROM answer_segments WHERE state = 'sent') * {int(bool(left))}"
+
+    assert interrupted(line, lambda: line.count(waits, NUMBER), "send", NUMBER, text) == (130, said)
+    assert line.rows("SELECT state, reason FROM answers WHERE recipient = ?", NUMBER) == [
+        ("failed" if left else "cancelled", "person")
+    ]
+    assert len(line.submitted()) == 1
+
+
+def test_ctrl_c_waits_until_the_text_is_asked_for(line: Line) -> None:
+    """Where the control program takes its time, nothing is written down of which the command does not know."""
+    line.start()
+    line.wait_state("ready")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGSTOP)
+    path = line.folder / "run-control" / "main.sock"
+    path.parent.mkdir()
+    typed = [sys.executable, "-m", "hotlined", "--config", str(line.config)]
+    with subprocess.Popen([*typed, "control", "--socket", str(path)]) as control:
+        wait_until(path.exists)
+        control.send_signal(signal.SIGSTOP)
+        with subprocess.Popen([*typed, "send", NUMBER, "x"], stderr=subprocess.PIPE, text=True) as sending:
+            wait_until(lambda: int(_status(sending.pid)["SigBlk"], 16) & 1 << signal.SIGINT - 1)
+            sending.send_signal(signal.SIGINT)
+            control.send_signal(signal.SIGCONT)
+            _, said = sending.communicate(timeout=PATIENCE_SECONDS)
+        control.terminate()
+    line.daemon.send_signal(signal.SIGCONT)
+
+    assert (sending.returncode, said) == (130, "Withdrawn: nothing has left.\n")
+    assert line.rows("SELECT state FROM requests") == [("expired",)]
+
+
+def _status(pid: int) -> dict[str, str]:
+    """Return what the kernel tells of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)
+
+
+def test_ctrl_c_says_what_has_left(line: Line) -> None:
+    """What is on its way goes on, and a self-test that has left may come back later: neither is called withdrawn."""
+    line.configure(line_number="+32460209399")
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", kind="no_result", count=1)
+    submitting = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
+    said = interrupted(line, lambda: line.count(submitting), "send", NUMBER, "x")
+    assert said == (130, "The text h1 is being sent. It cannot be withdrawn any more.")
+
+    wait_until(lambda: line.rows("SELECT state FROM answers") == [("unconfirmed",)])
+    code, output = interrupted(
+        line, lambda: line.count("SELECT count(*) FROM answers WHERE state = 'sent'"), "selftest"
+    )
+    assert code == 130
+    assert "It has left: `hotlined --config" in output or "was sent. It cannot be withdrawn any more." in output
 
 
 @pytest.mark.parametrize(
@@ -279,7 +389,7 @@ def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
         first, second = filled.run("pause"), filled.run("pause")
 
     for said in (first, second):
-        assert f"until `hotlined --config {filled.config} resume`" in said.output
+        assert f"`hotlined --config {filled.config} resume` ends the pause." in said.output
         assert "1d after its text came is cancelled" in said.output
     assert first.output.startswith("Paused: nothing is sent")
     assert re.match("It was paused already since [0-9]+ [A-Z][a-z]+ [0-9:]+, by .+: nothing", second.output)

@@ -38,9 +38,11 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "in +32470112233   Salut beauté 😍 c'est Kevin !" in done.stdout
-    assert "no answer: one was on its way" in done.stdout
+    assert "no answer: another was under way" in done.stdout
     assert "20 contacts recorded, 6 answered, 14 not" in done.stdout
-    assert "12 segments left the SIM, 0.60 EUR at 0.05 each; 0 texts are left on it" in done.stdout
+    end = "  12 segments were sent. Every text that came is stored, and the SIM has room for the next ones.\n\nTry next"
+    assert end in done.stdout
+    assert "EUR" not in done.stdout
     assert left_behind(tmp_path) == []
 
 
@@ -58,12 +60,17 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
         browser.get(f"{url.path}?{url.query}")
         now, log = browser.get("/"), browser.get("/log")
         blocked = browser.act("/act/block?number=%2B32470112233")
+        (config,) = tmp_path.glob("*/demo.yaml")
+        command = [sys.executable, "-m", "hotlined", "--config", str(config), "selftest"]
+        heard = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=30)
 
     assert "  20 contacts enregistrés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
     assert not {f"-- {step.title}\n" for step in STEPS} & {*printed}
-    assert "La ligne répond." in now.words
+    assert "Ligne demo La ligne répond." in now.words
+    assert heard.returncode == 0, heard.stderr
+    assert heard.stdout.endswith("Il est revenu. La ligne fonctionne.\n")
     assert "Salut beauté 😍 c'est Kevin !" in log.words
     assert "+32470112233 est bloqué." in blocked.words
     assert demo.returncode == 0

@@ -27,6 +27,7 @@ from hotlined.desk.who import Visitor
 from hotlined.store import decisions, review
 from hotlined.store.reception import ask_selftest
 from hotlined.words.tags import TAG_KEYS
+from hotlined.words.times import moment
 
 TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
 
@@ -96,7 +97,7 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     page = browser.get("/")
 
     assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
-    assert "4 of 3,000 segments are spent in the last 30 days." in page.words
+    assert "Of the month's budget 4 of 3,000 segments are spent." in page.words
     assert shown(page) == [10, 9, 8, 7, 6]
 
 
@@ -145,13 +146,13 @@ def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open
         browser = desk.browser()
         assert "Answering. 1 contact today, the last just now." in browser.get("/").words
         assert re.search(
-            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) ✓sent Tout va bien\.", browser.get("/by-hand").words
+            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) sent Tout va bien\.", browser.get("/by-hand").words
         )
         asked = browser.get("/act/pause")
         assert "Send nothing until somebody resumes?" in asked.words
         assert "Answering." in browser.get("/").words
         done = browser.act("/act/pause")
-        assert "Paused: nothing is sent until hotlined resume." in done.words
+        assert "Paused: nothing is sent until somebody resumes." in done.words
         paused = browser.get("/").words
         assert "Paused: nobody is answered." in paused
         assert f"Paused by {user_name(0)}: nothing is sent." in paused
@@ -175,6 +176,7 @@ FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
     "state": ({"states": "queued"}, ["--state", "queued"]),
     "tag": ({"tag": "Apology"}, ["--tag", "Apology"]),
     "kept": ({"kept": "1"}, ["--kept"]),
+    "alert words": ({"alert_words": "1"}, ["--alert-words"]),
     "search": ({"search": "HABITES"}, ["--search", "HABITES"]),
     "several": ({"search": "réponds", "states": "cancelled"}, ["--search", "réponds", "--state", "cancelled"]),
     "nothing": ({"tag": "other"}, ["--tag", "other"]),
@@ -189,7 +191,7 @@ def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser,
 
     assert page.status == 200
     assert shown(page) == [contact["id"] for contact in line.log(*options)][::-1]
-    assert ("No contact is like that." in page.words) == (name == "nothing")
+    assert ("No contact is like that." in page.words) == (name in {"nothing", "alert words"})
     assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
 
 
@@ -383,6 +385,23 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
         assert f"/person/{who['last_id']}" in row
 
 
+@pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
+def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
+    """By whom and since when, as the command has it; the page of all leads there."""
+    line, browser = busy
+    with line.db.transaction():
+        decisions.opt_out(line.db, LEA, line.now())
+    (who,) = (json.loads(each) for each in line.run("numbers", "--json", option).stdout.splitlines())
+    assert f'href="/numbers?only={only}' in browser.get("/numbers").body
+    page = browser.get(f"/numbers?only={only}")
+
+    said = f"blocked by somebody, {moment(who['blocked_at'])}" if who["blocked"] else "opted out, "
+    assert len(re.findall(r'<tr role="row">\s*<td', page.body)) == 1
+    assert who["number"] in page.words
+    assert said in page.words
+    assert browser.get("/numbers?only=x").status == 400
+
+
 @pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
 def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: str) -> None:
     """By a contact of it or in any spelling: everything that `show` says, and its contacts."""
@@ -393,7 +412,7 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
 
     assert len(said) > 4
     assert [each for each in said if each not in page.words] == []
-    assert "next answer in" in page.words
+    assert "next answer on" in page.words
     assert shown(page) == [3, 2, 1]
 
 
@@ -563,13 +582,13 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
 # ---- acts
 
 ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
-    "pause": ({}, "Paused: nothing is sent until hotlined resume.", "by {who}"),
+    "pause": ({}, "Paused: nothing is sent until somebody resumes.", "by {who}"),
     "resume": ({}, "It was not paused.", "by {who}"),
     "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", "by {who}"),
     "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", "by {who}"),
     "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", "by {who}"),
     "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", "by {who}"),
-    "tag": ({"contact_id": 3, "word": "Menace"}, "Contact 3 is tagged menace.", "menace by {who}"),
+    "tag": ({"contact_id": 3, "word": "Bizarre"}, "Contact 3 is tagged bizarre.", "bizarre by {who}"),
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),
@@ -609,6 +628,9 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
+    nearly = browser.post("/act/tag", fields | {"word": "threats"})
+    assert nearly.status == 400
+    assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 

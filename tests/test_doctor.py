@@ -89,7 +89,7 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     assert found["technology"] == {
         "check": "technology",
         "verdict": OK,
-        "seen": "LTE, texts by circuit (`AT+CGSMS?`)",
+        "seen": "LTE, texts by the telephone network (`AT+CGSMS?`)",
         "cure": "",
     }
     assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
@@ -153,12 +153,12 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
 
 
 def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
+    """A PIN that nobody can read is a failure of the configuration, before a SIM ever asks for it."""
     (tmp_path / "main.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "main.yaml"))
     found = line_checks.configuration(told)
 
-    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.WARN, True)
+    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.FAIL, True)
     (tmp_path / "pin").write_text("1234")
     assert line_checks.configuration(told).verdict is Health.OK
 
@@ -416,7 +416,8 @@ def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, 
 @pytest.mark.parametrize(
     ("answers", "verdict", "words"),
     [
-        ({}, WARN, "2G, perhaps 3G"),
+        ({}, WARN, "2G or 3G"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7'}, OK, "knows LTE"),
         ({"AT+WS46=?": "+WS46: (12)"}, WARN, "2G only"),
         ({"AT+WS46=?": "+WS46: (12,22,25)"}, WARN, "2G and 3G"),  # an Option GTM382
         ({"AT+WS46=?": "+WS46: (22)"}, WARN, "2G and 3G"),
@@ -474,12 +475,21 @@ def test_a_modem_without_texts_is_told(refused: Sequence[str], verdict: Health, 
 
 
 @pytest.mark.parametrize(
-    ("circuits", "verdict", "words"),
-    [("+CREG: 0,3", WARN, "VoLTE"), ("+CREG: 0,11", WARN, "VoLTE"), ("+CREG: 0,0", OK, "at home"), ("", OK, "at home")],
+    ("circuits", "others", "verdict", "words"),
+    [
+        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
+        ("+CREG: 0,11", {"AT+CEREG?": "+CEREG: 0,1"}, WARN, "VoLTE"),
+        ("+CREG: 0,0", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
+        ("", {"AT+CEREG?": "+CEREG: 0,1"}, OK, "at home"),
+        ("+CREG: 0,3", {"AT+CGREG?": "+CGREG: 0,1"}, OK, "at home"),  # packets of 2G or 3G, which bring texts
+        ("+CREG: 0,3", {"AT+CEREG?": "+CEREG: 0,3"}, FAIL, "denied"),
+    ],
 )
-def test_a_sim_for_lte_alone_is_told(circuits: str, verdict: Health, words: str, talk: Any, tmp_path: Path) -> None:
+def test_a_sim_for_lte_alone_is_told(
+    circuits: str, others: Mapping[str, str], verdict: Health, words: str, talk: Any, tmp_path: Path
+) -> None:
     """Circuits that are denied while LTE is not are a warning; an LTE stick that says none all its life is none."""
-    talker = talk({"AT+CREG?": circuits, "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus",7'})
+    talker = talk({"AT+CREG?": circuits, "AT+COPS?": '+COPS: 0,0,"Proximus",7', **others})
     found = sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
 
     assert (found.verdict, words in found.seen) == (verdict, True)
@@ -504,9 +514,17 @@ def test_a_storage_that_is_offered_and_not_there_is_no_trouble(talk: Any, tmp_pa
 @pytest.mark.parametrize(
     ("answers", "expected", "words"),
     [
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"}, OK, "LTE, texts by circuit, else packet"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (`AT+CGSMS?`) alone"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by circuit"),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"},
+            OK,
+            "LTE, texts by the telephone network, else the data network",
+        ),
+        (
+            {"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"},
+            WARN,
+            "the data network (`AT+CGSMS?`) alone",
+        ),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by the telephone network"),
         ({"AT+COPS?": '+COPS: 0,2,"20601",2'}, WARN, "3G: this network is being switched off"),
         ({"AT+COPS?": '+COPS: 0,0,"Chez 7",12'}, OK, "5G"),
         ({"AT+COPS?": '+COPS: 0,0,"Area,7"'}, UNKNOWN, "does not say"),
@@ -831,7 +849,7 @@ def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
     full = line_checks.budgets(Scene(configuration.load(filled.config)))
 
     assert (fine.verdict, full.verdict) == (OK, WARN)
-    assert full.seen.startswith("2 of 2 in the last hour")
+    assert full.seen.startswith("hour 2 of 2")
 
 
 def program(path: Path, script: str) -> None:

@@ -111,7 +111,7 @@ CASES = {
     "a huge ID to send again": Case(f"requeue {HUGE}", 2, HUGE),
     "a huge count": Case(f"log -n {HUGE}", 2, HUGE),
     "a huge duration": Case(f"log --since {HUGE}d", 2, "is no time"),
-    "a date that is none": Case("log --since 2026-02-30", 2, "Write 2026-11-24"),
+    "a date that is none": Case("log --since 2026-02-30", 2, "Write 24/11"),
     "the end of time": Case("log --until 9999-12-31", 2, "is no time"),
     "a reason that is none": Case("log --reason because", 2, "because"),
     "a number that is none": Case("block 0", 2, "no telephone number"),

@@ -415,21 +415,19 @@ def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "is not there"),
         ("", "is empty"),
         ("modem.pin: 1234", "has something else than the 4 to 8 digits of a PIN"),
         (b"\xff", "cannot be read: it is no text"),
     ],
 )
 def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
-    open_line: Open, content: str | bytes | None, problem: str
+    open_line: Open, content: str | bytes, problem: str
 ) -> None:
     """Whoever has set the key is told which file lacks the PIN; once it is there, a reload is enough."""
     line = open_line(pin="1234")
     line.configure(modem={"pin_file": "secret"})
     path = line.folder / "secret"
-    if content is not None:
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     line.start()
     line.wait_state("pin_required")
     [trouble] = json.loads(line.cli("status", "--json", check=False))["trouble"]
@@ -441,6 +439,27 @@ def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
     assert line.daemon
     line.daemon.send_signal(signal.SIGHUP)
     line.wait_state("ready")
+
+
+def test_a_reload_refuses_a_pin_file_that_is_not_there(open_line: Open) -> None:
+    """What was in force stays, and `status` names the file."""
+    line = open_line(pin="1234")
+    line.configure(modem={"pin": "1234"})
+    line.start()
+    line.wait_state("ready")
+    line.configure(modem={"pin": None, "pin_file": "secret"})
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+
+    def told() -> str:
+        return line.cli("status", "--json", check=False)
+
+    wait_until(lambda: "config_refused" in told())
+    [trouble] = json.loads(told())["trouble"]
+    assert f"modem.pin_file: there is no {line.folder / 'secret'}, so" in trouble["words"]
+    (line.folder / "secret").write_text("1234")
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "config_refused" not in told())
 
 
 def test_a_credential_is_the_pin_where_root_has_one(

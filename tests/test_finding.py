@@ -151,9 +151,7 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, PortRole]]:
         pytest.param(EC25, [("ttyUSB2", PortRole.AT), ("ttyUSB3", PortRole.MODEM)], id="EC25"),
         pytest.param(CH340, [("ttyUSB9", PortRole.ADAPTER)], id="CH340"),
         pytest.param(TELIT, [("ttyACM0", PortRole.UNLISTED)], id="Telit on cdc-acm"),
-        pytest.param(
-            FIBOCOM, [("ttyACM0", PortRole.UNLISTED), ("ttyACM2", PortRole.UNLISTED)], id="Fibocom L850 on cdc-acm"
-        ),
+        pytest.param(FIBOCOM, [("ttyACM0", PortRole.AT), ("ttyACM2", PortRole.MODEM)], id="Fibocom L850 on cdc-acm"),
         pytest.param(UNLISTED, [("ttyUSB0", PortRole.UNLISTED)], id="a modem by its driver"),
         pytest.param(DWM222, [("ttyUSB1", PortRole.AT), ("ttyUSB2", PortRole.MODEM)], id="DWM-222"),
         pytest.param(MC7455, [("ttyUSB2", PortRole.AT)], id="MC7455: 0 is for diagnosis, 2 for positions"),

@@ -89,6 +89,22 @@ def test_a_storage_that_is_busy_at_the_start_is_asked_again(open_line: Open, cau
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
+def test_a_sim_that_is_busy_after_its_pin_is_waited_for(open_line: Open) -> None:
+    """An Alcatel X030 refuses its storage with 314 for half a minute: that is a start, and nothing is wrong with it."""
+    line = open_line(make="x030", pin="48151")
+    line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
+    line.configure(modem={"pin": "48151"})
+    line.start()
+    wait_until(lambda: "The SIM is still busy (+CMS ERROR: 314)" in line.trouble())
+    assert line.status()["modem"]["state"] == "starting"
+    line.sim.do("wait", for_="+CPMS", count=12, timeout=60)  # three a try
+    line.sim.do("clear")
+    line.wait_state("ready")
+
+    assert line.sim.do("state")["events"]["reset"] == 1
+    assert "recovering" not in line.log_path.read_text()
+
+
 def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(open_line: Open) -> None:
     """A make that offers what it then does not know is served from the other storage, and nothing is wrong."""
     line = open_line(make="huawei-e352")
@@ -207,6 +223,7 @@ def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> 
         ('    (  "ME"  ,  "MT"  )   ,  "ME" ,   (  "SM"  )', ["MT"]),  # the same, spaces
         ('("MT","SM","ME"),("MT","SM","ME"),("MT","SM")', ["SM", "ME"]),  # a Siemens MC35i
         ('("SM","MT"),("SM","MT"),("SM","MT")', ["SM"]),
+        ('("ME","SM","MT"', ["SM", "ME"]),  # cut short
         ("(),(),()", ["SM"]),  # ModemManager, test_cpms_response_nokia_c6
     ],
 )

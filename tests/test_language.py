@@ -644,3 +644,30 @@ def test_a_character_that_nobody_sees_is_named_in_the_language(language: Languag
     assert " " in name
     with speaking(language):
         assert character_name(character) == f"U+{ord(character):04X}"
+
+
+@OTHERS
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "show 99999999999999999999", "show 99", "stats --json --html x", "send 0470123456 a b", "send 0470123456",
+        "alerts --dry-run --test", "tag 1 menacee", "tag 99 xyz", "log --since 32/13", "log --json --csv", "log -n x",
+        "sim topup 1/1/2001", "block 8850", "unblock x", "forget masqué --yes", "evidence masqué", "evidence {file}",
+        "evidence +32470123456 {file}", "export +32470123456 {file}/x", "stats --html {file}", "db backup {file}",
+        "keep 99", "requeue 99", "cancel x", "review", "selftest", "sim balance", "fleet", "log --foo",
+        "config check x", "metrics {file}", "web --port x", "doctor --record {file}",
+    ],
+)  # fmt: skip
+def test_every_error_speaks_the_lines_language(tmp_path: Path, language: Language, arguments: str) -> None:
+    """Whatever is wrong, and however early it is found, nothing of it is in English but commands and names."""
+    line = Filled(tmp_path, language=language)
+    with line.db:
+        line.text()
+        line.text("x", "Proximus")
+        (tmp_path / "there").write_text("")
+        words = [word.format(file=tmp_path / "there") for word in arguments.split()]
+        done = line.run(*words, env={"LC_ALL": "C.UTF-8"})
+
+    assert done.exit_code
+    assert not done.stderr.startswith("Error")
+    assert english_in(done.stderr, language, words=2) == set()

@@ -23,6 +23,8 @@ PROFILE_OF = {
     "huawei-e352": "huawei",
     "qdc507": "generic",
     "gtm382": "generic",
+    "x030": "generic",
+    "sim7000": "simcom-lte",
     "a7670e-lnxy": "simcom-lte",
     "cinterion-mt": "cinterion",
     "cinterion-sm": "cinterion",
@@ -199,6 +201,14 @@ def test_a_modem_without_texts_is_named_and_left_alone(open_line: Open) -> None:
     )
     assert line.status()["modem"]["steps"] == 0
     assert line.sim.do("state")["events"]["reset"] == 1
+    verdict, seen = checked(line, "texts")
+    assert (verdict, "A7670E-LNXY-UBL knows no texts" in seen) == ("fail", True)
+
+
+def checked(line: Line, name: str) -> tuple[str, str]:
+    """Return the verdict of one of doctor's checks, and what it saw."""
+    rows = map(json.loads, line.cli("doctor", "--json", check=False).splitlines())
+    return next((row["verdict"], row["seen"]) for row in rows if row["check"] == name)
 
 
 def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) -> None:
@@ -216,8 +226,8 @@ def test_a_stick_that_knew_texts_and_refuses_them_is_recovered(open_line: Open) 
 
 
 def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
-    """A SIM7000G says +CMTI: ,-1 of a text that it could not store (TinyGSM): an event, a trouble and an alert."""
-    line = open_line()
+    """A SIM7000G says +CMTI: ,-1 of a text that it could not store: an event, a trouble and an alert."""
+    line = open_line(make="sim7000")
     line.start()
     line.wait_state("ready")
     for _ in range(3):
@@ -245,6 +255,9 @@ def test_a_sim_that_is_served_by_lte_alone_is_told(open_line: Open) -> None:
     assert [each["code"] for each in status["trouble"]] == ["volte_only"]
     assert "VoLTE" in status["trouble"][0]["cure"]
     assert "VoLTE" in line.cli("status")
+    verdict, seen = checked(line, "registration")
+    assert (verdict, "VoLTE" in seen) == ("warn", True)
+    assert checked(line, "texts")[0] == checked(line, "generation")[0] == "ok"
 
 
 # Storages

@@ -24,9 +24,11 @@ from hotlined.store import answers, decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.line import note_own_number, note_sim_changed, note_wait
 from hotlined.words.reasons import REASONS
+from hotlined.words.times import moment
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
 KEYS = ["number", "contacts", "first_at", "last_at", "last_id", "answers", "segments", "blocked", "opted_out"]
+KEYS += ["blocked_at", "blocked_by", "opted_out_at"]
 DAY = 86_400.0
 AT_ONCE = {"text": ANSWER, "delay": "0s"}
 NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
@@ -76,7 +78,7 @@ def test_each_number_is_summed_up(busy: Filled) -> None:
     assert set(everyone) == {KEVIN, LEA, TOM, None}
     assert list(everyone[KEVIN]) == KEYS
     assert list(everyone[KEVIN].values())[1:] == [
-        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 3, 1, 2, False, False,
+        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 3, 1, 2, False, False, None, None, None,
     ]  # fmt: skip
     assert (everyone[LEA]["contacts"], everyone[LEA]["answers"], everyone[LEA]["blocked"]) == (1, 0, True)
     assert (everyone[TOM]["contacts"], everyone[TOM]["last_at"], everyone[TOM]["blocked"]) == (0, None, True)
@@ -108,19 +110,85 @@ def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
         assert asked(filled, LEA)["next"]["reason"] == "blocked"
 
 
-def test_shadowed_answers_count_in_shadow_mode_only(tmp_path: Path) -> None:
-    """What shadow mode let out is counted where its limits count it."""
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line that refuses one who was blocked twice and opted out, two who are blocked, one who opted out."""
+    filled = Filled(tmp_path, answer=AT_ONCE, numbers={"blocked": [LONDON]})
+    with filled.db:
+        filled.judge(filled.text("Salut"))
+        filled.text("Salut", sender=LEA)
+        decisions.block(filled.db, LEA, "anna", filled.now())
+        decisions.block(filled.db, LEA, "root", filled.now())
+        decisions.block(filled.db, TOM, "root", filled.now())
+        with filled.db.transaction():
+            decisions.opt_out(filled.db, LEA, filled.now())
+            decisions.opt_out(filled.db, "+32470888888", filled.now())
+        yield filled
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ("--blocked", {LEA, TOM, LONDON}),
+        ("--opted-out", {LEA, "+32470888888"}),
+        ("--blocked --opted-out", {LEA, TOM, LONDON, "+32470888888"}),
+        ("--blocked -n 1", {LEA}),
+    ],
+)
+def test_whom_the_line_refuses_is_listed(refusing: Filled, options: str, numbers: set[str]) -> None:
+    """Those who are blocked, also by the configuration, and those who have opted out, known to the line or not."""
+    found = listed(refusing, *options.split())
+
+    assert {each["number"] for each in found} == numbers
+    assert found[-1]["number"] == LEA  # the last who contacted it
+
+
+def test_a_refusal_says_by_whom_and_since_when(refusing: Filled) -> None:
+    """The first block counts; who opted out did so alone; `numbers`, `show`, `export` and the desk say the same."""
+    lea = next(each for each in listed(refusing, "--blocked") if each["number"] == LEA)
+    blocked, opted_out = moment(lea["blocked_at"]), moment(lea["opted_out_at"])
+    words = f"blocked by anna, {blocked}; opted out, {opted_out}"
+    shown = refusing.run("numbers", "--blocked").stdout
+
+    assert (lea["blocked"], lea["opted_out"], lea["blocked_by"]) == (True, True, "anna")
+    assert next(line for line in shown.splitlines() if LEA in line).endswith(words)
+    assert next(line for line in shown.splitlines() if LONDON in line).endswith("blocked in the configuration")
+    assert words in " ".join(refusing.run("show", LEA).stdout.split())
+    assert asked(refusing, LEA)["blocked_by"] == "anna"
+    exported = json.loads(refusing.run("export", LEA, "--json").stdout)["decided"]
+    assert (exported["blocked_by"], exported["blocked_at"]) == ("anna", lea["blocked_at"])
+    narrow = [line.strip() for line in refusing.on_a_terminal(40, "numbers", "--blocked")]
+    assert f"blocked by anna, {blocked}; op" in " ".join(narrow)
+
+    decisions.unblock(refusing.db, LEA, "root", refusing.now())
+    assert {each["number"] for each in listed(refusing, "--blocked")} == {TOM, LONDON}
+    assert refusing.run("numbers", "--opted-out", "-n", "1").stdout.splitlines()[-1].endswith(f"opted out, {opted_out}")
+
+
+def test_nobody_is_refused_is_said(line: Filled) -> None:
+    """Not that nobody has contacted the line."""
+    line.text()
+    assert line.run("numbers", "--blocked").stdout == "Nobody is refused so.\n"
+
+
+def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
+    """What it let out is no answer and spent nothing; of a person it is told as what would have gone."""
     filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        filled.db.execute("UPDATE answers SET state = 'shadowed'")
-        filled.db.execute("UPDATE answer_segments SET state = 'shadowed'")
+        filled.db.execute("UPDATE answers SET state = 'shadowed', sent_at = NULL")
+        filled.db.execute("UPDATE answer_segments SET state = 'shadowed', sent_at = NULL")
         (live,) = listed(filled)
         filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
         (shadow,) = listed(filled)
+        asked_for = ("show 1", f"show {KEVIN}", "log", "numbers", "status", "limits", "stats", f"export {KEVIN}")
+        said = {words: filled.run(*words.split()).stdout for words in asked_for}
 
-    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (1, 2)]
+    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (0, 0)]
+    assert "answers        none\n  shadow mode  1 answer would have gone\n" in said[f"show {KEVIN}"]
+    assert "shadow: would be answered" in said["log"]
+    assert {words: found for words, text in said.items() if (found := re.findall(r"\bsent\b|went|left", text))} == {}
 
 
 def test_csv_calculates_nothing(busy: Filled) -> None:
@@ -233,8 +301,8 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     assert (never["answer"], never["in_seconds"], never["windows"]["month"]) == (True, None, None)
     assert later["in_seconds"] == later["windows"]["hour"] == pytest.approx(3600, abs=NEAR)
     assert later["windows"]["month"] == 0
-    assert re.search("next answer +in [0-9]+m", said)
-    assert "if the power stays on" in said
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", said)
+    assert "if the machine is off meanwhile" in said
 
 
 @pytest.mark.parametrize(
@@ -282,7 +350,7 @@ def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
         filled.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", DAY + ahead - 30)
         shown = filled.run("show", KEVIN).stdout
 
-    assert re.search("next answer +in [0-9]+s, on", shown)
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", shown)
     assert "its next text is answered" not in shown
 
 
@@ -311,7 +379,7 @@ def test_who_waits_before_goes_first(tmp_path: Path) -> None:
     assert (many["in_seconds"], many["ahead"]) == (pytest.approx(3 * 3600), {"answers": 6, "segments": 12})
     assert many["windows"] == pytest.approx({"hour": 3 * 3600, "day": 0, "month": 0})
     assert (none["in_seconds"], none["ahead"]) == (0, {"answers": 0, "segments": 0})
-    assert re.search("next answer +in 3h, on", said)
+    assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", said)
     assert re.search(r"waiting +6 answers \(12 segments\) go first", said)
     assert re.search("room +hour's budget: in 3h, day's budget: now, month's budget: now", said)
 
@@ -338,11 +406,11 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())
 
-    assert "… waits: see `status`" in line.run("show", KEVIN).stdout
+    assert " waits: see `status`" in line.run("show", KEVIN).stdout
     path.write_text(told.to_json())
     shown = line.run("show", KEVIN).stdout
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
-    assert re.search("… goes [0-9]{2}:[0-9]{2} +Salut", shown)
+    assert re.search(" goes [0-9]{2}:[0-9]{2} +Salut", shown)
 
 
 @pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
@@ -359,15 +427,15 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     """However it is written, a number's contacts follow: as the log has them, the newest -n."""
     told = asked(busy, "0470/12.34.56")
 
-    assert [*told][:9] == KEYS
+    assert [*told][: len(KEYS)] == KEYS
     assert (told["number"], told["country"], told["line_type"], told["segments"]) == (KEVIN, "BE", "mobile", 2)
     assert told["history"] == busy.log("--number", KEVIN)
     assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]
     shown = busy.on_a_terminal(80, "show", KEVIN)
     assert shown[0] == f"number         {KEVIN} (BE, mobile)"
     assert shown[-1].endswith(" Réponds !")
-    assert " answered lately " in shown[-1]
-    assert "\nanswers        1; 2 segments went to it in all\n" in busy.run("show", KEVIN).stdout
+    assert " no: had one lately " in shown[-1]
+    assert "\nanswers        1 answer, 2 segments\n" in busy.run("show", KEVIN).stdout
 
 
 def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
@@ -377,7 +445,7 @@ def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
         answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind=ByHand.ANSWER, who="pi", shadow=False)
     line.send()
 
-    assert "\nanswers        none; 2 segments went to it, sent by hand\n" in line.run("show", KEVIN).stdout
+    assert "\nanswers        none, but 2 segments by hand\n" in line.run("show", KEVIN).stdout
 
 
 def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
@@ -462,3 +530,39 @@ def test_the_newest_contacts_tell_who_is_listed(
     found = correspondents(line.db, Order(order), limit, shadow=False, among=among)
 
     assert found == [whole[number] for number in expected]
+
+
+@pytest.mark.parametrize("delay", ["0s", "30m"])
+@pytest.mark.parametrize(("waiting", "hour"), [(0, 60), (2, 60), (3, 6), (0, 0), (2, 1)])
+def test_limits_and_show_say_the_same_of_a_number(tmp_path: Path, delay: str, waiting: int, hour: int) -> None:
+    """When a new number and one whose cooldown is over can be answered is one fact, in figures and in words."""
+    limits = {"segments": {"hour": hour, "day": 500, "month": 5000}}
+    line = Filled(tmp_path, answer={"text": ANSWER, "delay": delay}, limits=limits, modem={"send_interval": "0s"})
+    with line.db:
+        line.judge(line.text("Salut", LEA))
+        line.send()
+        line.db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 86400")
+        line.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2 * 86400")
+        for number in range(waiting):
+            line.judge(line.text("Salut", f"+3248000000{number}"))
+        line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+        queue = json.loads(line.run("limits", "--json").stdout)["queue"]
+        said = " ".join(line.run("limits").stdout.split())
+        of_numbers = {"new": KEVIN, "known": LEA}
+        shown = {share: line.run("show", number).stdout for share, number in of_numbers.items()}
+        asked_of = {share: asked(line, number)["next"] for share, number in of_numbers.items()}
+
+    for share, outlook in asked_of.items():
+        expected = queue[share]["next_in_seconds"]
+        assert outlook["answer"]
+        assert outlook["in_seconds"] == (None if expected is None else pytest.approx(expected, abs=5))
+        soon = expected is not None and expected < (1800 if delay == "30m" else 0) + 60
+        assert ("its next text is answered, after the usual delay" in shown[share]) == soon
+    words = re.search(r"new number can go: (.+?)\. To a known number whose cooldown is over: (.+?)\.", said)
+    assert words
+    for share, told in zip(asked_of, words.groups(), strict=True):
+        seconds = queue[share]["next_in_seconds"]
+        begins = "never" if seconds is None else "in "
+        if seconds is not None and seconds < (1800 if delay == "30m" else 0) + 60:
+            begins = "after the usual delay" if delay == "30m" else "now"
+        assert told.startswith(begins)

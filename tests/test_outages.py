@@ -5,6 +5,7 @@ What days with many people come to is played by `outages`, here for some hours; 
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import outages
@@ -18,6 +19,9 @@ from store_steps import refuse, segment_of, take
 
 from hotlined import breaker, policy
 from hotlined.clock import Now
+from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.credit import Balance
+from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.states import ByHand
 from hotlined.store import answers, breaking, contacts, erasing, fates, gate, queue
@@ -209,6 +213,34 @@ def test_anything_taken_there_ends_it(db: Database, how: str) -> None:
     assert begun(db, 62.0).recipient[:3] == "+49"
 
 
+def pauses(db: Database) -> list[tuple[int, float]]:
+    """Return of each answer that waits how often it was refused, and when it is due."""
+    rows = db.all("SELECT refusals, due_limit FROM answers WHERE state = 'queued' ORDER BY id")
+    return [(row["refusals"], row["due_limit"] - outages.BEFORE) for row in rows]
+
+
+def test_pauses_of_an_outage_are_void_when_it_is_over(db: Database) -> None:
+    """What was refused in it is due at once, with all its tries; the line's outage and a country's."""
+    wrote(db, 0.0, *(person(number) for number in range(4)))
+    for moment in (0.0, 0.0, 0.0, 60.0):
+        refuse(db, begun(db, moment), at(moment), 38)
+    assert pauses(db) == [(1, 60.0), (1, 60.0), (1, 60.0), (1, 120.0)]
+    take(db, begun(db, 61.0), at(61.0))
+    assert pauses(db) == [(0, 60.0), (0, 60.0), (0, 61.0)]
+
+
+def test_pauses_of_a_countrys_outage_are_void_when_it_is_over(db: Database) -> None:
+    """What was refused in it is due at once."""
+    country_out(db)
+    wrote(db, 2.0, DE)
+    refuse(db, begun(db, 61.0), at(61.0), 10)
+    assert pauses(db) == [(1, 121.0)]
+    segment = db.value("SELECT id FROM answer_segments WHERE state = 'unconfirmed' LIMIT 1")
+    fates.settle_late(db, segment, 7, outages.RULES, at(62.0))
+
+    assert pauses(db) == [(0, 62.0)]
+
+
 def test_erasing_people_changes_nothing_of_it(db: Database) -> None:
     """An attempt knows the country of its recipient, whoever that was."""
     numbers = [f"{DE[:-1]}{number}" for number in (1, 2, 3)]
@@ -261,6 +293,17 @@ def test_trials_of_the_line_go_to_another_country_first(db: Database) -> None:
     assert tried(db, 302.0) == [person(1), DE]
 
 
+def test_a_number_that_got_something_is_tried_before_others(db: Database) -> None:
+    """It is known to be reached, however many are older, or were tried less."""
+    wrote(db, -3 * 86400.0, person(1))
+    take(db, begun(db, -3 * 86400.0), at(-3 * 86400.0))
+    lost(db, 0.0, *(person(number) for number in (2, 3, 4)))
+    wrote(db, 1.0, person(5))
+    wrote(db, 2.0, person(1))
+
+    assert tried(db, 60.0) == [person(1), person(5)]
+
+
 def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> None:
     """Nothing has failed then, so the first trial comes after its pause."""
     with db.transaction():
@@ -269,6 +312,30 @@ def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> 
     wrote(db, 1.0, person(1))
 
     assert (tried(db, 59.0), tried(db, 60.0)) == ([], [person(1)])
+
+
+def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Database) -> None:
+    """While the whole line waits it has its turn after all others, and its failure is none of the line's."""
+    country_out(db)
+    lost(db, 2.0, *(person(number) for number in (2, 3, 4)))
+    wrote(db, 3.0, DE, person(5))
+    assert waiting_for(db, DE) == "outage"
+    assert tried(db, 62.0) == [person(5), DE]
+    assert store_steps.lose(db, begun(db, 62.0), at(62.0)).update.change is breaker.Change.TRIAL_FAILED
+    settled = store_steps.lose(db, begun(db, 362.0), at(362.0))
+
+    assert (settled.update.change, settled.update.breaker.rounds) == (None, 2)
+
+
+def test_three_refusals_in_a_row_are_a_reason_to_ask_for_the_balance(db: Database) -> None:
+    """Others left lately, so nothing is stopped; but the SIM may be running out of credit."""
+    balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
+    watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
+    watch.report(breaking.BreakerUpdate(None, breaker_of(db)), Ladder())
+    assert not balance._has_reason
+    watch.report(breaking.BreakerUpdate(breaker.Change.ROW_DECLINED, breaker_of(db)), Ladder())
+
+    assert balance._has_reason
 
 
 def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: Database) -> None:
@@ -336,6 +403,11 @@ def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
 
 def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> None:
     """The line's and a country's: what was not handed over uses nothing up."""
+    lost(db, -100.0, *(person(number) for number in (5, 6, 7)))
+    wrote(db, -99.0, person(4))
+    fates.withdraw_segment(db, begun(db, -40.0), at(-40.0))
+    assert (breaker_of(db).rounds, tried(db, -39.0)) == (0, [person(4)])
+    take(db, begun(db, -39.0), at(-39.0))
     country_out(db)
     wrote(db, 2.0, DE)
     fates.withdraw_segment(db, begun(db, 61.0), at(61.0))
@@ -416,6 +488,19 @@ def test_a_country_that_fails_alone_waits_alone(line: Line) -> None:
     line.cli("send", "--answer", "+4915112345099")
     wait_until(lambda: {fate(line, each)[0] for each in germans} == {"sent"}, "Germans that are answered")
     assert "country_outage" not in codes(line)
+
+
+def test_a_country_that_is_taken_out_of_the_configuration_waits_no_more(line: Line) -> None:
+    """What stood in the queue for it is cancelled, and nothing is wrong any more."""
+    begin(line, timing=NEVER)
+    germans = foreigners(line, 3)
+    wait_open(line)
+    deliver(line, 0)
+    wait_states(line, sent=1, queued=3)
+    promised.reload(line, numbers={"answer_countries": ["BE"]})
+    wait_until(lambda: {fate(line, each) for each in germans} == {("cancelled", "country")}, "what is cancelled")
+
+    assert not codes(line)
 
 
 def test_the_limit_clock_is_saved_more_often_while_an_answer_is_due_soon(line: Line) -> None:

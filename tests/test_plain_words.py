@@ -3,8 +3,16 @@
 import re
 from pathlib import Path
 
+import catalogues
 import pytest
+from conftest import speaking
 from filled import KEVIN, LEA, Filled
+
+from hotlined.cli.contacts import CONTACTS
+from hotlined.language import Language
+from hotlined.policy import Reason
+from hotlined.reports import contact
+from hotlined.store.line import FREE
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -78,7 +86,7 @@ def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
 
     assert text.index("segment") == text.index("*segment*") + 1
     (first, *_) = re.findall("```yaml\n(.+?)```", text, re.DOTALL)
-    assert len(first.splitlines()) == 6
+    assert len(first.splitlines()) == 4
     assert text.index("```yaml") < text.index("config check")
 
 
@@ -119,9 +127,9 @@ def test_the_warning_about_other_copies_is_read_first() -> None:
         ("limits --help", "NEW says when there is room for one more answer to a new number, KNOWN for one to a"),
         ("limits", "WINDOW USED LIMIT RESERVE NEW KNOWN"),
         (f"show {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
-        ("log", "? perhaps sent Salut, ça va ?"),
-        ("show 1", "verdict answer because this number was never answered before"),
-        ("status", "answers 1 perhaps sent"),
+        ("log", " perhaps sent Salut, ça va ?"),
+        ("show 1", "decision answer because this number was never answered before"),
+        ("status", "answers 1 perhaps sent in the last 24 hours"),
         ("stats", "perhaps sent 1"),
     ],
 )
@@ -131,9 +139,10 @@ def test_a_sentence_of_the_program_is_said(line: Filled, arguments: str, sentenc
 
 
 def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
-    """`in 1d` alone is told with its date, by this machine's clock."""
+    """It is told by this machine's clock."""
     assert re.search(
-        r"next answer in 1d\S*, on \d\d? [A-Z][a-z]{2} \d\d:\d\d if the power stays on", said(line, "show", KEVIN)
+        r"next answer on \d\d? [A-Z][a-z]{2} \d\d:\d\d, or later if the machine is off meanwhile",
+        said(line, "show", KEVIN),
     )
     assert "windows" not in said(line, "show", KEVIN)
 
@@ -175,3 +184,69 @@ def test_no_code_and_no_word_of_the_standard_is_shown_to_people(line: Filled, ar
     _of_each_kind(line)
 
     assert re.findall(STANDARD, said(line, *arguments.split())) == []
+
+
+# ---- the catalogues
+
+OURS = {
+    Language.ENGLISH: r"breakers?|trials?|rows?|ladder|gates?|verdicts?|fates?|exchange|circuits?|ims|pdus?",
+    Language.FRENCH: r"disjoncteurs?|échelle|portillon|verdicts?|rangées?|circuits?|ims|pdu",
+    Language.DUTCH: r"stroomonderbreker|ladder|verdict|vonnis|rij|rijen|circuits?|ims|pdu(?:’s|s)?",
+}
+"""Words of the program's own house, and of standards, that nobody outside knows."""
+
+
+def sentences(language: Language) -> list[str]:
+    """Return all that people read in a language, without what is filled in and what they are to type."""
+    found: list[str] = []
+    for message in catalogues.said() if language is Language.ENGLISH else catalogues.stored(language):
+        text = message.id if language is Language.ENGLISH else message.string
+        found += [text] if isinstance(text, str) else text
+    return [re.sub(r"\{\w+\}|`[^`]*`", "…", text) for text in found]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_sentence_has_a_word_of_the_house(language: Language) -> None:
+    """What the program calls its parts is for its source and for codes; people read what it means for them."""
+    told = sentences(language)
+
+    assert len(told) > 1000
+    assert [text for text in told if re.search(rf"\b(?:{OURS[language]})\b", text, re.IGNORECASE)] == []
+
+
+NO = {
+    Language.ENGLISH: ("no answer: ", "no: "),
+    Language.FRENCH: ("pas de réponse\N{NO-BREAK SPACE}: ", "non\N{NO-BREAK SPACE}: "),
+    Language.DUTCH: ("geen antwoord: ", "nee: "),
+}
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("reason", [*Reason])
+def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, reason: Reason) -> None:
+    """The words say no first, in the list and wherever else it stands, and no sign has to say it."""
+    (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
+    row = {"verdict": "suppress", "reason": reason, "answer": None, "kind": "text", "originator": KEVIN}
+    with speaking(language):
+        outcome = contact.outcome(row, FREE)
+        in_list = column.cell(row | {"outcome": outcome})
+
+    assert outcome.startswith(NO[language][0])
+    assert in_list.startswith(NO[language][1])
+    assert not re.search(r"\b(?:answered lately|répondu|beantwoord)\b", outcome)
+
+
+def test_no_sign_stands_for_a_word(line: Filled) -> None:
+    """What became of each is said, and nothing else stands beside it."""
+    _of_each_kind(line)
+
+    for arguments in ("log", "numbers", f"show {KEVIN}", "show 1", "status"):
+        shown = said(line, *arguments.split()).replace("ça va ?", "")  # which somebody wrote
+        assert re.findall(r"(?<!\S)[✓…?!-](?!\S)", shown) == []
+
+
+@pytest.mark.parametrize("arguments", ["limits", "config check", "text check", "simulate --messages 20", "status"])
+def test_without_a_price_nothing_names_money(line: Filled, arguments: str) -> None:
+    """An amount that nobody has set would be a guess."""
+    shown = said(line, *arguments.split()).replace(str(line.folder), "")
+    assert re.findall(r"EUR|€|price|cost", shown, re.IGNORECASE) == []

@@ -316,6 +316,39 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
         return list(events(trace, line.database, port))
 
 
+def test_what_is_in_force_is_on_the_disk(tmp_path: Path) -> None:
+    """A configuration and an answer that a person has just written are synced at the start, and again at a reload.
+
+    An editor does not, and the Pi is unplugged a moment later.
+    """
+    trace = tmp_path / "trace"
+    with simulation.start(tmp_path, sim_size=10) as simulator:
+        line = Line(tmp_path, simulator)
+        answer = tmp_path / "answer.txt"
+        answer.write_text("Non.\n")
+        line.configure(answer={"text": None, "text_file": str(answer)})
+        with line.log_path.open("ab") as log:
+            strace = ["strace", "-f", "-qq", "-y", "-e", "trace=fsync", "-o", str(trace)]
+            line.daemon = subprocess.Popen(
+                [*strace, sys.executable, "-m", "hotlined", "--config", str(line.config), "run"], stdout=log, stderr=log
+            )
+
+        def synced() -> list[int]:
+            text = trace.read_text() if trace.exists() else ""
+            return [text.count(f"<{path}>) = 0") for path in (line.config, answer)]
+
+        try:
+            wait_until(lambda: synced() == [1, 1], "both synced at the start")
+            wait_until(lambda: line.status().get("pid"), "it runs")
+            os.kill(line.status()["pid"], signal.SIGHUP)
+            wait_until(lambda: synced() == [2, 2], "both synced at the reload")
+            os.kill(line.status()["pid"], signal.SIGTERM)
+            assert line.daemon.wait() == 0
+        finally:
+            line.end()
+            sys.stdout.write(line.log_path.read_text())
+
+
 def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
     """Yield each event with the disk and what the modem was told, as they are right after it."""
     disk, told = Disk(), Told()

@@ -456,8 +456,8 @@ def test_purge_says_what_it_did(line_of: Filled) -> None:
     line_of.config.write_text(json.dumps(line_of.settings))
     line_of.db.execute("UPDATE contacts SET received_limit = -1")
 
-    assert line_of.run("purge").stdout == "Texts and PDUs erased in 1 row, numbers replaced in 1 row.\n"
-    assert line_of.run("purge").output == "Texts and PDUs erased in 0 rows, numbers replaced in 0 rows.\n"
+    assert line_of.run("purge").stdout == "Texts are erased in 1 entry, numbers replaced by pseudonyms in 1 entry.\n"
+    assert line_of.run("purge").output == "Nothing was old enough.\n"
 
 
 # ---- what holds for a pseudonym
@@ -1036,18 +1036,19 @@ def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:
 # ---- what is held
 
 
-@pytest.mark.parametrize(("language", "expected"), [("en", "its owner"), ("fr", "la personne elle-même")])
+@pytest.mark.parametrize(("language", "expected"), [("en", "by anna, "), ("fr", "par anna, ")])
 def test_export_says_who_decided(tmp_path: Path, language: str, expected: str) -> None:
-    """A person is named; a number that has opted out by itself is its owner, in JSON in English alone."""
+    """Who blocked a number is named; one that has opted out has done so by itself."""
     line = Filled(tmp_path, language=language)
     with line.db:
         with line.db.transaction():
             decisions.opt_out(line.db, KEVIN, line.now())
         decisions.block(line.db, LEA, "anna", line.now())
 
-        assert re.search(rf"^\S.* {expected}$", line.run("export", KEVIN).stdout, re.MULTILINE)
-        assert json.loads(line.run("export", KEVIN, "--json").stdout)["decided"]["changed_by"] == "its owner"
-        assert re.search(r"^\S.* anna$", line.run("export", LEA).stdout, re.MULTILINE)
+        opted_out = json.loads(line.run("export", KEVIN, "--json").stdout)["decided"]
+        assert opted_out["opted_out_at"]
+        assert (opted_out["blocked_at"], opted_out["blocked_by"]) == (None, None)
+        assert re.search(rf"^\S.* {expected}", line.run("export", LEA).stdout, re.MULTILINE)
 
 
 def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
@@ -1079,6 +1080,26 @@ def test_export_shows_all_that_is_stored(line_of: Filled) -> None:
     for part in (r"\x1b[31mSalut\u202e", held["contacts"][0]["parts"][0]["pdu"], ANSWER.strip(), "À la main", "block"):
         assert part in shown
     assert line_of.run("export", LEA).stdout == f"Nothing is stored about {LEA}.\n"
+
+
+@pytest.mark.parametrize("word", ["withheld", "masqué", "verborgen"])
+def test_export_of_those_without_a_number_says_what_there_is(line_of: Filled, word: str) -> None:
+    """Nobody can tell them apart, but they are stored: no answer to a request may deny it."""
+    assert line_of.run("export", word).stdout == "No contact came without a number.\n"
+    line_of.call()
+    line_of.call()
+    line_of.db.execute("UPDATE contacts SET originator = NULL, country = NULL")
+    said = line_of.run("export", word)
+
+    assert said.exit_code == 0
+    assert said.stdout == (
+        "2 contacts came without a number, and nobody can tell whose they are."
+        f" `hotlined --config {line_of.config} log --number withheld` shows them.\n"
+    )
+    for arguments in (("export", word, "--json"), ("forget", word, "--yes")):
+        refused = line_of.run(*arguments)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "Nobody can tell who withholds a number" in refused.stderr
 
 
 def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:

@@ -459,10 +459,11 @@ def test_the_network_is_said_for_as_long_as_it_is_away(line: Line) -> None:
     assert waits(line) == {"send_interval": 2}
 
 
-def test_credit_is_said(line: Line) -> None:
-    """With a balance below the price of a segment answers wait for credit, and the line says so."""
-    line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
-    line.configure(credit=CREDIT)
+@pytest.mark.parametrize(("price", "balance"), [("0.05", "0,02"), (None, "0,00")])
+def test_credit_is_said(line: Line, price: str | None, balance: str) -> None:
+    """With a balance below the price of a segment, or of nothing where none is set, answers wait for credit."""
+    line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
+    line.configure(credit=CREDIT, limits={"price_per_segment": price} if price else {})
     begin(line, timing=NEVER)
     wait_until(lambda: line.sim.do("counters")["counters"].get("+CUSD"), "the question for the balance")
     wait_open(line)

@@ -21,7 +21,7 @@ import pytest
 from filled import Filled
 from needs import needs_root
 from test_docs import ROOT
-from test_sealing import IDENTITY, NOT_HERE, contents, forged, member
+from test_sealing import IDENTITY, NOT_HERE, UNUSABLE, contents, forged, hostile, member
 
 from hotlined.sealing import archive
 
@@ -184,8 +184,8 @@ def lived(machine: Machine) -> Machine:
         for text in ("un", "deux", "trois"):
             filled.text(text)
         db.execute("UPDATE contacts SET received_at = ?", LATER)
-        db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, NULL, 'anna', 0)", LATER)
-        db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, ?, 'stop', 0)", LATER)
+        db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", LATER)
+        db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", LATER)
     for name, octets in (("hotlined.db", filled.database.read_bytes()), ("keys/hotlined.db.pins", b"o" * 32)):
         (machine.data / name).parent.mkdir(exist_ok=True)
         (machine.data / name).write_bytes(octets)
@@ -287,6 +287,31 @@ def test_what_cannot_be_restored_changes_nothing(lived: Machine, backup: Path, w
 
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert lived.files() == before
+
+
+@pytest.mark.timeout(300)
+def test_root_takes_nothing_of_what_somebody_made_up(lived: Machine, backup: Path) -> None:
+    """Who knows the recipient forges links, devices, sizes, names: root refuses each with words, and writes nothing."""
+    before = lived.files()
+    for name, members in hostile(backup).items():
+        if name in UNUSABLE:  # the archive is sound: the configuration stays beside, as below
+            continue
+        made = forged(lived.folder / "made.age", members)
+        done = lived.restore(made, *key(lived), "--take-all")
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), (name, done.stderr)
+        assert lived.files() == before, name
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_configuration_that_attacks_stays_beside(lived: Machine, backup: Path, name: str) -> None:
+    """One that grows without end, is no text or names code is never in force: the line's own stays."""
+    made = forged(lived.folder / "made.age", hostile(backup)[name])
+    mine = (lived.etc / "main.yaml").read_bytes()
+    done = lived.restore(made, *key(lived), "--take-all")
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert (lived.etc / "main.yaml").read_bytes() == mine
+    assert lived.last() == 2
 
 
 def test_a_configuration_that_cannot_be_used_stays_beside(lived: Machine, backup: Path) -> None:

@@ -73,10 +73,10 @@ def test_what_was_erased_unread_waits_for_nobody_and_is_counted_once(line: Fille
         "untagged": 1,
         "unread": 1,
     }
-    sentence = next(each for each in told["words"] if "reactions" in each)
-    assert sentence == (
-        "Of 3 reactions to the answer, one is tagged insult, one is not tagged yet and one is erased unread."
-    )
+    assert [each for each in told["words"] if "reaction" in each] == [
+        "Of 3 reactions to the answer 1 has been read and tagged: 1 insult.",
+        "1 reaction was erased before anybody tagged it.",
+    ]
     sheet = line.run("stats", "--since", "2026-11-24", "--until", "2026-11-24").stdout
     assert re.search(r"not tagged +1\n +erased unread +1\n", sheet)
 

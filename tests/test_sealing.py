@@ -276,6 +276,29 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
     assert not (out / "urls").exists()
 
 
+def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only root reads is handed over by the unit alone: without it one line says so, and how to have all."""
+    assert "Not in it" not in filled.run("db", "backup").output
+    for name in ("pin", "urls"):
+        (filled.folder / f"main.{name}").write_text("2580\n")
+    said = filled.run("db", "backup")
+    assert said.exit_code == 0
+    assert " ".join(said.stderr.split()) == (
+        "Not in it: the SIM's PIN, the addresses of alerts. `sudo systemctl start hotlined-offcard@main` makes one"
+        " with what only root reads."
+    )
+    copied = " ".join(filled.run("db", "backup", "-").stderr.split())
+    lacks = "Not in it: the configuration, the SIM's PIN, the addresses of alerts."
+    assert f"{lacks} A sealed backup has them: see" in copied
+
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    for name in ("pin", "urls"):
+        (handed / name).write_text("2580\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    assert "Not in it" not in filled.run("db", "backup").output
+
+
 def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) -> None:
     """What is committed meanwhile is not in it, and nothing makes it begin again."""
     for _ in range(40):
@@ -641,9 +664,9 @@ def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
     late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     filled.text("after the backup")
     filled.db.execute("UPDATE contacts SET received_at = ? WHERE id = 4", (late,)[0])
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, NULL, 'anna', 0)", late)
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, ?, 'stop', 0)", late)
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', NULL, 'anna', 0)")
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", late)
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", late)
+    filled.db.execute("INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0)")
     wal = filled.database.with_name("hotlined.db-wal").read_bytes()
     filled.db.close()
     filled.database.with_name("hotlined.db-wal").write_bytes(wal)

@@ -257,7 +257,7 @@ def test_one_that_was_refused_is_tried_again_an_hour_later(line: Line) -> None:
     line.wait_state("ready")
     with closing(sqlite3.connect(line.database)) as db, db:
         db.execute("UPDATE line_state SET own_number = ?", (OWN,))
-        db.execute("INSERT INTO numbers (number, changed_by, blocked_at) VALUES (?, 'anna', '2026')", (OWN,))
+        db.execute("INSERT INTO numbers (number, blocked_by, blocked_at) VALUES (?, 'anna', '2026')", (OWN,))
     assert alert(line) == (0, "The line texts itself.")
     wait_until(lambda: line.rows("SELECT state FROM requests") == [("refused",)])
     later(line, 3599)

@@ -87,7 +87,7 @@ def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: 
     assert codes(line_of) == []
 
 
-@pytest.mark.parametrize("date", ["yesterday", "hier", "7d", "2 jan 2026", "2026-02", "monday"])
+@pytest.mark.parametrize("date", ["yesterday", "hier", "7d", "2 jan 2026", "2026-02", "monday", "20/11/2025"])
 def test_the_day_of_a_top_up_is_read_as_every_time(line_of: Filled, date: str) -> None:
     """ISO, what tables show, and words: the SIM's life counts from then."""
     result = line_of.run("sim", "topup", date)
@@ -104,6 +104,19 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
     assert result.exit_code == 2
     assert words in result.output
     assert maybe_top_up(line_of.db) is None
+
+
+def test_a_top_up_says_when_an_answer_is_tried(line_of: Filled) -> None:
+    """While the SIM cannot pay a person hears that the line tries one; who gave the day is not asked for the day."""
+    line_of.db.execute("UPDATE line_state SET breaker_cause = 'credit'")
+    tries = "The answers wait: the line tries one within five minutes."
+    assert tries not in line_of.run("sim", "topup").output  # no daemon does so
+    line_of.daemon_runs()
+    assert tries in line_of.run("sim", "topup").output
+    line_of.db.execute("UPDATE line_state SET breaker_cause = NULL")
+
+    assert tries not in line_of.run("sim", "topup").output
+    assert "if that is another day" not in line_of.run("sim", "topup", "yesterday").output
 
 
 @pytest.mark.parametrize("at", ["9999-12-31T00:00:00.000Z", "0001-01-01T00:00:00.000Z"])

@@ -1345,3 +1345,16 @@ def test_several_modems_at_once(tmp_path: Path) -> None:
         assert [len(each.client.do("state")["storages"]) for each in (one, two)] == [2, 1]
         assert two.client.do("state")["storages"]["MT"]["used"] == 0
     assert CliRunner().invoke(main, ["--offers", "SR"]).exit_code == 2
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_text_to_its_own_number_comes_back_where_it_is_told_to(tmp_path: Path, comes_back: bool) -> None:
+    """A network delivers what a SIM texts to itself; a test of the daemon delivers it, or not, itself."""
+    line = Terminal(tmp_path, loops_back=comes_back)
+    try:
+        line.initialise()
+        line.send("coucou", recipient=Options().number)
+        line.later(1.5)
+        assert _listed(line.at("AT+CMGL=4")) == (["coucou"] if comes_back else [])
+    finally:
+        line.close()

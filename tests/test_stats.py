@@ -25,7 +25,7 @@ from hotlined.config import load
 from hotlined.errors import UsageError
 from hotlined.statistics.document import as_json
 from hotlined.statistics.periods import By, before, choose, edges, week_days
-from hotlined.statistics.plain import calendar, length, rate, share, shares
+from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
 from hotlined.store import figures, review
@@ -50,8 +50,8 @@ def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with nothing in it."""
-    filled = Filled(tmp_path)
+    """Give a line with nothing in it, and a price."""
+    filled = Filled(tmp_path, limits={"price_per_segment": 0.05})
     with filled.db:
         yield filled
 
@@ -60,6 +60,7 @@ def contact(line: Filled, at: datetime, originator: str | None = KEVIN, **more: 
     """Write down a contact as the daemon does, suppressed by its cooldown if nothing else is said."""
     row = {
         "line": "fr", "kind": "text", "originator": originator, "line_type": "mobile", "text": "Salut",
+        "country": "BE" if originator and originator[0] in "+~" else None,
         "segments_received": 1, "segments_total": 1, "received_at": rfc3339(at), "received_limit": at.timestamp(),
         "synchronised": 0,
         "verdict": "suppress", "reason": "cooldown",
@@ -134,24 +135,25 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
             at = MONDAY + 15 * DAY + number * HOUR
             originator = f"+32471{number:06}"
             answer(line, contact(line, at, originator), at + 40 * MINUTE)
-            contact(line, at + 50 * MINUTE, originator, tags=json.dumps(["apologies" if number % 2 else "insults"]))
+            contact(line, at + 50 * MINUTE, originator, tags=json.dumps(["apology" if number % 2 else "insult"]))
     result = line.run("stats", "--since", "2025-11-03", "--until", "2025-11-23")
 
     assert result.exit_code == 0, result.output
     for sentence in (
         "1,550 texts in three weeks (3 to 23 November 2025), more than 500 a week.",
         "55 % of them came in the week from 3 to 9 November 2025.",
-        "1,530 senders texted or called, all of them for the first time.",
-        "20 answers went out, half of them within 40 minutes.",
-        "In all the SIM spent 2.00 EUR: 40 segments at 0.05 EUR each.",
-        "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
+        "The busiest day was 18 November 2025, with 156 texts.",
+        "1,530 different telephone numbers texted or called, all of them for the first time.",
+        "The line answered 20 times, typically after 40 minutes.",
+        "Estimated cost: 2.00 EUR (40 billed texts, at 0.05 EUR each).",
+        "20 reactions to the answer: 10 apologies, 10 insults.",
         "In the three weeks before (13 October to 2 November 2025): no text.",
     ):
         assert sentence in result.stdout.splitlines()
 
 
 def test_contacts_and_numbers_are_counted_by_what_they_are(line: Filled) -> None:
-    """A pseudonym is a number, who hides it is none, and what is neither text nor call is told apart."""
+    """A pseudonym is a number, a name or who hides it is none, and what is neither text nor call is told apart."""
     contact(line, MONDAY - 5 * DAY, KEVIN)
     for originator in (KEVIN, KEVIN, LEA, "~0123456789ab", "Bank", None):
         contact(line, MONDAY, originator)
@@ -161,8 +163,8 @@ def test_contacts_and_numbers_are_counted_by_what_they_are(line: Filled) -> None
     contact(line, MONDAY, None, kind="unreadable", text=None)
     total = told(line)["total"]
 
-    assert {name: total[name] for name in ("texts", "calls", "others", "withheld", "new", "returning")} == {
-        "texts": 6, "calls": 2, "others": 2, "withheld": 2, "new": 3, "returning": 1,
+    assert {name: total[name] for name in ("texts", "calls", "others", "mms", "withheld", "new", "returning")} == {
+        "texts": 6, "calls": 2, "others": 2, "mms": 1, "withheld": 2, "new": 2, "returning": 1,
     }  # fmt: skip
 
 
@@ -189,7 +191,8 @@ def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
     assert total["segments"] == 7
     assert total["cost"] == 0.35
     rows = line.run("stats", *NOVEMBER).stdout
-    assert re.search("^answers +3$.^  perhaps sent +1$.^  shadow: not sent +1$", rows, re.MULTILINE | re.DOTALL)
+    shown = "^answers +3$.^  perhaps sent +1$.^  shadow: would be answered +1$"
+    assert re.search(shown, rows, re.MULTILINE | re.DOTALL)
     assert not re.search("unconfirmed|shadowed", rows)  # codes are for --json
 
 
@@ -242,11 +245,8 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
         {"tags": [], "reactions": 1},
     ]
     assert found["words"][-3:-1] == [
-        (
-            "Of 3 reactions to the answer, one is tagged insult alone, one is tagged insult and threat together, and"
-            " one is not tagged yet."
-        ),
-        "Tags on what is no reaction to an answer: insult 1.",
+        "Of 3 reactions to the answer 2 have been read and tagged: 1 insult, 1 tagged insult + threat.",
+        "In other texts: 1 insult.",
     ]
 
 
@@ -259,7 +259,7 @@ def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
 
     assert found["other_tags"] == {"threat": 2, "insult": 1}
     assert (found["reactions"], found["tags"]) == (1, {"apology": 1})
-    words = "Tags on what is no reaction to an answer: threat 2, insult 1."
+    words = "In other texts: 2 threats, 1 insult."
     assert words in told(line)["words"]
     assert words in line.run("stats", *NOVEMBER).stdout.splitlines()
 
@@ -271,7 +271,7 @@ def test_reasons_are_told_in_plain_words(line: Filled) -> None:
     shown = [" ".join(row.split()) for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
     assert "cannot be texted 1" in shown
-    assert "too old 1" in shown
+    assert "too late 1" in shown
     assert "not answerable 1" not in shown
 
 
@@ -280,7 +280,7 @@ def test_reactions_without_tags_are_told(line: Filled) -> None:
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR)
 
-    assert "1 reaction to the answer, not tagged yet." in told(line)["words"]
+    assert "1 reaction to the answer, which nobody has read and tagged." in told(line)["words"]
     assert ["not", "tagged", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 
@@ -356,13 +356,26 @@ def test_the_bins_suit_the_length(days: float, by: By) -> None:
     assert choose(now - days * DAY, None, By.DAY, now, LONG_AGO).by is By.DAY
 
 
-def test_the_usual_period_is_thirty_days_with_today() -> None:
-    """Without a word the period begins at a midnight and ends now."""
-    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+@pytest.mark.parametrize("hour", [0, 12, 22])
+def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
+    """Without a word the period is 30 days from midnight to midnight, up to yesterday, whatever the time is."""
+    now = datetime(2026, 11, 20, hour, tzinfo=UTC)
     period = choose(None, None, None, now, LONG_AGO)
 
-    assert period.start == datetime(2026, 10, 21, 22, tzinfo=UTC)
-    assert period.end == now
+    assert (period.start, period.end) == (
+        datetime(2026, 10, 20, 22, tzinfo=UTC),  # the clocks change in between
+        datetime(2026, 11, 19, 23, tzinfo=UTC),
+    )
+    assert length(period.start, period.end) == "30 days"
+    assert before(period.start, period.end) == datetime(2026, 9, 20, 22, tzinfo=UTC)
+
+
+def test_without_a_beginning_it_is_thirty_whole_days_up_to_a_day() -> None:
+    """The day that is named is the last of the 30."""
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    period = choose(None, datetime(2026, 11, 10).astimezone(), None, now, LONG_AGO)
+
+    assert calendar(period.start, period.end) == "11 October to 9 November 2026"
     assert length(period.start, period.end) == "30 days"
 
 
@@ -372,15 +385,18 @@ def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
         for number in range(21):
             contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
     now = MONDAY + 25 * HOUR + 50 * MINUTE
-    found = as_json(summarise(line.db, load(line.config), None, None, None, now))
+    found = as_json(summarise(line.db, load(line.config), None, now, None, now))
 
-    assert found["words"][:2] == [
+    assert found["words"] == [
         "21 texts in four hours (3 November, 22:05 to 4 November 2025, 01:50), more than 5 an hour.",
-        "21 senders texted or called, all of them for the first time.",
+        "The busiest day was 3 November 2025, with 12 texts.",
+        "21 different telephone numbers texted or called.",
+        "The line's records begin on 3 November 2025 at 22:05.",
     ]
-    assert found["words"][2:] == ["The line's records begin on 3 November 2025 at 22:05."]
     assert [each["texts"] for each in found["bins"]] == [6, 6, 6, 3]
     assert found["before"] is None
+    yesterday = as_json(summarise(line.db, load(line.config), None, None, None, now))
+    assert yesterday["words"][0] == "12 texts in 115 minutes (3 November 2025, 22:05 to 24:00)."
 
 
 @pytest.mark.parametrize(
@@ -634,7 +650,8 @@ def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
     assert "shadow" not in line.run("stats", *NOVEMBER).stdout
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
 
-    assert ["shadow:", "not", "sent", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+    shown = line.run("stats", *NOVEMBER).stdout
+    assert re.search("^  shadow: would be answered +1$", shown, re.MULTILINE)
 
 
 def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
@@ -696,24 +713,6 @@ def test_progress_is_for_terminals_only(line: Filled) -> None:
 def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> None:
     """A share that is nearly a plain fraction is named by it, and never as exact when it is not."""
     assert share(part, whole) == words
-
-
-@pytest.mark.parametrize(
-    ("parts", "words"),
-    [
-        ((2, 1, 2), ["two", "one", "two"]),
-        ((40, 20, 40), ["40 %", "20 %", "40 %"]),
-        ((20, 10, 10), ["half", "a quarter", "a quarter"]),
-        ((51, 49), ["more than half", "nearly half"]),
-        ((5, 5, 5), ["a third"] * 3),
-        ((30, 31, 32, 107), ["15 %", "16 %", "16 %", "53 %"]),
-        ((2000, 13, 1), ["2,000", "13", "one"]),
-        ((7,) * 7, ["15 %", "15 %", *["14 %"] * 5]),
-    ],
-)
-def test_shares_add_up(parts: tuple[int, ...], words: list[str]) -> None:
-    """The few are counted; plain fractions are said where they make up the whole, else percents that make 100."""
-    assert shares(parts) == words
 
 
 def test_a_length_is_that_of_the_times_beside_it() -> None:
@@ -795,7 +794,7 @@ def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
     """A long wait is no matter of minutes."""
     answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
 
-    assert "1 answer went out, within three hours." in told(line)["words"]
+    assert "The line answered once, after three hours." in told(line)["words"]
 
 
 def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
@@ -804,5 +803,60 @@ def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
         answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
     words = told(line)["words"]
 
-    assert "5 answers went out; of 3 it is known how soon, half of these within ten minutes." in words
-    assert "The network did not confirm 2 of them." in words
+    assert "The line answered 5 times, typically after ten minutes." in words
+    assert "Of 2 of these answers nobody knows whether they left." in words
+
+
+@pytest.mark.parametrize("state", ["sent", "unconfirmed"])
+def test_a_single_answer_is_told_without_a_number(line: Filled, state: str) -> None:
+    """One answer is `once`; of one that nobody knows the end of, that is said."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR, state=state)
+    words = told(line)["words"]
+
+    assert ("The line answered once, after 60 minutes." in words) == (state == "sent")
+    assert ("Nobody knows whether that answer left." in words) == (state == "unconfirmed")
+
+
+def test_operators_and_short_codes_are_no_people(line: Filled) -> None:
+    """The press is told of telephone numbers alone; of a line's whole life nobody is `for the first time`."""
+    for originator in (KEVIN, LEA, "Proximus", "8850"):
+        contact(line, MONDAY, originator)
+    assert "2 different telephone numbers texted or called." in told(line)["words"]
+    contact(line, MONDAY - 60 * DAY, "bpost")
+
+    assert "2 different telephone numbers texted or called, all of them for the first time." in told(line)["words"]
+
+
+def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
+    """Nothing is said of a cost that nobody has set, in no form of the figures; JSON and CSV have none."""
+    line = Filled(tmp_path)
+    with line.db:
+        answer(line, contact(line, MONDAY), MONDAY + HOUR)
+        found, shown = told(line), line.run("stats", *NOVEMBER).stdout
+        page = line.run("stats", "--html", "-", *NOVEMBER).stdout
+        sheet = list(csv.DictReader(io.StringIO(line.run("stats", "--csv", *NOVEMBER).stdout)))
+
+    assert (found["price_per_segment"], found["total"]["cost"]) == (None, None)
+    assert {row["cost"] for row in sheet} == {""}
+    assert not re.search("EUR|[Cc]ost|spent", "".join((shown, page, *found["words"])))
+
+
+def test_picture_messages_are_told(line: Filled) -> None:
+    """Who sends a photo is one of those who came."""
+    contact(line, MONDAY, kind="mms", text=None)
+    contact(line, MONDAY, kind="mms", text=None)
+
+    assert "2 picture messages in the same time." in told(line)["words"]
+
+
+def test_the_day_with_most_texts_is_told_where_there_are_many(line: Filled) -> None:
+    """A journalist asks for the worst day; among a few texts, or on a single day, there is none."""
+    for number in range(12):
+        contact(line, MONDAY + number % 2 * DAY)
+    assert not [each for each in told(line)["words"] if "busiest" in each]
+    assert told(line)["busiest_day"] == {"day": "2025-11-03", "texts": 6}
+    contact(line, MONDAY + DAY)
+
+    assert "The busiest day was 4 November 2025, with 7 texts." in told(line)["words"]
+    one_day = told(line, "--since", "2025-11-04", "--until", "2025-11-04")
+    assert not [each for each in one_day["words"] if "busiest" in each]

@@ -20,7 +20,7 @@ from hotlined.language import Language
 from hotlined.reports import review
 from hotlined.store import decisions
 from hotlined.store.review import queue
-from hotlined.words.tags import TAG_KEYS, maybe_tag_of_word, tag_in_words
+from hotlined.words.tags import TAG_KEYS, tag_in_words, words_of_tags
 from hotlined.words.times import moment
 
 
@@ -48,7 +48,7 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     said = [
         line.run(*words.split(), env=env).stdout
         for words in (
-            "tag 1 Excuses",
+            "tag 1 Excuses --new",
             "tag 1 EXCUSES",
             "tag 1 encore-une_fois",
             "tag 1 excuses --remove",
@@ -76,22 +76,51 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "english"),
+    ("word", "known"),
     [
-        *(("menace", "threat"), ("belediging", "insult"), ("excuses", "apology"), ("Autre", "other")),
-        *(("excuse", "apology"), ("andere", "other")),
+        *(("menace", "threat"), ("menaces", "threat"), ("belediging", "insult"), ("excuses", "apology")),
+        *(("Autre", "other"), ("excuse", "apology"), ("andere", "other"), ("apologies", "apology")),
+        *(("insults", "insult"), ("treat", "threat"), ("jokes", "joke"), ("désole", "désolé")),
     ],
 )
-def test_a_word_that_has_an_english_one_in_use_is_told(line: Filled, word: str, english: str) -> None:
-    """What is tagged in two languages would be counted apart; while the line has its own words nothing is said."""
+def test_a_word_that_is_nearly_another_tag_is_asked_about(line: Filled, word: str, known: str) -> None:
+    """What differs by a letter, or by the language, would be counted apart: without a terminal it is refused."""
     line.text()
-    line.text()
-    alone = line.run("tag", "1", word).stdout
-    line.run("tag", "2", english)
-    beside = line.run("tag", "1", word).stdout
+    for tag in ("joke", "désolé"):
+        assert line.run("tag", "1", tag).exit_code == 0
+    refused = line.run("tag", "1", word)
 
-    assert alone == f"Contact 1 is tagged {word.lower()}.\n"
-    assert f"`{english}` is the word that `hotlined --config {line.config} review` uses." in beside
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"Error: {word.lower()} is no tag yet, and nearly {known}.\n")
+    assert f" tag 1 {known}`, or --new for a new tag." in refused.stderr
+    assert tags(line) == [["joke", "désolé"]]
+    assert line.run("tag", "1", word, "--new").stdout == f"Contact 1 is tagged {word.lower()}.\n"
+    assert line.run("tag", "1", word).stdout == f"Contact 1 was already tagged {word.lower()}.\n"
+
+
+@pytest.mark.parametrize("word", ["encore-une_fois", "love", "x", "thanks", "menu"])
+def test_a_word_of_its_own_is_asked_about_by_nobody(line: Filled, word: str) -> None:
+    """A new tag is a new tag."""
+    line.text()
+
+    assert line.run("tag", "1", word).exit_code == 0
+
+
+@pytest.mark.parametrize(("said", "put_on"), [("y", "threat"), ("n", "treat"), ("", "treat")])
+def test_at_a_terminal_a_person_says_which_tag_is_meant(line: Filled, said: str, put_on: str) -> None:
+    """Yes takes the tag that is there already; anything else is a new one."""
+    line.text()
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{said}\n".encode())
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "tag", "1", "treat"]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+    os.close(ours)
+    os.close(theirs)
+
+    assert done.stdout == (
+        f"treat is no tag yet, and nearly threat. Is threat meant? [y/N]: Contact 1 is tagged {put_on}.\n"
+    )
+    assert tags(line) == [[put_on]]
 
 
 @pytest.mark.parametrize("language", Language)
@@ -102,7 +131,7 @@ def test_the_word_of_a_key_can_be_typed_as_it_is_shown(language: Language, tag: 
         shown = tag_in_words(tag)
         assert review.tag_meant(shown) == tag
 
-    assert maybe_tag_of_word(shown) == (None if language is Language.ENGLISH else tag)
+    assert words_of_tags()[shown] == tag
 
 
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
@@ -161,7 +190,7 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
     first, *others = react(line)
 
     assert [*queue(line.db)] == [*others[::-1], first]
-    line.run("tag", str(first), "excuses")
+    line.run("tag", str(first), "apology")
     assert [*queue(line.db)] == others[::-1]
 
 
@@ -291,7 +320,7 @@ def test_what_was_kept_before_stays_kept(line: Filled) -> None:
 def test_all_offers_first_contacts_too(line: Filled) -> None:
     """With --all a threat in a text that nothing was answered to is shown as well, whoever sent it; calls are not."""
     react(line)
-    line.run("tag", "2", "excuses")
+    line.run("tag", "2", "apology")
     line.db.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
     shown = walk(line, "s", "k", "t", "s", "s", "t", arguments=("--all",))
 

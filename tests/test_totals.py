@@ -123,7 +123,8 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
         if what == "becomes":
             db.execute("UPDATE contacts SET kind = ? WHERE id = ?", more[1], contact_id)
         if what == "renamed":
-            db.execute("UPDATE contacts SET originator = ? WHERE id = ?", more[1], contact_id)
+            country = "BE" if more[1] and more[1][0] in "+~" else None
+            db.execute("UPDATE contacts SET originator = ?, country = ? WHERE id = ?", more[1], country, contact_id)
 
 
 # ---- the peer
@@ -145,7 +146,7 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
     first = {}
     for row in every:
         first.setdefault(row["originator"], row["id"])
-    numbers = {row["originator"] for row in rows} - {None}
+    numbers = {row["originator"] for row in rows if row["country"]}
     new = {number for number in numbers if first[number] in {row["id"] for row in rows}}
     sent = db.all("SELECT * FROM answers WHERE by_hand IS NULL AND sent_at IS NOT NULL ORDER BY sent_at, id")
 
@@ -173,6 +174,7 @@ def counted(db: Database, start: datetime, end: datetime) -> dict[str, Any]:
         "texts": sum(row["kind"] == "text" for row in rows),
         "calls": sum(row["kind"] == "call" for row in rows),
         "others": sum(row["kind"] not in ("text", "call") for row in rows),
+        "mms": sum(row["kind"] == "mms" for row in rows),
         "withheld": sum(row["originator"] is None and row["kind"] in ("text", "call") for row in rows),
         "new": len(new),
         "returning": len(numbers) - len(new),
@@ -189,7 +191,7 @@ def figured(tally: figures.Tally) -> dict[str, Any]:
     """Return the same of a tally."""
     counts = asdict(tally.counts)
     assert tally.counts.suppressed == sum(tally.suppressed.values())
-    return {name: counts[name] for name in ("texts", "calls", "others", "withheld", "new", "returning")} | {
+    return {name: counts[name] for name in ("texts", "calls", "others", "mms", "withheld", "new", "returning")} | {
         "reasons": tally.suppressed,
         "reactions": tally.reactions,
         "untagged": tally.untagged,

@@ -142,13 +142,13 @@ def choosy(tmp_path: Path) -> Iterator[Filled]:
     filled.db.close()
 
 
-def test_config_check_shows_each_text_the_dearest_and_a_country_that_is_not_answered(choosy: Filled) -> None:
-    """Every text is priced, and so is the dearest; a text that nobody can get is a warning."""
+def test_config_check_shows_each_text_the_longest_and_a_country_that_is_not_answered(choosy: Filled) -> None:
+    """Every text has its segments, and so has the longest; a text that nobody can get is a warning."""
     said = choosy.run("config", "check").output
     heads = re.findall(r"^(.*) takes (\d) segments?", said, re.MULTILINE)
     assert heads == [
         ("Answer 1, variant 1", "1"), ("Answer 1, variant 2", "2"), ("Answer 2", "1"), ("The answer for NL", "1"),
-        ("The answer for GB", "1"), ("The dearest of them", "2"),
+        ("The answer for GB", "1"), ("The longest of them", "2"),
     ]  # fmt: skip
     assert "Careful: answer.by_country has GB, numbers.answer_countries has not: nobody there gets it." in said
 

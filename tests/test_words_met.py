@@ -241,6 +241,7 @@ def test_such_texts_come_first_and_say_why(line: Filled) -> None:
     assert shown.index("alert: tue (such texts come first)") < shown.index("je te tue") < shown.index("Quoi ?")
     assert shown.count("alert: ") == 1
     assert "(alert: tue) je te tue" in line.run("log").stdout
+    assert [contact["id"] for contact in line.log("--alert-words")] == [threat]
     assert re.search(r"alert words +tue\n", line.run("show", str(threat)).stdout)
     assert json.loads(line.run("show", str(threat), "--json").stdout)["alert_words"] == ["tue"]
 
@@ -271,6 +272,8 @@ def test_the_review_shows_them_first(line: Filled) -> None:
         assert f"Contact {reaction}, 3 left" in browser.get(f"/review?here={reaction}").words
         assert "alert word: 🔪" in browser.get(f"/contact/{threats[1]}").words.replace("Alert", "alert")
         assert "(alert word: tue)" in browser.get("/log").words
+        found = browser.get("/log?alert_words=1").words
+        assert ("je te tue" in found, "Quoi ?" in found) == (True, False)
         for threat in threats:
             decisions.tag(line.db, threat, "threat", "anna", line.now())
         assert "alert word" not in browser.get("/").words.partition("Last contacts")[0]

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.config import Config, Digest
 from hotlined.language import _, in_digits
-from hotlined.reports.line import LineReport
+from hotlined.reports.line import LineReport, balance_in_words
 from hotlined.states import AlertCondition, ModemState, NoModemState
 from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
@@ -21,6 +21,7 @@ from hotlined.store import review
 from hotlined.store.alerting import Draft
 from hotlined.store.database import Database
 from hotlined.words import digest as words
+from hotlined.words.conditions import month_in_words
 from hotlined.words.harmless import harmless
 from hotlined.words.times import day, moment
 
@@ -94,10 +95,10 @@ def _health(report: LineReport, summary: Summary) -> Iterator[str]:
         yield _(words.READY, percent=in_digits(share, 1 if share % 1 else 0))
     if report.stored is None:
         return
-    month, credit = report.stored.budgets["month"], report.stored.credit
-    yield _(words.SPENT, **{name: in_digits(number) for name, number in month.items()})
+    credit = report.stored.credit
+    yield month_in_words(report.stored.budgets["month"])
     if credit.balance is not None and credit.asked_at:
-        yield _(words.BALANCE, balance=in_digits(credit.balance, 2), asked=moment(credit.asked_at))
+        yield _(words.BALANCE, balance=balance_in_words(report.config, credit), asked=moment(credit.asked_at))
     if credit.valid_until:
         yield _(words.LIVES, until=day(credit.valid_until))
 

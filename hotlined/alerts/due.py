@@ -4,8 +4,10 @@ Known to be wrong: when the daemon does not run, nobody knows since when, so its
 finds that.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from hotlined.clock import Now
@@ -27,6 +29,7 @@ from hotlined.store.events import Event
 from hotlined.store.words_met import NewTexts
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
+from hotlined.words.amounts import in_money
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
@@ -66,13 +69,15 @@ class LineState:
 
     `name` is what units call it; `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for
     how long it has not been ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in
-    octets. `pause` and `shadow` are None while the line is neither paused nor in shadow mode.
+    octets; `currency` is that of the balance. `pause` and `shadow` are None while the line is neither paused nor in
+    shadow mode.
     """
 
     name: str
     modem_state: str | None
     unwell_seconds: float
     budgets: Mapping[str, tuple[int, int]]
+    currency: str
     disk: tuple[int, int]
     pause: Chosen | None = None
     shadow: Chosen | None = None
@@ -138,11 +143,8 @@ def due(
     unwell_limit = _unwell_since(progress, state, news, now)
     levels = dict(progress.levels)
     drafts = []
-    signs = (
-        *_happened(news, only_newest=progress.event_id is None),
-        *_signs(levels, state, unwell_limit, now),
-        *_countries(progress, state, now),
-    )
+    happened = _happened(news, state.currency, only_newest=progress.event_id is None)
+    signs = (*happened, *_signs(levels, state, unwell_limit, now), *_countries(progress, state, now))
     for sign in signs:
         last_seconds = now.limit - progress.recorded_limits.get(sign.condition, now.limit)
         is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
@@ -166,13 +168,14 @@ def _unwell_since(progress: AlertProgress, state: LineState, news: Sequence[Even
     return progress.unwell_limit
 
 
-def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
+def _happened(news: Sequence[Event], currency: str, *, only_newest: bool) -> Iterator[_Sign]:
     changes = [event for event in news if event.kind in EVENTS]
     if only_newest:
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
     for event in changes:
         condition, level = EVENTS[event.kind]
-        filling = {name: getattr(event, name) for name in ("contacts", "seconds", "balance")}
+        balance = in_money(Decimal(event.balance), currency) if event.balance else None
+        filling = {"contacts": event.contacts, "seconds": event.seconds, "balance": balance}
         yield _Sign(condition, level, event.at, filling)
 
 
@@ -266,9 +269,8 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
     """Yield the countries to which nothing leaves, and those that do not wait any more: of each one alert a day."""
     waiting = {country_condition(outage.country): outage for outage in state.countries}
     for condition, outage in waiting.items():
-        is_told = progress.levels.get(condition, 0) > 0
-        again = now.limit - progress.recorded_limits.get(condition, -AGAIN_SECONDS) >= AGAIN_SECONDS
-        if now.limit - outage.since_limit >= COUNTRY_SECONDS and (is_told or again):
+        told_seconds = now.limit - progress.recorded_limits.get(condition, -math.inf)
+        if now.limit - outage.since_limit >= COUNTRY_SECONDS and told_seconds >= AGAIN_SECONDS:
             yield _Sign(condition, 2 if outage.is_barred(now) else 1, None, {}, daily=True)
     for condition, level in progress.levels.items():
         if level and maybe_country(condition) and condition not in waiting:

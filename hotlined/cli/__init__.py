@@ -24,7 +24,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
-from hotlined.language import _
+from hotlined.language import _, again
 
 
 class Listed(NamedTuple):
@@ -189,7 +189,9 @@ def _boundary() -> Iterator[None]:
     """Turn every expected error into sentences and an exit code; with HOTLINED_DEBUG=1 its traceback is shown."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        for sentence in interrupt.args:
+            print_wrapped(as_typed(sentence), err=True)
         raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
     except BrokenPipeError:
         _drop_output()
@@ -203,7 +205,10 @@ def _boundary() -> Iterator[None]:
             _drop_output()
         ours = _as_ours(error)
         context = click.get_current_context(silent=True)
-        for line in _lines(ours, context.find_object(Settings) if context else None):
+        settings = context.find_object(Settings) if context else None
+        if settings and settings.path is None:
+            _speak(context)
+        for line in _lines(ours, settings):
             print_wrapped(line, err=True)
         raise click.exceptions.Exit(ours.exit_code) from error
 
@@ -254,11 +259,12 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    yield _("Error: {problem}", problem=as_typed(error.message))
+    """Yield an error in the language in force, whatever was in force when it was raised."""
+    yield _("Error: {problem}", problem=as_typed(again(error.message)))
     if isinstance(error, ConfigError):
         yield from (f"  {as_typed(problem)}" for problem in error.problems)
     if error.hint:
-        yield _("Hint: {hint}", hint=as_typed(error.hint))
+        yield _("Hint: {hint}", hint=as_typed(again(error.hint)))
     if settings and settings.path and str(settings.path) not in error.message:
         yield _("Configuration: {path}", path=settings.path)
 

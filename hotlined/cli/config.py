@@ -15,7 +15,7 @@ from hotlined.reports.limits import worst_in_words
 from hotlined.reports.risks import risks
 from hotlined.reports.selftest import cost_in_words
 from hotlined.reports.text import as_it_leaves, wording_in_words
-from hotlined.words.amounts import in_segments, money
+from hotlined.words.amounts import segments_and_price
 
 
 @click.group(cls=Group)
@@ -32,12 +32,13 @@ def check(settings: Settings) -> None:
     """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
 
     It shows each answer as a phone does, segment by segment, and which characters were replaced. If there are problems,
-    in the answer's file too, it names each with its line, and the exit code is 78.
+    in the answer's file too, it names each with its line, and the exit code is 78; also if there is no modem.pin_file
+    where that key says.
 
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
-    if unusable := configuration.maybe_unusable_answer(chosen):
+    if unusable := configuration.maybe_unusable_answer(chosen) or configuration.maybe_missing_pin_file(chosen):
         raise unusable
     print_wrapped(_("{path} is fine.", path=chosen.path))
     for wording in chosen.answer.wordings:
@@ -45,8 +46,7 @@ def check(settings: Settings) -> None:
             print_wrapped(sentence, label)
     if len(chosen.answer.texts) > 1:
         dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
-        price = money(dearest, chosen.limits)
-        print_wrapped(_("The dearest of them takes {segments}: {price}.", segments=in_segments(dearest), price=price))
+        print_wrapped(_("The longest of them takes {segments}.", segments=segments_and_price(dearest, chosen.limits)))
     for sentence in (worst_in_words(chosen.limits), *_costs(chosen)):
         print_wrapped(sentence)
     for sentence in risks(chosen):

@@ -1,20 +1,36 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
 from hotlined.language import N_, _
-from hotlined.reports.contact import Contact, mark, sender
-from hotlined.states import ContactKind
+from hotlined.reports.contact import Contact, maybe_why_not, sender
+from hotlined.states import AnswerState, ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import TIME_WIDTH, moment
 
-_STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
-OUTCOME_WIDTH = 21
+_STYLES: dict[str | None, str] = {
+    AnswerState.QUEUED: "cyan",
+    AnswerState.SENDING: "cyan",
+    AnswerState.SENT: "green",
+    AnswerState.DELIVERED: "green",
+    AnswerState.SHADOWED: "green",
+    AnswerState.UNDELIVERED: "red",
+    AnswerState.FAILED: "red",
+    AnswerState.UNCONFIRMED: "yellow",
+}
+"""The colour of each state of an answer; what has none is dim."""
+OUTCOME_WIDTH = 26
 """The width of a column of outcomes: none is longer, so none is cut."""
 
 
 def _style(contact: Contact) -> str:
-    return _STYLES[mark(contact)]
+    return _STYLES.get(contact["answer"] and contact["answer"]["state"], "dim")
+
+
+def _outcome(contact: Contact) -> str:
+    """Return what became of a contact, behind the heading ANSWER: why there is none stands behind a no."""
+    why_not = maybe_why_not(contact)
+    return _("no: {reason}", reason=why_not) if why_not else contact["outcome"]
 
 
 def _text(contact: Contact) -> str:
@@ -38,14 +54,13 @@ def _text(contact: Contact) -> str:
 _ID: Column[Contact] = Column(N_("ID"), 5, lambda contact: str(contact["id"]), "dim", right=True)
 _TIME: Column[Contact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
 _FROM: Column[Contact] = Column(N_("FROM"), 13, sender, "bold")
-_MARK = Column("", 1, mark, _style)
 _TEXT = Column(N_("TEXT"), 0, _text)
-_OUTCOME: Column[Contact] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda contact: contact["outcome"], _style)
+_ANSWER: Column[Contact] = Column(N_("ANSWER"), OUTCOME_WIDTH, _outcome, _style)
 CONTACTS = (
-    Layout(70, (_ID, _TIME, _FROM, _MARK, _OUTCOME, _TEXT)),
+    Layout(75, (_ID, _TIME, _FROM, _ANSWER, _TEXT)),
     Layout(
         0,
-        (_ID, _TIME, _FROM, _MARK),
+        (_ID, _TIME, _FROM),
         below=Column("", 2, lambda contact: f"{contact['outcome']} · {_text(contact)}"),
     ),
 )
@@ -57,12 +72,13 @@ _BY: Column[Contact] = Column(N_("BY"), 12, lambda text: f"{text['asked_by']} ({
 _QUEUED_AT: Column[Contact] = Column(
     N_("TIME"), TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True
 )
+_OUTCOME: Column[Contact] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda text: text["outcome"], _style)
 _HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: text["answer"]["text"] or "")
 TEXTS_BY_HAND = (
-    Layout(80, (_HAND_ID, _QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
+    Layout(80, (_HAND_ID, _QUEUED_AT, _TO, _BY, _OUTCOME, _HAND_TEXT)),
     Layout(
         0,
-        (_HAND_ID, _QUEUED_AT, _TO, _MARK),
+        (_HAND_ID, _QUEUED_AT, _TO),
         below=Column("", 2, lambda text: f"{text['outcome']} · {_HAND_TEXT.cell(text)}"),
     ),
 )

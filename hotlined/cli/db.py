@@ -16,7 +16,7 @@ from hotlined import agekey, files
 from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import answer_octets
+from hotlined.config import answer_octets, kept_by_root
 from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
@@ -24,7 +24,7 @@ from hotlined.store import backup, integrity
 from hotlined.store.database_files import KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
-from hotlined.words.sealing import key_on_paper
+from hotlined.words.sealing import KEPT_BY_ROOT, key_on_paper, lacking
 
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
@@ -64,7 +64,7 @@ def check(settings: Settings, full: bool) -> None:
         raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES[DatabaseState.DAMAGED].hint))
     if contradictions:
         raise StoreError(
-            _("{database} can be read, but its rows contradict each other.", database=path),
+            _("{database} can be read, but its entries contradict each other.", database=path),
             _("Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right."),
         )
     print_wrapped(_("{database} is whole.", database=path))
@@ -111,16 +111,25 @@ def back_up(settings: Settings, file: Path | None) -> None:
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
     if answer is not None and is_named:
         print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
+    apart = [_("the answer's file")] if answer is not None and not is_named else []
+    words = lacking([_("the configuration"), *apart, *(KEPT_BY_ROOT[name] for name in kept_by_root(config))])
+    print_wrapped(f"{words} " + _("A sealed backup has them: see docs/backup.md."), err=True)
 
 
 def _seal(settings: Settings) -> None:
     """Make a sealed backup of the line in the folder that the configuration names."""
     from hotlined.sealing import making  # noqa: PLC0415  hashes and tar, which no other command needs
 
-    made = making.make(settings.config())
+    config = settings.config()
+    made = making.make(config)
     holds = ", ".join(made.holds)
     for place in made.places:
         print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=place, holds=holds))
+    if made.lacks:
+        words = lacking(KEPT_BY_ROOT[name] for name in made.lacks)
+        unit = f"hotlined-offcard@{config.name}"
+        cure = _("`sudo systemctl start {unit}` makes one with what only root reads.", unit=unit)
+        print_wrapped(f"{words} {cure}", err=True)
 
 
 @db.command(hidden=True)

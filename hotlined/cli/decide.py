@@ -84,7 +84,8 @@ def pause(settings: Settings) -> None:
     require_daemons_database(config)
     before = decided.pause_before(config)
     decided_now(config, settings.who, "pause")
-    print_wrapped(as_typed(decided.paused(config, before)))
+    cure = _("`hotlined resume` ends the pause.")
+    print_wrapped(as_typed(f"{decided.paused(config, before)} {cure}"))
 
 
 @click.command
@@ -162,7 +163,8 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
     answered.
 
-    The exit code is 69 if the daemon does not run or the modem is not ready, 75 if a limit refuses.
+    Ctrl-C withdraws the text while it waits, and says whether it has left. The exit code is 69 if the daemon does not
+    run or the modem is not ready, 75 if a limit refuses.
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
@@ -205,7 +207,10 @@ def selftest(settings: Settings) -> None:
         result = asked(config, settings.who, RequestVerb.SEND, number=own, text=text)
         fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
         print_wrapped(f"{fate} {selftests.awaited()}")
-        selftests.wait_until_back(db, text)
+        try:
+            selftests.wait_until_back(db, text)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_("It has left: `hotlined log` shows it when it comes back.")) from None
     print_wrapped(_("It came back. The line works."))
 
 

@@ -1,5 +1,9 @@
 """Decisions that commands have carried out, and requests that only the running daemon can: it owns the modem."""
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from hotlined.config import Config
@@ -9,7 +13,8 @@ from hotlined.language import _
 from hotlined.reports import decided
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.states import ModemState
-from hotlined.store import requests
+from hotlined.store import log, requests
+from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.requests import RequestVerb
 from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
@@ -24,18 +29,45 @@ def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
 def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
     """Request something of the running daemon, wait for its result and return it.
 
+    Ctrl-C withdraws what still waits: the KeyboardInterrupt then has a sentence that says so, or that it has left.
     Raises UnavailableError at once without a daemon, and without a modem that is ready for all but the adoption of one.
     """
     if verb is RequestVerb.ADOPT:
         require_daemon(config)
     else:
         require_modem(config)
-    request_id = decided_now(config, who, "ask", request=verb, arguments=arguments)
-    with open_beside_daemon(config.database) as db:
-        progress = requests.wait_for(
-            db, request_id, lambda: bool(decided_now(config, who, "expire", request_id=request_id))
-        )
+    with _interrupted_later() as let_in:
+        request_id = decided_now(config, who, "ask", request=verb, arguments=arguments)
+        expire = partial(decided_now, config, who, "expire", request_id=request_id)
+        with open_beside_daemon(config.database) as db:
+            try:
+                let_in()
+                progress = requests.wait_for(db, request_id, lambda: bool(expire()))
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(_withdraw(config, who, db, request_id)) from None
     return decided.result(progress)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[Callable[[], object]]:
+    """Hold Ctrl-C back until what is given is called: what is not asked yet cannot be withdrawn."""
+    let_in = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield let_in
+    finally:
+        let_in()
+
+
+def _withdraw(config: Config, who: str, db: Database, request_id: int) -> str:
+    """Withdraw a request, or the text that the daemon has queued for it; return what came of that in a sentence."""
+    if decided_now(config, who, "expire", request_id=request_id):
+        return decided.withdrawn()
+    answer_id = requests.wait_for_answer(db, request_id)
+    if answer_id is None:
+        return _("The daemon has begun it: it cannot be withdrawn any more.")
+    state = decided_now(config, who, "cancel_by_hand", answer_id=answer_id)
+    return decided.withdrawn(log.maybe_text_by_hand(db, answer_id), state)
 
 
 def require_daemon(config: Config) -> LineReport:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,14 @@ import click
 from hotlined import status
 from hotlined.cli.output import wrapped
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
-from hotlined.language import N_, _, in_digits, language_of_environment, ngettext, pgettext, speak, spoken
+from hotlined.language import N_, _, language_of_environment, ngettext, pgettext, speak, spoken
 from hotlined.simulator import client as simulation
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import log as contact_log
 from hotlined.store import queue_counts
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import in_contacts, in_money, in_segments
+from hotlined.words.amounts import in_contacts, in_segments
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import briefly
 from hotlined.words.states import KINDS
@@ -45,8 +44,6 @@ ANSWER = (
 )
 KEVIN, LEA, TROLL, LONG = "+32470112233", "+33612345678", "+32485556677", "+32497010203"
 PATIENCE_SECONDS = 50.0
-PRICE = Decimal("0.05")
-"""Of a segment, in EUR: the default of limits.price_per_segment."""
 LONG_TEXT = (
     "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "
     "Je voulais juste te dire que j'ai passé un bon moment, et que si tu veux on peut aller boire un verre un de ces "
@@ -155,7 +152,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 @contextmanager
 def _stage(folder: Path) -> Iterator[Stage]:
     """Start simulator and daemon; end both in any case."""
-    with simulation.start(folder, sim_size=10, me_size=0, latency="zero") as simulator:
+    with simulation.start(folder, sim_size=10, me_size=0, latency="zero", loops_back=True) as simulator:
         config = folder / "demo.yaml"
         config.write_text(
             json.dumps(
@@ -225,7 +222,7 @@ def _ready(stage: Stage) -> bool:
 
 
 def _busy(db: Database) -> bool:
-    counts = queue_counts.counted(db)
+    counts = queue_counts.counted(db, db.now().limit)
     return bool(counts[AnswerState.QUEUED] or counts[AnswerState.SENDING])
 
 
@@ -310,15 +307,16 @@ def _sentences(contacts: list[dict[str, Any]], used: int) -> Iterator[str]:
     yield ", ".join(
         _("{reason}: {number}", reason=briefly(reason), number=count) for reason, count in reasons.most_common()
     )
-    segments = sum(answer["segments_sent"] for answer in answers)
-    yield ngettext(
-        "{segments} left the SIM, {price} at {each} each; {number} text is left on it",
-        "{segments} left the SIM, {price} at {each} each; {number} texts are left on it",
-        used,
-        segments=in_segments(segments),
-        price=in_money(segments * PRICE, "EUR"),
-        each=in_digits(PRICE, 2),
+    segments = ngettext(
+        "{number} segment was sent.",
+        "{number} segments were sent.",
+        sum(answer["segments_sent"] for answer in answers),
     )
+    if used:
+        left = ngettext("{number} text is still on the SIM.", "{number} texts are still on the SIM.", used)
+    else:
+        left = _("Every text that came is stored, and the SIM has room for the next ones.")
+    yield f"{segments} {left}"
 
 
 def _next(keep: Path | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hotlined.cli.table import table
 from hotlined.language import N_, _, in_digits
 from hotlined.policy import Limits
 from hotlined.reports.limits import LimitsReport, report_limits, waits_in_words
-from hotlined.words.amounts import in_segments, money, wait_in_words
+from hotlined.words.amounts import maybe_money, segments_and_price, wait_in_words
 from hotlined.words.columns import Column, Layout, figures
 from hotlined.words.conditions import WINDOW_NAMES, hold_in_words
 
@@ -36,7 +36,7 @@ def limits(settings: Settings, as_json: bool) -> None:
     _print_windows(report)
     for hold in report.held:
         print_wrapped(as_typed(" ".join(hold_in_words(hold.reason, hold.by))))
-    print_wrapped(waits_in_words(report))
+    print_wrapped(waits_in_words(report, config.answer.delay[0]))
     if not report.unknown:
         click.echo()
         _print_worst(report, config.limits)
@@ -61,23 +61,23 @@ def _print_windows(report: LimitsReport) -> None:
 
 
 def _print_worst(report: LimitsReport, limits: Limits) -> None:
+    has_price = limits.price_per_segment is not None
     _print_table(
         (
             (
                 WINDOW_NAMES[name],
                 in_digits(worst.segments),
-                money(worst.segments, limits),
+                *((maybe_money(worst.segments, limits) or "",) if has_price else ()),
                 in_digits(worst.first_contacts),
             )
             for name, worst in report.worst.items()
         ),
-        figures(N_("AT WORST"), N_("SEGMENTS"), N_("PRICE"), N_("NEW NUMBERS")),
+        figures(N_("AT WORST"), N_("SEGMENTS"), *((N_("PRICE"),) if has_price else ()), N_("NEW NUMBERS")),
         apart=1,
     )
     for number, cost in enumerate(report.answers, 1):
         name = _("An answer") if len(report.answers) == 1 else _("Answer {number}", number=number)
-        price, segments = money(cost.segments, limits), in_segments(cost.segments)
-        print_wrapped(_("{name} costs {price}: {segments}.", name=name, price=price, segments=segments))
+        print_wrapped(_("{name} takes {segments}.", name=name, segments=segments_and_price(cost.segments, limits)))
 
 
 def _print_table(rows: Iterable[Sequence[str]], columns: tuple[Column[Sequence[str]], ...], apart: int) -> None:

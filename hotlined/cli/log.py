@@ -113,6 +113,7 @@ _FILTERS = options(
     _any_of("--state", "states", AnswerState, "With an answer in this state"),
     click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
     click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
+    click.option("--alert-words", is_flag=True, help="With a word of alerts.words in its text."),
     click.option("--search", metavar="TEXT", help="With this in its text; case and accents do not count."),
 )
 """The options of `log` that say which contacts are shown."""

@@ -14,7 +14,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
 from hotlined.language import N_, _
-from hotlined.reports.number import correspondents_of, decided_about
+from hotlined.reports.number import correspondents_of, decided_about, refused_by, refused_in_words
 from hotlined.store import correspondents
 from hotlined.store.correspondents import Correspondent
 from hotlined.store.opening import open_beside_daemon
@@ -49,6 +49,12 @@ _LAYOUTS = (
         below=replace(_STATE, width=2),
     ),
 )
+_WHY: Column[Correspondent] = replace(_STATE, cell=refused_in_words)
+_REFUSED = (
+    Layout(70, (_NUMBER, _CONTACTS, _LAST, _WHY)),
+    Layout(0, (_NUMBER, replace(_CONTACTS, heading_message=N_("IN"), width=5), _LAST), below=replace(_WHY, width=2)),
+)
+"""The columns of those whom the line refuses."""
 
 
 @click.command
@@ -64,21 +70,29 @@ _LAYOUTS = (
     help="By the last contact (last), the number of contacts (contacts), or the first contact (first). The latest or"
     " most stand at the end.",
 )
+@click.option("--blocked", is_flag=True, help="Only those who are blocked, by whom and since when.")
+@click.option("--opted-out", is_flag=True, help="Only those who have opted out, and since when.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a number.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
 @pass_settings
-def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: bool) -> None:
+def numbers(
+    settings: Settings, limit: int, order: str, blocked: bool, opted_out: bool, as_json: bool, as_csv: bool
+) -> None:
     """Show who contacts the line.
 
-    For each number: contacts, answers, the segments of these, and whether it is blocked or has opted out.
+    For each number: contacts, answers, the segments of these, and whether it is blocked or has opted out. --blocked and
+    --opted-out show whom the line refuses instead, by whom and since when.
 
     Example: hotlined numbers --sort contacts -n 10
     """
     if as_json and as_csv:
         raise click.UsageError(N_("--json and --csv exclude each other."))
-    config = settings.config()
+    config, sort = settings.config(), correspondents.Order(order)
     with open_beside_daemon(config.database) as db:
-        shown = correspondents_of(db, config, correspondents.Order(order), limit)
+        if refused := blocked or opted_out:
+            shown = refused_by(db, config, sort, limit, blocked=blocked, opted_out=opted_out)
+        else:
+            shown = correspondents_of(db, config, sort, limit)
     if as_json:
         for who in shown:
             click.echo(json_line(asdict(who)))
@@ -87,4 +101,5 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         writer.writerow(_COLUMNS)
         writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
     else:
-        print_lines(table(shown, _LAYOUTS, _("Nobody has contacted the line yet.")))
+        nobody = _("Nobody is refused so.") if refused else _("Nobody has contacted the line yet.")
+        print_lines(table(shown, _REFUSED if refused else _LAYOUTS, nobody))

@@ -122,9 +122,18 @@ def confirm(question: str, without: str) -> None:
 
     `without` is the hint of that error: the command that asks nothing.
     """
-    if not sys.stdin.isatty():
-        raise UsageError(_("Nobody can be asked here."), without)
-    asked = harmless(" ".join((question, _("[y/N]"))))
-    said = click.prompt(labelled(asked), prompt_suffix="", default="n", show_default=False)
-    if said.strip().casefold() not in _YES:
+    if not asked(question, _("Nobody can be asked here."), without):
         raise click.Abort
+
+
+def asked(question: str, problem: str, without: str) -> bool:
+    """Let a person say yes or no, which is also anything else; raises UsageError where there is nobody to be asked.
+
+    `problem` and `without` are the sentence and the hint of that error.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(problem, without)
+    choice = _("[y/N]")
+    words = labelled(wrapped(f"{question} {choice}"))
+    said = click.prompt(words, prompt_suffix="", default="n", show_default=False)
+    return said.strip().casefold() in _YES

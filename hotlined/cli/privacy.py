@@ -28,7 +28,7 @@ from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import evidence as stored_evidence
-from hotlined.store import purging, stored
+from hotlined.store import log, purging, stored
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.refusals import result_in_words
 
@@ -65,6 +65,8 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     """
     config = settings.config()
     name = _name(number, config)
+    if is_withheld(name):
+        raise _nobodys()
     with open_beside_daemon(config.database) as db:
         amounts = stored.stored_of(db, name)
     if amounts.anything and not yes:
@@ -90,12 +92,20 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
 def export(settings: Settings, number: str, file: Path | None, as_json: bool) -> None:
     """Show everything about NUMBER, for a person who asks what is stored about them, or write it to FILE, a new one.
 
-    NUMBER may also be a name or a pseudonym, as `log` shows it.
+    NUMBER may also be a name or a pseudonym, as `log` shows it. Of those who withhold their number it says how many
+    contacts there are, and how to see them.
 
     Example: hotlined export 0470/12.34.56 --json
     """
     config = settings.config()
     name = _name(number, config)
+    if is_withheld(name):
+        if as_json:
+            raise _nobodys()
+        with open_beside_daemon(config.database) as db:
+            contacts = sum(1 for _row in log.rows(db, log.Filter(name=log.WITHHELD), 0))
+        print_wrapped(as_typed(erased.withheld(contacts)))
+        return
     with open_beside_daemon(config.database) as db:
         entries = stored.export(db, name)
     for request in entries["requests"]:
@@ -115,7 +125,7 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
 @click.option("--undo", is_flag=True, help="End the exemption.")
 @pass_settings
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
-    """Exempt contact ID from `purge`: its text, its PDUs, its number.
+    """Exempt contact ID from `purge`: its text, what came octet by octet, its number.
 
     This is for threats, which are evidence. The command records who decided it and when. `forget` still erases the
     contact.
@@ -159,10 +169,7 @@ def evidence(settings: Settings, number: str, file: Path | None) -> None:
 def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
     """Keep the contacts of a number or name, and return all that is stored of it; raises HotlinedError without any."""
     if is_withheld(name):
-        raise UsageError(
-            _("Nobody can tell who withholds a number: contacts without one may be of many people."),
-            _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),
-        )
+        raise _nobodys()
     decide(config, who, "evidence", name=name)
     with open_beside_daemon(config.database) as db:
         known = stored_evidence.of_number(db, name)
@@ -172,6 +179,14 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
                 _("`hotlined numbers` lists who came."),
             )
         return facts(known, config.line, config.line_number, who, db.now())
+
+
+def _nobodys() -> UsageError:
+    """Return the error for those who withhold their number, where one person is meant."""
+    return UsageError(
+        _("Nobody can tell who withholds a number: contacts without one may be of many people."),
+        _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),
+    )
 
 
 def _name(text: str, config: Config) -> str:

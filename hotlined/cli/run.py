@@ -2,6 +2,7 @@
 
 import click
 
+from hotlined import config as configuration
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 
@@ -26,6 +27,8 @@ def run(settings: Settings, once: bool) -> None:
     from hotlined.store.opening import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
+    if missing := configuration.maybe_missing_pin_file(config):
+        raise missing
     prepare(config.log_level)
     if not once:
         serve(config)

@@ -54,7 +54,7 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
     Digits alone are the ID of a contact, unless they begin with 0. What begins with + or 0 is a number, and letters are
     a name. A text that was sent by hand has an ID such as h12. If you type -, the number is read from the input.
 
-    Of a contact it shows the segments with their raw PDUs, the verdict in words, the answer and what became of each of
+    Of a contact it shows the segments octet by octet, what was decided and why, the answer and what became of each of
     its segments, and what people did. Of a number it shows what it sent and got, and when it can next be answered, or
     why not.
 

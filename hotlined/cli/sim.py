@@ -10,7 +10,6 @@ from hotlined.clock import rfc3339
 from hotlined.reports import decided
 from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.store.requests import RequestVerb
-from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
 from hotlined.words.refusals import result_in_words
 
@@ -45,14 +44,15 @@ def topup(settings: Settings, date: str | None) -> None:
     """Record that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
 
     An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. If answers wait
-    because the SIM cannot pay, the line tries one now. DATE can be 2026-11-24, 7d (ago), yesterday or monday.
+    because the SIM cannot pay, the line tries one within five minutes. DATE can be 24/11, 2026-11-24, 7d (ago),
+    yesterday or monday.
 
     Example: hotlined sim topup yesterday
     """
     config = settings.config()
     at = rfc3339(read_topped_up(date, config.credit.valid_for)) if date else None
     moment = decided_now(config, settings.who, "topup", at=at)
-    print_wrapped(as_typed(decided.topped_up(config, moment)))
+    print_wrapped(as_typed(decided.topped_up(config, moment, is_dated=date is not None)))
 
 
 @sim.command
@@ -66,4 +66,4 @@ def adopt(settings: Settings) -> None:
     Example: hotlined sim adopt
     """
     result = asked(settings.config(), settings.who, RequestVerb.ADOPT)
-    print_wrapped(sentence(result_in_words(result, None) or ""))
+    print_wrapped(result_in_words(result, None) or "")

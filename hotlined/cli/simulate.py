@@ -26,7 +26,7 @@ from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.rehearsal import FinalState, Waits
-from hotlined.words.amounts import in_contacts, in_segments, money, wait_in_words
+from hotlined.words.amounts import in_contacts, segments_and_price, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, inner
 from hotlined.words.reasons import briefly
 
@@ -157,15 +157,14 @@ def _spent(report: FloodReport, limits: Limits) -> str:
     if not report.received:
         return _("There is no contact in the log.")
     return ngettext(
-        "{number} of {contacts} in {wait} is answered, with {segments} for {price}: at most {hour} in an hour, {day} in"
-        " a day, {month} in 30 days.",
-        "{number} of {contacts} in {wait} are answered, with {segments} for {price}: at most {hour} in an hour, {day}"
-        " in a day, {month} in 30 days.",
+        "{number} of {contacts} in {wait} is answered, with {segments}: at most {hour} in an hour, {day} in a day,"
+        " {month} in 30 days.",
+        "{number} of {contacts} in {wait} are answered, with {segments}: at most {hour} in an hour, {day} in a day,"
+        " {month} in 30 days.",
         sum(report.fates[FinalState.ANSWERED].values()),
         contacts=in_contacts(report.received),
         wait=wait_in_words(report.seconds),
-        segments=in_segments(report.segments),
-        price=money(report.segments, limits),
+        segments=segments_and_price(report.segments, limits),
         **{
             name: _("{used} of {limit}", used=in_digits(peak.segments), limit=in_digits(peak.limit))
             for name, peak in report.worst.items()

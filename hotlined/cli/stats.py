@@ -28,7 +28,7 @@ from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Bin, Summary, summarise
 from hotlined.store.figures import SentText, Tally
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import money, wait_in_words
+from hotlined.words.amounts import maybe_money, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, figures, inner
 from hotlined.words.harmless import csv_cell
 from hotlined.words.reasons import STATES, briefly
@@ -140,14 +140,16 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("new numbers"), _number("new")
     yield _("returning"), _number("returning")
     yield _("answers"), _number("answers")
-    yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
+    if any(tally.counts.unconfirmed for tally in tallies):
+        yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
     if any(tally.counts.shadowed for tally in tallies):
         yield inner(STATES[AnswerState.SHADOWED]), _number("shadowed")
     yield _("time to answer"), _waited(1)
     yield inner(_("quickest quarter")), _waited(0)
     yield inner(_("slowest quarter")), _waited(2)
     yield _("segments"), _number("segments")
-    yield _("cost"), lambda tally: money(tally.counts.segments, summary.limits)
+    if summary.limits.price_per_segment is not None:
+        yield _("estimated cost"), lambda tally: maybe_money(tally.counts.segments, summary.limits) or ""
     yield _("not answered"), _number("suppressed")
     yield from words("suppressed")
     yield pgettext("answers", "cancelled"), lambda tally: in_digits(sum(tally.cancelled.values()))

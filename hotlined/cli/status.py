@@ -3,16 +3,18 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
 from hotlined import clock
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.clock import parse_rfc3339
 from hotlined.errors import UnavailableError
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
-from hotlined.reports.line import LineReport, maybe_waiting, report_line
+from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import SmsService
 from hotlined.status import Trouble
@@ -43,10 +45,10 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("last scan"), _when(daemon.last_scan_at)
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("to read"), _to_read(waiting) if waiting else None
-    yield _("next answer"), _when(stored.next_due_at) if stored and report.alive else None
+    yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
-        amount = in_digits(stored.credit.balance, 2)
+        amount = balance_in_words(report.config, stored.credit)
         yield _("balance"), _("{amount}, asked {moment}", amount=amount, moment=_when(stored.credit.asked_at))
     if stored and stored.top_up:
         yield _("topped up"), _topped_up(stored.top_up, stored.credit.valid_until)
@@ -122,6 +124,13 @@ def _selftest(report: LineReport) -> str | None:
     if obstacle and selftest.is_due(stored.selftest, every, stored.at):
         return _(DUE, last=last, obstacle=OBSTACLES[obstacle])
     return last
+
+
+def _next(at: str | None) -> str | None:
+    """Return when the next answer goes; `now` for one whose time has come: it waits for its turn, or for room."""
+    if at is None:
+        return None
+    return _("now") if parse_rfc3339(at) <= datetime.now(UTC) else moment(at)
 
 
 def _when(at: str | None) -> str | None:

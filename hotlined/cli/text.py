@@ -139,8 +139,9 @@ def _print(text_cost: TextCost) -> None:
         text_cost.text,
         _size(text_cost),
         fits if text_cost.fits else too_long,
-        _("price: {price}", price=in_money(text_cost.price, text_cost.currency)),
     ]
+    if text_cost.price is not None:
+        lines.append(_("price: {price}", price=in_money(text_cost.price, text_cost.currency)))
     lines += [_("replaced: {replacement}", replacement=replacement_in_words(one)) for one in text_cost.replaced]
     lines += [
         ngettext(

@@ -1,8 +1,8 @@
 """config.yaml → immutable values: one table of keys drives reading, defaults, hints and `config show`.
 
 Every problem of a file is reported at once, each with its line. Scalars are read as text and converted by key, so that
-`0123`, `+32470123456` and `NO` mean what they say. Not here: what the limits do (policy), and whether a port, a folder
-or a PIN file works.
+`0123`, `+32470123456` and `NO` mean what they say. Not here: what the limits do (policy), and whether a port or a
+folder works.
 """
 
 from hotlined.config.answer_file import LARGEST as LARGEST_ANSWER
@@ -14,8 +14,10 @@ from hotlined.config.loading import (
     SYSTEM_FOLDER,
     Salvaged,
     find,
+    kept_by_root,
     load,
     maybe_language,
+    maybe_missing_pin_file,
     maybe_unusable_answer,
     other_lines,
     parse,
@@ -77,8 +79,10 @@ __all__ = [
     "find",
     "format_duration",
     "in_force",
+    "kept_by_root",
     "load",
     "maybe_language",
+    "maybe_missing_pin_file",
     "maybe_unusable_answer",
     "other_lines",
     "parse",

@@ -324,7 +324,7 @@ KEYS = {
         Key("limits.segments.day", _whole(0), 300, N_("in any 86,400 s")),
         Key("limits.segments.month", _whole(0), 3_000, N_("in any 30 days")),
         Key("limits.reserve_for_new", _PERCENT, 50, N_("of each window, for numbers never answered")),
-        Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), N_("for figures")),
+        Key("limits.price_per_segment", _AMOUNT, None, N_("for figures; without it none names money"), Shape.MAYBE),
         Key("limits.currency", _CURRENCY, "EUR", N_("ISO 4217")),
         Key("numbers.country", COUNTRY, "BE", N_("how national numbers are read")),
         # null: numbers.country alone

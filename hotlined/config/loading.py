@@ -252,6 +252,27 @@ def maybe_unusable_answer(config: Config) -> ConfigError | None:
     return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
 
 
+_KEPT_BY_ROOT = ("pin", "urls")
+
+
+def kept_by_root(config: Config) -> tuple[str, ...]:
+    """Return which secrets of a line are in files that only root reads, beside the configuration, or may be there.
+
+    `hotlined-setup` writes them, and units get them as credentials of these names.
+    """
+    return tuple(name for name in _KEPT_BY_ROOT if not is_missing(config.path.with_suffix(f".{name}")))
+
+
+def maybe_missing_pin_file(config: Config) -> ConfigError | None:
+    """Return the error for a `modem.pin_file` that is not there; None where it is, or this user cannot know."""
+    if not is_missing(file := config.modem.pin_file):
+        return None
+    return ConfigError(
+        _("modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none.", path=file),
+        hint=_("Put the SIM's PIN into that file, or take modem.pin_file out of the configuration."),
+    )
+
+
 def other_lines(path: Path) -> list[str]:
     """Return the names of the other configurations in the folder of one: the further lines of this machine."""
     return sorted(other.stem for other in path.parent.glob("*.yaml") if other.name != path.name)

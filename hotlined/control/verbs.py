@@ -32,7 +32,6 @@ from hotlined.store import (
     requests,
 )
 from hotlined.store.database import Database
-from hotlined.store.history import history_of
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
@@ -77,10 +76,6 @@ def no_decision() -> UsageError:
     )
 
 
-def _was(decision: Decision, state: str) -> bool:
-    return bool(getattr(history_of(decision.db, decision.arguments["number"], shadow=False), state))
-
-
 def _whom(decision: Decision) -> str:
     """Return whom a decision is about; raises UsageError for what is no number, and never contacted the line."""
     name: str = decision.arguments["number"]
@@ -94,15 +89,11 @@ def _block(decision: Decision) -> int:
 
 
 def _unblock(decision: Decision) -> bool:
-    was = _was(decision, "blocked")
-    decisions.unblock(decision.db, _whom(decision), decision.who, decision.now)
-    return was
+    return decisions.unblock(decision.db, _whom(decision), decision.who, decision.now)
 
 
 def _lift_opt_out(decision: Decision) -> bool:
-    was = _was(decision, "opted_out")
-    decisions.lift_opt_out(decision.db, _whom(decision), decision.who, decision.now)
-    return was
+    return decisions.lift_opt_out(decision.db, _whom(decision), decision.who, decision.now)
 
 
 def _forget(decision: Decision) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from hotlined.daemon.starting import (
 from hotlined.errors import (
     AddressError,
     HotlinedError,
+    ModemBusyError,
     ModemError,
     NoTextsError,
     PortBusyError,
@@ -106,7 +107,9 @@ class Connection:
         modem = None
         try:
             modem = self.starter.open()
-            self.identification = self.identification._replace(manufacturer=modem.manufacturer, model=modem.model)
+            self.identification = self.identification._replace(
+                manufacturer=modem.manufacturer, model=modem.model, generation=None
+            )
             self._prepare(modem)
         except (PortError, ModemError) as error:
             self._start_failed(modem, error)
@@ -170,6 +173,8 @@ class Connection:
         if modem:
             error = explain(error, modem.port.name)
             modem.port.close()
+        if isinstance(error, ModemBusyError):
+            self._backoff.reset()  # it takes seconds, a minute at most
         self._schedule_retry()
         self.set_state(state_of(error), error.message, error.hint)
         trouble = maybe_trouble(error)

@@ -28,7 +28,7 @@ from hotlined.daemon.line import Line, file_at
 from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
-from hotlined.daemon.reloading import load_again, log_answer
+from hotlined.daemon.reloading import keep, load_again, log_answer
 from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
@@ -124,6 +124,7 @@ class Daemon:
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
         log_answer(config)
+        keep(config)
         try:
             while self._stopping is None and not self.outages.is_damaged:
                 self._pass()
@@ -457,5 +458,6 @@ class Daemon:
         self.sender.reload()
         log.info("the configuration was read again")
         log_answer(new)
+        keep(new)
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
             self.connection.reopen_elsewhere()

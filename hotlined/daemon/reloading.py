@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotlined import config as configuration
+from hotlined import files
 from hotlined.config import Config
 from hotlined.config.problems import Problem
 from hotlined.daemon.line import Line
@@ -27,6 +28,8 @@ def load_again(line: Line) -> bool:
     old = line.config
     try:
         new = configuration.load(old.path)
+        if missing := configuration.maybe_missing_pin_file(new):
+            raise missing
     except ConfigError as error:
         problems = "; ".join(error.problems) or error.message
         log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
@@ -51,6 +54,13 @@ def load_again(line: Line) -> bool:
     line.config_refused = None
     logging.getLogger().setLevel(new.log_level.upper())
     return True
+
+
+def keep(config: Config) -> None:
+    """Have the files that are in force on the disk: an editor leaves that to the kernel, and the power may go."""
+    for path in (config.path, config.answer.text_file):
+        if path:
+            files.keep(path.resolve())
 
 
 def log_answer(config: Config) -> None:

@@ -17,6 +17,7 @@ from hotlined import systemd
 from hotlined.daemon.line import Line
 from hotlined.errors import (
     HotlinedError,
+    ModemBusyError,
     ModemError,
     ModemRefusedError,
     ModemSilentError,
@@ -378,6 +379,8 @@ def state_of(error: HotlinedError) -> ModemState:
         return ModemState.SIM_CHANGED
     if isinstance(error, NoTextsError):
         return ModemState.NO_TEXTS
+    if isinstance(error, ModemBusyError):
+        return ModemState.STARTING
     if isinstance(error, PortBusyError):
         return ModemState.BUSY_PORT
     if isinstance(error, PortError):

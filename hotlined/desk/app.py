@@ -23,7 +23,7 @@ from hotlined.desk.visit import EXTENSION, Desk, desk, line, visitor
 from hotlined.desk.who import Visitor, door_of
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
-from hotlined.reports.contact import mark, sender
+from hotlined.reports.contact import sender
 from hotlined.reports.in_force import Broken
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
@@ -84,7 +84,7 @@ def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
-    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "mark": mark, "tag": tag_in_words}
+    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "tag": tag_in_words}
     app.jinja_env.globals |= {
         "form_token": _form_token,
         "navigation": _navigation,

@@ -3,10 +3,10 @@
 import shutil
 import sqlite3
 
+from hotlined.config import maybe_missing_pin_file
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
-from hotlined.files import is_missing
 from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
@@ -14,7 +14,7 @@ from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState
 from hotlined.store import correspondents, integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.words.conditions import PIN_FILE_CURE, SEAL_FAILURES, WINDOW_FULL, spent_in_words
+from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
 _NAMES_SHOWN = 5
@@ -43,11 +43,8 @@ def configuration(scene: Scene) -> Finding:
     if scene.config is None:
         problem = scene.problem or ConfigError(_(NO_CONFIGURATION))
         return fail(in_row((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
-    if is_missing(pin_file := scene.config.modem.pin_file):
-        missing = _(
-            "{config}: modem.pin_file names {file}, which is not there", config=scene.config.path, file=pin_file
-        )
-        return warn(missing, _(PIN_FILE_CURE))
+    if missing := maybe_missing_pin_file(scene.config):
+        return fail(missing.message.rstrip("."), missing.hint)
     return ok(_("{config}, line {line}", config=scene.config.path, line=scene.config.line))
 
 

@@ -20,10 +20,11 @@ _OLD: Phrases[str] = Phrases(
     {
         Generation.SECOND: N_("2G"),
         Generation.THIRD: N_("2G and 3G"),
-        Generation.BEFORE_LTE: N_("2G, perhaps 3G"),
+        Generation.BEFORE_LTE: N_("2G or 3G"),
     }
 )
 """What a modem knows that knows no LTE."""
+_LTE = frozenset({"LTE", "NB-IoT", "5G"})
 _ROLES = Phrases(
     {
         PortRole.AT: NP_("port", "at"),
@@ -190,7 +191,7 @@ def generation(scene: Scene) -> Finding:
     """Check that the modem will find a network in years to come."""
     model = (scene.modem.model if scene.modem else scene.probe.model) or _("the modem")
     newest = scene.modem.generation if scene.modem else scene.probe.generation
-    if newest == Generation.LTE:
+    if newest == Generation.LTE or scene.network.technology in _LTE:  # Huawei's E398 uses it and knows no AT+CEREG
         return ok(_("{model} knows LTE", model=model))
     if newest is None or newest not in _OLD:
         return unknown(scene.probe.why_not or _("{model} does not say which networks it knows", model=model))

@@ -98,7 +98,8 @@ def _summary(facts: EvidenceFacts) -> Iterator[Row]:
     yield _("Last"), _both(contacts[-1]["received_at"])
     decided = facts.held["decided"]
     if decided.get("blocked_at"):
-        yield _("Blocked since"), _html(local(decided["blocked_at"]))
+        by = _("by {by}, {moment}", by=decided["blocked_by"], moment=local(decided["blocked_at"]))
+        yield _("Blocked"), _html(by)
     if decided.get("opted_out_at"):
         yield _("No answers wanted"), _html(local(decided["opted_out_at"]))
     maker = _("by {who}, with hotlined {version}", who=facts.made_by, version=__version__)

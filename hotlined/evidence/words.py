@@ -84,10 +84,10 @@ SHEET = (
         ),
     ),
     (
-        N_("Raw data (PDU)"),
+        N_("Raw data"),
         N_(
             "What the modem handed over, octet by octet in hexadecimal, for each segment: service centre,"
-            " number, time stamp and text are in it. Any decoder of SMS PDUs (SMS-DELIVER, 3GPP TS"
+            " number, time stamp and text are in it. Any program that decodes SMS-DELIVER (3GPP TS"
             " 23.040, 9.2.2.1) shows the same. A long text comes in several segments."
         ),
     ),

@@ -194,10 +194,6 @@ class Plan(NamedTuple):
         """How many short messages the text takes."""
         return len(self.bodies)
 
-    def readable(self) -> tuple[str, ...]:
-        """Return the text of each segment, as a phone shows it that joins none."""
-        return tuple(map(self._decode, self.bodies))
-
     def room(self, segments: int) -> int:
         """Return what so many segments hold in this encoding: septets, or units of 16 bits."""
         room = _ROOM[self.encoding]

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hotlined.errors import ModemRefusedError, ModemSilentError
+from hotlined.errors import ModemBusyError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, responses
 from hotlined.gsm.at import (
     Command,
@@ -104,7 +104,7 @@ class ModemSession:
 def refused(command: str, final: Final) -> ModemRefusedError:
     """Return the error of a command that was refused."""
     words = _("The modem answered {command} with {answer}.", command=command, answer=final.text)
-    return ModemRefusedError(words, final.text)
+    return (ModemBusyError if responses.is_busy(final) else ModemRefusedError)(words, final.text)
 
 
 class Exchange:

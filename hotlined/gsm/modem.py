@@ -20,6 +20,7 @@ from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
     REGISTERED,
     REGISTRATIONS,
+    SINCE_LTE,
     SMS_SERVICES,
     Generation,
     Identification,
@@ -351,22 +352,26 @@ class Modem:
 
     def network(self) -> Network:
         """Ask for registration, signal and operator."""
-        registration, question, circuits = self._registration()
+        registration, question, denies_circuits = self._registration()
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
         if registration in REGISTERED:  # else some makes answer only once they have found an operator
             answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
-        return Network(registration, signal, operator, technology, circuits)
+        return Network(registration, signal, operator, technology, denies_circuits)
 
-    def _registration(self) -> tuple[Registration, str, Registration]:
-        """Return how the modem is registered, the name of the query that said so last, and what the first one said."""
+    def _registration(self) -> tuple[Registration, str, bool]:
+        """Return how the modem is registered, the name of the query that said so last, and if circuits are denied it.
+
+        An LTE stick may say of circuits that there are none, all its life: nothing is denied it.
+        """
         answers: list[Registration] = []
         for name in REGISTRATIONS:
             answers.append(responses.registration_of(self.exchange.ask(f"AT{name}?", f"{name}:")))
             if answers[-1] in REGISTERED:
                 break
-        return reduce(responses.better, answers), name, answers[0]
+        denies_circuits = answers[0] is Registration.DENIED and answers[-1] in REGISTERED and name in SINCE_LTE
+        return reduce(responses.better, answers), name, denies_circuits
 
     # ---- receiving
 

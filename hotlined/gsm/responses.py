@@ -60,6 +60,8 @@ _REGISTRATION = {
 }
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
 """The queries for the registration: of circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer one alone."""
+SINCE_LTE = frozenset({"+CEREG", "+C5GREG"})
+"""Those of networks without circuits of their own."""
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
 _REGISTRATION_RANK = (
     Registration.UNKNOWN,
@@ -197,13 +199,8 @@ class Network(NamedTuple):
     operator: str
     technology: str = ""
     """2G, 3G, LTE, NB-IoT or 5G; empty where the modem does not say."""
-    circuits: Registration = Registration.UNKNOWN
-    """The same of circuits alone, by which LTE brings texts to a SIM without VoLTE."""
-
-    @property
-    def denies_circuits(self) -> bool:
-        """Whether the network has the SIM and refuses it circuits: an LTE stick may say none all its life."""
-        return self.registration in REGISTERED and self.circuits is Registration.DENIED
+    denies_circuits: bool = False
+    """Whether it has the SIM in LTE alone and refuses it circuits, by which texts come to one without VoLTE."""
 
 
 # ---- reading
@@ -301,10 +298,11 @@ def operator(answer: str, question: str) -> tuple[str, str]:
 def offered(answer: str) -> list[list[str]]:
     """Return the storages that can be listed, then those that can be written to, then those that texts can come into.
 
-    By what stands behind +CPMS:. Some makes leave out quotes, parentheses or roles; without a parenthesis it is one.
+    By what stands behind +CPMS:. Some makes leave out quotes, parentheses or roles; without parentheses it is one.
     """
-    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if "(" in answer else [(answer, "")]
-    return [re.findall(r"\w+", several or one) for several, one in roles] or [[]]
+    is_whole = re.search(r"\([^()]*\)", answer) is not None
+    roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if is_whole else [(answer, "")]
+    return [re.findall(r"\w+", several or one) for several, one in roles]
 
 
 def roles_of(response: Response) -> list[str]:

@@ -7,7 +7,7 @@ not started anew, and that its SIM is the same. The caller decides what is liste
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
+from hotlined.errors import ModemBusyError, ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
 from hotlined.gsm.at import Final, Information, Response
 from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, refused
@@ -339,8 +339,7 @@ class Storages:
 def _nothing_selected(final: Final) -> ModemRefusedError:
     """Return the error of a modem that lets no storage be selected."""
     if responses.is_busy(final):
-        words, cure = _("The SIM is still busy ({answer}).", answer=final.text), _("It is asked again soon.")
-    else:
-        words = _("The modem lets no storage for texts be selected ({answer}).", answer=final.text)
-        cure = _("Is this a data-only stick or SIM? It is tried again soon.")
-    return ModemRefusedError(words, final.text, cure)
+        words = _("The SIM is still busy ({answer}).", answer=final.text)
+        return ModemBusyError(words, final.text, _("It is asked again soon."))
+    words = _("The modem lets no storage for texts be selected ({answer}).", answer=final.text)
+    return ModemRefusedError(words, final.text, _("Is this a data-only stick or SIM? It is tried again soon."))

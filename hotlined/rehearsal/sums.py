@@ -10,7 +10,7 @@ from hotlined.config import Config
 from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS
 from hotlined.store import rehearsal
 from hotlined.store.database import Database
-from hotlined.words.amounts import price
+from hotlined.words.amounts import maybe_price
 
 HOURLY_UP_TO = 100 * HOUR_SECONDS  # what lasts longer is counted by the day
 
@@ -41,7 +41,7 @@ class FloodReport:
     received: int
     fates: dict[str, dict[str, int]]
     segments: int
-    price: Decimal
+    price: Decimal | None
     currency: str
     worst: dict[str, Peak]
     first_contacts: rehearsal.Waits
@@ -60,7 +60,7 @@ def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodRepo
         received=sum(sum(reasons.values()) for reasons in fates.values()),
         fates=fates,
         segments=segments,
-        price=price(segments, config.limits),
+        price=maybe_price(segments, config.limits),
         currency=config.limits.currency,
         worst={name: Peak(most, getattr(config.limits.segments, name)) for name, most in worst.items()},
         first_contacts=rehearsal.waits(db),

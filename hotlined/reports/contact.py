@@ -15,6 +15,7 @@ from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
+from hotlined.words.amounts import in_segments
 from hotlined.words.columns import inner
 from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, cause_in_words, reason_in_words
@@ -24,19 +25,6 @@ from hotlined.words.times import maybe_moment, moment
 
 Contact = dict[str, Any]
 """An object of `log --json`."""
-
-_MARKS = {
-    AnswerState.QUEUED: "…",
-    AnswerState.SENDING: "…",
-    AnswerState.SENT: "✓",
-    AnswerState.DELIVERED: "✓",
-    AnswerState.SHADOWED: "✓",
-    AnswerState.UNDELIVERED: "!",
-    AnswerState.FAILED: "!",
-    AnswerState.UNCONFIRMED: "?",
-    AnswerState.CANCELLED: "-",
-}
-"""The sign of each state of an answer."""
 
 
 def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
@@ -114,7 +102,8 @@ def outcome(contact: Contact, sending: Sending) -> str:
     """Return the outcome of a contact in words: the state of its answer, or why it has none."""
     if contact["answer"]:
         return answer_in_words(contact["answer"], sending.state)
-    return briefly(contact["reason"]) or VERDICTS[None]
+    reason = maybe_why_not(contact)
+    return _("no answer: {reason}", reason=reason) if reason else VERDICTS[None]
 
 
 def sender(contact: Contact) -> str:
@@ -123,11 +112,12 @@ def sender(contact: Contact) -> str:
     return contact["originator"] or nobody
 
 
-def mark(contact: Contact) -> str:
-    """Return the sign that shows the outcome of a contact, or of a text by hand, in a list."""
-    if contact.get("verdict", "") is None:
-        return "…"
-    return _MARKS[AnswerState(contact["answer"]["state"])] if contact["answer"] else "-"
+def maybe_why_not(contact: Contact) -> str | None:
+    """Return in a few words why a contact has no answer and gets none; None where it has one, or may get it."""
+    answer = contact["answer"]
+    if answer is None:
+        return briefly(contact["reason"]) or None
+    return briefly(answer["reason"]) if answer["state"] == AnswerState.CANCELLED else None
 
 
 def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
@@ -146,14 +136,14 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
     yield _("segments"), _segments(contact)
     yield _("tags"), " ".join(map(tag_in_words, contact["tags"]))
     yield _("outcome"), outcome(contact, sending)
-    yield _("verdict"), VERDICTS[contact["verdict"]]
+    yield _("decision"), VERDICTS[contact["verdict"]]
     yield inner(_("because")), reason_in_words(contact["reason"])
     if kept := contact["kept"]:
         yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))
     for number, part in enumerate(contact["parts"], 1):
         yield _("part {number}", number=number), _part(part)
         yield inner(_("problem")), problem_in_words(part["problem"])
-        yield "  pdu", part["pdu"]
+        yield inner(_("octets")), part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_facts(answer, sending)
     for text in contact["by_hand"]:
@@ -222,11 +212,13 @@ def _fate_facts(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         known += [_("detail: {words}", words=words)] if (words := problem_in_words(part["detail"])) else []
         known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
         yield inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
-        yield "    pdu", part["pdu"]
+        yield inner(inner(_("octets"))), part["pdu"]
 
 
 def _answer_segments(answer: dict[str, Any]) -> str:
     places = {"sent": answer["segments_sent"], "segments": answer["segments"], "encoding": answer["encoding"]}
+    if answer["state"] == AnswerState.SHADOWED:
+        return _("{segments}, in {encoding}", segments=in_segments(answer["segments"]), encoding=answer["encoding"])
     if answer["composed"]:
         return _("{sent} of {segments} sent, in {encoding}", **places)
     return _("{sent} of {segments} sent; by the configuration in force, in {encoding}", **places)

@@ -79,11 +79,12 @@ def blocked(number: str, cancelled: int) -> str:
 
 def unblocked(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock` in a sentence."""
-    words = (
-        _("{number} is not blocked any more.", number=number) if was else _("{number} was not blocked.", number=number)
-    )
     if number in config.numbers.blocked:
-        words += " " + _("It is still blocked in the configuration (numbers.blocked).")
+        words = _("{number} is still blocked: it stands in numbers.blocked of the configuration.", number=number)
+    elif was:
+        words = _("{number} is not blocked any more.", number=number)
+    else:
+        words = _("{number} was not blocked.", number=number)
     if has_opted_out(config, number):
         words += " " + _(
             "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
@@ -95,15 +96,15 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
 def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock --opted-out` in a sentence."""
     if not was:
-        return _("{number} had not opted out.", number=number)
+        return _("{number} had not opted out: nothing has changed.", number=number)
     words = _("The opt-out of {number} is lifted.", number=number)
     if number in config.numbers.blocked:
-        return f"{words} " + _("It is still blocked in the configuration (numbers.blocked).")
+        return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
     if _history(config, number).blocked:
         return f"{words} " + _(
             "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
         )
-    return words
+    return f"{words} " + _("Its next text can be answered.")
 
 
 def has_opted_out(config: Config, number: str) -> bool:
@@ -125,7 +126,7 @@ def pause_before(config: Config) -> Sending | None:
 def paused(config: Config, before: Sending | None) -> str:
     """Return the result of `pause` in a sentence; `before` is the pause that was in force already."""
     note = _(
-        "An answer that has not gone {time} after its text came is cancelled (answer.max_age).",
+        "An answer that has not gone {time} after its text came is cancelled.",
         time=wait_in_words(config.answer.max_age.total_seconds()),
     )
     return f"{_paused(before)} {note}"
@@ -133,12 +134,12 @@ def paused(config: Config, before: Sending | None) -> str:
 
 def _paused(before: Sending | None) -> str:
     if before is None:
-        return _("Paused: nothing is sent until `hotlined resume`.")
+        return _("Paused: nothing is sent until somebody resumes.")
     by = before.by or _("somebody")
     if before.since is None:
-        return _("It was paused already, by {by}: nothing is sent until `hotlined resume`.", by=by)
+        return _("It was paused already, by {by}: nothing is sent until somebody resumes.", by=by)
     return _(
-        "It was paused already since {moment}, by {by}: nothing is sent until `hotlined resume`.",
+        "It was paused already since {moment}, by {by}: nothing is sent until somebody resumes.",
         moment=moment(before.since),
         by=by,
     )
@@ -166,9 +167,13 @@ def _when_started() -> str:
     return _("Answers go out again when you start it.")
 
 
-def topped_up(config: Config, at: str) -> str:
-    """Return the result of `sim topup` in a sentence."""
-    if not synchronised():
+def topped_up(config: Config, at: str, *, is_dated: bool) -> str:
+    """Return the result of `sim topup` in a sentence; `is_dated` is whether its date was given."""
+    report = report_line(config)
+    holds = report.stored.holds if report.stored else ()
+    if report.alive and any(hold.state is SendingState.TRIAL for hold in holds):
+        note = _("The answers wait: the line tries one within five minutes.")
+    elif not synchronised() and not is_dated:
         note = _("This clock is not synchronised: if that is another day, say so: `hotlined sim topup DATE`.")
     elif config.credit.valid_for is None:
         note = _("Set credit.valid_for, and the line warns you before its life ends.")
@@ -238,6 +243,20 @@ def _maybe_due(config: Config, contact_id: int) -> str | None:
         contact = log.maybe_contact(db, contact_id)
     answer = contact["answer"] if contact else None
     return answer["due_at"] if answer and answer["waiting_for"] == WaitingFor.DUE else None
+
+
+def withdrawn(text: dict[str, Any] | None = None, state: str | None = None) -> str:
+    """Return what came of Ctrl-C in a sentence.
+
+    `text` is that of `show --json` that the daemon had queued, None where it had begun nothing; `state` is None where
+    the text was cancelled, or its state that forbids that.
+    """
+    if text and state:
+        fate = fate_in_words(_("The text {id}", id=text["id"]), state)
+        return f"{fate} " + _("It cannot be withdrawn any more.")
+    if text and text["answer"]["segments_sent"]:
+        return _("Withdrawn; a part of it has left.")
+    return _("Withdrawn: nothing has left.")
 
 
 def result(progress: RequestProgress) -> str:

@@ -51,17 +51,33 @@ def nothing(name: str) -> str:
     return _("Nothing is stored about {name}.", name=name)
 
 
-def purged(batches: list[Batch]) -> str:
-    """Return the result of `purge` in a sentence."""
-    return _(
-        "Texts and PDUs erased in {texts}, numbers replaced in {numbers}.",
-        texts=_in_rows(sum(batch.texts for batch in batches)),
-        numbers=_in_rows(sum(batch.numbers for batch in batches)),
+def withheld(contacts: int) -> str:
+    """Return what is stored of those who withhold their number: nobody can tell which of it is whose."""
+    if not contacts:
+        return _("No contact came without a number.")
+    return ngettext(
+        "{number} contact came without a number, and nobody can tell whose it is. `hotlined log --number withheld`"
+        " shows it.",
+        "{number} contacts came without a number, and nobody can tell whose they are. `hotlined log --number withheld`"
+        " shows them.",
+        contacts,
     )
 
 
-def _in_rows(number: int) -> str:
-    return ngettext("{number} row", "{number} rows", number)
+def purged(batches: list[Batch]) -> str:
+    """Return the result of `purge` in a sentence."""
+    texts, numbers = sum(batch.texts for batch in batches), sum(batch.numbers for batch in batches)
+    if not texts and not numbers:
+        return _("Nothing was old enough.")
+    return _(
+        "Texts are erased in {texts}, numbers replaced by pseudonyms in {numbers}.",
+        texts=_in_entries(texts),
+        numbers=_in_entries(numbers),
+    )
+
+
+def _in_entries(number: int) -> str:
+    return ngettext("{number} entry", "{number} entries", number)
 
 
 def _in_words(stored: StoredCounts) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from hotlined.clock import rfc3339
 from hotlined.language import _, pgettext
 from hotlined.states import AnswerState
-from hotlined.store.decisions import ITS_OWNER, is_its_owner
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, SEGMENT_KINDS, event_in_words
@@ -23,10 +22,10 @@ def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield _("number"), export["number"]
     yield _("pseudonym"), export["pseudonym"]
     if decided := export["decided"]:
-        yield _("blocked"), maybe_exact(decided["blocked_at"])
+        if decided["blocked_at"]:
+            by = _("by {by}, {moment}", by=decided["blocked_by"], moment=exact(decided["blocked_at"]))
+            yield _("blocked"), by
         yield _("opted out"), maybe_exact(decided["opted_out_at"])
-        who = decided["changed_by"]
-        yield _("changed by"), _(ITS_OWNER) if is_its_owner(who) else who
     for contact in export["contacts"]:
         yield from _contact(contact)
     for answer in export["by_hand"]:
@@ -36,7 +35,7 @@ def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield inner(_("sent")), maybe_exact(answer["sent_at"])
     for segment in export["segments"]:
         yield _("segment"), f"{SEGMENT_KINDS.get(segment['kind'], segment['kind'])}, {exact(segment['received_at'])}"
-        yield "  pdu", segment["pdu"]
+        yield inner(_("octets")), segment["pdu"]
     for request in export["requests"]:
         yield _("request"), _request(request)
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
@@ -52,16 +51,16 @@ def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield inner(pgettext("address", "other")), contact["other_originator"]
     yield inner(_("text")), contact["text"]
     yield inner(pgettext("time", "network")), maybe_exact(contact["scts"])
-    yield inner(_("verdict")), VERDICTS[contact["verdict"]]
+    yield inner(_("decision")), VERDICTS[contact["verdict"]]
     yield inner(_("because")), reason_in_words(contact["reason"])
     yield inner(_("tags")), " ".join(map(tag_in_words, contact["tags"]))
     for part in contact["parts"]:
-        yield "  pdu", part["pdu"]
+        yield inner(_("octets")), part["pdu"]
     if answer := contact["answer"]:
         yield inner(_("answer")), _queued(answer)
         yield inner(_("its text")), answer["text"]
         for part in answer["parts"]:
-            yield inner(_("its pdu")), part["pdu"]
+            yield inner(_("its octets")), part["pdu"]
 
 
 def _queued(answer: dict[str, Any]) -> str:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotlined.config import Mode
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import _, ngettext
 from hotlined.reports.line import LineReport
 from hotlined.states import AnswerState, SendingState
 from hotlined.store import figures, log
 from hotlined.store.database import Database
-from hotlined.words.conditions import WINDOWS
+from hotlined.words.conditions import month_in_words
 from hotlined.words.times import ago, clock_time
 
 
@@ -38,14 +38,7 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
     if stored := report.stored:
         if waiting := stored.queue.get(AnswerState.QUEUED, 0):
             yield _waiting(waiting, stored.next_due_at if report.answers else None)
-        budget = stored.budgets["month"]
-        yield ngettext(
-            "{used} of {number} segment is spent in {window}.",
-            "{used} of {number} segments are spent in {window}.",
-            budget["limit"],
-            used=in_digits(budget["used"]),
-            window=WINDOWS["month"],
-        )
+        yield month_in_words(stored.budgets["month"])
 
 
 def _answering(report: LineReport) -> str:

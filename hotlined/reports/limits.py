@@ -22,7 +22,7 @@ from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, money, price, room_in_words
+from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, maybe_price, room_in_words, segments_and_price
 from hotlined.words.times import clock_time
 
 
@@ -61,16 +61,16 @@ class Worst:
     """The most that a window allows: segments, their price, and the first contacts that can be answered with them."""
 
     segments: int
-    price: Decimal
+    price: Decimal | None
     first_contacts: int
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCost:
-    """What one answer costs."""
+    """What one answer costs; a price is None where `limits.price_per_segment` is not set."""
 
     segments: int
-    price: Decimal
+    price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,10 @@ def _report(config: Config) -> LimitsReport:
         },
         held=holds,
         worst={
-            name: Worst(most, price(most, limits), most // segments[0] if segments[0] else 0)
+            name: Worst(most, maybe_price(most, limits), most // segments[0] if segments[0] else 0)
             for name, most in worst_case(limits).items()
         },
-        answers=tuple(AnswerCost(number, price(number, limits)) for number in segments if number),
+        answers=tuple(AnswerCost(number, maybe_price(number, limits)) for number in segments if number),
         waits=sum(queue.answers for queue in view.ahead.values()),
         first_in_seconds=None if holds else _left(view, view.first_at()),
     )
@@ -202,47 +202,46 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
 def worst_in_words(limits: policy.Limits) -> str:
     """Write the most that can be spent, whatever comes."""
     worst = worst_case(limits)
-    places = {window: in_segments(segments) for window, segments in worst.items()}
-    places |= {f"{window}_price": money(segments, limits) for window, segments in worst.items()}
-    return _(
-        "At worst it spends {hour} in an hour ({hour_price}), {day} in a day ({day_price}), {month} in 30 days"
-        " ({month_price}).",
-        **places,
-    )
+    places = {window: segments_and_price(segments, limits) for window, segments in worst.items()}
+    return _("At worst it spends {hour} in an hour, {day} in a day, {month} in 30 days.", **places)
 
 
-def waits_in_words(report: LimitsReport) -> str:
-    """Write what waits, and when it can go, and when the answer to a text of now can."""
+def waits_in_words(report: LimitsReport, delay: timedelta) -> str:
+    """Write what waits, and when it can go, and when the answer to a text of now can; `delay` is the shortest one."""
     new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
-    places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
-    if report.unknown:
+    waiting = _("No answer waits.")
+    if report.waits:
+        places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
         waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
+    if report.unknown:
         note = _(
             "When they can go, and what can be spent at worst, is not known: {keys} cannot be read.",
             keys=", ".join(shortened(report.unknown)),
         )
         return f"{waiting} {note}"
     if not report.answers:
-        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
         note = _("The answer has no text: nobody is answered, and what waits is cancelled when its time comes.")
         return f"{waiting} {note}"
     if report.held:
-        return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
+        return waiting
     note = _(
-        "A text that comes now can be answered {new} if its number is new, {known} if it was answered before.",
-        new=_next_in_words(new),
-        known=_next_in_words(known),
+        "An answer to a new number can go: {new}. To a known number whose cooldown is over: {known}.",
+        new=_next_in_words(new, delay),
+        known=_next_in_words(known, delay),
     )
     return f"{_first_in_words(report)} {note}".lstrip()
 
 
-def _next_in_words(queue: Queue) -> str:
+def _next_in_words(queue: Queue, delay: timedelta) -> str:
     """Write when the answer to a text of now can go, and how many of the waiting answers go before it."""
     seconds = queue.next_in_seconds
-    when = room_in_words(0 if seconds is not None and seconds < SOON_SECONDS else seconds)
+    if seconds is not None and seconds < delay.total_seconds() + SOON_SECONDS:
+        when = _("after the usual delay") if delay else room_in_words(0)
+    else:
+        when = room_in_words(seconds)
     if not queue.ahead:
         return when
-    return ngettext("{when}, behind {number} answer,", "{when}, behind {number} answers,", queue.ahead, when=when)
+    return ngettext("{when} ({number} answer goes first)", "{when} ({number} answers go first)", queue.ahead, when=when)
 
 
 def _first_in_words(report: LimitsReport) -> str:

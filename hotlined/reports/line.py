@@ -8,12 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.clock import Now
-from hotlined.config import Config, Mode
+from hotlined.config import Config, Mode, kept_by_root
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
@@ -23,6 +24,7 @@ from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.states import (
     DatabaseState,
+    HoldReason,
     ModemState,
     SelftestObstacle,
     SendingState,
@@ -53,8 +55,9 @@ from hotlined.store.reception import LostText, SelfTest, maybe_lost_text
 from hotlined.store.review import Waiting
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
-from hotlined.words.amounts import sentence
-from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
+from hotlined.words.amounts import in_money, sentence
+from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
+from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, hold_in_words
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -69,6 +72,8 @@ _HARMLESS = frozenset(
         TroubleCode.SIM_ENDS,
         TroubleCode.SILENCE,
         TroubleCode.BACKUP_OLD,
+        TroubleCode.CREDIT_LOW,
+        TroubleCode.ALERTS_NOWHERE,
         TroubleCode.VOLTE_ONLY,
         TroubleCode.READER,
     }
@@ -209,7 +214,7 @@ class LineReport:
             "credit": asdict(stored.credit) if stored else None,
             "backup": self._backup(),
             "waiting": asdict(waiting) | {"asked": 0} if waiting else None,  # no other line can ask yet
-            "trouble": [asdict(trouble) for trouble in self.trouble],
+            "trouble": [asdict(each) | {"warning": each.code in _HARMLESS} for each in self.trouble],
         }
 
     def _backup(self) -> dict[str, Any] | None:
@@ -278,6 +283,23 @@ def maybe_waiting(config: Config) -> Waiting | None:
     return None
 
 
+def is_low(config: Config, credit: Credit) -> bool:
+    """Tell whether the balance that the operator gave last is below `credit.alert_below`."""
+    return config.credit.ussd is not None and credit.balance is not None and credit.balance < config.credit.alert_below
+
+
+def balance_in_words(config: Config, credit: Credit) -> str:
+    """Write the balance that the operator gave last, in the line's currency."""
+    return in_money(Decimal(str(credit.balance)), config.limits.currency)
+
+
+def words_go_nowhere(config: Config) -> bool:
+    """Tell whether texts with a word of alerts.words raise an alert that certainly goes nowhere."""
+    alerts = config.alerts
+    somewhere = alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config)
+    return bool(alerts.words) and not somewhere
+
+
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
     """Add which programs keep the database locked: a person can see other users' processes, the daemon cannot."""
     if trouble.code != database_trouble(DatabaseState.LOCKED) or not (held := holders.who_blocks(config.database)):
@@ -343,7 +365,7 @@ def _stored(
                     paused_by=maybe_paused_by(db),
                     sending=first,
                     holds=holds,
-                    queue=queue_counts.counted(db),
+                    queue=queue_counts.counted(db, now.limit),
                     next_due_at=queue_counts.maybe_next_due_at(db, first),
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                     full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
@@ -436,7 +458,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}
-            words = WINDOW_FULL.words.format(window=WINDOWS[window], **spent)
+            words = WINDOW_FULL.words.format(budget=BUDGET_NAMES[window], **spent)
             yield Trouble(BUDGETS[window], words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
         known = sim_life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
@@ -455,6 +477,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
+    yield from _overlooked(config, stored)
     if mode == Mode.SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         since = stored.shadow_since if stored else None
@@ -470,3 +493,14 @@ def _country_trouble(stored: Stored) -> Iterator[Trouble]:
         since, left = moment(stored.declined.since), moment(stored.declined.left_at)
         words = conditions.REFUSALS.words.format(since=since, left=left)
         yield Trouble(TroubleCode.REFUSALS, words, conditions.REFUSALS.cure, stored.declined.since)
+
+
+def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
+    """Yield what holds nothing back and is easily overlooked: little credit, and alerts that go nowhere."""
+    if stored and is_low(config, stored.credit) and all(hold.reason is not HoldReason.CREDIT for hold in stored.holds):
+        known = conditions.CREDIT_LOW
+        words = known.words.format(balance=balance_in_words(config, stored.credit))
+        yield Trouble(TroubleCode.CREDIT_LOW, words, known.cure, stored.credit.asked_at)
+    if words_go_nowhere(config):
+        known = conditions.ALERTS_NOWHERE
+        yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))

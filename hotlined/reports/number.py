@@ -13,7 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.language import _, in_digits, labelled, ngettext
+from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -28,7 +28,7 @@ from hotlined.store.forecast import Ahead
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
+from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
 from hotlined.words.columns import inner
 from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
@@ -55,7 +55,7 @@ class NumberOutlook:
 class NumberReport:
     """Everything that is known of one number; `queued` is its answer that waits or is being sent, if any.
 
-    `texts` are those of which it would get one next.
+    `texts` are those of which it would get one next. `shadowed` counts the answers that shadow mode did not send.
     """
 
     originator: str
@@ -65,6 +65,7 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
     texts: tuple[Wording, ...]
+    shadowed: int
 
     @property
     def where(self) -> log.Filter:
@@ -80,17 +81,19 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     originator = identity.originator
     assert originator
     names = pseudonyms.names(db, originator)
-    entries = correspondents.correspondents(db, Order.LAST, 0, shadow=config.mode is Mode.SHADOW, only=names)
+    entries = correspondents.correspondents(db, Order.LAST, 0, shadow=False, only=names)
     holds = holds_of(db, config)
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
     queued = None
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=OPEN)
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
-    history = history_of(db, originator, shadow=config.mode is Mode.SHADOW)
+    shadow = config.mode is Mode.SHADOW
+    history = history_of(db, originator, shadow=shadow)
+    shadowed = history.answers - history_of(db, originator, shadow=False).answers if shadow else 0
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed)
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -155,19 +158,50 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
         segments=sum(entry.segments for entry in entries),
         blocked=any(entry.blocked for entry in entries) or number in config.numbers.blocked,
         opted_out=any(entry.opted_out for entry in entries),
+        blocked_at=next((entry.blocked_at for entry in entries if entry.blocked_at), None),
+        blocked_by=next((entry.blocked_by for entry in entries if entry.blocked_by), None),
+        opted_out_at=next((entry.opted_out_at for entry in entries if entry.opted_out_at), None),
     )
 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
     """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
-    found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW, among=among)
-    return [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
+    found = correspondents.correspondents(db, order, limit, shadow=False, among=among)
+    return [_with_configuration(who, config) for who in found]
+
+
+def refused_by(
+    db: Database, config: Config, order: Order, limit: int, *, blocked: bool, opted_out: bool
+) -> list[Correspondent]:
+    """Return whom the line refuses: those who are blocked, also by the configuration, those who have opted out."""
+    only = {*correspondents.refused(db, blocked=blocked, opted_out=opted_out)}
+    only |= {*config.numbers.blocked} if blocked else set()
+    found = correspondents.correspondents(db, order, 0, shadow=False, only=tuple(only))
+    unheard = only - {who.number for who in found}
+    found = [*(_together([], number, config) for number in sorted(unheard)), *found]
+    return [_with_configuration(who, config) for who in found[-limit:]]
+
+
+def _with_configuration(who: Correspondent, config: Config) -> Correspondent:
+    return replace(who, blocked=who.blocked or who.number in config.numbers.blocked)
 
 
 def decided_about(who: Correspondent) -> str:
-    """Return what is decided about a number: whether it is blocked, and whether it has opted out."""
+    """Return what is decided about a number in two words: whether it is blocked, and whether it has opted out."""
     both = ((_("blocked"), who.blocked), (_("opted out"), who.opted_out))
     return ", ".join(word for word, holds in both if holds)
+
+
+def refused_in_words(who: Correspondent) -> str:
+    """Return why a number is refused: by whom it is blocked and since when, and since when it has opted out."""
+    words = []
+    if who.blocked_at:
+        words.append(_("blocked by {by}, {moment}", by=who.blocked_by, moment=moment(who.blocked_at)))
+    elif who.blocked:
+        words.append(_("blocked in the configuration"))
+    if who.opted_out_at:
+        words.append(_("opted out, {moment}", moment=moment(who.opted_out_at)))
+    return in_row(words)
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
@@ -182,7 +216,12 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     if who.first_at and who.last_at:
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
-    yield _("state"), decided_about(who)
+    if report.shadowed:
+        yield (
+            inner(_("shadow mode")),
+            ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
+        )
+    yield _("state"), refused_in_words(who)
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
     else:
@@ -199,22 +238,11 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 def _answers_in_words(who: Correspondent) -> str:
     """Write how many answers a number got, and how many segments went to it in all, texts by hand included."""
-    answers = in_digits(who.answers) if who.answers else _("none")
     if not who.segments:
-        return answers
+        return _("none")
     if who.answers:
-        return ngettext(
-            "{answers}; {number} segment went to it in all",
-            "{answers}; {number} segments went to it in all",
-            who.segments,
-            answers=answers,
-        )
-    return ngettext(
-        "{answers}; {number} segment went to it, sent by hand",
-        "{answers}; {number} segments went to it, sent by hand",
-        who.segments,
-        answers=answers,
-    )
+        return f"{in_answers(who.answers)}, {in_segments(who.segments)}"
+    return _("none, but {segments} by hand", segments=in_segments(who.segments))
 
 
 def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
@@ -223,8 +251,7 @@ def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
     if outlook.answer and outlook.in_seconds < config.answer.delay[0].total_seconds() + SOON_SECONDS:
         return _("its next text is answered, after the usual delay")
     at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
-    wait = wait_in_words(outlook.in_seconds)
-    return _("in {wait}, on {moment} if the power stays on", wait=wait, moment=moment(at))
+    return _("on {moment}, or later if the machine is off meanwhile", moment=moment(at))
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:

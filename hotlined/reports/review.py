@@ -1,9 +1,31 @@
-"""A tag as somebody types it in the review."""
+"""A tag as somebody types it, and which tag is meant by a word that is nearly one."""
 
+from difflib import get_close_matches
+
+from hotlined.language import _
 from hotlined.reports import typed
-from hotlined.words.tags import tag_of_words
+from hotlined.store import decisions
+from hotlined.store.database import Database
+from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
+
+_NEARLY = 0.75  # of difflib: menaces and menace, apologies and apology
 
 
 def tag_meant(text: str) -> str:
     """Read a tag, also in the word that people see for it; raises UsageError for a text that is no tag."""
     return tag_of_words(typed.tag_word(text))
+
+
+def maybe_nearly(db: Database, word: str) -> str | None:
+    """Return the tag that a new one nearly is, or is in another language; None if it is no new one, or like none."""
+    in_use = {*TAG_KEYS.values(), *decisions.tags_in_use(db)}
+    if word in in_use:
+        return None
+    known = words_of_tags() | {tag: tag for tag in in_use}
+    nearest = get_close_matches(word, known, 1, _NEARLY)
+    return known[nearest[0]] if nearest else None
+
+
+def nearly_in_words(word: str, known: str) -> str:
+    """Say that a tag would be a new one, and which it nearly is."""
+    return _("{word} is no tag yet, and nearly {known}.", word=word, known=tag_in_words(known))

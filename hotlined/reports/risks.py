@@ -12,6 +12,8 @@ from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.limits import worst_case
+from hotlined.reports.line import words_go_nowhere
+from hotlined.words import conditions
 from hotlined.words.amounts import in_segments
 
 _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")
@@ -22,16 +24,10 @@ def risks(config: Config) -> Iterator[str]:
     """Yield what may be a mistake, each in a sentence."""
     if config.mode is Mode.SHADOW:
         yield _("mode is shadow: nothing is transmitted.")
-    yield from _of_modem(config)
     yield from _of_answer(config)
     yield from _of_limits(config)
     yield from _of_numbers(config)
     yield from _of_alerts(config)
-
-
-def _of_modem(config: Config) -> Iterator[str]:
-    if is_missing(file := config.modem.pin_file):
-        yield _("modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none.", path=file)
 
 
 def _of_answer(config: Config) -> Iterator[str]:
@@ -83,6 +79,9 @@ def _of_numbers(config: Config) -> Iterator[str]:
 
 def _of_alerts(config: Config) -> Iterator[str]:
     alerts = config.alerts
+    if words_go_nowhere(config):
+        known = conditions.ALERTS_NOWHERE
+        yield f"{known.words} {known.cure.format(name=config.name)}"
     if alerts.digest is not None and not alerts.urls and alerts.urls_file is None:
         yield _("alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.")
     if is_missing(alerts.urls_file):

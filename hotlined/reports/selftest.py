@@ -16,7 +16,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import Sending, own_number
 from hotlined.store.reception import SelfTest, maybe_selftest
 from hotlined.words import selftest as words
-from hotlined.words.amounts import money
+from hotlined.words.amounts import segments_and_price
 from hotlined.words.times import moment
 
 _YEAR = timedelta(days=365)
@@ -109,10 +109,10 @@ def cost_in_words(every: timedelta, limits: Limits) -> str:
     """Return how many self-tests a year has, and what they cost: each is one segment."""
     times = _YEAR // every
     return ngettext(
-        "alerts.selftest makes the line text itself {number} time a year: {price}.",
-        "alerts.selftest makes the line text itself {number} times a year: {price}.",
+        "alerts.selftest makes the line text itself {number} time a year: {segments}.",
+        "alerts.selftest makes the line text itself {number} times a year: {segments}.",
         times,
-        price=money(times, limits),
+        segments=segments_and_price(times, limits),
     )
 
 

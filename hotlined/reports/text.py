@@ -9,8 +9,9 @@ from typing import Any
 from hotlined.config import Config, Wording
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
 from hotlined.language import _
-from hotlined.words.amounts import in_segments, money, price
+from hotlined.words.amounts import maybe_price, segments_and_price
 from hotlined.words.characters import replacement_in_words
+from hotlined.words.columns import inner
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
 
@@ -37,7 +38,7 @@ class TextCost:
     max_segments: int
     fits: bool
     characters_too_many: int
-    price: Decimal
+    price: Decimal | None
     currency: str
     replaced: tuple[Replacement, ...]
     forcing: tuple[ForcingCharacter, ...]
@@ -62,7 +63,7 @@ def cost(text: str, config: Config) -> TextCost:
         max_segments=most,
         fits=planned.segments <= most,
         characters_too_many=planned.beyond(most),
-        price=price(planned.segments, config.limits),
+        price=maybe_price(planned.segments, config.limits),
         currency=config.limits.currency,
         replaced=planned.replaced,
         forcing=tuple(_forcing(character, text, config) for character in planned.forcing),
@@ -75,22 +76,21 @@ def as_it_leaves(name: str, text: str, config: Config) -> Iterator[tuple[str, st
     planned = plan(text, config.answer.encoding)
     places = {
         "name": name,
-        "segments": in_segments(planned.segments),
+        "segments": segments_and_price(planned.segments, config.limits),
         "encoding": planned.encoding,
-        "price": money(planned.segments, config.limits),
     }
     if planned.forcing:
         takes = _(
-            "{name} takes {segments} in {encoding} because of {characters}: {price}. A phone shows it like this:",
+            "{name} takes {segments} in {encoding} because of {characters}.",
             characters=" ".join(planned.forcing),
             **places,
         )
     else:
-        takes = _("{name} takes {segments} in {encoding}: {price}. A phone shows it like this:", **places)
-    yield "", takes
-    for number, shown in enumerate(planned.readable(), 1):
-        yield "  " + _("{number} of {total}", number=number, total=planned.segments), shown
-    yield "  " + _("replaced"), ", ".join(map(replacement_in_words, planned.replaced)) or _("nothing")
+        takes = _("{name} takes {segments} in {encoding}.", **places)
+    joined = _("The phone joins them and shows:") if planned.segments > 1 else _("The phone shows:")
+    yield "", f"{takes} {joined}"
+    yield inner(_("text")), planned.text
+    yield inner(_("replaced")), ", ".join(map(replacement_in_words, planned.replaced)) or _("nothing")
 
 
 def wording_in_words(wording: Wording, steps: int) -> str:

@@ -34,6 +34,7 @@ _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", 
 _SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
 """The number of a month by its name in any language: none means another month elsewhere."""
+_NUMBERS = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}|[0-9]{2}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
@@ -50,7 +51,8 @@ def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, a day, a week or a month.
 
     RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), what tables
-    show (24 Nov, 24 Nov 22:18, 24 Nov 2025), a duration ago (7d, 90m), today, yesterday, the last weekday of a name.
+    show (24 Nov, 24 Nov 22:18, 24 Nov 2025), the day before the month in numbers (24/11, 24/11/2025 22:18), a duration
+    ago (7d, 90m), today, yesterday, the last weekday of a name.
     Raises ValueError or OverflowError for anything else.
     """
     word = text.strip().upper()
@@ -63,7 +65,9 @@ def period(text: str, now: datetime) -> TimeRange:
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
     if (shown := _SHOWN.fullmatch(word)) and shown[2] in _MONTHS:
-        return _shown(shown, today.year)
+        return _shown(shown, _MONTHS[shown[2]], today.year)
+    if numbered := _NUMBERS.fullmatch(word):
+        return _shown(numbered, int(numbered[2]), today.year)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
     return _moment(datetime.fromisoformat(word).astimezone())
@@ -77,10 +81,10 @@ def _days_ago(today: date) -> dict[str, int]:
     return ago
 
 
-def _shown(found: re.Match[str], this_year: int) -> TimeRange:
-    """Return the day or the minute as a table shows it; without a year it is of this year."""
-    day, month, year, hour, minute = found.groups()
-    first = date(int(year or this_year), _MONTHS[month], int(day))
+def _shown(found: re.Match[str], month: int, this_year: int) -> TimeRange:
+    """Return the day or the minute that people write; without a year it is of this year, with two digits of 2000 on."""
+    day, _month_name, year, hour, minute = found.groups()
+    first = date(int(f"20{year}"[-4:]) if year else this_year, month, int(day))
     if hour is None:
         return _days(first)
     start = datetime.combine(first, time(int(hour), int(minute))).astimezone()
@@ -104,7 +108,10 @@ def when(text: str) -> TimeRange:
     except (ValueError, OverflowError) as error:
         raise UsageError(
             _("{typed} is no time.", typed=repr(text)),
-            _("Write 2026-11-24, 2026-11-24T22:18, 2026-11, '24 Nov', 7d or 90m (ago), today, yesterday or monday."),
+            _(
+                "Write 24/11, 24/11/2026 (the day first), '24/11 22:18', 2026-11-24, 2026-11, '24 Nov', 7d or 90m"
+                " (ago), today, yesterday or monday."
+            ),
         ) from error
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
-from hotlined.config import Config, answer_octets
+from hotlined.config import Config, answer_octets, kept_by_root
 from hotlined.errors import HotlinedError, SealError, StoreError, UnsentError
 from hotlined.language import _
 from hotlined.sealing import age, archive
@@ -26,11 +26,15 @@ CREDENTIALS = (archive.PIN, archive.URLS)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A sealed backup: its name, where it is, and what is in it; in two places it may have two names."""
+    """A sealed backup: its name, where it is, and what is in it; in two places it may have two names.
+
+    `lacks` is what it has not of that which the unit would have handed over.
+    """
 
     name: str
     places: tuple[str, ...]
     holds: tuple[str, ...]
+    lacks: tuple[str, ...]
 
 
 def make(config: Config) -> Made:
@@ -66,7 +70,9 @@ def _make(config: Config, began: Now) -> Made:
                 failures.append(error)
     if failures:
         raise _all_of(failures)
-    return Made(made[0][0], tuple(place for _name, place in made), (*small, archive.DATABASE))
+    places = tuple(place for _name, place in made)
+    lacks = tuple(name for name in kept_by_root(config) if name not in small)
+    return Made(made[0][0], places, (*small, archive.DATABASE), lacks)
 
 
 def _all_of(failures: Sequence[SealError]) -> SealError:

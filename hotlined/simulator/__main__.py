@@ -87,6 +87,7 @@ def _end(*_: object) -> NoReturn:
 @click.option("--unknown", help="What it says to a command that it does not know.")
 @click.option("--factory", multiple=True, callback=_factory, help="A setting from the factory, e.g. +CMGF=1.")
 @click.option("--charset", type=click.Choice(CHARSETS), default=_DEFAULT.charset, help="That of +CSCS at the start.")
+@click.option("--loops-back", is_flag=True, help="A text to the SIM's own number comes back after a second.")
 @click.option("--until-eof", is_flag=True, help="End when standard input ends.")
 def main(*, control_path: Path | None, until_eof: bool, **options: Any) -> None:
     """Be a GSM modem on a pseudo-terminal, with a SIM and a network to play with.

@@ -41,6 +41,7 @@ class Options:
     unknown: str | None = None
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     charset: str = "GSM"
+    loops_back: bool = False
 
 
 def _make(options: Options) -> Make:
@@ -101,6 +102,7 @@ class Bench:
             event=self.event,
             factory=options.factory,
             factory_charset=options.charset,
+            loops_back=options.loops_back,
             registers=_make(options).registers,
         )
         self.away: Away | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from hotlined.simulator.makes import REGISTERS, Make
 from hotlined.simulator.network import REGISTRATION, Call, Network
-from hotlined.simulator.pdus import Segment, write_status_report
+from hotlined.simulator.pdus import Segment, write_status_report, write_text
 from hotlined.simulator.sim import Sim, SimState, Status, Storage, Union, tpdu_length
 from hotlined.simulator.timers import Timers
 
@@ -94,6 +94,7 @@ class Device:
     patience: float = ACKNOWLEDGE_SECONDS
     registers: frozenset[str] = frozenset(REGISTERS)
     lines: str = "any"  # what becomes of one that does not begin with AT: any, silent or refused
+    loops_back: bool = False  # a text to the SIM's own number comes back
     factory_charset: str = "GSM"
     charset: str = "GSM"
     centre: str = "+32475161616"
@@ -228,12 +229,18 @@ class Device:
         text = self.network.submit(segment, now)
         if text.complete:
             self.event("submitted", **text.as_json())
+            if segment.recipient == self.sim.number and self.loops_back:
+                self.timers.after(1.0, partial(self._deliver_to_itself, text.as_json()["text"]))
         if segment.report:
             self.network.queue.extend(
                 write_status_report(self.mr, segment.recipient, now, now, status)
                 for status in self.network.report_status
             )
         return self.mr
+
+    def _deliver_to_itself(self, text: str) -> None:
+        self.network.queue.extend(write_text(self.sim.number, text, scts=datetime.now(UTC), reference=self.mr))
+        self.pump()
 
     def ring(self, call: Call) -> None:
         """Let a call ring until it is ended, or until its rings are over."""

@@ -11,7 +11,7 @@ from hotlined.statistics.periods import zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds
 from hotlined.store import figures
-from hotlined.words.amounts import price
+from hotlined.words.amounts import maybe_price
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "since": rfc3339(period.start),
         "until": rfc3339(period.end),
         "began": rfc3339(summary.began) if summary.began else None,
-        "price_per_segment": float(price(1, summary.limits)),
+        "price_per_segment": _cost(1, summary.limits),
         "total": _ends_json(period.start, period.end) | _tally_json(summary.total, summary.limits),
         "before": _ends_json(summary.before_start, period.start) | _tally_json(summary.before, summary.limits)
         if summary.before_start and summary.before
@@ -33,6 +33,9 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "bins": list(bins(summary)),
         "week": summary.week,
         "week_days": summary.week_days,
+        "busiest_day": {"day": summary.busiest_day.date.isoformat(), "texts": summary.busiest_day.texts}
+        if summary.busiest_day
+        else None,
         "weeks": [_ends_json(week.start, week.end) | {"texts": week.texts} for week in summary.weeks],
         "modem_seconds": modem_seconds(summary),
         "words": list(sentences(summary)),
@@ -50,7 +53,7 @@ def _ends_json(start: datetime, end: datetime) -> dict[str, Any]:
 
 
 def _counts_json(counts: figures.Counts, limits: Limits) -> dict[str, Any]:
-    return asdict(counts) | {"cost": float(price(counts.segments, limits))}
+    return asdict(counts) | {"cost": _cost(counts.segments, limits)}
 
 
 def _tally_json(tally: figures.Tally, limits: Limits) -> dict[str, Any]:
@@ -58,3 +61,8 @@ def _tally_json(tally: figures.Tally, limits: Limits) -> dict[str, Any]:
     more["reasons"] = {"suppressed": more.pop("suppressed"), "cancelled": more.pop("cancelled")}
     del more["counts"]
     return _counts_json(tally.counts, limits) | more
+
+
+def _cost(segments: int, limits: Limits) -> float | None:
+    price = maybe_price(segments, limits)
+    return None if price is None else float(price)

@@ -31,7 +31,7 @@ from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
 from hotlined.store.figures import Span, Tally
-from hotlined.words.amounts import in_answers, in_reactions, money, wait_in_words
+from hotlined.words.amounts import in_answers, in_reactions, maybe_money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
@@ -121,16 +121,17 @@ def _figures(summary: Summary) -> Iterator[Figure]:
 def _tiles(summary: Summary) -> str:
     """Write the figures that one looks for first, each with that of the period before."""
     both = _tallies(summary)
-    tiles = {
+    tiles: dict[str, list[str]] = {
         _("Texts"): [in_digits(tally.counts.texts) for tally in both],
         _("New numbers"): [in_digits(tally.counts.new) for tally in both],
         _("Answers"): [in_digits(tally.counts.answers) for tally in both],
         _("Median time to answer"): [
             wait_in_words(_rounded_up(tally.seconds_to_answer[1])) if tally.seconds_to_answer else "–" for tally in both
         ],
-        _("Cost"): [money(tally.counts.segments, summary.limits) for tally in both],
+        _("Estimated cost"): [*filter(None, (maybe_money(tally.counts.segments, summary.limits) for tally in both))],
         _("Reactions within a day"): [in_digits(tally.reactions) for tally in both],
     }
+    tiles = {name: values for name, values in tiles.items() if values}  # there is no cost without a price
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{text_in_html(now)}</dd>"
         + "".join(f'<dd class="before">{text_in_html(_before(value))}</dd>' for value in before)
@@ -159,6 +160,8 @@ def _over_time(summary: Summary) -> Figure:
     texts = [part.counts.texts for part in summary.bins]
     calls = [part.counts.calls for part in summary.bins]
     answers = [part.counts.answers for part in summary.bins]
+    costs = [maybe_money(part.counts.segments, summary.limits) for part in summary.bins]
+    has_price = summary.limits.price_per_segment is not None
     ground = [0] * len(texts)
     called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
     return Figure(
@@ -173,11 +176,11 @@ def _over_time(summary: Summary) -> Figure:
         ),
         height=HEAD + HEIGHT + FOOT,
         headings=(UNITS[summary.period.by].capitalize(), _("Texts"), _("Calls"), _("Answers"), _("Segments"),
-                  _("Cost")),
+                  *([_("Estimated cost")] if has_price else ())),
         rows=(
             (part.label, part.counts.texts, part.counts.calls, part.counts.answers, part.counts.segments,
-             money(part.counts.segments, summary.limits))
-            for part in summary.bins
+             *([cost] if has_price else ()))
+            for part, cost in zip(summary.bins, costs, strict=True)
         ),
         key=(("a", _("texts")), *([("c", _("calls"))] if called else []), ("b", _("answers"))),
         beside=True,

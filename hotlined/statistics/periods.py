@@ -15,7 +15,8 @@ from hotlined.words.times import MONTHS
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 _LONG = 14 * DAY  # from here on, half a day is less than a twentieth
-_USUAL_DAYS = 30  # today and the 29 days before
+_USUAL_DAYS = 30  # up to yesterday
+_MOMENT = timedelta(microseconds=1)
 _MOST_BINS = 5_000
 
 
@@ -44,20 +45,22 @@ class Period:
 def choose(
     since: datetime | None, until: datetime | None, by: By | None, now: datetime, extent: figures.Extent
 ) -> Period:
-    """Return the period that is asked for, else the last 30 days with today, as far as the line existed in it.
+    """Return the period that is asked for, else 30 whole days up to yesterday, as far as the line existed in them.
 
-    It begins in the minute of the first contact at the earliest and ends now at the latest, so that nothing is divided
-    by days in which nothing could come. Where something came after now, a clock was wrong: it ends where it is asked
-    to.
+    A line that began today is told up to now. The period begins in the minute of the first contact at the earliest and
+    ends now at the latest, so that nothing is divided by days in which nothing could come. Where something came after
+    now, a clock was wrong: it ends where it is asked to.
     Raises UsageError for none or too many bins.
     """
-    end = (until or now).astimezone()
-    start = since.astimezone() if since else midnight(end.date() - (_USUAL_DAYS - 1) * DAY)
+    began, today = full_minute(extent.first) if extent.first else None, midnight(now.astimezone().date())
+    usual_end = now if since or began is None or began >= today else today
+    end = (until or usual_end).astimezone()
+    last = (end - _MOMENT).date()
+    start = since.astimezone() if since else midnight(last - (_USUAL_DAYS - 1) * DAY)
     if start >= end:
         raise UsageError(_("The period ends before it begins."), _("--since is its first moment, --until its last."))
-    began = full_minute(extent.first) if extent.first else None
     if began is None and since is None:
-        began = midnight(end.date())
+        began = midnight(last)
     if began and start < began < end:
         start = began
     if start < now < end and (extent.last is None or extent.last <= now):
@@ -85,7 +88,7 @@ def calendar_days(start: datetime, end: datetime) -> int | None:
     """
     if start != midnight(start.date()) or (end != midnight(end.date()) and end - start < _LONG):
         return None
-    return ((end - timedelta(microseconds=1)).date() - start.date()).days + 1
+    return ((end - _MOMENT).date() - start.date()).days + 1
 
 
 def edges(start: datetime, end: datetime, by: By) -> list[datetime]:
@@ -158,7 +161,7 @@ def week_days(start: datetime, end: datetime) -> tuple[tuple[int, ...], ...]:
     An hour that the clocks skip or repeat is one of its day all the same.
     """
     week = [[0] * 24 for _ in range(7)]
-    last = end - timedelta(microseconds=1)  # what ends at a full hour does not touch it
+    last = end - _MOMENT  # what ends at a full hour does not touch it
     whole, rest = divmod((last.date() - start.date()).days + 1, 7)
     for number, day in enumerate(week):
         days = whole + ((number - start.weekday()) % 7 < rest)

@@ -1,7 +1,6 @@
 """Numbers, shares, rates and periods as people say them: `half`, `more than ten a day`, `three weeks`."""
 
 import math
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
@@ -26,7 +25,7 @@ _SHARES = {
 }
 """Plain fractions: as they are, for what is a little more, for what is a little less."""
 _EXACT, _CLOSE = Fraction(5, 1000), Fraction(2, 100)
-FEW = 12  # so many people or fewer are counted, not given in shares
+FEW = 12  # so many people or fewer are counted, not given as a share
 UNITS = {"week": WEEK, "day": DAY, "hour": HOUR, "minute": timedelta(minutes=1)}
 _ONE = {"week": N_("one week"), "day": N_("one day"), "hour": N_("one hour"), "minute": N_("one minute")}
 _SEVERAL = {
@@ -141,13 +140,13 @@ def rate(texts: int, number: int, unit: str) -> str | None:
     return _(_EACH[per], times=times)
 
 
-def _plain(exact: Fraction) -> tuple[Fraction, str] | None:
-    """Return the plain fraction that is within two points, and its words; None where there is none."""
+def _maybe_plain(exact: Fraction) -> str | None:
+    """Return the words of the plain fraction that is within two points; None where there is none."""
     value = min(_SHARES, key=lambda fraction: abs(fraction - exact))
     if abs(exact - value) > _CLOSE:
         return None
     plain, more, less = _SHARES[value]
-    return value, unfilled(plain if abs(exact - value) < _EXACT else more if exact > value else less)
+    return unfilled(plain if abs(exact - value) < _EXACT else more if exact > value else less)
 
 
 def share(part: int, whole: int) -> str:
@@ -155,37 +154,13 @@ def share(part: int, whole: int) -> str:
     exact = Fraction(part, whole)
     if part == whole:
         return _("all")
-    if fraction := _plain(exact):
-        return fraction[1]
+    if fraction := _maybe_plain(exact):
+        return fraction
     if exact < Fraction(1, 100):
         return _("less than 1 %")
     if exact > Fraction(99, 100):
         return _("more than 99 %")
-    return _percent(round(100 * exact))
-
-
-def _percent(number: int) -> str:
-    return _("{number} %", number=number)
-
-
-def shares(parts: Sequence[int]) -> list[str]:
-    """Write the parts of a whole so that they add up to it: as numbers, as plain fractions, or in percent.
-
-    Few are counted, and so are all where one of the parts is less than a percent. Plain fractions are used only where
-    all parts have one and these make up the whole; percents are rounded so that they make 100.
-    """
-    whole = sum(parts)
-    if whole <= FEW or any(part * 100 < whole for part in parts):
-        return [number_in_words(part) for part in parts]
-    exact = [Fraction(part, whole) for part in parts]
-    plain = [fraction for value in exact if (fraction := _plain(value))]
-    if len(plain) == len(parts) and sum(value for value, _words in plain) == 1:
-        return [words for _value, words in plain]
-    rounded = [int(100 * value) for value in exact]
-    by_rest = sorted(range(len(parts)), key=lambda at: int(100 * exact[at]) - 100 * exact[at])
-    for at in by_rest[: 100 - sum(rounded)]:
-        rounded[at] += 1
-    return [_percent(value) for value in rounded]
+    return _("{number} %", number=round(100 * exact))
 
 
 def text_in_words(sent: SentText) -> str:

@@ -1,10 +1,10 @@
 """The figures of a period in sentences that can be read to a journalist."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 
-from hotlined.language import _, in_digits, ngettext, pgettext
-from hotlined.policy import Limits
+from hotlined.language import _, in_digits, ngettext
 from hotlined.statistics.periods import WEEK
 from hotlined.statistics.plain import (
     FEW,
@@ -12,16 +12,14 @@ from hotlined.statistics.plain import (
     day_in_words,
     lasts,
     length,
-    number_in_words,
     rate,
     share,
-    shares,
     wait_in_sentence,
 )
 from hotlined.statistics.summary import Summary
 from hotlined.store import figures
-from hotlined.words.amounts import in_money, money
-from hotlined.words.tags import tag_in_words
+from hotlined.words.amounts import in_money
+from hotlined.words.tags import tagged_in_words
 
 _MOST_PARTS = 5  # of a whole that are named one by one
 _MOST_WEEKS = 6
@@ -39,20 +37,24 @@ def sentences(summary: Summary) -> Iterator[str]:
         yield _("No text in {time}.", time=time)
     if counts.calls:
         yield ngettext("{number} call in the same time.", "{number} calls in the same time.", counts.calls)
-    yield from _people(counts)
-    yield from _answers(summary.total)
-    if counts.segments:
+    if counts.mms:
         yield ngettext(
-            "In all the SIM spent {spent}: {number} segment at {price}.",
-            "In all the SIM spent {spent}: {number} segments at {price} each.",
+            "{number} picture message in the same time.", "{number} picture messages in the same time.", counts.mms
+        )
+    yield from _people(counts, is_whole_life=summary.began is not None and summary.began >= start)
+    yield from _answers(summary.total)
+    if counts.segments and (price := summary.limits.price_per_segment) is not None:
+        yield ngettext(
+            "Estimated cost: {cost} ({number} billed text, at {price}).",
+            "Estimated cost: {cost} ({number} billed texts, at {price} each).",
             counts.segments,
-            spent=money(counts.segments, summary.limits),
-            price=_price(summary.limits),
+            cost=in_money(counts.segments * price, summary.limits.currency),
+            price=_price(price, summary.limits.currency),
         )
     yield from _reactions(summary.total)
     if summary.total.other_tags:
-        tags = ", ".join(f"{tag_in_words(tag)} {in_digits(number)}" for tag, number in summary.total.other_tags.items())
-        yield _("Tags on what is no reaction to an answer: {tags}.", tags=tags)
+        parts = (tagged_in_words((tag,), number) for tag, number in summary.total.other_tags.items())
+        yield _("In other texts: {parts}.", parts=", ".join(parts))
     if summary.before and summary.before_start:
         yield _texts_before(summary.before.counts.texts, summary.before_start, start)
     elif summary.began and summary.began < end:
@@ -82,14 +84,26 @@ def _texts_before(number: int, start: datetime, end: datetime) -> str:
     )
 
 
-def _price(limits: Limits) -> str:
+def _price(price: Decimal, currency: str) -> str:
     """Write the price of a segment with all its places, and at least two of them."""
-    exact = limits.price_per_segment.normalize()
-    return in_money(exact, limits.currency, max(2, -int(exact.as_tuple().exponent)))
+    exact = price.normalize()
+    return in_money(exact, currency, max(2, -int(exact.as_tuple().exponent)))
 
 
 def _busiest(summary: Summary) -> Iterator[str]:
-    """Yield the week that had far more than its share of the texts, if there is one."""
+    """Yield the week that had far more than its share of the texts, if there is one, and the day with most of them."""
+    yield from _busiest_week(summary)
+    day, texts = summary.busiest_day, summary.total.counts.texts
+    if day and day.texts < texts > FEW:
+        yield ngettext(
+            "The busiest day was {day}, with {number} text.",
+            "The busiest day was {day}, with {number} texts.",
+            day.texts,
+            day=day_in_words(day.date),
+        )
+
+
+def _busiest_week(summary: Summary) -> Iterator[str]:
     total, weeks = summary.total.counts.texts, sorted(summary.weeks, key=lambda week: -week.texts)
     if total <= FEW or not 2 <= len(weeks) <= _MOST_WEEKS or weeks[0].texts == weeks[1].texts:
         return
@@ -103,123 +117,96 @@ def _busiest(summary: Summary) -> Iterator[str]:
         yield f"{told[0].upper()}{told[1:]}"
 
 
-def _people(counts: figures.Counts) -> Iterator[str]:
-    """Yield how many senders texted or called; a name or a short code is a sender too."""
+def _people(counts: figures.Counts, *, is_whole_life: bool) -> Iterator[str]:
+    """Yield how many numbers texted or called; names and short codes are no people, and all are new in a whole life."""
     numbers = counts.new + counts.returning
     named = {"number": in_digits(numbers), "new": in_digits(counts.new)}
-    if numbers == 1 and counts.new:
-        yield _("1 sender texted or called, for the first time.")
+    if numbers == 1 and is_whole_life:
+        yield _("1 telephone number texted or called.")
+    elif numbers == 1 and counts.new:
+        yield _("1 telephone number texted or called, for the first time.")
     elif numbers == 1:
-        yield _("1 sender texted or called, not for the first time.")
+        yield _("1 telephone number texted or called, not for the first time.")
+    elif numbers and is_whole_life:
+        yield _("{number} different telephone numbers texted or called.", **named)
     elif counts.new == numbers > 0:
-        yield _("{number} senders texted or called, all of them for the first time.", **named)
+        yield _("{number} different telephone numbers texted or called, all of them for the first time.", **named)
     elif numbers and not counts.new:
-        yield _("{number} senders texted or called, none of them for the first time.", **named)
+        yield _("{number} different telephone numbers texted or called, none of them for the first time.", **named)
     elif numbers:
-        yield _("{number} senders texted or called, {new} of them for the first time.", **named)
+        yield _("{number} different telephone numbers texted or called, {new} of them for the first time.", **named)
     if counts.withheld:
         yield ngettext(
-            "{number} text or call came without a number.",
-            "{number} texts or calls came without a number.",
+            "{number} text or call came from a withheld number.",
+            "{number} texts or calls came from a withheld number.",
             counts.withheld,
         )
 
 
 def _answers(tally: figures.Tally) -> Iterator[str]:
-    """Yield how many went out and how soon, and how many of them the network did not confirm."""
+    """Yield how often the line answered and how soon, and of how many answers nobody knows whether they left."""
     answers, unconfirmed = tally.counts.answers, tally.counts.unconfirmed
     if not answers:
         return
-    yield _went_out(tally)
-    if unconfirmed and answers == 1:
-        yield _("The network did not confirm it.")
-    elif unconfirmed == answers:
-        yield _("The network did not confirm any of them.")
-    elif unconfirmed:
-        yield _("The network did not confirm {number} of them.", number=in_digits(unconfirmed))
-
-
-def _went_out(tally: figures.Tally) -> str:
-    answers = tally.counts.answers
-    if not tally.seconds_to_answer:
-        return ngettext("{number} answer went out.", "{number} answers went out.", answers)
-    wait = wait_in_sentence(tally.seconds_to_answer[1])
-    if tally.timed == answers:
-        return ngettext(
-            "{number} answer went out, within {wait}.",
-            "{number} answers went out, half of them within {wait}.",
+    if tally.seconds_to_answer:
+        yield ngettext(
+            "The line answered once, after {wait}.",
+            "The line answered {number} times, typically after {wait}.",
             answers,
-            wait=wait,
+            wait=wait_in_sentence(tally.seconds_to_answer[1]),
         )
-    return ngettext(
-        "{answers} answers went out; of {number} it is known how soon, within {wait}.",
-        "{answers} answers went out; of {number} it is known how soon, half of these within {wait}.",
-        tally.timed,
-        answers=in_digits(answers),
-        wait=wait,
-    )
+    else:
+        yield ngettext("The line answered once.", "The line answered {number} times.", answers)
+    if unconfirmed and answers == 1:
+        yield _("Nobody knows whether that answer left.")
+    elif unconfirmed == answers:
+        yield _("Nobody knows whether these answers left.")
+    elif unconfirmed:
+        yield ngettext(
+            "Of {number} of these answers nobody knows whether it left.",
+            "Of {number} of these answers nobody knows whether they left.",
+            unconfirmed,
+        )
 
 
 def _reactions(tally: figures.Tally) -> Iterator[str]:
-    """Yield what people wrote back, each reaction once, by all of its tags."""
-    if not tally.reactions:
-        return
-    reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
-    parts = _parts(tally)
-    if len(parts) == 1:
-        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1, is_untagged=bool(tally.untagged))
-        return
-    clauses = []
-    for part, (words, number) in zip(shares([number for _words, number in parts]), parts, strict=True):
-        is_one = number == 1 and part == number_in_words(1)
-        clauses.append(
-            _("{part} is {words}", part=part, words=words)
-            if is_one
-            else _("{part} are {words}", part=part, words=words)
+    """Yield how many reactions came, what those were that somebody has tagged, and how many nobody can read."""
+    if tally.reactions:
+        yield _tagged(tally)
+    if tally.unread:
+        yield ngettext(
+            "{number} reaction was erased before anybody tagged it.",
+            "{number} reactions were erased before anybody tagged them.",
+            tally.unread,
         )
-    together = any(len(tagged.tags) > 1 for tagged in tally.by_tags)
-    yield _("Of {reactions}, {clauses}.", reactions=reactions, clauses=_listed(clauses, long=together))
 
 
-def _alike(reactions: str, words: str, *, is_one: bool, is_untagged: bool) -> str:
-    """Say of reactions that all have the same tags what these are."""
-    named = {"reactions": reactions, "words": words}
-    if not is_untagged:
-        return _("{reactions}, {words}.", **named) if is_one else _("{reactions}, all of them {words}.", **named)
-    return (
-        _("{reactions}, not tagged yet.", reactions=reactions)
-        if is_one
-        else _("{reactions}, none tagged yet.", reactions=reactions)
+def _tagged(tally: figures.Tally) -> str:
+    tagged = tally.reactions - tally.untagged - tally.unread
+    if not tagged:
+        return ngettext(
+            "{number} reaction to the answer, which nobody has read and tagged.",
+            "{number} reactions to the answer, which nobody has read and tagged.",
+            tally.reactions,
+        )
+    reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
+    parts = ", ".join(_parts(tally))
+    if tagged == tally.reactions:
+        return _("{reactions}: {parts}.", reactions=reactions, parts=parts)
+    return ngettext(
+        "Of {reactions} {number} has been read and tagged: {parts}.",
+        "Of {reactions} {number} have been read and tagged: {parts}.",
+        tagged,
+        reactions=reactions,
+        parts=parts,
     )
 
 
-def _parts(tally: figures.Tally) -> list[tuple[str, int]]:
-    """Return the parts of the reactions by their tags, in words; the rarest are one part where there are many."""
-    together = {tag for tagged in tally.by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
-    parts = []
-    for tagged in tally.by_tags:
-        tags = _listed([*map(tag_in_words, tagged.tags)]) if tagged.tags else ""
-        if not tagged.tags:
-            words = _("not tagged yet")
-        elif len(tagged.tags) > 1:
-            words = _("tagged {tags} together", tags=tags)
-        elif tagged.tags[0] in together:
-            words = _("tagged {tag} alone", tag=tags)
-        else:
-            words = _("tagged {tag}", tag=tags)
-        parts.append((words, tagged.reactions))
-    parts += [(pgettext("reactions", "erased unread"), tally.unread)] if tally.unread else []
-    if len(parts) <= _MOST_PARTS:
-        return parts
-    tagged_parts = len(parts) - bool(tally.untagged) - bool(tally.unread)
-    kept = _MOST_PARTS - 1 - (len(parts) - tagged_parts)
-    others = sum(part for _words, part in parts[kept:tagged_parts])
-    return [*parts[:kept], (_("tagged otherwise"), others), *parts[tagged_parts:]]
-
-
-def _listed(words: Sequence[str], *, long: bool = False) -> str:
-    """Write a list; where its items are `long` there is a comma before the last."""
-    if len(words) == 1:
-        return words[0]
-    named = {"listed": ", ".join(words[:-1]), "last": words[-1]}
-    return _("{listed}, and {last}", **named) if long else _("{listed} and {last}", **named)
+def _parts(tally: figures.Tally) -> Iterator[str]:
+    """Yield how many reactions have which tags, the most frequent first; of many the rarest are one part."""
+    tagged = [each for each in tally.by_tags if each.tags]
+    kept = tagged if len(tagged) <= _MOST_PARTS else tagged[: _MOST_PARTS - 1]
+    for each in kept:
+        yield tagged_in_words(each.tags, each.reactions)
+    if others := sum(each.reactions for each in tagged[len(kept) :]):
+        yield _("{number} with other tags", number=in_digits(others))

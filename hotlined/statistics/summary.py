@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from hotlined.config import Config
 from hotlined.policy import Limits
@@ -46,13 +47,21 @@ class Week:
     texts: int
 
 
+class Day(NamedTuple):
+    """A day of the period and the texts that came on it."""
+
+    date: date
+    texts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of a period beside those of the one before, which is as long.
 
     There is none `before` where the line did not exist for the whole of it: it begins with its first contact or answer.
     `week` counts contacts by weekday (Monday first) and hour, `week_days` how many such days the period has at that
-    hour. `weeks` are the whole ones, from the first midnight on.
+    hour. `weeks` are the whole ones, from the first midnight on. `busiest_day` is the day with most texts, of several
+    the first; None without a text.
     """
 
     line: str
@@ -66,6 +75,7 @@ class Summary:
     week: tuple[tuple[int, ...], ...]
     week_days: tuple[tuple[int, ...], ...]
     weeks: tuple[Week, ...]
+    busiest_day: Day | None
     modem: tuple[figures.Span, ...]
 
 
@@ -83,6 +93,7 @@ def summarise(
         *earlier, total = figures.tallies(db, [before_start, start, end] if existed else [start, end])
         counts = figures.counts(db, bounds)
         slots = figures.slots(db, start, end)
+        by_day = _by_day(slots)
         modem = figures.spans(db, start, end)
     return Summary(
         line=chosen.line,
@@ -98,7 +109,8 @@ def summarise(
         ),
         week=_by_hour(slots),
         week_days=week_days(start, end),
-        weeks=tuple(_weeks(slots, start, end)),
+        weeks=tuple(_weeks(by_day, start, end)),
+        busiest_day=_maybe_busiest(by_day),
         modem=tuple(modem),
     )
 
@@ -119,11 +131,21 @@ def averages(summary: Summary) -> list[list[float | None]]:
     ]
 
 
-def _weeks(slots: Sequence[Slot], start: datetime, end: datetime) -> Iterator[Week]:
-    first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
+def _by_day(slots: Sequence[Slot]) -> Counter[date]:
+    """Count the texts of each local day."""
     by_day: Counter[date] = Counter()
     for slot in slots:
         by_day[slot.start.astimezone().date()] += slot.texts
+    return by_day
+
+
+def _maybe_busiest(by_day: Counter[date]) -> Day | None:
+    day = max(sorted(by_day), key=by_day.__getitem__, default=None)
+    return Day(day, by_day[day]) if day and by_day[day] else None
+
+
+def _weeks(by_day: Counter[date], start: datetime, end: datetime) -> Iterator[Week]:
+    first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
     with suppress(OverflowError):  # the last week of the calendar
         while (after := midnight(first.date() + WEEK)) <= end:
             yield Week(first, after, sum(by_day[first.date() + number * DAY] for number in range(7)))

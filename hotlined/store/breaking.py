@@ -169,8 +169,9 @@ def open_breaker(db: Database, opening: Opening, now: Now, pauses: Sequence[floa
         return before
     state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
     set_breaker(db, state)
-    why = why or "answers to different numbers were not taken, one after the other"
-    events.record(db, now, _EVENTS[opening.cause][0], why)
+    events.record(
+        db, now, _EVENTS[opening.cause][0], why or "answers to different numbers were not taken, one after the other"
+    )
     return state
 
 

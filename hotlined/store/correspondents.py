@@ -29,6 +29,10 @@ class Correspondent:
     segments: int
     blocked: bool
     opted_out: bool
+    blocked_at: str | None
+    """When a person blocked it, and who: None where the configuration alone does."""
+    blocked_by: str | None
+    opted_out_at: str | None
 
 
 class Order(StrEnum):
@@ -77,6 +81,16 @@ def correspondents(
     return found[::-1]
 
 
+def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
+    """Return the names that are blocked by a person, those that have opted out, or both."""
+    rows = db.execute(
+        "SELECT number FROM numbers WHERE (blocked_at IS NOT NULL AND ?) OR (opted_out_at IS NOT NULL AND ?)",
+        blocked,
+        opted_out,
+    )
+    return [name for (name,) in rows]
+
+
 _COUNTED = """
 count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id FROM contacts
 """
@@ -118,7 +132,8 @@ WITH
   )
 SELECT k.number, k.contacts, k.first_at, k.last_at, nullif(k.last_id, 0) AS last_id,
   coalesce(a.answers, 0) AS answers,
-  coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
+  coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out,
+  n.blocked_at, n.blocked_by, n.opted_out_at
 FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
 WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
 ORDER BY {{order}} LIMIT :limit

@@ -4,46 +4,45 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 """
 
 import json
+from collections.abc import Sequence
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
-from hotlined.language import N_, _
+from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
 from hotlined.store import events, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 
-ITS_OWNER = N_("its owner")
-"""What `numbers.changed_by` has where a number has opted out by itself; it is promised to who reads JSON."""
-
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
-
-
-def is_its_owner(changed_by: str | None) -> bool:
-    """Tell whether a number's owner decided last about it; else that was a person."""
-    return changed_by == ITS_OWNER
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
-        _decide(db, EventKind.BLOCK, number, who, now)
+        # a number that is blocked twice keeps the date of its first block, and who made it
+        first = "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)"
+        _change(db, first, (now.rfc3339, who), number, now)
+        events.record(db, now, EventKind.BLOCK, who=who, number=number)
         return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
-def unblock(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
+def unblock(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number is treated like any other again; return whether it was blocked.
+
+    Raises StoreError while the pseudonyms' key is lost.
+    """
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.UNBLOCK, number, who, now)
+        return _lift(db, EventKind.UNBLOCK, ("blocked_at", "blocked_by"), number, who, now)
 
 
-def lift_opt_out(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number that had opted out is answered again; return and raise as `unblock` does."""
     pseudonyms.require_key(db, now)
     with db.transaction():
-        _decide(db, EventKind.OPTOUT_LIFTED, number, who, now)
+        return _lift(db, EventKind.OPTOUT_LIFTED, ("opted_out_at",), number, who, now)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -51,7 +50,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
 
     It runs inside the transaction that is open.
     """
-    _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
+    _change(db, "opted_out_at = ?", (now.rfc3339,), number, now)
     events.record(db, now, EventKind.OPTOUT, number=number)
     lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
 
@@ -143,34 +142,28 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
 
 
-# coalesce(): a number that is blocked twice keeps the date of its first block
-_DECISIONS = {
-    EventKind.BLOCK: "blocked_at = coalesce(blocked_at, ?)",
-    EventKind.UNBLOCK: "blocked_at = NULL",
-    EventKind.OPTOUT_LIFTED: "opted_out_at = NULL",
-}
-
-
-def _decide(db: Database, kind: EventKind, number: str, who: str, now: Now) -> None:
-    _change(db, _DECISIONS[kind], (now.rfc3339,) if kind is EventKind.BLOCK else (), number, who, now)
+def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
+    """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
+    decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
+    if not db.one(decided, *pseudonyms.names(db, number)):
+        return False
+    _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
     events.record(db, now, kind, who=who, number=number)
+    return True
 
 
-def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
+def _change(db: Database, change: str, values: tuple[str, ...], number: str, now: Now) -> None:
     """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
     names = pseudonyms.names(db, number)
     # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
     db.execute(
-        "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
-        " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
+        "INSERT INTO numbers (number) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
         number,
-        who,
         *names,
     )
     db.execute(
-        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",
+        f"UPDATE numbers SET {change}, changed_limit = ? WHERE number IN (?, ?)",
         *values,
-        who,
         now.limit,
         *names,
     )

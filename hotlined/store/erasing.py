@@ -142,8 +142,8 @@ _FORGET = (
     # of two rows of one person (number, pseudonym) one is made; REPLACE, so that what is not kept of a row that the
     # pseudonym has already goes; max() makes one row of none, which HAVING takes away again
     """
-    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)
-      SELECT :pseudonym, max(opted_out_at), changed_by, max(changed_limit) FROM numbers
+    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_limit)
+      SELECT :pseudonym, max(opted_out_at), max(changed_limit) FROM numbers
       WHERE number IN (:name, :pseudonym) AND :keep_opt_out AND opted_out_at IS NOT NULL HAVING count(*)
     """,
     """

@@ -53,7 +53,7 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
         names,
     ).fetchall()
     decided = db.connection.execute(
-        "SELECT max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, max(changed_by) AS changed_by"
+        "SELECT max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by, max(opted_out_at) AS opted_out_at"
         f" FROM numbers WHERE number {_NAMED}",
         names,
     ).fetchone()

@@ -61,7 +61,7 @@ class Slot(NamedTuple):
 
 
 class NumberCounts(NamedTuple):
-    """How many originators contacted the line in a period, and how many of them never before."""
+    """How many telephone numbers contacted the line in a period, and how many of them never before."""
 
     all: int
     new: int
@@ -71,8 +71,9 @@ class NumberCounts(NamedTuple):
 class Counts:
     """What happened between two moments, in numbers that are there for every bin.
 
-    Contacts are counted where they were received: `others` are neither text nor call, `withheld` are texts and calls
-    without an originator, which belong to no number; `new` and `returning` are numbers. Answers are counted where their
+    Contacts are counted where they were received: `others` are neither text nor call, `mms` those of them that announce
+    a picture message; `withheld` are texts and calls without an originator, which belong to no number; `new` and
+    `returning` are telephone numbers: names and short codes are in neither. Answers are counted where their
     first segment was let out, in whatever state they ended: `unconfirmed` ones may have left, `shadowed` ones did not
     and are no part of `answers`. `segments` are all that the SIM spent, whatever for.
     """
@@ -80,6 +81,7 @@ class Counts:
     texts: int = 0
     calls: int = 0
     others: int = 0
+    mms: int = 0
     withheld: int = 0
     new: int = 0
     returning: int = 0
@@ -261,15 +263,15 @@ _CONTACTS = f"SELECT kind, verdict, reason, originator IS NULL {_OF_PERIOD}"
 
 
 def numbers(db: Database, start: str, end: str) -> NumberCounts:
-    """Count the originators of a period; its ends are written as in the database."""
+    """Count the telephone numbers of a period; its ends are written as in the database."""
     return NumberCounts(**db.connection.execute(_NUMBERS, {"start": start, "end": end}).fetchone())
 
 
-# MATERIALIZED: the first contact of each number is looked for once
+# MATERIALIZED: the first contact of each number is looked for once. Names and short codes have no country
 _NUMBERS = f"""
 WITH came AS MATERIALIZED (
   SELECT (SELECT received_at FROM contacts WHERE originator = name ORDER BY id LIMIT 1) AS first_at
-  FROM (SELECT DISTINCT originator AS name {_OF_PERIOD} AND originator IS NOT NULL)
+  FROM (SELECT DISTINCT originator AS name {_OF_PERIOD} AND country IS NOT NULL)
 )
 SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at < :end) AS new FROM came
 """
@@ -295,6 +297,7 @@ def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[
             "texts": kinds[ContactKind.TEXT],
             "calls": kinds[ContactKind.CALL],
             "others": kinds.total() - kinds[ContactKind.TEXT] - kinds[ContactKind.CALL],
+            "mms": kinds[ContactKind.MMS],
             "withheld": withheld,
             "new": people.new,
             "returning": people.all - people.new,

@@ -54,7 +54,7 @@ TOTALS = {
 """What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""
 
 PROMISES = {
-    N_("there is one row of the line's own state"): line.WRONG_NUMBER_OF_ROWS,
+    N_("the line's own state is there once"): line.WRONG_NUMBER_OF_ROWS,
     N_("a contact has as many segments as it counts"): (
         "SELECT id FROM contacts c WHERE segments_received <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 0)"
@@ -63,7 +63,7 @@ PROMISES = {
         "SELECT id FROM contacts c WHERE repeats <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 1)"
     ),
-    N_("an answer belongs to a contact whose verdict says so"): (
+    N_("an answer belongs to a contact that was to be answered"): (
         "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id"
         f" WHERE c.verdict IS NOT '{ContactVerdict.ANSWER}'"
     ),
@@ -156,7 +156,10 @@ def damage(connection: sqlite3.Connection, *, full: bool, tick: Tick) -> Iterato
                     yield _one_line(found)
             for table, row, parent, _key in connection.execute("PRAGMA foreign_key_check") if full else ():
                 yield _(
-                    "{table} {row} belongs to a row of {parent} that is not there", table=table, row=row, parent=parent
+                    "{table} {number} belongs to an entry of {parent} that is not there",
+                    table=table,
+                    number=row,
+                    parent=parent,
                 )
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:

@@ -49,6 +49,7 @@ class Filter:
     tag: str | None = None
     search: str | None = None
     kept: bool = False
+    alert_words: bool = False
     before: int | None = None
     after: int | None = None
 
@@ -69,6 +70,7 @@ _CONDITIONS = {
     "tag": "id IN (SELECT id FROM contacts WHERE tags <> '[]'"
     " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
+    "alert_words": "id IN (SELECT contact_id FROM words_met)",
     "before": "id < :before",
     "after": "id > :after",
 }

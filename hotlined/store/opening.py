@@ -227,11 +227,12 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
     missing = [ending for ending in (WAL, SHM) if not beside(real, ending).exists()]
     if not missing:
         return None
+    files = missing[0] if len(missing) == 1 else _("{listed} and {last}", listed=missing[0], last=missing[1])
     return StoreError(
         _(
             "{database} was closed by another program, which took {files} away: its group cannot open it.",
             database=path,
-            files=functools.reduce(lambda listed, last: _("{listed} and {last}", listed=listed, last=last), missing),
+            files=files,
         ),
         _("Once its owner has, all can again: `sudo hotlined status`."),
         DatabaseTrouble.of(error).name,

@@ -167,10 +167,11 @@ NUMBERS = (
         """,
         (
             """
-            INSERT INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)
-              SELECT pseudonym(number), blocked_at, opted_out_at, changed_by, changed_limit FROM numbers
+            INSERT INTO numbers (number, blocked_at, blocked_by, opted_out_at, changed_limit)
+              SELECT pseudonym(number), blocked_at, blocked_by, opted_out_at, changed_limit FROM numbers
               WHERE number = :id
               ON CONFLICT DO UPDATE SET blocked_at = coalesce(blocked_at, excluded.blocked_at),
+                blocked_by = coalesce(blocked_by, excluded.blocked_by),
                 opted_out_at = coalesce(opted_out_at, excluded.opted_out_at)
             """,
             "DELETE FROM numbers WHERE number = :id",

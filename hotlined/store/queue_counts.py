@@ -2,19 +2,24 @@
 
 from collections import Counter
 
-from hotlined.policy import BUDGETS
+from hotlined.policy import BUDGETS, WINDOW_SECONDS
 from hotlined.states import OPEN, AnswerState, SendingState, listed
 from hotlined.store import breaking
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_waits
 
 
-def counted(db: Database) -> dict[str, int]:
-    """Count the answers that are queued, sending and unconfirmed."""
+def counted(db: Database, now: float) -> dict[str, int]:
+    """Count the answers that are queued and sending, and those unconfirmed of which an attempt began in the last day.
+
+    `now` is the limit clock's: like a window the day is 86,400 s of it.
+    """
     counted = dict(
         db.execute(
-            f"SELECT state, count(*) FROM answers WHERE state IN {listed(OPEN)} GROUP BY state"
-            f" UNION ALL SELECT state, count(*) FROM answers WHERE state = '{AnswerState.UNCONFIRMED}' GROUP BY state"
+            f"SELECT state, count(*) FROM answers WHERE state IN {listed(OPEN)} GROUP BY state UNION ALL"
+            " SELECT a.state, count(DISTINCT a.id) FROM attempts t JOIN answers a ON a.id = t.answer_id"
+            f" WHERE t.begun_limit > ? AND a.state = '{AnswerState.UNCONFIRMED}' GROUP BY a.state",
+            now - WINDOW_SECONDS["day"],
         )
     )
     return {state.value: counted.get(state, 0) for state in (*OPEN, AnswerState.UNCONFIRMED)}

@@ -19,6 +19,7 @@ from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
+_QUEUED_SECONDS = 5.0
 _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
 
 
@@ -107,6 +108,19 @@ def wait_for(
             )
         time.sleep(_LOOK_SECONDS)
     return result
+
+
+def wait_for_answer(db: Database, request_id: int) -> int | None:
+    """Return the answer that the daemon has queued for a request that it has begun; None where it queues none.
+
+    It does that in the same pass, so little time is given.
+    """
+    deadline = time.monotonic() + _QUEUED_SECONDS
+    while (progress := progress_of(db, request_id)).state.is_pending and progress.answer_id is None:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return progress.answer_id
 
 
 def next_request(db: Database, now: Now) -> Request | None:

@@ -166,7 +166,8 @@ def export(db: Database, name: str) -> dict[str, Any]:
     names = pseudonyms.names(db, name)
     found = find(db, names)
     decided = db.one(
-        "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
+        "SELECT number, max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by,"
+        " max(opted_out_at) AS opted_out_at FROM numbers"
         # max() makes one row of none: HAVING takes that away again
         " WHERE number IN (?, ?) HAVING count(*)",
         *names,

@@ -52,7 +52,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
         N_("answers to {country} do not wait any more"),
         N_("They leave again, or numbers.answer_countries has the country no more."),
     ),
-    (AlertCondition.BALANCE, 1): (N_("the balance is low"), N_("{balance} is left. Top the SIM up.")),
+    (AlertCondition.BALANCE, 1): (
+        conditions.CREDIT_LOW.title_message,
+        N_("{balance} is left. Top the SIM up."),
+    ),
     (AlertCondition.BALANCE, 0): (N_("the balance is fine again"), N_("{balance} is left.")),
     (AlertCondition.KEY, 1): ("{title}", "{cure}"),
     (AlertCondition.KEY, 2): ("{title}", "{cure}"),

@@ -54,14 +54,21 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else Said.of(f"{text}.", "{text}.", {"text": text})
 
 
-def price(segments: int, limits: Limits) -> Decimal:
-    """Return the price of a number of segments, in units of the configured currency."""
-    return segments * limits.price_per_segment
+def maybe_price(segments: int, limits: Limits) -> Decimal | None:
+    """Return the price of a number of segments, in units of the configured currency; None where none is set."""
+    return None if limits.price_per_segment is None else segments * limits.price_per_segment
 
 
-def money(segments: int, limits: Limits) -> str:
-    """Write the price of a number of segments: 0.60 EUR."""
-    return in_money(price(segments, limits), limits.currency)
+def maybe_money(segments: int, limits: Limits) -> str | None:
+    """Write the price of a number of segments: 0.60 EUR; None where none is set."""
+    price = maybe_price(segments, limits)
+    return None if price is None else in_money(price, limits.currency)
+
+
+def segments_and_price(segments: int, limits: Limits) -> str:
+    """Write how many segments there are, and their price where one is set: 12 segments (0.60 EUR)."""
+    money = maybe_money(segments, limits)
+    return f"{in_segments(segments)} ({money})" if money else in_segments(segments)
 
 
 def room_in_words(seconds: float | None) -> str:

@@ -7,7 +7,7 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hotlined.language import N_, Phrases, _, in_digits, unfilled
+from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
 from hotlined.states import (
     DatabaseState,
     HoldReason,
@@ -213,9 +213,6 @@ REPLACED_CURE = N_("Put the file back with its -wal and -shm; or restart the dae
 UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
 """The headline of a state that `DATABASE_TITLES` does not have."""
 
-WINDOWS = Phrases({"hour": N_("the last hour"), "day": N_("the last 24 hours"), "month": N_("the last 30 days")})
-"""Every window, as the time that it looks back on."""
-
 WINDOW_NAMES = Phrases({"hour": N_("hour"), "day": N_("day"), "month": N_("month")})
 """Every window by its name, at the head of a line."""
 
@@ -227,7 +224,7 @@ SHORT_BUDGETS = Phrases({"hour": N_("hour's budget"), "day": N_("day's budget"),
 
 WINDOW_FULL = Condition(
     N_("{budget} is spent"),
-    N_("{used} of {limit} segments of {window} are spent: answers wait."),
+    N_("{used} of {limit} segments are spent of {budget}: answers wait."),
     N_("`hotlined limits` says when there is room again."),
 )
 
@@ -257,6 +254,17 @@ SELFTEST_LOST = Condition(
     N_("the line does not hear itself"),
     N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
+)
+
+CREDIT_LOW = Condition(
+    N_("the balance is low"),
+    N_("{balance} is left on the SIM."),
+    N_("Top it up. `hotlined sim balance` then asks the operator again."),
+)
+ALERTS_NOWHERE = Condition(
+    N_("alerts have nowhere to go"),
+    N_("A text with a word of alerts.words raises an alert, and that goes nowhere: nobody hears of a threat."),
+    N_("Set alerts.urls or alerts.sms_to; or `sudo hotlined-setup alerts {name}` asks for the addresses."),
 )
 
 STORAGE_UNREAD = Condition(
@@ -405,6 +413,17 @@ def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:
 
 
 def spent_in_words(window: str, budget: Mapping[str, int]) -> str:
-    """Return what is spent of a window: 3 of 60 in the last hour."""
+    """Return what is spent of a window: hour 3 of 60."""
     used, limit = in_digits(budget["used"]), in_digits(budget["limit"])
-    return _("{used} of {limit} in {window}", used=used, limit=limit, window=WINDOWS[window])
+    return _("{window} {used} of {limit}", used=used, limit=limit, window=WINDOW_NAMES[window])
+
+
+def month_in_words(budget: Mapping[str, int]) -> str:
+    """Say what is spent of the month's budget. It slides, so its 30 days are no days of the calendar, and not named."""
+    used = in_digits(budget["used"])
+    return ngettext(
+        "Of the month's budget {used} of {number} segment is spent.",
+        "Of the month's budget {used} of {number} segments are spent.",
+        budget["limit"],
+        used=used,
+    )

@@ -8,10 +8,9 @@ TITLES = Phrases({"daily": N_("the day, {dates}"), "weekly": N_("the week, {date
 CAME, WAITS, HEALTH = N_("What came"), N_("What waits for a person"), N_("How the line is")
 NOTHING_WAITS = N_("Nothing.")
 NOTHING_WRONG = N_("Nothing is wrong.")
-SPENT = N_("Of the {limit} segments that may be spent in 30 days, {used} are.")
 READY = N_("The modem was ready {percent} % of the time.")
 BALANCE = N_("The balance was {balance}, asked on {asked}.")
-LIVES = N_("The SIM lives until {until}, if nobody tops it up.")
+LIVES = N_("Without a top-up the SIM ends on {until}.")
 
 
 def worded(number: int) -> str:

@@ -14,7 +14,7 @@ REASONS = Phrases(
         Reason.FIRST_CONTACT: N_("this number was never answered before"),
         Reason.COOLDOWN_OVER: N_("the cooldown since its last answer is over"),
         Reason.PENDING: N_("an answer to this number was already queued"),
-        Reason.COOLDOWN: N_("its last answer was too short a time ago"),
+        Reason.COOLDOWN: N_("it was answered too recently"),
         Reason.PER_NUMBER: N_("it has had all the answers that a number ever gets"),
         Reason.BLOCKED: N_("the number is blocked"),
         Reason.OPTED_OUT: N_("the number asked not to be answered"),
@@ -26,9 +26,9 @@ REASONS = Phrases(
         Reason.NOT_TEXT: N_("it is nothing that a person wrote"),
         Reason.SIM_CHANGED: N_("the modem had another SIM"),
         Reason.NO_ANSWER_TEXT: N_("the answer has no text"),
-        Reason.RESTORED: N_("it waited for its verdict in a backup that was put back"),
+        Reason.RESTORED: N_("it waited in a backup that was put back, and nothing was decided"),
         Reason.PERSON: N_("a person said so"),
-        Reason.SHADOW: N_("it was sent by hand, and shadow mode transmits nothing"),
+        Reason.SHADOW: N_("it is by hand, and shadow mode transmits nothing"),
         Reason.TOO_LONG: N_("it takes more segments than answer.max_segments allows"),
         Reason.SET_ASIDE: N_("the program failed on it; the journal has the reason"),
     }
@@ -74,7 +74,7 @@ STATES = Phrases(
         AnswerState.UNCONFIRMED: N_("perhaps sent"),
         AnswerState.FAILED: N_("failed"),
         AnswerState.CANCELLED: N_("cancelled"),
-        AnswerState.SHADOWED: N_("shadow: not sent"),
+        AnswerState.SHADOWED: N_("shadow: would be answered"),
     }
 )
 """Every state of an answer in words."""
@@ -83,8 +83,8 @@ BRIEF_REASONS = Phrases(
     {
         Reason.FIRST_CONTACT: N_("first contact"),
         Reason.COOLDOWN_OVER: N_("long enough ago"),
-        Reason.PENDING: N_("one was on its way"),
-        Reason.COOLDOWN: N_("answered lately"),
+        Reason.PENDING: N_("another was under way"),
+        Reason.COOLDOWN: N_("had one lately"),
         Reason.PER_NUMBER: N_("had all its answers"),
         Reason.BLOCKED: N_("blocked"),
         Reason.OPTED_OUT: N_("asked to stop"),
@@ -92,18 +92,18 @@ BRIEF_REASONS = Phrases(
         Reason.NOT_ANSWERABLE: N_("cannot be texted"),
         Reason.OWN_NUMBER: N_("the line itself"),
         Reason.LOOP: N_("another machine"),
-        Reason.STALE: N_("too old"),
+        Reason.STALE: N_("too late"),
         Reason.NOT_TEXT: N_("nothing to answer"),
         Reason.SIM_CHANGED: N_("another SIM was in"),
         Reason.NO_ANSWER_TEXT: N_("no text for it"),
         Reason.RESTORED: N_("from a backup"),
-        Reason.PERSON: N_("cancelled by hand"),
-        Reason.SHADOW: STATES.messages[AnswerState.SHADOWED],
+        Reason.PERSON: N_("by hand"),
+        Reason.SHADOW: N_("shadow mode"),
         Reason.TOO_LONG: N_("answer too long"),
         Reason.SET_ASIDE: N_("program fault"),
     }
 )
-"""Every reason in a few words that fit a column."""
+"""Every reason in a few words, which stand behind what it is the reason of."""
 
 SEGMENT_STATES = Phrases(
     {
@@ -115,7 +115,7 @@ SEGMENT_STATES = Phrases(
         SegmentState.UNCONFIRMED: NP_("segment", "perhaps sent"),
         SegmentState.REFUSED: NP_("segment", "refused"),
         SegmentState.CANCELLED: NP_("segment", "cancelled"),
-        SegmentState.SHADOWED: NP_("segment", "shadow: not sent"),
+        SegmentState.SHADOWED: NP_("segment", "shadow: would leave"),
     }
 )
 """Every state of a segment in words."""
@@ -123,7 +123,9 @@ SEGMENT_STATES = Phrases(
 _COUNTED = {
     AnswerState.QUEUED: lambda count: ngettext("{number} waiting", "{number} waiting", count),
     AnswerState.SENDING: lambda count: ngettext("{number} being sent", "{number} being sent", count),
-    AnswerState.UNCONFIRMED: lambda count: ngettext("{number} perhaps sent", "{number} perhaps sent", count),
+    AnswerState.UNCONFIRMED: lambda count: ngettext(
+        "{number} perhaps sent in the last 24 hours", "{number} perhaps sent in the last 24 hours", count
+    ),
 }
 """How many answers are in a state that is not an end."""
 
@@ -135,7 +137,7 @@ _WAITS = Phrases(
         WaitingFor.NETWORK: N_("waits: no network"),
         WaitingFor.OUTAGE: N_("waits: nothing leaves"),
         WaitingFor.CREDIT: N_("waits: no credit"),
-        WaitingFor.COUNTRY_OUTAGE: N_("waits: nothing leaves there"),
+        WaitingFor.COUNTRY_OUTAGE: N_("waits for its country"),
         WaitingFor.RETRY: N_("tries again {at}"),
         WaitingFor.BUDGET_MONTH: N_("waits: month's budget"),
         WaitingFor.BUDGET_DAY: N_("waits: day's budget"),
@@ -206,7 +208,7 @@ def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
             waits = _KEPT_BACK.get(sending, waits)
         return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
     if state is AnswerState.CANCELLED and answer["reason"] in list(Reason):
-        return briefly(answer["reason"])
+        return _("cancelled: {reason}", reason=briefly(answer["reason"]))
     if state is AnswerState.FAILED and answer["segments_sent"]:
         return _("only {sent} of {segments} left", sent=answer["segments_sent"], segments=answer["segments"])
     return STATES[state]

@@ -47,6 +47,7 @@ _REASON_CURES = Phrases(
         ),
         Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined unblock --opted-out NUMBER`."),
         Reason.NO_ANSWER_TEXT: N_("Write one: `hotlined status` names the file, and says how."),
+        Reason.SIM_CHANGED: N_("`hotlined sim adopt` goes on with this SIM."),
         Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),
     }
 )
@@ -81,9 +82,9 @@ REFUSALS = {
 
 ADOPTIONS = Phrases(
     {
-        Adoption.UNCHANGED: N_("nothing has changed"),
-        Adoption.SIM: N_("served with another SIM from now on"),
-        Adoption.STICK: N_("served with another stick from now on"),
+        Adoption.UNCHANGED: N_("Nothing has changed."),
+        Adoption.SIM: N_("The line is served with another SIM from now on."),
+        Adoption.STICK: N_("The line is served with another stick from now on."),
     }
 )
 """What came of `sim adopt`."""

@@ -1,9 +1,12 @@
-"""The page that holds the key of sealed backups, and what a line's service is called."""
+"""The page that holds the key of sealed backups, what a backup lacks, and what a line's service is called."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hotlined import agekey
-from hotlined.language import _
+from hotlined.language import N_, Phrases, _
+
+KEPT_BY_ROOT = Phrases({"pin": N_("the SIM's PIN"), "urls": N_("the addresses of alerts")})
+"""What only root reads of a line, by the names of the unit's credentials."""
 
 
 def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
@@ -27,6 +30,11 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
     yield f"  recipients: [{recipient}]"
     yield ""
     yield _("When it is on paper: `hotlined db key --check`.")
+
+
+def lacking(names: Iterable[str]) -> str:
+    """Return the line that says what a backup has not."""
+    return _("Not in it: {names}.", names=", ".join(names))
 
 
 def service_of(name: str) -> str:

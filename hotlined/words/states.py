@@ -61,8 +61,15 @@ REGISTRATIONS = Phrases(
 )
 """Whether the SIM is registered in the network; an unknown registration has no words."""
 
-SMS_SERVICES: Phrases[str] = Phrases({service: service.value for service in SmsService})
-"""The domain that texts are sent in."""
+SMS_SERVICES: Phrases[str] = Phrases(
+    {
+        SmsService.PACKET: N_("the data network"),
+        SmsService.CIRCUIT: N_("the telephone network"),
+        SmsService.PACKET_FIRST: N_("the data network, else the telephone network"),
+        SmsService.CIRCUIT_FIRST: N_("the telephone network, else the data network"),
+    }
+)
+"""The domain that texts are sent in: packets, or circuits."""
 
 DATABASE_STATES: Phrases[str] = Phrases(
     {

@@ -1,6 +1,8 @@
 """Tags as people read and type them: those with a key are in the language in force, any other as somebody wrote it."""
 
-from hotlined.language import NP_, Language, Phrases, in_language
+from collections.abc import Callable, Mapping, Sequence
+
+from hotlined.language import NP_, Language, Phrases, _, in_digits, in_language, ngettext
 
 _TAGS = Phrases(
     {
@@ -13,6 +15,14 @@ _TAGS = Phrases(
 _ALSO = {"excuse": "apology"}
 """Other forms that people write of a word, each with its tag."""
 
+_COUNTED: Mapping[str, Callable[[int], str]] = {
+    "apology": lambda count: ngettext("{number} apology", "{number} apologies", count),
+    "insult": lambda count: ngettext("{number} insult", "{number} insults", count),
+    "threat": lambda count: ngettext("{number} threat", "{number} threats", count),
+    "other": lambda count: ngettext("{number} other text", "{number} other texts", count),
+}
+"""How many texts have a tag."""
+
 TAG_KEYS = {tag[0]: tag for tag in _TAGS}
 """The tags that have a key of their own when texts are tagged one after the other."""
 
@@ -22,13 +32,19 @@ def tag_in_words(tag: str) -> str:
     return _TAGS.get(tag, tag)
 
 
+def tagged_in_words(tags: Sequence[str], count: int) -> str:
+    """Write how many texts have exactly these tags: 10 insults, 3 tagged joke, 2 tagged insult + threat."""
+    if len(tags) == 1 and (counted := _COUNTED.get(tags[0])):
+        return counted(count)
+    return _("{number} tagged {tags}", number=in_digits(count), tags=" + ".join(map(tag_in_words, tags)))
+
+
 def tag_of_words(words: str) -> str:
     """Return the tag that people read as these words: the reverse of `tag_in_words`."""
     return next((tag for tag, shown in _TAGS.items() if shown == words), words)
 
 
-def maybe_tag_of_word(word: str) -> str | None:
-    """Return the tag with a key that has this word in French or Dutch, or None."""
-    others = [language for language in Language if language is not Language.ENGLISH]
-    shown = {in_language(language, message): tag for tag, message in _TAGS.messages.items() for language in others}
-    return (shown | _ALSO).get(word)
+def words_of_tags() -> dict[str, str]:
+    """Return the words that the tags with a key have in any language, each with its tag."""
+    shown = {in_language(language, message): tag for tag, message in _TAGS.messages.items() for language in Language}
+    return shown | _ALSO

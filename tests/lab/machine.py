@@ -131,6 +131,7 @@ class Machine:
             f"-device virtserialport,chardev=agent,name=lab -qmp unix:{work}/qmp,server=on,wait=off"
         ).split()
         kernel = "console=ttyS0 root=LABEL=lab rw rootfstype=ext4 quiet mitigations=off systemd.show_status=0"
+        kernel += " systemd.default_device_timeout_sec=1800"  # this computer may be busy
         with (work / "qemu").open("ab") as output:
             self._process = subprocess.Popen(
                 [*words, "-append", kernel], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

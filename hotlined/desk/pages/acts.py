@@ -12,13 +12,14 @@ from werkzeug.wrappers import Response
 
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import decided, line
+from hotlined.desk.visit import decided, line, reading
+from hotlined.errors import UsageError
 from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
 from hotlined.reports.answer import require_text
 from hotlined.reports.number import whom
-from hotlined.reports.review import tag_meant
+from hotlined.reports.review import maybe_nearly, nearly_in_words, tag_meant
 from hotlined.words.tags import tag_in_words
 
 Arguments = Mapping[str, Any]
@@ -127,6 +128,10 @@ def _requeue(arguments: Arguments) -> str:
 
 
 def _tag(arguments: Arguments) -> str:
+    with reading() as db:
+        known = maybe_nearly(db, arguments["word"])
+    if known:
+        raise UsageError(nearly_in_words(arguments["word"], known), _("Choose that one, or another word."))
     return in_words.tagged(**arguments, news=decided("tag", **arguments))
 
 

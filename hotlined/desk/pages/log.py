@@ -32,7 +32,7 @@ _READS: Mapping[str, Callable[[str], Any]] = {
 }
 """What reads each field of the form; an empty one is not meant."""
 _CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
-    "verdicts": (N_("Verdict"), ContactVerdict, VERDICTS),
+    "verdicts": (N_("Decision"), ContactVerdict, VERDICTS),
     "states": (N_("Answer"), AnswerState, STATES),
     "kinds": (N_("Kind"), ContactKind, KINDS),
     "reasons": (N_("Reason"), Reason, BRIEF_REASONS),
@@ -45,9 +45,9 @@ def show() -> str:
     given = {name: request.args.get(name, "").strip() for name in _READS}
     meant = {name: read(given[name]) if given[name] else None for name, read in _READS.items()}
     ticked = {name: tuple(filter(None, request.args.getlist(name))) for name in _CHOICES}
-    kept = "kept" in request.args
+    flags = {name: name in request.args for name in ("kept", "alert_words")}
     before = typed.contact_id(request.args["before"]) if request.args.get("before") else None
-    chosen: dict[str, Any] = meant | ticked | {"kept": kept, "before": before}
+    chosen: dict[str, Any] = meant | ticked | flags | {"before": before}
     where = typed.contacts_meant(line().numbers.country, **chosen)
     with reading() as db:
         newest = log.newest_id(db, where.until)
@@ -65,11 +65,11 @@ def show() -> str:
     return render_template(
         "log.html",
         contacts=found[:_ROWS],
-        given=given | {"kept": kept},
+        given=given | flags,
         ticked=ticked,
         choices=_CHOICES,
         tags=tags,
-        is_filtered=any([*given.values(), *ticked.values(), kept]),
+        is_filtered=any([*given.values(), *ticked.values(), *flags.values()]),
         before=before,
         newest=asked,
         older=older,

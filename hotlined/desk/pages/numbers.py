@@ -13,10 +13,10 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_through, looked_up, reading
 from hotlined.errors import UsageError
-from hotlined.language import N_, Phrases, _
+from hotlined.language import N_, NP_, Phrases, _
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.decided import no_contact
-from hotlined.reports.number import correspondents_of, decided_about, facts, report_number
+from hotlined.reports.number import correspondents_of, facts, refused_by, refused_in_words, report_number
 from hotlined.store import log
 from hotlined.store.correspondents import Order
 from hotlined.store.line import FREE
@@ -28,22 +28,34 @@ _ORDERS = Phrases(
     {Order.LAST: N_("last contact"), Order.CONTACTS: N_("most contacts"), Order.FIRST: N_("first contact")}
 )
 
+_REFUSED = Phrases({"": N_("everybody"), "blocked": NP_("list", "blocked"), "stop": NP_("list", "opted out")})
+"""The lists: of everybody, and of those whom the line refuses."""
+
 
 def show() -> str:
-    """Show who contacts the line."""
+    """Show who contacts the line, or whom it refuses."""
     asked = request.args.get("sort", Order.LAST)
     if asked not in list(Order):
         raise UsageError(_("That is no order."), _("There are {choices}.", choices=", ".join(Order)))
+    only = request.args.get("only", "")
+    if only not in _REFUSED:
+        raise UsageError(_("That is no list."), _("There are {choices}.", choices=", ".join(filter(None, _REFUSED))))
     with reading() as db:
-        found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
-        some_choose = log.newest_id(db) > _AMONG
+        if only:
+            blocked = only == "blocked"
+            found = refused_by(db, line(), Order(asked), _ROWS, blocked=blocked, opted_out=not blocked)[::-1]
+        else:
+            found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
+        some_choose = not only and log.newest_id(db) > _AMONG
     looked_through("numbers")
-    rows = [(who, decided_about(who)) for who in found]
+    rows = [(who, refused_in_words(who)) for who in found]
     return render_template(
         "numbers.html",
         rows=rows,
         order=Order(asked),
         orders=_ORDERS,
+        only=only,
+        lists=_REFUSED,
         full=len(found) == _ROWS,
         chosen=_AMONG if some_choose else None,
     )

@@ -16,7 +16,7 @@ from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store import log, review
 from hotlined.store.review import Waiting
-from hotlined.words.conditions import WINDOWS
+from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts
 
@@ -34,7 +34,7 @@ def show() -> str:
         words=words,
         contacts=seen.contacts,
         waiting=seen.waiting,
-        windows=WINDOWS,
+        windows=WINDOW_NAMES,
     )
 
 
