@@ -120,6 +120,18 @@ def test_a_proof_of_half_of_it_lets_the_whole_go_again(db: Database) -> None:
     assert state(db) == ("failed", "person")
 
 
+def test_a_late_result_of_what_is_settled_changes_nothing(db: Database) -> None:
+    """A report may have been faster, and it knows more."""
+    came(db)
+    begun = let_out(db, 1)
+    lose(db, begun, at(121))
+    report(db, 130)
+
+    assert fates.settle_late(db, begun.segment_id, 9, RULES, at(140)) is None
+    assert state(db) == ("delivered", None)
+    assert db.value("SELECT mr FROM answer_segments") == 7
+
+
 # ---- what was ended goes on by nothing
 
 
