@@ -7,14 +7,27 @@ from pathlib import Path
 import pytest
 import store_steps
 from store_steps import RULES, begin_next, lose, refuse, segment_of, take
-from test_asked_again import ONE, TWO, at, state
+from test_asked_again import ONE, TWO, at, report, state
 
 from hotlined import policy
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store import answers, contacts, fates, gate, history, integrity, line, queue, shares, windows
+from hotlined.store import (
+    answers,
+    contacts,
+    fates,
+    gate,
+    history,
+    integrity,
+    line,
+    pseudonyms,
+    purging,
+    queue,
+    shares,
+    windows,
+)
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 
@@ -405,3 +418,67 @@ def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> 
     anchor, _ = line.clock_of(db.connection)
     assert anchor
     assert anchor.limit_time == 700.0
+
+
+# ---- what else people and backups do
+
+
+def test_what_a_late_proof_says_is_written_down(db: Database) -> None:
+    """An answer that is known to have left has a time of its leaving; a report that was overtaken changes nothing."""
+    wrote(db)
+    begun = goes(db, 1)
+    lose(db, begun, at(121))
+    fates.settle_late(db, begun.segment_id, 7, AGAIN, at(200))
+    assert db.value("SELECT sent_at FROM answers") == at(200).rfc3339
+    for status, said in ((0x00, "delivered"), (0x20, "delivered"), (0x46, "undelivered"), (0x20, "undelivered")):
+        report(db, 210, 7, status, HERS)
+        assert state(db)[0] == said
+
+
+def test_the_first_answer_by_hand_counts_among_the_known(db: Database) -> None:
+    """To a phone of the house it takes nothing from what is for new numbers, and there are five of them a day."""
+    for nth in range(5):
+        assert answers.by_hand_today(db, at(nth)) == nth
+        typed(db, HERS, nth, kind=ByHand.ANSWER)
+        take(db, goes(db, nth), at(nth))
+
+    assert windows.spent(db, at(9), shadow=False)["hour"] == policy.Spent(5, 5)
+    assert answers.by_hand_today(db, at(86400)) == 4
+
+
+def test_another_sim_ends_what_waits(db: Database) -> None:
+    """Half of an answer too: its rest would come from another number."""
+    wrote(db, HIS, 0)
+    take(db, goes(db, 1, planned=TWO), at(1))
+    wrote(db, HERS, 2)
+    with db.transaction():
+        answers.cancel_all(db, policy.Reason.SIM_CHANGED)
+
+    assert [state(db, contact) for contact in (1, 2)] == [("failed", "sim_changed"), ("cancelled", "sim_changed")]
+
+
+def test_what_waited_in_a_backup_may_have_left(db: Database) -> None:
+    """It is perhaps sent, says why, and counts for its number."""
+    wrote(db)
+    with db.transaction():
+        fates.mark_doubtful(db, 1, at(5))
+
+    assert state(db) == ("unconfirmed", "restored")
+    assert history.history_of(db, HERS, shadow=False).answers == 1
+
+
+def test_a_number_is_known_under_its_pseudonym(db: Database) -> None:
+    """Who was answered long ago is no new number, and is not answered again before the cooldown is over."""
+    sent(db, HERS, 0)
+    with db.transaction():
+        pseudonyms.adopt_key(db)
+    for _ in purging.purge(db, timedelta(0), timedelta(0), at(10)):
+        pass
+    assert db.value("SELECT recipient FROM answers").startswith("~")
+    assert history.history_of(db, HERS, shadow=False).answers == 1
+    wrote(db, HERS, 20, delay=60)
+    db.execute("UPDATE answers SET share = 'new' WHERE state = 'queued'")
+    with db.transaction():
+        shares.refile(db, HERS)
+    assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
+    assert answers.requeue(db, 1, "marie", at(30)) == "erased"
