@@ -314,6 +314,24 @@ def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> 
     assert (tried(db, 59.0), tried(db, 60.0)) == ([], [person(1)])
 
 
+def test_a_country_in_which_one_was_taken_meanwhile_does_not_wait(db: Database) -> None:
+    """Six of ten stopped the line, and among the four that were taken is a Frenchman."""
+    numbers = [person(number) for number in range(7)]
+    lost(db, 0.0, f"{FR[:-1]}1", numbers[0])
+    wrote(db, 1.0, f"{FR[:-1]}2")
+    take(db, begun(db, 1.0), at(1.0))
+    for seconds, each in enumerate((numbers[1:3], numbers[3:5]), 2):
+        lost(db, float(seconds), *each)
+        if not breaker_of(db).is_open:
+            wrote(db, float(seconds), f"{DE[:-1]}{seconds}")
+            take(db, begun(db, float(seconds)), at(float(seconds)))
+    assert breaker_of(db).is_open
+    wrote(db, 4.0, f"{DE[:-1]}9")
+    take(db, begun(db, 4.0), at(4.0))
+
+    assert [each.country for each in breaking.country_outages(db)] == ["BE"]
+
+
 def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Database) -> None:
     """While the whole line waits it has its turn after all others, and its failure is none of the line's."""
     country_out(db)
