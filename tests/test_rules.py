@@ -482,3 +482,39 @@ def test_a_number_is_known_under_its_pseudonym(db: Database) -> None:
         shares.refile(db, HERS)
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
     assert answers.requeue(db, 1, "marie", at(30)) == "erased"
+
+
+@pytest.mark.parametrize("numbers", [0.0, 99 * DAY], ids=["text and number", "text"])
+def test_what_is_erased_is_not_sent_again(db: Database, numbers: float) -> None:
+    """Neither a text that nobody has any more, nor anything to a number that nobody knows."""
+    wrote(db)
+    lose(db, goes(db, 1), at(2))
+    wrote(db, HIS, 3)
+    answers.cancel(db, 2, "marie", at(4))
+    with db.transaction():
+        pseudonyms.adopt_key(db)
+    for _ in purging.purge(db, timedelta(0), timedelta(seconds=numbers), at(10)):
+        pass
+
+    assert answers.requeue(db, 1, "marie", at(20)) == "erased"
+    assert answers.requeue(db, 2, "marie", at(20)) == (None if numbers else "erased")
+
+
+def test_each_answer_to_a_number_has_the_text_of_its_place(db: Database) -> None:
+    """The first, the second: what counts is how many the number had."""
+    asked = []
+    for seconds in (0.0, 60.0):
+        wrote(db, HERS, seconds)
+        (turn,) = queue.due(db, at(seconds))
+        begun = gate.begin(
+            db,
+            turn.answer_id,
+            AGAIN,
+            at(seconds),
+            compose=lambda step, *_: asked.append(step) or gate.Composition(ONE),
+            encode=store_steps.encode,
+            shadow=False,
+        )
+        take(db, segment_of(begun), at(seconds))
+
+    assert asked == [0, 1]
