@@ -3,7 +3,7 @@
 It imports nothing of hotlined, reads no database and believes no count: whoever rewrites rules and store is judged by
 the same facts. Where a promise leaves room, it is read so that only what breaks every reading is called wrong.
 Known to be wrong: a balance that is too low is no fact here, so that what it opens the breaker for is not judged; in
-which order trials are made is not judged either.
+which order answers and trials are made is not judged either, nor is a fleet.
 """
 
 import re
@@ -27,7 +27,12 @@ SHARED_FROM = 3  # from this round on countries that wait by themselves have one
 BETWEEN_TRIALS_SECONDS = 300  # whatever gives reason for hope
 ROW = 3  # answers to different recipients in a row, none of them taken
 LATEST, MOST_FAILURES = 10, 6
+LONGEST = 2  # segments of an answer, as histories are written
+LOST_SECONDS = 7200  # of the time powered on, that a boot may cost the line's own clock
 LATE_SECONDS = 3600  # a result that comes later continues nothing
+RETRY_PAUSES = (60, 300, 900, 3600)  # seconds after each refusal of an answer; the last repeats
+MOST_REFUSALS = 6  # of an answer, while others get theirs
+SAME_LONG, LONG, SAME_SHORT, LATEST_TEXTS = 1, 40, 3, 20  # a machine sends the same to each answer
 
 POLITE_WORDS = (
     *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
@@ -36,6 +41,8 @@ POLITE_WORDS = (
 
 CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
 """ITU-T E.164, of the countries that histories are written with."""
+MOBILES = {"BE": "4", "FR": "[67]", "NL": "6", "LU": "6", "DE": "1[567]", "GB": "7[1-57-9]", "MA": "[67]", "ES": "[67]"}
+"""How mobile numbers begin there; nobody else can be texted, or costs what texts cost."""
 
 
 # ---- facts
@@ -65,6 +72,12 @@ class Configured(Fact):
     max_age: float | None = None
     """None: not judged."""
     shadow: bool = False
+    interval: float = 0
+    """Seconds between two segments."""
+    texts: tuple[tuple[str, ...], ...] | None = None
+    """Of the first answer to a number, the second …, the last of which repeats: its variants. None: not judged."""
+    max_segments: int = 255
+    own_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +94,22 @@ class Received(Fact):
     delivered_again: bool = False
     """The same octets came before: nobody wrote anything."""
     sender: str | None = None
+    delay: float = 0
+    """How long after it its answer is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised(Fact):
+    """The line said that it would answer a contact."""
+
+    answer: int
+    contact: int
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rested(Fact):
+    """The line had nothing that it could submit, though it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +156,13 @@ class Requeued(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Fact):
+    """A person said that an answer is not to be sent, and was not refused."""
+
+    answer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand(Fact):
     """A person asked for a text to a number, and was not refused."""
 
@@ -163,6 +199,8 @@ class Submitted(Fact):
     outcome: str = "taken"
     cause: int | None = None
     """+CMS ERROR, if there was one."""
+    text: str | None = None
+    """What the segment said; None: not judged."""
 
     @property
     def left(self) -> bool:
@@ -181,12 +219,28 @@ class Submitted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed(Fact):
+    """In shadow mode an answer was let out, and nothing was transmitted."""
+
+    answer: int
+    number: str
+    segments: int = 1
+    asked_for: bool = False
+    """A person asked for it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateTaken(Fact):
     """The result of a segment came after its time limit, or a status report proves that it left."""
 
     answer: int
     attempt: int
     sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged(Fact):
+    """Texts that came before were erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +346,7 @@ def opt_out(facts: History) -> Iterator[str]:
         match fact:
             case Received():
                 senders[fact.contact] = fact.sender or fact.number
-                if fact.kind == "text" and not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
+                if not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
                     opted_out.add(senders[fact.contact])
             case OptedIn():
                 opted_out.discard(fact.number)
@@ -361,16 +415,31 @@ def stale(facts: History) -> Iterator[str]:
 def at_most_once(facts: History) -> Iterator[str]:
     """No segment is submitted again that may have left, and no attempt is made that nobody asked for.
 
-    A backup that is put back knows less; what left stays left.
+    Nor is one made once the latest is known to have left whole. A backup that is put back knows less; what left stays
+    left.
     """
     left: set[tuple[int, int, int]] = set()
     latest: dict[int, int] = defaultdict(lambda: 1)
     asked: dict[int, int] = defaultdict(lambda: 1)
+    totals: dict[tuple[int, int], int] = {}
+    known: dict[tuple[int, int], set[int]] = defaultdict(set)
+    whole: set[int] = set()
     for fact in facts:
         if isinstance(fact, Requeued):
             asked[fact.answer] += 1
+            whole.discard(fact.answer)
+        if isinstance(fact, Submitted) and fact.answer in whole:
+            yield _say(fact, "all of it is known to have left")
+        if isinstance(fact, LateTaken) or (isinstance(fact, Submitted) and fact.outcome == "taken"):
+            if isinstance(fact, Submitted):
+                totals[fact.key[:2]] = fact.total
+            attempt = fact.answer, fact.attempt
+            known[attempt].add(fact.sequence)
+            if fact.attempt >= latest[fact.answer] and len(known[attempt]) == totals.get(attempt, 0):
+                whole.add(fact.answer)
         if not isinstance(fact, Submitted):
             continue
+        totals[fact.key[:2]] = fact.total
         if fact.key in left:
             yield _say(fact, "it may have left before")
         if fact.attempt > asked[fact.answer]:
@@ -409,6 +478,203 @@ def in_order(facts: History) -> Iterator[str]:
         elif fact.sequence == 1 and not fact.left:  # it waits again before a segment left: it is composed anew
             totals.pop(fact.key[:2])
         submitted[fact.key] = latest[fact.number] = fact
+
+
+def cancelled(facts: History) -> Iterator[str]:
+    """Nothing of an answer is submitted that a person has cancelled, until somebody asks for it again."""
+    ended: set[int] = set()
+    for fact in facts:
+        match fact:
+            case Cancelled():
+                ended.add(fact.answer)
+            case Requeued():
+                ended.discard(fact.answer)
+            case Submitted() if fact.answer in ended:
+                yield _say(fact, "a person has cancelled it")
+            case _:
+                pass
+
+
+def delay(facts: History) -> Iterator[str]:
+    """No answer goes sooner after its contact than was drawn, also asked for again where nothing of it ever left."""
+    due: dict[int | None, float] = {}
+    left: set[int] = set()
+    for fact in facts:
+        if isinstance(fact, Received) and not fact.delivered_again:
+            due.setdefault(fact.contact, fact.at + fact.delay)
+        if not isinstance(fact, Submitted):
+            continue
+        if fact.answer not in left and fact.at < due.get(fact.contact, fact.at):
+            yield _say(fact, f"it is due at {due[fact.contact]:.12g} s")
+        if fact.left:
+            left.add(fact.answer)
+
+
+def interval(facts: History) -> Iterator[str]:
+    """Between two segments there is as much time as is configured."""
+    last: float | None = None
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Submitted):
+            if last is not None and fact.at - last < limits.interval:
+                yield _say(fact, f"{fact.at - last:.12g} s after the one before")
+            last = fact.at
+
+
+def answerable(facts: History) -> Iterator[str]:
+    """Texts, calls and photos of mobiles are answered; not the line's own number, nor its own text that comes back.
+
+    Nor is a machine, which sends the same after each answer.
+    """
+    received: dict[int, Received] = {}
+    texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    answered: dict[str, float] = {}
+    ours: set[str] = set()
+    for fact, limits in _configured(facts):
+        ours.update(_folded(text) for step in limits.texts or () for text in step)
+        match fact:
+            case Received(delivered_again=False):
+                received[fact.contact] = fact
+                texts[fact.number].append((fact.contact, _folded(fact.text)))
+            case Forgotten():
+                texts.pop(fact.number, None)
+                answered.pop(fact.number, None)
+            case Purged():
+                texts.clear()
+            case Submitted(by="line", contact=int(contact)) if contact in received:
+                asks = received[contact]
+                if asks.kind not in ("text", "call", "mms"):
+                    yield _say(fact, f"nobody asks for an answer to {asks.kind}")
+                if not _MOBILE.fullmatch(fact.number):
+                    yield _say(fact, f"{fact.number} is no mobile")
+                if fact.number == limits.own_number:
+                    yield _say(fact, "it is the line's own number")
+                said = _folded(asks.text)
+                if any(text and text in said for text in ours):
+                    yield _say(fact, "it is our own text that came back")
+                before = [text for serial, text in texts[fact.number] if serial < contact][-LATEST_TEXTS:]
+                often = SAME_LONG if len(said) >= LONG else SAME_SHORT
+                if said and answered.get(fact.number, asks.at) < asks.at and before.count(said) >= often:
+                    yield _say(fact, "a machine sends the same again and again")
+            case _:
+                pass
+        if isinstance(fact, Submitted) and fact.left and not fact.by_hand:
+            answered.setdefault(fact.number, fact.at)
+
+
+def wording(facts: History) -> Iterator[str]:
+    """Each answer says the text in force for the so-manieth to its number, and is not too long.
+
+    What a person asks for again says what it said before.
+    """
+    answered = _Answered()
+    said: dict[tuple[int, int], str] = defaultdict(str)
+    stored: dict[int, tuple[str, ...]] = {}
+    chosen: dict[tuple[int, int], tuple[str, ...]] = {}
+    ever: set[str] = set()
+    restored = False
+    for fact, limits in _configured(facts):
+        restored = restored or isinstance(fact, Restored)
+        ever.update(text for step in limits.texts or () for text in step)
+        if isinstance(fact, Submitted) and fact.text is not None and not fact.by_hand and limits.texts is not None:
+            attempt = fact.key[:2]
+            if fact.sequence == 1:
+                others = {*answered.before(fact)} - {fact.answer}
+                now = limits.texts[min(len(others), len(limits.texts) - 1)]
+                if restored:  # what waited in the backup counts as answered, and nobody knows what it said
+                    now = tuple(text for step in limits.texts for text in step)
+                said[attempt], chosen[attempt] = "", now
+                if fact.by == "requeue":  # of what never left one may be stored, of whenever it was tried first
+                    chosen[attempt] = stored.get(fact.answer, tuple(ever))
+                if fact.by == "line" and fact.total > limits.max_segments:
+                    yield _say(fact, f"{fact.total} segments, and at most {limits.max_segments} are configured")
+            joined = said[attempt] + fact.text
+            fitting = tuple(text for text in chosen[attempt] if text.startswith(joined))
+            if not fitting or (fact.sequence == fact.total and joined not in fitting):
+                yield _say(fact, f"it says {joined!r}")
+            if fact.left:
+                said[attempt], stored[fact.answer] = joined, fitting
+        answered.learn(fact)
+
+
+def tries(facts: History) -> Iterator[str]:
+    """Try what is refused again after growing pauses, and not without end; what its recipient refuses is not.
+
+    While the line or a country is out the breaker has its own times, and what it closes for is due at once.
+    """
+    refused: dict[tuple[int, int], list[Submitted]] = defaultdict(list)
+    counted: dict[tuple[int, int], int] = defaultdict(int)
+    over: set[tuple[int, int]] = set()
+    taken: dict[str, float] = {}
+    shut = _Breaker()
+    for fact in facts:
+        was_out = shut.is_out
+        shut.take_in(fact)
+        if was_out:
+            refused.clear()
+            counted.clear()
+            over.clear()
+        if not isinstance(fact, Submitted) or fact.by_hand:
+            if isinstance(fact, Submitted) and fact.outcome == "taken":
+                taken[fact.number] = fact.at
+            continue
+        attempt, before = fact.key[:2], refused[fact.key[:2]]
+        if any(each.cause in RECIPIENTS_FAULT for each in before):
+            yield _say(fact, "its recipient cannot be reached")
+        if before:
+            pause = RETRY_PAUSES[min(len(before), len(RETRY_PAUSES)) - 1]
+            if fact.at < before[-1].at + pause:
+                yield _say(fact, f"{fact.at - before[-1].at:.12g} s after it was refused the {len(before)}. time")
+            if counted[attempt] >= MOST_REFUSALS or attempt in over:
+                yield _say(fact, f"it was refused {len(before)} times while others got theirs")
+        if fact.outcome == "refused":
+            others = [at for number, at in taken.items() if number != fact.number]
+            if not before or any(at > before[-1].at for at in others):
+                counted[attempt] += 1
+                if before and {before[-1].cause, fact.cause} <= EITHERS_FAULT:
+                    over.add(attempt)
+            before.append(fact)
+        if fact.outcome == "taken":
+            taken[fact.number] = fact.at
+
+
+def shadowed(facts: History) -> Iterator[str]:
+    """In shadow mode what is let out keeps to the limits, together with what left live; live it counts for nothing."""
+    moments: deque[tuple[float, int]] = deque()
+    answers: dict[str, dict[int, float]] = defaultdict(dict)
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Forgotten):
+            answers.pop(fact.number, None)
+        if isinstance(fact, Submitted) and fact.left:
+            moments.append((fact.at, 1))
+            if not fact.by_hand:
+                answers[fact.number].setdefault(fact.answer, fact.at)
+        if not isinstance(fact, Shadowed):
+            continue
+        for name, seconds in WINDOWS.items():
+            count = sum(segments for at, segments in moments if at > fact.at - seconds) + fact.segments
+            if count > getattr(limits, name):
+                yield f"{fact.at:.12g} s, answer {fact.answer}: {count} segments in the {name}"
+        earlier = {answer: at for answer, at in answers[fact.number].items() if answer != fact.answer}
+        if not fact.asked_for and earlier:
+            seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
+            if len(earlier) >= limits.per_number or fact.at - max(earlier.values()) < seconds:
+                yield f"{fact.at:.12g} s, answer {fact.answer}: the number was answered {len(earlier)} times"
+        moments.append((fact.at, fact.segments))
+        answers[fact.number][fact.answer] = fact.at
+
+
+def liveness(facts: History) -> Iterator[str]:
+    """When the line has nothing to submit, nobody waits whose answer is due and whom nothing keeps back.
+
+    Whatever may be a cause is taken for one.
+    """
+    waiting, shut = _Waiting(), _Breaker()
+    for fact, limits in _configured(facts):
+        shut.take_in(fact)
+        if isinstance(fact, Rested) and not shut.is_out:
+            for answer in waiting.without_cause(fact.at, limits):
+                yield f"{fact.at:.12g} s: answer {answer} waits, and nothing keeps it back"
+        waiting.take_in(fact, limits)
 
 
 def asked_for(facts: History) -> Iterator[str]:
@@ -462,7 +728,7 @@ def breaker(facts: History) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
-    breaker,
+    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness,
 )  # fmt: skip
 
 
@@ -493,6 +759,15 @@ def _letters(text: str) -> str:
     """Put case, accents and all that is no letter aside."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalpha()).casefold()
+
+
+_MOBILE = re.compile("|".join(rf"\+{CALLING_CODES[name]}{begins}[0-9]+" for name, begins in MOBILES.items()))
+
+
+def _folded(text: str) -> str:
+    """Put case, accents and all that is neither letter nor digit aside."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    return "".join(character for character in decomposed if character.isalnum()).casefold()
 
 
 def _say(fact: Submitted, words: str) -> str:
@@ -583,6 +858,68 @@ def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, fl
         answered.learn(fact)
 
 
+class _Waiting:
+    """Whose answers the line has promised, and what may keep each back."""
+
+    def __init__(self) -> None:
+        self._promised: dict[int, Promised] = {}
+        self._asks: dict[int, Received] = {}
+        self._excused: set[str] = set()
+        self._left: list[float] = []
+        self._half: dict[int, int] = {}
+        self._paused = False
+        self._lost = 0
+
+    def take_in(self, fact: Fact, limits: Configured) -> None:
+        """Take in a fact; an answer that was tried is over, keeps its place, or waits for its next try."""
+        match fact:
+            case Received():
+                self._asks[fact.contact] = fact
+                if opts_out(fact.text, limits.opt_out_words):
+                    self._excused |= {fact.number, fact.sender or fact.number}
+            case Promised():
+                self._promised[fact.answer] = fact
+            case Submitted():
+                self._promised.pop(fact.answer, None)
+                self._half[fact.answer] = fact.total - fact.sequence + (fact.outcome == "refused")
+                if not fact.by_hand:
+                    self._excused.add(fact.number)  # cap and cooldown
+                self._left += [fact.at] * fact.left
+            case Cancelled():
+                self._promised.pop(fact.answer, None)
+            case Requeued():  # what was stored of it may be longer, and nobody passes it
+                self._half[fact.answer] = LONGEST
+            case Rebooted():
+                self._lost += LOST_SECONDS
+            case Blocked() | Forgotten():
+                self._excused.add(fact.number)
+            case Paused() | Resumed():
+                self._paused = isinstance(fact, Paused)
+            case Shadowed() | Restored() | Configured() | Hoped():  # by what was so before it may have ended
+                self._promised.clear()
+            case _:
+                pass
+
+    def without_cause(self, now: float, limits: Configured) -> Iterator[int]:
+        """Yield the answers that wait, and nothing keeps them back."""
+        if self._paused or limits.shadow:
+            return
+        for each in self._promised.values():
+            came = self._asks[each.contact]
+            is_due = came.at + came.delay + self._lost <= now
+            is_fresh = limits.max_age is None or now <= came.at + limits.max_age / 2
+            if is_due and is_fresh and came.number not in self._excused and self._has_room(each.segments, now, limits):
+                yield each.answer
+
+    def _has_room(self, segments: int, now: float, limits: Configured) -> bool:
+        """Tell whether so many fit into each window, beside those that may have a place already."""
+        wanted = segments + sum(self._half.values())
+        return all(
+            sum(at > now - seconds - self._lost for at in self._left) + wanted <= getattr(limits, name)
+            for name, seconds in WINDOWS.items()
+        )
+
+
 def _country(number: str) -> str | None:
     return next((name for name, code in CALLING_CODES.items() if number.startswith(f"+{code}")), None)
 
@@ -656,6 +993,11 @@ class _Breaker:
     either: set[int] = field(default_factory=set)
     """Answers whose last refusal may have been the recipient's fault: the second one is."""
     crashed: Submitted | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the line, or a country, waits for trials."""
+        return self.trials is not None or bool(self.countries)
 
     def take_in(self, fact: Fact) -> str | None:
         """Take in a fact; return why it must not be, or None."""

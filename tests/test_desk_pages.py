@@ -634,6 +634,17 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
 
 
+def test_what_was_decided_about_a_number_is_not_undone_by_sending_again(busy: tuple[Filled, Browser]) -> None:
+    """Who is blocked gets nothing by a button on an old contact; a name that contacted the line is blocked as well."""
+    line, browser = busy
+    number = next(each["originator"] for each in line.log() if each["id"] == 10)
+    assert "is blocked." in browser.act(f"/act/block?{urlencode({'number': number})}").words
+    refused = browser.act("/act/requeue?contact_id=10")
+    assert (refused.status, "the number is blocked" in refused.words) == (409, True), refused.words
+    line.text("Votre facture", "Proximus")
+    assert "Proximus is blocked." in browser.act("/act/block?number=Proximus").words
+
+
 def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
     """What the command refuses is refused with the same words."""
     _, browser = busy

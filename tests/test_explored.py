@@ -17,6 +17,15 @@ ALPHABETS = {
     "results and people": (8, ("A writes", "B writes", "sent", "unknown", "requeued", "late")),
     "refusals and time": (8, ("A writes", "B writes", "sent", "refused", "an hour")),
     "the end of an answer": (8, ("A writes", "sent", "A says stop", "an hour", "purged", "dead", "requeued")),
+    "proofs and persons": (
+        7,
+        ("A writes", "sent", "unknown", "requeued", "late", "1 delivered", "2 delivered", "cancelled"),
+    ),
+    "what never left": (
+        6,
+        ("A writes", "B writes", "sent", "refused", "dead", "withdrawn", "cancelled", "killed", "an hour"),
+    ),
+    "who is named": (6, ("Zara names A", "A writes", "sent", "1 undelivered", "purged", "A says stop")),
     "the breaker": (8, ("A writes", "B writes", "unknown", "refused", "sent", "restarted", "requeued")),
     "countries": (8, ("D writes", "A writes", "unknown", "requeued", "an hour", "sent")),
 }
@@ -35,6 +44,9 @@ FOUND_BY = {
     "second segment after a refusal": (3, ("A writes", "refused", "sent")),
     "requeue counted twice": (3, ("A writes", "unknown", "requeued")),
     "pseudonym not recognised": (6, ("A writes", "sent", "purged")),
+    "proof ends no requeue": (6, ("A writes", "sent", "unknown", "requeued", "late")),
+    "what was ended goes on": (6, ("A writes", "unknown", "requeued", "cancelled", "late", "sent")),
+    "names are believed": (2, ("Zara names A", "sent")),
 }
 """Where each way to break the program shows itself."""
 

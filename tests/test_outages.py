@@ -5,6 +5,7 @@ What days with many people come to is played by `outages`, here for some hours; 
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import outages
@@ -18,6 +19,9 @@ from store_steps import refuse, segment_of, take
 
 from hotlined import breaker, policy
 from hotlined.clock import Now
+from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.credit import Balance
+from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.states import ByHand
 from hotlined.store import answers, breaking, contacts, erasing, fates, gate, queue
@@ -310,6 +314,48 @@ def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> 
     assert (tried(db, 59.0), tried(db, 60.0)) == ([], [person(1)])
 
 
+def test_a_country_in_which_one_was_taken_meanwhile_does_not_wait(db: Database) -> None:
+    """Six of ten stopped the line, and among the four that were taken is a Frenchman."""
+    numbers = [person(number) for number in range(7)]
+    lost(db, 0.0, f"{FR[:-1]}1", numbers[0])
+    wrote(db, 1.0, f"{FR[:-1]}2")
+    take(db, begun(db, 1.0), at(1.0))
+    for seconds, each in enumerate((numbers[1:3], numbers[3:5]), 2):
+        lost(db, float(seconds), *each)
+        if not breaker_of(db).is_open:
+            wrote(db, float(seconds), f"{DE[:-1]}{seconds}")
+            take(db, begun(db, float(seconds)), at(float(seconds)))
+    assert breaker_of(db).is_open
+    wrote(db, 4.0, f"{DE[:-1]}9")
+    take(db, begun(db, 4.0), at(4.0))
+
+    assert [each.country for each in breaking.country_outages(db)] == ["BE"]
+
+
+def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Database) -> None:
+    """While the whole line waits it has its turn after all others, and its failure is none of the line's."""
+    country_out(db)
+    lost(db, 2.0, *(person(number) for number in (2, 3, 4)))
+    wrote(db, 3.0, DE, person(5))
+    assert waiting_for(db, DE) == "outage"
+    assert tried(db, 62.0) == [person(5), DE]
+    assert store_steps.lose(db, begun(db, 62.0), at(62.0)).update.change is breaker.Change.TRIAL_FAILED
+    settled = store_steps.lose(db, begun(db, 362.0), at(362.0))
+
+    assert (settled.update.change, settled.update.breaker.rounds) == (None, 2)
+
+
+def test_three_refusals_in_a_row_are_a_reason_to_ask_for_the_balance(db: Database) -> None:
+    """Others left lately, so nothing is stopped; but the SIM may be running out of credit."""
+    balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
+    watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
+    watch.report(breaking.BreakerUpdate(None, breaker_of(db)), Ladder())
+    assert not balance._has_reason
+    watch.report(breaking.BreakerUpdate(breaker.Change.ROW_DECLINED, breaker_of(db)), Ladder())
+
+    assert balance._has_reason
+
+
 def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: Database) -> None:
     """Before that they are named with their times, and the row of three is a reason to ask for the balance."""
     wrote(db, 0.0, person(1))
@@ -460,6 +506,19 @@ def test_a_country_that_fails_alone_waits_alone(line: Line) -> None:
     line.cli("send", "--answer", "+4915112345099")
     wait_until(lambda: {fate(line, each)[0] for each in germans} == {"sent"}, "Germans that are answered")
     assert "country_outage" not in codes(line)
+
+
+def test_a_country_that_is_taken_out_of_the_configuration_waits_no_more(line: Line) -> None:
+    """What stood in the queue for it is cancelled, and nothing is wrong any more."""
+    begin(line, timing=NEVER)
+    germans = foreigners(line, 3)
+    wait_open(line)
+    deliver(line, 0)
+    wait_states(line, sent=1, queued=3)
+    promised.reload(line, numbers={"answer_countries": ["BE"]})
+    wait_until(lambda: {fate(line, each) for each in germans} == {("cancelled", "country")}, "what is cancelled")
+
+    assert not codes(line)
 
 
 def test_the_limit_clock_is_saved_more_often_while_an_answer_is_due_soon(line: Line) -> None:

@@ -43,7 +43,7 @@ from hotlined.gsm.profiles import Meaning
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
 from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, calendar_moved, note_ready, save_limit_clock
+from hotlined.store.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
@@ -186,8 +186,11 @@ class Daemon:
 
     def _note_lost_key(self, now: Now) -> None:
         """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
+        before = key_lack(self.db)
         if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
+        if key_lack(self.db) != before:
+            self.sender.reload()  # without it nobody knows who was answered before: their answers stand among the new
 
     def _stop(self) -> None:
         if self.connection.modem:

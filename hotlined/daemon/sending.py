@@ -170,8 +170,6 @@ class Sender:
                     note_share_wait(db, turn.share, result.waiting_for)
             return False
         self.forget_marks()
-        if isinstance(result, gate.Refiled):
-            return True
         if turn.share:
             note_share_wait(db, turn.share, None)
         if isinstance(result, policy.Cancel):

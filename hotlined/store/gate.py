@@ -68,14 +68,7 @@ class Shadowed:
     """The answer passed in shadow mode: it has ended, and nothing is submitted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refiled:
-    """The answer stands in another share from now on: it has a turn there."""
-
-    share: Share
-
-
-TurnResult = Begun | Shadowed | Refiled | policy.Wait | policy.Cancel
+TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 """What became of an answer at its turn."""
 
 
@@ -106,11 +99,6 @@ def begin(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
         known = may_have_left(db, answer_id, shadow=shadow)
-        share = Share.KNOWN if history.answers or known else Share.NEW
-        if attempt is None and not answer["by_hand"] and answer["share"] != share:
-            # it would take the place of another share's head: it has its turn where the windows will count it
-            db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
-            return Refiled(share)
         composed = None if attempt else _compose(db, answer, history, compose)
         asked = _question(answer, attempt, composed, now, known=known)
         under_way = attempt is not None and attempt["trial"] is not None and answer["state"] == AnswerState.SENDING
@@ -182,10 +170,8 @@ def _decide_without_policy(
 ) -> policy.Wait | policy.Cancel | None:
     """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
 
-    Its segment is being submitted, half of it went out live, or shadow mode excludes it: then it is ended here.
+    Half of it went out live, or shadow mode excludes it: then it is ended here.
     """
-    if attempt and attempt["submitting"]:
-        return policy.Wait(WaitingFor.SEND_INTERVAL)
     if attempt and shadow:
         return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
     if answer["by_hand"] and shadow:
@@ -256,12 +242,10 @@ def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
 
 
 def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
-    """Return the attempt that is under way: of its segments the first has left or is being submitted; else None."""
+    """Return the attempt that is under way: of its segments the first has left, and others wait; else None."""
     return db.one(
-        f"SELECT t.*, sum(s.state = '{SegmentState.WAITING}') AS waiting,"
-        f" sum(s.state = '{SegmentState.SUBMITTING}') AS submitting FROM attempts t"
-        " JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = ?"
-        f" AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}') GROUP BY t.id",
+        "SELECT t.*, count(*) AS waiting FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+        f" WHERE t.answer_id = ? AND s.state = '{SegmentState.WAITING}' GROUP BY t.id",
         answer_id,
     )
 
