@@ -160,8 +160,10 @@ def test_what_fails_in_it_says_nothing_about_the_line(db: Database, result: poli
             assert settled.update.change is None
             failed += 1
     wrote(db, seconds, person(9))
+    segment = begun(db, seconds)
+    assert segment.recipient == person(9)
+    store_steps.lose(db, segment, at(seconds))
 
-    assert begun(db, seconds).recipient == person(9)
     assert not breaker_of(db).is_open
 
 
@@ -173,9 +175,10 @@ def test_tries_in_it_are_no_end_of_an_answer(db: Database) -> None:
     for number in range(10, 20):
         seconds += 3600.0
         wrote(db, seconds, person(number))
-        by_recipient = {segment.recipient: segment for segment in (begun(db, seconds), begun(db, seconds))}
-        refuse(db, by_recipient[DE], at(seconds), 10)
-        take(db, by_recipient[person(number)], at(seconds))
+        trial = begun(db, seconds)
+        assert trial.recipient == DE
+        refuse(db, trial, at(seconds), 10)
+        take(db, begun(db, seconds + 1.0), at(seconds + 1.0))
 
     assert db.value("SELECT refusals FROM answers WHERE state = 'queued'") == 10
     assert waiting_for(db, DE) == "country_outage"
@@ -297,8 +300,9 @@ def test_a_number_that_got_something_is_tried_before_others(db: Database) -> Non
     """It is known to be reached, however many are older, or were tried less."""
     wrote(db, -3 * 86400.0, person(1))
     take(db, begun(db, -3 * 86400.0), at(-3 * 86400.0))
-    lost(db, 0.0, *(person(number) for number in (2, 3, 4)))
-    wrote(db, 1.0, person(5))
+    lost(db, -2 * 86400.0, person(6))
+    lost(db, 0.0, person(2), person(3))
+    wrote(db, 1.0, person(5), person(6))
     wrote(db, 2.0, person(1))
 
     assert tried(db, 60.0) == [person(1), person(5)]
