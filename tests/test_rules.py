@@ -518,3 +518,11 @@ def test_each_answer_to_a_number_has_the_text_of_its_place(db: Database) -> None
         take(db, segment_of(begun), at(seconds))
 
     assert asked == [0, 1]
+
+
+def test_the_loop_guard_knows_what_was_sent_in_30_days(db: Database) -> None:
+    """An autoresponder may send back a text that is configured no more; what a person typed is none of ours."""
+    sent(db, HERS, 0)
+    typed(db, HIS, 1)
+    assert answers.recent_texts(db, at(30 * DAY - 1)) == ["Non."]
+    assert answers.recent_texts(db, at(30 * DAY)) == []
