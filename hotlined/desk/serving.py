@@ -156,7 +156,7 @@ def serve(
                 seen = time.monotonic()
             _drop(channels, slow_seconds)
             is_busy = any(channel.is_busy() for channel in channels)
-            if is_stale():
+            if not ending.is_asked_for and is_stale():
                 ending.ask()  # what an old configuration lets in has an end, whatever is in hand
             if ending.is_asked_for and servers[0].accepting:
                 end = time.monotonic() + finish_seconds
