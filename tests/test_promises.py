@@ -142,7 +142,7 @@ def test_a_threat_that_is_sent_to_a_port_can_be_read(line: Line, encoding: str, 
 
     assert (found["kind"], found["text"], found["reason"]) == ("data", words, "not_text")
     assert (octets["kind"], octets["text"], octets["reason"]) == ("data", None, "not_text")
-    assert f"- nothing to answer (data) {words.rstrip()}" in " ".join(line.cli("log").split())
+    assert f"no: nothing to answer (data) {words.rstrip()}" in " ".join(line.cli("log").split())
     assert words.rstrip() in " ".join(line.cli("show", "1").split())
     assert [each["id"] for each in line.log("--search", "tu habites")] == [found["id"]]
     assert line.submitted() == []

@@ -24,7 +24,7 @@ UNKNOWN_KEY = "mod: live\n"
 TYPED = (
     "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
     "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
-    "unblock --opted-out NUMBER", "tag 1 excuses", "tag 1 excuses --remove", "keep 1", "db check", "db backup -",
+    "unblock --opted-out NUMBER", "tag 1 apology", "tag 1 apology --remove", "keep 1", "db check", "db backup -",
 )  # fmt: skip
 
 
