@@ -235,8 +235,8 @@ def fill(db: Database, size: int) -> None:
             answered,
         )
         db.execute(
-            "INSERT INTO attempts (answer_id, begun_at, begun_limit, step, variant, share, trial, reference, outcome,"
-            " ended_limit) SELECT id, queued_at, due_limit, 0, 0, 'new', 0, 0, 'taken', due_limit FROM answers"
+            "INSERT INTO attempts (answer_id, begun_at, begun_limit, step, variant, share, reference, outcome,"
+            " ended_limit) SELECT id, queued_at, due_limit, 0, 0, 'new', 0, 'taken', due_limit FROM answers"
         )
         db.execute(
             "INSERT INTO answer_segments (attempt_id, sequence, state, tpdu_length, submitted_at, submitted_limit)"

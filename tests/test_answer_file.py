@@ -303,7 +303,7 @@ def test_who_asks_without_a_daemon_hears_that_nobody_is_answered(tmp_path: Path)
 
 def test_a_flood_from_a_country_with_a_text_is_rehearsed(tmp_path: Path) -> None:
     """The worst is counted: who is answered at all."""
-    line = configured(tmp_path, "", answer={"by_country": {"NL": THREE}})
+    line = configured(tmp_path, "", answer={"by_country": {"NL": THREE}}, numbers={"answer_countries": ["BE", "NL"]})
     flood = json.loads(line.run("simulate", "--messages", "5", "--numbers", "1", "--new", "100%", "--json").stdout)
     assert flood["segments"] == 5
 

@@ -440,10 +440,15 @@ def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> N
     assert (tried(db, 361.0), tried(db, 362.0)) == ([], [f"{DE[:-1]}5"])
 
 
-@pytest.mark.parametrize(("price", "balance", "opens"), [(0, "0.00", True), (0, "0.01", False), (0.05, "0.04", True)])
-def test_a_balance_that_pays_for_nothing_stops_the_line(line: Line, price: float, balance: str, opens: bool) -> None:
+@pytest.mark.parametrize(
+    ("price", "balance", "opens"),
+    [(None, "0.00", True), (None, "0.01", False), (0.05, "0.04", True), (0, "0.00", False)],
+)
+def test_a_balance_that_pays_for_nothing_stops_the_line(
+    line: Line, price: float | None, balance: str, opens: bool
+) -> None:
     """Below the price of a segment, or of nothing at all where no price is set."""
-    line.configure(credit=CREDIT, limits={"price_per_segment": price})
+    line.configure(credit=CREDIT, limits={} if price is None else {"price_per_segment": price})
     line.sim.do("ussd", code="*121#", text=f"Solde: {balance} EUR")
     begin(line, timing=NEVER)
     wait_until(lambda: line.rows("SELECT balance FROM line_state") == [(balance,)], "the balance")

@@ -696,7 +696,7 @@ def test_with_the_key_back_answers_stand_where_they_are_counted(line: Line) -> N
         wait_until(lambda: line.rows(WAITING) == [("held",)])
         shares = "SELECT share FROM answers WHERE state = 'queued'"
         assert line.rows(shares) == [("new",)]
-        (line.folder / "hotlined.db.key").write_bytes(lost)
+        (line.folder / "keys/hotlined.db.key").write_bytes(lost)
         line.cli("pause")
         wait_until(lambda: line.rows(shares) == [("known",)], "that it stands among those that were answered before")
 

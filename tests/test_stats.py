@@ -91,7 +91,7 @@ def answer(
     else:
         attempt_id = insert(line, "attempts", {
             "answer_id": answer_id, "begun_at": rfc3339(sent), "begun_limit": 0.0, "step": 0, "variant": 0,
-            "share": "new", "trial": 0, "reference": 0,
+            "share": "new", "reference": 0,
         })  # fmt: skip
     for sequence in range(1, segments + 1):
         insert(line, "answer_segments", {

@@ -137,7 +137,7 @@ def test_what_is_shown_and_handed_on_is_what_is_in_force(answer: dict[str, Any])
 def choosy(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with two variants of its first answer, a second one, and another text for one country."""
     answer = {"texts": [[ONE, MANY], TWO], "by_country": {"NL": THREE, "GB": "No."}, "delay": "30m"}
-    filled = Filled(tmp_path, answer=answer)
+    filled = Filled(tmp_path, answer=answer, numbers={"answer_countries": ["BE", "FR", "NL"]})
     yield filled
     filled.db.close()
 
@@ -189,7 +189,8 @@ def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
 
 def test_simulate_takes_the_country_whose_texts_cost_most(tmp_path: Path) -> None:
     """A crowd may come from any country that is answered."""
-    line = Filled(tmp_path, answer={"text": ONE, "by_country": {"NL": MANY, "GB": "No! " * 100}, "max_segments": 3})
+    answer = {"text": ONE, "by_country": {"NL": MANY, "GB": "No! " * 100}, "max_segments": 3}
+    line = Filled(tmp_path, answer=answer, numbers={"answer_countries": ["BE", "NL"]})
     asked = ("simulate", "--json", "--messages", "5", "--numbers", "1", "--new", "100%", "--hours", "1")
     report = json.loads(line.run(*asked).output)
     assert report["segments"] == 2 * sum(report["fates"]["answered"].values()) > 0

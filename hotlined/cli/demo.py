@@ -162,6 +162,7 @@ def _stage(folder: Path) -> Iterator[Stage]:
                     "runtime_dir": "run",
                     "modem": {"port": simulator.port, "send_interval": "1s", "ring_for": "5s", "poll_interval": "5s"},
                     "answer": {"text": ANSWER, "delay": "0s"},
+                    "numbers": {"answer_countries": ["BE", "FR"]},
                 }
             )
         )
