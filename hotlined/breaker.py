@@ -1,9 +1,10 @@
-"""One breaker for the line, pure: closed, open with its cause, or trying one answer.
+"""Breakers, pure: closed, open with a cause, or trying one answer; the line's, and those of countries.
 
 Whatever keeps answers from leaving (no credit, a service centre that is out, a network that refuses, a stick that dies
 at each transmission) looks the same from here: answers to different people, one after the other, that were not taken.
-Then all wait, and one is tried now and then. Every moment is a reading of the limit clock in seconds, so that neither a
-restart nor a wrong calendar buys a trial. The callers keep a `Breaker` where it survives a power cut.
+Then all wait, and one is tried now and then. A country that stays out when the line is back waits by itself. Every
+moment is a reading of the limit clock in seconds, so that neither a restart nor a wrong calendar buys a trial. The
+callers keep a `Breaker` where it survives a power cut.
 """
 
 import itertools
@@ -11,6 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from hotlined.timing import pause_after
 
@@ -20,6 +22,10 @@ AMONG, FAILURES = 10, 6
 """So many failures among so many answers open it, too: a line on which now and then one leaves."""
 TRIALS_AT_ONCE = 3
 """So many recipients are tried one after the other, as long as nothing can have left."""
+LATELY_SECONDS = 3 * 3600.0
+"""For so long after something was taken the network's refusals say nothing about the line: it works, and has credit."""
+SHARED_FROM = 3
+"""From this round of trials on all countries that wait by themselves have one round together in the last pause."""
 
 
 class Cause(StrEnum):
@@ -33,46 +39,66 @@ class Outcome(StrEnum):
     """What an attempt at an answer says about the line."""
 
     TAKEN = "taken"
+    DECLINED = "declined"
+    """The network or the service centre refused it, with a number of its own: stick, SIM and radio work."""
     REFUSED = "refused"
+    """The modem refused it."""
     UNCONFIRMED = "unconfirmed"
     RECIPIENT = "recipient"
     """The recipient's fault: it says nothing about the line."""
     NO_EVIDENCE = "no_evidence"
-    """It says nothing about the line, for one of four reasons.
+    """It says nothing about the line, for one of three reasons.
 
-    The daemon ended while the segment was being submitted, within one boot. A text by hand was refused for what may be
-    the recipient's fault. The answer waited in a backup that was restored. A segment was proven late to have left, and
-    the rest may not follow.
+    The daemon ended while the segment was being submitted, within one boot. The answer waited in a backup that was
+    restored. A segment was proven late to have left, and the rest may not follow.
     """
 
 
-NOT_TAKEN = frozenset({Outcome.REFUSED, Outcome.UNCONFIRMED})
+NOT_TAKEN = frozenset({Outcome.DECLINED, Outcome.REFUSED, Outcome.UNCONFIRMED})
+
+
+class TrialOf(StrEnum):
+    """Which breaker an attempt is the trial of."""
+
+    LINE = "line"
+    COUNTRY = "country"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt at an answer that ended: to whom, its outcome, and whether its cause speaks of credit."""
+    """An attempt at an answer that ended: to whom, its outcome, when, and whether its cause speaks of credit."""
 
     answer_id: int
     recipient: str
     outcome: Outcome
+    at: float
     barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Why a breaker opens, and when the first of the failures ended that open it."""
+
+    cause: Cause
+    failed_from: float
+
+
+@dataclass(frozen=True, slots=True)
 class Breaker:
-    """The state of one line's breaker."""
+    """The state of the breaker of a line or of a country."""
 
     cause: Cause | None = None
     """None while it is closed."""
     since: str | None = None
     """When it opened, as people read it."""
+    failed_from: float = 0.0
+    """The first failure of what opened it; where a balance did, its opening."""
     rounds: int = 0
     """How many trials began since, those at once counted as one."""
     refused: int = 0
-    """How many recipients of the present round were refused."""
+    """How many recipients of the present round were refused, while another one may follow at once."""
     due: float = 0.0
-    """When the next trial may begin."""
+    """When the next round may begin."""
     last_trial: float | None = None
     trial_requested: bool = False
     """Whether a person did something that may have ended the outage, and no trial was made due for it yet."""
@@ -85,9 +111,17 @@ class Breaker:
         """Whether answers wait."""
         return self.cause is not None
 
+    def lets_follow(self, now: float) -> bool:
+        """Tell whether another recipient's trial may follow now, in the round that goes on."""
+        return self.is_open and self.refused > 0 and now < self.due
+
     def lets_try(self, now: float) -> bool:
-        """Tell whether an answer may be tried now."""
-        return self.is_open and now >= self.due
+        """Tell whether a round may begin now, or goes on."""
+        return self.is_open and (now >= self.due or self.lets_follow(now))
+
+    def lets_try_fresh(self, now: float, gap: float) -> bool:
+        """Tell whether an answer to a country that has not failed yet may be tried before the next round is due."""
+        return self.is_open and (self.last_trial is None or now >= self.last_trial + gap)
 
 
 class Change(StrEnum):
@@ -96,49 +130,109 @@ class Change(StrEnum):
     OPENED = "opened"
     TRIAL_FAILED = "trial_failed"
     CLOSED = "closed"
+    ROW_DECLINED = "row_declined"
+    """Answers to different people were refused in a row, and the breaker stays closed: others left lately."""
 
 
-def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
-    """Return why the breaker opens after these attempts, the latest first, or None.
+# ---- what opens it
 
-    Of each answer only its latest attempt is asked. The run ends at the first answer that was taken; what is the
-    recipient's fault, or is no evidence, is passed over.
+
+def evidence(*, taken_lately: bool) -> frozenset[Outcome]:
+    """Return the outcomes that say something about the line, by whether something was taken in `LATELY_SECONDS`."""
+    every = NOT_TAKEN | {Outcome.TAKEN}
+    return every - {Outcome.DECLINED} if taken_lately else every
+
+
+def row(ended: Iterable[Ended]) -> list[Ended]:
+    """Return the latest answers in a row that were not taken, the latest first; empty where they are no row of three.
+
+    Of each answer only its latest attempt is asked.
     """
-    latest: dict[int, Ended] = {}
-    for attempt in ended:
-        if attempt.outcome in NOT_TAKEN or attempt.outcome is Outcome.TAKEN:
-            latest.setdefault(attempt.answer_id, attempt)
-    run = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, latest.values()))
-    if len({attempt.recipient for attempt in run}) < ROW:  # one who is never reached is no outage
-        run = [attempt for attempt in list(latest.values())[:AMONG] if attempt.outcome in NOT_TAKEN]
+    run = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, _latest(ended)))
+    return run if len({attempt.recipient for attempt in run}) >= ROW else []  # one who is never reached is no outage
+
+
+def maybe_opening(ended: Sequence[Ended]) -> Opening | None:
+    """Return why the breaker opens after these attempts that are evidence, the latest first, or None."""
+    run = row(ended)
+    if not run:
+        run = [attempt for attempt in _latest(ended)[:AMONG] if attempt.outcome in NOT_TAKEN]
         if len(run) < FAILURES:
             return None
-    return Cause.CREDIT if 2 * sum(attempt.barred for attempt in run) > len(run) else Cause.OUTAGE
+    credit = 2 * sum(attempt.barred for attempt in run) > len(run)
+    return Opening(Cause.CREDIT if credit else Cause.OUTAGE, min(attempt.at for attempt in run))
 
 
-def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:
-    """Return the breaker as it is from its opening on."""
+def _latest(ended: Iterable[Ended]) -> list[Ended]:
+    latest: dict[int, Ended] = {}
+    for attempt in ended:
+        latest.setdefault(attempt.answer_id, attempt)
+    return list(latest.values())
+
+
+def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: Sequence[float]) -> Breaker:
+    """Return a breaker as it is from its opening on."""
     return replace(
-        breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pause_after(pauses, 0), trial_requested=False
+        breaker,
+        cause=opening.cause,
+        since=since,
+        failed_from=opening.failed_from,
+        rounds=0,
+        refused=0,
+        due=now + pause_after(pauses, 0),
+        last_trial=None,
+        trial_requested=False,
+    )
+
+
+# ---- whom it lets try
+
+
+class Record(NamedTuple):
+    """What became of the answers to a country since the first failure of what opened the line's breaker.
+
+    `taken_at` is when something was last taken there, whenever that was; None for never.
+    """
+
+    country: str | None
+    failures: int
+    taken_at: float | None
+    waits_by_itself: bool = False
+    """Whether it had failed before: then it says nothing about the line, and comes last."""
+
+
+def is_fresh(record: Record) -> bool:
+    """Tell whether nothing has failed in a country: an answer to it is tried before the next round is due."""
+    return not record.failures and not record.waits_by_itself
+
+
+def by_hope(records: Iterable[Record]) -> list[Record]:
+    """Return countries in the order in which an answer is tried: where the fewest failed, and one was taken last."""
+    return sorted(
+        records,
+        key=lambda each: (each.waits_by_itself, each.failures, math.inf if each.taken_at is None else -each.taken_at),
     )
 
 
 def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breaker:
     """Return the breaker when a trial is about to be handed to the modem: from now on it is used up."""
-    rounds = breaker.rounds if breaker.refused else breaker.rounds + 1
-    return replace(breaker, rounds=rounds, due=now + pause_after(pauses, rounds), last_trial=now)
+    if breaker.lets_follow(now):
+        return replace(breaker, last_trial=now)
+    rounds = breaker.rounds + 1
+    return replace(breaker, rounds=rounds, refused=0, due=now + pause_after(pauses, rounds), last_trial=now)
 
 
 def trial_withdrawn(breaker: Breaker, now: float) -> Breaker:
     """Return the breaker where a trial never reached the modem, or says nothing about the line."""
-    return replace(breaker, rounds=breaker.rounds if breaker.refused else max(0, breaker.rounds - 1), due=now)
+    if breaker.refused:  # the next may follow as this one did
+        return breaker
+    return replace(breaker, rounds=max(0, breaker.rounds - 1), due=now)
 
 
-def trial_failed(breaker: Breaker, now: float, *, certainly_not_sent: bool) -> Breaker:
-    """Return the breaker after a trial that was not taken: another recipient follows at once where nothing left."""
-    if certainly_not_sent and breaker.refused + 1 < TRIALS_AT_ONCE:
-        return replace(breaker, refused=breaker.refused + 1, due=now)
-    return replace(breaker, refused=0)
+def trial_failed(breaker: Breaker, *, certainly_not_sent: bool) -> Breaker:
+    """Return the breaker after a trial that was not taken: another recipient may follow at once where nothing left."""
+    refused = breaker.refused + 1
+    return replace(breaker, refused=refused if certainly_not_sent and refused < TRIALS_AT_ONCE else 0)
 
 
 def trial_made_due(breaker: Breaker, now: float, gap: float) -> Breaker:
@@ -147,7 +241,9 @@ def trial_made_due(breaker: Breaker, now: float, gap: float) -> Breaker:
     return replace(breaker, due=min(breaker.due, due), refused=0, trial_requested=False)
 
 
-def round_over(breaker: Breaker, pauses: Sequence[float]) -> Breaker:
-    """Return the breaker where nobody else is there to be tried at once: this round's pause runs from its trial."""
-    pause = pause_after(pauses, breaker.rounds)
-    return replace(breaker, refused=0, due=max(breaker.due, (breaker.last_trial or 0.0) + pause))
+def country_lets_try(breaker: Breaker, now: float, countries: Iterable[Breaker], pauses: Sequence[float]) -> bool:
+    """Tell whether a country that waits by itself may be tried now; `countries` are all of them."""
+    if not breaker.lets_try(now) or breaker.lets_follow(now) or breaker.rounds + 1 < SHARED_FROM:
+        return breaker.lets_try(now)
+    shared = (each.last_trial for each in countries if each.rounds >= SHARED_FROM and each.last_trial is not None)
+    return now >= max(shared, default=-math.inf) + pauses[-1]

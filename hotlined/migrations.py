@@ -35,6 +35,8 @@ _LOG = f"""
           WHEN l.paused_at IS NOT NULL THEN 'paused'
           WHEN l.hold IS NOT NULL THEN l.hold
           WHEN l.breaker_cause IS NOT NULL AND a.by_hand IS NULL THEN l.breaker_cause
+          WHEN EXISTS (SELECT 1 FROM contacts k JOIN country_outages o ON o.country = k.country
+            WHERE k.id = a.contact_id) THEN 'country_outage'
           WHEN a.due_limit > {_LIMIT_NOW} THEN 'retry'
           WHEN EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
             WHERE t.answer_id = a.id AND s.state = 'waiting') THEN coalesce(l.hold_half, 'send_interval')
@@ -166,14 +168,17 @@ LINE = (
       begun_limit REAL NOT NULL,
       step INTEGER NOT NULL CHECK (step >= 0),
       variant INTEGER NOT NULL,
+      -- the country that its text is one for; and the recipient's, which stays when the recipient is erased
       country TEXT,
+      recipient_country TEXT,
       asked_by TEXT,
       share TEXT NOT NULL CHECK (share IN ('new', 'known')),
-      trial INTEGER NOT NULL CHECK (trial IN (0, 1)),
+      -- which breaker it is the trial of
+      trial TEXT CHECK (trial IN ('line', 'country')),
       -- in which boot its latest segment was handed over: a stick may take the machine down
       boot_id TEXT NOT NULL DEFAULT '',
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
-      outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
+      outcome TEXT CHECK (outcome IN ('taken', 'declined', 'refused', 'unconfirmed', 'recipient', 'no_evidence')),
       cause TEXT,
       ended_limit REAL
     ) STRICT
@@ -181,6 +186,9 @@ LINE = (
     "CREATE INDEX attempts_answer ON attempts (answer_id)",
     "CREATE INDEX attempts_begun ON attempts (begun_limit)",
     "CREATE INDEX attempts_ended ON attempts (ended_limit) WHERE outcome IS NOT NULL",
+    # the network may refuse thousands between two that say something about the line
+    "CREATE INDEX attempts_undeclined ON attempts (ended_limit) WHERE outcome <> 'declined'",
+    "CREATE INDEX attempts_taken ON attempts (ended_limit, recipient_country) WHERE outcome = 'taken'",
     """
     CREATE TABLE answer_segments (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -299,6 +307,7 @@ LINE = (
       hold_known TEXT CHECK (hold_known IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
       breaker_cause TEXT CHECK (breaker_cause IN ('outage', 'credit')),
       breaker_since TEXT,
+      breaker_failed_from REAL NOT NULL DEFAULT 0,
       breaker_rounds INTEGER NOT NULL DEFAULT 0,
       breaker_refused INTEGER NOT NULL DEFAULT 0,
       breaker_due REAL NOT NULL DEFAULT 0,
@@ -341,6 +350,18 @@ LINE = (
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
+    # countries to which nothing leaves while other answers do: since when, and how their trials stand
+    """
+    CREATE TABLE country_outages (
+      country TEXT PRIMARY KEY,
+      since TEXT NOT NULL,
+      since_limit REAL NOT NULL,
+      rounds INTEGER NOT NULL DEFAULT 0,
+      refused INTEGER NOT NULL DEFAULT 0,
+      due REAL NOT NULL,
+      last_trial REAL
+    ) STRICT, WITHOUT ROWID
+    """,
     # the alerts of each condition (level 0: it is over); taken_at is NULL until the channel has taken it
     """
     CREATE TABLE alerts (

@@ -93,6 +93,7 @@ class WaitingFor(StrEnum):
     NETWORK = "network"
     OUTAGE = "outage"
     CREDIT = "credit"
+    COUNTRY_OUTAGE = "country_outage"
     RETRY = "retry"
     BUDGET_MONTH = "budget_month"
     BUDGET_DAY = "budget_day"
@@ -138,7 +139,7 @@ class Numbers(NamedTuple):
     """The section `numbers` of the configuration."""
 
     country: str = "BE"
-    answer_countries: tuple[str, ...] = ("BE", "FR", "NL", "LU", "DE")
+    answer_countries: tuple[str, ...] = ("BE",)
     blocked: tuple[str, ...] = ()
     opt_out_words: tuple[str, ...] = ("stop", "stopp", "stoppen", "arret", "arretez")
     mms_centres: tuple[str, ...] = ()
@@ -214,11 +215,13 @@ class Queued(NamedTuple):
 
 
 class LineHold(StrEnum):
-    """What holds the whole line back at the gate; nothing does where there is none of these."""
+    """What holds the line back at the gate, or answers to a country; nothing does where there is none of these."""
 
     PAUSED = "paused"
     BREAKER_OPEN = "breaker_open"
     """The breaker is open, and this is not its trial."""
+    COUNTRY_OUT = "country_out"
+    """The country waits by itself, and this is not its trial."""
 
 
 class Spent(NamedTuple):
@@ -332,8 +335,8 @@ def gate(
         return Wait(WaitingFor.HELD)
     if line is LineHold.PAUSED:
         return Wait(WaitingFor.PAUSED)
-    if line is LineHold.BREAKER_OPEN and not answer.by_hand:
-        return Wait(WaitingFor.OUTAGE)
+    if line is not None and not answer.by_hand:
+        return Wait(WaitingFor.OUTAGE if line is LineHold.BREAKER_OPEN else WaitingFor.COUNTRY_OUTAGE)
     known = history.answers > 0 or answer.known
     if answer.begun:
         return Pass(known)
@@ -417,6 +420,11 @@ class Refused:
         return AttemptCause.ERROR if self.cms is None else cms_code(self.cms)
 
     @property
+    def by_network(self) -> bool:
+        """Whether the network or the service centre has refused it, with a number of its own."""
+        return self.cms in NETWORK_REFUSED or self.cms in CENTRE_REFUSED
+
+    @property
     def proves_not_sent(self) -> bool:
         """Whether nothing can have left."""
         return self.before_payload or any(self.cms in numbers for numbers in CERTAINLY_NOT_SENT)
@@ -454,8 +462,8 @@ class Fate(StrEnum):
 class Refusals(NamedTuple):
     """How often an answer was refused so far: all refusals, and those after too many of which it has failed.
 
-    A refusal counts for that if a segment to somebody else was taken since the refusal before it: during an outage none
-    counts.
+    A refusal counts for that if a segment to somebody else was taken since the refusal before it, and where its country
+    waits by itself, to somebody else there: during an outage none counts.
     """
 
     total: int = 0

@@ -138,6 +138,8 @@ class EventKind(StrEnum):
     FLOOD_END = "flood_end"
     OUTAGE_BEGIN = "outage_begin"
     OUTAGE_END = "outage_end"
+    COUNTRY_OUTAGE_BEGIN = "country_outage_begin"
+    COUNTRY_OUTAGE_END = "country_outage_end"
     CREDIT_OUT = "credit_out"
     CREDIT_OK = "credit_ok"
     BALANCE = "balance"
@@ -223,6 +225,10 @@ class TroubleCode(StrEnum):
     TEXT_LOST = "text_lost"
     """A text came lately, and the modem stored it nowhere."""
     NO_REPORTS = "no_reports"
+    COUNTRY_OUTAGE = "country_outage"
+    """Nothing leaves to a country, while other answers do."""
+    REFUSALS = "refusals"
+    """The network refuses answers in a row, though others left lately."""
     SHADOW = "shadow"
     SIM_ENDS = "sim_ends"
     SIM_ENDED = "sim_ended"
@@ -258,6 +264,8 @@ class AlertCondition(StrEnum):
     FLOOD = "flood"
     CREDIT = "credit"
     OUTAGE = "outage"
+    COUNTRY = "country"
+    """Nothing leaves to a country: each has a condition of its own, which ends with its code (`country_condition`)."""
     BALANCE = "balance"
     KEY = "key"
     PAUSED = "paused"
@@ -275,6 +283,19 @@ class AlertCondition(StrEnum):
     """It is sent once, and never again where a channel does not take it."""
     DIGEST = "digest"
     """The newest one is repeated to a channel until it takes it, or another one follows."""
+
+
+_OF_COUNTRY = f"{AlertCondition.COUNTRY}_"
+
+
+def country_condition(country: str) -> str:
+    """Return what alerts are about where nothing leaves to a country."""
+    return _OF_COUNTRY + country
+
+
+def maybe_country(condition: str) -> str | None:
+    """Return the country of what `country_condition` has made; None of any other condition."""
+    return condition.removeprefix(_OF_COUNTRY) if condition.startswith(_OF_COUNTRY) else None
 
 
 class SealFailure(StrEnum):

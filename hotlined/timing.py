@@ -24,6 +24,8 @@ class Timing(NamedTuple):
     """The same while a call rings."""
     anchor: float = 3600.0
     """Between two anchors of the limit clock while nothing else is written: what the card bears."""
+    anchor_waiting: float = 300.0
+    """The same while an answer is due within `anchor`, or the line's breaker is open: power may go every half hour."""
     flood_look: float = 15.0
     """Between two looks for a flood."""
     stop_submitting: float = 8.0

@@ -93,6 +93,7 @@ class Line:
             "runtime_dir": str(folder / "run"),
             "modem": {"port": simulator.port, "send_interval": "0s", "poll_interval": "1s", "send_timeout": "10s"},
             "answer": {"text": ANSWER, "delay": "0s"},
+            "numbers": {"answer_countries": ["BE", "FR", "NL", "LU", "DE"]},
         }
 
     def __enter__(self) -> Self:

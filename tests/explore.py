@@ -15,20 +15,33 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import oracle
 import store_steps
-from oracle import Blocked, Configured, LateTaken, Received, Requeued, Restarted, Submitted
+from oracle import (
+    Blocked,
+    Cancelled,
+    Configured,
+    LateTaken,
+    Promised,
+    Purged,
+    Received,
+    Requeued,
+    Restarted,
+    Rested,
+    Submitted,
+)
 
 from hotlined import breaker, migrations, policy, pseudonym, states
 from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.simulator import pdus
 from hotlined.store import (
     answers,
     contacts,
@@ -48,13 +61,22 @@ from hotlined.store.line import breaker_of, set_breaker
 from hotlined.store.opening import opened
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-ALICE, BOB = "+32470000001", "+32470000002"
+ALICE, BOB, DORA, ZARA = "+32470000001", "+32470000002", "+4915112345678", "Zara"
 HOUR = 3600.0
 LIMITS = policy.Limits((timedelta(hours=2),), 2, policy.Windows(hour=5, day=9, month=20), reserve_for_new=50)
-RULES = policy.Rules(LIMITS, policy.Numbers(), timedelta(hours=3), max_segments=2)
+RULES = policy.Rules(LIMITS, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=3), max_segments=2)
 TWO_SEGMENTS = plan("n" * 200)
 CHANGES = 1000  # of the database: more than one event makes
 FOREVER = 40 * 86400.0  # longer ago than anything asks
+
+
+class Withdrawn(Enum):
+    """What is no result: a segment was not handed over after all."""
+
+    ONLY = auto()
+
+
+WITHDRAWN = Withdrawn.ONLY
 
 
 class FoundError(AssertionError):
@@ -71,6 +93,8 @@ class World:
     facts: tuple[oracle.Fact, ...] = ()
     contacts: int = 0
     path: tuple[str, ...] = ()
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    """In which attempt each segment was handed over: 1, and one more each time that a person had asked for it."""
 
 
 @dataclass(slots=True)
@@ -124,23 +148,38 @@ class Explorer:
         """Receive and judge a text."""
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
         contact_id = contacts.record_whole(self.db, "fr", "text", identity, words, self.now)
-        fact = Received(at=self.world.now, contact=contact_id, number=number, text=words)
+        self.judge(contact_id, number, words)
+
+    def judge(self, contact_id: int, number: str, words: str = "", kind: str = "text") -> None:
+        """Judge a contact that came from a number."""
+        fact = Received(at=self.world.now, contact=contact_id, number=number, text=words, kind=kind)
         self.note(fact, contacts=self.world.contacts + 1)
-        answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0, shadow=False)
+        verdict = answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0, shadow=False)
+        if verdict.answer:
+            answer = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
+            self.note(Promised(at=self.world.now, answer=answer, contact=contact_id, segments=2))
+
+    def announce(self) -> None:
+        """Receive the notification of an MMS of one number's, which somebody announces under a name."""
+        (pdu,) = pdus.write_mms(ALICE, "x", scts=START, reference=self.world.contacts, originator=ZARA)
+        centres = (ZARA,) if "names are believed" in self.mutants else ()
+        source = store_steps.SOURCE._replace(mms_centres=centres)
+        contacts.record(self.db, source, [contacts.read(pdu, None, None)], self.now)
+        self.judge(self.db.value("SELECT max(id) FROM contacts"), ZARA, kind="mms")
 
     def block(self) -> None:
         """Block a number."""
         decisions.block(self.db, BOB, "admin", self.now)
         self.note(Blocked(at=self.world.now, number=BOB))
 
-    def send(self, result: policy.Result | None, *, shadow: bool = False) -> None:
-        """Let the next segment out, if there is one; None: the daemon is killed while it is submitted."""
+    def send(self, result: policy.Result | Withdrawn | None, *, shadow: bool = False) -> None:
+        """Let the next segment out, if there is one; None: the daemon is killed while it is submitted.
+
+        WITHDRAWN: it never reached the modem.
+        """
         if "stale not swept" not in self.mutants:
             queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
-        state = breaker_of(self.db)
-        if state.is_open:
-            queue.requeue_half_sent(self.db, trials=False)
-        for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
+        for turn in queue.due(self.db, self.now, shadow=shadow):
             became = gate.begin(
                 self.db,
                 turn.answer_id,
@@ -157,6 +196,7 @@ class Explorer:
                 return
             if became.waiting_for in policy.FULL_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):
                 raise FoundError(f"{' > '.join(self.world.path)}: it waits for {became.waiting_for}, and there is room")
+        self.note(Rested(at=self.world.now))
 
     def has_room(self, *, known: bool) -> bool:
         """Tell by what really left whether two more segments fit; not where half of an answer keeps its place."""
@@ -174,11 +214,15 @@ class Explorer:
                 return False
         return True
 
-    def submit(self, begun: gate.Begun, result: policy.Result | None) -> None:
+    def submit(self, begun: gate.Begun, result: policy.Result | Withdrawn | None) -> None:
         """Give a segment to the modem and commit what came of it."""
+        if result is WITHDRAWN:
+            fates.withdraw_segment(self.db, begun, self.now)
+            return
         row = self.db.one("SELECT contact_id, asked_by FROM answers WHERE id = ?", begun.answer_id)
         assert row is not None
         asked = sum(isinstance(fact, Requeued) and fact.answer == begun.answer_id for fact in self.world.facts)
+        self.world = replace(self.world, attempts={**self.world.attempts, begun.segment_id: asked + 1})
         outcome, cause = "crash", None
         if isinstance(result, policy.Taken):
             outcome = "taken"
@@ -232,39 +276,49 @@ class Explorer:
         )
         if row:
             fates.settle_late(self.db, row["id"], 7, RULES, self.now)
-            attempt = max(
-                fact.attempt
-                for fact in self.world.facts
-                if isinstance(fact, Submitted) and fact.answer == row["answer_id"] and not fact.by_hand
-            )
-            self.note(LateTaken(at=self.world.now, answer=row["answer_id"], attempt=attempt, sequence=row["sequence"]))
+            self.prove(row["id"], row["answer_id"], row["sequence"])
+
+    def prove(self, segment_id: int, answer: int, sequence: int) -> None:
+        """Note that a segment is known to have left."""
+        attempt = self.world.attempts[segment_id]
+        self.note(LateTaken(at=self.world.now, answer=answer, attempt=attempt, sequence=sequence))
+
+    def cancel(self) -> None:
+        """Take the oldest answer back that waits."""
+        row = self.db.one(f"SELECT id, contact_id FROM answers WHERE {states.WAITS} ORDER BY id LIMIT 1")
+        if row and answers.cancel(self.db, row["contact_id"], "admin", self.now) is None:
+            self.note(Cancelled(at=self.world.now, answer=row["id"]))
 
     def purge(self) -> None:
         """Make pseudonyms of all numbers that nothing waits for."""
         for _ in purging.purge(self.db, timedelta(0), timedelta(0), self.now):
             pass
+        self.note(Purged(at=self.world.now))
 
     def report(self, sequence: int, status: int) -> None:
-        """Let a status report come on a segment of the latest attempt, under the reference that is its own."""
+        """Let a status report come on the latest such segment that may have left, under the reference that is its own.
+
+        None comes about a number that is a pseudonym: nobody can write one.
+        """
         row = self.db.one(
-            "SELECT s.id, a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
-            " JOIN answers a ON a.id = t.answer_id WHERE s.sequence = ? ORDER BY s.id DESC LIMIT 1",
+            "SELECT s.id, a.recipient, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+            f" JOIN answers a ON a.id = t.answer_id WHERE s.sequence = ? AND s.state IN {states.MAY_HAVE_LEFT}"
+            " AND a.recipient GLOB '+*' ORDER BY s.id DESC LIMIT 1",
             sequence,
         )
-        assert row
+        if row is None:
+            return
         with self.db.transaction():
             self.db.execute("UPDATE answer_segments SET mr = 100 + id WHERE id = ?", row["id"])
             recipient = Address(row["recipient"][1:], Ton.INTERNATIONAL)
             report = tpdu.StatusReport(None, 100 + row["id"], recipient, None, None, status)
             assert fates.apply_report(self.db, report, self.now) == row["id"]
+        self.prove(row["id"], row["answer_id"], sequence)
 
     @property
     def rare(self) -> Mapping[str, Callable[[], None]]:
         """What can happen too, by name; to follow it as well would take too long."""
         return {
-            "1 delivered": lambda: self.report(1, 0x00),
-            "1 undelivered": lambda: self.report(1, 0x40),
-            "2 delivered": lambda: self.report(2, 0x00),
             "2 undelivered": lambda: self.report(2, 0x40),
             "2 pending": lambda: self.report(2, 0x20),
             "shadowed": lambda: self.send(None, shadow=True),
@@ -276,6 +330,7 @@ class Explorer:
         return {
             "A writes": lambda: self.text(ALICE),
             "B writes": lambda: self.text(BOB),
+            "D writes": lambda: self.text(DORA),
             "A says stop": lambda: self.text(ALICE, "Stop svp"),
             "B is blocked": self.block,
             "sent": lambda: self.send(policy.Taken(7)),
@@ -288,6 +343,12 @@ class Explorer:
             "requeued": self.requeue,
             "late": self.late,
             "purged": self.purge,
+            "cancelled": self.cancel,
+            "withdrawn": lambda: self.send(WITHDRAWN),
+            "1 delivered": lambda: self.report(1, 0x00),
+            "1 undelivered": lambda: self.report(1, 0x40),
+            "2 delivered": lambda: self.report(2, 0x00),
+            "Zara names A": self.announce,
         }
 
     # ---- what is the same
@@ -316,8 +377,15 @@ class Explorer:
             for row in self.db.all("SELECT * FROM answers ORDER BY id")
         ]
         rows += [
-            (row["answer_id"], row["share"], row["trial"], row["outcome"], row["cause"], age(row["begun_limit"]))
+            (
+                *(row["answer_id"], row["share"], row["trial"], row["outcome"], row["cause"], row["recipient_country"]),
+                *(age(row["begun_limit"]), age(row["ended_limit"])),
+            )
             for row in self.db.all("SELECT * FROM attempts ORDER BY id")
+        ]
+        rows += [
+            (row["country"], row["rounds"], row["refused"], max(0.0, row["due"] - now), age(row["last_trial"]))
+            for row in self.db.all("SELECT * FROM country_outages ORDER BY country")
         ]
         rows += [
             (row["attempt_id"], row["sequence"], row["state"], age(row["submitted_limit"]))
@@ -328,11 +396,16 @@ class Explorer:
             for row in self.db.all("SELECT * FROM numbers ORDER BY number")
         ]
         state = breaker_of(self.db)
-        rows.append((state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)))
+        rows.append(
+            (
+                *(state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)),
+                age(state.failed_from) if state.is_open else None,
+            )
+        )
         truth = tuple(
             replace(fact, at=age(fact.at) or 0.0)
             for fact in self.world.facts
-            if not isinstance(fact, Received | Restarted)
+            if not isinstance(fact, Received | Restarted | Promised | Rested)
         )
         stopped = any(isinstance(fact, Received) and "Stop" in fact.text for fact in self.world.facts)
         return (*rows, truth, stopped)
@@ -340,7 +413,7 @@ class Explorer:
     def name(self, number: str) -> str:
         """Return a number, marked where it is a pseudonym."""
         if pseudonym.is_one(number):
-            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.names(self.db, each)[1] == number), "")
+            return "~" + next((each for each in (ALICE, BOB, DORA) if pseudonyms.names(self.db, each)[1] == number), "")
         return number
 
     def check(self) -> None:
@@ -461,6 +534,12 @@ def _breaker_forgotten() -> Iterator[None]:
     yield
 
 
+@mutant("countries tried without a pause")
+def _country_without_pause() -> Iterator[None]:
+    with patched(breaker, "country_lets_try", lambda *_: True):
+        yield
+
+
 @mutant("reserve rounded up")
 def _reserve_rounded() -> Iterator[None]:
     with patched(policy, "reserve", lambda limit, limits: -(-limit * limits.reserve_for_new // 100)):
@@ -514,6 +593,34 @@ def _requeue_twice() -> Iterator[None]:
 
     with patched(answers, "requeue", twice):
         yield
+
+
+@mutant("proof ends no requeue")
+def _proof_ends_nothing() -> Iterator[None]:
+    follow = fates._follow_whole
+
+    def follows(db: Database, answer: sqlite3.Row, *more: Any) -> None:
+        if answer["state"] != "queued":
+            follow(db, answer, *more)
+
+    with patched(fates, "_follow_whole", follows):
+        yield
+
+
+@mutant("what was ended goes on")
+def _ended_goes_on() -> Iterator[None]:
+    follow = fates._follow_half
+
+    def follows(db: Database, answer: sqlite3.Row, *more: Any) -> None:
+        follow(db, dict(answer) | {"reason": None}, *more)  # type: ignore[arg-type]
+
+    with patched(fates, "_follow_half", follows):
+        yield
+
+
+@mutant("names are believed")
+def _names_are_believed() -> Iterator[None]:
+    yield
 
 
 @mutant("pseudonym not recognised")

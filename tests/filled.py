@@ -32,7 +32,7 @@ from hotlined.store.opening import open_for_daemon
 
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 KEVIN, LEA = "+32470123456", "+33612345678"
-RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
+RULES = policy.Rules(policy.Limits(), policy.Numbers(answer_countries=("BE", "FR")), timedelta(hours=24))
 ANSWER = "Non, c'est non. " * 12  # two segments
 
 # what is promised of `log --json`, in its order
@@ -63,6 +63,7 @@ class Filled:
             store_steps.make_empty(self.database)
         self.config = folder / "main.yaml"
         self.settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}}
+        self.settings |= {"numbers": {"answer_countries": ["BE", "FR"]}}
         self.settings |= settings
         self.config.write_text(json.dumps(self.settings))
         self.db: Database = open_for_daemon(self.database)

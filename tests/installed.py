@@ -27,6 +27,18 @@ exec "$@"
 """
 PROGRAM = """\
 import json, os, sys
+
+def is_reached():  # whether another program of the same user and group can read what is in the memory of this one
+    own = os.getpid()
+    if not (child := os.fork()):
+        os.setresgid(*[os.getegid()] * 3)
+        try:
+            open(f"/proc/{own}/mem", "rb")
+        except OSError:
+            os._exit(0)
+        os._exit(1)
+    return os.waitpid(child, 0)[1] != 0
+
 words = sys.argv[1:]
 line = words[1] if words[:1] == ["--line"] else ""
 match words[2:]:
@@ -46,6 +58,7 @@ match words[2:]:
         print(json.dumps({
             "words": words, "ids": [*os.getresuid(), *os.getresgid()], "groups": os.getgroups(), "cwd": os.getcwd(),
             "environment": dict(os.environ), "flags": [sys.flags.isolated], "inheritable": rights["CapInh"].strip(),
+            "is_reached": is_reached(),
         }))
 """.replace("RECIPIENT", RECIPIENT)
 SYSTEMCTL = '#!/bin/sh\necho "$@" >>/var/log/systemctl\n'

@@ -3,7 +3,7 @@
 It imports nothing of hotlined, reads no database and believes no count: whoever rewrites rules and store is judged by
 the same facts. Where a promise leaves room, it is read so that only what breaks every reading is called wrong.
 Known to be wrong: a balance that is too low is no fact here, so that what it opens the breaker for is not judged; in
-which order trials are made is not judged either.
+which order answers and trials are made is not judged either, nor is a fleet.
 """
 
 import re
@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
@@ -20,10 +21,18 @@ EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's or the line's: no
 
 TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats
 TRIALS_AT_ONCE = 3
+LATELY_SECONDS = 3 * 3600  # after something was taken, what the network or the centre refuses says nothing of the line
+NUMBERS_OF_THE_NETWORK = range(1, 256)  # +CMS ERROR
+SHARED_FROM = 3  # from this round on countries that wait by themselves have one together in the last pause
 BETWEEN_TRIALS_SECONDS = 300  # whatever gives reason for hope
 ROW = 3  # answers to different recipients in a row, none of them taken
 LATEST, MOST_FAILURES = 10, 6
+LONGEST = 2  # segments of an answer, as histories are written
+LOST_SECONDS = 7200  # of the time powered on, that a boot may cost the line's own clock
 LATE_SECONDS = 3600  # a result that comes later continues nothing
+RETRY_PAUSES = (60, 300, 900, 3600)  # seconds after each refusal of an answer; the last repeats
+MOST_REFUSALS = 6  # of an answer, while others get theirs
+SAME_LONG, LONG, SAME_SHORT, LATEST_TEXTS = 1, 40, 3, 20  # a machine sends the same to each answer
 
 POLITE_WORDS = (
     *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
@@ -32,6 +41,8 @@ POLITE_WORDS = (
 
 CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
 """ITU-T E.164, of the countries that histories are written with."""
+MOBILES = {"BE": "4", "FR": "[67]", "NL": "6", "LU": "6", "DE": "1[567]", "GB": "7[1-57-9]", "MA": "[67]", "ES": "[67]"}
+"""How mobile numbers begin there; nobody else can be texted, or costs what texts cost."""
 
 
 # ---- facts
@@ -61,6 +72,12 @@ class Configured(Fact):
     max_age: float | None = None
     """None: not judged."""
     shadow: bool = False
+    interval: float = 0
+    """Seconds between two segments."""
+    texts: tuple[tuple[str, ...], ...] | None = None
+    """Of the first answer to a number, the second …, the last of which repeats: its variants. None: not judged."""
+    max_segments: int = 255
+    own_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,22 @@ class Received(Fact):
     delivered_again: bool = False
     """The same octets came before: nobody wrote anything."""
     sender: str | None = None
+    delay: float = 0
+    """How long after it its answer is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised(Fact):
+    """The line said that it would answer a contact."""
+
+    answer: int
+    contact: int
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rested(Fact):
+    """The line had nothing that it could submit, though it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +156,13 @@ class Requeued(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Fact):
+    """A person said that an answer is not to be sent, and was not refused."""
+
+    answer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand(Fact):
     """A person asked for a text to a number, and was not refused."""
 
@@ -159,6 +199,8 @@ class Submitted(Fact):
     outcome: str = "taken"
     cause: int | None = None
     """+CMS ERROR, if there was one."""
+    text: str | None = None
+    """What the segment said; None: not judged."""
 
     @property
     def left(self) -> bool:
@@ -177,12 +219,28 @@ class Submitted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed(Fact):
+    """In shadow mode an answer was let out, and nothing was transmitted."""
+
+    answer: int
+    number: str
+    segments: int = 1
+    asked_for: bool = False
+    """A person asked for it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateTaken(Fact):
     """The result of a segment came after its time limit, or a status report proves that it left."""
 
     answer: int
     attempt: int
     sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged(Fact):
+    """Texts that came before were erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +346,7 @@ def opt_out(facts: History) -> Iterator[str]:
         match fact:
             case Received():
                 senders[fact.contact] = fact.sender or fact.number
-                if fact.kind == "text" and not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
+                if not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
                     opted_out.add(senders[fact.contact])
             case OptedIn():
                 opted_out.discard(fact.number)
@@ -357,16 +415,31 @@ def stale(facts: History) -> Iterator[str]:
 def at_most_once(facts: History) -> Iterator[str]:
     """No segment is submitted again that may have left, and no attempt is made that nobody asked for.
 
-    A backup that is put back knows less; what left stays left.
+    Nor is one made once the latest is known to have left whole. A backup that is put back knows less; what left stays
+    left.
     """
     left: set[tuple[int, int, int]] = set()
     latest: dict[int, int] = defaultdict(lambda: 1)
     asked: dict[int, int] = defaultdict(lambda: 1)
+    totals: dict[tuple[int, int], int] = {}
+    known: dict[tuple[int, int], set[int]] = defaultdict(set)
+    whole: set[int] = set()
     for fact in facts:
         if isinstance(fact, Requeued):
             asked[fact.answer] += 1
+            whole.discard(fact.answer)
+        if isinstance(fact, Submitted) and fact.answer in whole:
+            yield _say(fact, "all of it is known to have left")
+        if isinstance(fact, LateTaken) or (isinstance(fact, Submitted) and fact.outcome == "taken"):
+            if isinstance(fact, Submitted):
+                totals[fact.key[:2]] = fact.total
+            attempt = fact.answer, fact.attempt
+            known[attempt].add(fact.sequence)
+            if fact.attempt >= latest[fact.answer] and len(known[attempt]) == totals.get(attempt, 0):
+                whole.add(fact.answer)
         if not isinstance(fact, Submitted):
             continue
+        totals[fact.key[:2]] = fact.total
         if fact.key in left:
             yield _say(fact, "it may have left before")
         if fact.attempt > asked[fact.answer]:
@@ -407,6 +480,203 @@ def in_order(facts: History) -> Iterator[str]:
         submitted[fact.key] = latest[fact.number] = fact
 
 
+def cancelled(facts: History) -> Iterator[str]:
+    """Nothing of an answer is submitted that a person has cancelled, until somebody asks for it again."""
+    ended: set[int] = set()
+    for fact in facts:
+        match fact:
+            case Cancelled():
+                ended.add(fact.answer)
+            case Requeued():
+                ended.discard(fact.answer)
+            case Submitted() if fact.answer in ended:
+                yield _say(fact, "a person has cancelled it")
+            case _:
+                pass
+
+
+def delay(facts: History) -> Iterator[str]:
+    """No answer goes sooner after its contact than was drawn, also asked for again where nothing of it ever left."""
+    due: dict[int | None, float] = {}
+    left: set[int] = set()
+    for fact in facts:
+        if isinstance(fact, Received) and not fact.delivered_again:
+            due.setdefault(fact.contact, fact.at + fact.delay)
+        if not isinstance(fact, Submitted):
+            continue
+        if fact.answer not in left and fact.at < due.get(fact.contact, fact.at):
+            yield _say(fact, f"it is due at {due[fact.contact]:.12g} s")
+        if fact.left:
+            left.add(fact.answer)
+
+
+def interval(facts: History) -> Iterator[str]:
+    """Between two segments there is as much time as is configured."""
+    last: float | None = None
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Submitted):
+            if last is not None and fact.at - last < limits.interval:
+                yield _say(fact, f"{fact.at - last:.12g} s after the one before")
+            last = fact.at
+
+
+def answerable(facts: History) -> Iterator[str]:
+    """Texts, calls and photos of mobiles are answered; not the line's own number, nor its own text that comes back.
+
+    Nor is a machine, which sends the same after each answer.
+    """
+    received: dict[int, Received] = {}
+    texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    answered: dict[str, float] = {}
+    ours: set[str] = set()
+    for fact, limits in _configured(facts):
+        ours.update(_folded(text) for step in limits.texts or () for text in step)
+        match fact:
+            case Received(delivered_again=False):
+                received[fact.contact] = fact
+                texts[fact.number].append((fact.contact, _folded(fact.text)))
+            case Forgotten():
+                texts.pop(fact.number, None)
+                answered.pop(fact.number, None)
+            case Purged():
+                texts.clear()
+            case Submitted(by="line", contact=int(contact)) if contact in received:
+                asks = received[contact]
+                if asks.kind not in ("text", "call", "mms"):
+                    yield _say(fact, f"nobody asks for an answer to {asks.kind}")
+                if not _MOBILE.fullmatch(fact.number):
+                    yield _say(fact, f"{fact.number} is no mobile")
+                if fact.number == limits.own_number:
+                    yield _say(fact, "it is the line's own number")
+                said = _folded(asks.text)
+                if any(text and text in said for text in ours):
+                    yield _say(fact, "it is our own text that came back")
+                before = [text for serial, text in texts[fact.number] if serial < contact][-LATEST_TEXTS:]
+                often = SAME_LONG if len(said) >= LONG else SAME_SHORT
+                if said and answered.get(fact.number, asks.at) < asks.at and before.count(said) >= often:
+                    yield _say(fact, "a machine sends the same again and again")
+            case _:
+                pass
+        if isinstance(fact, Submitted) and fact.left and not fact.by_hand:
+            answered.setdefault(fact.number, fact.at)
+
+
+def wording(facts: History) -> Iterator[str]:
+    """Each answer says the text in force for the so-manieth to its number, and is not too long.
+
+    What a person asks for again says what it said before.
+    """
+    answered = _Answered()
+    said: dict[tuple[int, int], str] = defaultdict(str)
+    stored: dict[int, tuple[str, ...]] = {}
+    chosen: dict[tuple[int, int], tuple[str, ...]] = {}
+    ever: set[str] = set()
+    restored = False
+    for fact, limits in _configured(facts):
+        restored = restored or isinstance(fact, Restored)
+        ever.update(text for step in limits.texts or () for text in step)
+        if isinstance(fact, Submitted) and fact.text is not None and not fact.by_hand and limits.texts is not None:
+            attempt = fact.key[:2]
+            if fact.sequence == 1:
+                others = {*answered.before(fact)} - {fact.answer}
+                now = limits.texts[min(len(others), len(limits.texts) - 1)]
+                if restored:  # what waited in the backup counts as answered, and nobody knows what it said
+                    now = tuple(text for step in limits.texts for text in step)
+                said[attempt], chosen[attempt] = "", now
+                if fact.by == "requeue":  # of what never left one may be stored, of whenever it was tried first
+                    chosen[attempt] = stored.get(fact.answer, tuple(ever))
+                if fact.by == "line" and fact.total > limits.max_segments:
+                    yield _say(fact, f"{fact.total} segments, and at most {limits.max_segments} are configured")
+            joined = said[attempt] + fact.text
+            fitting = tuple(text for text in chosen[attempt] if text.startswith(joined))
+            if not fitting or (fact.sequence == fact.total and joined not in fitting):
+                yield _say(fact, f"it says {joined!r}")
+            if fact.left:
+                said[attempt], stored[fact.answer] = joined, fitting
+        answered.learn(fact)
+
+
+def tries(facts: History) -> Iterator[str]:
+    """Try what is refused again after growing pauses, and not without end; what its recipient refuses is not.
+
+    While the line or a country is out the breaker has its own times, and what it closes for is due at once.
+    """
+    refused: dict[tuple[int, int], list[Submitted]] = defaultdict(list)
+    counted: dict[tuple[int, int], int] = defaultdict(int)
+    over: set[tuple[int, int]] = set()
+    taken: dict[str, float] = {}
+    shut = _Breaker()
+    for fact in facts:
+        was_out = shut.is_out
+        shut.take_in(fact)
+        if was_out:
+            refused.clear()
+            counted.clear()
+            over.clear()
+        if not isinstance(fact, Submitted) or fact.by_hand:
+            if isinstance(fact, Submitted) and fact.outcome == "taken":
+                taken[fact.number] = fact.at
+            continue
+        attempt, before = fact.key[:2], refused[fact.key[:2]]
+        if any(each.cause in RECIPIENTS_FAULT for each in before):
+            yield _say(fact, "its recipient cannot be reached")
+        if before:
+            pause = RETRY_PAUSES[min(len(before), len(RETRY_PAUSES)) - 1]
+            if fact.at < before[-1].at + pause:
+                yield _say(fact, f"{fact.at - before[-1].at:.12g} s after it was refused the {len(before)}. time")
+            if counted[attempt] >= MOST_REFUSALS or attempt in over:
+                yield _say(fact, f"it was refused {len(before)} times while others got theirs")
+        if fact.outcome == "refused":
+            others = [at for number, at in taken.items() if number != fact.number]
+            if not before or any(at > before[-1].at for at in others):
+                counted[attempt] += 1
+                if before and {before[-1].cause, fact.cause} <= EITHERS_FAULT:
+                    over.add(attempt)
+            before.append(fact)
+        if fact.outcome == "taken":
+            taken[fact.number] = fact.at
+
+
+def shadowed(facts: History) -> Iterator[str]:
+    """In shadow mode what is let out keeps to the limits, together with what left live; live it counts for nothing."""
+    moments: deque[tuple[float, int]] = deque()
+    answers: dict[str, dict[int, float]] = defaultdict(dict)
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Forgotten):
+            answers.pop(fact.number, None)
+        if isinstance(fact, Submitted) and fact.left:
+            moments.append((fact.at, 1))
+            if not fact.by_hand:
+                answers[fact.number].setdefault(fact.answer, fact.at)
+        if not isinstance(fact, Shadowed):
+            continue
+        for name, seconds in WINDOWS.items():
+            count = sum(segments for at, segments in moments if at > fact.at - seconds) + fact.segments
+            if count > getattr(limits, name):
+                yield f"{fact.at:.12g} s, answer {fact.answer}: {count} segments in the {name}"
+        earlier = {answer: at for answer, at in answers[fact.number].items() if answer != fact.answer}
+        if not fact.asked_for and earlier:
+            seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
+            if len(earlier) >= limits.per_number or fact.at - max(earlier.values()) < seconds:
+                yield f"{fact.at:.12g} s, answer {fact.answer}: the number was answered {len(earlier)} times"
+        moments.append((fact.at, fact.segments))
+        answers[fact.number][fact.answer] = fact.at
+
+
+def liveness(facts: History) -> Iterator[str]:
+    """When the line has nothing to submit, nobody waits whose answer is due and whom nothing keeps back.
+
+    Whatever may be a cause is taken for one.
+    """
+    waiting, shut = _Waiting(), _Breaker()
+    for fact, limits in _configured(facts):
+        shut.take_in(fact)
+        if isinstance(fact, Rested) and not shut.is_out:
+            for answer in waiting.without_cause(fact.at, limits):
+                yield f"{fact.at:.12g} s: answer {answer} waits, and nothing keeps it back"
+        waiting.take_in(fact, limits)
+
+
 def asked_for(facts: History) -> Iterator[str]:
     """Each contact has at most one answer, to its own number; nothing else leaves, nor anything after an erasure."""
     number_of: dict[int, str] = {}
@@ -435,11 +705,13 @@ def asked_for(facts: History) -> Iterator[str]:
 
 
 def breaker(facts: History) -> Iterator[str]:
-    """While nothing leaves, no more is tried than the schedule of trials allows.
+    """While nothing leaves, or nothing to a country, no more is tried than the schedule of trials allows.
 
-    It is open once the last three answers went to different recipients and none was taken, or six of the last ten
-    were not, each time by no fault of the recipient's; a crash and a cause that may be either's are left aside. A trial
-    is an answer; of those of which nothing can have left three may be made for one. Texts by hand are not held.
+    Nothing leaves once the last three answers went to different recipients and none was taken, or six of the last ten
+    were not, each time by no fault of the recipient's; what the network refuses is left aside while something was taken
+    in the last three hours. When something is taken again, each other country of which all has failed since then waits
+    by itself. A trial is an answer; of those of which nothing can have left three may be made for one. Texts by hand
+    are not held.
     """
     state, taken_in = _Breaker(), list[Fact]()
     for fact in facts:
@@ -456,7 +728,7 @@ def breaker(facts: History) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
-    breaker,
+    breaker, cancelled, delay, interval, answerable, wording, tries, shadowed, liveness,
 )  # fmt: skip
 
 
@@ -487,6 +759,15 @@ def _letters(text: str) -> str:
     """Put case, accents and all that is no letter aside."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalpha()).casefold()
+
+
+_MOBILE = re.compile("|".join(rf"\+{CALLING_CODES[name]}{begins}[0-9]+" for name, begins in MOBILES.items()))
+
+
+def _folded(text: str) -> str:
+    """Put case, accents and all that is neither letter nor digit aside."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    return "".join(character for character in decomposed if character.isalnum()).casefold()
 
 
 def _say(fact: Submitted, words: str) -> str:
@@ -577,23 +858,146 @@ def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, fl
         answered.learn(fact)
 
 
-@dataclass(slots=True)
-class _Breaker:
-    """The laxest breaker that keeps the promise."""
+class _Waiting:
+    """Whose answers the line has promised, and what may keep each back."""
 
-    row: list[tuple[int, str | None]] = field(default_factory=list)
-    """The last answers that were not taken, and their recipients; None: an outcome of which nothing follows."""
-    latest: list[tuple[int, bool]] = field(default_factory=list)
-    """The last answers, and whether each failed by the line's fault."""
-    opened: float | None = None
-    due: float = 0.0
-    trials: int = 0
+    def __init__(self) -> None:
+        self._promised: dict[int, Promised] = {}
+        self._asks: dict[int, Received] = {}
+        self._excused: set[str] = set()
+        self._left: list[float] = []
+        self._half: dict[int, int] = {}
+        self._paused = False
+        self._lost = 0
+
+    def take_in(self, fact: Fact, limits: Configured) -> None:
+        """Take in a fact; an answer that was tried is over, keeps its place, or waits for its next try."""
+        match fact:
+            case Received():
+                self._asks[fact.contact] = fact
+                if opts_out(fact.text, limits.opt_out_words):
+                    self._excused |= {fact.number, fact.sender or fact.number}
+            case Promised():
+                self._promised[fact.answer] = fact
+            case Submitted():
+                self._promised.pop(fact.answer, None)
+                self._half[fact.answer] = fact.total - fact.sequence + (fact.outcome == "refused")
+                if not fact.by_hand:
+                    self._excused.add(fact.number)  # cap and cooldown
+                self._left += [fact.at] * fact.left
+            case Cancelled():
+                self._promised.pop(fact.answer, None)
+            case Requeued():  # what was stored of it may be longer, and nobody passes it
+                self._half[fact.answer] = LONGEST
+            case Rebooted():
+                self._lost += LOST_SECONDS
+            case Blocked() | Forgotten():
+                self._excused.add(fact.number)
+            case Paused() | Resumed():
+                self._paused = isinstance(fact, Paused)
+            case Shadowed() | Restored() | Configured() | Hoped():  # by what was so before it may have ended
+                self._promised.clear()
+            case _:
+                pass
+
+    def without_cause(self, now: float, limits: Configured) -> Iterator[int]:
+        """Yield the answers that wait, and nothing keeps them back."""
+        if self._paused or limits.shadow:
+            return
+        for each in self._promised.values():
+            came = self._asks[each.contact]
+            is_due = came.at + came.delay + self._lost <= now
+            is_fresh = limits.max_age is None or now <= came.at + limits.max_age / 2
+            if is_due and is_fresh and came.number not in self._excused and self._has_room(each.segments, now, limits):
+                yield each.answer
+
+    def _has_room(self, segments: int, now: float, limits: Configured) -> bool:
+        """Tell whether so many fit into each window, beside those that may have a place already."""
+        wanted = segments + sum(self._half.values())
+        return all(
+            sum(at > now - seconds - self._lost for at in self._left) + wanted <= getattr(limits, name)
+            for name, seconds in WINDOWS.items()
+        )
+
+
+def _country(number: str) -> str | None:
+    return next((name for name, code in CALLING_CODES.items() if number.startswith(f"+{code}")), None)
+
+
+@dataclass(slots=True)
+class _Trials:
+    """The trials that are allowed while answers wait, of the line or of a country."""
+
+    since: float
+    due: float = field(init=False)
+    rounds: int = 0
     last: float | None = None
-    trial: set[tuple[int, int]] = field(default_factory=set)
-    """The answers of the trial that is being made."""
+    """When the last trial was made."""
+    answers: set[tuple[int, int]] = field(default_factory=set)
+    """The answers of the present round, and which attempt at each."""
     recipients: list[str] = field(default_factory=list)
     may_follow: bool = False
-    pending: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.due = self.since + TRIAL_PAUSES[0]
+
+    def refuses(self, fact: Submitted, due: float) -> str | None:
+        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
+        if fact.key[:2] in self.answers and fact.sequence > 1:
+            return None
+        follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
+        if not follows and fact.at < due:
+            return f"nothing leaves since {self.since:.12g} s, and the next trial is due at {due:.12g} s"
+        if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
+            return None  # it decides nothing
+        if fact.at >= due:
+            self.rounds += 1
+            self.due = fact.at + TRIAL_PAUSES[min(self.rounds, len(TRIAL_PAUSES) - 1)]
+            self.may_follow = True
+            self.answers.clear()
+            self.recipients.clear()
+        self.last = fact.at
+        self.answers.add(fact.key[:2])
+        self.recipients.append(fact.number)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt at an answer that ended: taken, declined (by the network, with a number of its own) or failed."""
+
+    at: float
+    answer: int
+    number: str
+    what: str
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """What is known of a line's outages, and of those of countries."""
+
+    ended: list[_Ended] = field(default_factory=list)
+    """Attempts at answers since the line last worked again."""
+    taken_at: float | None = None
+    trials: _Trials | None = None
+    """While nothing leaves."""
+    failed_from: float = 0.0
+    """When the first of the failures ended that opened it."""
+    failed_in: dict[str | None, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """When answers to a country failed."""
+    taken_in: dict[str | None, float] = field(default_factory=dict)
+    """When something was last taken there."""
+    countries: dict[str, _Trials] = field(default_factory=dict)
+    """Those that wait by themselves."""
+    pending: dict[tuple[int, int], Submitted] = field(default_factory=dict)
+    either: set[int] = field(default_factory=set)
+    """Answers whose last refusal may have been the recipient's fault: the second one is."""
+    crashed: Submitted | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the line, or a country, waits for trials."""
+        return self.trials is not None or bool(self.countries)
 
     def take_in(self, fact: Fact) -> str | None:
         """Take in a fact; return why it must not be, or None."""
@@ -602,76 +1006,100 @@ class _Breaker:
             case Resumed() | Hoped():
                 self.hope(fact.at)
             case LateTaken():
-                self.take_late(fact)
-            case Submitted(by="line" | "requeue"):
-                words = self.refuses(fact)
+                late = self.pending.get((fact.answer, fact.attempt))
+                if late and late.total == fact.sequence:
+                    self.take(fact.at, late)
+            case Requeued():
+                self.either.discard(fact.answer)
+            case Restarted():
+                self.crashed = None
+            case Rebooted():
+                if self.crashed:
+                    self.fail(self.crashed, fact.at, "failed")
+                self.crashed = None
+            case Submitted():
+                self.pending[fact.key[:2]] = fact
+                words = None if fact.by_hand else self.refuses(fact)
                 self.learn(fact)
-            case Submitted(outcome="taken") if fact.sequence == fact.total:
-                self.close()
             case _:
                 pass
         return words
 
     def refuses(self, fact: Submitted) -> str | None:
-        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
-        self.pending[fact.key[:2]] = fact.total
-        if self.opened is None or (fact.key[:2] in self.trial and fact.sequence > 1):
-            return None
-        follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
-        if not follows and fact.at < self.due:
-            return f"nothing leaves since {self.opened:.12g} s, and the next trial is due at {self.due:.12g} s"
-        if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
-            return None  # it decides nothing
-        if fact.at >= self.due:
-            self.trials += 1
-            self.due = fact.at + TRIAL_PAUSES[min(self.trials, len(TRIAL_PAUSES) - 1)]
-            self.last, self.may_follow = fact.at, True
-            self.trial.clear()
-            self.recipients.clear()
-        self.trial.add(fact.key[:2])
-        self.recipients.append(fact.number)
+        """Return why a submission must not be made now, or None."""
+        country = _country(fact.number)
+        if self.trials:
+            due = self.trials.due
+            fresh = self.trials.last is None or fact.at >= self.trials.last + BETWEEN_TRIALS_SECONDS
+            if fresh and not any(at >= self.failed_from for at in self.failed_in[country]):
+                due = min(due, fact.at)  # where nothing has failed yet one may be tried now
+            return self.trials.refuses(fact, due)
+        if country in self.countries:
+            trials = self.countries[country]
+            due = trials.due
+            if trials.rounds + 1 >= SHARED_FROM:
+                shared = [each.last for each in self.countries.values() if each.rounds >= SHARED_FROM and each.last]
+                due = max(due, *(at + TRIAL_PAUSES[-1] for at in shared), 0.0)
+            return trials.refuses(fact, due)
         return None
 
     def learn(self, fact: Submitted) -> None:
         """Take in what came of a submission."""
-        if fact.left:
-            self.may_follow = False
-        if fact.outcome == "taken":
-            if fact.sequence == fact.total:
-                self.close()
-                self._note(fact.answer, failed=False)
+        for trials in filter(None, (self.trials, self.countries.get(_country(fact.number) or ""))):
+            if fact.left:
+                trials.may_follow = False
+        if fact.outcome == "taken" and fact.sequence == fact.total:
+            self.take(fact.at, fact)
+        elif fact.outcome == "taken" or fact.by_hand:
+            pass
+        elif fact.outcome == "crash":
+            self.crashed = fact
+        elif fact.outcome == "unknown":
+            self.fail(fact, fact.at, "failed")
+        elif fact.cause not in RECIPIENTS_FAULT and not (fact.cause in EITHERS_FAULT and fact.answer in self.either):
+            if fact.cause in EITHERS_FAULT:
+                self.either.add(fact.answer)
+            self.fail(fact, fact.at, "declined" if fact.cause in NUMBERS_OF_THE_NETWORK else "failed")
+
+    def fail(self, fact: Submitted, at: float, what: str) -> None:
+        """Take in that an answer was not taken, by no fault of its recipient's: maybe nothing leaves."""
+        country = _country(fact.number)
+        self.failed_in[country].append(at)
+        if self.trials or country in self.countries:
             return
-        if fact.outcome == "crash":
-            return
-        failed = not (fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT | EITHERS_FAULT)
-        self.row = [
-            *(each for each in self.row if each[0] != fact.answer),
-            (fact.answer, fact.number if failed else None),
-        ][-ROW:]
-        self._note(fact.answer, failed=failed)
-        different = len({number for _, number in self.row} - {None}) == ROW
-        if self.opened is None and (different or sum(failed for _, failed in self.latest) >= MOST_FAILURES):
-            self.opened, self.trials, self.last, self.may_follow = fact.at, 0, None, False
-            self.due = fact.at + TRIAL_PAUSES[0]
+        self.ended.append(_Ended(at, fact.answer, fact.number, what))
+        lately = self.taken_at is not None and at - self.taken_at < LATELY_SECONDS
+        latest: dict[int, _Ended] = {}
+        for each in reversed(self.ended):
+            if not (lately and each.what == "declined"):
+                latest.setdefault(each.answer, each)
+        run = list(takewhile(lambda each: each.what != "taken", latest.values()))
+        if len({each.number for each in run}) < ROW:
+            run = [each for each in [*latest.values()][:LATEST] if each.what != "taken"]
+            if len(run) < MOST_FAILURES:
+                return
+        self.failed_from = min(each.at for each in run)
+        self.trials = _Trials(at)
 
-    def _note(self, answer: int, *, failed: bool) -> None:
-        self.latest = [*(each for each in self.latest if each[0] != answer), (answer, failed)][-LATEST:]
-
-    def take_late(self, fact: LateTaken) -> None:
-        """Take in that a segment had left after all: the last one of an answer closes."""
-        if self.pending.get((fact.answer, fact.attempt)) == fact.sequence:
-            self.close()
-
-    def close(self) -> None:
-        """Let answers out again: one was taken whole."""
-        if self.opened is not None:
-            self.latest.clear()
-        self.opened = None
-        self.row.clear()
-        self.trial.clear()
-        self.recipients.clear()
+    def take(self, at: float, fact: Submitted) -> None:
+        """Take in that an answer, or a text by hand, left whole: the line works, and so does its country."""
+        country = _country(fact.number)
+        self.taken_at = at
+        self.taken_in[country] = at
+        self.countries.pop(country or "", None)
+        if self.trials:
+            self.trials = None
+            self.ended.clear()
+            self.either.clear()
+            for name, failures in self.failed_in.items():
+                has_failed = any(moment >= self.failed_from for moment in failures)
+                if name and has_failed and self.taken_in.get(name, -1.0) < self.failed_from:
+                    self.countries.setdefault(name, _Trials(at))
+        else:
+            self.ended.append(_Ended(at, fact.answer, fact.number, "taken"))
 
     def hope(self, at: float) -> None:
         """Make the next trial due now, five minutes after the last one at the soonest."""
-        if self.opened is not None:
-            self.due = min(self.due, at if self.last is None else max(at, self.last + BETWEEN_TRIALS_SECONDS))
+        if self.trials:
+            last = self.trials.last
+            self.trials.due = min(self.trials.due, at if last is None else max(at, last + BETWEEN_TRIALS_SECONDS))

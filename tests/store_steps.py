@@ -95,7 +95,7 @@ def begin_next(
     db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES, *, shadow: bool = False
 ) -> gate.TurnResult:
     """Ask the gate for the first answer whose turn it is."""
-    (turn, *_) = queue.due(db, now, trial=True)
+    (turn, *_) = queue.due(db, now, shadow=shadow)
     return begin(db, turn.answer_id, now, planned, rules, shadow=shadow, trial=turn.trial)
 
 

@@ -40,10 +40,11 @@ from hotlined.language import Language, unfilled
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
-from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode
+from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
+from hotlined.store.breaking import CountryOutage
 from hotlined.store.line import mark_copied, note_own_number, save_limit_clock
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES
@@ -81,6 +82,25 @@ class Teller:
         happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
+
+
+def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
+    """Each for itself; after a day in which nothing left, and where nothing ever did, it is the SIM; its end is told.
+
+    One that comes and goes within a day is not told again.
+    """
+    teller = Teller()
+    german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
+    assert teller.tell(seen(countries=[german, french]), 3599) == []
+    assert teller.tell(seen(countries=[german, french]), 3600) == [("country_DE", 1), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86399) == []
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86400) == [("country_DE", 2), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[french]), 100_000) == [("country_DE", 0)]
+    again = replace(german, since_limit=100_000.0)
+    assert teller.tell(seen(countries=[again, french]), 110_000) == []
+    assert teller.tell(seen(countries=[again]), 110_001) == [("country_FR", 0)]
+    assert draft("country_DE", 2, "").title == "this SIM cannot text Germany"
+    assert "take CH out of numbers.answer_countries" in draft("country_CH", 1, "").text
 
 
 @pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
@@ -282,7 +302,8 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return None
-    alert = draft(condition, level, "", **filling)
+    named = country_condition("GB") if condition == "country" else condition
+    alert = draft(named, level, "", **filling)
     return f"hotlined fr: {alert.title}. {alert.text}"
 
 

@@ -50,11 +50,16 @@ def test_root_becomes_the_user_of_the_line(machine: Installed, words: list[str],
     uid, gid, *groups = user_of(machine, f"hotlined-{line}")
 
     assert found["words"] == words
-    assert found["ids"] == [uid] * 3 + [gid] * 3
+    assert found["ids"] == [uid] * 3 + [user_of(machine, "nobody")[1], gid, gid]
     assert set(found["groups"]) == set(groups)
     assert int(found["inheritable"], 16) == 0
     assert found["cwd"] == "/"
     assert found["flags"] == [1]  # python3 -I
+
+
+def test_no_program_of_the_line_reaches_into_what_root_started(machine: Installed) -> None:
+    """What somebody has taken over in its sandbox would have a network and the person's terminal that way."""
+    assert not machine.said("hotlined")["is_reached"]
 
 
 def test_what_is_kept_of_the_environment(machine: Installed) -> None:

@@ -132,9 +132,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         price_per_segment=None,
         currency="EUR",
     )
-    assert got.numbers == Numbers(
-        "BE", ("BE", "FR", "NL", "LU", "DE"), (), ("stop", "stopp", "stoppen", "arret", "arretez")
-    )
+    assert got.numbers == Numbers("BE", ("BE",), (), ("stop", "stopp", "stoppen", "arret", "arretez"))
     assert got.path == FILE
 
 
@@ -160,6 +158,10 @@ def test_the_defaults_are_the_promised_ones() -> None:
         ("line_number: 0460/20.93.99", "line_number", "+32460209399"),
         ("database: ../a.db", "database", Path("/somewhere/../a.db")),
         ("numbers: {answer_countries: [NO, BE]}", "numbers.answer_countries", ("NO", "BE")),
+        ("numbers: {answer_countries: []}", "numbers.answer_countries", ()),
+        ("numbers: {answer_countries: null}", "numbers.answer_countries", ("BE",)),
+        ("numbers: {country: FR}", "numbers.answer_countries", ("FR",)),
+        ("numbers: {country: FR, answer_countries: null}", "numbers.answer_countries", ("FR",)),
         ("numbers: {blocked: [0612345678], country: FR}", "numbers.blocked", ("+33612345678",)),
         ("numbers: {blocked: [&a 0470123456, *a]}", "numbers.blocked", ("+32470123456",) * 2),
         ("limits: {cooldown: 1h30m}", "limits.cooldown", (timedelta(minutes=90),)),

@@ -20,8 +20,8 @@ from hotlined.simulator import pdus
 POLLS = 6
 TWO_SEGMENTS = "é" * 200
 DISK, SHM = Path("/var/tmp"), Path("/dev/shm")
-CHECK = ("+CMGF", "+CNMI", "+CSCS")
-"""What one line asks for to see whether the modem has kept its settings."""
+CHECK = ("+CMGF", "+CNMI", "+CPMS", "+CSCS")
+"""What is asked for to see whether the modem has kept its settings and its storages."""
 SENDERS = {"SM": "+3247010", "ME": "+3247011"}
 
 

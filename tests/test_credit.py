@@ -18,6 +18,7 @@ from hotlined.gsm.port import Port
 from hotlined.store.opening import open_for_daemon
 
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
+PRICE = {"price_per_segment": 0.05}
 
 
 def events(line: Line, like: str) -> list[tuple[str, str]]:
@@ -69,7 +70,7 @@ def test_the_balance_is_asked_for_and_recorded(line: Line, text: str) -> None:
 def test_an_empty_balance_holds_answers_back(line: Line) -> None:
     """What cannot pay one segment is out of credit before anything is tried."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
-    line.configure(credit=CREDIT)
+    line.configure(credit=CREDIT, limits=PRICE)
     line.start()
     deliver(line, 1)
     wait_until(lambda: [row[2] for row in line.rows(ANSWERS)] == ["credit"])
@@ -103,7 +104,7 @@ def test_the_balance_is_asked_for_once_there_is_a_network(line: Line) -> None:
 def test_an_unconfirmed_trial_takes_no_other_along(line: Line) -> None:
     """While there is no credit one answer is tried now and then, whatever becomes of it, and the rest waits."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
-    line.configure(credit=CREDIT)
+    line.configure(credit=CREDIT, limits=PRICE)
     line.start(timing={"trial_after": [3.0, 3600.0]})
     deliver(line, 1, 2, 3)
     wait_until(lambda: [row[2] for row in line.rows(ANSWERS)] == ["credit"] * 3)

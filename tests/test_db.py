@@ -92,10 +92,10 @@ def test_a_damaged_database_is_found_out(filled: Filled, options: list[str], wor
 
 
 BROKEN = [
-    ("DELETE FROM line_state", "there is one row"),
+    ("DELETE FROM line_state", "is there once"),
     ("UPDATE contacts SET segments_received = 3 WHERE id = 1", "as many segments as it counts (1)"),
     ("UPDATE contacts SET repeats = 1 WHERE id = 2", "as many repeats as it counts (2)"),
-    ("UPDATE contacts SET verdict = 'suppress' WHERE id = 1", "whose verdict says so (1)"),
+    ("UPDATE contacts SET verdict = 'suppress' WHERE id = 1", "a contact that was to be answered (1)"),
     ("UPDATE answers SET state = 'sent' WHERE id = 2", "each of them left (2)"),
     ("UPDATE answers SET state = 'failed' WHERE id = 1", "every segment left was sent (1)"),
     ("UPDATE answer_segments SET state = 'submitting' WHERE id = 1", "has a segment that is being submitted (1)"),
@@ -144,7 +144,7 @@ def test_a_row_without_its_parent_is_found_out(filled: Filled) -> None:
     result = filled.run("db", "check", "--full")
 
     assert result.exit_code == 1
-    assert "segments 3 belongs to a row of contacts that is not there" in result.stdout
+    assert "segments 3 belongs to an entry of contacts that is not there" in result.stdout
 
 
 def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:

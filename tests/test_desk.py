@@ -544,13 +544,14 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
 
 
 def test_no_door_takes_all_connections(desk: Desk) -> None:
-    """However many come to one, some connections are left to the other."""
+    """However many come to one and stay, some are left to the other, and who comes there later is served."""
     with contextlib.ExitStack() as stack:
         for _ in range(MOST_OF_A_DOOR + 120):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
             visitor.connect(os.fspath(desk.socket))
         wait_until(lambda: accepted(desk.socket) == MOST_OF_A_DOOR, "the others are dropped")
         assert desk.proxied("nobody").get().status == 403
+        assert [desk.browser().get("/healthz").status for _ in range(3)] == [503] * 3
 
 
 def connections(path: Path) -> list[str]:
@@ -749,6 +750,20 @@ def test_who_does_not_end_a_request_keeps_the_desk_from_ending_for_a_while_only(
             return not thread.is_alive()
 
         wait_until(has_ended, "the desk ends")
+
+
+def test_who_does_not_end_a_request_keeps_no_old_configuration(line: Filled, tmp_path: Path) -> None:
+    """Somebody who was taken out of the configuration cannot stay in by having one request in hand after the other."""
+    changed = threading.Event()
+    options = {"idle_seconds": None, "slow_seconds": math.inf, "finish_seconds": 0.2, "is_stale": changed.is_set}
+    with Program(line, tmp_path / "web.sock", **options) as program, socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(program.path))
+        slow.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
+        thread = program.start()
+        with Connection(program.path) as visitor:
+            assert visitor.get("/healthz") == 503  # and so that request has begun
+        changed.set()
+        assert ends(thread)
 
 
 def test_who_asks_again_and_again_does_not_keep_the_desk_from_ending(line: Filled, tmp_path: Path) -> None:

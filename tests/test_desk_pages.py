@@ -306,7 +306,7 @@ def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_i
     page = looked(line, browser, contact_id)
     listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", page.body, re.DOTALL)
 
-    assert len(listed) > 6
+    assert len(listed) > 5
     assert Answer(200, {}, "\n".join(listed)).words == plain(line.run("show", str(contact_id)).stdout)
 
 
@@ -632,6 +632,17 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     assert nearly.status == 400
     assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
     assert line.log("--tag", "bla-bla")[0]["id"] == 4
+
+
+def test_what_was_decided_about_a_number_is_not_undone_by_sending_again(busy: tuple[Filled, Browser]) -> None:
+    """Who is blocked gets nothing by a button on an old contact; a name that contacted the line is blocked as well."""
+    line, browser = busy
+    number = next(each["originator"] for each in line.log() if each["id"] == 10)
+    assert "is blocked." in browser.act(f"/act/block?{urlencode({'number': number})}").words
+    refused = browser.act("/act/requeue?contact_id=10")
+    assert (refused.status, "the number is blocked" in refused.words) == (409, True), refused.words
+    line.text("Votre facture", "Proximus")
+    assert "Proximus is blocked." in browser.act("/act/block?number=Proximus").words
 
 
 def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:

@@ -166,7 +166,10 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
         "What waits for a person",
         "- 1 text has a word of alerts.words, and nobody has tagged it: hotlined review",
         "- 1 reaction wants a tag: hotlined review",
-        "- 1 answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
+        (
+            "- 1 answer of this time was perhaps sent, and goes out again only if you ask for it:"
+            " hotlined log --state unconfirmed"
+        ),
     ]
     assert health[:2] == ["How the line is", "- Nothing is wrong."]
     assert "- Of the month's budget 4 of 3,000 segments are spent." in health

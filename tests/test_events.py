@@ -187,7 +187,9 @@ def decide(line: Filled) -> None:
     answers.requeue(db, 2, "luc", now)
     decisions.block(db, KEVIN, "pi", now)
     decisions.unblock(db, KEVIN, "pi", now)
+    db.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", now.rfc3339, KEVIN)
     decisions.lift_opt_out(db, KEVIN, "pi", now)
+    decisions.skip(db, 1, "anna", now)
     decisions.note_look(db, 1, "anna", now)
     decisions.note_look_up(db, KEVIN, "anna", now)
     decisions.note_look_through(db, "texts by hand", "anna", now)
@@ -211,6 +213,7 @@ def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
         ("block", None, "pi", "+3247…456", None, "+3247…456 by pi"),
         ("unblock", None, "pi", "+3247…456", None, "+3247…456 by pi"),
         ("optout_lifted", None, "pi", "+3247…456", None, "+3247…456 by pi"),
+        ("skip", 1, "anna", None, None, "by anna"),
         ("look", 1, "anna", None, None, "by anna"),
         ("look", None, "anna", "+3247…456", None, "+3247…456 by anna"),
         ("look", None, "anna", None, "texts by hand", "texts by hand by anna"),

@@ -17,7 +17,17 @@ ALPHABETS = {
     "results and people": (8, ("A writes", "B writes", "sent", "unknown", "requeued", "late")),
     "refusals and time": (8, ("A writes", "B writes", "sent", "refused", "an hour")),
     "the end of an answer": (8, ("A writes", "sent", "A says stop", "an hour", "purged", "dead", "requeued")),
+    "proofs and persons": (
+        7,
+        ("A writes", "sent", "unknown", "requeued", "late", "1 delivered", "2 delivered", "cancelled"),
+    ),
+    "what never left": (
+        6,
+        ("A writes", "B writes", "sent", "refused", "dead", "withdrawn", "cancelled", "killed", "an hour"),
+    ),
+    "who is named": (6, ("Zara names A", "A writes", "sent", "1 undelivered", "purged", "A says stop")),
     "the breaker": (8, ("A writes", "B writes", "unknown", "refused", "sent", "restarted", "requeued")),
+    "countries": (8, ("D writes", "A writes", "unknown", "requeued", "an hour", "sent")),
 }
 """Events that are followed together, and how deep; all of them together go less deep here."""
 DEEPER = sorted(ALPHABETS)[extent.SEED % len(ALPHABETS)]
@@ -34,6 +44,9 @@ FOUND_BY = {
     "second segment after a refusal": (3, ("A writes", "refused", "sent")),
     "requeue counted twice": (3, ("A writes", "unknown", "requeued")),
     "pseudonym not recognised": (6, ("A writes", "sent", "purged")),
+    "proof ends no requeue": (6, ("A writes", "sent", "unknown", "requeued", "late")),
+    "what was ended goes on": (6, ("A writes", "unknown", "requeued", "cancelled", "late", "sent")),
+    "names are believed": (2, ("Zara names A", "sent")),
 }
 """Where each way to break the program shows itself."""
 
@@ -53,7 +66,7 @@ def test_no_sequence_of_events_breaks_a_promise(
     assert found.states[2]
 
 
-@pytest.mark.parametrize("mutant", explore.MUTANTS)
+@pytest.mark.parametrize("mutant", FOUND_BY)
 def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant: str) -> None:
     """Each of these faults is seen, and where the fault is not, the same events break nothing."""
     depth, events = FOUND_BY[mutant]
@@ -61,6 +74,21 @@ def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant
         explore.explore(exploring, depth, events)
     with explore.explorer(tmp_path, [mutant]) as exploring, pytest.raises(explore.FoundError):
         explore.explore(exploring, depth, events)
+
+
+@pytest.mark.parametrize("mutants", [[], ["countries tried without a pause"]])
+def test_a_country_that_is_tried_too_soon_is_found_out(tmp_path: Path, mutants: list[str]) -> None:
+    """A German and a Belgian get nothing, then the Belgian does: the German has to wait for a minute more."""
+    path = "D writes > A writes > unknown > unknown > B writes > an hour > sent > sent > requeued > sent"
+    with explore.explorer(tmp_path, mutants) as exploring:
+        explore.walk(exploring, path)
+        (waiting,) = exploring.db.all("SELECT country FROM country_outages") if not mutants else [None]
+        if mutants:
+            with pytest.raises(explore.FoundError):
+                exploring.check()
+        else:
+            exploring.check()
+            assert waiting
 
 
 SEQUENCES = (

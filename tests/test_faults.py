@@ -300,6 +300,25 @@ def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
     wait_until(lambda: line.status()["database_state"] == "ok", "a database that can be used again")
 
 
+def test_a_fate_that_the_database_refused_is_written_once_it_can_be(line: Line) -> None:
+    """What came of a segment is not forgotten, and until it is on the disk nothing else leaves."""
+    line.configure(modem={"send_timeout": "3s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", kind="no_result", count=1)
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(line.submitted, "a segment at the network")
+    locker = sqlite3.connect(line.database, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    wait_until(lambda: line.status()["database_state"] == "locked")
+    assert line.rows("SELECT state FROM answers") == [("sending",)]
+    locker.execute("COMMIT")
+    locker.close()
+    wait_until(lambda: line.rows("SELECT state, reason FROM answers") == [("unconfirmed", "no_result")])
+
+    assert len(line.submitted()) == 1
+
+
 def test_a_database_that_is_locked_at_start_is_waited_for(line: Line) -> None:
     """The daemon stays up, and begins when it can write."""
     line.start()

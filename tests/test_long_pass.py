@@ -92,7 +92,7 @@ def test_people_are_served_between_deletions(full: Line) -> None:
     """While a full SIM is emptied contacts are judged, requests are done, and the first answers go out."""
     full.start(TIMING)
     wait_until(lambda: deletions(full) >= 20, "the first deletions")
-    assert "nothing has changed" in full.cli("sim", "adopt")
+    assert "Nothing has changed" in full.cli("sim", "adopt")
     wait_until(lambda: full.count("SELECT count(*) FROM answers WHERE state = 'sent'"), "an answer that left")
 
     assert full.count("SELECT count(*) FROM contacts WHERE verdict IS NULL") == 0

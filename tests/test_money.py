@@ -55,13 +55,13 @@ from hotlined.store import (
     shares,
 )
 from hotlined.store.database_files import KEY, beside, write_key
-from hotlined.store.line import breaker_of, save_limit_clock
+from hotlined.store.line import save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
+NUMBERS = ("+32470000001", "+32470000002", "+4915112345678")
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
@@ -229,6 +229,7 @@ class Hotline(RuleBasedStateMachine):
         self.names: dict[tuple[str, int], int] = {}
         self.serials = count(1)
         self.requeued: Counter[int] = Counter()
+        self.delays: dict[int, int] = {}
 
     def teardown(self) -> None:
         """Ask the oracle, and leave nothing behind."""
@@ -267,13 +268,14 @@ class Hotline(RuleBasedStateMachine):
             per_number=self.limits.per_number,
             max_age=rules.max_age.total_seconds() + UNSAVED_SECONDS,
             shadow=self.shadow,
+            texts=((self.plan.text,), (self.plan.text.swapcase(),)),
         )
 
-    def tell_contact(self, number: str, kind: str, text: str) -> None:
-        """Note the contact that was recorded last."""
-        row = self.db.one("SELECT max(id) AS id FROM contacts")
-        assert row
-        self.tell(oracle.Received, contact=self.name("contacts", row["id"]), number=number, text=text, kind=kind)
+    def tell_contact(self, number: str, kind: str, text: str, delay: int) -> None:
+        """Note the contact that was recorded last, and for how long its answer is to wait."""
+        contact = self.name("contacts", self.db.value("SELECT max(id) FROM contacts"))
+        self.delays[contact] = delay
+        self.tell(oracle.Received, contact=contact, number=number, text=text, kind=kind, delay=delay)
 
     def tell_submission(self, begun: gate.Begun, number: str, fate: Fate) -> None:
         """Note what the modem was given, and what comes of it."""
@@ -295,6 +297,7 @@ class Hotline(RuleBasedStateMachine):
             by="hand" if contact is None else "requeue" if attempt > 1 else "line",
             outcome=outcome,
             cause=cause,
+            text=pdus.read_submit(begun.pdu).text,
         )
 
     def now(self) -> Now:
@@ -303,7 +306,7 @@ class Hotline(RuleBasedStateMachine):
 
     def in_force(self) -> policy.Rules:
         """Return what is configured."""
-        return policy.Rules(self.limits, policy.Numbers(), timedelta(hours=24))
+        return policy.Rules(self.limits, policy.Numbers(answer_countries=("BE", "DE")), timedelta(hours=24))
 
     # ---- what comes
 
@@ -327,8 +330,8 @@ class Hotline(RuleBasedStateMachine):
     ) -> None:
         """Receive and judge contacts, let a moment pass, and send."""
         for sender in senders:
-            self.arrive(sender, body, national=national)
-            self.judge(delay)
+            self.arrive(sender, body, national=national, delay=delay)
+            self.judge()
         self.time_passes(seconds)
         self.send(results)
 
@@ -346,12 +349,12 @@ class Hotline(RuleBasedStateMachine):
         _, parts = self.texts[which % len(self.texts)]
         self.receive(parts)
 
-    def arrive(self, sender: str, body: str, *, national: bool) -> None:
+    def arrive(self, sender: str, body: str, *, national: bool, delay: int = 0) -> None:
         """Receive a contact: a call, or a text that nobody sent before unless it is one that repeats."""
         self.contacts += 1
         if body == "call":
             contacts.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
-            self.tell_contact(sender, "call", "")
+            self.tell_contact(sender, "call", "", delay)
             return
         self.serial += 1
         text = body.format(self.serial, marks=f"{self.serial:b}".translate(MARKS))
@@ -363,17 +366,24 @@ class Hotline(RuleBasedStateMachine):
         )
         parts = parts[:1] if body == HALF else parts
         self.receive(parts)
-        self.tell_contact(sender, "text", text)
+        self.tell_contact(sender, "text", text, delay)
         self.texts.append((sender, parts))
 
-    def judge(self, delay: int) -> None:
+    def judge(self) -> None:
         """Judge what is unjudged, as the daemon does."""
         while (contact_id := contacts.next_unjudged(self.db, self.now())) is not None:
             row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
             assert row
             if (row["text"] or "").startswith("Stop"):
                 self.opted_out.add(row["originator"])
-            store_steps.judge(self.db, contact_id, self.now(), self.in_force(), delay=float(delay), shadow=self.shadow)
+            contact = self.name("contacts", contact_id)
+            delay = float(self.delays.get(contact, 0))
+            verdict = store_steps.judge(
+                self.db, contact_id, self.now(), self.in_force(), delay=delay, shadow=self.shadow
+            )
+            if verdict.answer:
+                answer = self.name("answers", self.db.value("SELECT max(id) FROM answers"))
+                self.tell(oracle.Promised, answer=answer, contact=contact, segments=self.plan.segments)
 
     def receive(self, parts: list[str]) -> None:
         """List the SIM with a text on it, and delete the text there."""
@@ -389,16 +399,44 @@ class Hotline(RuleBasedStateMachine):
             now = self.now()
             queue.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
-                queue.requeue_half_sent(self.db, trials=True)
-            for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
-                result = store_steps.begin(
-                    self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
+                queue.requeue_half_sent(self.db)
+            for turn in queue.due(self.db, now, shadow=self.shadow):
+                result = gate.begin(
+                    self.db,
+                    turn.answer_id,
+                    self.in_force(),
+                    now,
+                    compose=self.compose,
+                    encode=store_steps.encode,
+                    shadow=self.shadow,
+                    trial=turn.trial,
                 )
                 if isinstance(result, policy.Wait):
                     continue
                 if isinstance(result, gate.Begun):
                     self.submit(result.recipient, result, fate)
+                if isinstance(result, gate.Shadowed):
+                    self.tell_shadowed(turn.answer_id)
                 break
+            else:
+                if not self.key_is_away:
+                    self.tell(oracle.Rested)
+
+    def compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
+        """Return the text for the first answer to a number, or for a further one."""
+        return gate.Composition(alphabet.plan(self.plan.text.swapcase()) if step else self.plan)
+
+    def tell_shadowed(self, answer_id: int) -> None:
+        """Note what shadow mode let out."""
+        row = self.db.the("SELECT recipient, segments FROM answers WHERE id = ?", answer_id)
+        answer = self.name("answers", answer_id)
+        self.tell(
+            oracle.Shadowed,
+            answer=answer,
+            number=row["recipient"],
+            segments=row["segments"],
+            asked_for=self.requeued[answer] > 0,
+        )
 
     def submit(self, number: str, begun: gate.Begun, fate: Fate) -> None:
         """Note a segment as it leaves, and commit its fate as the daemon does."""
@@ -513,6 +551,7 @@ class Hotline(RuleBasedStateMachine):
         with open_beside_daemon(self.db.path) as db:
             for _ in purging.purge(db, texts, numbers, self.now()):
                 pass
+        self.tell(oracle.Purged)
 
     @precondition(lambda self: not self.key_is_away)
     @rule(number=numbers, keep_opt_out=st.booleans())
@@ -654,6 +693,16 @@ class Hotline(RuleBasedStateMachine):
             self.attempts[row["id"]] += 1
             self.by_person.add(row["id"])
 
+    @precondition(lambda self: self.contacts)
+    @rule(which=st.integers(0, 1000))
+    def cancel(self, which: int) -> None:
+        """Take the answer to a contact back."""
+        contacts = self.db.all("SELECT id FROM contacts ORDER BY id")
+        contact_id = contacts[which % len(contacts)]["id"]
+        if answers.cancel(self.db, contact_id, "admin", self.now()) is None:
+            answer_id = self.db.value("SELECT id FROM answers WHERE contact_id = ?", contact_id)
+            self.tell(oracle.Cancelled, answer=self.name("answers", answer_id))
+
     @precondition(lambda self: not self.shadow)
     @rule(number=numbers, plan=st.sampled_from(PLANS))
     def send_by_hand(self, number: str, plan: alphabet.Plan) -> None:
@@ -770,8 +819,8 @@ def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[H
     """Give a line that has just started; on the way out everything has to hold."""
     line = Hotline()
     try:
-        line.begin(limits)
         line.plan = plan
+        line.begin(limits)
         yield line
         line.windows_hold()
         line.the_reserve_is_for_new_numbers()
@@ -787,7 +836,7 @@ def come(line: Hotline, *senders: str, body: str = "texte {}", results: Sequence
     """Receive a contact of each sender, judge it, and let segments out."""
     for sender in senders:
         line.arrive(sender, body, national=False)
-    line.judge(0)
+    line.judge()
     line.send(list(results))
 
 

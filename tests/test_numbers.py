@@ -495,11 +495,11 @@ def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) ->
             " VALUES ('fr', 'text', ?, 'BE', 'mobile', 'Salut', 1, 1, ?, 0, 0, 'suppress', 'cooldown')",
             [(number, f"2026-11-24T22:{each // 60:02}:{each % 60:02}.000Z") for each, number in enumerate(contacts)],
         )
-    whole = correspondents(line.db, Order.LAST, 0, shadow=False)
+    whole = correspondents(line.db, Order.LAST, 0)
 
     assert [each.number for each in whole[-3:]] == ["+32470999999", *numbers[3:]]
     for limit in range(1, 7):
-        assert correspondents(line.db, Order.LAST, limit, shadow=False) == whole[-limit:]
+        assert correspondents(line.db, Order.LAST, limit) == whole[-limit:]
 
 
 @pytest.mark.parametrize(
@@ -526,8 +526,8 @@ def test_the_newest_contacts_tell_who_is_listed(
             " VALUES ('fr', 'text', ?, 'BE', 'mobile', 'Salut', 1, 1, ?, 0, 0, 'suppress', 'cooldown')",
             [(number, f"2026-11-24T22:00:{each:02}.000Z") for each, number in enumerate("AAABCCDA")],
         )
-    whole = {each.number: each for each in correspondents(line.db, Order.LAST, 0, shadow=False)}
-    found = correspondents(line.db, Order(order), limit, shadow=False, among=among)
+    whole = {each.number: each for each in correspondents(line.db, Order.LAST, 0)}
+    found = correspondents(line.db, Order(order), limit, among=among)
 
     assert found == [whole[number] for number in expected]
 

@@ -8,6 +8,7 @@ import pytest
 from oracle import (
     Blocked,
     ByHand,
+    Cancelled,
     Configured,
     Fact,
     Forgotten,
@@ -15,10 +16,15 @@ from oracle import (
     LateTaken,
     OptedIn,
     Paused,
+    Promised,
+    Rebooted,
     Received,
     Requeued,
+    Restarted,
+    Rested,
     Restored,
     Resumed,
+    Shadowed,
     Submitted,
     Unblocked,
 )
@@ -64,7 +70,7 @@ def test_the_oracle_imports_nothing_of_hotlined() -> None:
     tree = ast.parse(Path(oracle.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses", "functools"}
+    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses", "functools", "itertools"}
     calls = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert not calls & {"__import__", "eval", "exec", "open"}
 
@@ -324,6 +330,176 @@ def test_asked_for() -> None:
     assert not found(*facts, asked, segment)
 
 
+def test_what_left_whole_is_not_sent_again() -> None:
+    """Neither by a result that comes late nor by a report, unless somebody asks for it after that."""
+    facts = [ROOM, came(1), sent(1, 1, outcome="unknown"), Requeued(at=2, answer=1)]
+    proof, again = LateTaken(at=3, answer=1, attempt=1, sequence=1), sent(1, 4, attempt=2, by="requeue")
+    assert not found(*facts, again)
+    assert found(*facts, proof, again) == {"at_most_once"}
+    half = [ROOM, came(1), sent(1, 1, outcome="unknown", total=2), Requeued(at=2, answer=1), proof]
+    assert not found(*half, sent(1, 4, attempt=2, by="requeue", total=2))
+    restored = Restored(at=4, copied_at=0)
+    assert not found(*facts, proof, restored, Requeued(at=5, answer=1), sent(1, 6, attempt=3, by="requeue"))
+
+
+def test_cancelled() -> None:
+    """What a person has ended stays so, its second half too, until somebody asks for it."""
+    facts = [ROOM, came(1), sent(1, 1, total=2), Cancelled(at=2, answer=1)]
+    assert found(*facts, sent(1, 3, sequence=2, total=2)) == {"cancelled"}
+    assert not found(*facts, Requeued(at=3, answer=1), sent(1, 4, total=2, attempt=2, by="requeue"))
+
+
+# ---- when, to whom, what
+
+
+def test_delay() -> None:
+    """To the second; what never left keeps it when it is asked for again, what may have left does not."""
+    facts = [ROOM, came(1, delay=600)]
+    assert not found(*facts, sent(1, 600))
+    assert found(*facts, sent(1, 599)) == {"delay"}
+    again = [Cancelled(at=1, answer=1), Requeued(at=2, answer=1)]
+    assert found(*facts, *again, sent(1, 599, attempt=2, by="requeue")) == {"delay"}
+    twice = [sent(1, 600, outcome="unknown"), Requeued(at=601, answer=1), sent(1, 602, attempt=2, by="requeue")]
+    assert not found(*facts, *twice)
+
+
+def test_interval() -> None:
+    """Two segments have as much time between them as is configured, whosever they are."""
+    facts = [Configured(at=0, interval=3), *people(2), sent(1, 1, phone(1))]
+    assert not found(*facts, sent(2, 4, phone(2)))
+    assert found(*facts, sent(2, 3, phone(2))) == found(*facts, *typed(9, 3)) == {"interval"}
+
+
+@pytest.mark.parametrize("number", ["8850", "Zara", "+3290212345", "+3280012345", "+3222345678", "+447012345678"])
+def test_who_is_no_mobile_is_not_answered(number: str) -> None:
+    """Short codes, names, premium, toll-free, fixed and personal numbers."""
+    assert found(ROOM, came(1, 0, number), sent(1, 1, number)) == {"answerable"}
+
+
+@pytest.mark.parametrize("kind", ["data", "service", "unreadable"])
+def test_what_is_no_contact_is_not_answered(kind: str) -> None:
+    """Data and service messages ask for nothing; a stop in them counts all the same."""
+    assert found(ROOM, came(1, kind=kind), sent(1, 1)) == {"answerable"}
+    assert found(ROOM, came(1, text="stop", kind=kind), came(2, 1), sent(2, 2)) == {"opt_out"}
+
+
+def test_answerable_is_nobody_of_the_house_and_no_machine() -> None:
+    """Our own number, our own text, and whoever sends the same after each answer."""
+    own = Configured(at=0, own_number=HERS, texts=(("Non, et non.",),))
+    assert found(own, came(1), sent(1, 1)) == {"answerable"}
+    assert found(own, came(1, 0, HIS, text="Re: non, ET non!"), sent(1, 1, HIS)) == {"answerable"}
+    same = [
+        ROOM,
+        came(1),
+        sent(1, 1),
+        *(came(n, n, text="pas la") for n in (2, 3, 4)),
+        *(sent(n, 9 + n) for n in (2, 3, 4)),
+    ]
+    assert not found(*same)
+    assert found(*same, came(5, 20, text="pas la"), sent(5, 21)) == {"answerable"}
+    others = [came(n, 20, text=f"autre {n}") for n in range(5, 25)]
+    assert not found(*same, *others, came(30, 20, text="pas la"), sent(30, 21))
+    away = "Je suis absent jusqu'au douze decembre, appelez le bureau."
+    assert found(ROOM, came(1, text=away), sent(1, 1), came(2, 2, text=away), sent(2, 3)) == {"answerable"}
+
+
+def test_wording() -> None:
+    """A variant of its step, whole; asked for again the text that it had, whatever is configured by then."""
+    facts = [Configured(at=0, cooldowns=(0,), texts=(("un", "uno"), ("deux",)), max_segments=1), came(1), came(2)]
+    assert not found(*facts, sent(1, 1, text="uno"), sent(2, 2, text="deux"))
+    assert found(*facts, sent(1, 1, text="uno"), sent(2, 2, text="un")) == {"wording"}
+    assert found(*facts, sent(1, 1, text="u")) == {"wording"}
+    assert found(*facts, sent(1, 1, text="u", total=2)) == {"wording"}
+    two = [Configured(at=0, texts=(("un",),)), came(1), sent(1, 1, text="u", total=2)]
+    assert not found(*two, sent(1, 2, text="n", sequence=2, total=2))
+    assert found(*two, sent(1, 2, text="e", sequence=2, total=2)) == {"wording"}
+    other = [
+        *facts,
+        sent(1, 1, text="un", outcome="unknown"),
+        Configured(at=2, texts=(("trois",),)),
+        Requeued(at=3, answer=1),
+    ]
+    assert not found(*other, sent(1, 4, text="un", attempt=2, by="requeue"))
+    assert found(*other, sent(1, 4, text="trois", attempt=2, by="requeue")) == {"wording"}
+
+
+def test_wording_after_a_backup_was_put_back() -> None:
+    """What waited in it counts as answered, so the text of any step will do."""
+    facts = [Configured(at=0, texts=(("un",), ("deux",))), came(1), Restored(at=2, copied_at=1), came(2, 3)]
+    assert not found(*facts, sent(2, 4, text="deux"))
+    assert found(*facts[:2], came(2, 3), sent(2, 4, text="deux")) == {"wording"}
+
+
+def test_tries() -> None:
+    """A minute, five, fifteen, an hour; six times at most while others get theirs; the recipient's no is the end."""
+    moments = (1, 61, 361, 1261, 4861, 8461)
+    refused = [sent(1, at, HERS, "refused", cause=38) for at in moments]
+    assert not found(ROOM, came(1), *refused, sent(1, 12061))
+    for early in (1, 2, 3, 4):
+        sooner = [*refused[:early], sent(1, moments[early] - 1)]
+        assert found(ROOM, came(1), *sooner) == {"tries"}
+    between = [fact for n, each in enumerate(refused) for fact in (each, sent(9 + n, each.at + 9, phone(9 + n)))]
+    others = people(20)
+    assert not found(ROOM, came(1), *others, *between[:-2], sent(1, 12061))
+    assert found(ROOM, came(1), *others, *between, sent(1, 12061)) == {"tries"}
+    assert found(ROOM, came(1), sent(1, 1, HERS, "refused", cause=27), sent(1, 9999)) == {"tries"}
+    either = [sent(1, 1, HERS, "refused", cause=28), sent(9, 9, phone(9)), sent(1, 61, HERS, "refused", cause=21)]
+    assert found(ROOM, came(1), *others, *either, sent(1, 9999)) == {"tries"}
+    assert not found(ROOM, came(1), *others, *either[::2], sent(1, 9999))
+
+
+def test_tries_are_the_breakers_while_nothing_leaves() -> None:
+    """What it tries, and what it closes for, has not to wait for a pause of its own."""
+    refused = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (1, 63), (2, 66), (3, 69))]
+    assert not found(ROOM, *people(9), *refused, sent(1, 129, phone(1)), sent(2, 130, phone(2)))
+    assert found(ROOM, *people(9), *refused[:2], sent(1, 129, phone(1))) == {"tries"}
+
+
+def test_shadowed() -> None:
+    """Its own limits, together with what left live; cap and cooldown too, but for what a person asks for again."""
+    shadow = Configured(at=0, hour=2, day=9, month=9, per_number=1, shadow=True)
+    first = [shadow, *people(3), Shadowed(at=1, answer=1, number=phone(1))]
+    assert not found(*first, Shadowed(at=2, answer=2, number=phone(2)))
+    assert found(*first, Shadowed(at=2, answer=2, number=phone(2), segments=2)) == {"shadowed"}
+    assert found(*first, Shadowed(at=2, answer=4, number=phone(1))) == {"shadowed"}
+    assert not found(*first, Shadowed(at=2, answer=4, number=phone(1), asked_for=True))
+    live = [Configured(at=0), *people(3), sent(1, 1, phone(1)), sent(2, 2, phone(2)), shadow]
+    assert found(*live, Shadowed(at=3, answer=3, number=phone(3))) == {"shadowed"}
+    assert not found(*first, Configured(at=3, hour=1), sent(2, 4, phone(2)))
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        Paused(at=2),
+        Blocked(at=2, number=HERS),
+        Cancelled(at=2, answer=1),
+        Configured(at=2, shadow=True),
+        Configured(at=2, hour=1),
+        Hoped(at=2),
+        came(2, 2, text="stop"),
+        sent(1, 60, outcome="refused", cause=38),
+        Forgotten(at=2, number=HERS),
+    ],
+)
+def test_liveness(cause: Fact) -> None:
+    """Who is due waits for nothing, unless something may keep him back."""
+    promised = [
+        Configured(at=0, hour=2, max_age=HOUR),
+        came(1, delay=60),
+        Promised(at=0, answer=1, contact=1, segments=2),
+    ]
+    assert found(*promised, Rested(at=60)) == {"liveness"}
+    assert not found(*promised, Rested(at=59))
+    assert not found(*promised, Rested(at=HOUR / 2 + 1))
+    assert not found(*promised, sent(1, 60, total=2), Rested(at=61))
+    assert not found(*promised, cause, Rested(at=60))
+    others = [came(8, 0, HIS), sent(8, 1, HIS, total=2)]
+    assert not found(*promised, *others, Rested(at=60))
+    assert not found(*outage(), Promised(at=10, answer=50, contact=50), Rested(at=60))
+    assert found(*outage()[:-1], Promised(at=10, answer=50, contact=50), Rested(at=60)) == {"liveness"}
+
+
 # ---- the breaker
 
 
@@ -340,12 +516,44 @@ def test_breaker_opens(outcome: str, cause: int | None) -> None:
     assert not found(*outage(outcome, cause), *typed(999, 12))
 
 
-@pytest.mark.parametrize("cause", [1, 27, 195, 196, 21, 28, 29, 30])
+@pytest.mark.parametrize("cause", [1, 27, 195, 196])
 def test_breaker_knows_whose_fault_it_is(cause: int) -> None:
-    """What is the recipient's fault, or may be, opens nothing; nor does one recipient alone."""
+    """What is the recipient's fault opens nothing; nor does one recipient alone."""
     assert not found(*outage("refused", cause), sent(4, 12, phone(4)))
-    same = [sent(n, 3 * n, HERS, "refused", cause=38) for n in (1, 1, 1, 1)]
+    same = [sent(1, at, HERS, "refused", cause=38) for at in (3, 63, 363, 1263)]
     assert not found(ROOM, came(1), *same)
+
+
+@pytest.mark.parametrize("cause", [21, 28, 29, 30])
+def test_breaker_takes_what_may_be_eithers_fault_for_the_lines_once(cause: int) -> None:
+    """The first refusal of each answer counts, the second is the recipient's."""
+    assert found(*outage("refused", cause), sent(4, 12, phone(4))) == {"breaker"}
+    twice = [sent(n, at, phone(n), "refused", cause=cause) for n, at in ((1, 3), (2, 6), (1, 63), (2, 66))]
+    assert not found(ROOM, *people(9), *twice, sent(3, 70, phone(3)))
+
+
+def test_breaker_takes_a_power_cut_for_a_failure() -> None:
+    """A stick may take the machine down; the end of the program alone says nothing."""
+    for ended, broken in ((Rebooted, {"breaker"}), (Restarted, set())):
+        cuts = [each for n in (1, 2, 3) for each in (sent(n, 3 * n, phone(n), outcome="crash"), ended(at=3 * n + 1))]
+        assert found(ROOM, *people(9), *cuts, sent(4, 12, phone(4))) == broken
+
+
+@pytest.mark.parametrize("cause", [1, 10, 28, 38, 127, 128, 193, 255])
+def test_breaker_leaves_the_networks_refusals_aside_while_others_leave(cause: int) -> None:
+    """For three hours after something was taken they say nothing, later they open it; what the modem says always does.
+
+    A text by hand that is taken says as much as an answer.
+    """
+    for before in ([sent(9, 1, phone(9))], typed(999, 1)):
+        facts = [ROOM, *people(99), *before]
+        refused = [sent(n, 3 * n, phone(n), "refused", cause=cause) for n in (1, 2, 3, 4, 5, 6, 7)]
+        assert not found(*facts, *refused)
+        later = [sent(n, 10_800 + n, phone(n), "refused", cause=38) for n in (11, 12, 13)]
+        assert not found(*facts, *refused, *later[:1])
+    assert found(*facts, *later, sent(14, 10_850, phone(14))) == {"breaker"}
+    by_modem = [sent(n, 3 * n, phone(n), "refused", cause=320) for n in (1, 2, 3)]
+    assert found(*facts, *by_modem, sent(4, 12, phone(4))) == {"breaker"}
 
 
 def test_breaker_counts_answers() -> None:
@@ -415,3 +623,71 @@ def test_breaker_goes_by_what_a_backup_has() -> None:
     again = [sent(4, 12, phone(4), "unknown"), sent(5, 15, phone(5))]
     assert found(*outage(), Restored(at=10, copied_at=8), *again) == {"breaker"}
     assert not found(*outage(), sent(4, 69, phone(4)), Restored(at=70, copied_at=8), sent(5, 71, phone(5)))
+
+
+# ---- countries
+
+
+def german(serial: int) -> str:
+    """Give a German mobile."""
+    return f"+4915112{serial:06}"
+
+
+def abroad() -> list[Fact]:
+    """Give an outage that began with two Belgians and a German at 9 s, and was over at 69 s with a Belgian."""
+    waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50)), came(200, 0, "+33612345678")]
+    failed = [sent(1, 3, phone(1), "unknown"), sent(2, 6, phone(2), "unknown"), sent(100, 9, german(0), "unknown")]
+    return [ROOM, *waiting, *failed, sent(4, 69, phone(4))]
+
+
+def test_a_country_of_which_all_failed_waits_by_itself() -> None:
+    """The line goes on, and there the first trial comes a minute later; where nothing failed nobody waits."""
+    assert not found(*abroad(), sent(5, 72, phone(5)), sent(200, 75, "+33612345678"), sent(101, 129, german(1)))
+    assert found(*abroad(), sent(101, 128, german(1))) == {"breaker"}
+    late = LateTaken(at=70, answer=100, attempt=1, sequence=1)
+    assert not found(*abroad(), late, sent(101, 71, german(1)))
+    by_hand = typed(999, 70, german(7))
+    assert not found(*abroad(), *by_hand, sent(101, 73, german(1)))
+
+
+def test_a_country_is_tried_ever_more_rarely() -> None:
+    """After 1, 5, 15 and then every 60 minutes, three at once where nothing left; its failures do not stop the line."""
+    moments = [129, 429, 1329, 4929]
+    trials = [sent(101 + n, at, german(1 + n), "unknown") for n, at in enumerate(moments)]
+    assert not found(*abroad(), *trials, sent(5, 5000, phone(5)))
+    for early in range(len(moments)):
+        sooner = [sent(101 + n, at - (n == early), german(1 + n), "unknown") for n, at in enumerate(moments)]
+        assert found(*abroad(), *sooner) == {"breaker"}
+    at_once = [sent(101 + n, 129 + n, german(1 + n), "refused", cause=10) for n in range(4)]
+    assert not found(*abroad(), *at_once[:3])
+    assert found(*abroad(), *at_once) == {"breaker"}
+
+
+def test_countries_have_one_trial_an_hour_together() -> None:
+    """From the third round on, whichever it is; the first two rounds each has by itself."""
+    french = [came(300 + n, 0, f"+3361234{n:04}") for n in range(9)]
+    both = [
+        *(ROOM, *people(99), *french, *(came(100 + n, 0, german(n)) for n in range(50))),
+        *(sent(1, 3, phone(1), "unknown"), sent(100, 6, german(0), "unknown")),
+        *(sent(300, 9, "+33612340000", "unknown"), sent(4, 69, phone(4))),
+    ]
+    own = [
+        *(sent(101, 129, german(1), "unknown"), sent(301, 132, "+33612340001", "unknown")),
+        *(sent(102, 429, german(2), "unknown"), sent(302, 432, "+33612340002", "unknown")),
+    ]
+    third = sent(103, 1329, german(3), "unknown")
+    assert not found(*both, *own, third, sent(303, 4929, "+33612340003", "unknown"))
+    assert found(*both, *own, third, sent(303, 4928, "+33612340003", "unknown")) == {"breaker"}
+    assert found(*both, *own, sent(303, 1332, "+33612340003", "unknown"), sent(103, 4931, german(3))) == {"breaker"}
+
+
+def test_a_country_that_has_not_failed_is_tried_at_once() -> None:
+    """While nothing leaves, an answer to it is tried five minutes after the trial before, whatever the pause."""
+    waiting = [*people(99), *(came(100 + n, 0, german(n)) for n in range(50))]
+    failed = [ROOM, *waiting, *(sent(100 + n, 3 * n, german(n), "unknown") for n in (1, 2, 3))]
+    assert not found(*failed, sent(1, 12, phone(1), "unknown"))
+    assert found(*failed, sent(104, 12, german(4), "unknown")) == {"breaker"}
+    tried = [*failed, *(sent(100 + n, at, german(n), "unknown") for n, at in ((4, 69), (5, 369), (6, 1269)))]
+    assert not found(*tried, sent(1, 1569, phone(1), "unknown"))
+    assert found(*tried, sent(1, 1568, phone(1), "unknown")) == {"breaker"}
+    assert found(*tried, sent(1, 1569, phone(1), "unknown"), sent(2, 1900, phone(2))) == {"breaker"}

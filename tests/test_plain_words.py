@@ -86,7 +86,7 @@ def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
 
     assert text.index("segment") == text.index("*segment*") + 1
     (first, *_) = re.findall("```yaml\n(.+?)```", text, re.DOTALL)
-    assert len(first.splitlines()) == 6
+    assert len(first.splitlines()) == 4
     assert text.index("```yaml") < text.index("config check")
 
 

@@ -689,6 +689,18 @@ def test_with_the_key_back_all_holds_again(line: Line) -> None:
     assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 0
 
 
+def test_with_the_key_back_answers_stand_where_they_are_counted(line: Line) -> None:
+    """Who was answered before counts as new while nobody can tell, and no longer than that."""
+    with pseudonyms_lost(line, None) as lost:
+        line.sim.do("deliver", from_=KEVIN, text="Encore")
+        wait_until(lambda: line.rows(WAITING) == [("held",)])
+        shares = "SELECT share FROM answers WHERE state = 'queued'"
+        assert line.rows(shares) == [("new",)]
+        (line.folder / "hotlined.db.key").write_bytes(lost)
+        line.cli("pause")
+        wait_until(lambda: line.rows(shares) == [("known",)], "that it stands among those that were answered before")
+
+
 @pytest.mark.parametrize("key", [None, b"", b"x" * 31, b"x" * 32], ids=["missing", "empty", "short", "another"])
 def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None) -> None:
     """Whoever resumes a line and was not told yet that the key is lost is told first; a second time decides."""

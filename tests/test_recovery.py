@@ -760,4 +760,4 @@ def test_adopting_without_a_change_changes_nothing(line: Line) -> None:
     line.start()
     line.wait_state("ready")
 
-    assert "nothing has changed" in line.cli("sim", "adopt")
+    assert "Nothing has changed" in line.cli("sim", "adopt")

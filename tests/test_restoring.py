@@ -289,17 +289,17 @@ def test_what_cannot_be_restored_changes_nothing(lived: Machine, backup: Path, w
     assert lived.files() == before
 
 
-@pytest.mark.timeout(300)
-def test_root_takes_nothing_of_what_somebody_made_up(lived: Machine, backup: Path) -> None:
-    """Who knows the recipient forges links, devices, sizes, names: root refuses each with words, and writes nothing."""
+@pytest.mark.parametrize(
+    "name", ["traversal", "symlink config", "symlink db", "device", "dup config", "setuid", "sparse"]
+)
+def test_root_takes_nothing_of_what_somebody_made_up(lived: Machine, backup: Path, name: str) -> None:
+    """Who knows the recipient forges links, devices, names, rights: root refuses it with words, and writes nothing."""
+    made = forged(lived.folder / "made.age", hostile(backup)[name])
     before = lived.files()
-    for name, members in hostile(backup).items():
-        if name in UNUSABLE:  # the archive is sound: the configuration stays beside, as below
-            continue
-        made = forged(lived.folder / "made.age", members)
-        done = lived.restore(made, *key(lived), "--take-all")
-        assert (done.returncode, "Traceback" in done.stderr) == (1, False), (name, done.stderr)
-        assert lived.files() == before, name
+    done = lived.restore(made, *key(lived), "--take-all")
+
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert lived.files() == before
 
 
 @pytest.mark.parametrize("name", UNUSABLE)

@@ -133,10 +133,13 @@ def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
         assert test.back
 
 
-@pytest.mark.parametrize(("every", "cost"), [("7d", "52 times a year: 2.60 EUR"), ("90d", "4 times a year: 0.20 EUR")])
+@pytest.mark.parametrize(
+    ("every", "cost"),
+    [("7d", "52 times a year: 52 segments (2.60 EUR)."), ("90d", "4 times a year: 4 segments (0.20 EUR).")],
+)
 def test_config_check_says_what_it_costs(tmp_path: Path, every: str, cost: str) -> None:
     """The price of a year stands beside the worst that can be spent."""
-    line = Filled(tmp_path, alerts={"selftest": every})
+    line = Filled(tmp_path, alerts={"selftest": every}, limits={"price_per_segment": 0.05})
     with closing(line.db):
         output = " ".join(line.run("config", "check").output.split())
 

@@ -16,7 +16,7 @@ from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_emp
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
-from hotlined import breaker, migrations, policy, pseudonym
+from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
@@ -46,7 +46,6 @@ from hotlined.store.line import (
     note_wait,
     save_limit_clock,
     sending_of,
-    set_breaker,
 )
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb
@@ -809,9 +808,9 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
     queue.is_waiting(db)
-    queue.due(db, now, trial=True)
+    queue.due(db, now)
     queue.next_due(db)
-    queue.requeue_half_sent(db, trials=True)
+    queue.requeue_half_sent(db)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
     note_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
@@ -838,6 +837,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
         "SCAN s USING COVERING INDEX answer_segments_submitting",  # nothing but what is being submitted
         "SCAN s USING INDEX answer_segments_submitting",  # the same, in the SQLite of bookworm
         "SCAN line_state",  # one row
+        "SCAN country_outages",  # a row for a country that is answered
         "SCAN c",  # the few that its sub-query finds
         "SCAN json_each VIRTUAL TABLE INDEX 1:",  # the names of one person
     }
@@ -1150,7 +1150,7 @@ def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str
     if step == "sweep":
         queue.sweep(db, RULES.max_age, at(db, 90000), by_calendar=False)
     else:
-        queue.requeue_half_sent(db, trials=True)
+        queue.requeue_half_sent(db)
     db.connection.set_trace_callback(None)
 
     assert ended == [None]
@@ -1167,6 +1167,8 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
         contact_id = contacts.next_unjudged(db, at(db, 0))
         assert contact_id
         judge(db, contact_id)
+        if breaker_of(db).is_open:
+            return
         segment = segment_of(begin_next(db, at(db, 0), rules=RULES._replace(limits=limits or RULES.limits)))
         lose(db, segment, at(db, 0))
     assert breaker_of(db).is_open
@@ -1176,7 +1178,8 @@ def candidates(db: Database, seconds: float) -> list[str]:
     """Return who may be tried, in order."""
     return [
         row["recipient"]
-        for turn in queue.due(db, at(db, seconds), trial=True)
+        for turn in queue.due(db, at(db, seconds))
+        if turn.trial
         for row in db.all("SELECT recipient FROM answers WHERE id = ?", turn.answer_id)
     ]
 
@@ -1201,18 +1204,17 @@ def test_a_candidate_that_waits_for_a_window_leaves_the_trial_to_the_next(db: Da
     assert candidates(db, 3 * 86400.0) == [known, new]
 
 
+def first_trial(db: Database, seconds: float) -> queue.Turn:
+    """Return who is tried first."""
+    return next(turn for turn in queue.due(db, at(db, seconds)) if turn.trial)
+
+
 def refuse_a_trial(db: Database, seconds: float) -> str:
     """Let the network refuse the trial that comes first, and return to whom it was."""
-    first = queue.due(db, at(db, seconds), trial=True)[0]
+    first = first_trial(db, seconds)
     segment = segment_of(begin_answer(db, first.answer_id, at(db, seconds), trial=True))
     refuse(db, segment, at(db, seconds), 22)
     return segment.recipient
-
-
-def end_the_round(db: Database) -> None:
-    """Let the pause before the next round of trials begin."""
-    with db.transaction():
-        set_breaker(db, breaker.round_over(breaker_of(db), USUAL.trial_after))
 
 
 def test_who_is_alone_is_tried_once_in_each_round(db: Database) -> None:
@@ -1220,38 +1222,34 @@ def test_who_is_alone_is_tried_once_in_each_round(db: Database) -> None:
     open_the_breaker(db)
     queued(db, SENDER, seconds=2)
     assert refuse_a_trial(db, 400) == SENDER
-    assert candidates(db, 401) == []
-    end_the_round(db)
+    assert candidates(db, 401) == candidates(db, 699) == []
 
-    assert candidates(db, 402) == [SENDER]
+    assert candidates(db, 700) == [SENDER]
 
 
-def test_whoever_was_tried_last_lets_the_others_go_first(db: Database) -> None:
-    """Once everybody was tried, a round begins with somebody else than the last one."""
+def test_whoever_was_tried_least_is_tried_first(db: Database) -> None:
+    """Once everybody was tried, the oldest is tried again; who comes meanwhile has his turn before."""
     open_the_breaker(db)
-    queued(db, "+32470000001", "+32470000002", seconds=2)
-    first = refuse_a_trial(db, 400)
-    last = refuse_a_trial(db, 401)
+    first, second, later = "+32470000001", "+32470000002", "+32470000003"
+    queued(db, first, second, seconds=2)
+    assert [refuse_a_trial(db, 400), refuse_a_trial(db, 401)] == [first, second]
     assert candidates(db, 402) == []
-    end_the_round(db)
+    assert candidates(db, 700) == [first]
+    queued(db, later, seconds=402)
 
-    assert candidates(db, 403) == [first]
-    assert first != last
+    assert candidates(db, 403) == candidates(db, 700) == [later]
 
 
 def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> None:
-    """While the breaker is open half sent answers, too, are tried in turn with all others."""
+    """While the breaker is open it is tried again like all others: whoever was tried less often comes before."""
     half, new = "+32470000001", "+32470000002"
     queued(db, half)
     take(db, begun(db), at(db, 0))
     refuse(db, begun(db, 1), at(db, 1), 22)
     open_the_breaker(db)
     queued(db, new, seconds=2)
-    first = queue.due(db, at(db, 400), trial=True)[0]
-    segment = segment_of(begin_answer(db, first.answer_id, at(db, 400), trial=True))
-    refuse(db, segment, at(db, 400), 22)
 
-    assert candidates(db, 401) == [each for each in (half, new) if each != segment.recipient]
+    assert candidates(db, 400)[1:] == [half]
 
 
 def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
@@ -1276,7 +1274,7 @@ def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: boo
     """A trial that its recipient cannot get is not used up, but where a segment of it left: that was paid for."""
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
-    first = queue.due(db, at(db, 60), trial=True)[0]
+    first = first_trial(db, 60)
     segment = segment_of(begin_answer(db, first.answer_id, at(db, 60), trial=True))
     if half:
         take(db, segment, at(db, 60))
@@ -1325,8 +1323,8 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
-            breaking.close_breaker(db, at(db, 2))
-    breaking.close_breaker(db, at(db, 3))
+            breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+    breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

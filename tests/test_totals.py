@@ -269,9 +269,9 @@ def test_numbers_are_those_of_the_rows(steps: list[tuple[Any, ...]], order: Orde
                 }[order]
 
             expected = sorted(by_number, key=key)[-limit:] if limit else sorted(by_number, key=key)
-            found = correspondents(db, order, limit, shadow=False)
+            found = correspondents(db, order, limit)
             assert [each.number for each in found] == expected
-            alone = [correspondents(db, order, 0, shadow=False, only=(each.number or "",)) for each in found]
+            alone = [correspondents(db, order, 0, only=(each.number or "",)) for each in found]
             for each, same in zip(found, alone, strict=True):
                 dates = [row["received_at"] for row in by_number[each.number]]
                 assert (each.contacts, each.first_at, each.last_at) == (len(dates), min(dates), max(dates))
@@ -285,7 +285,7 @@ def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:
         for at, number in ((MONDAY, KEVIN), (MONDAY + 10 * DAY, LEA), (MONDAY + HOUR, KEVIN)):
             contact(filled, at, number)
         (counts,) = figures.counts(db, [MONDAY, MONDAY + DAY])
-        listed = {order: correspondents(db, order, 1, shadow=False)[0].number for order in Order}
+        listed = {order: correspondents(db, order, 1)[0].number for order in Order}
 
     assert (counts.texts, counts.new, counts.returning) == (2, 1, 0)
     assert listed == {Order.LAST: LEA, Order.CONTACTS: KEVIN, Order.FIRST: LEA}

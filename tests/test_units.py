@@ -278,6 +278,15 @@ def test_the_doors_are_known() -> None:
     assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
 
 
+def test_what_opens_a_backup_sees_no_door() -> None:
+    """A backup may be anybody's: what breaks in there asks no program of ours, not D-Bus, and no database of others."""
+    setup = (ROOT / "debian/hotlined-setup").read_text()
+    (shut_in,) = re.findall(r'^_SHUT_IN = """(.*?)"""', setup, re.MULTILINE | re.DOTALL)
+    closed = [each.partition("=-")[2] for each in shut_in.split() if each.startswith("InaccessiblePaths=")]
+
+    assert sorted(closed) == sorted(("/run/dbus", "/run/postgresql", *DOORS))
+
+
 @pytest.mark.parametrize("unit", OURS)
 def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
@@ -293,6 +302,15 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
     for key in ("ProtectHome", "PrivateTmp"):
         assert settings(unit, "Service")[key] == ["yes"]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_nothing_is_written_in_run_but_in_folders_of_its_own(unit: str) -> None:
+    """Else the desk could open its door at the control program to all, and the daemon write the figures."""
+    service = settings(unit, "Service")
+
+    assert service["ReadOnlyPaths"] == ["/run"]
+    assert "ReadWritePaths" not in service
 
 
 @pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])

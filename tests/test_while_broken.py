@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
+from desk import Desk
 from filled import KEVIN, LEA, Filled
 from promised import run, told
 from running import CliRunner
@@ -23,7 +24,7 @@ UNKNOWN_KEY = "mod: live\n"
 TYPED = (
     "status", "alerts --dry-run", "metrics", "log", "show 1", "show NUMBER", "export NUMBER", "numbers", "stats",
     "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER",
-    "unblock --opted-out NUMBER", "tag 1 excuses", "tag 1 excuses --remove", "keep 1", "db check", "db backup -",
+    "unblock --opted-out NUMBER", "tag 1 apology", "tag 1 apology --remove", "keep 1", "db check", "db backup -",
 )  # fmt: skip
 
 
@@ -96,6 +97,19 @@ def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line
 
     assert "main.yaml cannot be read: No such file" in refused["words"]
     assert refused["cure"].startswith("See that it exists, and that this user may read it")
+
+
+def test_who_was_taken_out_does_not_come_back_with_a_mistake(line: Line) -> None:
+    """The daemon still has the people of its last reload: through a proxy come those of the file, or nobody."""
+    line.configure(web={"people": {"anna": "admin", "rosa": "reader"}})
+    line.start()
+    line.wait_state("ready")
+    line.configure(web={"people": {"rosa": "reader"}}, mod="live")
+    with Desk(line.config) as desk:
+        assert [desk.proxied(name).get("/").status for name in ("anna", "rosa")] == [403, 200]
+    line.config.write_text(QUOTES.replace("answer:", f"runtime_dir: {line.folder / 'run'}\nanswer:"))
+    with Desk(line.config) as desk:
+        assert [desk.proxied(name).get("/").status for name in ("anna", "rosa")] == [403, 403]
 
 
 def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:

@@ -71,7 +71,8 @@ def test_marks_without_end_take_no_time() -> None:
 @given(st.text(st.characters(whitelist_categories=("L", "M"))))
 def test_case_and_accents_are_put_aside_alike(text: str) -> None:
     """Dropping the accents first changes nothing of what is compared."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    apart = unicodedata.normalize("NFKD", text)  # a letter of another style becomes a capital
+    decomposed = unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
 
     assert recognition.fold(text) == "".join(filter(str.isalnum, decomposed))
     unaccented = (one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))

@@ -448,6 +448,7 @@ class Player:
                 self._came(self._contacts[operation.contact], delivered_again=True)
             case Purge():
                 peer.purge(at, operation.keep_texts, operation.keep_numbers)
+                self.facts.append(oracle.Purged(at=at))
             case Restart():
                 peer.restart(at, operation.seconds_off)
                 kind = oracle.Restarted if operation.seconds_off is None else oracle.Rebooted
@@ -491,6 +492,7 @@ class Player:
                 number=contact.number,
                 text=contact.text if isinstance(contact, Text) else "",
                 kind="text" if isinstance(contact, Text) else "call",
+                delay=contact.delay,
                 delivered_again=delivered_again,
             )
         )
@@ -523,7 +525,8 @@ DECISIONS: dict[str, Callable[[int, str], oracle.Fact]] = {
 def configured(at: int, settings: Settings) -> oracle.Configured:
     """Return a configuration as a fact."""
     names = set(Settings.__slots__) - {"texts"}
-    return oracle.Configured(at=at, **{name: getattr(settings, name) for name in names})
+    more = {"texts": tuple((text,) for text in settings.texts), "interval": SEND_INTERVAL}
+    return oracle.Configured(at=at, **{name: getattr(settings, name) for name in names} | more)
 
 
 class Replay:

@@ -25,7 +25,7 @@ from hotlined.gsm.responses import Sent, SubmitRefused, SubmitUnknown
 from hotlined.simulator import pdus
 from hotlined.store import answers, contacts, decisions, erasing, purging, queue, requests
 from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, line_hold, save_limit_clock
+from hotlined.store.line import breaker_of, is_paused, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.requests import RequestVerb
 from hotlined.timing import Interval
@@ -286,15 +286,16 @@ class Line:
         row = self.db.one("SELECT min(due_limit) AS at FROM answers WHERE state = 'queued' AND due_limit > ?", now)
         if row and row["at"] is not None:
             moments.append(row["at"] - now + at)
+        moments += [max(row["due"] - now + at, at + 60) for row in self.db.all("SELECT due FROM country_outages")]
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
-        elif line_hold(self.db, ignore_breaker=True) is None and queue.due(self.db, self.db.now(), trial=True):
+        elif not is_paused(self.db) and queue.due(self.db, self.db.now()):
             state = breaker_of(self.db)
             if state.is_open and not (sender._all_wait and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))
             moments += [
-                max(each, *sender._share_asked_again_at.values(), sender.next_segment_at, at + 1)
+                max(each, *sender._asked_again_at.values(), sender.next_segment_at, at + 1)
                 for each in self._room_at(at, now)
             ]
             moments.append(at + LOOK_SECONDS)

@@ -4,6 +4,7 @@ Known to be wrong: when the daemon does not run, nobody knows since when, so its
 finds that.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,8 +14,17 @@ from hotlined.clock import Now
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.silence import Silence, in_words
-from hotlined.states import AlertCondition, EventKind, HoldReason, ModemState, modem_event
+from hotlined.states import (
+    AlertCondition,
+    EventKind,
+    HoldReason,
+    ModemState,
+    country_condition,
+    maybe_country,
+    modem_event,
+)
 from hotlined.store.alerting import AlertProgress, Draft
+from hotlined.store.breaking import CountryOutage
 from hotlined.store.events import Event
 from hotlined.store.words_met import NewTexts
 from hotlined.words import conditions
@@ -25,6 +35,7 @@ from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
+COUNTRY_SECONDS = 3600.0  # for which nothing leaves to a country, before an alert
 AGAIN_SECONDS = 86_400.0  # before the same alert is sent again
 BUDGET_LEVELS = (50, 80, 100)  # percent of a window that are an alert
 BUDGET_OVER = 40  # percent: below it an alert says that the window has room again
@@ -76,6 +87,8 @@ class LineState:
     """Whether there is no text for the answer (1), or will be none after a restart (2)."""
     life: Judged | None = None
     """How near the end of the SIM is, as `reports.sim_life.level` has it; None where no clock can say so."""
+    countries: Sequence[CountryOutage] = ()
+    """Those to which nothing leaves, while other answers do."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
     backup: Judged | None = None
@@ -130,8 +143,11 @@ def due(
     unwell_limit = _unwell_since(progress, state, news, now)
     levels = dict(progress.levels)
     drafts = []
-    happened = _happened(news, state.currency, only_newest=progress.event_id is None)
-    signs = (*happened, *_signs(levels, state, unwell_limit, now))
+    signs = (
+        *_happened(news, state.currency, only_newest=progress.event_id is None),
+        *_signs(levels, state, unwell_limit, now),
+        *_countries(progress, state, now),
+    )
     for sign in signs:
         last_seconds = now.limit - progress.recorded_limits.get(sign.condition, now.limit)
         is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
@@ -250,6 +266,18 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
                 "cure": known.cure.format(config=_("the configuration")),
             }
             yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
+
+
+def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[_Sign]:
+    """Yield the countries to which nothing leaves, and those that do not wait any more: of each one alert a day."""
+    waiting = {country_condition(outage.country): outage for outage in state.countries}
+    for condition, outage in waiting.items():
+        told_seconds = now.limit - progress.recorded_limits.get(condition, -math.inf)
+        if now.limit - outage.since_limit >= COUNTRY_SECONDS and told_seconds >= AGAIN_SECONDS:
+            yield _Sign(condition, 2 if outage.is_barred(now) else 1, None, {}, daily=True)
+    for condition, level in progress.levels.items():
+        if level and maybe_country(condition) and condition not in waiting:
+            yield _Sign(condition, 0, None, {})
 
 
 def _words(new: NewTexts, now: Now) -> Draft:

@@ -36,6 +36,7 @@ from hotlined.states import (
 )
 from hotlined.store import alerting, events, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
+from hotlined.store.breaking import country_outages
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -174,6 +175,7 @@ class Run:
             broken_seconds=_broken_seconds(report, now),
             answer=next((level for level, code in _ANSWER.items() if report.maybe(code)), 0),
             life=_maybe_life(report.stored, now) if report.stored else None,
+            countries=country_outages(db),
             words=words_met.maybe_due(db, now),
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
             silence=report.stored.silence if report.stored else None,

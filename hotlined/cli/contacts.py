@@ -28,7 +28,7 @@ def _style(contact: Contact) -> str:
 
 
 def _outcome(contact: Contact) -> str:
-    """Return what became of a contact, behind the heading ANSWER: why there is none stands behind a no."""
+    """Return what became of a contact, as it stands behind the heading ANSWER: why there is none, behind a no."""
     why_not = maybe_why_not(contact)
     return _("no: {reason}", reason=why_not) if why_not else contact["outcome"]
 
@@ -61,7 +61,7 @@ CONTACTS = (
     Layout(
         0,
         (_ID, _TIME, _FROM),
-        below=Column("", 2, lambda contact: f"{contact['outcome']} · {_text(contact)}"),
+        below=Column("", 2, lambda contact: f"{_outcome(contact)} · {_text(contact)}"),
     ),
 )
 """The columns of `log`, for a wide and a narrow terminal."""

@@ -67,7 +67,7 @@ def _to_read(waiting: Waiting) -> str | None:
         [ngettext("{number} text with an alert word", "{number} texts with an alert word", worded)] if worded else []
     )
     counts += [ngettext("{number} reaction", "{number} reactions", reactions)] if reactions else []
-    return as_typed(f"{', '.join(counts)}: `hotlined review`") if counts else None
+    return as_typed(_("{texts}: `hotlined review`", texts=", ".join(counts))) if counts else None
 
 
 def _daemon(report: LineReport) -> str:

@@ -278,7 +278,6 @@ class Key(NamedTuple):
 
 
 _FOREVER = "3650d"
-_COUNTRIES = ("BE", "FR", "NL", "LU", "DE")
 _STOP = ("stop", "stopp", "stoppen", "arret", "arretez")
 _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_400))
 
@@ -328,7 +327,8 @@ KEYS = {
         Key("limits.price_per_segment", _AMOUNT, None, N_("for figures; without it none names money"), Shape.MAYBE),
         Key("limits.currency", _CURRENCY, "EUR", N_("ISO 4217")),
         Key("numbers.country", COUNTRY, "BE", N_("how national numbers are read")),
-        Key("numbers.answer_countries", COUNTRY, _COUNTRIES, N_("who is answered"), Shape.LIST),
+        # null: numbers.country alone
+        Key("numbers.answer_countries", COUNTRY, None, N_("who is answered"), Shape.LIST),
         Key("numbers.blocked", _NUMBER, (), N_("never answered"), Shape.LIST),
         Key("numbers.opt_out_words", _WORD, _STOP, N_("a text of one is a no"), Shape.LIST),
         Key("numbers.mms_centres", _SENDER, (), N_("names whose MMS notifications are believed"), Shape.LIST),

@@ -44,12 +44,15 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
 
     answer = of("answer")
     text, steps, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
+    numbers = of("numbers")
+    if numbers["answer_countries"] is None:
+        numbers["answer_countries"] = (numbers["country"],)
     return Config(
         **of(""),
         modem=ModemConfig(**of("modem")),
         answer=AnswerConfig(**answer, steps=steps if text is None else ((text,),), delay=(delay[0], delay[-1])),
         limits=Limits(**of("limits"), segments=Windows(**of("limits.segments"))),
-        numbers=Numbers(**of("numbers")),
+        numbers=Numbers(**numbers),
         credit=CreditConfig(**of("credit")),
         privacy=PrivacyConfig(**of("privacy")),
         alerts=AlertsConfig(**of("alerts")),

@@ -332,7 +332,7 @@ def _convert_section(key: Key, line: int, node: "Node", where: Where) -> tuple[A
 
 def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
     """Return the value of a key, and what is wrong with it."""
-    if key.shape is Shape.MAYBE and is_null(node):
+    if (key.shape is Shape.MAYBE or key.default is None) and is_null(node):
         return None, [Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
     if key.shape in {Shape.BY_COUNTRY, Shape.BY_PERSON}:
         return _convert_section(key, line, node, where)

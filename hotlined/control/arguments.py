@@ -20,7 +20,8 @@ def is_number(value: Any) -> bool:
 
 def is_name(value: Any) -> bool:
     """Tell whether it is a number, a sender's name or a pseudonym, as the log shows it."""
-    return isinstance(value, str) and 0 < len(value) <= 40
+    # half of a surrogate pair, which JSON can say, is no text of the database's
+    return isinstance(value, str) and re.fullmatch(r"[^\ud800-\udfff]{1,40}", value) is not None
 
 
 def is_list(value: Any) -> bool:

@@ -12,7 +12,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
-from hotlined.store import breaking, queue
+from hotlined.store import breaking
 from hotlined.store.line import breaker_of
 
 log = logging.getLogger("hotlined")
@@ -27,8 +27,8 @@ class BreakerWatch:
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
-    def announce_changes(self, now: Now, ladder: Ladder) -> breaker.Breaker:
-        """Tell the log, the ladder and the balance what has changed of the breaker; return it as it is now."""
+    def announce_changes(self, now: Now, ladder: Ladder) -> None:
+        """Tell the log, the ladder and the balance what has changed of the breaker."""
         db = self._line.db
         state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
@@ -43,15 +43,14 @@ class BreakerWatch:
                 log.warning("answers go out again")
                 ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
-        if state.is_open:
-            queue.requeue_half_sent(db, trials=False)
-        return state
 
     def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
         """Tell the others what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
             ladder.report(ModemTrouble.NOT_LEAVING)
+        elif update.change is breaker.Change.ROW_DECLINED:
+            self._balance.ask_soon()
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)
         self.announce_changes(self._line.db.now(), ladder)

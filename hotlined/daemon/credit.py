@@ -151,9 +151,8 @@ class Balance:
         cause = breaker_of(db).cause
         if not pays and cause is None:
             with db.transaction():
-                breaking.open_breaker(
-                    db, breaker.Cause.CREDIT, db.now(), timing.trial_after, f"the balance is {balance}"
-                )
+                opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)
+                breaking.open_breaker(db, opening, db.now(), timing.trial_after, f"the balance is {balance}")
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
             breaking.make_trial_due(db, db.now(), timing.trial_gap)

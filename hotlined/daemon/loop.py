@@ -43,7 +43,7 @@ from hotlined.gsm.profiles import Meaning
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
 from hotlined.store.database import Database
-from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
+from hotlined.store.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
@@ -104,8 +104,9 @@ class Daemon:
         self._watch = FolderWatch(db.path.parent)
         self._watchdog = Interval(systemd.watchdog_seconds(timing.idle))
         self._flood = Interval(timing.flood_look)
-        self._anchor = Interval(timing.anchor)
+        self._anchor, self._anchor_waiting = Interval(timing.anchor), Interval(timing.anchor_waiting)
         self._anchor.restart()
+        self._anchor_waiting.restart()
         self._data_version = -1
         self._stopping: float | None = None
         self._reload = False
@@ -185,8 +186,11 @@ class Daemon:
 
     def _note_lost_key(self, now: Now) -> None:
         """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
+        before = key_lack(self.db)
         if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
+        if key_lack(self.db) != before:
+            self.sender.reload()  # without it nobody knows who was answered before: their answers stand among the new
 
     def _stop(self) -> None:
         if self.connection.modem:
@@ -304,9 +308,18 @@ class Daemon:
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind is EventKind.FLOOD_BEGIN else "is over")
-        if self._anchor.is_due() or calendar_moved(self.db, self.db.now()):
-            save_limit_clock(self.db, self.db.now())
+        now = self.db.now()
+        if calendar_moved(self.db, now) or (self._anchor_waiting.is_due() and self._wants_anchor(now)):
+            save_limit_clock(self.db, now)
             self._anchor.restart()
+        if self._anchor_waiting.is_due():
+            self._anchor_waiting.restart()
+
+    def _wants_anchor(self, now: Now) -> bool:
+        """Tell whether the limit clock is to be saved: hourly, and sooner while an answer or a trial waits for it."""
+        due = queue.next_due(self.db)
+        is_soon = due is not None and due - now.limit <= self.timing.anchor
+        return self._anchor.is_due() or is_soon or breaker_of(self.db).is_open
 
     def _connect(self) -> None:
         self.receiver.start_anew()

@@ -124,12 +124,21 @@ class Requests:
         db = self._line.db
         history = history_of(db, number, shadow=False)
         contact = policy.Contact(ContactKind.TEXT, self._identify(number), timedelta(0))
-        verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
+        verdict = policy.judge(contact, history, self._rules_by_hand(contact.identity), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_HAND:
             return verdict.reason
         if answers.by_hand_today(db, db.now()) >= answers.BY_HAND_A_DAY:
             return Refusal.ANSWERS_USED_UP
         return None
+
+    def _rules_by_hand(self, recipient: address.Identity) -> policy.Rules:
+        """Return the rules for an answer that a person has sent to their own phone, in whichever country.
+
+        That is how one finds out whether a SIM can text abroad, before `numbers.answer_countries` has the country.
+        """
+        rules = self._sender.rules()
+        countries = (recipient.country,) if recipient.country else ()
+        return rules._replace(numbers=rules.numbers._replace(answer_countries=countries))
 
     def _identify(self, number: str) -> address.Identity:
         return self._line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))

@@ -25,11 +25,11 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
-from hotlined.store.line import line_hold, note_half_sent_wait, note_share_wait, note_wait, own_number
+from hotlined.store.line import is_paused, note_half_sent_wait, note_share_wait, note_wait, own_number
 
 log = logging.getLogger("hotlined")
 
-SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits for a window is asked again
+SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits is asked again
 _plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often
 
 
@@ -48,8 +48,8 @@ class Sender:
         """The function that commits a fate which the disk has refused: it is called again before anything is sent."""
         self._all_wait = False
         """Whether answers were found to wait for more than the interval, so that no pass is made for them at once."""
-        self._share_asked_again_at: dict[Share, float] = {}
-        """When a share whose head waits for a window is asked again (monotonic seconds)."""
+        self._asked_again_at: dict[tuple[Share | None, bool], float] = {}
+        """When the head of a share, or its trial, that was found to wait is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._idle_since_write: tuple[int, int] | None = None
@@ -95,11 +95,12 @@ class Sender:
     def forget_marks(self) -> None:
         """Forget which answers and shares were found to wait: something has changed, so the gate is asked again."""
         self._all_wait = False
-        self._share_asked_again_at.clear()
+        self._asked_again_at.clear()
 
     def reload(self) -> None:
         """Apply a configuration that was read again: queued answers may belong to other shares, and are asked again."""
         self.forget_marks()
+        breaking.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
         with self.line.db.transaction():
             shares.refile(self.line.db, shadow=self.line.shadow)
 
@@ -108,7 +109,9 @@ class Sender:
     def has_due_answer(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
         db = self.line.db
-        return not (self._all_wait or self.is_idle()) and bool(queue.due(db, db.now(), shadow=self.line.shadow))
+        return not (self._all_wait or self.is_idle()) and bool(
+            queue.due(db, db.now(), shadow=self.line.shadow, timing=self.line.timing)
+        )
 
     def hold_without_modem(self) -> None:
         """Note that answers wait for the network or a person while there is no modem."""
@@ -131,13 +134,9 @@ class Sender:
             return
         shadow = self.line.shadow
         self._hold_half_sent(shadow=shadow)
-        state = self.breaker_watch.announce_changes(now, self.connection.ladder)
-        lets_try = state.lets_try(now.limit) and not shadow
-        turns = queue.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
-        if lets_try and state.refused and not any(turn.trial for turn in turns):
-            breaking.end_round(db, self.line.timing.trial_after)
-        for turn in turns:
-            if turn.share and time.monotonic() < self._share_asked_again_at.get(turn.share, 0.0):
+        self.breaker_watch.announce_changes(now, self.connection.ladder)
+        for turn in queue.due(db, now, shadow=shadow, timing=self.line.timing):
+            if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
             elif self._take_turn(modem, turn, now):
                 return
@@ -165,13 +164,12 @@ class Sender:
             return True
         if isinstance(result, policy.Wait):
             self._all_wait = True
-            if result.waiting_for in policy.FULL_WINDOWS and turn.share:
-                self._share_asked_again_at[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
-                note_share_wait(db, turn.share, result.waiting_for)
+            if turn.share:
+                self._asked_again_at[turn.share, turn.trial] = time.monotonic() + SHARE_PAUSE_SECONDS
+                if result.waiting_for in policy.FULL_WINDOWS:
+                    note_share_wait(db, turn.share, result.waiting_for)
             return False
         self.forget_marks()
-        if isinstance(result, gate.Refiled):
-            return True
         if turn.share:
             note_share_wait(db, turn.share, None)
         if isinstance(result, policy.Cancel):
@@ -192,16 +190,16 @@ class Sender:
     def _hold_half_sent(self, *, shadow: bool) -> None:
         """Queue answers again that are half sent and may not go on: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
-            queue.requeue_half_sent(self.line.db, trials=True)
+            queue.requeue_half_sent(self.line.db)
         note_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
         """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
         waiting_for = self._maybe_wait()
         note_wait(self.line.db, waiting_for)
-        self._all_wait = waiting_for is not None or line_hold(self.line.db, ignore_breaker=True) is not None
+        self._all_wait = waiting_for is not None or is_paused(self.line.db)
         if self._all_wait:
-            queue.requeue_half_sent(self.line.db, trials=True)
+            queue.requeue_half_sent(self.line.db)
         return self._all_wait
 
     def _maybe_wait(self) -> WaitingFor | None:
@@ -281,8 +279,6 @@ class Sender:
         self._last_unconfirmed_segment = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
-        if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
-            self.balance.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.AtFault.LINE:
             self._ask_network()
         self.breaker_watch.report(settled.update, self.connection.ladder)

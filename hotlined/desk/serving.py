@@ -133,9 +133,9 @@ def serve(
 ) -> None:
     """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `doors` has what each listening socket stands for; the requests there have it in their environment. Requests in hand
-    are finished first; if the end is asked for, they have `finish_seconds`. A peer that connects then waits for the
-    next start.
+    `doors` has what each listening socket stands for; the requests there have it in their environment. Where the end is
+    asked for, or the configuration is stale, requests in hand have `finish_seconds`. A peer that connects then waits
+    for the next start.
     """
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
@@ -156,6 +156,8 @@ def serve(
                 seen = time.monotonic()
             _drop(channels, slow_seconds)
             is_busy = any(channel.is_busy() for channel in channels)
+            if not ending.is_asked_for and is_stale():
+                ending.ask()  # what an old configuration lets in has an end, whatever is in hand
             if ending.is_asked_for and servers[0].accepting:
                 end = time.monotonic() + finish_seconds
                 for server in servers:
@@ -164,7 +166,7 @@ def serve(
                 continue  # a connection that was accepted in this pass has not been read yet
             if ending.is_asked_for:
                 _close_after_answers(channels)
-            if time.monotonic() > end or (not is_busy and (ending.is_asked_for or is_stale())):
+            if time.monotonic() > end or (not is_busy and ending.is_asked_for):
                 return
     finally:
         ending.wake = _nothing  # before its pipe is closed
@@ -190,9 +192,9 @@ def _close_after_answers(channels: list[_Channel]) -> None:
 
 
 def _drop(channels: list[_Channel], slow_seconds: float) -> None:
-    """Close slow connections, and those that a door has too many of."""
+    """Close slow connections, and of those that a door has too many of the ones that came first."""
     counted: Counter[object] = Counter()
-    for channel in channels:
+    for channel in reversed(channels):  # else who comes and stays would keep out who comes later
         counted[channel.server] += 1
         if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress does it, at the next pass

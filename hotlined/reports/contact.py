@@ -10,7 +10,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.reports.text import place_in_words
-from hotlined.states import AnswerState, ContactKind, SegmentState
+from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
@@ -136,7 +136,8 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
     yield _("segments"), _segments(contact)
     yield _("tags"), " ".join(map(tag_in_words, contact["tags"]))
     yield _("outcome"), outcome(contact, sending)
-    yield _("decision"), VERDICTS[contact["verdict"]]
+    if contact["verdict"] == ContactVerdict.ANSWER:  # else the outcome says the same
+        yield _("decision"), VERDICTS[contact["verdict"]]
     yield inner(_("because")), reason_in_words(contact["reason"])
     if kept := contact["kept"]:
         yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))

@@ -233,7 +233,7 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
         return _CHANGED_BY_HAND[verb].format(id=by_hand_id)
     words = _CHANGED[verb].format(number=meant.row_id)
     if verb == "requeue" and (due := _maybe_due(config, meant.row_id)):
-        words += " " + _("It goes at {moment}, when it was to go before.", moment=clock_time(due))
+        words += " " + _("It keeps its time: {moment}.", moment=clock_time(due))
     return words
 
 

@@ -1,7 +1,8 @@
 """What is in force while config.yaml is broken: what the daemon that was started with it says, or what can be salvaged.
 
 A daemon keeps the configuration that it has, and writes it into its status file. Without one the sound keys of
-the file are taken. Nobody then knows the country of national numbers: the one in the file may be the mistake.
+the file are taken. Nobody then knows the country of national numbers: the one in the file may be the mistake. The keys
+of the desk are always those of the file: somebody who was taken out does not come back with a mistake.
 Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual folders.
 """
 
@@ -43,8 +44,8 @@ def look(path: Path) -> InForce | None:
     """Return what is in force while a file cannot be used; None where there is neither a daemon nor a database."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
-        running = running._replace(alerts=_alerts(salvaged.config, running))
-        nowhere = tuple(key for key in salvaged.unknown if key.startswith("alerts."))
+        running = running._replace(alerts=_alerts(salvaged.config, running), web=salvaged.config.web)
+        nowhere = tuple(key for key in salvaged.unknown if key.startswith(("alerts.", "web.")))
         return InForce(
             running,
             nowhere,

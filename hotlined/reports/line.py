@@ -34,6 +34,7 @@ from hotlined.states import (
 )
 from hotlined.status import DaemonStatus, FoundStatus, Trouble
 from hotlined.store import holders, queue_counts, review, windows
+from hotlined.store.breaking import CountryOutage, Declined, country_outages, maybe_declined
 from hotlined.store.database import Database
 from hotlined.store.database_files import WAL, beside
 from hotlined.store.line import (
@@ -64,6 +65,8 @@ WINDOW_CODES = tuple(BUDGETS.values())
 _HARMLESS = frozenset(
     {
         *WINDOW_CODES,
+        TroubleCode.COUNTRY_OUTAGE,
+        TroubleCode.REFUSALS,
         TroubleCode.SHADOW,
         TroubleCode.ANSWER_DIFFERS,
         TroubleCode.SIM_ENDS,
@@ -102,6 +105,10 @@ class Stored:
     budgets: dict[str, dict[str, int]]
     full_windows: frozenset[str]
     shadow_since: str | None
+    countries: tuple[CountryOutage, ...]
+    """Those to which nothing leaves, while other answers do."""
+    declined: Declined | None
+    """Since when the network refuses answers in a row, though others left lately."""
     credit: Credit
     top_up: TopUp | None
     life: int | None
@@ -363,6 +370,8 @@ def _stored(
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                     full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
+                    countries=tuple(country_outages(db)),
+                    declined=maybe_declined(db, now),
                     credit=replace(
                         credit,
                         asked_at=credit.asked_at and (daemon.balance_asked_at or credit.asked_at),
@@ -445,6 +454,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     for hold in stored.holds if stored else ():
         kept_back = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
         yield Trouble(kept_back.value, *hold_in_words(hold.reason, hold.by), hold.since)
+    yield from _country_trouble(stored) if stored else ()
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}
@@ -483,3 +493,14 @@ def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
     if words_go_nowhere(config):
         known = conditions.ALERTS_NOWHERE
         yield Trouble(TroubleCode.ALERTS_NOWHERE, known.words, known.cure.format(name=config.name))
+
+
+def _country_trouble(stored: Stored) -> Iterator[Trouble]:
+    """Yield the countries to which nothing leaves, and that the network refuses answers, while others leave."""
+    for outage in stored.countries:
+        _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
+        yield Trouble(TroubleCode.COUNTRY_OUTAGE, words, cure, outage.since)
+    if stored.declined:
+        since, left = moment(stored.declined.since), moment(stored.declined.left_at)
+        words = conditions.REFUSALS.words.format(since=since, left=left)
+        yield Trouble(TroubleCode.REFUSALS, words, conditions.REFUSALS.cure, stored.declined.since)

@@ -81,7 +81,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     originator = identity.originator
     assert originator
     names = pseudonyms.names(db, originator)
-    entries = correspondents.correspondents(db, Order.LAST, 0, shadow=False, only=names)
+    entries = correspondents.correspondents(db, Order.LAST, 0, only=names)
     holds = holds_of(db, config)
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
     queued = None
@@ -166,7 +166,7 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
     """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
-    found = correspondents.correspondents(db, order, limit, shadow=False, among=among)
+    found = correspondents.correspondents(db, order, limit, among=among)
     return [_with_configuration(who, config) for who in found]
 
 
@@ -176,7 +176,7 @@ def refused_by(
     """Return whom the line refuses: those who are blocked, also by the configuration, those who have opted out."""
     only = {*correspondents.refused(db, blocked=blocked, opted_out=opted_out)}
     only |= {*config.numbers.blocked} if blocked else set()
-    found = correspondents.correspondents(db, order, 0, shadow=False, only=tuple(only))
+    found = correspondents.correspondents(db, order, 0, only=tuple(only))
     unheard = only - {who.number for who in found}
     found = [*(_together([], number, config) for number in sorted(unheard)), *found]
     return [_with_configuration(who, config) for who in found[-limit:]]

@@ -145,8 +145,8 @@ def _maybe_busiest(by_day: Counter[date]) -> Day | None:
 
 
 def _weeks(by_day: Counter[date], start: datetime, end: datetime) -> Iterator[Week]:
-    first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
     with suppress(OverflowError):  # the last week of the calendar
+        first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
         while (after := midnight(first.date() + WEEK)) <= end:
             yield Week(first, after, sum(by_day[first.date() + number * DAY] for number in range(7)))
             first = after

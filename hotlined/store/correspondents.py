@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined import policy
-from hotlined.gsm.address import Identity, LineType
+from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
 from hotlined.pseudonym import NOBODY
-from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
+from hotlined.states import OCCUPIES, ContactKind
 from hotlined.store.database import Database
 
 
@@ -51,11 +51,11 @@ _ORDERS = {
 
 
 def correspondents(
-    db: Database, order: Order, limit: int, *, shadow: bool, among: int = 0, only: tuple[str, ...] | None = None
+    db: Database, order: Order, limit: int, *, among: int = 0, only: tuple[str, ...] | None = None
 ) -> list[Correspondent]:
     """Return who contacts the line or is decided about: the first `limit` in an order (0: all), the very first last.
 
-    `shadow` counts what shadow mode let out too, as its limits do. Only originators of the newest `among` contacts are
+    What shadow mode let out was not sent: it is not counted. Only originators of the newest `among` contacts are
     listed; those of all contacts for 0. `only` are the numbers that are meant, if not all.
     """
     chosen = "1"
@@ -64,12 +64,9 @@ def correspondents(
     elif among:
         chosen = f"originator IN ({_NEWEST})"
     rows = db.connection.execute(
-        _CORRESPONDENTS.format(
-            chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
-        ),
+        _CORRESPONDENTS.format(chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, nobody=NOBODY),
         {
             "limit": limit or -1,  # SQLite takes a negative limit for none
-            "shadow": int(shadow),
             "among": among,
             "only": None if only is None else json.dumps(only),
         },
@@ -124,7 +121,7 @@ WITH
     SELECT a.recipient, a.by_hand, count(*) AS segments
     FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
     WHERE a.recipient IN (SELECT number FROM known)
-      AND (s.state IN {{counting}} OR (:shadow AND s.state IN {{in_shadow}})) GROUP BY a.id
+      AND s.state IN {{counting}} GROUP BY a.id
   ),
   answered AS (
     SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
@@ -187,3 +184,16 @@ def names(db: Database) -> list[str]:
     """Return every originator and every number that is decided about, for completion."""
     rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
     return [name for (name,) in rows]
+
+
+def country_of(db: Database, answer_id: int) -> str | None:
+    """Return the country of an answer's recipient; None where its number has none."""
+    row = db.the(
+        "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
+        " WHERE a.id = ?",
+        answer_id,
+    )
+    if row["contact_id"] is not None:
+        country: str | None = row["country"]
+        return country
+    return identify(Address(row["recipient"][1:], Ton.INTERNATIONAL), UNKNOWN_COUNTRY).country

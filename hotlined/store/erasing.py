@@ -116,6 +116,7 @@ _FORGET = (
     DELETE FROM answers WHERE id IN (SELECT value FROM json_each(:answers)) AND NOT EXISTS
       (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = answers.id
         AND s.state IN {MAY_HAVE_LEFT} AND s.submitted_limit > :month)
+      AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.answer_id = answers.id AND t.ended_limit > :month)
     """,
     """
     UPDATE answers SET contact_id = NULL, recipient = :nobody, text = NULL

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from hotlined import breaker, policy, states
+from hotlined import policy, states
 from hotlined.breaker import Outcome
 from hotlined.clock import Now, boot_id
 from hotlined.gsm import tpdu
@@ -17,10 +17,11 @@ from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
 from hotlined.store import breaking, events, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
+from hotlined.store.correspondents import country_of
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.line import breaker_of, forget_waits, set_breaker
+from hotlined.store.line import breaker_of, forget_waits
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL, pause_after
 
@@ -57,7 +58,7 @@ def settle(
                 outcome = _take(db, begun, result.mr, now)
             case policy.Refused() if fate in (Fate.RETRY, Fate.FAILED):
                 _refuse(db, begun, answer, result, refusals, now, retry_after, again=fate is Fate.RETRY)
-                outcome = _outcome_of(result, fate, by_hand=answer["by_hand"] is not None)
+                outcome = _outcome_of(result, fate)
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
@@ -75,15 +76,13 @@ def settle(
     return Settled(fate, update)
 
 
-def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
-    """Return what a refusal says about the line; of a text by hand only what is clearly its fault: people mistype."""
-    if result.fault is policy.AtFault.RECIPIENT:
-        return Outcome.RECIPIENT
-    if result.fault is policy.AtFault.EITHER and by_hand:
-        return Outcome.NO_EVIDENCE
+def _outcome_of(result: policy.Refused, fate: Fate) -> Outcome:
+    """Return what a refusal says about the line."""
     # `policy.fate` let it fail: refused so twice in a row, or too often in all, while segments to others left
     is_recipients = result.fault is policy.AtFault.EITHER and fate is Fate.FAILED
-    return Outcome.RECIPIENT if is_recipients else Outcome.REFUSED
+    if is_recipients or result.fault is policy.AtFault.RECIPIENT:
+        return Outcome.RECIPIENT
+    return Outcome.DECLINED if result.by_network else Outcome.REFUSED
 
 
 def _end_attempt(
@@ -158,13 +157,17 @@ def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: No
 
 def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
+    country = country_of(db, answer["id"])
     # NULL: it was never refused, or that is forgotten since (the breaker closed, `requeue`): the next refusal counts
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id"
-        f" WHERE s.submitted_limit > ? AND s.state IN {states.LEFT} AND a.recipient <> ? LIMIT 1",
+        f" WHERE s.submitted_limit > ? AND s.state IN {states.LEFT} AND a.recipient <> ?"
+        " AND (NOT ? OR t.recipient_country = ?) LIMIT 1",
         answer["refused_limit"],
         answer["recipient"],
+        breaking.is_out(db, country),
+        country,
     )
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
@@ -191,12 +194,10 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
     Its answer is queued, also where an earlier segment has left; a trial is withdrawn, and may begin again at once.
     """
     with db.transaction():
-        is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
         move(db, begun.answer_id, AnswerState.QUEUED)
-        if is_trial:
-            set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
+        breaking.withdraw_trial(db, begun.attempt_id, now)
         if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
             db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
             if asked_by is None:
@@ -430,6 +431,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         now,
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
+        country=country_of(db, answer["id"]),
         without=answer["id"],
     )
     return isinstance(verdict, policy.Pass)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from hotlined import breaker, policy
+from hotlined import policy
 from hotlined.clock import Now, age, boot_id
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
-from hotlined.store import events, lifecycle, windows
+from hotlined.store import breaking, events, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
 from hotlined.store.lifecycle import latest_attempt, move, move_segment
-from hotlined.store.line import breaker_of, line_hold, save_limit_clock, set_breaker
+from hotlined.store.line import breaker_of, is_paused, save_limit_clock
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL
 
@@ -68,14 +68,7 @@ class Shadowed:
     """The answer passed in shadow mode: it has ended, and nothing is submitted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refiled:
-    """The answer stands in another share from now on: it has a turn there."""
-
-    share: Share
-
-
-TurnResult = Begun | Shadowed | Refiled | policy.Wait | policy.Cancel
+TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 """What became of an answer at its turn."""
 
 
@@ -106,25 +99,24 @@ def begin(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
         known = may_have_left(db, answer_id, shadow=shadow)
-        share = Share.KNOWN if history.answers or known else Share.NEW
-        if attempt is None and not answer["by_hand"] and answer["share"] != share:
-            # it would take the place of another share's head: it has its turn where the windows will count it
-            db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
-            return Refiled(share)
         composed = None if attempt else _compose(db, answer, history, compose)
         asked = _question(answer, attempt, composed, now, known=known)
-        hold = _hold(db, answer, attempt, excepted=trial or shadow)
+        under_way = attempt is not None and attempt["trial"] is not None and answer["state"] == AnswerState.SENDING
+        hold = _hold(db, answer["country"], excepted=trial or under_way or shadow)
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
+        elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
+            move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
+            refile(db, answer["recipient"])
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
             _begin_attempt(db, answer, composed, encode, now, verdict, shadow=shadow)
         elif attempt:
             lifecycle.resume_attempt(db, attempt["id"])
-        if trial and not shadow:
-            _begin_trial(db, answer_id, now, pauses)
+        if trial:
+            breaking.begin_trial(db, answer_id, now, pauses)
         return _let_out(db, answer, now, shadow=shadow)
 
 
@@ -137,21 +129,22 @@ def ask_at_once(
     *,
     by_hand: bool,
     known: bool,
+    country: str | None = None,
     shadow: bool = False,
     without: int | None = None,
     before: int = 0,
 ) -> policy.Gate:
     """Ask whether a person's text, or the rest of an answer, may go to a number now, inside the open transaction.
 
-    Cap, cooldown and country are not asked. The answer `without` is left out of the number's history; `before` is how
-    many segments wait to go first.
+    Cap and cooldown are not asked, nor whether its country is answered; an answer to a `country` that waits by itself
+    waits. The answer `without` is left out of the number's history; `before` is how many segments wait to go first.
     """
     history = history_of(db, recipient, shadow=shadow, without=without)
-    identity = Identity(recipient, recipient, None, LineType.MOBILE)
+    identity = Identity(recipient, recipient, country, LineType.MOBILE)
     asked = policy.Queued(
         identity, ContactKind.TEXT, segments, timedelta(0), skips_number_limits=True, by_hand=by_hand, known=known
     )
-    return _ask(db, asked, history, rules, now, line_hold(db), shadow=shadow, before=before)
+    return _ask(db, asked, history, rules, now, _hold(db, country), shadow=shadow, before=before)
 
 
 def _ask(
@@ -177,10 +170,8 @@ def _decide_without_policy(
 ) -> policy.Wait | policy.Cancel | None:
     """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
 
-    Its segment is being submitted, half of it went out live, or shadow mode excludes it: then it is ended here.
+    Half of it went out live, or shadow mode excludes it: then it is ended here.
     """
-    if attempt and attempt["submitting"]:
-        return policy.Wait(WaitingFor.SEND_INTERVAL)
     if attempt and shadow:
         return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
     if answer["by_hand"] and shadow:
@@ -189,16 +180,18 @@ def _decide_without_policy(
     return None
 
 
-def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, excepted: bool) -> policy.LineHold | None:
-    """Return what holds the line back; a trial, the rest of one, and shadow mode go on while the breaker is open."""
-    under_way = bool(attempt and attempt["trial"] and answer["state"] == AnswerState.SENDING)
-    return line_hold(db, ignore_breaker=excepted or under_way)
+def _hold(db: Database, country: str | None, *, excepted: bool = False) -> policy.LineHold | None:
+    """Return what holds answers to a country back: all of it, or where they are `excepted`, a pause alone.
 
-
-def _begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]) -> None:
-    """Record that the latest attempt of an answer is the breaker's trial."""
-    db.execute("UPDATE attempts SET trial = 1 WHERE id = ?", latest_attempt(db, answer_id))
-    set_breaker(db, breaker.trial_begun(breaker_of(db), now.limit, pauses))
+    Excepted are a trial, the rest of one, and shadow mode. Texts by hand ask the policy, too, which excepts them.
+    """
+    if is_paused(db):
+        return policy.LineHold.PAUSED
+    if excepted:
+        return None
+    if breaker_of(db).is_open:
+        return policy.LineHold.BREAKER_OPEN
+    return policy.LineHold.COUNTRY_OUT if breaking.is_out(db, country) else None
 
 
 def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | Shadowed:
@@ -249,12 +242,10 @@ def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
 
 
 def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
-    """Return the attempt that is under way: of its segments the first has left or is being submitted; else None."""
+    """Return the attempt that is under way: of its segments the first has left, and others wait; else None."""
     return db.one(
-        f"SELECT t.*, sum(s.state = '{SegmentState.WAITING}') AS waiting,"
-        f" sum(s.state = '{SegmentState.SUBMITTING}') AS submitting FROM attempts t"
-        " JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = ?"
-        f" AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}') GROUP BY t.id",
+        "SELECT t.*, count(*) AS waiting FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+        f" WHERE t.answer_id = ? AND s.state = '{SegmentState.WAITING}' GROUP BY t.id",
         answer_id,
     )
 

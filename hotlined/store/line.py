@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
-from hotlined.policy import LineHold, Share, WaitingFor
+from hotlined.policy import Share, WaitingFor
 from hotlined.states import KEPT_BACK, EventKind, HoldReason, SealFailure, SendingState
 from hotlined.store import events
 from hotlined.store.database import Database
@@ -97,7 +97,7 @@ def bound_sim(db: Database) -> tuple[str, str] | None:
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
     """Record with which stick and SIM the line answers from now on, inside the transaction that is open.
 
-    Of another SIM nothing is known yet: its number, its balance, when it was topped up.
+    Of another SIM nothing is known yet: its number, its balance, when it was topped up, where it may not text.
     """
     before = bound_sim(db)
     if before and before[1] not in ("", imsi):
@@ -106,6 +106,7 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
             " topped_up_at = NULL, topped_up_by = NULL, topped_up_from = NULL, topped_up_to = NULL,"
             " topped_up_boot = NULL, topped_up_limit = NULL"
         )
+        db.execute("DELETE FROM country_outages")
     db.execute("UPDATE line_state SET imei = ?, imsi = ?, sim_changed_at = NULL", imei, imsi)
 
 
@@ -384,13 +385,6 @@ def set_breaker(db: Database, state: Breaker) -> None:
 def note_trial_request(db: Database) -> None:
     """Record that a person may have ended the outage, inside the open transaction: the daemon makes a trial due."""
     db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
-
-
-def line_hold(db: Database, *, ignore_breaker: bool = False) -> LineHold | None:
-    """Return what holds all answers back: a pause or the open breaker, or with `ignore_breaker` a pause alone."""
-    if is_paused(db):
-        return LineHold.PAUSED
-    return LineHold.BREAKER_OPEN if breaker_of(db).is_open and not ignore_breaker else None
 
 
 # ---- floods, shadow mode, a backup that was restored

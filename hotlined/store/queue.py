@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from hotlined import states
-from hotlined.breaker import Breaker
+from hotlined import breaker, states
 from hotlined.clock import Now, rfc3339
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store import lifecycle, line
+from hotlined.store import breaking, lifecycle, line
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
 from hotlined.store.shares import refile
+from hotlined.timing import USUAL, Timing
 
 SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
-TRIED_AT_MOST = 500  # recipients that a trial looks back at
 
 
 class Turn(NamedTuple):
@@ -39,90 +38,85 @@ def is_waiting(db: Database) -> bool:
     return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)} LIMIT 1"))
 
 
-def due(
-    db: Database, now: Now, *, trial: bool = False, shadow: bool = False, breaker: Breaker | None = None
-) -> list[Turn]:
-    """Return the answers whose turn it may be, in their order.
+def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
+    """Return the answers whose turn it may be, in their order; the gate lets out what nothing holds back.
 
-    Answers that are half sent come first, then a text by hand, then the oldest answer to a new number and the oldest to
-    one that was answered before: each share has its own head. While the breaker is open only candidates for its trial
-    are returned, if a trial is due, in the order in which the gate is asked about them; in shadow mode the breaker
-    holds nothing back. The breaker is read unless it is given.
+    Answers that are half sent come first, then a text by hand, then trials that are due, then the oldest answer to a
+    new number and the oldest to one that was answered before: each share has its own head. A country that waits by
+    itself has trials alone. In shadow mode nothing is tried.
     """
-    state = breaker or line.breaker_of(db)
-    is_open = state.is_open and not shadow
-    half_sent = db.connection.execute(_HALF_SENT, {"is_open": is_open, "now": now.limit}).fetchall()
-    turns = [Turn(row["id"], None) for row in half_sent]
-    for share in (Share.BY_HAND,) if is_open else (Share.BY_HAND, Share.NEW, Share.KNOWN):
-        turns += [Turn(row["id"], share) for row in db.all(_HEAD, share, now.limit)]
-    return turns + (_trials(db, state, now) if is_open and trial else [])
+    turns = [Turn(row["id"], None) for row in db.all(_HALF_SENT, now.limit)]
+    heads = {share: db.one(_HEAD, share, now.limit) for share in (Share.BY_HAND, Share.NEW, Share.KNOWN)}
+    by_share = [Turn(row["id"], share) for share, row in heads.items() if row]
+    by_hand = [turn for turn in by_share if turn.share is Share.BY_HAND]
+    trials = [] if shadow else _trials(db, now, timing)
+    return [*turns, *by_hand, *trials, *(turn for turn in by_share if turn.share is not Share.BY_HAND)]
 
 
 _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
 JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
-WHERE s.state = '{SegmentState.WAITING}' AND (
-  (NOT :is_open AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= :now)))
-  OR (:is_open AND t.trial AND a.state = '{AnswerState.SENDING}'))
+WHERE s.state = '{SegmentState.WAITING}'
+  AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= ?))
 ORDER BY a.due_limit, a.id LIMIT 20
 """
 # half of an answer is no head of a share: it has a turn of its own
 _HEAD = (
     f"SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
     f" (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
-    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') ORDER BY due_limit, id LIMIT 1"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breaking.WAITS_BY_ITSELF}"
+    " ORDER BY due_limit, id LIMIT 1"
 )
 
 
-def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
-    """Return answers that may be tried while the breaker is open: first to a number that took something before.
+def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
+    """Return answers that may be tried now, by the line's breaker, or where that is closed by a country's.
 
-    Oldest and newest in turn, and nobody again while there is one who was not tried since it opened; else whoever was
-    not tried in this round, nor last. Where a candidate's share has no room the next one has its chance.
+    Of each country and share the first: where a share has no room for it the next one has its chance.
     """
-    tried = _tried(db, state)
-    this_round = tried[: max(1, state.refused)]  # at the start of a round: the one who was tried last
-    # Who is left out, step by step until somebody is found: everybody tried since it opened; else those of this round;
-    # else nobody, but only at the start of a round: within one nobody is tried twice.
-    steps = [tried, this_round] if state.refused else [tried, this_round, []]
-    for excluded in steps:
-        if turns := _candidates(db, state, excluded, now):
-            return turns
-    return []
+    state = line.breaker_of(db)
+    if not state.is_open:
+        for country, outage in breaking.countries_due(db, now, timing.trial_after):
+            if turns := _candidates(db, country, breaking.in_round(db, outage, now, country), now):
+                return turns
+        return []
+    if not (state.lets_try(now.limit) or state.lets_try_fresh(now.limit, timing.trial_gap)):
+        return []
+    in_round = breaking.in_round(db, state, now)
+    countries = [row["country"] for row in db.all(_COUNTRIES, now.limit)]
+    records = breaker.by_hope(breaking.records(db, state, countries))
+    if not state.lets_try(now.limit):
+        records = [each for each in records if breaker.is_fresh(each)] if breaking.has_failed(db, state) else []
+    return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 
-def _tried(db: Database, state: Breaker) -> list[str]:
-    """Return the recipients that were tried since the breaker opened, the last one first."""
-    rows = db.all(
-        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = 1"
-        " AND t.outcome IS NOT NULL AND t.ended_limit > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-        state.closed_limit,
-        TRIED_AT_MOST,
-    )
-    return [row["recipient"] for row in rows]
+# refused ones need not sit out their own pause: it is void while nothing leaves
+_MAY_BE_TRIED = f"a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL AND (a.due_limit <= ? OR a.refusals > 0)"
+_COUNTRIES = (
+    f"SELECT DISTINCT c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED}"
+)
 
 
-def _candidates(db: Database, state: Breaker, excluded: Sequence[str], now: Now) -> list[Turn]:
-    """Return of each share the first answer to a number that took something before, then the first of all.
+def _candidates(db: Database, country: str | None, in_round: Sequence[str], now: Now) -> list[Turn]:
+    """Return of each share the first answer to a country that may be tried, without the recipients of this round.
 
-    No answer to a recipient that is excluded is among them.
+    First is one to a number that took something before, then the one that was tried least often, then the oldest.
     """
-    order = "DESC" if state.rounds % 2 else "ASC"
-    turns: dict[int, Turn] = {}
-    for taken in (_TAKEN_BEFORE, "1"):
-        for share in (Share.NEW, Share.KNOWN):
-            row = db.one(
-                f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.share = ?"
-                " AND (a.due_limit <= ? OR a.refusals > 0)"
-                f" AND a.recipient NOT IN (SELECT value FROM json_each(?)) AND {taken}"
-                f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
-                share,
-                now.limit,
-                json.dumps(excluded),
-            )
-            if row:
-                turns.setdefault(row["id"], Turn(row["id"], share, trial=True))
-    return list(turns.values())
+    turns: dict[Turn, tuple[object, ...]] = {}
+    for share in (Share.NEW, Share.KNOWN):
+        row = db.one(
+            f"SELECT a.id, NOT {_TAKEN_BEFORE} AS untaken, {_TRIES} AS tries, a.age_limit FROM answers a"
+            f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED} AND a.share = ? AND c.country IS ?"
+            " AND a.recipient NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY untaken, tries, a.age_limit, a.id LIMIT 1",
+            now.limit,
+            share,
+            country,
+            json.dumps(in_round),
+        )
+        if row:
+            turns[Turn(row["id"], share, trial=True)] = (row["untaken"], row["tries"], row["age_limit"], row["id"])
+    return sorted(turns, key=turns.__getitem__)
 
 
 # its own first half is no proof that the number takes what is sent to it
@@ -130,6 +124,7 @@ _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
     f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
 )
+_TRIES = "(SELECT count(*) FROM attempts t WHERE t.answer_id = a.id)"
 
 
 def next_dues(db: Database) -> dict[Share, float]:
@@ -150,22 +145,17 @@ def next_due(db: Database) -> float | None:
     return min(next_dues(db).values(), default=None)
 
 
-def requeue_half_sent(db: Database, *, trials: bool) -> None:
-    """Queue again every answer of which a segment has left and another waits, because sending stopped in between.
-
-    With `trials` the breaker's own trial is queued again too: a pause or the network stops it, the breaker does not.
-    """
-    query = _STOPPED_HALFWAY if trials else f"{_STOPPED_HALFWAY} AND {_NO_TRIAL}"
-    if db.one(query):
+def requeue_half_sent(db: Database) -> None:
+    """Queue again every answer of which a segment has left and another waits, because sending stopped in between."""
+    if db.one(_STOPPED_HALFWAY):
         with db.transaction():
             # again, now that nobody else can write: somebody may have ended one just now
-            for row in db.all(query):
+            for row in db.all(_STOPPED_HALFWAY):
                 move(db, row["id"], AnswerState.QUEUED)
                 refile(db, row["recipient"])
 
 
 _STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
-_NO_TRIAL = "NOT (SELECT trial FROM attempts WHERE answer_id = answers.id ORDER BY id DESC LIMIT 1)"
 
 
 def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from hotlined.policy import BUDGETS, WINDOW_SECONDS
 from hotlined.states import OPEN, AnswerState, SendingState, listed
+from hotlined.store import breaking
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_waits
 
@@ -44,7 +45,10 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
     Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
     """
-    due = db.value(f"SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}'")
+    first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
+    due = db.value(f"{first} AND NOT {breaking.WAITS_BY_ITSELF}")
+    if due is None and (due := db.value(first)) is not None:  # those of countries that wait by themselves
+        due = max(due, db.value("SELECT min(due) FROM country_outages"))
     if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
     return calendar_time(db, max(due, breaker_of(db).due) if held.state is SendingState.TRIAL else due)

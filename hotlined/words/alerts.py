@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.policy import WaitingFor
-from hotlined.states import AlertCondition, HoldReason
+from hotlined.states import AlertCondition, HoldReason, maybe_country
 from hotlined.words import conditions
-from hotlined.words.conditions import HOLDS, Condition
+from hotlined.words.conditions import HOLDS, Condition, country_outage_in_words
+from hotlined.words.countries import country_in_words
 
 _AS_IT_IS = ("{title}", "{words} {cure}")
 _CONDITIONS: Mapping[tuple[str, int], Condition] = {
@@ -44,6 +45,12 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (AlertCondition.OUTAGE, 0): (
         N_("answers go out again"),
         N_("What waited goes out by itself: an answer was taken."),
+    ),
+    (AlertCondition.COUNTRY, 1): ("{title}", "{cure}"),
+    (AlertCondition.COUNTRY, 2): ("{title}", "{cure}"),
+    (AlertCondition.COUNTRY, 0): (
+        N_("answers to {country} do not wait any more"),
+        N_("They leave again, or numbers.answer_countries has the country no more."),
     ),
     (AlertCondition.BALANCE, 1): (
         conditions.CREDIT_LOW.title_message,
@@ -125,6 +132,10 @@ def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) ->
         places |= {"title": known.title, "words": known.words, "cure": known.cure.format(then=then)}
     if isinstance(contacts := filling.get("contacts"), int):
         places["contacts"] = _flood_in_words(contacts, filling["seconds"])
+    if country := maybe_country(condition):
+        condition = AlertCondition.COUNTRY
+        title, _words, cure = country_outage_in_words(country, is_barred=level > 1)
+        places |= {"title": title, "cure": cure, "country": country_in_words(country)}
     title, text = (_(message, **places).replace("`", "'") for message in TEXTS[condition, level])
     return title, text
 

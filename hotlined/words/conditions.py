@@ -14,6 +14,7 @@ from hotlined.states import (
     ModemState,
     SealFailure,
 )
+from hotlined.words.countries import country_in_words
 
 
 class Condition(NamedTuple):
@@ -177,6 +178,23 @@ HOLDS: dict[HoldReason | None, Condition] = {
     ),
 }
 """What keeps answers back, by its reason."""
+
+COUNTRY_OUTAGE = Condition(
+    N_("nothing leaves to {country}"),
+    N_("Nothing leaves to numbers of {country}, but other answers do. One is tried now and then, the rest waits."),
+    N_("If this lasts, take {code} out of numbers.answer_countries."),
+)
+COUNTRY_BARRED = Condition(
+    N_("this SIM cannot text {country}"),
+    N_("For a day nothing has left to numbers of {country}, and nothing ever did: this SIM cannot text there."),
+    N_("Take {code} out of numbers.answer_countries, then reload the daemon, or start it."),
+)
+"""The same, where a day has passed and nothing was ever taken there."""
+REFUSALS = Condition(
+    N_("the network refuses answers"),
+    N_("The network refuses answers since {since}; the last one left at {left}."),
+    N_("They are tried again by themselves, less and less often. `hotlined log` shows to whom they go."),
+)
 
 DATABASE_TITLES: Phrases[str] = Phrases(
     {
@@ -379,6 +397,13 @@ CONFIG_BROKEN = Condition(
     N_("{problem}; {consequence}."),
     N_("`hotlined config check` names the lines. Correct them, then {then}."),
 )
+
+
+def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:
+    """Return three texts about a country to which nothing leaves: the headline, the sentence, and its cure."""
+    known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
+    places = {"country": country_in_words(country), "code": country}
+    return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

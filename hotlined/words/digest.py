@@ -34,8 +34,10 @@ def untagged(number: int) -> str:
 def unconfirmed(number: int) -> str:
     """Return how many answers were perhaps sent, and what a person can do about it."""
     return ngettext(
-        "{number} answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
-        "{number} answers were perhaps sent, and go out again only if you ask for it: hotlined log --state unconfirmed",
+        "{number} answer of this time was perhaps sent, and goes out again only if you ask for it:"
+        " hotlined log --state unconfirmed",
+        "{number} answers of this time were perhaps sent, and go out again only if you ask for it:"
+        " hotlined log --state unconfirmed",
         number,
     )
 

@@ -137,6 +137,7 @@ _WAITS = Phrases(
         WaitingFor.NETWORK: N_("waits: no network"),
         WaitingFor.OUTAGE: N_("waits: nothing leaves"),
         WaitingFor.CREDIT: N_("waits: no credit"),
+        WaitingFor.COUNTRY_OUTAGE: N_("waits for its country"),
         WaitingFor.RETRY: N_("tries again {at}"),
         WaitingFor.BUDGET_MONTH: N_("waits: month's budget"),
         WaitingFor.BUDGET_DAY: N_("waits: day's budget"),

@@ -49,12 +49,13 @@ inside='
   hotlined --version
   export PYTHONPATH=/usr/share/hotlined:/srv/packed/reader
   cd tests
-  python3 -m pytest -W ignore::pytest.PytestConfigWarning --quiet -p no:cacheprovider test_address.py test_alphabet.py test_at.py \
-    test_policy.py test_push.py test_tpdu.py
+  # the reader has escapes that a newer Python warns of
+  python3 -m pytest -W ignore::pytest.PytestConfigWarning -W ignore::SyntaxWarning --quiet -p no:cacheprovider \
+    test_address.py test_alphabet.py test_at.py test_policy.py test_push.py test_tpdu.py
   # and the whole of it once, against its simulated modem
   cd /
   python3 -m hotlined demo --keep /tmp/demo >/tmp/said || { cat /tmp/said && exit 1; }
-  python3 -m hotlined --config /tmp/demo/config.yaml log --state sent --json | grep -q .
+  python3 -m hotlined --config /tmp/demo/demo.yaml log --state sent --json | grep -q .
   tail -n 12 /tmp/said
 '
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="arm$$" --directory="$run/tree" \

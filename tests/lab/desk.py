@@ -216,6 +216,9 @@ def in_its_room() -> None:
         for where, prefix in (("in its room", inside), ("elsewhere", ())):
             done = sh(*prefix, *as_desk, "sh", "-c", words)
             check(f"it cannot write {what} ({where})", done.returncode != 0)
+    door = "/run/hotlined-control/main-desk.sock"
+    opened = sh(*inside, *as_desk, "chmod", "666", door)
+    check("nor can it open its own door to others", "Read-only" in opened.stderr or print(opened))
     read = sh(*inside, *as_desk, "cksum", str(DATABASE), "/etc/hotlined/main.yaml", "/run/hotlined/main/status.json")
     check("it reads what the group reads", read.returncode == 0 or print(read.stderr))
     seen = {

@@ -759,6 +759,9 @@ def foreign_code() -> None:
     """Put a library that notes who runs it in place of the one from elsewhere: nothing that root starts runs it."""
     NOTES.mkdir()
     NOTES.chmod(0o1777)
+    kinds = ("hotlined@.service", "hotlined-@.service")
+    for kind in kinds:
+        drop_in(kind, "lab", f"ReadWritePaths={NOTES}")
     note = (
         "import os\n"
         "try:\n"
@@ -788,6 +791,9 @@ def foreign_code() -> None:
     roots = {text for name, text in notes.items() if name.startswith("0-")}
     check("it ran, as the users of lines", len(users) > 1 or print(notes))
     check("and never as root", 0 not in users or print(roots))
+    for kind in kinds:
+        shutil.rmtree(f"/etc/systemd/system/{kind}.d")
+    sh("systemctl", "daemon-reload")
     done = install()
     check("the package of before is back", done.returncode == 0 and until(ready) and until(lambda: ready("nl")))
 

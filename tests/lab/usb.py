@@ -182,7 +182,7 @@ def modem_manager(pi: Machine) -> None:
     pi.sh("mv /usr/lib/udev/rules.d/70-hotlined.rules /var/tmp/; udevadm control --reload")
     pi.sh(f"{stick} sim7600 --log /run/without")
     check("without the rule ModemManager talks to it", pi.until("test -s /run/without", 60))
-    pi.sh("systemctl stop stick; mv /var/tmp/70-hotlined.rules /etc/udev/rules.d/; udevadm control --reload")
+    pi.sh("systemctl stop stick; mv /var/tmp/70-hotlined.rules /usr/lib/udev/rules.d/; udevadm control --reload")
     check(
         "udev has nothing to say against the rule",
         pi.sh("udevadm verify /usr/lib/udev/rules.d/70-hotlined.rules")[0] == 0,
@@ -205,11 +205,11 @@ def modem_manager(pi: Machine) -> None:
     pi.until("test -e /run/modem")
     pi.sh(f"{stick} sim7600 --serial SIMFR01 --modem /run/modem")
     pi.until("ls /dev/hotlined/*", 30)
-    rule = pi.sh("hotlined udev-rule | tee /etc/udev/rules.d/70-hotlined-fr.rules")[1]
+    rule = pi.sh("hotlined udev-rule | tee /etc/udev/rules.d/70-hotlined-main.rules")[1]
     check("udev-rule writes its own rule", "SIMFR01" in rule or print(rule))
-    check("which udev takes", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined-fr.rules")[0] == 0)
+    check("which udev takes", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined-main.rules")[0] == 0)
     pi.sh("udevadm control --reload; udevadm trigger --action=change --subsystem-match=tty; udevadm settle")
-    check("and which gives the port its name", pi.sh("test -c /dev/hotlined-fr")[0] == 0)
+    check("and which gives the port its name", pi.sh("test -c /dev/hotlined-main")[0] == 0)
     pi.sh("systemctl start hotlined@main")
     # a stick and a SIM that the line was not served with before are asked about
     pi.until("hotlined status", 60) or pi.sh("hotlined sim adopt")

@@ -1,0 +1,30 @@
+"""Names of countries: those whose people write, as far as lines here know. Any other one is its code."""
+
+from hotlined.language import N_, Phrases
+
+COUNTRIES = Phrases(
+    {
+        "AT": N_("Austria"),
+        "BE": N_("Belgium"),
+        "CH": N_("Switzerland"),
+        "DE": N_("Germany"),
+        "ES": N_("Spain"),
+        "FR": N_("France"),
+        "GB": N_("the United Kingdom"),
+        "IE": N_("Ireland"),
+        "IT": N_("Italy"),
+        "LU": N_("Luxembourg"),
+        "MA": N_("Morocco"),
+        "NL": N_("the Netherlands"),
+        "PL": N_("Poland"),
+        "PT": N_("Portugal"),
+        "RO": N_("Romania"),
+        "TR": N_("Turkey"),
+    }
+)
+"""Countries by their codes in ISO 3166."""
+
+
+def country_in_words(code: str) -> str:
+    """Return the name of a country, or its code where no name is known."""
+    return COUNTRIES.get(code, code)

@@ -1,0 +1,111 @@
+"""The daemon's own sender with clocks and modem played: its interval, what comes late, what waits."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import year_now
+from year import Handed, Outcome, Settings
+
+from hotlined.errors import ModemError
+
+HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
+INTERVAL = 3
+SHORT = Settings(texts=("Non.",))
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[year_now.Line]:
+    """Give a line that has just started."""
+    with year_now.line(tmp_path) as played:
+        played.start(0, SHORT)
+        yield played
+
+
+def wrote(line: year_now.Line, at: int, contact: int, number: str, delay: int = 0) -> None:
+    """Receive a text and judge it."""
+    line.receive(at, contact, number, f"salut {contact}", delay)
+    line.judge_all(at)
+
+
+def answered(line: year_now.Line, at: int, outcome: Outcome = Outcome("taken", 1)) -> str | None:  # noqa: B008
+    """Let the sender do what it does; return to whom a segment left, if to anybody."""
+    handed = line.submit_due(at, lambda _: outcome)
+    return handed.number if handed else None
+
+
+def states(line: year_now.Line) -> list[str]:
+    """Return the states of all answers."""
+    return [row["state"] for row in line.db.all("SELECT state FROM answers ORDER BY id")]
+
+
+def test_the_interval_runs_from_the_end_of_a_segment(line: year_now.Line) -> None:
+    """A network that takes a minute over one does not get the next a moment later."""
+    for contact, number in ((1, HERS), (2, HIS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20, Outcome("taken", 60)) == HERS
+    assert answered(line, 80 + INTERVAL - 1) is None
+    assert answered(line, 80 + INTERVAL) == HIS
+
+
+def test_a_result_that_comes_late_is_not_the_one_before_last(line: year_now.Line) -> None:
+    """Once the next segment was handed over a late result may be that one's, whatever came of it."""
+    for contact, number in ((1, HERS), (2, HIS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20, Outcome("unknown", 1)) == HERS
+    line.to(30)
+    with pytest.raises(ModemError):
+        line.submit_due(30, _breaks)
+    line.daemon.sender.settle_late_result(2)
+
+    assert states(line) == ["unconfirmed", "queued"]
+
+
+def _breaks(_handed: Handed) -> Outcome:
+    raise ModemError("the prompt did not come", "")
+
+
+def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
+    """When the window has room it goes, though nothing has changed in the database meanwhile."""
+    line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
+    for contact, number in ((1, HERS), (2, HIS)):
+        wrote(line, 10, contact, number)
+    assert answered(line, 20) == HERS
+    assert answered(line, 30) is None
+    assert answered(line, 20 + 3599) is None
+    assert answered(line, 20 + 3605) == HIS
+
+
+def test_a_reload_files_answers_by_the_mode_that_is_in_force(line: year_now.Line) -> None:
+    """Who was let out in shadow mode was answered there, and live is new again."""
+    line.reload(5, Settings(texts=("Non.",), shadow=True, cooldowns=(0,)))
+    wrote(line, 10, 1, HERS)
+    answered(line, 20)
+    wrote(line, 30, 2, HERS, delay=600)
+    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
+    line.reload(40, Settings(texts=("Non.",), cooldowns=(0,)))
+    assert line.db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"
+
+
+def test_a_pause_between_two_segments_queues_the_rest(line: year_now.Line) -> None:
+    """It is taken back at once, not only shown so: `cancel` finds it waiting, and the next pass goes on with it."""
+    line.reload(5, Settings(texts=("n" * 200,)))
+    wrote(line, 10, 1, HERS)
+    assert answered(line, 20) == HERS
+    line.decide(30, "pause", "")
+    assert answered(line, 40) is None
+    assert states(line) == ["queued"]
+    line.decide(50, "resume", "")
+    assert answered(line, 60) == HERS
+    assert states(line) == ["sent"]
+
+
+def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -> None:
+    """However many there are: nobody hears that his answer is on its way, which is too old by then."""
+    for contact in range(1, 250):
+        wrote(line, 10, contact, f"+3247{contact:07}", delay=600)
+    line.to(86400 + 20)
+    line.receive(86400 + 20, 300, f"+3247{249:07}", "encore", 0)
+    reasons = [reason for _ in range(4) for _, _, reason in line.judge_all(86400 + 20)]
+
+    assert reasons == ["first_contact"]
