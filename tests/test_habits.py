@@ -276,6 +276,7 @@ def test_a_listing_that_is_refused_while_something_lies_there_is_not_empty(open_
         ("home_no_csfb", Registration.HOME),
         ("roaming_no_csfb", Registration.ROAMING),
         ("emergency", Registration.DENIED),
+        ("emergency_lte", Registration.DENIED),
     ],
 )
 @pytest.mark.parametrize("question", ["+CREG", "+CGREG", "+CEREG", "+C5GREG"])

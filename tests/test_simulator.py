@@ -534,6 +534,7 @@ def test_status_reports(ready: Terminal) -> None:
     [
         *[("home", 1), ("roaming", 5), ("searching", 2), ("denied", 3), ("none", 0), ("home_sms", 6)],
         *[("roaming_sms", 7), ("emergency", 8), ("home_no_csfb", 9), ("roaming_no_csfb", 10)],
+        ("emergency_lte", 11),
     ],
 )
 def test_registration(ready: Terminal, name: str, stat: int) -> None:

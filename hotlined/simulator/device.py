@@ -116,7 +116,7 @@ class Device:
         """Get power: settings are those of the factory, and the PIN is to be entered."""
         self.reset_settings()
         self.sim.start()
-        self.radio = Radio.FULL
+        self.radio = Radio.FLIGHT if self.make.radio_off else Radio.FULL
         for storage in self.storages.values() if self.renumbers else ():
             if isinstance(storage, Storage):
                 storage.renumber()

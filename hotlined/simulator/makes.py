@@ -1,7 +1,9 @@
 """What differs from make to make, as data: another make is another row of `MAKES`; it holds no code.
 
-The rows imitate what these makes are known for, from their manuals and from the answers of real ones that
-python-gsmmodem's tests hold; no hardware was at hand. It is a table of its own: the daemon's is not looked at.
+The rows imitate what these makes are known for, from their manuals, from the answers of real ones that
+python-gsmmodem's tests hold, and from those that owners posted: a comment says where, tests/data/answers.jsonl has
+them, and sizes that nobody posted are invented. No hardware was at hand. It is a table of its own: the daemon's is
+not looked at.
 """
 
 from collections.abc import Mapping
@@ -55,6 +57,7 @@ class Make:
     elsewhere: str = "none"  # the registration that the others always say
     offers: tuple[tuple[str, ...], ...] = ()  # for each role of AT+CPMS, where it differs: one need not be there at all
     receives: str = ""  # the storage of each role at the start; else the first
+    radio_off: bool = False  # at the start
     notifies_part: bool = False  # +CMTI names the part of MT that a text came into
     acknowledges: bool = True  # AT+CSMS=1 can be set
     class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
@@ -73,7 +76,7 @@ class Make:
 
 MAKES = {
     "generic": Make("Hotlined", "Simulator", "1"),
-    "huawei": Make(
+    "huawei": Make(  # wammu, issue 44
         "huawei",
         "E173",
         "11.126.85.00.209",
@@ -89,7 +92,7 @@ MAKES = {
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
     ),
-    "huawei-e352": Make(  # chan_dongle, issue 137
+    "huawei-e352": Make(  # chan_dongle, issue 137; gammu, issue 168
         "huawei",
         "E352",
         "31.116.22.00.51",
@@ -105,10 +108,64 @@ MAKES = {
         offers=(("ME", "MT", "SM", "SR"),) * 3,
         receives="SM",
     ),
-    "brovi": Make(
+    "huawei-e1752": Make(  # gammu, issues 126, 138; its storages: python-gsmmodem's record
+        "huawei",
+        "E1752",
+        "11.126.13.00.00",
+        boot=("^SIMST:1", "^SRVST:2"),
+        chatter=("^RSSI:14", "^BOOT:58372880,0,0,0,6"),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        first_index=0,
+        sim_size=50,
+        me_size=23,
+        unknown="COMMAND NOT SUPPORT",
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        ussd=UssdForm.PACKED,
+        offers=(("ME", "MT", "SM", "SR"),) * 3,
+        receives="SM",
+    ),
+    "huawei-e220": Make(  # poplog's vedutils, pop_mobile_connect.p
+        "huawei",
+        "E220",
+        "11.117.10.05.00",
+        boot=(),
+        chatter=(
+            "^DSFLOWRPT:507626C9,00000000,00000000,084246642277766D,1164937208247B54,0422B099,413EB244",
+            "AA",
+            "^BOOT:19207796,0,0,0,75",
+        ),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        first_index=0,
+        sim_size=20,
+        unknown="ERROR",
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        ussd=UssdForm.PACKED,
+    ),
+    "huawei-e3531": Make(  # gammu, issues 369, 438, 490: texts come into ME, whatever was asked for
+        "huawei",
+        "E3531",
+        "21.318.15.00.55",
+        boot=("^SIMST:1", "^SRVST:2"),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        first_index=0,
+        sim_size=20,
+        me_size=20,
+        unknown="ERROR",
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        ussd=UssdForm.PACKED,
+        offers=(("SM", "ME"), ("SM", "ME"), ("ME",)),
+        receives="ME",
+    ),
+    "brovi": Make(  # gammu, issue 908
         "ZOWEE TECHNOLOGY (HEYUAN) CO., LTD.",
         "E3372-325",
-        "3.0.2.61(H057SP5C983)",
+        "3.0.2.61(H057SP7C983)",
         boot=("^SIMST:1", "^SRVST:2"),
         chatter=('^HCSQ: "LTE",45,40,100,20', "^RRCSTAT:1", "^RSSI: 20", "^DSFLOWRPT:00000001,00000000"),
         sim_in=("^SIMST:1",),
@@ -135,6 +192,40 @@ MAKES = {
         unknown="ERROR",
         lacks=frozenset({"+CNUM", "+CEREG"}),
         status_in_cmgr=False,
+    ),
+    "zte-mf710": Make(  # gammu, issue 560; its counts, and what it says of a report: those of an MF626, issue 209
+        "+CGMI: ZTE CORPORATION",
+        "+CGMM: MF710",
+        "BD_MF710",
+        boot=("+ZUSIMR:2",),
+        chatter=("+ZUSIMR:2", '+ZPASR: "EDGE"', '+CDSI: "SR",50'),
+        first_index=0,
+        sim_size=50,
+        me_size=100,
+        lacks=frozenset({"+CEREG"}),
+        offers=(("ME", "MT", "SM", "SR"),) * 3,
+        receives="ME",
+    ),
+    "onda": Make(  # a DM4000 with Marvell's modem: gammu, issue 841, and wammu, issue 118
+        '+CGMI: "Marvell"',
+        '+CGMM: "LINUX"',
+        "XX-YY-ZZ",
+        boot=(),
+        chatter=("*RADIOPOWER: 1",),
+        sim_size=20,
+        me_size=23,
+        unknown="ERROR",
+        registers=LTE,
+    ),
+    "dwm157": Make(  # D-Link, with MediaTek's modem: gammu, issues 395, 488
+        "MTK1",
+        "MTK2",
+        "0.3.9",
+        boot=(),
+        sim_size=20,
+        me_size=50,
+        lacks=frozenset({"+CEREG"}),
+        radio_off=True,
     ),
     "sim800": Make(
         "SIMCOM_Ltd",
@@ -184,6 +275,39 @@ MAKES = {
         registers=LTE,
         class_0_direct=True,
     ),
+    "eg25": Make(  # of a PinePhone: pinephone_modem_sdk, issue 130; lupyuen's notes on NuttX; an EC25: gammu, issue 468
+        "Quectel",
+        "EG25",
+        "EG25GGBR07A08M2G",
+        boot=("RDY", "+CPIN: {pin}", "+QUSIM: 1", "+CFUN: 4", "+QIND: SMS DONE"),
+        sim_in=("+CPIN: READY", "+QUSIM: 1"),
+        sim_out=("+CPIN: NOT READY",),
+        first_index=0,
+        sim_size=50,
+        me_size=255,
+        unknown="ERROR",
+        lacks=frozenset({"+CCID"}),
+        iccid=("+QCCID", "+QCCID: {iccid}"),
+        factory={"+CGSMS": (3,)},
+        registers=LTE,
+        offers=(("SM", "ME", "MT"),) * 3,
+        receives="ME",
+        radio_off=True,
+    ),
+    "m26": Make(  # a FOXCOM with Quectel's M26: warthog618/modem, issue 17
+        "FOXCOM MODEM",
+        "Quectel_M26",
+        "Revision: M26FBR03A06-TTS",
+        sim_size=50,
+        me_size=255,
+        lacks=frozenset({"+CEREG"}),
+        iccid=("+CCID", '+CCID: "{iccid}"'),
+        factory={"+CNMI": (2, 1, 0, 0, 0)},
+        offers=(("SM", "ME", "MT"),) * 3,
+        receives="SM",
+        acknowledges=False,
+        alpha='""',
+    ),
     "qdc507": Make(  # a Baiwang, DJI's Cellular: notes of modemcat
         "Baiwang",
         "QDC507",
@@ -212,6 +336,42 @@ MAKES = {
         registers=LTE,
         reset="+CRESET",
     ),
+    "a7670e-fase": Make(  # SIMCom: esphome, 6721; for emergencies alone: LilyGo-Modem-Series, issue 247
+        "SIMCOM INCORPORATED",
+        "A7670E-FASE",
+        "A7670M7",
+        boot=("*ATREADY: 1", "+CPIN: {pin}", "SMS DONE", "PB DONE"),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT INSERTED",),
+        first_index=0,
+        sim_size=20,
+        me_size=23,
+        lacks=frozenset({"+CCID"}),
+        iccid=("+CICCID", "+ICCID: {iccid}"),
+        registers=frozenset(),
+        elsewhere="emergency_lte",
+        reset="+CRESET",
+        alpha='""',
+    ),
+    "sim7670": Make(  # SIMCom: notes, modem-sim7670g-sms-poll; an A7670's chatter: onlinegill's tracker, issue 3
+        "SIMCOM INCORPORATED",
+        "SIM7670G-MNGV",
+        "2374B03SIM767XM5A_M",
+        boot=("*ATREADY: 1", '*ISIMAID: "C1517498093930CACABDDC2965048308CA"', "+CPIN: {pin}", "SMS DONE"),
+        chatter=("+CGEV: NW REATTACH", "+CGEV: EPS PDN ACT 1", '*COPN:0,"KT"', "PB DONE"),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: NOT INSERTED",),
+        first_index=0,
+        sim_size=30,
+        me_size=10,
+        lacks=frozenset({"+CCID"}),
+        iccid=("+CICCID", "+ICCID: {iccid}"),
+        registers=LTE,
+        offers=(("ME", "SM"),) * 3,
+        receives="ME",
+        reset="+CRESET",
+        alpha='""',
+    ),
     "sim7000": Make(  # SIMCom: T-SIM7600X, issue 63
         "SIMCOM INCORPORATED",
         "SIMCOM_SIM7000G",
@@ -222,7 +382,7 @@ MAKES = {
         reset="+CRESET",
         offers=(("SM",),) * 3,
     ),
-    "x030": Make(  # an Alcatel with Icera's modem
+    "x030": Make(  # an Alcatel with Icera's modem: a thread of Ubuntu's forum, 2008
         "T & A Mobile Phones",
         "OT-X030",
         "LQA0007.1.2_D02B",
@@ -232,7 +392,7 @@ MAKES = {
         lacks=frozenset({"+CEREG"}),
         offers=(("SM",),) * 3,
     ),
-    "gtm382": Make(  # Option
+    "gtm382": Make(  # Option: wammu, issue 27
         "Option N.V.",
         "GTM382",
         "2.12.0Hd",
@@ -244,10 +404,41 @@ MAKES = {
         offers=(("SM", "MT", "ME", "SR"),) * 3,
         networks="(12,22,25)",
     ),
-    "wavecom": Make(
+    "ml307c": Make(  # China Mobile: sms_forwarding, issue 19; another program left it handing texts over
+        "CMCC",
+        "ML307C",
+        "ML307C-DC-CN",
+        boot=(),
+        sim_size=50,
+        me_size=20,
+        unknown="ERROR",
+        lacks=frozenset({"+CREG", "+CGREG"}),
+        factory={"+CNMI": (3, 2, 0, 0, 0)},
+        registers=LTE,
+    ),
+    "air724": Make(  # OpenLuat, with UNISOC's modem: QModem's test cases
+        '+CGMI: ""',
+        '+CGMM: "Air724UG"',
+        '+CGMR: "LuatOS-Air_V4032"',
+        boot=(),
+        sim_size=40,
+        unknown="+CME ERROR: invalid command line",
+        registers=LTE | {"+CREG"},
+    ),
+    "l850": Make(  # Fibocom: luci-app-3ginfo-lite, issue 82
+        "+CGMI: Fibocom",
+        "+CGMM: L850 LTE Module,L850",
+        "18500.5001.00.05.27.16",
+        boot=(),
+        sim_size=20,
+        me_size=100,
+        registers=LTE,
+        receives="ME",
+    ),
+    "wavecom": Make(  # gammu, issue 832
         " WAVECOM MODEM",
         " MULTIBAND  900E  1800",
-        "641b09gg.Q2403A",
+        "641b09gg.Q2403A 1320676 061804 14:38",
         boot=("+WIND: 3", "+WIND: 7", "+WIND: 4"),
         chatter=('+WIND: 15,1,"Proximus"', '+WIND: 10,"SM",1'),
         sim_in=("+WIND: 1",),
@@ -261,7 +452,7 @@ MAKES = {
         nested_memories=True,
         memories=(1, 2),
     ),
-    "cinterion": Make(
+    "cinterion": Make(  # its storages: gammu, issue 97
         "SIEMENS",
         "MC35i",
         "REVISION 02.00",
@@ -269,11 +460,14 @@ MAKES = {
         chatter=("+CIEV: rssi,4", "^SCKS: 1"),
         sim_in=("^SCKS: 1",),
         sim_out=("^SCKS: 0",),
+        me_size=25,
         lacks=frozenset({"+CCID", "+CEREG"}),
         iccid=("^SCID", "^SCID: {iccid}"),
         cnmi=((0, 3), (0, 3), (0, 3), (0, 2), (1, 1)),
         factory={"+CNMI": (0, 0, 0, 0, 1)},
         delete_flag=False,
+        offers=(("MT", "SM", "ME"), ("MT", "SM", "ME"), ("MT", "SM")),
+        receives="SM",
     ),
     "cinterion-mt": Make(
         "Cinterion",
@@ -306,6 +500,17 @@ MAKES = {
         lacks=frozenset({"+CNUM", "+CCID", "+CEREG"}),
         cnmi=((0, 2), (0, 3), (0, 2), (0, 1), (0, 1)),
         ussd=UssdForm.UCS2,
+    ),
+    "mr6400": Make(  # the modem of a TP-Link TL-MR6400: sms_tool, issue 3
+        "QUALCOMM INCORPORATED",
+        "MDM9225",
+        "1",
+        boot=(),
+        sim_size=20,
+        me_size=23,
+        registers=LTE,
+        offers=(("ME", "MT", "SM", "SR"),) * 3,
+        receives="SM",
     ),
     "u-blox": Make(
         "u-blox",

@@ -24,6 +24,7 @@ REGISTRATION = {
     "emergency": 8,
     "home_no_csfb": 9,
     "roaming_no_csfb": 10,
+    "emergency_lte": 11,
 }
 REGISTERED = {name for name in REGISTRATION if name.startswith(("home", "roaming"))}
 
