@@ -216,7 +216,7 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
 
 MARK = """(() => {
   const all = [...document.querySelectorAll("a[href], button, input, select, summary")].filter(
-    (each) => each.checkVisibility() && each.type !== "hidden");
+    (each) => each.checkVisibility() && each.type !== "hidden" && !each.disabled);
   all.forEach((each, number) => { each.dataset.number = number; });
   return all.length;
 })()"""
@@ -240,7 +240,7 @@ def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
     line.text("une nouvelle", sender=WRITERS[0])
     page.clock.run_for(20_000)
     page.get_by_text("une nouvelle").first.wait_for()
-    page.get_by_role("button", name="Stop that").click()
+    page.get_by_role("button", name="Do not renew it").click()
     line.text("encore une", sender=WRITERS[0])
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
