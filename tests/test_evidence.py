@@ -185,6 +185,7 @@ def test_it_speaks_the_language_of_the_line(threatened: Filled, language: Langua
 
     assert f'<html lang="{language}">' in html
     assert page.tags == english.tags
+    assert {Language.FRENCH: "#menace", Language.DUTCH: "#bedreiging"}[language] in html
     assert page.quotes == english.quotes
     for term, words in SHEET:
         assert term in same or f"<dt>{term}</dt>" not in html

@@ -93,6 +93,9 @@ def test_everybody_counts_the_same(line: Filled) -> None:
     words = "2 texts with an alert word, 2 reactions: `hotlined --config"
     assert words in " ".join(line.run("status").stdout.split())
     assert walk(line, "q").startswith("4 left: contact ")
+    skipped = walk(line, "s", "q")
+    assert skipped.count("4 left: contact ") == 2
+    assert skipped.endswith("0 reactions tagged, 4 left.\n")
     with Desk(line.config) as desk:
         browser = desk.browser()
         assert "2 texts have an alert word and want a tag 2 reactions want a tag" in browser.get("/").words

@@ -729,12 +729,13 @@ def test_a_length_is_that_of_the_times_beside_it() -> None:
     [
         (HOUR, "60 minutes"), (6 * HOUR + timedelta(milliseconds=20), "six hours"), (23 * HOUR, "23 hours"),
         (DAY, "one day"), (25 * HOUR, "25 hours"), (2 * DAY, "two days"), (6.5 * DAY, "one week"),
-        (3.1 * DAY, "three days"), (21 * DAY, "three weeks"), (30 * DAY, "30 days"), (91 * DAY, "13 weeks"),
+        (3.1 * DAY, "three days"), (83 * HOUR, "83 hours"), (4.6 * DAY, "five days"), (21 * DAY, "three weeks"),
+        (30 * DAY, "30 days"), (91 * DAY, "13 weeks"),
         (timedelta(seconds=1), "one minute"),
     ],
 )  # fmt: skip
 def test_a_length_is_said_in_words(lasting: timedelta, words: str) -> None:
-    """Whole weeks are weeks, else days; less than three days are told in hours, less than two hours in minutes."""
+    """Whole weeks are weeks, else days; where these are a tenth off, hours; less than two hours in minutes."""
     start = MONDAY.astimezone()
 
     assert length(start, start + lasting) == words

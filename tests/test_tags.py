@@ -240,7 +240,7 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
         "a=apology i=insult t=threat o=other k=keep s=skip u=undo q=quit: apology",
     ]
     assert r"Connard \x1b[2J" in shown
-    assert shown.endswith("skip\n\n2 reactions tagged, 0 left.\n")
+    assert shown.endswith("skip\n\n2 reactions tagged, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
 
 
@@ -326,7 +326,7 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
 
     assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
     assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
-    assert shown.endswith("2 texts tagged, 1 kept, 0 left.\n")
+    assert shown.endswith("2 texts tagged, 1 kept, 3 left.\n")
     assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
         (1, ["threat"]),
         (5, ["threat"]),

@@ -176,7 +176,7 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
         if not known["contacts"]:  # there was none, or somebody has erased them meanwhile
             raise HotlinedError(
                 _("Nothing is stored about {name}: there is no evidence.", name=name),
-                _("`hotlined numbers` lists who came."),
+                _("Give the number: `hotlined show ID` has that of a contact, and `hotlined numbers` lists who came."),
             )
         return facts(known, config.line, config.line_number, who, db.now())
 

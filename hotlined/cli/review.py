@@ -74,12 +74,13 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
     legend = " ".join(f"{key}={word}" for key, word in meanings.items())
     done: list[tuple[int, str]] = []  # which key was pressed at which contact
     kept = 0
+    skipped = 0  # each waits still, for the next `review`
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
         if contact is None or contact["text"] is None:  # erased since
             waiting.popleft()
             continue
-        print_wrapped(_head(contact, len(waiting)))
+        print_wrapped(_head(contact, len(waiting) + skipped))
         if contact["alert_words"]:
             print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact["alert_words"])))
         print_wrapped(contact["text"])
@@ -88,6 +89,7 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             break
         if key == "u":
             if done:
+                skipped -= done[-1][1] == "s"
                 _undo(decided, waiting, *done.pop(), words)
             continue
         done.append((contact["id"], key))
@@ -95,12 +97,13 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             decided("tag", contact_id=waiting.popleft(), word=words[key])
         elif key == "s":
             decided("skip", contact_id=waiting.popleft())
+            skipped += 1
         elif contact["kept"]:
             print_wrapped(kept_already(contact))
         else:  # it can get its tag now
             kept += decided("keep", contact_id=contact["id"]) or 0
     tagged = sum(key in words for _id, key in done)
-    click.echo(_in_all(tagged, kept, len(waiting), every=every))
+    click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
 
 
 def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:

@@ -44,8 +44,8 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield from _modem(report)
     yield _("last scan"), _when(daemon.last_scan_at)
     yield _("answers"), queue_in_words(stored.queue) if stored else None
-    yield _("to read"), _to_read(waiting) if waiting else None
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
+    yield _("to read"), _to_read(waiting) if waiting else None
     yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         amount = balance_in_words(report.config, stored.credit)

@@ -100,8 +100,8 @@ def technology(scene: Scene) -> Finding:
         return _("{network}, texts by {service} (`AT+CGSMS?`)", network=network, service=way) if way else network
 
     if not used:
-        known = (scene.probe.why_not or _(NO_WORD), _("texts by {service}", service=way) if way else "")
-        return unknown("; ".join(filter(None, known)))
+        why = scene.probe.why_not or _(NO_WORD)
+        return unknown(_("{why}; texts by {service}", why=why, service=way) if way else why)
     if used in _ENDING:
         return warn(
             _("{network}: this network is being switched off", network=with_way(used)),

@@ -15,6 +15,7 @@ from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
+from hotlined.words.tags import tag_in_words
 
 UNSURE = N_("The clock of the machine was not synchronised then.")
 NOT_STORED = N_("not stored any more")
@@ -145,7 +146,7 @@ def _contact_rows(contact: Contact) -> Iterator[Row]:
         yield _("Delivered again"), _html(contact["repeats"])
     yield from _answer_rows(contact)
     if contact["tags"]:
-        yield _("Tags"), _html(" ".join(f"#{tag}" for tag in contact["tags"]))
+        yield _("Tags"), _html(" ".join(f"#{tag_in_words(tag)}" for tag in contact["tags"]))
     yield _("Kept"), _html(_("by {who}, {moment}", who=contact["kept"]["by"], moment=local(contact["kept"]["at"])))
 
 

@@ -40,11 +40,14 @@ _IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is given in minutes, 
 
 
 def lasts(start: datetime, end: datetime) -> tuple[int, str]:
-    """Return how long a period is: a number and its unit, by the minutes that `calendar` writes."""
+    """Return how long a period is: a number and its unit, by the minutes that `calendar` writes.
+
+    Days, or weeks, that are more than a tenth off are told in hours.
+    """
     start, end = full_minute(start), full_minute(end)
     if counted := calendar_days(start, end):
         days = counted
-    elif end - start >= _IN_DAYS:
+    elif end - start >= _IN_DAYS and abs(end - start - _nearest(end - start, DAY) * DAY) <= (end - start) / 10:
         days = _nearest(end - start, DAY)
     else:
         unit = "hour" if end - start >= _IN_HOURS else "minute"
