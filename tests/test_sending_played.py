@@ -109,3 +109,50 @@ def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -
     reasons = [reason for _ in range(4) for _, _, reason in line.judge_all(86400 + 20)]
 
     assert reasons == ["first_contact"]
+
+
+def test_time_without_power_makes_stale_what_is_not_due_yet(line: year_now.Line) -> None:
+    """The limit clock knows nothing of it: the calendar does, and what waits is ended, not kept until its time."""
+    wrote(line, 10, 1, HERS, delay=3600)
+    line.restart(20, 86400)
+    line.judge_all(30)
+
+    assert states(line) == ["cancelled"]
+
+
+def opened(line: year_now.Line, at: int) -> int:
+    """Let an outage begin, and two trials fail; return when the second did: the next is due in a quarter of an hour."""
+    for contact in range(1, 8):
+        wrote(line, at, contact, f"+3247000000{contact}")
+    for moment in (at + 10, at + 20, at + 30, at + 100, at + 410):
+        assert answered(line, moment, Outcome("unknown", 1))
+    assert answered(line, at + 420) is None
+    return at + 410
+
+
+def test_a_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
+    """A person may have ended the outage: five minutes after the last trial one is tried, not only when it was due."""
+    tried = opened(line, 10)
+    line.decide(tried + 310, "resume", "")
+    assert answered(line, tried + 320) is None
+    line.decide(tried + 330, "pause", "")
+    line.decide(tried + 340, "resume", "")
+
+    assert answered(line, tried + 350)
+
+
+@pytest.mark.parametrize("lost", ["the network", "the port"])
+def test_a_port_that_comes_back_is_no_network_that_does(line: year_now.Line, lost: str) -> None:
+    """Registration regained after ten minutes makes a trial due; while there is no modem nobody knows of any."""
+    tried = opened(line, 10)
+    connection = line.daemon.sender.connection
+    connection.registered = connection.can_send = False  # type: ignore[misc]
+    assert answered(line, tried + 20) is None
+    if lost == "the port":
+        connection.modem = None
+        line.daemon.sender.hold_without_modem()
+        connection.modem = line.modem  # type: ignore[assignment]
+    line.to(tried + 640)
+    connection.registered = connection.can_send = True  # type: ignore[misc]
+
+    assert bool(answered(line, tried + 650)) == (lost == "the network")
