@@ -635,7 +635,7 @@ def upgrading(sim: Client, other: Client) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as upgrade:
-        until(lambda: show(MAIN, "ActiveState") != "active")
+        until(lambda: all(show(unit, "ActiveState") != "active" for unit in (MAIN, NL)))
         sim.do("deliver", from_="+32470666001", text="pendant la mise à jour")
         other.do("deliver", from_="+32470666002", text="tijdens de upgrade")
         said = upgrade.communicate()[0]
