@@ -156,3 +156,13 @@ def test_a_port_that_comes_back_is_no_network_that_does(line: year_now.Line, los
     connection.registered = connection.can_send = True  # type: ignore[misc]
 
     assert bool(answered(line, tried + 650)) == (lost == "the network")
+
+
+def test_a_restart_within_a_boot_adds_nothing_to_the_limit_clock(line: year_now.Line) -> None:
+    """It goes on from the last anchor: were it an earlier one, a line that restarts often would spend more an hour."""
+    for hour in (1, 2, 3):
+        line.to(hour * 3600)
+    before = line.db.now().limit
+    line.restart(3 * 3600, None)
+
+    assert line.db.now().limit == before
