@@ -65,6 +65,18 @@ def _breaks(_handed: Handed) -> Outcome:
     raise ModemError("the prompt did not come", "")
 
 
+def test_nothing_is_handed_over_while_the_sim_is_not_surely_the_lines(line: year_now.Line) -> None:
+    """It is taken back whole: it counts nowhere, and goes once the SIM is the line's again."""
+    wrote(line, 10, 1, HERS)
+    connection = line.daemon.sender.connection
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "confirm_sim", lambda _answer_id: False)
+        assert answered(line, 20) is None
+    assert (states(line), line.db.all("SELECT 1 FROM attempts")) == (["queued"], [])
+
+    assert answered(line, 30) == HERS
+
+
 def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
     """When the window has room it goes, though nothing has changed in the database meanwhile."""
     line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
