@@ -65,6 +65,14 @@ def test_one_person_tried_again_and_again_is_no_outage() -> None:
     assert cause([Ended(1, "a", REFUSED, 0.0)] * 20) is None
 
 
+def test_an_attempt_before_the_latest_says_nothing_any_more() -> None:
+    """What was refused and then taken ends a row; what was taken, and lost when a person wanted it again, is in one."""
+    others = [Ended(2, "b", LOST, 3.0), Ended(3, "c", LOST, 2.0)]
+
+    assert cause([Ended(1, "a", TAKEN, 4.0), *others, Ended(1, "a", REFUSED, 1.0)]) is None
+    assert cause([Ended(1, "a", LOST, 4.0), *others, Ended(1, "a", TAKEN, 1.0)]) is Cause.OUTAGE
+
+
 def test_trials_come_after_growing_pauses() -> None:
     """A minute after it opened, then five, fifteen, and sixty from then on."""
     state = breaker.opened(Breaker(), OUTAGE, 0.0, "", PAUSES)

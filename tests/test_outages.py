@@ -423,6 +423,19 @@ def test_a_second_trial_at_once_is_another_recipients(db: Database) -> None:
     assert tried(db, 370.0) == numbers[:1]
 
 
+def test_nothing_is_tried_in_shadow_mode(db: Database) -> None:
+    """What goes nowhere uses no trial up: once the line is live again it is due as it was."""
+    lost(db, 0.0, *(person(number) for number in (5, 6, 7)))
+    wrote(db, 1.0, person(4))
+    assert tried(db, 60.0) == [person(4)]
+    before = breaker_of(db)
+    for turn in queue.due(db, at(60.0), shadow=True):
+        store_steps.begin(db, turn.answer_id, at(60.0), outages.TEXT, outages.RULES, shadow=True, trial=turn.trial)
+
+    assert db.value("SELECT state FROM answers WHERE recipient = ?", person(4)) == "shadowed"
+    assert breaker_of(db) == before
+
+
 def test_a_trial_that_never_reached_the_modem_may_begin_again(db: Database) -> None:
     """The line's and a country's: what was not handed over uses nothing up."""
     lost(db, -100.0, *(person(number) for number in (5, 6, 7)))

@@ -17,6 +17,7 @@ from hotlined.states import ByHand
 from hotlined.store import (
     answers,
     contacts,
+    decisions,
     fates,
     gate,
     history,
@@ -204,6 +205,32 @@ def test_a_text_by_hand_is_no_answer(db: Database) -> None:
 
     assert db.value("SELECT reason FROM contacts WHERE id = ?", contact) == "first_contact"
     assert [db.value("SELECT state FROM answers WHERE id = ?", each) for each in (first, second)] == ["sent", "failed"]
+
+
+def test_a_text_by_hand_moves_no_answer_to_the_known(db: Database) -> None:
+    """Its number is as new as before, and does not stand behind one that waits because of the reserve."""
+    rules = within(hour=6, reserve=70)
+    for seconds in (0.0, 1.0, 2.0):
+        sent(db, HIS, seconds, rules)
+    wrote(db, HIS, 3, rules)
+    wrote(db, HERS, 4, rules)
+    typed(db, HERS, 5)
+    take(db, goes(db, 6), at(6))
+
+    shares_now = [row["share"] for row in db.all("SELECT share FROM answers WHERE state = 'queued' ORDER BY id")]
+    assert shares_now == ["known", "new"]
+    assert goes(db, 7, rules).recipient == HERS
+    assert waits_for(db, 8, rules) is policy.WaitingFor.RESERVE
+
+
+def test_a_block_ends_a_text_by_hand_that_waits(db: Database) -> None:
+    """With it, in the same step, as it ends an answer; an opt-out is about answers alone."""
+    typed(db, HERS, 0)
+    with db.transaction():
+        decisions.opt_out(db, HERS, at(1))
+    assert db.value("SELECT state FROM answers") == "queued"
+    assert decisions.block(db, HERS, "marie", at(2)) == 1
+    assert tuple(db.the("SELECT state, reason FROM answers")) == ("cancelled", "blocked")
 
 
 def test_texts_by_hand_see_those_in_front_of_them(db: Database) -> None:

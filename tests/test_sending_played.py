@@ -65,6 +65,18 @@ def _breaks(_handed: Handed) -> Outcome:
     raise ModemError("the prompt did not come", "")
 
 
+def test_nothing_is_handed_over_while_the_sim_is_not_surely_the_lines(line: year_now.Line) -> None:
+    """It is taken back whole: it counts nowhere, and goes once the SIM is the line's again."""
+    wrote(line, 10, 1, HERS)
+    connection = line.daemon.sender.connection
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "confirm_sim", lambda _answer_id: False)
+        assert answered(line, 20) is None
+    assert (states(line), line.db.all("SELECT 1 FROM attempts")) == (["queued"], [])
+
+    assert answered(line, 30) == HERS
+
+
 def test_a_share_that_waits_is_asked_again(line: year_now.Line) -> None:
     """When the window has room it goes, though nothing has changed in the database meanwhile."""
     line.reload(5, Settings(texts=("Non.",), hour=1, reserve_percent=0))
@@ -109,3 +121,60 @@ def test_stale_answers_are_swept_before_anybody_is_judged(line: year_now.Line) -
     reasons = [reason for _ in range(4) for _, _, reason in line.judge_all(86400 + 20)]
 
     assert reasons == ["first_contact"]
+
+
+def test_time_without_power_makes_stale_what_is_not_due_yet(line: year_now.Line) -> None:
+    """The limit clock knows nothing of it: the calendar does, and what waits is ended, not kept until its time."""
+    wrote(line, 10, 1, HERS, delay=3600)
+    line.restart(20, 86400)
+    line.judge_all(30)
+
+    assert states(line) == ["cancelled"]
+
+
+def opened(line: year_now.Line, at: int) -> int:
+    """Let an outage begin, and two trials fail; return when the second did: the next is due in a quarter of an hour."""
+    for contact in range(1, 8):
+        wrote(line, at, contact, f"+3247000000{contact}")
+    for moment in (at + 10, at + 20, at + 30, at + 100, at + 410):
+        assert answered(line, moment, Outcome("unknown", 1))
+    assert answered(line, at + 420) is None
+    return at + 410
+
+
+def test_a_resume_after_a_pause_makes_a_trial_due(line: year_now.Line) -> None:
+    """A person may have ended the outage: five minutes after the last trial one is tried, not only when it was due."""
+    tried = opened(line, 10)
+    line.decide(tried + 310, "resume", "")
+    assert answered(line, tried + 320) is None
+    line.decide(tried + 330, "pause", "")
+    line.decide(tried + 340, "resume", "")
+
+    assert answered(line, tried + 350)
+
+
+@pytest.mark.parametrize("lost", ["the network", "the port"])
+def test_a_port_that_comes_back_is_no_network_that_does(line: year_now.Line, lost: str) -> None:
+    """Registration regained after ten minutes makes a trial due; while there is no modem nobody knows of any."""
+    tried = opened(line, 10)
+    connection = line.daemon.sender.connection
+    connection.registered = connection.can_send = False  # type: ignore[misc]
+    assert answered(line, tried + 20) is None
+    if lost == "the port":
+        connection.modem = None
+        line.daemon.sender.hold_without_modem()
+        connection.modem = line.modem  # type: ignore[assignment]
+    line.to(tried + 640)
+    connection.registered = connection.can_send = True  # type: ignore[misc]
+
+    assert bool(answered(line, tried + 650)) == (lost == "the network")
+
+
+def test_a_restart_within_a_boot_adds_nothing_to_the_limit_clock(line: year_now.Line) -> None:
+    """It goes on from the last anchor: were it an earlier one, a line that restarts often would spend more an hour."""
+    for hour in (1, 2, 3):
+        line.to(hour * 3600)
+    before = line.db.now().limit
+    line.restart(3 * 3600, None)
+
+    assert line.db.now().limit == before
