@@ -47,6 +47,7 @@ _LIMITS: dict[str, Any] = {
     "channel_timeout": 30,  # seconds of silence
     "max_request_header_size": 16 * 1024,
     "max_request_body_size": 64 * 1024,  # a form of ours has less than 1 KiB
+    "clear_untrusted_proxy_headers": True,  # the default of later ones; an older one asks to be told
 }
 
 
