@@ -40,7 +40,7 @@ inside='
   dpkg-query --show --showformat "\${Package} \${Version}\n" python3 python3-click python3-rich python3-flask python3-werkzeug \
     python3-jinja2 python3-markupsafe python3-waitress sqlite-utils python3-serial python3-yaml apprise \
     python3-pytest python3-hypothesis
-  printf "/srv/project\n/srv/pypi\n" >"$(python3 -c "import site; print(site.getsitepackages()[0])")/lab.pth"
+  printf "/opt/project\n/opt/pypi\n" >"$(python3 -c "import site; print(site.getsitepackages()[0])")/lab.pth"
   printf "#!/usr/bin/python3\nfrom hotlined.cli import main\nmain()\n" >/usr/bin/hotlined
   chmod 755 /usr/bin/hotlined
   # the pytest of bookworm knows not every setting of setup.cfg
@@ -49,5 +49,5 @@ inside='
 '
 [ $# -gt 0 ] || set -- --ignore tests/test_desk_browser.py --ignore tests/test_release.py --ignore tests/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
-  --private-network --timezone=off --bind="$run/project:/srv/project" --bind-ro="$run/pypi:/srv/pypi" --chdir=/srv/project \
+  --private-network --timezone=off --bind="$run/project:/opt/project" --bind-ro="$run/pypi:/opt/pypi" --chdir=/opt/project \
   --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 4 "$@" </dev/null
