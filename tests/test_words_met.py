@@ -241,7 +241,7 @@ def test_such_texts_come_first_and_say_why(line: Filled) -> None:
     shown = walk(line, "s", "q")
     assert shown.index("alert: tue (such texts come first)") < shown.index("je te tue") < shown.index("Quoi ?")
     assert shown.count("alert: ") == 1
-    assert "(alert: tue) je te tue" in line.run("log").stdout
+    assert "(alert) je te tue" in line.run("log").stdout
     assert [contact["id"] for contact in line.log("--alert-words")] == [threat]
     assert re.search(r"alert words +tue\n", line.run("show", str(threat)).stdout)
     assert json.loads(line.run("show", str(threat), "--json").stdout)["alert_words"] == ["tue"]

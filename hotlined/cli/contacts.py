@@ -34,7 +34,7 @@ def _outcome(contact: Contact) -> str:
 
 
 def _text(contact: Contact) -> str:
-    """Return the text behind its marks: its kind unless it is plain, alert words, whether it is kept, its tags.
+    """Return the text behind its marks: its kind unless it is plain, an alert, whether it is kept, its tags.
 
     Another address that stands in a contact is named beside its kind.
     """
@@ -44,7 +44,7 @@ def _text(contact: Contact) -> str:
     if segments["received"] < segments["total"]:
         marks.append(_("({received} of {total})", **segments))
     if contact["alert_words"]:
-        marks.append(_("(alert: {words})", words=", ".join(contact["alert_words"])))
+        marks.append(_("(alert)"))  # its words stand in the text, which is short on a phone
     if contact["kept"]:
         marks.append(_("(kept)"))
     marks += [f"#{tag_in_words(tag)}" for tag in contact["tags"]]
