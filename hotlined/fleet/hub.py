@@ -120,11 +120,16 @@ class Hub:
         ((opt_outs, blocks),) = rows
         return opt_outs, blocks
 
+    def maybe_fingerprint(self) -> str | None:
+        """Return the fingerprint of the fleet's key; None before the first invitation."""
+        found = self._connection.execute("SELECT key FROM hotlined.hub").fetchall()
+        return str(found[0][0]) if found else None
+
     def _require_key(self, fingerprint: str) -> None:
-        keys = [key for (key,) in self._connection.execute("SELECT key FROM hotlined.hub").fetchall()]
-        if not keys:
+        known = self.maybe_fingerprint()
+        if known is None:
             self._connection.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", (fingerprint,))
-        elif keys != [fingerprint]:
+        elif known != fingerprint:
             raise RefusedError(
                 _("This is not the key of the fleet: the hub knows another one."),
                 _("Look for {file} beside the first invitation, or in the folder keys of a line.", file=KEY_FILE),
@@ -186,7 +191,7 @@ def opened(url: str) -> Iterator[Hub]:
         ) from error
     except psycopg.OperationalError as error:
         reason = _in_a_line(error)
-        if error.pgconn and error.pgconn.used_password:  # it answered, and asked for it
+        if "pg_hba.conf" in reason or (error.pgconn and error.pgconn.used_password):
             raise NotLetInError(_("The hub does not let this line in: {reason}", reason=reason)) from error
         raise UnavailableError(_("The hub cannot be reached: {reason}", reason=reason)) from error
     except psycopg.Error as error:

@@ -19,8 +19,8 @@ KEY_FILE = "fleet.key"
 """The fleet's key, beside the first invitation: 64 hexadecimal digits."""
 LARGEST = 4096
 """Octets of an invitation."""
-_MODE = 0o600
 _KEY = re.compile("[0-9a-f]{64}")
+_LINE = re.compile("[a-z0-9][a-z0-9_]{0,21}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,18 @@ class Invitation:
     def to_json(self) -> str:
         """Write it as one line."""
         return json.dumps({"line": self.line, "hub": self.hub, "key": self.key.hex()}) + "\n"
+
+
+def require_line(line: str) -> None:
+    """Raise UsageError unless a line may be called so."""
+    if not _LINE.fullmatch(line):
+        raise UsageError(_("{line} is no line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line))
+
+
+def require_person(person: str) -> None:
+    """Raise UsageError unless this is how a fleet names somebody."""
+    if not pseudonym.is_one(person):
+        raise UsageError(_("{person} is nobody in a fleet: `hotlined show NUMBER` prints one as ~….", person=person))
 
 
 def read(octets: bytes) -> Invitation:
