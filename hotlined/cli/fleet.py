@@ -1,12 +1,24 @@
 """`hotlined fleet`: several lines that share who said stop, through a hub."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hotlined.cli.group import Group
-from hotlined.cli.output import as_typed, print_wrapped
-from hotlined.language import _, ngettext
+from hotlined.cli.output import STANDARD_OUTPUT, as_typed, confirm, json_line, print_sheet, print_wrapped
+from hotlined.cli.service import prepare
+from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.table import table
+from hotlined.errors import RefusedError, UnavailableError, UsageError, refusal_of
+from hotlined.language import Language, _, ngettext, speak
+from hotlined.systemd import maybe_credential
+
+if TYPE_CHECKING:
+    from hotlined.config import Config
+    from hotlined.reports.fleet import Fleet
 
 
 @click.group(cls=Group)
@@ -15,6 +27,150 @@ def fleet() -> None:
 
     Example: hotlined fleet status
     """
+
+
+@fleet.command
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_settings
+def join(settings: Settings, file: Path) -> None:
+    """Make this line a member of a fleet, with the invitation in FILE; - is the standard input.
+
+    Where units are installed, `sudo hotlined-setup fleet NAME < FILE` does it, and keeps the login for root. FILE
+    holds a password and the key of the fleet: erase it afterwards. A line can join again with a new invitation.
+
+    Example: hotlined fleet join fr.invitation
+    """
+    from hotlined.fleet import invitation, join as joining  # noqa: PLC0415  --help does without
+
+    with click.open_file(str(file), "rb") as opened:
+        invited = invitation.read(opened.read(invitation.LARGEST + 1))
+    config = settings.config()
+    kept = joining.join(config, invited)
+    print_wrapped(_("Line {line} is in the fleet.", line=config.line))
+    if kept:
+        print_wrapped(
+            ngettext(
+                "{number} opt-out or block stands under a pseudonym of this line alone: it holds here, and is shared"
+                " once that number comes again.",
+                "{number} opt-outs and blocks stand under pseudonyms of this line alone: they hold here, and each is"
+                " shared once that number comes again.",
+                kept,
+            )
+        )
+    if invited.hub:
+        print_wrapped(as_typed(_("`hotlined fleet sync` exchanges. Erase {file}: it holds a password.", file=file)))
+
+
+@fleet.command
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_settings
+def leave(settings: Settings, yes: bool) -> None:
+    """Take this line out of its fleet, with or without the hub; asks.
+
+    What other lines said holds here no more. What this line said stays at the hub, under pseudonyms, until `hub lift`
+    takes it back there. Where units are installed: `sudo hotlined-setup fleet NAME --leave`.
+
+    Example: hotlined fleet leave --yes
+    """
+    from hotlined.fleet import join as joining  # noqa: PLC0415  --help does without
+
+    config = settings.config()
+    if not yes:
+        confirm(
+            _("Take line {line} out of its fleet? Who said stop to other lines alone is answered then.", line=config.line),
+            _("`hotlined fleet leave --yes` leaves without asking."),
+        )
+    left = joining.leave(config)
+    print_wrapped(
+        _(
+            "Line {line} is in no fleet any more. Of other lines hold no more: {opt_outs}, {blocks}.",
+            line=config.line,
+            **_in_words(left.opt_outs, left.blocks),
+        )
+    )
+
+
+def _in_words(opt_outs: int, blocks: int) -> dict[str, str]:
+    return {
+        "opt_outs": ngettext("{number} opt-out", "{number} opt-outs", opt_outs),
+        "blocks": ngettext("{number} block", "{number} blocks", blocks),
+    }
+
+
+@fleet.command
+@click.option("--once", is_flag=True, help="Exchange until neither side has news, then end.")
+@pass_settings
+def sync(settings: Settings, once: bool) -> None:
+    """Exchange with the other lines through the hub, until it is stopped.
+
+    systemd runs it for a line that `hotlined-setup fleet` has made a member. This line then knows within half a minute
+    what the others decide.
+
+    Example: hotlined fleet sync --once
+    """
+    from hotlined.config import KEYS  # noqa: PLC0415  --help does without
+    from hotlined.exchange import Place  # noqa: PLC0415  the same
+    from hotlined.fleet import join as joining, sync as exchanging  # noqa: PLC0415  the same
+    from hotlined.wire import socket_path  # noqa: PLC0415  the same
+
+    if settings.line and (handed := maybe_credential("fleet")):  # it may read no configuration
+        runtime_dir = KEYS["runtime_dir"].default
+        place, url = Place(runtime_dir, settings.line), handed.read_text("utf-8").strip()
+        door = exchanging.at(socket_path(runtime_dir, "control", settings.line, "fleet"))
+        speak(Language.ENGLISH)
+        prepare("info")
+    else:
+        config = settings.config()
+        place, url = Place(config.runtime_dir, config.name), joining.maybe_url(config)
+        door = joining.door(config, settings.who)
+    exchange = exchanging.Exchange(door, url, place)
+    if once:
+        exchange.run_once()
+    else:
+        exchange.run()
+
+
+@fleet.command
+@click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
+@pass_settings
+@click.pass_context
+def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
+    """Show how the lines of the fleet are, as the hub last said it; exit 69 where something is wrong or asked.
+
+    It also shows since when the hub can or cannot be reached, of how many persons it has not got what this line says,
+    whom other lines want erased here, and which lines have not erased whom this line asked for.
+
+    Example: hotlined fleet status
+    """
+    from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does without
+    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
+
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        found = maybe_fleet(db, config)
+    if found is None:
+        raise RefusedError(_("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member."))
+    if as_json:
+        click.echo(json_line(found.document()))
+    else:
+        _show(found)
+    ctx.exit(0 if found.is_well else UnavailableError.exit_code)
+
+
+def _show(found: "Fleet") -> None:
+    from hotlined.reports import fleet as report  # noqa: PLC0415  --help does without
+
+    print_sheet(
+        (
+            (_("line"), found.line),
+            (_("hub"), report.hub_in_words(found)),
+            (_("still to send"), ngettext("{number} person", "{number} persons", found.unsent)),
+        )
+    )
+    for line in table(found.members, report.MEMBERS, _("The hub has not named any line yet.")):
+        click.echo(line)
+    for words in (*report.requests_in_words(found), *(each.sentences for each in found.trouble)):
+        print_wrapped(as_typed(words))
 
 
 @fleet.group(cls=Group)
@@ -111,7 +267,6 @@ def lift(line: str, person: str | None, url: str) -> None:
     print_wrapped(
         _(
             "Lifted: {opt_outs}, {blocks}.",
-            opt_outs=ngettext("{number} opt-out", "{number} opt-outs", opt_outs),
-            blocks=ngettext("{number} block", "{number} blocks", blocks),
+            **_in_words(opt_outs, blocks),
         )
     )

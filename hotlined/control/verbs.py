@@ -10,6 +10,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.control.arguments import (
     are_texts,
+    is_answer,
     is_flag,
     is_id,
     is_list,
@@ -21,6 +22,7 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
+from hotlined.store import fleet
 from hotlined.store.answers import answers, correspondents, decisions
 from hotlined.store.file import rebuilding
 from hotlined.store.line import requests
@@ -142,6 +144,14 @@ def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Calla
     )
 
 
+def _exchange(decision: Decision) -> dict[str, Any]:
+    """Take the hub's answer, where there is one; return the next question, and where the configuration has the hub."""
+    shared = decision.config().fleet
+    if (answer := decision.arguments["answer"]) is not None:
+        fleet.take(decision.db, answer, decision.now)
+    return {"question": fleet.question(decision.db, shared.share, decision.now), "hub": shared.hub}
+
+
 _WHOM = {"number": is_name}
 _CONTACT = {"contact_id": is_id}
 
@@ -197,6 +207,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
+    "exchange": Verb(_exchange, {"answer": is_answer}),
     "rebuild": Verb(lambda decision: rebuilding.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
@@ -208,3 +219,6 @@ DESK = frozenset(
     }
 )
 """The decisions that a page of the desk can take, and the desk's door takes."""
+
+EXCHANGE = frozenset({"exchange"})
+"""What the exchange does at its door, and nobody else but the line's own user: a member could forge what others say."""

@@ -50,6 +50,8 @@ def libraries(scene: Scene) -> Finding:
     wanted = dict(LIBRARIES)
     if scene.config and (scene.config.alerts.urls or scene.config.alerts.urls_file):
         wanted["apprise"] = OPTIONAL_LIBRARIES["apprise"]
+    if scene.report and scene.report.stored and scene.report.stored.fleet:
+        wanted["psycopg"] = OPTIONAL_LIBRARIES["psycopg"]
     missing = {name: package for name, package in wanted.items() if find_spec(name) is None}
     if missing:
         return fail(_("missing: {names}", names=", ".join(missing)), f"`sudo apt install {' '.join(missing.values())}`")

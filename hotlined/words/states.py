@@ -8,6 +8,7 @@ from hotlined.states import (
     ContactKind,
     DatabaseState,
     EventKind,
+    MemberState,
     ModemState,
     RequestState,
     SegmentKind,
@@ -17,6 +18,18 @@ from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
+
+MEMBER_STATES: Phrases[str] = Phrases(
+    {
+        MemberState.ANSWERING: N_("answering"),
+        MemberState.SHADOW: N_("shadow mode"),
+        MemberState.PAUSED: N_("paused"),
+        MemberState.NOT_ANSWERING: N_("not answering"),
+        MemberState.UNSEEN: N_("not seen for an hour"),
+        MemberState.NEW: N_("never seen"),
+    }
+)
+"""How a line of a fleet is."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {
