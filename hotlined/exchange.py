@@ -79,6 +79,11 @@ class Place:
         return _maybe(self.heard, Heard)
 
 
+def login_path(config: Path) -> Path:
+    """Return where a line's login at the hub lies, beside its configuration: where units are, only root reads it."""
+    return config.with_suffix(".fleet")
+
+
 def write(path: Path, value: Mark | Heard, mode: int) -> None:
     """Write a file for the other side, whole; raises OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -5,13 +5,13 @@ lies beside the configuration.
 """
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from hotlined import files
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError
+from hotlined.exchange import login_path
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import Door
 from hotlined.language import _
@@ -22,15 +22,10 @@ from hotlined.store.fleet import Left
 _MODE = 0o600
 
 
-def _login(config: Config) -> Path:
-    """Return where the login lies, beside the configuration: units get it from there as a credential."""
-    return config.path.with_suffix(".fleet")
-
-
 def maybe_url(config: Config) -> str | None:
     """Return the URL with the login of a line whose user may read it; None where there is none."""
     with suppress(FileNotFoundError):
-        return files.read(_login(config)).strip()
+        return files.read(login_path(config.path)).strip()
     return None
 
 
@@ -46,10 +41,10 @@ def join(config: Config, invited: Invitation) -> int:
         )
     if invited.hub:
         try:
-            files.replace(_login(config), f"{invited.hub}\n".encode(), _MODE, durable=True)
+            files.replace(login_path(config.path), f"{invited.hub}\n".encode(), _MODE, durable=True)
         except PermissionError as error:
             raise RefusedError(
-                _("{path} may not be written by you.", path=_login(config)),
+                _("{path} may not be written by you.", path=login_path(config.path)),
                 _("`sudo hotlined-setup fleet {name} < INVITATION` keeps the login for root.", name=config.name),
             ) from error
     if not config.database.exists():  # it has not run yet
@@ -65,7 +60,7 @@ def leave(config: Config) -> Left:
             raise RefusedError(_("This line is in no fleet."))
         left = fleet.leave(db, db.now())
     with suppress(FileNotFoundError, PermissionError):  # root's, where units are installed
-        _login(config).unlink()
+        login_path(config.path).unlink()
     return left
 
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hotlined import clock
-from hotlined.config import Config, kept_by_root
-from hotlined.exchange import Heard, Place
+from hotlined import clock, files
+from hotlined.config import Config
+from hotlined.exchange import Heard, Place, login_path
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import FleetTrouble, MemberState, TroubleCode
 from hotlined.status import Trouble
@@ -115,7 +115,7 @@ def maybe_fleet(db: Database, config: Config) -> Fleet | None:
     found = [(code, member.trouble_at) for code in [_CODES[member.trouble]] if member.trouble] if member.trouble else []
     if heard is None or boottime - heard.boottime >= AWAY_SECONDS:
         found.append((TroubleCode.HUB_AWAY, heard.since if heard and not heard.reachable else None))
-    has_login = config.fleet.hub is not None or "fleet" in kept_by_root(config)
+    has_login = config.fleet.hub is not None or not files.is_missing(login_path(config.path))
     if not has_login or (heard and heard.not_let_in):
         found = [each for each in found if each[0] is not TroubleCode.HUB_AWAY]
         found.append((TroubleCode.HUB_LOGIN, heard.since if has_login and heard else None))
