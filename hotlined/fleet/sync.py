@@ -47,7 +47,9 @@ class Pace:
     read: float = 15.0
     """Between two questions without news: a decision of one line is known to the others within 30 s."""
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
-    """Before a hub that was not reached, or an answer that does not fit, is tried again."""
+    """Before a hub that was not reached is tried again."""
+    misfits: tuple[float, ...] = (0.0, 1.0, 10.0, 60.0, 600.0)
+    """Before the line is asked again after an answer that does not fit: it may refuse to begin anew."""
     refused: float = 60.0
     """Before a line that refuses to exchange is asked again."""
 
@@ -65,7 +67,7 @@ class Exchange:
     ) -> None:
         self._door, self._url, self._place, self._pace, self._sleep = door, url, place, pace, sleep
         self._heard = place.maybe_heard()
-        self._misfits = Backoff(pace.pauses)
+        self._misfits = Backoff(pace.misfits)
         self._told_figures = float("-inf")
         self._seen: int | None = None
         self._said = ""
@@ -93,18 +95,24 @@ class Exchange:
         with opened(url) as hub:
             for _turn in range(_AT_ONCE):
                 answer = self._ask_hub(hub, question)
-                if not _has_news(question, answer):
-                    return
+                has_news = _has_news(question, answer)
                 question, _url = self._ask_line(answer)
+                if not has_news:
+                    return
 
     def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
-        """Exchange over one connection, for as long as it lasts."""
-        turns = 0
+        """Exchange over one connection, for as long as it lasts.
+
+        The first answer without news is handed in, too: the line hears that nothing is wrong any more.
+        """
+        turns, is_settled = 0, False
         while goes_on():
             systemd.notify(WATCHDOG=1)
             answer = self._ask_hub(hub, question)
             pauses.reset()
-            if _has_news(question, answer):
+            has_news = _has_news(question, answer)
+            if has_news or not is_settled:
+                is_settled = not has_news
                 turns += 1
                 if answer.get("fits"):
                     self._misfits.reset()
