@@ -113,6 +113,7 @@ def sync(settings: Settings, once: bool) -> None:
     from hotlined.fleet import join as joining, sync as exchanging  # noqa: PLC0415  the same
     from hotlined.wire import socket_path  # noqa: PLC0415  the same
 
+    url: str | None
     if settings.line and (handed := maybe_credential("fleet")):  # it may read no configuration
         runtime_dir = KEYS["runtime_dir"].default
         place, url = Place(runtime_dir, settings.line), handed.read_text("utf-8").strip()

@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 _LINES = "hotlined-lines"  # the group of all lines' roles; no line's name has a hyphen
 _ROLE = "hotlined_"
 _SECONDS = 10
-_WAITS = {
+_WAITS: dict[str, Any] = {
     **{"connect_timeout": _SECONDS, "tcp_user_timeout": _SECONDS * 1000},
     **{"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3},
     "options": f"-c statement_timeout={_SECONDS}s",
 }
-_MOST_CONNECTIONS = 5  # of a line at once: a bad network leaves some open that nobody uses
-_MOST_TEMPORARY = "64MB"  # that a query of a line's own puts on the hub's disk
 _LONGEST = 4 << 20  # characters of an answer: two hundred rows, and the figures of a thousand lines
 
 HBA = (
@@ -85,8 +83,10 @@ class Hub:
             self._require_key(fingerprint)
             if not self._is_there(role):
                 self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
-            self._run(f"ALTER ROLE {{}} LOGIN CONNECTION LIMIT {_MOST_CONNECTIONS} PASSWORD '{verifier}'", role)
-            self._run(f"ALTER ROLE {{}} SET temp_file_limit = '{_MOST_TEMPORARY}'", role)
+            # a bad network leaves connections open that nobody uses; a query of a line's own could fill the hub's disk
+            self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
+            self._run("ALTER ROLE {} PASSWORD {}", role, password=verifier)
+            self._run("ALTER ROLE {} SET temp_file_limit = '64MB'", role)
             self._run("GRANT USAGE ON SCHEMA hotlined TO {}", role)
             self._run("GRANT EXECUTE ON FUNCTION hotlined.exchange(jsonb) TO {}", role)
             self._connection.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (line,))
@@ -151,12 +151,12 @@ class Hub:
         ((value,),) = self._connection.execute(statement, values).fetchall()
         return value
 
-    def _run(self, statement: str, *names: str) -> None:
-        """Run a statement with names of roles in it, which no parameter can be."""
+    def _run(self, statement: LiteralString, *names: str, password: str | None = None) -> None:
+        """Run a statement with names of roles in it, and a password, which no parameter can be."""
         from psycopg import sql  # noqa: PLC0415  heavy
 
-        text = sql.SQL(statement)  # type: ignore[arg-type]
-        self._connection.execute(text.format(*map(sql.Identifier, names)))
+        values = [*map(sql.Identifier, names), *([sql.Literal(password)] if password else [])]
+        self._connection.execute(sql.SQL(statement).format(*values))
 
     def _url(self, role: str, password: str, host: str | None) -> str:
         """Return the URL with which a line logs in: over TLS, bound to that very connection, or at a Unix socket."""

@@ -17,7 +17,7 @@ from hotlined.fleet.sync import Door
 from hotlined.language import _
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store import fleet
-from hotlined.store.fleet import Left
+from hotlined.store.fleet import DecidedElsewhere
 
 _MODE = 0o600
 
@@ -53,7 +53,7 @@ def join(config: Config, invited: Invitation) -> int:
         return fleet.join(db, config.line, invited.key, db.now())
 
 
-def leave(config: Config) -> Left:
+def leave(config: Config) -> DecidedElsewhere:
     """Make the line a member of no fleet; raises RefusedError where it is in none."""
     with open_beside_daemon(config.database) as db:
         if fleet.maybe_member(db) is None:

@@ -144,7 +144,7 @@ class Exchange:
             raise LineError(error.message, error.hint) from error
         url = self._url or told.get("hub")
         if not isinstance(url, str):
-            raise NotLetInError(_("There is no login at the hub here."), INVITE_AGAIN)
+            raise NotLetInError(_("There is no login at the hub here."))
         return told["question"], url
 
     def _ask_hub(self, hub: Hub, question: dict[str, Any]) -> dict[str, Any]:
