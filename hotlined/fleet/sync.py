@@ -19,7 +19,7 @@ from typing import Any
 
 from hotlined import clock, systemd, wire
 from hotlined.errors import HotlinedError, UnavailableError, reason_of
-from hotlined.exchange import Heard, Place, write
+from hotlined.exchange import Heard, Mark, Place, write
 from hotlined.fleet.hub import Hub, NotLetInError, opened
 from hotlined.language import Language, _
 from hotlined.timing import Backoff
@@ -27,6 +27,7 @@ from hotlined.timing import Backoff
 _FIGURES_SECONDS = 60.0  # between two reports of how the line is: the hub writes each to its disk
 _DOOR_SECONDS = 30.0  # a Pi Zero that has to start the control program first, and a database that is locked for a while
 _AT_ONCE = 100  # answers with news one after the other, before a pause: twenty thousand rows
+_UNMARKED = 4  # questions to the hub without a daemon's mark, before the line is asked: a minute
 _AWAY = '{"state": "not_answering"}'  # the figures of a line whose daemon does not live
 _HEARD_MODE = 0o644  # without a number in it, and its readers have no group in common with the exchange
 
@@ -70,6 +71,7 @@ class Exchange:
         self._misfits = Backoff(pace.misfits)
         self._told_figures = float("-inf")
         self._seen: int | None = None
+        self._unmarked = 0
         self._said = ""
 
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
@@ -125,19 +127,24 @@ class Exchange:
                 question, _url = self._ask_line(None)
 
     def _wait(self) -> bool:
-        """Wait until the hub is to be asked again; return whether the line has something new."""
+        """Wait until the hub is to be asked again; return whether the line has something new.
+
+        Without a daemon nobody says that, and people may decide all the same.
+        """
         waited = 0.0
+        mark = None
         while waited < self._pace.read:
             self._sleep(self._pace.look)
             waited += self._pace.look
-            if (mark := self._place.maybe_mark()) and mark.changed != self._seen:
+            if (mark := self._fresh_mark()) and mark.changed != self._seen:
                 return True
-        return False
+        self._unmarked = 0 if mark else self._unmarked + 1
+        return self._unmarked >= _UNMARKED
 
     def _ask_line(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
         """Hand in an answer, and return the next question and where the hub is."""
-        mark = self._place.maybe_mark()
-        self._seen = mark.changed if mark else None
+        mark = self._fresh_mark()
+        self._seen, self._unmarked = mark.changed if mark else None, 0
         try:
             told = self._door(answer)
         except HotlinedError as error:
@@ -147,11 +154,15 @@ class Exchange:
             raise NotLetInError(_("There is no login at the hub here."))
         return told["question"], url
 
+    def _fresh_mark(self) -> Mark | None:
+        mark = self._place.maybe_mark()
+        return mark if mark and mark.is_fresh(clock.boottime()) else None
+
     def _ask_hub(self, hub: Hub, question: dict[str, Any]) -> dict[str, Any]:
         now = clock.boottime()
         if is_due := now - self._told_figures >= _FIGURES_SECONDS:
-            mark = self._place.maybe_mark()
-            question = question | {"figures": mark.figures if mark and mark.is_fresh(now) else _AWAY}
+            mark = self._fresh_mark()
+            question = question | {"figures": mark.figures if mark else _AWAY}
         try:
             answer = json.loads(hub.ask(json.dumps(question)))
         except (ValueError, RecursionError):
