@@ -22,7 +22,7 @@ from hotlined.clock import LimitClock
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError, reason_of
 from hotlined.language import _
 from hotlined.states import DatabaseState
-from hotlined.store import holders, integrity, line
+from hotlined.store import holders, integrity, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.database_files import (
     FILE_MODE,
@@ -170,7 +170,9 @@ def _open_beside(path: Path, cache_kib: int) -> Database:
 def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
     """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
     anchor, epoch = line.clock_of(connection)
-    return Database(path, connection, LimitClock(anchor), epoch, release)
+    database = Database(path, connection, LimitClock(anchor), epoch, release)
+    pseudonyms.teach(database)  # once: after it SQLite compiles each statement anew
+    return database
 
 
 @contextlib.contextmanager
