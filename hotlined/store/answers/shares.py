@@ -13,7 +13,6 @@ from hotlined.store.line.database import Database
 
 def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) -> None:
     """Put queued answers into the share that the gate counts them in: those to a number, or all."""
-    pseudonyms.teach(db)
     name, pseudonym = pseudonyms.names(db, recipient or "")
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     which = "recipient IN (:name, :pseudonym)" if recipient else "1"
