@@ -186,6 +186,8 @@ class History(NamedTuple):
     """How many earlier texts from this number were the same; looked at once it was answered."""
     hidden: bool = False
     """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
+    elsewhere: Mapping[Reason, tuple[str, ...]] = {}
+    """The lines of the fleet that a refusal for this reason is due to, if it is not this line's own word."""
 
 
 class Verdict(NamedTuple):

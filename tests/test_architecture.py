@@ -92,6 +92,7 @@ FLOORS = {
     "statistics": {"store", "config", "policy", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"pseudonym", "gsm.tpdu", "words"},
+    "fleet": set(),
     "doctor": {"reports", "store", "config", "gsm", "words"},
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
     "desk": {"control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},

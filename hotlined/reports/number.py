@@ -24,9 +24,9 @@ from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.fleet import history_of
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead

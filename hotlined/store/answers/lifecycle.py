@@ -34,7 +34,8 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
-from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.store import fleet
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.line.database import Database
 
@@ -100,6 +101,15 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
         *columns.values(),
         segment_id,
     )
+    if FACTS[to].may_have_left is not FACTS[SegmentState(row["state"])].may_have_left:
+        fleet.touch(
+            db,
+            db.value(
+                "SELECT a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+                " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
+                segment_id,
+            ),
+        )
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:

@@ -209,6 +209,7 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
     contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
     contact["tags"] = json.loads(row["tags"])
     contact |= {name: row[name] for name in ("verdict", "reason")}
+    contact["elsewhere"] = json.loads(row["elsewhere"] or "[]")
     answer = {name: row[f"answer_{name}"] for name in _ANSWER}
     return contact | {"answer": None if answer["id"] is None else answer}
 
