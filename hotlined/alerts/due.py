@@ -110,7 +110,7 @@ class LineState:
 
 
 class _Sign(NamedTuple):
-    """The level of a condition now, since when, the words that fill its texts, and how soon it is repeated, if it is."""
+    """The level of a condition now, since when, the words that fill its texts, and when it is repeated, if it is."""
 
     condition: str
     level: int

@@ -1,23 +1,20 @@
 """`hotlined fleet`: several lines that share who said stop, through a hub."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hotlined.cli.group import Group
-from hotlined.cli.output import STANDARD_OUTPUT, as_typed, confirm, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print_wrapped
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.errors import RefusedError, UnavailableError, UsageError, refusal_of
+from hotlined.errors import RefusedError, UnavailableError
 from hotlined.language import Language, _, ngettext, speak
 from hotlined.systemd import maybe_credential
 
 if TYPE_CHECKING:
-    from hotlined.config import Config
     from hotlined.reports.fleet import Fleet
 
 
@@ -40,12 +37,13 @@ def join(settings: Settings, file: Path) -> None:
 
     Example: hotlined fleet join fr.invitation
     """
-    from hotlined.fleet import invitation, join as joining  # noqa: PLC0415  --help does without
+    from hotlined.control import joining  # noqa: PLC0415  --help does without
+    from hotlined.fleet import invitation  # noqa: PLC0415  the same
 
     with click.open_file(str(file), "rb") as opened:
         invited = invitation.read(opened.read(invitation.LARGEST + 1))
     config = settings.config()
-    kept = joining.join(config, invited)
+    kept = joining.join(config, invited.line, invited.key, invited.hub)
     print_wrapped(_("Line {line} is in the fleet.", line=config.line))
     if kept:
         print_wrapped(
@@ -72,12 +70,15 @@ def leave(settings: Settings, yes: bool) -> None:
 
     Example: hotlined fleet leave --yes
     """
-    from hotlined.fleet import join as joining  # noqa: PLC0415  --help does without
+    from hotlined.control import joining  # noqa: PLC0415  --help does without
 
     config = settings.config()
     if not yes:
         confirm(
-            _("Take line {line} out of its fleet? Who said stop to other lines alone is answered then.", line=config.line),
+            _(
+                "Take line {line} out of its fleet? Who said stop to other lines alone is answered then.",
+                line=config.line,
+            ),
             _("`hotlined fleet leave --yes` leaves without asking."),
         )
     left = joining.leave(config)
@@ -110,7 +111,7 @@ def sync(settings: Settings, once: bool) -> None:
     """
     from hotlined.config import KEYS  # noqa: PLC0415  --help does without
     from hotlined.exchange import Place  # noqa: PLC0415  the same
-    from hotlined.fleet import join as joining, sync as exchanging  # noqa: PLC0415  the same
+    from hotlined.fleet import sync as exchanging  # noqa: PLC0415  the same
     from hotlined.wire import socket_path  # noqa: PLC0415  the same
 
     url: str | None
@@ -121,6 +122,8 @@ def sync(settings: Settings, once: bool) -> None:
         speak(Language.ENGLISH)
         prepare("info")
     else:
+        from hotlined.control import joining  # noqa: PLC0415  it has the database
+
         config = settings.config()
         place, url = Place(config.runtime_dir, config.name), joining.maybe_url(config)
         door = joining.door(config, settings.who)
@@ -150,7 +153,9 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
         found = maybe_fleet(db, config)
     if found is None:
-        raise RefusedError(_("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member."))
+        raise RefusedError(
+            _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
+        )
     if as_json:
         click.echo(json_line(found.document()))
     else:
@@ -224,7 +229,16 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
         key = have_key(file.parent, is_first=found.maybe_fingerprint() is None)
         address = found.invite(line, pseudonym.digest(key), host)
         made.write(Invitation(line, key, address).to_json().encode())
-    print_wrapped(as_typed(_("{file} invites line {line}. On its machine: {command}", file=file, line=line, command=f"`sudo hotlined-setup fleet NAME < {file}`")))
+    print_wrapped(
+        as_typed(
+            _(
+                "{file} invites line {line}. On its machine: {command}",
+                file=file,
+                line=line,
+                command=f"`sudo hotlined-setup fleet NAME < {file}`",
+            )
+        )
+    )
 
 
 @hub.command

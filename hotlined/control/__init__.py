@@ -14,7 +14,7 @@ DESKS_DOOR = "desk"
 """The desk's door: what stands behind the hyphen in the name of its socket."""
 
 FLEETS_DOOR = "fleet"
-"""The same of the exchange's door, at which no `database` is said: it has none, and the door says which line is meant."""
+"""The same of the exchange's door. No `database` is said there: the exchange has none, and the door is a line's own."""
 
 OTHER_LINE = "other line"
 """The kind of the error that says: the database that is meant is not the one that is served here."""

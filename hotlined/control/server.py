@@ -4,8 +4,8 @@ One question after the other; who connects and says nothing keeps nobody waiting
 process of its own. The program ends after ten minutes in which nobody asked; systemd starts it again. Who asks is the
 kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each question. Each door has
 its verbs and its callers: members decide in their own names, the desk's user, at its own door alone, in those of the
-persons at the desk, and the exchange's user takes questions to the hub and answers back, and decides nothing. A refusal is in the language of who asks: that person may have read the configuration later
-than this program. The journal is English.
+persons at the desk; the exchange's user fetches questions and brings answers, and decides nothing. A refusal is in the
+language of who asks: that person may have read the configuration later than this program. The journal is English.
 """
 
 import contextlib
@@ -191,7 +191,7 @@ def _maybe_name(claimed: Any) -> str | None:
 
 
 def _members(peer: Peer) -> frozenset[str]:
-    """Return what is decided at the members' door: all but what the exchange does, which the line's user may do here."""
+    """Return what is decided at the members' door: what the exchange does only where the line's own user asks."""
     return frozenset(VERBS) - (frozenset() if peer.uid == os.getuid() else EXCHANGE)
 
 

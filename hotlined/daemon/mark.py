@@ -26,7 +26,7 @@ _MODE = 0o640
 
 
 class MarkWriter:
-    """Writes the mark of a line in a fleet, which has the fleet's key; for any other line it looks for that file alone."""
+    """Writes the mark of a line in a fleet, which has the fleet's key; of another line it looks for that file alone."""
 
     def __init__(self, line: Line) -> None:
         self._line = line

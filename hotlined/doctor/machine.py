@@ -29,7 +29,12 @@ LIBRARIES = {
     "yaml": "python3-yaml",
 }
 """What the program cannot do without, by the names that it is imported with, and Debian's packages."""
-OPTIONAL_LIBRARIES = {"apprise": "apprise", "flask": "python3-flask", "psycopg": "python3-psycopg", "waitress": "python3-waitress"}
+OPTIONAL_LIBRARIES = {
+    "apprise": "apprise",
+    "flask": "python3-flask",
+    "psycopg": "python3-psycopg",
+    "waitress": "python3-waitress",
+}
 """The same, of what only some lines need."""
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
 COMMAND_SECONDS = 5.0  # for a program of this machine

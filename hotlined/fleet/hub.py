@@ -1,4 +1,4 @@
-"""The hub: a PostgreSQL (15 or later) that lines ask one thing, and that an admin sets up; no other module speaks to it.
+"""The hub: a PostgreSQL (15 or later) that lines ask one thing, and that an admin sets up; only this speaks to it.
 
 A line logs in as a role of its own, which may call one function of hub.sql and nothing else.
 Known to be wrong: a line can keep the hub's processor busy with queries of its own.
@@ -23,8 +23,11 @@ _LINES = "hotlined-lines"  # the group of all lines' roles; no line's name has a
 _ROLE = "hotlined_"
 _SECONDS = 10
 _WAITS: dict[str, Any] = {
-    **{"connect_timeout": _SECONDS, "tcp_user_timeout": _SECONDS * 1000},
-    **{"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3},
+    "connect_timeout": _SECONDS,
+    "tcp_user_timeout": _SECONDS * 1000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
     "options": f"-c statement_timeout={_SECONDS}s",
 }
 _LONGEST = 4 << 20  # characters of an answer: two hundred rows, and the figures of a thousand lines

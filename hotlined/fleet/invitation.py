@@ -39,7 +39,9 @@ class Invitation:
 def require_line(line: str) -> None:
     """Raise UsageError unless a line may be called so."""
     if not _LINE.fullmatch(line):
-        raise UsageError(_("{line} is no line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line))
+        raise UsageError(
+            _("{line} is no line: a name has 1 to 22 of a-z, 0-9 and _, first a letter or digit.", line=line)
+        )
 
 
 def require_person(person: str) -> None:
@@ -75,8 +77,8 @@ def have_key(folder: Path, *, is_first: bool) -> bytes:
             raise RefusedError(
                 _("There is no {path}, and the hub has the fingerprint of a key.", path=path),
                 _(
-                    "Write the invitation into the folder of the first one. Without that file: each line of the fleet has"
-                    " the key, as `keys/….fleet` beside its database."
+                    "Write the invitation into the folder of the first one. If that file is lost: each line of the"
+                    " fleet has the key, in the folder `keys` beside its database."
                 ),
             ) from error
         key = os.urandom(pseudonym.KEY_OCTETS)

@@ -183,8 +183,12 @@ class Exchange:
         is_as_before = before is not None and before.reachable is reachable
         if is_as_before and before and before.reason == reason and lines is None:
             return
-        began = before if is_as_before and before else replace(
-            before or Heard(reachable, "", 0.0), reachable=reachable, since=clock.rfc3339(datetime.now(UTC))
+        began = (
+            before
+            if is_as_before and before
+            else replace(
+                before or Heard(reachable, "", 0.0), reachable=reachable, since=clock.rfc3339(datetime.now(UTC))
+            )
         )
         found = replace(began, reason=reason, not_let_in=not_let_in)
         if reachable:
@@ -210,7 +214,11 @@ class LineError(HotlinedError):
 def _has_news(question: dict[str, Any], answer: dict[str, Any]) -> bool:
     """Tell whether the line has to see an answer."""
     return bool(
-        question.get("rows") or question.get("again") or answer.get("rows") or answer.get("more") or not answer.get("fits")
+        question.get("rows")
+        or question.get("again")
+        or answer.get("rows")
+        or answer.get("more")
+        or not answer.get("fits")
     )
 
 

@@ -13,9 +13,9 @@ from hubs import Cluster, cluster
 from hotlined import exchange, pseudonym
 from hotlined.clock import boottime
 from hotlined.config import load
+from hotlined.control import joining
 from hotlined.errors import HotlinedError, UnavailableError
 from hotlined.exchange import Mark, Place
-from hotlined.fleet import join
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import Exchange, Pace
@@ -108,10 +108,12 @@ class Stopped(BaseException):
     """The exchange is stopped."""
 
 
-def served(line: Filled, *steps: Callable[[], object], pace: Pace = AT_ONCE) -> tuple[list[dict[str, Any] | None], list[float]]:
+def served(
+    line: Filled, *steps: Callable[[], object], pace: Pace = AT_ONCE
+) -> tuple[list[dict[str, Any] | None], list[float]]:
     """Have the exchange run, and do a step each time that it sleeps; return what it handed in, and its pauses."""
     config = load(line.config)
-    door, url = join.door(config, "hotfleet"), join.maybe_url(config)
+    door, url = joining.door(config, "hotfleet"), joining.maybe_url(config)
     handed: list[dict[str, Any] | None] = []
     pauses: list[float] = []
     left = iter(steps)
@@ -180,7 +182,7 @@ def test_without_a_daemon_the_line_is_asked_now_and_then(enter: Enter) -> None:
     assert refused(nl, LEA) == ("blocked", ["fr"])
 
 
-def test_a_hub_that_is_away_is_tried_again(enter: Enter, hub: str, cluster: Cluster) -> None:
+def test_a_hub_that_is_away_is_tried_again(enter: Enter, cluster: Cluster) -> None:
     """Its state is there for all to read, since when, and why; once it is back the exchange goes on."""
     fr, nl = enter("fr"), enter("nl")
     mark(fr, 1)
@@ -205,7 +207,11 @@ def test_a_hub_that_is_away_is_tried_again(enter: Enter, hub: str, cluster: Clus
     served(fr, cut, nothing, nothing, back, nothing, nothing, decide, *[nothing] * 6)
     sync(nl)
 
-    assert [(each["reachable"], bool(each["reason"])) for each in states] == [(True, False), (False, True), (True, False)]
+    assert [(each["reachable"], bool(each["reason"])) for each in states] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
     assert refused(nl, LEA) == ("blocked", ["fr"])
 
 
@@ -227,7 +233,13 @@ def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
 def test_how_the_lines_are_is_shown(enter: Enter) -> None:
     """What the daemon says of a line in its mark is at the others; what is no such thing is left out."""
     fr, nl = enter("fr"), enter("nl")
-    said = {"state": "answering", "contacts_today": 7, "answers_today": 3, "trouble": ["silence", "<b>"], "open": {"nl": 2}}
+    said = {
+        "state": "answering",
+        "contacts_today": 7,
+        "answers_today": 3,
+        "trouble": ["silence", "<b>"],
+        "open": {"nl": 2},
+    }
     mark(fr, 1, json.dumps(said))
     served(fr, nothing)
     mark(nl, 1, '{"state": "boiling", "contacts_today": -1, "trouble": 5, "open": [1]}')
@@ -239,8 +251,22 @@ def test_how_the_lines_are_is_shown(enter: Enter) -> None:
     assert found["unsent"] == 0
     assert found["open"] == {"fr": 2}
     assert [{**each, "seen_at": None} for each in found["lines"]] == [
-        {"line": "fr", "state": "answering", "seen_at": None, "contacts_today": 7, "answers_today": 3, "trouble": ["silence"]},
-        {"line": "nl", "state": "not_answering", "seen_at": None, "contacts_today": None, "answers_today": None, "trouble": []},
+        {
+            "line": "fr",
+            "state": "answering",
+            "seen_at": None,
+            "contacts_today": 7,
+            "answers_today": 3,
+            "trouble": ["silence"],
+        },
+        {
+            "line": "nl",
+            "state": "not_answering",
+            "seen_at": None,
+            "contacts_today": None,
+            "answers_today": None,
+            "trouble": [],
+        },
     ]
     for words in ("answering", "silence", "fr has not erased 2 persons yet"):
         assert words in nl.run("fleet", "status").stdout
@@ -251,7 +277,9 @@ def test_an_invitation_of_another_line_is_refused(tmp_path: Path, hub: str) -> N
     fr = Filled(tmp_path, line="fr")
     with contextlib.closing(fr.db):
         other = fr.run("fleet", "join", "-", input=invitation(hub, "nl"))
-        none = [fr.run("fleet", "join", "-", input=text) for text in ("", "{}", '{"line": "fr", "key": "00"}', "[" * 5000)]
+        none = [
+            fr.run("fleet", "join", "-", input=text) for text in ("", "{}", '{"line": "fr", "key": "00"}', "[" * 5000)
+        ]
 
         assert (other.exit_code, [each.exit_code for each in none]) == (75, [2] * 4)
         assert "is for line nl; this one is fr" in other.output

@@ -19,15 +19,18 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
+from filled import Filled
+from hubs import OPTIONS, Cluster, programs, running
 from persons import COMMAND, MEMBER
-from postgres import Cluster, cluster, free_port
 from running import CliRunner
+from test_fleet_exchange import heard, served
 
 from hotlined.cli import main
 from hotlined.errors import HotlinedError, UnavailableError
 from hotlined.fleet.hub import opened
+from hotlined.fleet.invitation import Invitation
+from hotlined.pseudonym import digest
 
-__all__ = ["cluster"]
 HOST = "127.0.0.1"
 
 
@@ -39,6 +42,20 @@ def run(*words: str, code: int = 0) -> str:
     result = CliRunner().invoke(main, ["fleet", "hub", *words])
     assert result.exit_code == code, result.output
     return result.output
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Give a PostgreSQL that listens at a port of this machine."""
+    with running(programs(), free_port(), (*OPTIONS, f"listen_addresses={HOST}")) as found:
+        yield found
 
 
 def refusal(url: str) -> str:
@@ -60,11 +77,34 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     """Make a certificate that nobody has signed, as Debian's ssl-cert does; return it and its key."""
     made, key = folder / "ssl-cert-snakeoil.pem", folder / "ssl-cert-snakeoil.key"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=hub", "-days", "2", "-keyout", key, "-out", made],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=hub",
+            "-days",
+            "2",
+            "-keyout",
+            key,
+            "-out",
+            made,
+        ],
         check=True,
         capture_output=True,
     )
     return made, key
+
+
+def empty(cluster: Cluster, name: str) -> str:
+    """Make a database that is no hub (any more); return its URL."""
+    with cluster.connect("postgres") as session:
+        session.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)".encode())
+        session.execute(f"CREATE DATABASE {name}".encode())
+    return cluster.url(name)
 
 
 @dataclass
@@ -85,8 +125,13 @@ class Guarded:
 
     def roles(self) -> set[str]:
         """Return the names of the lines that may log in."""
-        names = self.cluster.rows(self.url, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotlined\\_%' AND rolcanlogin")
+        names = self.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotlined\\_%' AND rolcanlogin")
         return {str(name).removeprefix("hotlined_") for (name,) in names}
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        """Return what a statement of the superuser finds."""
+        with self.cluster.connect("hub") as session:
+            return session.execute(statement.encode()).fetchall()
 
 
 @pytest.fixture
@@ -94,17 +139,17 @@ def hub(cluster: Cluster) -> Iterator[Guarded]:
     """Give a hub that is set up with what the commands say, and nothing else."""
     data = cluster.folder / "data"
     before = (data / "pg_hba.conf").read_text()
-    url = cluster.database("hub")
+    url = empty(cluster, "hub")
     guarded = Guarded(cluster, url)
     needed = [line for line in run("init", "--hub", url).splitlines() if "hotlined-lines" in line]
     (data / "pg_hba.conf").write_text("\n".join([*needed, "local all all trust", ""]))
     for file in certificate(cluster.folder):
-        cluster.give(file, 0o600)
+        cluster.own(file)
         setting = "ssl_cert_file" if file.suffix == ".pem" else "ssl_key_file"
         guarded.administer(f"ALTER SYSTEM SET {setting} = '{file}'")
     guarded.administer("ALTER SYSTEM SET ssl = on")
     guarded.administer("SELECT pg_reload_conf()")
-    wait_until(lambda: cluster.rows(url, "SHOW ssl") == [("on",)], "TLS")
+    wait_until(lambda: guarded.rows("SHOW ssl") == [("on",)], "TLS")
     yield guarded
     (data / "pg_hba.conf").write_text(before)
     guarded.administer("ALTER SYSTEM RESET ALL")
@@ -139,13 +184,38 @@ def test_nobody_gets_in_otherwise(hub: Guarded) -> None:
 
 def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
     """Whoever found the old file gets in no more, and is thrown out if she is in; the new file works."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
     old = hub.invite("fr")
-    with pytest.raises(UnavailableError), opened(old) as open_before:
+    with contextlib.suppress(UnavailableError), opened(old) as open_before:
         new = hub.invite("fr")
-        open_before.ask(question())
+        with pytest.raises(psycopg.OperationalError):
+            open_before.ask(question())
 
     assert "not let this line in" in refusal(old)
     assert refusal(new) == ""
+
+
+def test_a_login_that_is_void_is_said(hub: Guarded, tmp_path: Path) -> None:
+    """A line that was invited anew hears that from the hub, and says so; with the new invitation it goes on."""
+    fr = Filled(tmp_path, line="fr")
+    key = bytes(range(32))
+
+    def invited() -> str:
+        with opened(hub.url) as found:
+            return Invitation("fr", key, found.invite("fr", digest(key), f"{HOST}:{hub.cluster.port}")).to_json()
+
+    with contextlib.closing(fr.db):
+        assert fr.run("fleet", "join", "-", input=invited()).exit_code == 0
+        anew = invited()
+        served(fr)
+        void, status = heard(fr), fr.run("fleet", "status", "--json")
+        assert fr.run("fleet", "join", "-", input=anew).exit_code == 0
+        served(fr)
+
+        assert (void["reachable"], void["not_let_in"], status.exit_code) == (False, True, 69)
+        assert [each["code"] for each in json.loads(status.stdout)["trouble"]] == ["hub_login"]
+        assert (heard(fr)["reachable"], heard(fr)["not_let_in"]) == (True, False)
 
 
 @pytest.fixture
@@ -177,7 +247,7 @@ def test_invitations_share_the_key_that_was_made_with_the_first_one(hub: Guarded
     assert [each["line"] for each in invitations] == ["fr", "nl"]
     assert {each["key"] for each in invitations} == {(key := (folder / "fleet.key").read_text().strip())}
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    assert hub.cluster.rows(hub.url, "SELECT key FROM hotlined.hub") == [(sha256(bytes.fromhex(key)).hexdigest(),)]
+    assert hub.rows("SELECT key FROM hotlined.hub") == [(sha256(bytes.fromhex(key)).hexdigest(),)]
     assert refusal(invitations[0]["hub"]) == ""
 
 
@@ -278,13 +348,13 @@ DENIED = {
     "a file": "COPY (SELECT 1) TO '/tmp/of-a-line'",
     "a program": "COPY (SELECT 1) TO PROGRAM 'id'",
     "a role": "CREATE ROLE mine",
-    "another's role": 'ALTER ROLE hotlined_nl PASSWORD NULL',
+    "another's role": "ALTER ROLE hotlined_nl PASSWORD NULL",
     "another's session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' LIMIT 1",
     "the owner's role": "SET ROLE hotlined",
     "more temporary files": "SET temp_file_limit = '10GB'",
     "more temporary files for good": "ALTER ROLE hotlined_fr SET temp_file_limit = '10GB'",
     "no limit of temporary files": "ALTER ROLE hotlined_fr RESET temp_file_limit",
-    "a query that fills the disk": "SELECT count(*) FROM (SELECT g, md5(g::text) FROM generate_series(1, 3000000) g ORDER BY 2) t",
+    "filling the disk": "SELECT count(*) FROM (SELECT md5(g::text) FROM generate_series(1, 3000000) g ORDER BY 1) t",
 }
 
 
@@ -305,26 +375,31 @@ def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
 
     url = hub.invite("fr")
     if made == "objects":
-        hub.administer("GRANT EXECUTE ON FUNCTION lo_create(oid) TO hotlined_fr; GRANT CREATE ON SCHEMA public TO hotlined_fr")
+        hub.administer(
+            "GRANT EXECUTE ON FUNCTION lo_create(oid) TO hotlined_fr; GRANT CREATE ON SCHEMA public TO hotlined_fr"
+        )
         assert hub.cluster.refusal(url, "SELECT lo_create(424242); CREATE TABLE public.mine (a int)") == ""
         assert hub.cluster.refusal(url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC") == ""
-    with pytest.raises(psycopg.OperationalError), psycopg.connect(url) as thief:
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as thief:
         thief.execute("SET ROLE NONE")
         thief.execute("SELECT pg_advisory_lock(7303014)")
         run("remove", "fr", "--hub", hub.url)
-        thief.execute("SELECT 1")
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("SELECT 1")
 
     assert "not let this line in" in refusal(url)
     assert hub.roles() == set()
-    assert hub.cluster.rows(hub.url, "SELECT line FROM hotlined.lines") == [("fr",)]
+    assert hub.rows("SELECT line FROM hotlined.lines") == [("fr",)]
     assert refusal(hub.invite("fr")) == ""
 
 
 def test_a_line_whose_role_cannot_go_is_out_all_the_same(hub: Guarded) -> None:
     """It owns something in another database, where nobody looks: removing fails with a sentence, and it is out."""
     url = hub.invite("fr")
-    other = hub.cluster.database("other")
-    assert hub.cluster.refusal(other, "CREATE TABLE public.his (a int); ALTER TABLE public.his OWNER TO hotlined_fr") == ""
+    other = empty(hub.cluster, "other")
+    assert (
+        hub.cluster.refusal(other, "CREATE TABLE public.his (a int); ALTER TABLE public.his OWNER TO hotlined_fr") == ""
+    )
     try:
         said = run("remove", "fr", "--hub", hub.url, code=1)
     finally:
@@ -387,13 +462,16 @@ def test_a_line_that_is_gone_is_lifted_at_the_hub(hub: Guarded) -> None:
     assert (one, rest) == ("Lifted: 1 opt-out, 0 blocks.\n", "Lifted: 0 opt-outs, 1 block.\n")
     with opened(nl) as found:
         heard = json.loads(found.ask(question(hub=identity)))["rows"]
-    assert [(row["person"], row["opted_out_at"], row["blocked_at"]) for row in heard] == [(lea, None, None), (kevin, None, None)]
+    assert [(row["person"], row["opted_out_at"], row["blocked_at"]) for row in heard] == [
+        (lea, None, None),
+        (kevin, None, None),
+    ]
     assert all(row["version"] > 9 - 2 * (row["person"] == lea) for row in heard)
 
 
 def test_what_is_no_hub_says_so(cluster: Cluster) -> None:
     """A database without our schema, and a place where nobody listens, are sentences with the exit code for that."""
-    url = cluster.database("none")
+    url = empty(cluster, "none")
 
     said = run("lift", "fr", "--hub", url, code=69)
     away = run("lift", "fr", "--hub", f"postgresql://x@{HOST}:{free_port()}/hub", code=69)

@@ -62,8 +62,12 @@ ADMIN = Person(0, (0,))
 
 
 NAMED = {
-    **{"hotlined-main": LINE, "anna": MEMBER, "stranger": STRANGER, "hotlined-nl": OTHER_LINE},
-    **{"hotweb-main": DESK, "hotfleet-main": EXCHANGE},
+    "hotlined-main": LINE,
+    "anna": MEMBER,
+    "stranger": STRANGER,
+    "hotlined-nl": OTHER_LINE,
+    "hotweb-main": DESK,
+    "hotfleet-main": EXCHANGE,
 }
 _LAID_OVER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@"'
 

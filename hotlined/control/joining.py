@@ -4,6 +4,7 @@ Where units are installed, root keeps the login: an invitation without `hub` com
 lies beside the configuration.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,11 +13,9 @@ from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError
 from hotlined.exchange import login_path
-from hotlined.fleet.invitation import Invitation
-from hotlined.fleet.sync import Door
 from hotlined.language import _
-from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store import fleet
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.fleet import DecidedElsewhere
 
 _MODE = 0o600
@@ -29,19 +28,19 @@ def maybe_url(config: Config) -> str | None:
     return None
 
 
-def join(config: Config, invited: Invitation) -> int:
-    """Make the line a member; return how many of its decisions the others cannot hear yet, as `fleet.join` does.
+def join(config: Config, line: str, key: bytes, hub: str | None) -> int:
+    """Make the line a member, by an invitation; return how many decisions the others cannot hear yet (`fleet.join`).
 
     Raises RefusedError for an invitation of another line, and without the right to write beside the configuration.
     """
-    if invited.line != config.line:
+    if line != config.line:
         raise RefusedError(
-            _("The invitation is for line {other}; this one is {line}.", other=invited.line, line=config.line),
+            _("The invitation is for line {other}; this one is {line}.", other=line, line=config.line),
             _("Have one made for {line}, or correct `line` in the configuration.", line=config.line),
         )
-    if invited.hub:
+    if hub:
         try:
-            files.replace(login_path(config.path), f"{invited.hub}\n".encode(), _MODE, durable=True)
+            files.replace(login_path(config.path), f"{hub}\n".encode(), _MODE, durable=True)
         except PermissionError as error:
             raise RefusedError(
                 _("{path} may not be written by you.", path=login_path(config.path)),
@@ -50,7 +49,7 @@ def join(config: Config, invited: Invitation) -> int:
     if not config.database.exists():  # it has not run yet
         open_for_daemon(config.database).close()
     with open_beside_daemon(config.database) as db:
-        return fleet.join(db, config.line, invited.key, db.now())
+        return fleet.join(db, config.line, key, db.now())
 
 
 def leave(config: Config) -> DecidedElsewhere:
@@ -64,7 +63,7 @@ def leave(config: Config) -> DecidedElsewhere:
     return left
 
 
-def door(config: Config, who: str) -> Door:
+def door(config: Config, who: str) -> Callable[[dict[str, Any] | None], dict[str, Any]]:
     """Return the door for a person who is the line's user: the control program's, else the database itself."""
 
     def ask(answer: dict[str, Any] | None) -> dict[str, Any]:
