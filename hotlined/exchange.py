@@ -51,7 +51,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunFiles:
     """Where the files of a line are; `runtime_dir` is that of the configuration."""
 
     runtime_dir: Path

@@ -84,7 +84,7 @@ def leave(settings: Settings, yes: bool) -> None:
     left = joining.leave(config)
     print_wrapped(
         _(
-            "Line {line} is in no fleet any more. Of other lines hold no more: {opt_outs}, {blocks}.",
+            "Line {line} is in no fleet any more. Of other lines hold no more: {stops}, {blocks}.",
             line=config.line,
             **_in_words(left.opt_outs, left.blocks),
         )
@@ -93,7 +93,7 @@ def leave(settings: Settings, yes: bool) -> None:
 
 def _in_words(opt_outs: int, blocks: int) -> dict[str, str]:
     return {
-        "opt_outs": ngettext("{number} opt-out", "{number} opt-outs", opt_outs),
+        "stops": ngettext("{number} opt-out", "{number} opt-outs", opt_outs),
         "blocks": ngettext("{number} block", "{number} blocks", blocks),
     }
 
@@ -110,14 +110,14 @@ def sync(settings: Settings, once: bool) -> None:
     Example: hotlined fleet sync --once
     """
     from hotlined.config import KEYS  # noqa: PLC0415  --help does without
-    from hotlined.exchange import Place  # noqa: PLC0415  the same
+    from hotlined.exchange import RunFiles  # noqa: PLC0415  the same
     from hotlined.fleet import sync as exchanging  # noqa: PLC0415  the same
     from hotlined.wire import socket_path  # noqa: PLC0415  the same
 
     url: str | None
     if settings.line and (handed := maybe_credential("fleet")):  # it may read no configuration
         runtime_dir = KEYS["runtime_dir"].default
-        place, url = Place(runtime_dir, settings.line), handed.read_text("utf-8").strip()
+        place, url = RunFiles(runtime_dir, settings.line), handed.read_text("utf-8").strip()
         door = exchanging.at(socket_path(runtime_dir, "control", settings.line, "fleet"))
         speak(Language.ENGLISH)
         prepare("info")
@@ -125,9 +125,9 @@ def sync(settings: Settings, once: bool) -> None:
         from hotlined.control import joining  # noqa: PLC0415  it has the database
 
         config = settings.config()
-        place, url = Place(config.runtime_dir, config.name), joining.maybe_url(config)
+        place, url = RunFiles(config.runtime_dir, config.name), joining.maybe_url(config)
         door = joining.door(config, settings.who)
-    exchange = exchanging.Exchange(door, url, place)
+    exchange = exchanging.HubExchange(door, url, place)
     if once:
         exchange.run_once()
     else:
@@ -281,7 +281,7 @@ def lift(line: str, person: str | None, url: str) -> None:
         opt_outs, blocks = found.lift(line, person)
     print_wrapped(
         _(
-            "Lifted: {opt_outs}, {blocks}.",
+            "Lifted: {stops}, {blocks}.",
             **_in_words(opt_outs, blocks),
         )
     )

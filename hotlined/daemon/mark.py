@@ -11,7 +11,7 @@ from hotlined import exchange
 from hotlined.clock import boottime, rfc3339
 from hotlined.daemon.line import Line
 from hotlined.database_files import FLEET, beside
-from hotlined.exchange import Mark, Place
+from hotlined.exchange import Mark, RunFiles
 from hotlined.states import MemberState, ModemState, SendingState
 from hotlined.status import DaemonStatus
 from hotlined.store import fleet
@@ -30,7 +30,7 @@ class MarkWriter:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._path = Place(line.config.runtime_dir, line.config.name).mark
+        self._path = RunFiles(line.config.runtime_dir, line.config.name).mark
         self._again = Interval(line.timing.mark)
         self._seen: tuple[int, int] | None = None
         self._written: Mark | None = None

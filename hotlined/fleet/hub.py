@@ -119,7 +119,7 @@ class Hub:
             raise RefusedError(
                 _("Line {line} is in the fleet.", line=line), _("Lift it there: what a line says is its own.")
             )
-        rows = self._connection.execute("SELECT opt_outs, blocks FROM hotlined.lift(%s, %s)", (line, person)).fetchall()
+        rows = self._connection.execute("SELECT * FROM hotlined.lift(%s, %s)", (line, person)).fetchall()
         ((opt_outs, blocks),) = rows
         return opt_outs, blocks
 

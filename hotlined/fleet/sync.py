@@ -19,7 +19,7 @@ from typing import Any
 
 from hotlined import clock, systemd, wire
 from hotlined.errors import HotlinedError, UnavailableError, reason_of
-from hotlined.exchange import Heard, Mark, Place, write
+from hotlined.exchange import Heard, Mark, RunFiles, write
 from hotlined.fleet.hub import Hub, NotLetInError, opened
 from hotlined.language import Language, _
 from hotlined.timing import Backoff
@@ -55,14 +55,14 @@ class Pace:
     """Before a line that refuses to exchange is asked again."""
 
 
-class Exchange:
+class HubExchange:
     """Exchanges for one line: `door` asks the line, `url` is where its hub is, unless the line says that."""
 
     def __init__(
         self,
         door: Door,
         url: str | None,
-        place: Place,
+        place: RunFiles,
         pace: Pace = Pace(),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -75,7 +75,7 @@ class Exchange:
         self._said = ""
 
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
-        """Exchange again and again, whatever fails."""
+        """HubExchange again and again, whatever fails."""
         pauses = Backoff(self._pace.pauses)
         while goes_on():
             systemd.notify(WATCHDOG=1)
@@ -92,7 +92,7 @@ class Exchange:
                 self._sleep(pauses.next())
 
     def run_once(self) -> None:
-        """Exchange until neither side has news; raises HotlinedError."""
+        """HubExchange until neither side has news; raises HotlinedError."""
         question, url = self._ask_line(None)
         with opened(url) as hub:
             for _turn in range(_AT_ONCE):
@@ -103,7 +103,7 @@ class Exchange:
                     return
 
     def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
-        """Exchange over one connection, for as long as it lasts.
+        """HubExchange over one connection, for as long as it lasts.
 
         The first answer without news is handed in, too: the line hears that nothing is wrong any more.
         """

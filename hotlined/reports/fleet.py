@@ -14,7 +14,7 @@ from typing import Any
 
 from hotlined import clock, files
 from hotlined.config import Config
-from hotlined.exchange import Heard, Place, login_path
+from hotlined.exchange import Heard, RunFiles, login_path
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import FleetTrouble, MemberState, TroubleCode
 from hotlined.status import Trouble
@@ -45,7 +45,7 @@ LEVELS = tuple(conditions.FLEET)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class FleetLine:
     """A line of the fleet, as it says itself."""
 
     line: str
@@ -70,7 +70,7 @@ class Fleet:
     """Requests of other lines to erase somebody, which wait for a person here."""
     heard: Heard | None
     """How the hub is; None where no exchange has said it since boot."""
-    members: tuple[Member, ...]
+    members: tuple[FleetLine, ...]
     trouble: tuple[Trouble, ...]
 
     @property
@@ -111,7 +111,7 @@ def maybe_fleet(db: Database, config: Config) -> Fleet | None:
     member = fleet.maybe_member(db)
     if member is None:
         return None
-    heard, now, boottime = Place(config.runtime_dir, config.name).maybe_heard(), datetime.now(UTC), clock.boottime()
+    heard, now, boottime = RunFiles(config.runtime_dir, config.name).maybe_heard(), datetime.now(UTC), clock.boottime()
     found = [(code, member.trouble_at) for code in [_CODES[member.trouble]] if member.trouble] if member.trouble else []
     if heard is None or boottime - heard.boottime >= AWAY_SECONDS:
         found.append((TroubleCode.HUB_AWAY, heard.since if heard and not heard.reachable else None))
@@ -134,7 +134,7 @@ def _trouble(code: TroubleCode, since: str | None) -> Trouble:
     return Trouble(code, known.words, known.cure, since)
 
 
-def _members(heard: Heard, now: datetime, boottime: float) -> Iterator[Member]:
+def _members(heard: Heard, now: datetime, boottime: float) -> Iterator[FleetLine]:
     """Yield the lines as the hub named them, each value checked."""
     for row in heard.lines[:_MOST_LINES]:
         match row:
@@ -142,7 +142,7 @@ def _members(heard: Heard, now: datetime, boottime: float) -> Iterator[Member]:
                 yield _member(line, away, row.get("figures"), now, boottime - heard.lines_boottime)
 
 
-def _member(line: str, away: float | None, figures: Any, now: datetime, since: float) -> Member:
+def _member(line: str, away: float | None, figures: Any, now: datetime, since: float) -> FleetLine:
     said: Any = None
     with suppress(ValueError, TypeError, RecursionError):
         said = json.loads(figures)
@@ -156,7 +156,7 @@ def _member(line: str, away: float | None, figures: Any, now: datetime, since: f
         seen_at = clock.rfc3339(now - timedelta(seconds=seconds))
         state = MemberState.UNSEEN if seconds >= AWAY_SECONDS else state
     codes, opened = said.get("trouble"), said.get("open")
-    return Member(
+    return FleetLine(
         line,
         state,
         seen_at,
@@ -212,11 +212,11 @@ def requests_in_words(found: Fleet) -> Iterator[str]:
         )
 
 
-def _troubles_in_words(member: Member) -> str:
+def _troubles_in_words(member: FleetLine) -> str:
     return ", ".join(code.replace("_", " ") for code in member.trouble)
 
 
-MEMBERS: tuple[Layout[Member], ...] = (
+MEMBERS: tuple[Layout[FleetLine], ...] = (
     Layout(
         100,
         (

@@ -15,10 +15,10 @@ from hotlined.clock import boottime
 from hotlined.config import load
 from hotlined.control import joining
 from hotlined.errors import HotlinedError, UnavailableError
-from hotlined.exchange import Mark, Place
+from hotlined.exchange import Mark, RunFiles
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
-from hotlined.fleet.sync import Exchange, Pace
+from hotlined.fleet.sync import HubExchange, Pace
 
 __all__ = ["cluster"]
 KEY = bytes(range(32))
@@ -93,10 +93,10 @@ def heard(line: Filled) -> dict[str, Any]:
     return found
 
 
-def place(line: Filled) -> Place:
+def place(line: Filled) -> RunFiles:
     """Return where line and exchange leave files for each other."""
     config = load(line.config)
-    return Place(config.runtime_dir, config.name)
+    return RunFiles(config.runtime_dir, config.name)
 
 
 def mark(line: Filled, changed: int, figures: str = "{}") -> None:
@@ -130,7 +130,7 @@ def served(
         step()
 
     with contextlib.suppress(Stopped):
-        Exchange(ask, url, place(line), pace, sleep).run()
+        HubExchange(ask, url, place(line), pace, sleep).run()
     return handed, pauses
 
 
