@@ -361,17 +361,17 @@ class Asked:
 
 def asked(db: Database) -> list[Asked]:
     """Return the requests that were not answered here, the oldest first."""
-    rows = db.all(f"SELECT person, line, asked_at FROM fleet_heard WHERE {_OPEN} ORDER BY asked_at, person, line")
+    rows = db.all(f"SELECT * {_OPEN} ORDER BY asked_at, person, line")
     names = _names_here(db, {row["person"] for row in rows}) if rows else {}
     return [Asked(row["person"], row["line"], row["asked_at"], names.get(row["person"], row["person"])) for row in rows]
 
 
 def open_here(db: Database) -> dict[str, int]:
     """Return how many requests of each line were not answered here."""
-    return dict(map(tuple, db.all(f"SELECT line, count(*) FROM fleet_heard WHERE {_OPEN} GROUP BY line ORDER BY line")))
+    return dict(map(tuple, db.all(f"SELECT line, count(*) {_OPEN} GROUP BY line ORDER BY line")))
 
 
-_OPEN = "asked IS NOT NULL AND asked IS NOT confirmed"
+_OPEN = "FROM fleet_heard WHERE asked IS NOT NULL AND asked IS NOT confirmed"
 
 
 def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
