@@ -202,10 +202,12 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
         moment = Now((week.start + timedelta(days=days)).astimezone(UTC), 0.0, synchronised=True)
         with line.db.transaction():
             events.record(line.db, moment, kind)
-    line.db.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
+    line.db.connection.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
     line.settings["credit"] = {"valid_for": "365d"}
     line.config.write_text(json.dumps(line.settings))
-    line.db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", rfc3339(datetime.now(UTC)))
+    line.db.connection.execute(
+        "UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", (rfc3339(datetime.now(UTC)),)
+    )
     line.say("sim_absent", trouble=(Trouble("sim_absent", "The modem has no SIM.", "Put it in: `hotlined status`."),))
     line.alerts()
     (message,) = [body["message"] for _, body in receiver.came if "the week" in body["title"]]
@@ -234,7 +236,7 @@ def test_a_channel_that_failed_gets_it_later_and_only_the_newest(
 
     receiver.refused.add("/a")
     for _ in range(2):  # a week goes by, and another
-        line.db.execute("UPDATE alerts SET at = '2020-01-01T00:00:00.000Z' WHERE condition = 'digest'")
+        line.db.connection.execute("UPDATE alerts SET at = '2020-01-01T00:00:00.000Z' WHERE condition = 'digest'")
         line.alerts()
     receiver.refused.clear()
     receiver.came.clear()
@@ -287,7 +289,7 @@ def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., 
     line = weekly()
     line.fill()
     words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
-    line.db.execute("UPDATE contacts SET tags = 'torn'")
+    line.db.connection.execute("UPDATE contacts SET tags = 'torn'")
     code, _ = line.alerts()
 
     assert code != 0
@@ -317,7 +319,7 @@ def test_a_digest_is_bounded(weekly: Callable[..., Weekly], receiver: Receiver) 
     line = weekly()
     contact = line.text()
     tags = json.dumps([f"a-tag-that-is-long-{number}" for number in range(1000)])
-    line.db.execute("UPDATE contacts SET tags = ? WHERE id = ?", tags, contact)
+    line.db.connection.execute("UPDATE contacts SET tags = ? WHERE id = ?", (tags, contact))
     line.alerts()
     ((_, body),) = receiver.came
 

@@ -52,7 +52,6 @@ from hotlined.store import (
     pseudonyms,
     purging,
     queue,
-    shares,
 )
 from hotlined.store.database_files import KEY, beside, write_key
 from hotlined.store.line import save_limit_clock
@@ -536,10 +535,9 @@ class Hotline(RuleBasedStateMachine):
     def start(self) -> None:
         """Do what the daemon does first."""
         backup.quarantine_restored(self.db, self.now())
-        pseudonyms.note_lost(self.db, self.now())
+        decisions.commit_key_lack(self.db, self.now())
         fates.recover(self.db, self.now())
-        with self.db.transaction():
-            shares.refile(self.db, shadow=self.shadow)
+        decisions.commit_mode(self.db, self.now(), shadow=self.shadow)
 
     # ---- people's data
 
@@ -640,8 +638,14 @@ class Hotline(RuleBasedStateMachine):
     @rule(limits=small_limits, plan=st.sampled_from(PLANS), shadow=st.sampled_from((False, False, True)))
     def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
         """Read another configuration."""
-        self.limits, self.plan, self.shadow = limits, plan, shadow
+        self.limits, self.plan = limits, plan
+        self.set_mode(shadow=shadow)
         self.tell_configuration()
+
+    def set_mode(self, *, shadow: bool) -> None:
+        """Go over to shadow mode, or back to live."""
+        self.shadow = shadow
+        decisions.commit_mode(self.db, self.now(), shadow=shadow)
 
     @rule(
         number=numbers,
@@ -844,9 +848,9 @@ def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
     """What has left is not forgotten because the rest fell into shadow mode."""
     with hotline(ONE_A_DAY, PLANS[1]) as line:
         come(line, HERS)
-        line.shadow = True
+        line.set_mode(shadow=True)
         line.send([Fate.SENT])
-        line.shadow = False
+        line.set_mode(shadow=False)
         come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
@@ -855,9 +859,9 @@ def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
     with hotline(ONE_A_DAY) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
-        line.shadow = True
+        line.set_mode(shadow=True)
         line.send([Fate.SENT])
-        line.shadow = False
+        line.set_mode(shadow=False)
         come(line, HERS)
 
 

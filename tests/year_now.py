@@ -190,7 +190,7 @@ class Line:
         """Do what the daemon does first."""
         database = self.folder / "hotlined.db"
         db = open_for_daemon(database if database.exists() else make_empty(database))
-        db.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
+        db.connection.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
         self.daemon = Daemon(config.load(path), db)
         sender = self.daemon.sender
         sender.connection = Connection()  # type: ignore[assignment]
@@ -199,7 +199,7 @@ class Line:
         judge._by_calendar = Interval(judge._by_calendar.seconds, time.monotonic)
         self.daemon._begin()
         self.beside = open_beside_daemon(db.path)
-        self.beside.execute("PRAGMA synchronous = OFF")
+        self.beside.connection.execute("PRAGMA synchronous = OFF")
 
     def end(self) -> None:
         """End, wherever it is."""

@@ -41,7 +41,7 @@ from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
 from hotlined.store import answers, breaking, events
-from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
+from hotlined.store.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 
@@ -157,7 +157,7 @@ class Connection:
 
     def _set_mismatch(self, mismatch: Mismatch) -> None:
         self.mismatch = mismatch
-        note_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
+        commit_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
 
     def _complete(self, modem: Modem) -> None:
         self.identification = modem.complete(self.identification)
@@ -209,7 +209,7 @@ class Connection:
         """Note the number that the SIM says is its own: the line never answers that."""
         with contextlib.suppress(AddressError):
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
-            note_own_number(self.line.db, number)
+            commit_own_number(self.line.db, number)
 
     # ---- network
 

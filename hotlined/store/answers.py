@@ -20,7 +20,6 @@ from hotlined.store import decisions, events, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
-from hotlined.store.shares import refile
 
 LATEST_TEXTS = 20
 """How many earlier texts of a number are compared with a new one."""
@@ -175,7 +174,6 @@ def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Colle
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
         if row is None or (refused := _requeue(db, row, who, now, blocked)):
             return refused if row else "none"
-        refile(db, row["recipient"])
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
     return None
 

@@ -22,7 +22,6 @@ from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import breaker_of, forget_waits
-from hotlined.store.shares import refile
 from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)
@@ -62,7 +61,6 @@ def settle(
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
-        refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -199,10 +197,9 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
         move(db, begun.answer_id, AnswerState.QUEUED)
         breaking.withdraw_trial(db, begun.attempt_id, now)
         if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
-            db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
+            lifecycle.drop_attempt(db, begun.attempt_id)
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
-        refile(db, begun.recipient)
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:

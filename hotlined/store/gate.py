@@ -22,7 +22,6 @@ from hotlined.store.database import Database
 from hotlined.store.history import history_of, may_have_left
 from hotlined.store.lifecycle import latest_attempt, move, move_segment
 from hotlined.store.line import breaker_of, is_paused, save_limit_clock
-from hotlined.store.shares import refile
 from hotlined.timing import USUAL
 
 if TYPE_CHECKING:
@@ -108,7 +107,6 @@ def begin(
             lifecycle.end(db, answer_id, verdict.reason)
         elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
-            refile(db, answer["recipient"])
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
@@ -199,9 +197,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    passed = Shadowed() if shadow else _begin_segment(db, answer, now)
-    refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    return passed
+    return Shadowed() if shadow else _begin_segment(db, answer, now)
 
 
 def _question(

@@ -15,7 +15,6 @@ from hotlined.states import AnswerState, SegmentState
 from hotlined.store import breaking, lifecycle, line
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
-from hotlined.store.shares import refile
 from hotlined.timing import USUAL, Timing
 
 SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
@@ -152,10 +151,9 @@ def requeue_half_sent(db: Database) -> None:
             # again, now that nobody else can write: somebody may have ended one just now
             for row in db.all(_STOPPED_HALFWAY):
                 move(db, row["id"], AnswerState.QUEUED)
-                refile(db, row["recipient"])
 
 
-_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
+_STOPPED_HALFWAY = f"SELECT id FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
 
 
 def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:
