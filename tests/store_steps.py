@@ -11,9 +11,9 @@ from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import identify
 from hotlined.gsm.alphabet import Plan, plan
-from hotlined.store import answers, contacts, fates, gate, queue
-from hotlined.store.database import Database
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import answers, contacts, fates, gate, queue
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
 
 RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 PLAN = plan("x" * 200)

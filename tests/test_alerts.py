@@ -42,12 +42,14 @@ from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
-from hotlined.store import backup, decisions, events, requests
-from hotlined.store.alerting import Alert, AlertProgress
-from hotlined.store.breaking import CountryOutage
-from hotlined.store.line import commit_own_number, mark_copied, save_limit_clock
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.trouble import TROUBLES
+from hotlined.store.answers import decisions
+from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import TROUBLES
+from hotlined.store.line import events, requests
+from hotlined.store.line.alerting import Alert, AlertProgress
+from hotlined.store.line.line import commit_own_number, mark_copied, save_limit_clock
+from hotlined.store.people import backup
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
@@ -770,7 +772,7 @@ def test_what_cannot_be_recorded_is_not_sent(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
-    monkeypatch.setattr("hotlined.store.opening.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
     line.db.connection.execute("BEGIN IMMEDIATE")

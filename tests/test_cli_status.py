@@ -25,8 +25,9 @@ from hotlined.reports.glance import at_a_glance
 from hotlined.reports.line import report_line
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store import breaking, decisions, opening
-from hotlined.store.line import commit_balance, recorded_holds
+from hotlined.store.answers import breaking, decisions
+from hotlined.store.file import opening
+from hotlined.store.line.line import commit_balance, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 

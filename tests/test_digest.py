@@ -27,7 +27,8 @@ from hotlined.alerts.digest import Edition, is_due, newest
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Digest
 from hotlined.status import Trouble
-from hotlined.store import alerting, events, words_met
+from hotlined.store.answers import words_met
+from hotlined.store.line import alerting, events
 
 __all__ = ["receiver"]
 

@@ -52,8 +52,8 @@ from hotlined.reports.typed import period
 from hotlined.states import Refusal
 from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
-from hotlined.store import decisions
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import decisions
+from hotlined.store.file.opening import open_for_daemon
 from hotlined.words.amounts import in_money, in_segments, sentence, wait_in_words
 from hotlined.words.reasons import NO_DAEMON, STATES, briefly
 from hotlined.words.refusals import refusal_in_words

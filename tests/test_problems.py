@@ -21,8 +21,9 @@ from hotlined.language import Language
 from hotlined.problems import NOT_THERE, PROBLEMS, PduField, PduProblem, StateProblem, SubmitProblem
 from hotlined.reports.timeline import timeline
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store import answers, contacts, fates, lifecycle, log
-from hotlined.store.line import FREE
+from hotlined.store.answers import answers, contacts, fates, lifecycle
+from hotlined.store.line.line import FREE
+from hotlined.store.reading import log
 from hotlined.words.problems import problem_in_words
 
 __all__ = ["line"]  # the fixture

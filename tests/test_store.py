@@ -19,37 +19,28 @@ from store_steps import judge as judge_contact
 
 from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
+from hotlined.database_files import PINS, beside
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store import (
-    answers,
-    backup,
-    breaking,
-    contacts,
-    decisions,
-    fates,
-    gate,
-    pins,
-    queue,
-    requests,
-    windows,
-)
-from hotlined.store.database import Database
-from hotlined.store.database_files import PINS, beside
-from hotlined.store.history import history_of
-from hotlined.store.line import (
+from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.line import pins, requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import (
     Sending,
     breaker_of,
     commit_share_wait,
     commit_wait,
+    note_ready,
     save_limit_clock,
     sending_of,
 )
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.line.requests import RequestVerb
+from hotlined.store.people import backup
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"

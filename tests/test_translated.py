@@ -51,7 +51,7 @@ from hotlined.language import (
     _,
     read_catalogue,
 )
-from hotlined.store.integrity import PROMISES
+from hotlined.store.file.integrity import PROMISES
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
@@ -204,12 +204,12 @@ ENGLISH = {
     "policy.py": "has codes",
     "recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",
-    "store/database.py": "its one sentence is about a bug",
-    "store/evidence.py": "is SQL",
-    "store/words_met.py": "is SQL",
+    "store/line/database.py": "its one sentence is about a bug",
+    "store/people/evidence.py": "is SQL",
+    "store/answers/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
-    "store/trouble.py": "marks its sentences; what else has a blank in it is a code",
+    "store/file/trouble.py": "marks its sentences; what else has a blank in it is a code",
     "systemd.py": "speaks to systemd",
     "wire.py": "its sentences are caught by who asks, and told in other words",
 }
@@ -277,7 +277,7 @@ def test_every_sentence_that_people_read_is_marked() -> None:
 
 
 RAW = {
-    "store/integrity.py": "SQLite says it, of a file that it cannot read on",
+    "store/file/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
 """Modules that fill a sentence with what another program says, each with its reason."""
 

@@ -40,8 +40,9 @@ from hotlined.gsm.responses import REGISTERED, Identification, Network, Registra
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
-from hotlined.store import answers, breaking, events
-from hotlined.store.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
+from hotlined.store.answers import answers, breaking
+from hotlined.store.line import events
+from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 

@@ -14,9 +14,9 @@ from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
 from hotlined.language import _
 from hotlined.states import DatabaseState, database_event
-from hotlined.store import events
-from hotlined.store.line import save_limit_clock
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.trouble import DatabaseTrouble
+from hotlined.store.line import events
+from hotlined.store.line.line import save_limit_clock
 from hotlined.timing import Interval
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import REPLACED_CURE

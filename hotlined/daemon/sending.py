@@ -24,8 +24,9 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
-from hotlined.store import answers, breaking, contacts, decisions, fates, gate, pseudonyms, queue
-from hotlined.store.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
+from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue
+from hotlined.store.line import pseudonyms
+from hotlined.store.line.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
 
 log = logging.getLogger("hotlined")
 
