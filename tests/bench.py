@@ -17,13 +17,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import click
 import store_steps
@@ -51,6 +52,7 @@ BEHIND = 2000
 STARTS = 5
 ROUNDS = 40
 PASSES = 20
+ONE_SEGMENT = "Non, c'est non."
 UNLIMITED = {"hour": 10**6, "day": 10**6, "month": 10**6}
 MODULES = "hotlined.cli.run, hotlined.daemon, hotlined.config, hotlined.store.line.database, phonenumbers"
 
@@ -64,13 +66,22 @@ class Row:
     unit: str
 
 
-def start_daemon(line: Line, tree: Path) -> None:
+AS_INSTALLED = ("-m", "hotlined")
+
+
+def start_daemon(line: Line, tree: Path, program: Sequence[str] = AS_INSTALLED) -> None:
     """Start the daemon of a source tree."""
-    start_bare(line, "-m", "hotlined", PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="")  # compiled, as installed
+    start_bare(line, *program, PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="")  # compiled, as installed
 
 
 @contextmanager
-def running(poll_interval: str, tree: Path, me_size: int = 20) -> Iterator[Line]:
+def running(
+    poll_interval: str,
+    tree: Path,
+    me_size: int = 20,
+    answer: str = TWO_SEGMENTS,
+    program: Sequence[str] = AS_INSTALLED,
+) -> Iterator[Line]:
     """Give a line whose daemon has listed, its database on a disk and its status on a tmpfs where there is one."""
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
@@ -79,10 +90,8 @@ def running(poll_interval: str, tree: Path, me_size: int = 20) -> Iterator[Line]
     ):
         line = Line(Path(name), simulator)
         (line.folder / "run").symlink_to(runtime)
-        line.configure(
-            modem={"poll_interval": poll_interval}, answer={"text": TWO_SEGMENTS}, limits={"segments": UNLIMITED}
-        )
-        start_daemon(line, tree)
+        line.configure(modem={"poll_interval": poll_interval}, answer={"text": answer}, limits={"segments": UNLIMITED})
+        start_daemon(line, tree, program)
         try:
             line.sim.do("wait", for_="+CMGL", count=1, timeout=30)
             line.sim.do("wait", for_="+COPS", count=1, timeout=30)
@@ -147,6 +156,82 @@ def is_emptied(connection: sqlite3.Connection) -> bool:
     """Have what the log holds written into the database; tell whether nobody was in the way."""
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
+
+
+# started in place of the daemon: writes down each statement that it has SQLite run, on a line of its own
+COUNTED = """
+import os, runpy, sqlite3, sys
+asked = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def connect(*arguments, factory=sqlite3.Connection, **options):
+    class Counted(factory):
+        def execute(self, sql, *values):
+            os.write(asked, " ".join(sql.split()).encode() + b"\\n")
+            return super().execute(sql, *values)
+    return plain(*arguments, factory=Counted, **options)
+plain, sqlite3.connect = sqlite3.connect, connect
+runpy.run_module("hotlined", run_name="__main__", alter_sys=True)
+"""
+
+
+class Spent(NamedTuple):
+    """What answering `TEXTS` texts took: statements, where they were counted, octets of log, and seconds."""
+
+    statements: list[str]
+    octets: int
+    processor_seconds: float
+    seconds: float
+
+
+def texts(tree: Path) -> Iterator[Row]:
+    """Answer texts in one segment each, one by one and many that came at once: what a text asks, writes and takes."""
+    for what, answer in (("one by one", one_by_one), ("at once", at_once)):
+        counted, plain = spend(tree, answer, count=True), spend(tree, answer, count=False)
+        yield Row(f"texts answered {what}: statements a text", len(counted.statements) / TEXTS, "")
+        yield Row("  of them commits", counted.statements.count("COMMIT") / TEXTS, "")
+        yield Row("  written to the log a text", plain.octets / TEXTS / 1024, "KiB")
+        yield Row("  processor a text", plain.processor_seconds * 1000 / TEXTS, "ms")
+        yield Row("  texts a second", TEXTS / plain.seconds, "")
+
+
+def spend(tree: Path, answer: Callable[[Line], None], *, count: bool) -> Spent:
+    """Let a daemon that has answered one text answer many; its statements are counted apart, for that takes time.
+
+    The log is emptied before, and a reader keeps it from being emptied meanwhile: it grows by what is written.
+    """
+    with tempfile.NamedTemporaryFile() as asked:  # not beside the database, whose folder the daemon watches
+        program = ("-c", COUNTED, asked.name) if count else AS_INSTALLED
+        with running("60s", tree, me_size=0, answer=ONE_SEGMENT, program=program) as line:
+            line.sim.do("deliver", from_="+32470060000", text="Salut, ça va ?")
+            wait_until(partial(received, line, 1), "the answer")
+            with closing(sqlite3.connect(line.database, isolation_level=None)) as reader:
+                wait_until(partial(is_emptied, reader), "an empty log")
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM contacts").fetchone()
+                os.truncate(asked.name, 0)
+                before, began = read_meters(line).processor_seconds, time.monotonic()
+                answer(line)
+                return Spent(
+                    Path(asked.name).read_text().splitlines(),
+                    line.database.with_name(line.database.name + "-wal").stat().st_size,
+                    read_meters(line).processor_seconds - before,
+                    time.monotonic() - began,
+                )
+
+
+def one_by_one(line: Line) -> None:
+    """Let texts come, each from a number of its own, and each once the one before has its answer."""
+    for count in range(TEXTS):
+        line.sim.do("deliver", from_=f"+3247005{count:04}", text="Salut, ça va ?")
+        wait_until(partial(received, line, count + 2), "the answer")
+
+
+def at_once(line: Line) -> None:
+    """Let texts come that wait in the network, each from a number of its own."""
+    line.sim.do("network", registered=False)
+    for count in range(TEXTS):
+        line.sim.do("deliver", from_=f"+3247005{count:04}", text="Salut, ça va ?")
+    line.sim.do("network", registered=True)
+    wait_until(lambda: received(line, TEXTS + 1), "everything answered")
 
 
 def idle(seconds: float, tree: Path) -> Iterator[Row]:
@@ -561,33 +646,40 @@ def daemons(seconds: float, tree: Path) -> Iterator[Row]:
     yield from start(tree)
 
 
-def compare(seconds: float, commit: str) -> None:
-    """Print what the daemon costs, and beside it what that of a commit does."""
-    with tree_of(commit) as tree:
-        click.echo(f"{'':<44}{'now':>10}{commit[:9]:>10}")
-        for now, before in zip(daemons(seconds, ROOT), daemons(seconds, tree), strict=True):
-            click.echo(f"{now.what:<44}{now.value:>10,.2f}{before.value:>10,.2f} {now.unit}".rstrip())
+def compare(measure: Callable[[Path], Iterator[Row]], commits: Sequence[str]) -> None:
+    """Print what the daemon costs, and beside it what those of some commits do."""
+    with ExitStack() as stack:
+        trees = [ROOT, *(stack.enter_context(tree_of(commit)) for commit in commits)]
+        click.echo(" " * 44 + "".join(f"{name[:9]:>10}" for name in ("now", *commits)))
+        for rows in zip(*map(measure, trees), strict=True):
+            values = "".join(f"{row.value:>10,.2f}" for row in rows)
+            click.echo(f"{rows[0].what:<44}{values} {rows[0].unit}".rstrip())
 
 
 @click.command
 @click.option("--quick", is_flag=True, help="Idle for twenty seconds and fill the database with no more than 10,000.")
-@click.option("--only", metavar="PART", help="Measure one part: daemon, rules, figures, decisions, desk or codec.")
-@click.option("--against", metavar="COMMIT", help="Measure the daemon alone, beside that of another commit.")
-def main(*, quick: bool, only: str | None, against: str | None) -> None:
+@click.option(
+    "--only", metavar="PART", help="Measure one part: texts, daemon, rules, figures, decisions, desk or codec."
+)
+@click.option(
+    "--against", metavar="COMMIT", multiple=True, help="Measure the daemon alone, beside that of one or more commits."
+)
+def main(*, quick: bool, only: str | None, against: tuple[str, ...]) -> None:
     """Measure what the daemon costs and print it.
 
     Example: scripts/run bench --quick
 
     Example: scripts/run bench --only desk
 
-    Example: scripts/run bench --against HEAD~20
+    Example: scripts/run bench --only texts --against HEAD~20
     """
     seconds = 20.0 if quick else 60.0
     if against:
-        compare(seconds, against)
+        compare(texts if only == "texts" else partial(daemons, seconds), against)
         return
     size = 10_000 if quick else 1_000_000
     parts = {
+        "texts": [texts(ROOT)],
         "daemon": [daemons(seconds, ROOT)],
         "rules": [rules(tuple(each for each in (1000, 10_000, 100_000, 1_000_000) if each <= size))],
         "figures": [figures(size)],

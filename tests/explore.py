@@ -243,7 +243,8 @@ class Explorer:
         """Start the daemon again within the same boot."""
         fates.recover(self.db, self.now)
         if "breaker forgotten at a restart" in self.mutants:
-            set_breaker(self.db, breaker.Breaker())
+            with self.db.transaction():
+                set_breaker(self.db, breaker.Breaker())
         self.note(Restarted(at=self.world.now))
 
     def hour(self) -> None:

@@ -440,7 +440,8 @@ class Quiet(Filled):
     def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
         urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
         super().__init__(folder, alerts=urls | alerts)
-        save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
+        with self.db.transaction():
+            save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
         self.say()
 
     def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:

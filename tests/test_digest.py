@@ -151,7 +151,9 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
     """Figures, what waits and how the line is: sent at the first run behind its morning, and by no later one."""
     line = weekly()
     line.fill()
-    words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
+    contact = line.text("Je vais te tuer", sender="+32499000111")
+    with line.db.transaction():
+        words_met.note(line.db, contact, ["tuer"])
     code, output = line.alerts()
     body = next(body for _, body in receiver.came if "the week" in body["title"])
     came, waits, health = (part.split("\n") for part in body["message"].split("\n\n"))
@@ -289,7 +291,9 @@ def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., 
     """What is wrong is told first: figures that cannot be read cost the digest alone."""
     line = weekly()
     line.fill()
-    words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
+    contact = line.text("Je vais te tuer", sender="+32499000111")
+    with line.db.transaction():
+        words_met.note(line.db, contact, ["tuer"])
     line.db.connection.execute("UPDATE contacts SET tags = 'torn'")
     code, _ = line.alerts()
 

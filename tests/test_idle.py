@@ -1,11 +1,12 @@
 """A line that nothing happens to asks its database next to nothing, and writes nothing."""
 
 import select
+import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from filled import Filled
+from filled import KEVIN, LEA, Filled
 
 from hotlined import config, systemd
 from hotlined.daemon import line as daemon
@@ -168,3 +169,21 @@ def test_a_state_that_the_disk_refuses_is_written_later_and_once(sides: tuple[Fi
 
     assert [row["at_limit"] for row in filled.db.all(recorded)] == [connection.since.limit]
     assert maybe_ready_since(filled.db) == connection.since.limit
+
+
+def test_a_text_like_the_one_before_compiles_no_statement_anew(tmp_path: Path) -> None:
+    """What SQLite has compiled serves for every later text: to compile takes longer than to run."""
+    filled = Filled(tmp_path)
+    compiled: list[int] = []
+
+    def asked_for_leave(*_: object) -> int:  # once and more for each statement that is compiled
+        compiled.append(1)
+        return sqlite3.SQLITE_OK
+
+    filled.db.connection.set_authorizer(asked_for_leave)
+    for sender in (KEVIN, LEA):
+        compiled.clear()
+        filled.judge(filled.text(sender=sender))
+        filled.send()
+
+    assert not compiled

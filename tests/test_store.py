@@ -939,7 +939,8 @@ def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         with open_for_daemon(folder / "hotlined.db") as db:
-            save_limit_clock(db, db.now())
+            with db.transaction():
+                save_limit_clock(db, db.now())
             running = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     finally:
         os.umask(before)
@@ -974,7 +975,8 @@ def test_migrating_twice_changes_nothing(db: Database) -> None:
 def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
     """Within a boot it is exact; of another boot only the time since then is added, never taken away."""
     now = db.now()
-    save_limit_clock(db, now)
+    with db.transaction():
+        save_limit_clock(db, now)
     db.close()
     with open_for_daemon(db.path) as again:
         assert again.now().limit >= now.limit
@@ -1344,8 +1346,10 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
-            breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
-    breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
+            with db.transaction():
+                breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+    with db.transaction():
+        breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

@@ -155,7 +155,8 @@ class Line:
         hour = at // HOUR * HOUR
         if self.machine.powered < hour:
             self.machine.run(hour - self.machine.powered)
-            save_limit_clock(self.db, self.db.now())
+            with self.db.transaction():
+                save_limit_clock(self.db, self.db.now())
         self.machine.run(at - self.machine.powered)
 
     def configure(self, settings: Settings) -> Path:

@@ -305,9 +305,9 @@ def _begin_segment(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
     attempt_id = latest_attempt(db, answer["id"])
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
-        " FROM answer_segments WHERE attempt_id = ? AND state = ? ORDER BY sequence LIMIT 1",
+        # written out: SQLite compiles anew at each value that it compares with the condition of an index
+        f" FROM answer_segments WHERE attempt_id = ? AND state = '{SegmentState.WAITING}' ORDER BY sequence LIMIT 1",
         attempt_id,
-        SegmentState.WAITING,
     )
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)

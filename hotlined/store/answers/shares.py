@@ -18,7 +18,6 @@ from hotlined.store.line.database import Database
 
 def refile(db: Database, recipients: Collection[str] | None = None) -> None:
     """Put queued answers into the shares that the gate counts them in: those to some numbers, or all."""
-    pseudonyms.teach(db)
     names = None if recipients is None else {name for each in recipients for name in pseudonyms.names(db, each)}
     which = "1" if names is None else "recipient IN (SELECT value FROM json_each(:names))"
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears

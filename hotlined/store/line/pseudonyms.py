@@ -29,8 +29,7 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
 def teach(db: Database) -> None:
     """Teach SQL the function `pseudonym_of`, which returns the second of the `names` of somebody."""
-    key = _maybe_key(db)
-    db.connection.create_function("pseudonym_of", 1, lambda name: pseudonym.of(key, name) if key else name)
+    db.connection.create_function("pseudonym_of", 1, lambda name: names(db, name)[1])
 
 
 def is_lost(db: Database) -> bool:
