@@ -19,7 +19,6 @@ from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, S
 from hotlined.store.answers import breaking, lifecycle, windows
 from hotlined.store.answers.correspondents import identity_of
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_segment
-from hotlined.store.answers.shares import refile
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of, may_have_left
@@ -109,7 +108,6 @@ def begin(
             lifecycle.end(db, answer_id, verdict.reason)
         elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
-            refile(db, answer["recipient"])
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
@@ -200,9 +198,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    passed = Shadowed() if shadow else _begin_segment(db, answer, now)
-    refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    return passed
+    return Shadowed() if shadow else _begin_segment(db, answer, now)
 
 
 def _question(
