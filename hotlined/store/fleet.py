@@ -118,7 +118,6 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
             line,
             digest,
         )
-    pseudonyms.note_lost(db, now)
     return int(
         db.value(
             "SELECT count(*) FROM numbers WHERE number GLOB ? AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)"
@@ -140,14 +139,13 @@ def counts(db: Database) -> DecidedElsewhere:
     return DecidedElsewhere(*db.the("SELECT count(opted_out_at), count(blocked_at) FROM fleet_heard"))
 
 
-def leave(db: Database, now: Now) -> DecidedElsewhere:
+def leave(db: Database) -> DecidedElsewhere:
     """Commit that the line is in no fleet; return what of other lines no longer holds here."""
     lifted = counts(db)
     with db.transaction():
         for table in ("fleet", "fleet_said", "fleet_heard"):
             db.execute(f"DELETE FROM {table}")
     beside(db.path, FLEET).unlink(missing_ok=True)
-    pseudonyms.note_lost(db, now)
     return lifted
 
 
@@ -318,6 +316,7 @@ def history_of(
     decided = rows + (_heard(db, member, named) if other and (named := person(db, other)) else [])
     return known._replace(
         answers=known.answers + sum(row.answers for row in rows),
+        answers_elsewhere=sum(row.answers for row in rows),
         last_answer=max(
             (at for at in (known.last_answer, *(row.last_limit for row in rows if row.answers)) if at is not None),
             default=None,
