@@ -366,7 +366,7 @@ KEYS = {
         Key("web.user_header", _HEADER, "X-Remote-User", N_("the header in which the proxy names a person")),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
         Key("web.ask", _ASK, None, N_("whom people at the desk may ask"), Shape.MAYBE),
-        Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),
+        Key("fleet.hub", _HUB, None, N_("where lines tell each other what they know"), Shape.MAYBE, secret=True),
         Key(
             "fleet.share",
             _choice(Shared),

@@ -57,7 +57,7 @@ def leave(config: Config) -> DecidedElsewhere:
     with open_beside_daemon(config.database) as db:
         if fleet.maybe_member(db) is None:
             raise RefusedError(_("This line is in no fleet."))
-        left = fleet.leave(db, db.now())
+        left = fleet.leave(db)
     with suppress(FileNotFoundError, PermissionError):  # root's, where units are installed
         login_path(config.path).unlink()
     return left

@@ -105,7 +105,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     history = history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = longest(config, history.answers, identity.country)
-    known = history.answers > 0
+    known = history.known
     room = look_ahead(db, config, now).outlook(segments, known=known)
     windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
     waits = [None if room.at is None else room.at - now.limit]

@@ -120,7 +120,6 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
             line,
             digest,
         )
-    pseudonyms.note_lost(db, now)
     return int(
         db.value(
             "SELECT count(*) FROM numbers WHERE number GLOB ? AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)"
@@ -142,14 +141,13 @@ def counts(db: Database) -> DecidedElsewhere:
     return DecidedElsewhere(*db.the("SELECT count(opted_out_at), count(blocked_at) FROM fleet_heard"))
 
 
-def leave(db: Database, now: Now) -> DecidedElsewhere:
+def leave(db: Database) -> DecidedElsewhere:
     """Commit that the line is in no fleet; return what of other lines no longer holds here."""
     lifted = counts(db)
     with db.transaction():
         for table in ("fleet", "fleet_said", "fleet_heard"):
             db.execute(f"DELETE FROM {table}")
     beside(db.path, FLEET).unlink(missing_ok=True)
-    pseudonyms.note_lost(db, now)
     return lifted
 
 
@@ -320,6 +318,7 @@ def history_of(
     decided = rows + (_heard(db, member, named) if other and (named := person(db, other)) else [])
     return known._replace(
         answers=known.answers + sum(row.answers for row in rows),
+        answers_elsewhere=sum(row.answers for row in rows),
         last_answer=max(
             (at for at in (known.last_answer, *(row.last_limit for row in rows if row.answers)) if at is not None),
             default=None,
@@ -363,17 +362,17 @@ class Asked:
 
 def asked(db: Database) -> list[Asked]:
     """Return the requests that were not answered here, the oldest first."""
-    rows = db.all(f"SELECT person, line, asked_at FROM fleet_heard WHERE {_OPEN} ORDER BY asked_at, person, line")
+    rows = db.all(f"SELECT * {_OPEN} ORDER BY asked_at, person, line")
     names = _names_here(db, {row["person"] for row in rows}) if rows else {}
     return [Asked(row["person"], row["line"], row["asked_at"], names.get(row["person"], row["person"])) for row in rows]
 
 
 def open_here(db: Database) -> dict[str, int]:
     """Return how many requests of each line were not answered here."""
-    return dict(map(tuple, db.all(f"SELECT line, count(*) FROM fleet_heard WHERE {_OPEN} GROUP BY line ORDER BY line")))
+    return dict(map(tuple, db.all(f"SELECT line, count(*) {_OPEN} GROUP BY line ORDER BY line")))
 
 
-_OPEN = "asked IS NOT NULL AND asked IS NOT confirmed"
+_OPEN = "FROM fleet_heard WHERE asked IS NOT NULL AND asked IS NOT confirmed"
 
 
 def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:

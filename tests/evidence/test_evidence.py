@@ -147,7 +147,7 @@ def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Fill
         scts = datetime(2026, month, 3, 22, 30, tzinfo=UTC) + timedelta(hours=1)
         line.pdu(*pdus.write_text(KEVIN, f"{month}", scts=scts, reference=1))
         at = f"2026-0{month}-03T22:30:05.123Z"
-        line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, line.newest())
+        line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = ?", (at, line.newest()))
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "evidence", KEVIN]
     done = subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
     unpack(done.stdout, tmp_path / "x")
@@ -234,7 +234,7 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
 
 def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:
     """Somebody forgets the number the moment after its contacts were kept."""
-    threatened.db.execute(
+    threatened.db.connection.execute(
         "CREATE TRIGGER forgets AFTER INSERT ON events WHEN NEW.kind = 'evidence' BEGIN DELETE FROM contacts; END"
     )
     done = threatened.run("evidence", KEVIN)

@@ -594,7 +594,7 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
-    """Members come in by the line's group, desk and exchange by their users; one program has all, which begin as one."""
+    """Members come in by the group, desk and exchange by their users; one program has all doors, which begin as one."""
     kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
     names = [f"hotlined-control{each}@{line}" for each in kinds]
     members, *own = (settings(f"{name}.socket", "Socket") for name in names)

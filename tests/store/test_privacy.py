@@ -32,7 +32,7 @@ from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store.answers import answers, contacts, decisions, fates, queue, windows
 from hotlined.store.file import opening, rebuilding
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line import events, pseudonyms, requests
+from hotlined.store.line import events, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of
 from hotlined.store.line.line import needs_rebuild
@@ -209,7 +209,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
                 now.rfc3339,
             )
     held = re.compile(rb"\+32470123456|text1\d{6}|DD1\d{6}")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert len(held.findall(line_of.database.read_bytes())) > 3000
     assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
     assert rebuilding.rebuild(db)
@@ -256,7 +256,7 @@ def traffic(path: Path) -> Iterator[None]:
 def test_erasing_beside_traffic_blames_nobody(line_of: Filled, command: tuple[str, ...]) -> None:
     """While somebody else writes and checkpoints the file is written anew all the same, and no copy stays anywhere."""
     contact_id = answered(line_of)
-    line_of.db.execute("UPDATE contacts SET received_limit = -1e9 WHERE id = ?", contact_id)
+    line_of.db.connection.execute("UPDATE contacts SET received_limit = -1e9 WHERE id = ?", (contact_id,))
     with line_of.db.transaction():
         for number in range(3000):
             events.record(line_of.db, line_of.now(), "filler", f"{number} " * 1500)
@@ -370,7 +370,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
     decisions.block(db, KEVIN, "pi", now)
-    decisions.note_look_up(db, KEVIN, "pi", now)
+    decisions.commit_look_up(db, KEVIN, "pi", now)
     line_of.pdu(report(LEA, 3))
     assert purge(line_of, moment(line_of, 400)) == (1, 3)  # the report; what was decided, its event, and who looked
     line_of.send([5])
@@ -418,7 +418,7 @@ def test_a_clock_that_is_not_synchronised_erases_nothing(line_of: Filled, years:
     judged(line_of, now)
     wrong = now._replace(utc=now.utc + 365 * years * DAY, synchronised=False)
     judged(line_of, wrong, sender=LEA)
-    line_of.db.execute("UPDATE answers SET state = 'cancelled'")
+    line_of.db.connection.execute("UPDATE answers SET state = 'cancelled'")
 
     assert purge(line_of, wrong._replace(limit=now.limit + 3600)) == (0, 0)
     assert purge(line_of, now._replace(limit=now.limit + 3600)) == (0, 0)
@@ -429,7 +429,7 @@ def test_a_synchronised_calendar_counts_the_time_without_power(line_of: Filled) 
     """A year in a drawer is a year: what was received at a trusted date is erased by date."""
     now = line_of.now()._replace(synchronised=True)
     judged(line_of, now)
-    line_of.db.execute("UPDATE answers SET state = 'cancelled'")
+    line_of.db.connection.execute("UPDATE answers SET state = 'cancelled'")
     later = now._replace(utc=now.utc + 400 * DAY, limit=now.limit + 60)
 
     assert purge(line_of, later._replace(synchronised=False)) == (0, 0)
@@ -441,7 +441,7 @@ def test_purge_says_what_it_did(line_of: Filled) -> None:
     answered(line_of)
     line_of.settings["privacy"] = {"keep_texts": "0s", "keep_numbers": "0s"}
     line_of.config.write_text(json.dumps(line_of.settings))
-    line_of.db.execute("UPDATE contacts SET received_limit = -1")
+    line_of.db.connection.execute("UPDATE contacts SET received_limit = -1")
 
     assert line_of.run("purge").stdout == "Texts are erased in 1 entry, numbers replaced by pseudonyms in 1 entry.\n"
     assert line_of.run("purge").output == "Nothing was old enough.\n"
@@ -470,7 +470,7 @@ def test_limits_hold_for_a_pseudonym(
 ) -> None:
     """Cap, history, block and opt-out of a number are those of its pseudonym."""
     for _ in range(answers):
-        line_of.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
+        line_of.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
         answered(line_of)
     decide(line_of)
     purge(line_of, moment(line_of, days))
@@ -485,7 +485,7 @@ def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -
     """Answers under the number and under its pseudonym count together, and the cooldown runs from the latest."""
     contact_id = answered(line_of)
     decisions.keep(line_of.db, contact_id, "pi", line_of.now())
-    line_of.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
+    line_of.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - 2000000")
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     assert len({recipient for (recipient,) in rows(line_of.db, "SELECT recipient FROM answers")}) == 2
@@ -594,7 +594,7 @@ def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> 
     """Also one that was never composed: its text would be at hand, and nobody to send it to."""
     contact_id = line_of.text()
     line_of.judge(contact_id)
-    line_of.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
+    line_of.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
     for _ in purging.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
         pass
     result = line_of.run("requeue", str(contact_id))
@@ -700,7 +700,7 @@ def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None
     decisions.pause(line_of.db, "pi", line_of.now())
     with pytest.raises(RefusedError, match="missing or another key"):
         decisions.resume(line_of.db, "pi", line_of.now())
-    assert not pseudonyms.note_lost(line_of.db, line_of.now())
+    assert not decisions.commit_key_lack(line_of.db, line_of.now())
     assert history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
 
     assert decisions.resume(line_of.db, "pi", line_of.now())
@@ -1075,7 +1075,7 @@ def test_export_of_those_without_a_number_says_what_there_is(line_of: Filled, wo
     assert line_of.run("export", word).stdout == "No contact came without a number.\n"
     line_of.call()
     line_of.call()
-    line_of.db.execute("UPDATE contacts SET originator = NULL, country = NULL")
+    line_of.db.connection.execute("UPDATE contacts SET originator = NULL, country = NULL")
     said = line_of.run("export", word)
 
     assert said.exit_code == 0
@@ -1115,7 +1115,7 @@ def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Fill
     left = copies(line_of.database, statements)
     for path in (*left, line_of.database):
         with open_beside_daemon(path) as db:
-            db.execute("PRAGMA synchronous = OFF")  # no power is cut here
+            db.connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
             assert [tuple(row) for row in db.all("PRAGMA integrity_check")] == [("ok",)]
             assert db.all("PRAGMA foreign_key_check") == []
             halves = db.all(
@@ -1147,7 +1147,7 @@ def erase_with_copies(database: Path, act: str, now: Now) -> int:
     """Do the work, with a copy of what a kill before each of its statements leaves; return how many there were."""
     taken = Copies(database)
     with open_beside_daemon(database) as db:
-        db.execute("PRAGMA synchronous = OFF")
+        db.connection.execute("PRAGMA synchronous = OFF")
         db.connection.set_trace_callback(taken.take)
         erase(db, act, now)
         db.connection.set_trace_callback(None)

@@ -19,7 +19,6 @@ from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
 from hotlined.store import fleet
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.answers.shares import refile
 from hotlined.store.fleet import history_of
 from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
@@ -71,7 +70,7 @@ def judge(
                     now,
                     contact_id=contact_id,
                     delay_seconds=delay_seconds,
-                    share=Share.KNOWN if history.answers else Share.NEW,
+                    share=Share.KNOWN if history.known else Share.NEW,
                     age_limit=row["received_limit"],
                 )
     return verdict
@@ -181,7 +180,6 @@ def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Colle
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
         if row is None or (refused := _requeue(db, row, who, now, blocked)):
             return refused if row else "none"
-        refile(db, row["recipient"])
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
     return None
 

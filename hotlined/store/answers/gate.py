@@ -20,7 +20,6 @@ from hotlined.store import fleet
 from hotlined.store.answers import breaking, lifecycle, windows
 from hotlined.store.answers.correspondents import identity_of
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_segment
-from hotlined.store.answers.shares import refile
 from hotlined.store.fleet import history_of
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
@@ -113,7 +112,6 @@ def begin(
             db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, answer["contact_id"])
         elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
-            refile(db, answer["recipient"])
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
@@ -204,9 +202,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    passed = Shadowed() if shadow else _begin_segment(db, answer, now)
-    refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    return passed
+    return Shadowed() if shadow else _begin_segment(db, answer, now)
 
 
 def _question(

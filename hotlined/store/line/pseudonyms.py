@@ -7,6 +7,7 @@ know whom they speak of.
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from hotlined import pseudonym
 from hotlined.clock import Now
@@ -49,25 +50,21 @@ def _lost(db: Database) -> str | None:
     return next((ending for ending, digest in wanted if digest and not _key_of(db, ending, digest)), None)
 
 
-def note_lost(db: Database, now: Now) -> bool:
-    """Commit that the key cannot be used, and why, or that it can again; while it cannot, nothing is sent.
-
-    Return whether it cannot be used and this was not known before.
-    """
+def maybe_lack(db: Database) -> HoldReason | None:
+    """Return why a key cannot be used now, None where all can, or where there are no pseudonyms."""
     lost = _lost(db)
-    lack = _lack(db, lost) if lost else None
-    if lack == line.key_lack(db):
-        return False
-    with db.transaction():
-        line.note_key_lack(db, lack, beside(db.path, lost or KEY).name, now)
-    return lack is not None
+    return _lack(db, lost) if lost else None
+
+
+def lacking_file(db: Database) -> Path:
+    """Return where the key lies that cannot be used; that of the line's own where all can."""
+    return beside(db.path, _lost(db) or KEY)
 
 
 def lost_in_words(db: Database) -> str:
     """Say in words why this user cannot use the key."""
-    lost = _lost(db) or KEY
-    file = beside(db.path, lost)
-    if _lack(db, lost) is HoldReason.KEY_DENIED:
+    file = lacking_file(db)
+    if maybe_lack(db) is HoldReason.KEY_DENIED:
         return _("{file} may not be read by {user}", file=file, user=user_name(os.geteuid()))
     return _("{file} is missing or another key", file=file)
 
@@ -97,8 +94,10 @@ def have_key(db: Database, now: Now) -> bytes:
 
 def require_key(db: Database, now: Now) -> None:
     """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
-    if is_lost(db):
-        note_lost(db, now)
+    if lack := maybe_lack(db):
+        if lack != line.key_lack(db):
+            with db.transaction():
+                line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
             _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
             _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),
