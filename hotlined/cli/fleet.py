@@ -1,7 +1,7 @@
 """`hotlined fleet`: several lines that share who said stop, through a hub."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -27,9 +27,9 @@ def fleet() -> None:
 
 
 @fleet.command
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.File("rb"))
 @pass_settings
-def join(settings: Settings, file: Path) -> None:
+def join(settings: Settings, file: BinaryIO) -> None:
     """Make this line a member of a fleet, with the invitation in FILE; - is the standard input.
 
     Where units are installed, `sudo hotlined-setup fleet NAME < FILE` does it, and keeps the login for root. FILE
@@ -40,8 +40,7 @@ def join(settings: Settings, file: Path) -> None:
     from hotlined.control import joining  # noqa: PLC0415  --help does without
     from hotlined.fleet import invitation  # noqa: PLC0415  the same
 
-    with click.open_file(str(file), "rb") as opened:
-        invited = invitation.read(opened.read(invitation.LARGEST + 1))
+    invited = invitation.read(file.read(invitation.LARGEST + 1))
     config = settings.config()
     kept = joining.join(config, invited.line, invited.key, invited.hub)
     print_wrapped(_("Line {line} is in the fleet.", line=config.line))
@@ -56,7 +55,7 @@ def join(settings: Settings, file: Path) -> None:
             )
         )
     if invited.hub:
-        print_wrapped(as_typed(_("`hotlined fleet sync` exchanges. Erase {file}: it holds a password.", file=file)))
+        print_wrapped(as_typed(_("`hotlined fleet sync` exchanges. Erase {file}: it holds a password.", file=file.name)))
 
 
 @fleet.command

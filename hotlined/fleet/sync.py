@@ -75,7 +75,7 @@ class HubExchange:
         self._said = ""
 
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
-        """HubExchange again and again, whatever fails."""
+        """Exchange again and again, whatever fails."""
         pauses = Backoff(self._pace.pauses)
         while goes_on():
             systemd.notify(WATCHDOG=1)
@@ -92,18 +92,18 @@ class HubExchange:
                 self._sleep(pauses.next())
 
     def run_once(self) -> None:
-        """HubExchange until neither side has news; raises HotlinedError."""
-        question, url = self._ask_line(None)
+        """Exchange until neither side has news; raises HotlinedError."""
+        question, url = self._told(None)
         with opened(url) as hub:
             for _turn in range(_AT_ONCE):
                 answer = self._ask_hub(hub, question)
                 has_news = _has_news(question, answer)
-                question, _url = self._ask_line(answer)
+                question, _url = self._told(answer)
                 if not has_news:
                     return
 
     def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
-        """HubExchange over one connection, for as long as it lasts.
+        """Exchange over one connection, for as long as it lasts.
 
         The first answer without news is handed in, too: the line hears that nothing is wrong any more.
         """
@@ -142,13 +142,19 @@ class HubExchange:
         return self._unmarked >= _UNMARKED
 
     def _ask_line(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Hand in an answer, and return the next question and where the hub is."""
+        """Do as `_told` does; raises LineError where the line asks nothing."""
         mark = self._fresh_mark()
         self._seen, self._unmarked = mark.changed if mark else None, 0
         try:
-            told = self._door(answer)
+            return self._told(answer)
+        except NotLetInError:
+            raise
         except HotlinedError as error:
             raise LineError(error.message, error.hint) from error
+
+    def _told(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
+        """Hand in an answer, and return the next question and where the hub is."""
+        told = self._door(answer)
         url = self._url or told.get("hub")
         if not isinstance(url, str):
             raise NotLetInError(_("There is no login at the hub here."))
