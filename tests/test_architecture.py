@@ -94,6 +94,7 @@ FLOORS = {
     "statistics": {"documents", "store", "config", "policy", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"documents", "pseudonym", "store", "words"},
+    "fleet": set(),
     "doctor": {"reports", "store", "config", "gsm", "words"},
     "reports": {"documents", "store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
     "desk": {"documents", "control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},
