@@ -43,5 +43,5 @@ def test_a_stop_to_one_is_a_stop_to_all(hub: Hub, fr: Line, nl: Line) -> None:
     nl.exchange(hub)
     verdict = nl.text(LEA, "hello")
     assert (verdict.answer, verdict.reason) == (False, Reason.OPTED_OUT)
-    assert nl.log()[-1]["elsewhere"] == ["fr"]
+    assert nl.log()[-1].elsewhere == ("fr",)
     assert nl.text(KEVIN, "hello").answer
