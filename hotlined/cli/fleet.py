@@ -188,6 +188,7 @@ def hub() -> None:
     """
 
 
+_JOINING = "`sudo hotlined-setup fleet NAME < FILE`"
 _hub = click.option("--hub", "url", metavar="URL", required=True, help="The hub, as a PostgreSQL URL of its admin.")
 
 
@@ -230,16 +231,7 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
         key = have_key(file.parent, is_first=found.maybe_fingerprint() is None)
         address = found.invite(line, pseudonym.digest(key), host)
         made.write(Invitation(line, key, address).to_json().encode())
-    print_wrapped(
-        as_typed(
-            _(
-                "{file} invites line {line}. On its machine: {command}",
-                file=file,
-                line=line,
-                command=f"`sudo hotlined-setup fleet NAME < {file}`",
-            )
-        )
-    )
+    print_wrapped(_("{file} invites line {line}. On its machine: {command}", file=file, line=line, command=_JOINING))
 
 
 @hub.command
