@@ -55,9 +55,7 @@ def join(settings: Settings, file: BinaryIO) -> None:
             )
         )
     if invited.hub:
-        print_wrapped(
-            as_typed(_("`hotlined fleet sync` exchanges. Erase {file}: it holds a password.", file=file.name))
-        )
+        print_wrapped(as_typed(_("`hotlined fleet sync` exchanges. Erase the invitation: it holds a password.")))
 
 
 @fleet.command

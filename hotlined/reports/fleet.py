@@ -179,7 +179,7 @@ def hub_in_words(found: Fleet) -> str:
     """Say how the hub is."""
     heard = found.heard
     if heard is None:
-        return _("no exchange since this machine was started")
+        return _("not asked since this machine was started")
     if heard.reachable:
         return _("is there since {moment}", moment=moment(heard.since))
     return _("is away since {moment}", moment=moment(heard.since))

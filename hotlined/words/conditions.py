@@ -429,7 +429,7 @@ FLEET: Mapping[str, Condition] = {
         N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
     ),
     TroubleCode.FLEET_FULL: Condition(
-        N_("the fleet has too many rows"),
+        N_("the fleet knows too many people"),
         N_("The hub takes no more persons of this line, or the line no more of others."),
         N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
     ),
