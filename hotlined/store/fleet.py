@@ -124,7 +124,7 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
     return int(
         db.value(
             "SELECT count(*) FROM numbers WHERE number GLOB ? AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM fleet_said WHERE own = number)",
+            " AND NOT EXISTS (SELECT 1 FROM fleet_said WHERE own = numbers.number)",
             pseudonym.GLOB,
         )
     )
@@ -221,7 +221,8 @@ def forget(db: Database, name: str, now: Now, *, asks: bool) -> None:
     met = person(db, name)
     if met is None:
         return
-    touch(db, name)
+    if asks or db.one("SELECT 1 FROM fleet_said WHERE person = ?", met):
+        touch(db, name)
     db.execute("UPDATE fleet_said SET number = NULL WHERE person = ?", met)
     if asks:
         db.execute("UPDATE fleet_said SET asked = version, asked_at = ? WHERE person = ?", now.rfc3339, met)
