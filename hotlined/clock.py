@@ -65,6 +65,14 @@ class LimitClock:
         return Now(datetime.now(UTC), self._latest, synchronised())
 
 
+def here() -> datetime:
+    """Return what the calendar of this machine says, in its local time: for what is told about now, and typed by it.
+
+    Only who is nearest to the person asks (a command, a page, the words for a time); everybody else is handed it.
+    """
+    return datetime.now(UTC).astimezone()
+
+
 def boot_id() -> str:
     """Return the kernel's name for this boot."""
     return _BOOT_ID.read_text().strip()
