@@ -1,6 +1,26 @@
 """Erases a person at once, kept or not: all that is stored under its number or name, and what other rows say of it.
 
-What was erased is gone from each row; `rebuilding` takes the copies out of the files.
+To delete rows is the easy part. What would go wrong, and the order that prevents it:
+
+1. The key of the pseudonyms comes first, before the transaction. What stays of a person stands under its pseudonym (an
+   opt-out that is kept, a text that is still on the SIM); without the key that would be another stranger.
+2. While a segment to the person is being submitted nothing is done, and the caller asks again: its result would find no
+   answer, and nobody would know what was spent.
+3. What waits is ended before anything is deleted, so that nothing leaves to somebody who is not there any more.
+4. What was spent stays spent: segments that the windows still count lose their number and their text, and stay as
+   nobody's. Were they deleted, a person could buy room in the windows by asking to be erased.
+5. Ids are looked up before the first deletion, for each one takes away what the next would be found by; and contacts go
+   last, or the cascade would take answers along that still count.
+6. A text that is still on the SIM keeps a pseudonym of its PDU: it is known by that when it is read again, and leaves.
+   Without it, it would be recorded as a new text of an erased person.
+
+All of that is one transaction, and the person is gone from every row, but not from the file. SQLite overwrites what is
+deleted, yet has left copies where it moved rows about earlier, and the -wal holds pages of before. So the same
+transaction notes that a rebuild is due (`line.request_rebuild` counts up): a crash behind it forgets nothing. `rebuild`
+then writes the file anew (VACUUM), moves the whole -wal into it and cuts that off, and records *how far it had counted
+when it began*. What somebody else erased meanwhile is beyond that, and has the file written again. A reader whose
+transaction is open holds old pages in the -wal: then the command fails and names the reader, and says to try again.
+
 Known to be wrong: a text of somebody else that mentions a number stays as it is; what events, alerts and requests say
 of another number that is masked alike goes with a person's own.
 """
