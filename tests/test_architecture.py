@@ -467,7 +467,7 @@ PLACES = {
     "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
     "os.fork": {"control/server.py"},
     "datetime.now": {"clock.py", "reports/export_sheet.py"},
-    "db.connection.execute": {"store/file/rebuilding.py", "store/reading/rehearsal.py"},
+    "db.connection.execute": {"store/people/erasing.py", "store/reading/rehearsal.py"},
     "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
 }
 """What has one way, by how it is spelled, and the modules in which it may stand; the simulator is another program."""
