@@ -83,12 +83,12 @@ FLOORS = {
         "evidence",
         "agekey",
         "sealing",
-        "rehearsal",
+        "simulation",
         "desk",
     },
     "__main__": {"cli"},
     "alerts": {"config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
-    "rehearsal": {"store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
+    "simulation": {"store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
     "statistics": {"store", "config", "policy", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"pseudonym", "gsm.tpdu", "words"},
@@ -467,7 +467,7 @@ PLACES = {
     "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
     "os.fork": {"control/server.py"},
     "datetime.now": {"clock.py", "reports/export_sheet.py"},
-    "db.connection.execute": {"store/people/erasing.py", "store/reading/rehearsal.py"},
+    "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
     "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
 }
 """What has one way, by how it is spelled, and the modules in which it may stand; the simulator is another program."""
