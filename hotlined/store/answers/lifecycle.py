@@ -23,6 +23,9 @@ second half that leaves hours later never exceeds a window that was full in betw
 line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
 half of it delivered; and a proof that the attempt before left whole leads from there to sent. A backup that was
 restored leads from queued to unconfirmed: what waited may have left since.
+
+What follows a change follows here, once, before the commit: whoever moves a segment need not know that its number is
+now an answered one, and that other answers to it stand in another share (`refile`).
 """
 
 import json
