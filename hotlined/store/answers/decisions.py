@@ -200,6 +200,29 @@ def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
     return row["kept_at"] is None and _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
 
 
+def keep_all(db: Database, name: str, who: str, now: Now) -> int:
+    """Commit that every contact of a number or name is exempt from erasure, and that somebody takes its evidence.
+
+    Return how many contacts there are. What was kept before stays as it was.
+    """
+    names = {"names": json.dumps(pseudonyms.names(db, name))}
+    with db.transaction():
+        total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
+        if total:
+            values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
+            db.execute(
+                "INSERT INTO events (at, at_limit, kind, who, contact_id)"
+                f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
+                **values,
+            )
+            db.execute(f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", **values)
+            events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
+    return total
+
+
+_OF = "originator IN (SELECT value FROM json_each(:names)) OR other_originator IN (SELECT value FROM json_each(:names))"
+
+
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
     """Commit that a contact ages like any other again; return whether there is such a contact."""
     return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
