@@ -536,6 +536,20 @@ def test_an_exception_is_at_home_among_the_errors(modules: Nodes) -> None:
     assert {path for path, _ in homes} == {"errors.py", "daemon/starting.py"}
 
 
+def test_a_dataclass_has_slots(modules: Nodes) -> None:
+    """A name that is misspelled where it is set is an error; only what `doctor` looks at has none, to keep its answers."""
+    loose = {
+        (path.relative_to(PACKAGE).as_posix(), node.name)
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if ast.unparse(decorator).startswith("dataclass") and "slots=True" not in ast.unparse(decorator)
+    }
+
+    assert loose == {("doctor/scene.py", "Scene")}
+
+
 def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
     """No statement numbers its marks or makes as many as a list is long: `:name`, and `json_each`."""
     numbered = re.compile(r"\?\d")
