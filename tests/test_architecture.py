@@ -537,7 +537,7 @@ def test_an_exception_is_at_home_among_the_errors(modules: Nodes) -> None:
 
 
 def test_a_dataclass_has_slots(modules: Nodes) -> None:
-    """A name that is misspelled where it is set is an error; only what `doctor` looks at has none, to keep its answers."""
+    """A name that is misspelled where it is set is an error; what `doctor` looks at has none, for it keeps answers."""
     loose = {
         (path.relative_to(PACKAGE).as_posix(), node.name)
         for path, nodes in modules.items()
