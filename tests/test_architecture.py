@@ -550,6 +550,21 @@ def test_a_dataclass_has_slots(modules: Nodes) -> None:
     assert loose == {("doctor/scene.py", "Scene")}
 
 
+ESSAYS = {"clock.py", "breaker.py", "store/answers/lifecycle.py", "store/people/erasing.py"}
+"""Modules in which it is hard to see what would go wrong: their heads say it, and in which order things are done."""
+
+
+def test_a_module_opens_in_ten_lines(modules: Nodes) -> None:
+    """What a module is stands at its head, and fits there, but for the essays."""
+    long = set()
+    for path, (module, *_nodes) in modules.items():
+        assert isinstance(module, ast.Module)
+        if len((ast.get_docstring(module) or "").splitlines()) > 10:
+            long.add(path.relative_to(PACKAGE).as_posix())
+
+    assert long == ESSAYS
+
+
 def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
     """No statement numbers its marks or makes as many as a list is long: `:name`, and `json_each`."""
     numbered = re.compile(r"\?\d")
