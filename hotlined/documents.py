@@ -179,6 +179,8 @@ class LoggedContact:
     verdict: ContactVerdict | None
     reason: str | None
     """Of the verdict; more may be added."""
+    elsewhere: tuple[str, ...]
+    """The lines of the fleet that the refusal is due to, if it is not this one's own."""
     answer: LoggedAnswer | None
 
 

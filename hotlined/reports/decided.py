@@ -17,7 +17,7 @@ from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.history import history_of
+from hotlined.store.fleet import history_of
 from hotlined.store.line.line import Sending, TopUp, recorded_holds
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log

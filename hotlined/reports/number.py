@@ -27,9 +27,9 @@ from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.fleet import history_of
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, is_paused
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead
@@ -136,7 +136,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     history = history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = longest(config, history.answers, identity.country)
-    known = history.answers > 0
+    known = history.known
     room = look_ahead(db, config, now).outlook(segments, known=known)
     windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
     waits = [None if room.at is None else room.at - now.limit]

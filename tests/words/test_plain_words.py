@@ -230,7 +230,7 @@ def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, rea
     (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
     at = "2026-11-24T22:00:00.000Z"
     words = ContactKind.TEXT, KEVIN, None, "Salut", SegmentCount(1, 1), None, at, 0, (), ContactVerdict.SUPPRESS, reason
-    row = LoggedContact(1, "fr", *words, None)
+    row = LoggedContact(1, "fr", *words, elsewhere=(), answer=None)
     with speaking(language):
         outcome = contact.outcome(row, FREE)
         in_list = column.cell(extended(ListedContact, row, kept=False, alert_words=(), outcome=outcome))

@@ -49,6 +49,7 @@ from hotlined.states import (
     AnswerState,
     SegmentState,
 )
+from hotlined.store import fleet
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
@@ -124,6 +125,7 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
     )
     if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
         db.before_commit(refile, row["recipient"])
+        fleet.touch(db, row["recipient"])
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:

@@ -234,6 +234,7 @@ def entry(row: sqlite3.Row) -> LoggedContact:
         tags=tuple(json.loads(row["tags"])),
         verdict=ContactVerdict(row["verdict"]) if row["verdict"] else None,
         reason=row["reason"],
+        elsewhere=tuple(json.loads(row["elsewhere"] or "[]")),
         answer=None if row["answer_id"] is None else _answer(row),
     )
 
