@@ -586,9 +586,9 @@ def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
     del values["place"]
     changes = (f"{name} = excluded.{name}" for name in values if name not in {"line", "person"})
     db.execute(
-        f"INSERT INTO fleet_heard ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        f"INSERT INTO fleet_heard ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})"
         f" ON CONFLICT DO UPDATE SET {', '.join(changes)} WHERE excluded.version > version",
-        *values.values(),
+        **values,
     )
     if not is_here:  # R7: there is nothing to erase
         _confirm(db, row)
