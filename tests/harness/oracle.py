@@ -720,6 +720,9 @@ def breaker(facts: History) -> Iterator[str]:
             state = _Breaker()
             for each in taken_in:
                 state.take_in(each)
+            last = {each.answer: each for each in taken_in if isinstance(each, Submitted)}
+            # one that was to be tried again is evidence of nothing: nobody knows what became of it since
+            state.ended = [each for each in state.ended if last[each.answer].outcome != "refused"]
             continue
         taken_in.append(fact)
         if (words := state.take_in(fact)) and isinstance(fact, Submitted):
