@@ -156,7 +156,9 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
             _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
         )
     if as_json:
-        click.echo(json_line(found.document()))
+        from hotlined.reports.fleet_status import document  # noqa: PLC0415  the same
+
+        click.echo(json_line(document(found)))
     else:
         _show(found)
     ctx.exit(0 if found.is_well else UnavailableError.exit_code)

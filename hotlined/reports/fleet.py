@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,28 +82,6 @@ class Fleet:
     def is_well(self) -> bool:
         """Whether nothing is wrong, and nothing waits for a person."""
         return not self.trouble and not self.asked
-
-    def document(self) -> dict[str, Any]:
-        """Return what `fleet status --json` prints."""
-        heard = self.heard
-        return {
-            "hub": {"reachable": heard.reachable if heard else None, "since": heard.since if heard else None},
-            "unsent": self.unsent,
-            "lines": [
-                {
-                    "line": each.line,
-                    "state": each.state,
-                    "seen_at": each.seen_at,
-                    "contacts_today": each.contacts_today,
-                    "answers_today": each.answers_today,
-                    "trouble": list(each.trouble),
-                }
-                for each in self.members
-            ],
-            "asked": [{"person": each.person, "by": each.by, "since": each.since} for each in self.asked],
-            "open": self.open,
-            "trouble": [asdict(each) for each in self.trouble],
-        }
 
 
 def maybe_fleet(db: Database, config: Config) -> Fleet | None:
