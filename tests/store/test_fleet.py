@@ -358,7 +358,7 @@ def test_alert_words_may_be_evidence(nl: Line) -> None:
     nl.text(LEA)
     with nl.db.transaction():
         nl.db.execute("INSERT INTO words_met (contact_id, words) VALUES (1, '[]')")
-    assert stored.evidence_of(nl.db, LEA) == [stored.Evidence(1, kept=False, threat=False, alert_words=True)]
+    assert stored.evidence_of(nl.db, LEA) == [stored.LikelyEvidence(1, kept=False, threat=False, alert_words=True)]
 
 
 def test_what_purge_replaces_is_still_the_lines_word(hub: PlainHub, fr: Line, nl: Line) -> None:
