@@ -6,7 +6,7 @@ from hotlined.config import Config
 from hotlined.language import _, in_row, ngettext
 from hotlined.store.fleet import Asked
 from hotlined.store.people.purging import Batch
-from hotlined.store.people.stored import Evidence, StoredCounts
+from hotlined.store.people.stored import LikelyEvidence, StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.times import moment
 
@@ -27,7 +27,7 @@ def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool)
     return " ".join(filter(None, parts))
 
 
-def asked(request: Asked, stored: StoredCounts, evidence: Sequence[Evidence]) -> Iterator[str]:
+def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidence]) -> Iterator[str]:
     """Yield whom a line asks to erase, what is stored of it, and which of its contacts may be evidence."""
     yield _(
         "Line {line} asks since {moment} to erase {name}: {what}.",

@@ -268,7 +268,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         )
     yield _("state"), refused_in_words(who)
     for said in report.elsewhere:
-        yield _("at line {line}", line=said.line), _said_elsewhere(said)
+        yield _("elsewhere"), labelled(said.line, _said_elsewhere(said))
     yield _("in the fleet"), report.fleet_pseudonym or ""
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)

@@ -283,7 +283,8 @@ def person(db: Database, name: str) -> str | None:
     """Return the pseudonym by which the fleet knows a number, a name or an own pseudonym; None where there is none."""
     if pseudonym.is_one(name):
         row = db.one(
-            "SELECT person FROM fleet_said WHERE own = ?1 UNION SELECT person FROM fleet_heard WHERE person = ?1", name
+            "SELECT person FROM fleet_said WHERE own = :name UNION SELECT person FROM fleet_heard WHERE person = :name",
+            name=name,
         )
         return row["person"] if row else None
     key = pseudonyms.maybe_fleet_key(db)

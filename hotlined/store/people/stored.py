@@ -52,7 +52,7 @@ class PersonRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class LikelyEvidence:
     """A contact that may be evidence, and why: a person kept it or tagged it a threat, or it has alert words."""
 
     contact_id: int
@@ -61,7 +61,7 @@ class Evidence:
     alert_words: bool
 
 
-def evidence_of(db: Database, name: str) -> list[Evidence]:
+def evidence_of(db: Database, name: str) -> list[LikelyEvidence]:
     """Return the contacts of a number or name that may be evidence."""
     rows = db.all(
         "SELECT c.id, c.kept_at IS NOT NULL AS kept, EXISTS (SELECT 1 FROM json_each(c.tags) WHERE value = 'threat') AS"
@@ -69,7 +69,7 @@ def evidence_of(db: Database, name: str) -> list[Evidence]:
         " WHERE c.id IN (SELECT value FROM json_each(?)) AND (kept OR threat OR alert_words)",
         json.dumps(find(db, pseudonyms.names(db, name)).contacts),
     )
-    return [Evidence(contact_id, *map(bool, why)) for contact_id, *why in rows]
+    return [LikelyEvidence(contact_id, *map(bool, why)) for contact_id, *why in rows]
 
 
 def stored_of(db: Database, name: str) -> StoredCounts:
