@@ -399,6 +399,7 @@ UNTYPED = {
     "config/loading.py": "the table of keys says of what type each value is",
     "config/reading.py": "the same",
     "control/client.py": "JSON over a socket",
+    "control/joining.py": "the hub's answers, and the store's questions",
     "control/server.py": "the same",
     "control/verbs.py": "arguments, which the table of verbs checks",
     "desk/app.py": "what fills the places of a sentence",
@@ -406,6 +407,8 @@ UNTYPED = {
     "desk/pages/acts.py": "the same",
     "desk/pages/log.py": "the fields of a form, each read by its own function",
     "documents.py": "a document by its keys, for JSON and CSV",
+    "fleet/hub.py": "options of libpq",
+    "fleet/sync.py": "the hub's answers, and the store's questions",
     "status.py": "JSON that a daemon of another version may have written",
     "wire.py": "JSON over a socket",
     "words/refusals.py": "what fills the places of a sentence",
@@ -545,6 +548,7 @@ def test_only_who_is_nearest_to_a_person_asks_what_time_it_is(modules: Nodes) ->
     assert {path for path in askers if not path.startswith(("cli/", "desk/pages/"))} == {
         "alerts/run.py",
         "doctor/record.py",
+        "fleet/sync.py",
         "migrations.py",
         "words/times.py",
     }

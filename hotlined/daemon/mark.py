@@ -5,7 +5,6 @@ Known to be wrong: counts of today are a minute old, and a trouble that only `st
 
 import json
 import logging
-from datetime import datetime
 
 from hotlined import exchange
 from hotlined.clock import boottime, rfc3339
@@ -19,7 +18,7 @@ from hotlined.store.line.line import sending_of
 from hotlined.store.reading import totals
 from hotlined.timing import Interval
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 _MOST_TROUBLES = 10
 _MODE = 0o640
@@ -67,7 +66,7 @@ class MarkWriter:
 
     def _figures(self, status: DaemonStatus | None) -> dict[str, object]:
         db = self._line.db
-        today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        today = db.now().utc.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         counted = totals.today(db, rfc3339(today))
         return {
             "state": self._state(status),

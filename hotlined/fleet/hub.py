@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import quote, urlencode
 
-from hotlined.errors import HotlinedError, RefusedError, UnavailableError
+from hotlined.errors import HotlinedError, NotLetInError, RefusedError, UnavailableError
 from hotlined.fleet.invitation import KEY_FILE
 from hotlined.language import _
 
@@ -39,10 +39,6 @@ HBA = (
     "host     all  +{lines}  all  reject",
 )
 """What stands first in pg_hba.conf: a line comes in with its password, by TLS or at a Unix socket, and here alone."""
-
-
-class NotLetInError(UnavailableError):
-    """The hub does not take the line's login, or the line has none."""
 
 
 class Hub:

@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hotlined import clock, systemd, wire
-from hotlined.errors import HotlinedError, UnavailableError, reason_of
+from hotlined.errors import HotlinedError, NotLetInError, UnavailableError, reason_of
 from hotlined.exchange import Heard, Mark, RunFiles, write
-from hotlined.fleet.hub import Hub, NotLetInError, opened
+from hotlined.fleet.hub import Hub, opened
 from hotlined.language import Language, _
 from hotlined.timing import Backoff
 
@@ -83,7 +82,7 @@ class HubExchange:
                 question, url = self._ask_line(None)
                 with opened(url) as hub:
                     self._exchange(hub, question, goes_on, pauses)
-            except LineError as error:
+            except _LineError as error:
                 self._complain(error)
                 self._sleep(self._pace.refused)
             except HotlinedError as error:
@@ -142,7 +141,7 @@ class HubExchange:
         return self._unmarked >= _UNMARKED
 
     def _ask_line(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
-        """Do as `_told` does; raises LineError where the line asks nothing."""
+        """Do as `_told` does; raises _LineError where the line asks nothing."""
         mark = self._fresh_mark()
         self._seen, self._unmarked = mark.changed if mark else None, 0
         try:
@@ -150,7 +149,7 @@ class HubExchange:
         except NotLetInError:
             raise
         except HotlinedError as error:
-            raise LineError(error.message, error.hint) from error
+            raise _LineError(error.message, error.hint) from error
 
     def _told(self, answer: dict[str, Any] | None) -> tuple[dict[str, Any], str]:
         """Hand in an answer, and return the next question and where the hub is."""
@@ -192,9 +191,7 @@ class HubExchange:
         began = (
             before
             if is_as_before and before
-            else replace(
-                before or Heard(reachable, "", 0.0), reachable=reachable, since=clock.rfc3339(datetime.now(UTC))
-            )
+            else replace(before or Heard(reachable, "", 0.0), reachable=reachable, since=clock.rfc3339(clock.here()))
         )
         found = replace(began, reason=reason, not_let_in=not_let_in)
         if reachable:
@@ -213,7 +210,7 @@ class HubExchange:
         self._said = error.message
 
 
-class LineError(HotlinedError):
+class _LineError(HotlinedError):
     """The line asks nothing: its control program is away, or refuses."""
 
 

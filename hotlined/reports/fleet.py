@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hotlined import clock, files
@@ -89,7 +89,7 @@ def maybe_fleet(db: Database, config: Config) -> Fleet | None:
     member = fleet.maybe_member(db)
     if member is None:
         return None
-    heard, now, boottime = RunFiles(config.runtime_dir, config.name).maybe_heard(), datetime.now(UTC), clock.boottime()
+    heard, now, boottime = RunFiles(config.runtime_dir, config.name).maybe_heard(), db.now().utc, clock.boottime()
     found = [(code, member.trouble_at) for code in [_CODES[member.trouble]] if member.trouble] if member.trouble else []
     if heard is None or boottime - heard.boottime >= AWAY_SECONDS:
         found.append((TroubleCode.HUB_AWAY, heard.since if heard and not heard.reachable else None))
