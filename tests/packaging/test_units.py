@@ -423,9 +423,10 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        door = next((each for each in ("-desk", "-proxy") if f"{each}@" in unit), "")
+        door = next((each for each in ("-desk", "-proxy", "-fleet") if f"{each}@" in unit), "")
         assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
-        owner = f"hotweb-{line}" if door == "-desk" else f"hotlined-{line}" if "sender" in unit else None
+        owner = {"-desk": f"hotweb-{line}", "-fleet": f"hotfleet-{line}"}.get(door)
+        owner = f"hotlined-{line}" if "sender" in unit else owner
         assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
