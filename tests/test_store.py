@@ -205,7 +205,7 @@ def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Dat
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
     assert contacts.next_unjudged(db, at(db, 29)) is None
-    assert contacts.next_judgement(db) == contacts.INCOMPLETE_AFTER_SECONDS
+    assert queue.waiting(db).judgement == contacts.INCOMPLETE_AFTER_SECONDS
     assert contacts.next_unjudged(db, at(db, 30)) == 1
     assert "…" in contact(db)["text"]
     judge(db, 1, 30)
@@ -828,15 +828,14 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
-    queue.is_waiting(db)
+    queue.waiting(db)
     queue.due(db, now)
-    queue.next_due(db)
+    queue.next_dues(db)
     queue.requeue_half_sent(db)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
     commit_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
     contacts.next_unjudged(db, now)
-    contacts.next_judgement(db)
     contacts.watch_flood(db, now)
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -857,7 +856,9 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
         "SCAN contacts USING INDEX contacts_unjudged",  # it holds nothing but what is not judged yet
         "SCAN s USING COVERING INDEX answer_segments_submitting",  # nothing but what is being submitted
         "SCAN s USING INDEX answer_segments_submitting",  # the same, in the SQLite of bookworm
+        "SCAN answer_segments USING COVERING INDEX answer_segments_waiting",  # nothing but the second halves that wait
         "SCAN line_state",  # one row
+        "SCAN CONSTANT ROW",  # no table at all
         "SCAN country_outages",  # a row for a country that is answered
         "SCAN c",  # the few that its sub-query finds
         "SCAN json_each VIRTUAL TABLE INDEX 1:",  # the names of one person

@@ -282,7 +282,7 @@ class Line:
     def next_due(self, at: int) -> int | None:
         """Say when a daemon that looks every second would see something new."""
         self.to(at)
-        if not queue.is_waiting(self.db):
+        if not queue.waiting(self.db).answers:
             return None
         now = self.db.now().limit
         moments = [*self._stale_at(at, now)]

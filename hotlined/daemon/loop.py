@@ -41,7 +41,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
-from hotlined.store.answers import contacts, decisions, fates, queue
+from hotlined.store.answers import contacts, decisions, fates
 from hotlined.store.line import events, pseudonyms, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
@@ -312,7 +312,7 @@ class Daemon:
 
     def _wants_anchor(self, now: Now) -> bool:
         """Tell whether the limit clock is to be saved: hourly, and sooner while an answer or a trial waits for it."""
-        due = queue.next_due(self.db)
+        due = self.sender.waiting().due
         is_soon = due is not None and due - now.limit <= self.timing.anchor
         return self._anchor.is_due() or is_soon or breaker_of(self.db).is_open
 
@@ -417,11 +417,11 @@ class Daemon:
 
     def _seconds_to_answers(self) -> Iterator[float]:
         """Yield how many seconds are left until a contact may be judged, and an answer sent."""
-        limit_now = self.db.now().limit
-        if (judgement := contacts.next_judgement(self.db)) is not None:
-            yield judgement - limit_now
-        if (due := queue.next_due(self.db)) is not None and due > limit_now:
-            yield due - limit_now
+        limit_now, waiting = self.db.now().limit, self.sender.waiting()
+        if waiting.judgement is not None:
+            yield waiting.judgement - limit_now
+        if waiting.due is not None and waiting.due > limit_now:
+            yield waiting.due - limit_now
         if self.connection.modem is None:
             return
         left = self.sender.next_segment_at - time.monotonic()

@@ -24,7 +24,7 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
-from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue
+from hotlined.store.answers import answers, breaking, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
 
@@ -53,18 +53,23 @@ class Sender:
         """When the head of a share, or its trial, that was found to wait is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
-        self._idle_since_write: tuple[int, int] | None = None
-        """The count of writings (others', ours) after which nothing waited; None where something did."""
+        self._looked_at: tuple[int, int] | None = None
+        """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
+        self._waiting = queue.Waiting(None, None, answers=False)
         self.breaker_watch = BreakerWatch(line, balance)
 
-    def is_idle(self) -> bool:
-        """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
+    def waiting(self) -> queue.Waiting:
+        """Return what waits to be judged or sent; looked up only after somebody has written."""
         db = self.line.db
         written = (self.line.version, db.connection.total_changes)  # by others, by us
-        if written != self._idle_since_write:
-            waits = contacts.next_judgement(db) is not None or queue.is_waiting(db)
-            self._idle_since_write = None if waits else written
-        return self._idle_since_write is not None
+        if written != self._looked_at:
+            self._waiting, self._looked_at = queue.waiting(db), written
+        return self._waiting
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits to be judged or sent."""
+        waiting = self.waiting()
+        return waiting.judgement is None and not waiting.answers
 
     def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""

@@ -22,7 +22,7 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
 
 BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
-INCOMPLETE_AFTER_SECONDS = 30.0
+INCOMPLETE_AFTER_SECONDS = 30.0  # after its first segment a contact is judged without those that are missing
 SAME_MESSAGE_WITHIN = timedelta(hours=1)
 """How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
 
@@ -255,12 +255,6 @@ def next_unjudged(db: Database, now: Now) -> int | None:
         now.limit - INCOMPLETE_AFTER_SECONDS,
     )
     return row["id"] if row else None
-
-
-def next_judgement(db: Database) -> float | None:
-    """Return the limit time at which the oldest incomplete contact will be judged as it is."""
-    oldest = db.value("SELECT min(received_limit) FROM contacts WHERE verdict IS NULL")
-    return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
 
 
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
