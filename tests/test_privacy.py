@@ -1170,10 +1170,10 @@ def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeyp
 
 def test_a_number_in_an_event_has_one_place(line_of: Filled) -> None:
     """A mask goes with `keep_numbers`: events alone mask one, and in the field that is emptied, whatever its kind."""
-    store = Path(events.__file__).parent
+    store = Path(events.__file__).parents[1]
     maskers = {
         path.stem
-        for path in store.glob("*.py")
+        for path in store.rglob("*.py")
         if path.stem not in {"erasing", "stored"}
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "mask"

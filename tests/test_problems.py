@@ -81,7 +81,7 @@ def test_nothing_else_is_stored_of_a_problem() -> None:
     tables = {table.__name__ for table in (PduProblem, StateProblem, SubmitProblem)}
     others = {"answer.final.text", "response.final.text", "error.message", "text"}
     made = set()
-    for path in (*(ROOT / "hotlined" / "gsm").glob("*.py"), *(ROOT / "hotlined" / "store").glob("*.py")):
+    for path in (*(ROOT / "hotlined" / "gsm").glob("*.py"), *(ROOT / "hotlined" / "store").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {
                 *(PduError.__name__, LifecycleError.__name__, SubmitRefused.__name__, SubmitUnknown.__name__),

@@ -305,7 +305,8 @@ class Daemon:
                 log.warning("a flood of texts %s", "has begun" if kind is EventKind.FLOOD_BEGIN else "is over")
         now = self.db.now()
         if calendar_moved(self.db, now) or (self._anchor_waiting.is_due() and self._wants_anchor(now)):
-            save_limit_clock(self.db, now)
+            with self.db.transaction():
+                save_limit_clock(self.db, now)
             self._anchor.restart()
         if self._anchor_waiting.is_due():
             self._anchor_waiting.restart()

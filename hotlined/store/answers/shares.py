@@ -18,13 +18,14 @@ from hotlined.store.line.database import Database
 
 def refile(db: Database, recipients: Collection[str] | None = None) -> None:
     """Put queued answers into the shares that the gate counts them in: those to some numbers, or all."""
-    names = None if recipients is None else {name for each in recipients for name in pseudonyms.names(db, each)}
-    which = "1" if names is None else "recipient IN (SELECT value FROM json_each(:names))"
+    names = [name for each in recipients or () for name in pseudonyms.names(db, each)]
+    # `+state`: by its index SQLite would read the whole queue at each text
+    which = "state" if recipients is None else "recipient IN (SELECT value FROM json_each(:names)) AND +state"
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     db.execute(
-        f"UPDATE answers SET share = {_SHARE} WHERE state = '{AnswerState.QUEUED}' AND by_hand IS NULL AND {which}"
+        f"UPDATE answers SET share = {_SHARE} WHERE {which} = '{AnswerState.QUEUED}' AND by_hand IS NULL"
         f" AND share <> {_SHARE}",
-        names=None if names is None else json.dumps([*names]),
+        names=json.dumps(names),
     )
 
 
