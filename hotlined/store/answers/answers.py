@@ -119,17 +119,8 @@ def enqueue_by_hand(
 
     A text that would have to wait is refused instead, for the person can try again.
     """
-    verdict = gate.ask_at_once(
-        db,
-        recipient,
-        planned.segments,
-        rules,
-        now,
-        by_hand=True,
-        known=kind == ByHand.ANSWER,
-        shadow=shadow,
-        before=_by_hand_before(db),
-    )
+    asked = gate.at_once(recipient, planned.segments, by_hand=True, known=kind == ByHand.ANSWER)
+    verdict = gate.ask_at_once(db, asked, rules, now, shadow=shadow, before=_by_hand_before(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(

@@ -131,7 +131,7 @@ def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Ro
     """Take the row of the same text out of those that are left, and return it; None for a text that is new."""
     # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
     # used up is falsy: one entry more than there are rows is a new text
-    names = (pdu,) if rows.get(pdu) else pseudonyms.names(db, pdu)
+    names = (pdu,) if rows.get(pdu) or not rows else pseudonyms.names(db, pdu)
     same = next(filter(None, map(rows.get, names)), None)
     return same.pop() if same else None
 
@@ -265,13 +265,11 @@ def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: d
     """
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
-    names = pseudonyms.names(db, entry.pdu)
     earlier = db.one(
-        "SELECT contact_id, answer_segment_id, sequence FROM segments"
-        " WHERE pdu IN (?, ?) AND imsi = ?"
-        f" AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
-        *names,
-        source.imsi,
+        f"SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN {pseudonyms.both(':pdu')}"
+        f" AND imsi = :imsi AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
+        pdu=entry.pdu,
+        imsi=source.imsi,
     )
     contact_id = answer_segment_id = sequence = None
     problem = entry.problem
@@ -426,7 +424,8 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
         len(by_sequence),
         contact_id,
     )
-    words_met.note(db, contact_id, source.words_met(text or ""))
+    if (words := source.words_met(text or "")) or earlier:  # of one that came just now none is noted yet
+        words_met.note(db, contact_id, words)
 
 
 def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:

@@ -48,7 +48,7 @@ def settle(
     """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
     with db.transaction():
         answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
-        refusals = _refusals(db, answer)
+        refusals = _refusals(db, answer) if isinstance(result, policy.Refused) else policy.Refusals()
         fate = policy.fate(result, refusals)
         if fate is Fate.RETRY and answer["by_hand"]:
             fate = Fate.FAILED  # a person stands there, and can try again
@@ -240,7 +240,9 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     )
     if row is None:
         share = policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN
-        attempt_id = lifecycle.new_attempt(db, answer_id, share, now, step=0, variant=0, reference=0)
+        attempt_id = lifecycle.new_attempt(
+            db, answer_id, share, now, recipient_country=country_of(db, answer_id), step=0, variant=0, reference=0
+        )
         segment_id = lifecycle.new_segment(db, attempt_id, sequence=1, tpdu_length=0)
     else:
         segment_id = row["id"]
@@ -421,17 +423,14 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     erased = db.one("SELECT 1 FROM answer_segments WHERE attempt_id = ? AND pdu IS NULL", answer["attempt_id"])
     if later or erased:
         return False
-    verdict = gate.ask_at_once(
-        db,
+    asked = gate.at_once(
         answer["recipient"],
         segments,
-        rules,
-        now,
+        country_of(db, answer["id"]),
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
-        country=country_of(db, answer["id"]),
-        without=answer["id"],
     )
+    verdict = gate.ask_at_once(db, asked, rules, now, without=answer["id"])
     return isinstance(verdict, policy.Pass)
 
 

@@ -35,7 +35,6 @@ from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
 from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
-from hotlined.store.answers.correspondents import country_of
 from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
 
@@ -47,7 +46,7 @@ def new_answer(db: Database, recipient: str, **columns: Any) -> int:
 
 def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns: Any) -> int:
     """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
-    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit, "recipient_country": country_of(db, answer_id)}
+    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit}
     return db.insert("attempts", answer_id=answer_id, share=share, **begun, **columns)
 
 

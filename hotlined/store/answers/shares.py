@@ -32,7 +32,7 @@ def refile(db: Database, recipients: Collection[str] | None = None) -> None:
 _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
   JOIN answer_segments s ON s.attempt_id = t.id
-  WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
+  WHERE o.recipient IN {pseudonyms.both("answers.recipient")} AND o.by_hand IS NULL
     AND (s.state IN {states.MAY_HAVE_LEFT} OR ({line.IN_SHADOW_MODE} AND s.state IN {states.IN_SHADOW})))
 THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 """

@@ -23,13 +23,22 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
     The second one is the name again where there are no pseudonyms yet, or their key is lost.
     """
-    key = _maybe_key(db)
-    return name, pseudonym.of(key, name) if key else name
+    return name, _second(db, name, line.key_digest_of(db.connection))
+
+
+def both(name: str) -> str:
+    """Return the `names` of what an expression of SQL gives, as a list of SQL."""
+    return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
 
 
 def teach(db: Database) -> None:
-    """Teach SQL the function `pseudonym_of`, which returns the second of the `names` of somebody."""
-    db.connection.create_function("pseudonym_of", 1, lambda name: names(db, name)[1])
+    """Teach SQL the function that `both` needs: the second of the `names` under the key with a digest."""
+    db.connection.create_function("pseudonym_of", 2, lambda name, wanted: _second(db, name, wanted))
+
+
+def _second(db: Database, name: str, wanted: str | None) -> str:
+    key = _key_of(db, wanted) if wanted and name else None
+    return pseudonym.of(key, name) if key else name
 
 
 def is_lost(db: Database) -> bool:
