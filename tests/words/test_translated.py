@@ -245,7 +245,7 @@ def _is_silent(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute):
-        if node.func.attr == "execute":
+        if node.func.attr in {"execute", "rows"}:
             return True
         # the note of an event stands in its table alone
         return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re", "events"}
