@@ -293,8 +293,9 @@ class Daemon:
             if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
         finally:  # without a modem, too: texts that were read are judged, and people are served
-            self.judge.judge_contacts()
-            self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
+            with self.db.shared_commit():
+                self._judge()
+                self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
             self._serve_requests()
             self._housekeep()
 
@@ -334,11 +335,21 @@ class Daemon:
         self.connection.ask_network()  # before sending: nothing leaves from another SIM or without a network
         self._show_state()
         self.calls.update(modem)
-        self.judge.judge_contacts()  # before sending: what came just now may opt out or block
-        if self._stopping is None and self.receiver.begin_sending_turn():
-            if self.connection.registered and not self.connection.mismatch:
-                self.balance.ask_if_due(modem)
-            self.sender.send(modem)
+        sends = self._stopping is None and self.receiver.begin_sending_turn()
+        if sends and self.connection.registered and not self.connection.mismatch:
+            self.balance.ask_if_due(modem)
+        begun = None
+        with self.db.shared_commit():  # nobody is promised anything in between, and nothing is asked of the modem
+            self._judge()  # before sending: what came just now may opt out or block
+            if sends:
+                begun = self.sender.begin_next(modem)
+        if begun:  # now that it is on the disk
+            self.sender.submit(modem, begun)
+
+    def _judge(self) -> None:
+        """Note what has left the SIM, and judge what has come."""
+        self.receiver.confirm_deletions()
+        self.judge.judge_contacts()
 
     def _scan(self, modem: Modem) -> None:
         """Scan, and finish the start of a modem that was just opened, whether or not it can be listed."""

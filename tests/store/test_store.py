@@ -204,15 +204,15 @@ def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Dat
     """An incomplete text is waited for, judged as it is, and completed later without another verdict."""
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
-    assert contacts.next_unjudged(db, at(db, 29)) is None
+    assert not contacts.unjudged(db, at(db, 29))
     assert queue.waiting(db).judgement == contacts.INCOMPLETE_AFTER_SECONDS
-    assert contacts.next_unjudged(db, at(db, 30)) == 1
+    assert contacts.unjudged(db, at(db, 30)) == [(1, False)]
     assert "…" in contact(db)["text"]
     judge(db, 1, 30)
     scan(db, parts[1], seconds=300)
 
     assert contact(db)["text"] == LONG
-    assert contacts.next_unjudged(db, at(db, 301)) is None
+    assert not contacts.unjudged(db, at(db, 301))
     assert count(db, "contacts") == count(db, "answers") == 1
 
 
@@ -431,8 +431,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
         pauses.append(answer(db)["due_limit"] - now)
         assert queue.due(db, at(db, answer(db)["due_limit"] - 1)) == []
         scan(db, *text("autre", f"+3247100000{other}", scts=SENT + timedelta(seconds=now)), seconds=now + 1)
-        contact_id = contacts.next_unjudged(db, at(db, now + 1))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, now + 1))[0].contact_id
         assert judge(db, contact_id, now + 1).answer
         for mr in (1, 2):
             take(db, begun(db, now + 2), at(db, now + 2), mr)
@@ -600,8 +599,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
         take(db, begun(db, 10), at(db, 10), mr)
     for seconds, reason in ((86409.0, policy.Reason.COOLDOWN), (86410.0, policy.Reason.COOLDOWN_OVER)):
         scan(db, *text("encore", scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = contacts.next_unjudged(db, at(db, seconds))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
         assert judge(db, contact_id, seconds).reason is reason
 
 
@@ -614,8 +612,7 @@ def send_all(db: Database, seconds: float) -> None:
 def receive(db: Database, body: str, seconds: float) -> policy.Reason:
     """Receive a text and judge it."""
     scan(db, *text(body, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-    contact_id = contacts.next_unjudged(db, at(db, seconds))
-    assert contact_id
+    contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
     return judge(db, contact_id, seconds).reason
 
 
@@ -835,7 +832,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
     commit_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
-    contacts.next_unjudged(db, now)
+    contacts.unjudged(db, now)
     contacts.watch_flood(db, now)
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -845,7 +842,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     receive(db, "encore", 2)
     scan(db, pdus.write_status_report(1, SENDER, SENT, SENT, 0), seconds=3)
     contacts.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
-    answers.maybe_notice(db, 1)
+    answers.notice(db, 1)
     db.connection.set_trace_callback(None)
     plans = {
         query: [row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
@@ -1188,8 +1185,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
     """Let answers to three people be lost, so that the breaker opens at 0 s."""
     for number in range(3):
         scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
-        contact_id = contacts.next_unjudged(db, at(db, 0))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, 0))[0].contact_id
         judge(db, contact_id)
         if breaker_of(db).is_open:
             return
@@ -1212,8 +1208,7 @@ def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
     """Queue an answer to each of these numbers."""
     for number in numbers:
         scan(db, *text(f"salut {number} {seconds}", number, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = contacts.next_unjudged(db, at(db, seconds))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
         assert judge(db, contact_id, seconds).answer
 
 

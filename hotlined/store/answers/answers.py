@@ -83,13 +83,10 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
         events.record(db, now, EventKind.SET_ASIDE, f"contact {contact_id}: {why}", contact_id=contact_id)
 
 
-def maybe_notice(db: Database, contact_id: int) -> str | None:
-    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
-    row = db.one(
-        f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
-        contact_id,
-    )
-    return recognition.fold(row["text"] or "") if row else None
+def notice(db: Database, contact_id: int) -> str:
+    """Return the text of a contact, folded: from the operator's centre it may be about credit."""
+    row = db.one("SELECT text FROM contacts WHERE id = ?", contact_id)
+    return recognition.fold(row["text"] or "") if row else ""
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:

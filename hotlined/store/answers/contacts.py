@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from hotlined import policy, states
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
@@ -21,7 +22,7 @@ from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
 
-BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
+BATCH = 50  # entries or verdicts a commit: bounds how long a flood keeps others from writing
 INCOMPLETE_AFTER_SECONDS = 30.0  # after its first segment a contact is judged without those that are missing
 SAME_MESSAGE_WITHIN = timedelta(hours=1)
 """How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
@@ -247,14 +248,26 @@ def _contacts_since(db: Database, limit: float) -> int:
     return int(db.value("SELECT count(*) FROM contacts WHERE received_limit > ?", limit))
 
 
-def next_unjudged(db: Database, now: Now) -> int | None:
-    """Return the oldest contact that is complete, or whose missing segments were waited for long enough."""
-    row = db.one(
-        "SELECT id FROM contacts WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
-        " ORDER BY received_limit, id LIMIT 1",
+class Unjudged(NamedTuple):
+    """A contact that has no verdict yet; whether it comes from a short code or a name."""
+
+    contact_id: int
+    is_from_centre: bool
+
+
+def unjudged(db: Database, now: Now) -> list[Unjudged]:
+    """Return the contacts that are complete, or whose missing segments were waited for long enough; the oldest first.
+
+    No more than `BATCH` of them.
+    """
+    rows = db.all(
+        f"SELECT id, line_type IN {states.listed(policy.CENTRES)} AS is_from_centre FROM contacts"
+        " WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
+        " ORDER BY received_limit, id LIMIT ?",
         now.limit - INCOMPLETE_AFTER_SECONDS,
+        BATCH,
     )
-    return row["id"] if row else None
+    return [Unjudged(row["id"], bool(row["is_from_centre"])) for row in rows]
 
 
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:

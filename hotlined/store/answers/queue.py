@@ -34,29 +34,33 @@ class Turn(NamedTuple):
     trial: bool = False
 
 
-class Waiting(NamedTuple):
+class Backlog(NamedTuple):
     """What waits: when the oldest contact without a verdict is judged as it is, and when the first answer is due.
 
-    In limit time, None where there is none; `answers` says whether any answer is queued or being sent.
+    In limit time, None where there is none; `oldest` is from when the age of the oldest queued answer runs. `answers`
+    says whether any answer is queued or being sent.
     """
 
     judgement: float | None
     due: float | None
+    oldest: float | None
     answers: bool
 
 
-def waiting(db: Database) -> Waiting:
+def waiting(db: Database) -> Backlog:
     """Return what waits."""
-    judgement, answers, *dues = db.the(_WAITING)
+    judgement, answers, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
-    return Waiting(None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS, due, bool(answers))
+    judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
+    return Backlog(judged, due, oldest, bool(answers))
 
 
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
 _DUES = ", ".join(_DUE.format(share) for share in Share)  # of each share alone: so the index has it first
 _WAITING = f"""
 SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
-  EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}), {_DUES}
+  EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
+  (SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'), {_DUES}
 """
 
 

@@ -379,9 +379,13 @@ _BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
 
 def breaker_of(db: Database) -> Breaker:
     """Return the line's breaker."""
-    row = db.the(f"SELECT {', '.join(f'{column} AS {name}' for name, column in _BREAKER.items())} FROM line_state")
-    cause = breaker.Cause(row["cause"]) if row["cause"] else None
-    return Breaker(**{**row, "cause": cause, "trial_requested": bool(row["trial_requested"])})
+    return _breaker_in(db.the(f"SELECT {', '.join(_BREAKER.values())} FROM line_state"))
+
+
+def _breaker_in(row: sqlite3.Row) -> Breaker:
+    values = {name: row[column] for name, column in _BREAKER.items()}
+    cause = breaker.Cause(values["cause"]) if values["cause"] else None
+    return Breaker(**{**values, "cause": cause, "trial_requested": bool(values["trial_requested"])})
 
 
 def set_breaker(db: Database, state: Breaker) -> None:
@@ -393,6 +397,31 @@ def set_breaker(db: Database, state: Breaker) -> None:
 def note_trial_request(db: Database) -> None:
     """Record that a person may have ended the outage, inside the open transaction: the daemon makes a trial due."""
     db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
+
+
+# ---- all that a pass asks
+
+
+class Standing(NamedTuple):
+    """How the line stands: what a pass of the daemon asks of its row, at one moment. It serves that pass alone.
+
+    `wait` and `half_sent_wait` are what was noted that all answers wait for, and those that are half sent.
+    """
+
+    own_number: str | None
+    is_paused: bool
+    wait: str | None
+    half_sent_wait: str | None
+    share_waits: dict[Share, str | None]
+    breaker: Breaker
+
+
+def standing_of(db: Database) -> Standing:
+    """Return how the line stands."""
+    row = db.the("SELECT * FROM line_state")
+    shares = {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
+    paused = row["paused_at"] is not None
+    return Standing(row["own_number"], paused, row["hold"], row["hold_half"], shares, _breaker_in(row))
 
 
 # ---- floods, shadow mode, a backup that was restored
