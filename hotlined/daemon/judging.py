@@ -52,7 +52,7 @@ class Judge:
                 self._judge(contact, rules)
             if len(unjudged) < contacts.BATCH:
                 return
-            db.commit_early()  # there are many: others want to write, too
+            db.flush()  # there are many: others want to write, too
 
     def _judge(self, contact: contacts.Unjudged, rules: policy.Rules) -> None:
         """Commit the verdict on a contact; one that cannot be judged is set aside."""

@@ -210,8 +210,9 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
     takes the Pi down with it. The end of the daemon alone says nothing of the line.
     """
     rows = db.all(
-        "SELECT s.id, s.attempt_id, t.boot_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
-        f" WHERE s.state = '{SegmentState.SUBMITTING}'"
+        "SELECT s.id, s.attempt_id, t.boot_id FROM answers a JOIN attempts t ON t.answer_id = a.id"
+        " JOIN answer_segments s ON s.attempt_id = t.id"
+        f" WHERE a.state = '{AnswerState.SENDING}' AND s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
         forget_waits(db)  # they were noted by the daemon that ended, and this one has yet to look

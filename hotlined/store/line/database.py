@@ -141,14 +141,14 @@ class Database:
         self._is_shared = True
         try:
             yield
-            self.commit_early()
+            self.flush()
         except BaseException:
             self._roll_back()
             raise
         finally:
             self._is_shared = False
 
-    def commit_early(self) -> None:
+    def flush(self) -> None:
         """Commit what waits for the end of a shared commit, if anything does: there is much of it, or others wait."""
         if self.connection.in_transaction:
             self.connection.execute("COMMIT")
