@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIMEX_STATUS_OFFSET = 4 * ctypes.sizeof(ctypes.c_long) + ctypes.sizeof(ctypes.c_long)
-_TIMEX_SIZE = 512  # struct timex is 208 octets or less; the kernel writes no more than that
+_TIMEX = ctypes.create_string_buffer(512)  # struct timex is 208 octets or less; with zeros it only asks
+_STATUS = ctypes.c_int.from_buffer(_TIMEX, _TIMEX_STATUS_OFFSET)
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -86,11 +87,9 @@ def synchronised() -> bool:
 
     Where a sandbox refuses the call, systemd-timesyncd's mark is asked instead.
     """
-    timex = ctypes.create_string_buffer(_TIMEX_SIZE)
     with contextlib.suppress(AttributeError, OSError):
-        if libc().adjtimex(timex) >= 0:
-            status = ctypes.c_int.from_buffer(timex, _TIMEX_STATUS_OFFSET).value
-            return not status & _STA_UNSYNC
+        if libc().adjtimex(_TIMEX) >= 0:
+            return not _STATUS.value & _STA_UNSYNC
     return _TIMESYNCD_MARK.exists()
 
 
