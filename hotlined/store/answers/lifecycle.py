@@ -35,6 +35,7 @@ from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
 from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.store import fleet
 from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
 
@@ -109,6 +110,7 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
     )
     if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
         db.before_commit(refile, row["recipient"])
+        fleet.touch(db, row["recipient"])
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:
