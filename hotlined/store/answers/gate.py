@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotlined import policy
 from hotlined.clock import Now, age, boot_id
@@ -75,7 +75,7 @@ TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AtGate:
     """An answer at its turn, as it stands in the open transaction: what the gate is asked.
 
     The row has its contact and the attempt that goes on, if its first segment has left; else there is a composition,
@@ -135,7 +135,7 @@ def begin(
             return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
         history = history_of(db, row["recipient"], shadow=shadow, without=answer_id, other=row["other_originator"])
         composition = None if row["attempt_id"] else _compose(db, row, history, compose)
-        asked = Asked(row, history, composition, now, trial, shadow)
+        asked = AtGate(row, history, composition, now, trial, shadow)
         verdict = _verdict(db, asked, rules)
         if isinstance(verdict, policy.Pass):
             return _let_out(db, asked, verdict, encode, pauses)
@@ -186,7 +186,7 @@ def ask_at_once(
     )
 
 
-def _verdict(db: Database, asked: Asked, rules: policy.Rules) -> policy.Gate:
+def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
     """Say whether an answer goes out, waits or is cancelled: the policy does, but shadow mode sends no text by hand."""
     if asked.shadow and asked.row["by_hand"]:
         return policy.Cancel(Reason.SHADOW)
@@ -209,21 +209,26 @@ def _hold(held: sqlite3.Row, *, excepted: bool = False) -> policy.LineHold | Non
 
 
 def _let_out(
-    db: Database, asked: Asked, passed: policy.Pass, encode: Encode, pauses: Sequence[float]
+    db: Database, asked: AtGate, passed: policy.Pass, encode: Encode, pauses: Sequence[float]
 ) -> Begun | Shadowed:
     """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
     row, now = asked.row, asked.now
+    written: dict[str, Any] = {}
     if asked.composition:
-        attempt_id = _begin_attempt(db, asked, asked.composition, encode, passed)
+        segments = encode(row["recipient"], asked.composition.plan, reference := random.SystemRandom().randrange(256))
+        attempt_id = _new_attempt(db, asked, asked.composition, passed, reference)
+        begun = _new_segments(db, asked, attempt_id, segments)
+        planned = asked.composition.plan
+        written = {"text": planned.text, "encoding": planned.encoding, "segments": len(segments)}
     else:
         attempt_id = row["attempt_id"]
-        lifecycle.resume_attempt(db, attempt_id)
+        begun = _next_segment(db, asked, attempt_id)
     if asked.trial:
         breaking.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
     if row["state"] == AnswerState.QUEUED:
-        move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING)
-    return Shadowed() if asked.shadow else _begin_segment(db, asked, attempt_id)
+        move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
+    return begun
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
@@ -260,43 +265,51 @@ def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose
     return Composition(plan(answer["text"], answer["encoding"]), **place)
 
 
-def _begin_attempt(db: Database, asked: Asked, composition: Composition, encode: Encode, passed: policy.Pass) -> int:
-    """Write an answer's text, and an attempt with a segment for each TPDU of it, none of which is submitted yet.
-
-    `passed` says whose share of the windows it counts in; in shadow mode it counts from now on. Return the attempt's
-    id. Raises HotlinedError where the text cannot be encoded.
-    """
-    row, now = asked.row, asked.now
-    reference = random.SystemRandom().randrange(256)
-    segments = encode(row["recipient"], composition.plan, reference)
-    db.execute(
-        "UPDATE answers SET text = ?, encoding = ?, segments = ? WHERE id = ?",
-        composition.plan.text,
-        composition.plan.encoding,
-        len(segments),
-        row["id"],
-    )
-    attempt_id = lifecycle.new_attempt(
+def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: policy.Pass, reference: int) -> int:
+    """Write an attempt and return its id; `passed` says whose share of the windows it counts in."""
+    return lifecycle.new_attempt(
         db,
-        row["id"],
+        asked.row["id"],
         Share.KNOWN if passed.known else Share.NEW,
-        now,
-        recipient_country=country_in(row),
+        asked.now,
+        recipient_country=country_in(asked.row),
         step=composition.step,
         variant=composition.variant,
         country=composition.country,
-        asked_by=row["asked_by"],
+        asked_by=asked.row["asked_by"],
+        boot_id="" if asked.shadow else boot_id(),
         reference=reference,
     )
-    for sequence, segment in enumerate(segments, 1):
+
+
+def _new_segments(
+    db: Database, asked: AtGate, attempt_id: int, segments: Sequence["EncodedSegment"]
+) -> Begun | Shadowed:
+    """Write a segment for each TPDU: the first is being submitted, or in shadow mode all were let out."""
+    first, *rest = segments
+    state, now = SegmentState.SHADOWED if asked.shadow else SegmentState.SUBMITTING, asked.now
+    segment_id = lifecycle.new_segment(db, attempt_id, 1, first.tpdu_length, pdu=first.pdu, state=state, at=now)
+    for sequence, segment in enumerate(rest, 2):
+        later = (state, now) if asked.shadow else (SegmentState.WAITING, None)
         lifecycle.new_segment(
-            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, shadow=now if asked.shadow else None
+            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, state=later[0], at=later[1]
         )
-    return attempt_id
+    if asked.shadow:
+        return Shadowed()
+    return Begun(
+        answer_id=asked.row["id"],
+        attempt_id=attempt_id,
+        segment_id=segment_id,
+        sequence=1,
+        total=len(segments),
+        recipient=asked.row["recipient"],
+        pdu=first.pdu,
+        tpdu_length=first.tpdu_length,
+    )
 
 
-def _begin_segment(db: Database, asked: Asked, attempt_id: int) -> Begun:
-    """Record the first segment that waits as being submitted, and return it."""
+def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
+    """Record the first segment that waits in the attempt that goes on as being submitted."""
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
         # written out: SQLite compiles anew at each value that it compares with the condition of an index
@@ -304,6 +317,7 @@ def _begin_segment(db: Database, asked: Asked, attempt_id: int) -> Begun:
         attempt_id,
     )
     now = asked.now
+    lifecycle.resume_attempt(db, attempt_id)
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
     return Begun(

@@ -34,7 +34,17 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
-from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.states import (
+    FACTS,
+    LEFT,
+    REPEATABLE,
+    SEGMENT_TRANSITIONS,
+    TRANSITIONS,
+    WAITS,
+    AnswerState,
+    SegmentState,
+    listed,
+)
 from hotlined.store import fleet
 from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
@@ -52,33 +62,56 @@ def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns:
 
 
 def new_segment(
-    db: Database, attempt_id: int, sequence: int, tpdu_length: int, *, pdu: str | None = None, shadow: Now | None = None
+    db: Database,
+    attempt_id: int,
+    sequence: int,
+    tpdu_length: int,
+    *,
+    pdu: str | None = None,
+    state: SegmentState = SegmentState.WAITING,
+    at: Now | None = None,
 ) -> int:
-    """Add a segment to an attempt and return its id: it waits, or in shadow mode was let out at that moment."""
-    return db.insert(
+    """Add a segment to an attempt and return its id: it waits, or was let out at a moment, in whichever state."""
+    segment_id = db.insert(
         "answer_segments",
         attempt_id=attempt_id,
         sequence=sequence,
-        state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
+        state=state,
         pdu=pdu,
         tpdu_length=tpdu_length,
-        submitted_at=shadow.rfc3339 if shadow else None,
-        submitted_limit=shadow.limit if shadow else None,
+        submitted_at=at.rfc3339 if at else None,
+        submitted_limit=at.limit if at else None,
     )
+    if FACTS[state].may_have_left:
+        _follow(db, segment_id)
+    return segment_id
 
 
-def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
-    """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
-    row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
-    if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.ANSWER.format(answer=answer_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
+def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None, **values: Any) -> None:
+    """Bring an answer into another state and set columns of it, inside the transaction that is open.
+
+    Raises LifecycleError if it may not.
+    """
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
-    db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+    columns = {"state": to, "reason": reason} | values
+    moved = db.execute(
+        f"UPDATE answers SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ? AND state IN {_BEFORE[to]}"
+        " RETURNING recipient",
+        *columns.values(),
+        answer_id,
+    ).fetchall()
+    if not moved:
+        state = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+        raise LifecycleError(
+            StateProblem.ANSWER.format(answer=answer_id, to=to, state=state["state"] if state else NOT_THERE)
+        )
     if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or counts for its number there
-        db.before_commit(refile, row["recipient"])
+        db.before_commit(refile, moved[0]["recipient"])
+
+
+_BEFORE = {to: listed(state for state, after in TRANSITIONS.items() if to in after) for to in AnswerState}
+"""The states from which an answer comes into a state, as SQL."""
 
 
 def reopen(db: Database, answer_id: int) -> bool:
@@ -93,24 +126,35 @@ def reopen(db: Database, answer_id: int) -> bool:
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
-    row = db.one(
-        "SELECT s.state, a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+    columns = {"state": to} | values
+    moved = db.execute(
+        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)}"
+        f" WHERE id = ? AND state IN {listed(_SEGMENT_BEFORE[to])}",
+        *columns.values(),
+        segment_id,
+    ).rowcount
+    if not moved:
+        state = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
+        raise LifecycleError(
+            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=state["state"] if state else NOT_THERE)
+        )
+    if any(FACTS[to].may_have_left != FACTS[before].may_have_left for before in _SEGMENT_BEFORE[to]):
+        _follow(db, segment_id)
+
+
+_SEGMENT_BEFORE = {to: [state for state, after in SEGMENT_TRANSITIONS.items() if to in after] for to in SegmentState}
+"""The same of a segment."""
+
+
+def _follow(db: Database, segment_id: int) -> None:
+    """Have done what follows where a segment now counts for its number, or no longer does."""
+    recipient = db.value(
+        "SELECT a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
         segment_id,
     )
-    if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
-    columns = {"state": to} | values
-    db.execute(
-        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
-        *columns.values(),
-        segment_id,
-    )
-    if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
-        db.before_commit(refile, row["recipient"])
-        fleet.touch(db, row["recipient"])
+    db.before_commit(refile, recipient)
+    fleet.touch(db, recipient)
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:

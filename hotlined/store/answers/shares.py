@@ -18,17 +18,20 @@ from hotlined.store.line.database import Database
 
 def refile(db: Database, recipients: Collection[str] | None = None) -> None:
     """Put queued answers into the shares that the gate counts them in: those to some numbers, or all."""
-    names = [name for each in recipients or () for name in pseudonyms.names(db, each)]
     # `+state`: by its index SQLite would read the whole queue at each text
-    which = "state" if recipients is None else "recipient IN (SELECT value FROM json_each(:names)) AND +state"
+    which = "state" if recipients is None else f"{_TO_THEM} AND +state"
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     db.execute(
         f"UPDATE answers SET share = {_SHARE} WHERE {which} = '{AnswerState.QUEUED}' AND by_hand IS NULL"
         f" AND share <> {_SHARE}",
-        names=json.dumps(names),
+        names=json.dumps([] if recipients is None else [*recipients]),
     )
 
 
+_TO_THEM = (
+    "recipient IN (SELECT value FROM json_each(:names)"
+    f" UNION SELECT pseudonym_of(value, {line.KEY_DIGEST}) FROM json_each(:names))"
+)
 _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
   JOIN answer_segments s ON s.attempt_id = t.id

@@ -25,7 +25,7 @@ def history_of(
         pending=bool(row["pending"]),
         blocked=bool(row["blocked"]),
         opted_out=bool(row["opted_out"]),
-        hidden=pseudonyms.is_lost(db),
+        hidden=bool(row["hidden"]),
     )
 
 
@@ -38,7 +38,8 @@ _DECIDED = (
 )
 _HISTORY = f"""
 SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) AS pending,
-  EXISTS ({_DECIDED.format("blocked_at")}) AS blocked, EXISTS ({_DECIDED.format("opted_out_at")}) AS opted_out
+  EXISTS ({_DECIDED.format("blocked_at")}) AS blocked, EXISTS ({_DECIDED.format("opted_out_at")}) AS opted_out,
+  {pseudonyms.IS_KEY_LOST} AS hidden
 FROM (
   SELECT a.state IN {states.listed(states.OPEN)} AS open, (
     SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS

@@ -30,6 +30,8 @@ IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
 """Whether the line is in shadow mode, as SQL."""
 KEY_DIGEST = "(SELECT key_digest FROM line_state)"
 """The digest of the key that pseudonyms are made with, as SQL; NULL where there are none yet."""
+FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
+"""The same of the fleet's key; NULL where the line is in none."""
 IS_PAUSED = "(SELECT paused_at IS NOT NULL FROM line_state)"
 """Whether the line is paused, as SQL."""
 BREAKER_IS_OPEN = "(SELECT breaker_cause IS NOT NULL FROM line_state)"
@@ -542,7 +544,7 @@ def key_digest_of(connection: sqlite3.Connection) -> str | None:
 
 def key_digests(db: Database) -> tuple[str | None, str | None]:
     """Return the digests of the line's own key and of its fleet's; None for one that there is not."""
-    own, fleet = db.the("SELECT key_digest, (SELECT key_digest FROM fleet WHERE id = 1) FROM line_state")
+    own, fleet = db.the(f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST}")
     return own, fleet
 
 

@@ -33,9 +33,14 @@ def both(name: str) -> str:
     return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
 
 
+IS_KEY_LOST = f"is_key_lost({line.KEY_DIGEST}, {line.FLEET_KEY_DIGEST})"
+"""Whether a key is lost, as SQL."""
+
+
 def teach(db: Database) -> None:
-    """Teach SQL the function that `both` needs: the second of the `names` under the key with a digest."""
+    """Teach SQL the functions of `both` and `IS_KEY_LOST`; they get the digests of the keys that are wanted."""
     db.connection.create_function("pseudonym_of", 2, lambda name, wanted: _second(db, name, wanted))
+    db.connection.create_function("is_key_lost", 2, lambda *wanted: _lacking(db, wanted) is not None)
 
 
 def _second(db: Database, name: str, wanted: str | None) -> str:
@@ -55,7 +60,11 @@ def is_fleet_key_lost(db: Database) -> bool:
 
 def _lost(db: Database) -> str | None:
     """Return the ending of the file in which a key is missing, the line's own first; None where none is."""
-    wanted = zip((KEY, FLEET), line.key_digests(db), strict=True)
+    return _lacking(db, line.key_digests(db))
+
+
+def _lacking(db: Database, digests: tuple[str | None, ...]) -> str | None:
+    wanted = zip((KEY, FLEET), digests, strict=True)
     return next((ending for ending, digest in wanted if digest and not _key_of(db, ending, digest)), None)
 
 
