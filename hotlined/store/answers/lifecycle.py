@@ -34,17 +34,7 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.problems import NOT_THERE, StateProblem
-from hotlined.states import (
-    FACTS,
-    LEFT,
-    REPEATABLE,
-    SEGMENT_TRANSITIONS,
-    TRANSITIONS,
-    WAITS,
-    AnswerState,
-    SegmentState,
-    listed,
-)
+from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
 from hotlined.store import fleet
 from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
@@ -83,7 +73,7 @@ def new_segment(
         submitted_limit=at.limit if at else None,
     )
     if FACTS[state].may_have_left:
-        _follow(db, segment_id)
+        _follow(db, attempt_id)
     return segment_id
 
 
@@ -92,26 +82,16 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
 
     Raises LifecycleError if it may not.
     """
+    row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
+    if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
+        raise LifecycleError(
+            StateProblem.ANSWER.format(answer=answer_id, to=to, state=row["state"] if row else NOT_THERE)
+        )
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
-    columns = {"state": to, "reason": reason} | values
-    moved = db.execute(
-        f"UPDATE answers SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ? AND state IN {_BEFORE[to]}"
-        " RETURNING recipient",
-        *columns.values(),
-        answer_id,
-    ).fetchall()
-    if not moved:
-        state = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
-        raise LifecycleError(
-            StateProblem.ANSWER.format(answer=answer_id, to=to, state=state["state"] if state else NOT_THERE)
-        )
+    _set(db, "answers", answer_id, {"state": to, "reason": reason} | values)
     if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or counts for its number there
-        db.before_commit(refile, moved[0]["recipient"])
-
-
-_BEFORE = {to: listed(state for state, after in TRANSITIONS.items() if to in after) for to in AnswerState}
-"""The states from which an answer comes into a state, as SQL."""
+        db.before_commit(refile, row["recipient"])
 
 
 def reopen(db: Database, answer_id: int) -> bool:
@@ -126,32 +106,26 @@ def reopen(db: Database, answer_id: int) -> bool:
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
-    columns = {"state": to} | values
-    moved = db.execute(
-        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)}"
-        f" WHERE id = ? AND state IN {listed(_SEGMENT_BEFORE[to])}",
-        *columns.values(),
-        segment_id,
-    ).rowcount
-    if not moved:
-        state = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
+    row = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
+    if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
         raise LifecycleError(
-            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=state["state"] if state else NOT_THERE)
+            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=row["state"] if row else NOT_THERE)
         )
-    if any(FACTS[to].may_have_left != FACTS[before].may_have_left for before in _SEGMENT_BEFORE[to]):
-        _follow(db, segment_id)
+    _set(db, "answer_segments", segment_id, {"state": to} | values)
+    if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
+        _follow(db, row["attempt_id"])
 
 
-_SEGMENT_BEFORE = {to: [state for state, after in SEGMENT_TRANSITIONS.items() if to in after] for to in SegmentState}
-"""The same of a segment."""
+def _set(db: Database, table: str, row_id: int, columns: dict[str, Any]) -> None:
+    db.execute(
+        f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?", *columns.values(), row_id
+    )
 
 
-def _follow(db: Database, segment_id: int) -> None:
+def _follow(db: Database, attempt_id: int) -> None:
     """Have done what follows where a segment now counts for its number, or no longer does."""
     recipient = db.value(
-        "SELECT a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
-        " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
-        segment_id,
+        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.id = ?", attempt_id
     )
     db.before_commit(refile, recipient)
     fleet.touch(db, recipient)
