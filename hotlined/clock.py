@@ -47,10 +47,10 @@ class LimitClock:
     """The limit clock of one line, continued from the last anchor in its database."""
 
     def __init__(self, anchor: Anchor | None) -> None:
-        self._boot_id = boot_id()
+        self.boot_id = boot_id()
         if anchor is None:
-            anchor = Anchor(0.0, self._boot_id, boottime())
-        if anchor.boot_id == self._boot_id:
+            anchor = Anchor(0.0, self.boot_id, boottime())
+        if anchor.boot_id == self.boot_id:
             self._offset = anchor.limit_time - anchor.boottime
         else:
             self._offset = anchor.limit_time
@@ -58,7 +58,7 @@ class LimitClock:
 
     def anchor(self, limit_time: float) -> Anchor:
         """Return what to commit so that a later start continues from `limit_time`."""
-        return Anchor(limit_time, self._boot_id, limit_time - self._offset)
+        return Anchor(limit_time, self.boot_id, limit_time - self._offset)
 
     def now(self) -> Now:
         """Read all clocks at once."""

@@ -28,10 +28,10 @@ class BreakerWatch:
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
-    def announce_changes(self, state: Breaker, now: Now, ladder: Ladder) -> None:
+    def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
         """Tell the log, the ladder and the balance what has changed of the breaker."""
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            breaking.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
+            breaking.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
@@ -51,7 +51,7 @@ class BreakerWatch:
             self._balance.ask_soon()
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)
-        self.announce_changes(update.breaker, self._line.db.now(), ladder)
+        self.announce_changes(update.breaker, ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
         """Make a trial due where the modem is registered again after a long time without a network."""

@@ -148,7 +148,7 @@ class Sender:
         standing = standing_of(db)
         if self._note_and_apply_hold(standing):
             return None
-        self.breaker_watch.announce_changes(standing.breaker, now, self.connection.ladder)
+        self.breaker_watch.announce_changes(standing.breaker, self.connection.ladder)
         for turn in self._turns(standing, now):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotlined import policy
-from hotlined.clock import Now, age, boot_id
+from hotlined.clock import Now, age
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
@@ -277,7 +277,7 @@ def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: 
         variant=composition.variant,
         country=composition.country,
         asked_by=asked.row["asked_by"],
-        boot_id="" if asked.shadow else boot_id(),
+        boot_id="" if asked.shadow else db.clock.boot_id,
         reference=reference,
     )
 
@@ -319,7 +319,7 @@ def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
     now = asked.now
     lifecycle.resume_attempt(db, attempt_id)
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
-    db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
+    db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", db.clock.boot_id, attempt_id)
     return Begun(
         answer_id=asked.row["id"],
         attempt_id=attempt_id,
