@@ -3,7 +3,9 @@
 A pass does a bounded amount of each kind of work and returns; only `_sleep` waits for what is not due. Nothing is kept
 for the next pass that a restart would need: that is in the database, so a pass may break off at any line. An error of
 the modem or the disk ends a pass, is a state from then on (`_guarded`), and the next pass begins at the top again.
-Receiving goes before sending: a full SIM takes no text, and an answer can wait. While nothing waits, a pass is made
+Receiving goes before sending: a full SIM takes no text, and an answer can wait. A text costs three commits, before each
+of which nothing is done that counts on it: it is received; it has left the SIM, has its verdict, and an answer is let
+out; the fate of that. While nothing waits, a pass is made
 every ten seconds, and a hint from the database's folder ends the sleep sooner (`watch`).
 """
 

@@ -35,6 +35,11 @@ from hotlined.store.line.line import (
     breaker_of,
     commit_share_wait,
     commit_wait,
+    flood_began,
+    is_paused,
+    maybe_ready_since,
+    note_flood,
+    note_pause,
     note_ready,
     save_limit_clock,
     sending_of,
@@ -818,6 +823,36 @@ def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, st
 
     assert requests.settle(db, at(db, 3)) == 0
     assert requests.progress_of(db, request_id) == requests.RequestProgress(RequestState.DONE, state, answer_id)
+
+
+def test_transactions_that_share_a_commit_are_each_whole_or_nothing(db: Database) -> None:
+    """One that fails leaves the others as they are, and nobody else sees any of them before the end."""
+    with open_beside_daemon(db.path) as reader:
+        with db.shared_commit():
+            with db.transaction():
+                note_pause(db, "pi", at(db, 0))
+            with contextlib.suppress(ZeroDivisionError), db.transaction():
+                note_flood(db, 1.0)
+                raise ZeroDivisionError
+            with db.transaction():
+                note_ready(db, 2.0)
+            assert not is_paused(reader)
+        assert is_paused(reader)
+        assert flood_began(reader) is None
+        assert maybe_ready_since(reader) == 2.0
+
+
+def test_nothing_remains_of_a_shared_commit_whose_end_is_not_reached(db: Database) -> None:
+    """What comes after a transaction may fail: then the pass has written nothing, and the next one begins anew."""
+    with contextlib.suppress(ZeroDivisionError), db.shared_commit():
+        with db.transaction():
+            note_pause(db, "pi", at(db, 0))
+        raise ZeroDivisionError
+    assert not is_paused(db)
+
+    with db.transaction():
+        note_pause(db, "pi", at(db, 0))
+    assert is_paused(db)
 
 
 def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
