@@ -60,7 +60,7 @@ class Sender:
         """When the head of a share, or its trial, that was found to wait is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
-        self._looked_at: tuple[int, int] | None = None
+        self._looked_at: tuple[int, tuple[int, int]] | None = None
         """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
         self._waiting = queue.Backlog(None, None, None, answers=False)
         self.breaker_watch = BreakerWatch(line, balance)
@@ -68,7 +68,7 @@ class Sender:
     def waiting(self) -> queue.Backlog:
         """Return what waits to be judged or sent; looked up only after somebody has written."""
         db = self.line.db
-        written = (self.line.version, db.connection.total_changes)  # by others, by us
+        written = (self.line.version, db.changed_here())  # by others, by us
         if written != self._looked_at:
             self._waiting, self._looked_at = queue.waiting(db), written
         return self._waiting

@@ -38,6 +38,7 @@ class Database:
         self._release = release
         self._following: dict[Follow, set[str]] = {}
         self._is_shared = False
+        self._undone = 0
 
     def __enter__(self) -> Self:
         return self
@@ -160,6 +161,7 @@ class Database:
 
     def _roll_back(self) -> None:
         self._following.clear()
+        self._undone += 1
         if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
             self.connection.execute("ROLLBACK")
 
@@ -179,12 +181,17 @@ class Database:
         try:
             yield
         except BaseException:
+            self._undone += 1
             if self.connection.in_transaction:  # else SQLite itself has rolled back all of it
                 self.execute("ROLLBACK TO inside")
             raise
         finally:
             if self.connection.in_transaction:
                 self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
+
+    def changed_here(self) -> tuple[int, int]:
+        """Return what differs after this connection has written, or has undone what it wrote; it asks nothing."""
+        return self.connection.total_changes, self._undone
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written; our own writing leaves it as it is."""
