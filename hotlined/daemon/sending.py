@@ -35,7 +35,7 @@ from hotlined.store.line.line import (
     standing_of,
 )
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits is asked again
 _plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often
