@@ -22,7 +22,6 @@ from hotlined.control.arguments import (
 from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store.answers import answers, correspondents, decisions
-from hotlined.store.file import rebuilding
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing, purging
@@ -100,7 +99,7 @@ def _forget(decision: Decision) -> dict[str, object] | None:
         keep_opt_out=keep,
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
-    return {"erased": asdict(erased), "rebuilt": rebuilding.rebuild(decision.db)} if erased else None
+    return {"erased": asdict(erased), "rebuilt": erasing.rebuild(decision.db)} if erased else None
 
 
 def _purge(decision: Decision) -> dict[str, object] | None:
@@ -197,7 +196,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
-    "rebuild": Verb(lambda decision: rebuilding.rebuild(decision.db), {}),
+    "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
 

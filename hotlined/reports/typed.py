@@ -101,10 +101,10 @@ def _days(first: date, length: timedelta = _DAY) -> TimeRange:
     return TimeRange(*midnights)
 
 
-def when(text: str) -> TimeRange:
-    """Read a period as of now."""
+def when(text: str, now: datetime) -> TimeRange:
+    """Read a period as `period` does; raises UsageError."""
     try:
-        return period(text, datetime.now().astimezone())
+        return period(text, now)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             _("{typed} is no time.", typed=repr(text)),
@@ -115,13 +115,12 @@ def when(text: str) -> TimeRange:
         ) from error
 
 
-def topped_up(text: str, longest: timedelta | None) -> datetime:
+def topped_up(text: str, longest: timedelta | None, now: datetime) -> datetime:
     """Read the day or the moment of a top-up; `longest` is how long the SIM lives after one.
 
     Raises UsageError for a moment in the future, and for one so long ago that the SIM would have ended long before now.
     """
-    now = datetime.now().astimezone()
-    start = when(text).start
+    start = when(text, now).start
     if synchronised() and start > now:
         raise UsageError(
             _("{typed} is in the future.", typed=repr(text)), _("Name the day on which the SIM was topped up.")
