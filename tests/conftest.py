@@ -24,7 +24,7 @@ import hypothesis
 import pytest
 import warm
 from running import CliRunner
-from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
+from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
 
 from hotlined.cli import main

@@ -29,3 +29,8 @@ def examples(few: int, many: int) -> int:
 def header() -> str:
     """Return what repeats a run."""
     return "all of every sweep (HOTLINED_WHOLE)" if WHOLE else f"samples drawn by HOTLINED_SEED={SEED}"
+
+
+def left_out() -> str:
+    """Return what this run left out of the sweeps."""
+    return "" if WHOLE else "Of each sweep a sample was taken: `scripts/test --whole` takes all."
