@@ -25,7 +25,7 @@ from hotlined.store.answers import answers, correspondents, decisions
 from hotlined.store.file import rebuilding
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
-from hotlined.store.people import erasing, evidence, purging
+from hotlined.store.people import erasing, purging
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
@@ -163,20 +163,20 @@ VERBS: Mapping[str, Verb] = {
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(
-        lambda decision: evidence.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
+        lambda decision: decisions.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
         {"name": is_name},
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
     "skip": Verb(_on_contact(decisions.skip), _CONTACT),
-    "look": Verb(_on_contact(decisions.note_look), _CONTACT),
+    "look": Verb(_on_contact(decisions.commit_look), _CONTACT),
     "look_up": Verb(
-        lambda decision: decisions.note_look_up(
+        lambda decision: decisions.commit_look_up(
             decision.db, decision.arguments["originator"], decision.who, decision.now
         ),
         {"originator": is_name},
     ),
     "look_through": Verb(
-        lambda decision: decisions.note_look_through(
+        lambda decision: decisions.commit_look_through(
             decision.db, decision.arguments["listed"], decision.who, decision.now
         ),
         {"listed": is_list},

@@ -221,7 +221,7 @@ class Starter:
                     " left."
                 ),
             )
-        pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
+        pins.commit_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
             pins.refuse(db, sim, digest)
             raise _sim_error(ModemState.PIN_REFUSED)

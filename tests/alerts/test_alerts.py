@@ -48,7 +48,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES
 from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert, AlertProgress
-from hotlined.store.line.line import mark_copied, note_own_number, save_limit_clock
+from hotlined.store.line.line import commit_own_number, mark_copied, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
@@ -440,7 +440,8 @@ class Quiet(Filled):
     def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
         urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
         super().__init__(folder, alerts=urls | alerts)
-        save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
+        with self.db.transaction():
+            save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
         self.say()
 
     def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
@@ -471,8 +472,8 @@ class Quiet(Filled):
 
     def later(self, seconds: float) -> None:
         """Let time pass: what was written down becomes older."""
-        self.db.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", seconds)
-        self.db.execute("UPDATE alerts SET at_limit = at_limit - ?", seconds)
+        self.db.connection.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", (seconds,))
+        self.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
 
 
 @pytest.fixture
@@ -571,8 +572,8 @@ def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receive
 
 def age(line: Quiet, column: str, seconds: float) -> None:
     """Let what began at a limit time, and what was told, be so much older than it is."""
-    line.db.execute(f"UPDATE line_state SET {column} = {column} - ?", seconds)
-    line.db.execute("UPDATE alerts SET at_limit = at_limit - ?", seconds)
+    line.db.connection.execute(f"UPDATE line_state SET {column} = {column} - ?", (seconds,))
+    line.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
 
 
 def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
@@ -605,7 +606,7 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
     """A database that was locked for a moment while the line was looked at makes neither pause nor shadow mode over."""
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
-    decisions.note_mode(line.db, line.db.now(), shadow=True)
+    decisions.commit_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     config = configuration.load(line.config)
     report = replace(report_line(config), stored=None)
@@ -675,7 +676,7 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
     """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
-    decisions.note_mode(line.db, line.db.now(), shadow=True)
+    decisions.commit_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     assert line.alerts() == (0, "")
     assert receiver.came == []
@@ -684,7 +685,7 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
     ((_, body),) = receiver.came
     assert body["message"].startswith("Nobody is answered since ")
     assert "Set 'mode: live'" in body["message"]
-    decisions.note_mode(line.db, line.db.now(), shadow=False)
+    decisions.commit_mode(line.db, line.db.now(), shadow=False)
     line.say()
     line.alerts()
 
@@ -775,9 +776,9 @@ def test_what_cannot_be_recorded_is_not_sent(
     monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
-    line.db.execute("BEGIN IMMEDIATE")
+    line.db.connection.execute("BEGIN IMMEDIATE")
     code, output = line.alerts()
-    line.db.execute("ROLLBACK")
+    line.db.connection.execute("ROLLBACK")
 
     assert (code, "locked" in output) == (1, True)
     assert receiver.came == []
@@ -790,12 +791,14 @@ def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
 ) -> None:
     """A database that takes an alert but not its delivery is in trouble, and that is told once."""
     line = quiet()
-    line.db.execute("CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END")
+    line.db.connection.execute(
+        "CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END"
+    )
     line.event("flood_begin")
     for _ in range(3):
         line.alerts()
     assert receiver.titles() == ["hotlined fr: the database is damaged"]
-    line.db.execute("DROP TRIGGER full")
+    line.db.connection.execute("DROP TRIGGER full")
     line.alerts()
     line.alerts()
 
@@ -826,7 +829,7 @@ def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
     line = quiet(selftest="7d")
     note = line.folder / "run" / "main" / "alerts.json"
     decisions.pause(line.db, "anna", line.db.now())
-    note_own_number(line.db, ADMIN)
+    commit_own_number(line.db, ADMIN)
     kept = json.loads(note.read_text()) | {"pinged": 12.5}
     note.write_text(json.dumps(kept if before is None else kept | {"obstacle": before}))
     said = [line.alerts()[1]]
@@ -1053,8 +1056,8 @@ def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], rece
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
         (line.folder / "run" / "main" / "alerts.json").unlink(missing_ok=True)
-        line.db.execute("UPDATE line_state SET key_lost_at = NULL, paused_at = NULL, breaker_cause = NULL")
-        line.db.execute(f"UPDATE line_state SET {held or 'id = 1'}")
+        line.db.connection.execute("UPDATE line_state SET key_lost_at = NULL, paused_at = NULL, breaker_cause = NULL")
+        line.db.connection.execute(f"UPDATE line_state SET {held or 'id = 1'}")
         line.alerts()
         assert receiver.pings() == (0 if held else 1)
 
@@ -1155,7 +1158,7 @@ def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet
 def test_a_database_of_another_version_is_no_trouble(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """It wants a restart, and says so; nobody is alarmed."""
     line = quiet()
-    line.db.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
+    line.db.connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
 
     assert line.alerts()[0] == 78
     assert receiver.came == []

@@ -151,7 +151,9 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
     """Figures, what waits and how the line is: sent at the first run behind its morning, and by no later one."""
     line = weekly()
     line.fill()
-    words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
+    contact = line.text("Je vais te tuer", sender="+32499000111")
+    with line.db.transaction():
+        words_met.note(line.db, contact, ["tuer"])
     code, output = line.alerts()
     body = next(body for _, body in receiver.came if "the week" in body["title"])
     came, waits, health = (part.split("\n") for part in body["message"].split("\n\n"))
@@ -203,10 +205,12 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
         moment = Now((week.start + timedelta(days=days)).astimezone(UTC), 0.0, synchronised=True)
         with line.db.transaction():
             events.record(line.db, moment, kind)
-    line.db.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
+    line.db.connection.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
     line.settings["credit"] = {"valid_for": "365d"}
     line.config.write_text(json.dumps(line.settings))
-    line.db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", rfc3339(datetime.now(UTC)))
+    line.db.connection.execute(
+        "UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", (rfc3339(datetime.now(UTC)),)
+    )
     line.say("sim_absent", trouble=(Trouble("sim_absent", "The modem has no SIM.", "Put it in: `hotlined status`."),))
     line.alerts()
     (message,) = [body["message"] for _, body in receiver.came if "the week" in body["title"]]
@@ -235,7 +239,7 @@ def test_a_channel_that_failed_gets_it_later_and_only_the_newest(
 
     receiver.refused.add("/a")
     for _ in range(2):  # a week goes by, and another
-        line.db.execute("UPDATE alerts SET at = '2020-01-01T00:00:00.000Z' WHERE condition = 'digest'")
+        line.db.connection.execute("UPDATE alerts SET at = '2020-01-01T00:00:00.000Z' WHERE condition = 'digest'")
         line.alerts()
     receiver.refused.clear()
     receiver.came.clear()
@@ -287,8 +291,10 @@ def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., 
     """What is wrong is told first: figures that cannot be read cost the digest alone."""
     line = weekly()
     line.fill()
-    words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
-    line.db.execute("UPDATE contacts SET tags = 'torn'")
+    contact = line.text("Je vais te tuer", sender="+32499000111")
+    with line.db.transaction():
+        words_met.note(line.db, contact, ["tuer"])
+    line.db.connection.execute("UPDATE contacts SET tags = 'torn'")
     code, _ = line.alerts()
 
     assert code != 0
@@ -318,7 +324,7 @@ def test_a_digest_is_bounded(weekly: Callable[..., Weekly], receiver: Receiver) 
     line = weekly()
     contact = line.text()
     tags = json.dumps([f"a-tag-that-is-long-{number}" for number in range(1000)])
-    line.db.execute("UPDATE contacts SET tags = ? WHERE id = ?", tags, contact)
+    line.db.connection.execute("UPDATE contacts SET tags = ? WHERE id = ?", (tags, contact))
     line.alerts()
     ((_, body),) = receiver.came
 

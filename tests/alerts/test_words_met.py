@@ -149,7 +149,8 @@ def test_a_word_that_only_half_a_text_had_is_taken_back(line: Filled) -> None:
         line.pdu(parts[0])
         assert noted(line) == {line.newest(): ["tue"]}
         if told:
-            words_met.mark_named(line.db)
+            with line.db.transaction():
+                words_met.mark_named(line.db)
         line.pdu(parts[1])
         assert noted(line) == ({line.newest(): ["tue"]} if told else {})
 
@@ -158,7 +159,8 @@ def test_a_repeat_is_no_second_alert(line: Filled) -> None:
     """The network delivers a text again: nothing is told twice."""
     [part] = pdus.write_text(KEVIN, "je te tue", scts=line.now().utc, reference=1)
     line.pdu(part)
-    words_met.mark_named(line.db)
+    with line.db.transaction():
+        words_met.mark_named(line.db)
     line.pdu(part)
 
     assert words_met.maybe_due(line.db, line.now()) is None

@@ -129,7 +129,9 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
             problems += sum(entry.problem is not None for entry in entries)
             octets += sum(len(entry.pdu.encode()) for entry in entries)
             report(number + len(entries))
-        assert tuple(db.execute("SELECT count(*), sum(length(CAST(pdu AS BLOB))) FROM segments").fetchone()) == (
+        assert tuple(
+            db.connection.execute("SELECT count(*), sum(length(CAST(pdu AS BLOB))) FROM segments").fetchone()
+        ) == (
             count,
             octets,
         )
@@ -137,9 +139,9 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
         for contact in log.entries(db, log.Filter()):
             line = json_line(contact)
             assert line.isascii()
-            assert json.loads(line) == contact
+            assert json.loads(line)["text"] == contact.text
             shown += 1
-        (repeats,) = db.execute("SELECT sum(repeat) FROM segments").fetchone()
+        (repeats,) = db.connection.execute("SELECT sum(repeat) FROM segments").fetchone()
     return Figures(count, problems, shown, repeats, time.monotonic() - began, before, _peak_mib())
 
 

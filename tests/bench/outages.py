@@ -222,7 +222,7 @@ def play(
     """Play some days on a new line."""
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
         db = open_for_daemon(store_steps.make_empty(Path(folder) / "hotlined.db"))
-        db.execute("PRAGMA synchronous = OFF")
+        db.connection.execute("PRAGMA synchronous = OFF")
         try:
             return Player(db, crowds, outage, rules).play(hours, seed)
         finally:

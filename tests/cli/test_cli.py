@@ -265,7 +265,7 @@ def test_a_damaged_database_is_a_sentence(line: Filled) -> None:
 
 def test_a_table_that_was_dropped_is_a_sentence(line: Filled) -> None:
     """What SQLite refuses half-way is told like any other error."""
-    line.db.execute("DROP VIEW log")
+    line.db.connection.execute("DROP VIEW log")
     result = line.run("log")
 
     assert result.exit_code == 1
@@ -344,9 +344,9 @@ def test_a_configuration_that_may_not_be_read_is_78(line: Filled) -> None:
 
 def test_a_full_disk_under_the_database_has_its_cure(line: Filled) -> None:
     """What SQLite says of a full disk comes with what to do."""
-    line.db.execute("PRAGMA max_page_count = 1")
+    line.db.connection.execute("PRAGMA max_page_count = 1")
     with pytest.raises(sqlite3.OperationalError) as caught:
-        line.db.execute("CREATE TABLE more (x)")
+        line.db.connection.execute("CREATE TABLE more (x)")
     error = DatabaseTrouble.of(caught.value).as_error()
 
     assert error.message == "The database cannot be used: the disk is full or takes nothing any more."
@@ -393,7 +393,7 @@ def test_an_error_obeys_no_escape(tmp_path: Path) -> None:
 
 def test_debug_shows_where_an_error_arose(line: Filled) -> None:
     """HOTLINED_DEBUG=1 lets the exception through."""
-    line.db.execute("DROP VIEW log")
+    line.db.connection.execute("DROP VIEW log")
 
     assert isinstance(line.run("log", env={"HOTLINED_DEBUG": "1"}).exception, sqlite3.OperationalError)
 

@@ -112,7 +112,7 @@ def wait(line: Filled, count: int, share: str = "new") -> None:
     """Let so many answers wait, two segments each."""
     for _ in range(count):
         line.judge(line.text("Salut", f"+3248{line.newest() if line.log() else 0:07}"))
-    line.db.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", share)
+    line.db.connection.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", (share,))
 
 
 def test_room_is_what_those_who_wait_leave(make: Make) -> None:
@@ -166,7 +166,7 @@ def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -
     wait(line, 3)
     now = line.db.now().limit
     for answer, minutes in ((1, 10), (2, 29.99), (3, 55)):
-        line.db.execute("UPDATE answers SET due_limit = ? WHERE id = ?", now + 60 * minutes, answer)
+        line.db.connection.execute("UPDATE answers SET due_limit = ? WHERE id = ?", (now + 60 * minutes, answer))
     found = told(line)["queue"]["new"]
 
     assert (found["answers"], found["ahead"]) == (3, 2)
@@ -216,7 +216,9 @@ def wait_one(line: Filled, share: str) -> None:
     """Let one more answer wait in a share."""
     number = line.db.the("SELECT count(*) FROM contacts")[0]
     line.judge(line.text("Salut", f"+3249{number:07}"))
-    line.db.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE id = (SELECT max(id) FROM answers)", share)
+    line.db.connection.execute(
+        "UPDATE answers SET share = ?, due_limit = 0 WHERE id = (SELECT max(id) FROM answers)", (share,)
+    )
 
 
 def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
@@ -286,7 +288,7 @@ def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
     """In shadow mode the windows are those of shadow mode."""
     line = make(mode="shadow")
     answer_contacts(line, 1)
-    line.db.execute("UPDATE answer_segments SET state = 'shadowed'")
+    line.db.connection.execute("UPDATE answer_segments SET state = 'shadowed'")
 
     assert told(line)["windows"]["hour"]["used"] == 2
     line.config.write_text(json.dumps(line.settings | {"mode": "live"}))
@@ -346,13 +348,17 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
     limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
     line.judge(line.text("Salut", LEA))
     line.send()
-    line.db.execute("UPDATE answer_segments SET submitted_limit = 100.0 + sequence")
+    line.db.connection.execute("UPDATE answer_segments SET submitted_limit = 100.0 + sequence")
     line.judge(line.text("Salut"))
     line.send()
-    line.db.execute("UPDATE attempts SET share = 'known' WHERE id = 1")
-    line.db.execute("UPDATE answer_segments SET submitted_limit = 0.0 WHERE attempt_id = 1 AND sequence = 2")
-    line.db.execute("UPDATE answer_segments SET submitted_limit = 102.0 WHERE attempt_id = 2 AND sequence = 2")
-    line.db.execute("UPDATE answer_segments SET submitted_limit = -9999.0 WHERE submitted_limit NOT IN (101.0, 102.0)")
+    line.db.connection.execute("UPDATE attempts SET share = 'known' WHERE id = 1")
+    line.db.connection.execute("UPDATE answer_segments SET submitted_limit = 0.0 WHERE attempt_id = 1 AND sequence = 2")
+    line.db.connection.execute(
+        "UPDATE answer_segments SET submitted_limit = 102.0 WHERE attempt_id = 2 AND sequence = 2"
+    )
+    line.db.connection.execute(
+        "UPDATE answer_segments SET submitted_limit = -9999.0 WHERE submitted_limit NOT IN (101.0, 102.0)"
+    )
     now = Now(line.now().utc, 200.0, synchronised=False)
 
     occupied = windows.occupancy(line.db, now, shadow=False)
@@ -402,7 +408,7 @@ def test_what_keeps_answers_back_is_said(make: Make) -> None:
     assert "\n1 answer (2 segments) to new numbers and no answer to known ones wait.\n" in shown
     decisions.resume(line.db, "marie", line.now())
     assert told(line)["held"] == []
-    line.db.execute("UPDATE answers SET due_limit = due_limit + 3600")
+    line.db.connection.execute("UPDATE answers SET due_limit = due_limit + 3600")
     assert told(line)["first_in_seconds"] == pytest.approx(3600, abs=10)
     assert re.search("1 answer waits; the next can go [0-9]{2}:[0-9]{2}\\.", line.run("limits").stdout)
     assert told(line)["queue"]["new"]["next_in_seconds"] is not None

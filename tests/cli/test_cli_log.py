@@ -27,6 +27,8 @@ from hotlined.cli.output import json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.config import load
+from hotlined.documents import LoggedAnswer
+from hotlined.gsm.alphabet import Encoding
 from hotlined.language import Language, spoken
 from hotlined.policy import AttemptCause, Reason, WaitingFor, cms_code
 from hotlined.reports.contact import rows_for_people
@@ -64,7 +66,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         filled.judge(filled.text("réponds !"))
         filled.judge(filled.call(), delay=3650 * 86400.0)
         filled.pdu("00FF")
-        filled.db.execute("""UPDATE contacts SET tags = '["troll", "à voir"]' WHERE id = 2""")
+        filled.db.connection.execute("""UPDATE contacts SET tags = '["troll", "à voir"]' WHERE id = 2""")
         yield filled
 
 
@@ -151,12 +153,12 @@ def test_a_search_finds_what_has_the_words_whatever_their_case_and_accents(
 ) -> None:
     """The texts that SQLite passes over are none that fit: case and accents are put aside in all of them."""
     db = searched.db
-    db.execute("BEGIN")
+    db.connection.execute("BEGIN")
     try:
         ids = [contact(searched, MONDAY, text=text) for text in written]
         found = [row["id"] for row in contact_log.rows(db, contact_log.Filter(search=search))]
     finally:
-        db.execute("ROLLBACK")
+        db.connection.execute("ROLLBACK")
     needle = contact_log.without_accents(search)
     fits = [not needle or needle in contact_log.without_accents(text or "") for text in written]
 
@@ -179,8 +181,8 @@ def test_a_period_has_what_came_in_it_though_the_clock_was_put_back(line: Filled
 def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
     """--number takes a name in any case, and withheld for those who show nothing; what will not decode is unknown."""
     named, hidden = line.call(), line.call()
-    line.db.execute("UPDATE contacts SET originator = 'Proximus' WHERE id = ?", named)
-    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", hidden)
+    line.db.connection.execute("UPDATE contacts SET originator = 'Proximus' WHERE id = ?", (named,))
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (hidden,))
     line.pdu("00FF")
     lines = line.run("log").stdout.splitlines()
 
@@ -193,7 +195,7 @@ def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
 def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
     """--reason looks at why an answer was cancelled too."""
     line.judge(line.text())
-    line.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
+    line.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
 
     assert [contact["id"] for contact in line.log("--reason", "stale")] == [1]
 
@@ -282,8 +284,8 @@ WAITS = "UPDATE line_state SET paused_at = NULL, hold = NULL, hold_new = NULL, b
 def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: str, words: str) -> None:
     """Which budget it is, or what else, can be read at 80 columns and on a phone's 40."""
     line.judge(line.text())
-    line.db.execute("UPDATE answers SET due_limit = 0")
-    line.db.execute(WAITS + change)
+    line.db.connection.execute("UPDATE answers SET due_limit = 0")
+    line.db.connection.execute(WAITS + change)
     line.daemon_runs()
     wide, narrow = (line.on_a_terminal(columns, "log") for columns in (80, 40))
 
@@ -296,7 +298,9 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     line.daemon_runs()
     line.judge(line.text(), delay=0.0)
     epoch = datetime.now(UTC) + timedelta(hours=1)
-    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", epoch.timestamp())
+    line.db.connection.execute(
+        "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (epoch.timestamp(),)
+    )
     shown = {zone: outcome(line.on_a_terminal(80, "log", TZ=zone)[1]) for zone in ("Europe/Brussels", "Asia/Tokyo")}
     assert shown == {zone: f"goes {epoch.astimezone(ZoneInfo(zone)):%H:%M}" for zone in shown}
 
@@ -317,7 +321,7 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
 def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
     """What a daemon would send waits for one, in the log and where `show` has it; a pause comes first."""
     line.judge(line.text())
-    line.db.execute(f"UPDATE answers SET {change}")
+    line.db.connection.execute(f"UPDATE answers SET {change}")
 
     def said() -> list[str]:
         found = re.search(r"^answer +1: (.*)", line.run("show", "1").stdout, re.MULTILINE)
@@ -344,9 +348,15 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
     free = SendingState.FREE
     for state in AnswerState:
-        answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
-        assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME_WIDTH
-    assert len(answer_in_words({"state": "queued", "waiting_for": "due"}, SendingState.NO_DAEMON)) <= OUTCOME_WIDTH
+        assert 0 < len(answer_in_words(logged_answer(state), free)) <= OUTCOME_WIDTH
+    queued = logged_answer(AnswerState.QUEUED, WaitingFor.DUE)
+    assert len(answer_in_words(queued, SendingState.NO_DAEMON)) <= OUTCOME_WIDTH
+
+
+def logged_answer(state: AnswerState, waiting_for: WaitingFor | None = None) -> LoggedAnswer:
+    """Return an answer of two segments in a state."""
+    at = "2026-11-24T22:00:00.000Z"
+    return LoggedAnswer(1, state, None, "Non.", Encoding.GSM7, 2, 0, waiting_for, at, at, None, None)
 
 
 def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:
@@ -354,9 +364,9 @@ def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Fill
     line.judge(line.text())
     line.send()
     line.judge(line.text(sender=LEA))
-    line.db.execute("UPDATE answers SET state = 'failed' WHERE id = 1")
-    line.db.execute("UPDATE answer_segments SET state = 'cancelled' WHERE sequence = 2")
-    line.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale' WHERE id = 2")
+    line.db.connection.execute("UPDATE answers SET state = 'failed' WHERE id = 1")
+    line.db.connection.execute("UPDATE answer_segments SET state = 'cancelled' WHERE sequence = 2")
+    line.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'stale' WHERE id = 2")
     lines = line.on_a_terminal(80, "log")
 
     assert [outcome(each) for each in lines[1:]] == ["only 1 of 2 left", "no: too late"]
@@ -365,7 +375,7 @@ def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Fill
 def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
     """Whatever COLUMNS says, a pipe or a file gets each contact on one line with its whole text, the outcome before."""
     line.judge(line.text("Je sais où tu habites, " * 5 + "je vais te tuer"))
-    line.db.execute("UPDATE contacts SET received_at = '2025-03-04T11:00:00.000Z'")
+    line.db.connection.execute("UPDATE contacts SET received_at = '2025-03-04T11:00:00.000Z'")
     _, shown = line.run("log", env={"COLUMNS": "40", "TZ": "UTC"}).stdout.splitlines()
 
     assert shown.endswith("Je sais où tu habites, " * 5 + "je vais te tuer")
@@ -434,7 +444,9 @@ def test_an_empty_log_says_so(line: Filled) -> None:
 def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
     """What is not there is said, not left blank."""
     line.text("x" * 200)
-    line.db.execute("UPDATE contacts SET segments_received = 1, text = NULL, received_at = '1970-01-01T00:00:00.000Z'")
+    line.db.connection.execute(
+        "UPDATE contacts SET segments_received = 1, text = NULL, received_at = '1970-01-01T00:00:00.000Z'"
+    )
     shown = line.run("log", env={"COLUMNS": "150"}).stdout
 
     assert "(erased) (1 of 2)" in shown
@@ -478,8 +490,8 @@ def test_every_form_of_the_log_is_harmless(bodies: list[str]) -> None:
         with line.db:
             for body in bodies:
                 contact_id = line.call()
-                line.db.execute(
-                    "UPDATE contacts SET text = ?, originator = ?, kind = 'text' WHERE id = ?", body, body, contact_id
+                line.db.connection.execute(
+                    "UPDATE contacts SET text = ?, originator = ?, kind = 'text' WHERE id = ?", (body, body, contact_id)
                 )
             forms = [line.run(*form).stdout for form in (("log",), ("show", "1"))]
             forms.append(line.run("log", "--csv").stdout_bytes.decode().replace("\r\n", "\n"))
@@ -570,7 +582,7 @@ def test_one_repeat_is_one(line: Filled) -> None:
     """What is counted has its plural only where there are several."""
     line.call()
     assert "0 repeats" in line.run("show", "1").stdout
-    line.db.execute("UPDATE contacts SET repeats = 1")
+    line.db.connection.execute("UPDATE contacts SET repeats = 1")
     assert "1 repeat\n" in line.run("show", "1").stdout
 
 
@@ -648,8 +660,8 @@ def test_show_has_no_code_of_a_cause(tmp_path: Path, language: Language) -> None
         filled.judge(filled.text())
         filled.send([None])
         for code in (*AttemptCause, *map(cms_code, CMS_ERRORS)):
-            filled.db.execute("UPDATE answers SET reason = ?", code)
-            filled.db.execute("UPDATE answer_segments SET cause = ?", code)
+            filled.db.connection.execute("UPDATE answers SET reason = ?", (code,))
+            filled.db.connection.execute("UPDATE answer_segments SET cause = ?", (code,))
             shown = filled.run("show", "1").stdout
             cells = {cell.split()[-1] for cell in re.split(r"[ \xa0]{2,}|[;\n]", shown) if len(cell.split()) in (1, 2)}
             assert code not in cells
@@ -722,7 +734,9 @@ def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> No
     line.send()
     line.run("tag", "1", "threat")
     line.run("keep", "1")
-    line.db.execute("UPDATE contacts SET received_at = '2025-03-04T23:30:00.000Z', scts = '2025-03-04T23:29:00+00:00'")
+    line.db.connection.execute(
+        "UPDATE contacts SET received_at = '2025-03-04T23:30:00.000Z', scts = '2025-03-04T23:29:00+00:00'"
+    )
     shown = line.run(*arguments.split()).stdout
 
     assert "5 Mar 2025 00:30" in shown

@@ -27,7 +27,7 @@ from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store.answers import breaking, decisions
 from hotlined.store.file import opening
-from hotlined.store.line.line import note_balance, recorded_holds
+from hotlined.store.line.line import commit_balance, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
@@ -303,7 +303,9 @@ def test_what_waits_is_told_in_words(line: Filled) -> None:
     assert re.search(told, line.run("status").stdout, re.MULTILINE)
     assert not re.search("queued|unconfirmed|sending|pin_required", line.run("status").stdout)
     assert status(line)[0]["queue"] == {"queued": 1, "sending": 0, "unconfirmed": 1}
-    line.db.execute("UPDATE attempts SET begun_limit = begun_limit - 86400")  # nobody settles it: it is no news
+    line.db.connection.execute(
+        "UPDATE attempts SET begun_limit = begun_limit - 86400"
+    )  # nobody settles it: it is no news
     assert re.search("^answers +1 waiting$", line.run("status").stdout, re.MULTILINE)
     assert status(line)[0]["queue"]["unconfirmed"] == 0
 
@@ -344,7 +346,7 @@ def test_what_was_sent_is_counted(line: Filled) -> None:
 
 def test_a_paused_line_shows(line: Filled) -> None:
     """Who paused a line months ago is reminded."""
-    line.db.execute("UPDATE line_state SET paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'")
+    line.db.connection.execute("UPDATE line_state SET paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'")
 
     assert status(line)[0]["paused"] is True
     assert "paused" in line.run("status").stdout
@@ -373,7 +375,7 @@ def troubled(line: Filled) -> tuple[list[str], int]:
 
 def change(line: Filled, state: str) -> None:
     """Change the line's own state as the daemon or a person does."""
-    line.db.execute(f"UPDATE line_state SET {state}")
+    line.db.connection.execute(f"UPDATE line_state SET {state}")
 
 
 def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
@@ -451,16 +453,16 @@ def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: F
 
 def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
     """Somebody has chosen it, so it ends with 0; since when it is so is known over restarts."""
-    decisions.note_mode(line.db, line.now(), shadow=True)
+    decisions.commit_mode(line.db, line.now(), shadow=True)
     began = line.db.one("SELECT at FROM events")
-    decisions.note_mode(line.db, line.now(), shadow=True)
+    decisions.commit_mode(line.db, line.now(), shadow=True)
     say(line, mode="shadow")
 
     assert troubled(line) == (["shadow"], 0)
     assert began
     assert status(line)[0]["trouble"][0]["since"] == began["at"]
     assert f"Set `mode: live` in {line.config}" in line.run("status").stdout
-    decisions.note_mode(line.db, line.now(), shadow=False)
+    decisions.commit_mode(line.db, line.now(), shadow=False)
     say(line)
     assert troubled(line) == ([], 0)
 
@@ -480,7 +482,7 @@ def test_a_full_window_is_told_and_is_no_failure(line: Filled) -> None:
     change(line, "hold_new = 'budget_hour'")
     assert troubled(line) == ([], 0)
     line.judge(line.text(sender=LEA))
-    line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+    line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
     assert troubled(line) == (["budget_hour"], 0)
 
 
@@ -541,7 +543,7 @@ def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: st
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
     """It was noted when it changed, and asked for since."""
     assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
-    note_balance(line.db, "9.20", line.now(), low=False)
+    commit_balance(line.db, "9.20", line.now(), low=False)
     say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
 
     assert status(line)[0]["credit"]["balance"] == 9.2
@@ -561,7 +563,7 @@ def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
 def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str, Any], words: str | None) -> None:
     """It is told with its cure, in the line's currency and since when, and does not count as wrong."""
     line.config.write_text(json.dumps(line.settings | {"credit": credit}))
-    note_balance(line.db, balance, line.now(), low=True)
+    commit_balance(line.db, balance, line.now(), low=True)
     say(line)
     document, code = status(line)
     shown = " ".join(line.run("status").stdout.split())
@@ -578,7 +580,7 @@ def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str
 def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
     """Where answers wait because the SIM cannot pay, that is the trouble, and no warning beside it."""
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
-    note_balance(line.db, "0.01", line.now(), low=True)
+    commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
         breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
     say(line)

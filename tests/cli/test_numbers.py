@@ -23,7 +23,7 @@ from hotlined.status import DaemonStatus
 from hotlined.store.answers import answers, decisions
 from hotlined.store.answers.correspondents import Order, correspondents
 from hotlined.store.line import pseudonyms
-from hotlined.store.line.line import note_own_number, note_sim_changed, note_wait
+from hotlined.store.line.line import commit_own_number, commit_sim_changed, commit_wait
 from hotlined.words.reasons import REASONS
 from hotlined.words.times import moment
 
@@ -50,7 +50,7 @@ def busy(line: Filled) -> Filled:
     line.send()
     line.judge(line.text("Salut ?", sender=LEA))
     line.judge(line.text("Réponds !"))
-    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call(),))
     line.pdu("00FF")
     for number in (LEA, TOM):
         decisions.block(line.db, number, "somebody", line.now())
@@ -178,8 +178,8 @@ def test_shadow_mode_never_says_that_something_was_sent(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        filled.db.execute("UPDATE answers SET state = 'shadowed', sent_at = NULL")
-        filled.db.execute("UPDATE answer_segments SET state = 'shadowed', sent_at = NULL")
+        filled.db.connection.execute("UPDATE answers SET state = 'shadowed', sent_at = NULL")
+        filled.db.connection.execute("UPDATE answer_segments SET state = 'shadowed', sent_at = NULL")
         (live,) = listed(filled)
         filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
         (shadow,) = listed(filled)
@@ -229,13 +229,13 @@ def answered(line: Filled, times: int = 1) -> None:
     for _ in range(times):
         line.judge(line.text())
         line.send()
-        line.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", 8 * DAY)
+        line.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - ?", (8 * DAY,))
 
 
 def just_answered(line: Filled) -> None:
     """Answer KEVIN now."""
     answered(line)
-    line.db.execute("UPDATE attempts SET begun_limit = ?", line.db.now().limit)
+    line.db.connection.execute("UPDATE attempts SET begun_limit = ?", (line.db.now().limit,))
 
 
 def opted_out(line: Filled) -> None:
@@ -257,7 +257,7 @@ def opted_out(line: Filled) -> None:
         (lambda _: None, LONDON, "country", None),
         (lambda _: None, "+3222345678", "not_answerable", None),
         (lambda line: line.text(sender=PROXIMUS), PROXIMUS, "not_answerable", None),
-        (lambda line: note_own_number(line.db, KEVIN), KEVIN, "own_number", None),
+        (lambda line: commit_own_number(line.db, KEVIN), KEVIN, "own_number", None),
     ],
     ids=[
         "new",
@@ -293,7 +293,7 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        filled.db.execute("UPDATE answer_segments SET submitted_limit = ?", filled.db.now().limit)
+        filled.db.connection.execute("UPDATE answer_segments SET submitted_limit = ?", (filled.db.now().limit,))
         never = asked(filled, LEA)["next"]
         filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2, "day": 9}}}))
         later = asked(filled, LEA)["next"]
@@ -317,7 +317,7 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
 def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words: str) -> None:
     """The policy says yes all the same, but when is nobody's to say, and the sheet tells why and the cure."""
     assert (asked(line, KEVIN)["next"]["in_seconds"], asked(line, KEVIN)["paused"]) == (0, False)
-    line.db.execute(f"UPDATE line_state SET {state}")
+    line.db.connection.execute(f"UPDATE line_state SET {state}")
     told = asked(line, KEVIN)
     shown = line.run("show", KEVIN).stdout
 
@@ -348,7 +348,7 @@ def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
         filled.judge(filled.text())
         filled.send()
         ahead = asked(filled, KEVIN)["next"]["in_seconds"] - DAY  # of the line's clock to the command's
-        filled.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", DAY + ahead - 30)
+        filled.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - ?", (DAY + ahead - 30,))
         shown = filled.run("show", KEVIN).stdout
 
     assert re.search("next answer +on [0-9]+ [A-Z][a-z]+ [0-9:]+, or later", shown)
@@ -359,7 +359,7 @@ def queued(line: Filled, first: int, count: int) -> None:
     """Let so many new numbers wait for their answers."""
     for number in range(first, first + count):
         line.judge(line.text("Salut", f"+3247000{number:04}"))
-    line.db.execute("UPDATE answers SET due_limit = 0")
+    line.db.connection.execute("UPDATE answers SET due_limit = 0")
 
 
 def test_who_waits_before_goes_first(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ def test_who_waits_before_goes_first(tmp_path: Path) -> None:
         queued(filled, 1, 5)
         many = asked(filled, LEA)["next"]
         said = filled.run("show", LEA).stdout
-        filled.db.execute("UPDATE answers SET state = 'cancelled', reason = 'person'")
+        filled.db.connection.execute("UPDATE answers SET state = 'cancelled', reason = 'person'")
         none = asked(filled, LEA)["next"]
 
     assert (one["in_seconds"], one["ahead"]) == (0, {"answers": 1, "segments": 2})
@@ -388,7 +388,9 @@ def test_who_waits_before_goes_first(tmp_path: Path) -> None:
 def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None:
     """A number whose answer is queued is not told that it never gets one."""
     line.judge(line.text(), delay=0.0)
-    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
+    line.db.connection.execute(
+        "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
+    )
     line.daemon_runs()
     shown = line.run("show", KEVIN).stdout
 
@@ -400,9 +402,11 @@ def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None
 def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> None:
     """While the daemon lives and has the line's SIM in it, nothing is held back, whatever the last hold was."""
     line.judge(line.text(), delay=0.0)
-    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
-    note_wait(line.db, WaitingFor.HELD)
-    note_sim_changed(line.db, line.now(), changed=True)
+    line.db.connection.execute(
+        "UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", (time.time() + 3600,)
+    )
+    commit_wait(line.db, WaitingFor.HELD)
+    commit_sim_changed(line.db, line.now(), changed=True)
     path = line.folder / "run" / "main" / "status.json"
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())
@@ -417,7 +421,7 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
 @pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
 def test_who_withholds_the_number_is_nobody(line: Filled, word: str) -> None:
     """`withheld` is no number, in the words of any list: a sentence says where to look."""
-    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call(),))
     result = line.run("show", word)
 
     assert result.exit_code == 2
@@ -475,8 +479,8 @@ def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
     before = asked(busy, KEVIN)
     with busy.db.transaction():
         name = pseudonym.of(pseudonyms.adopt_key(busy.db), KEVIN)
-    busy.db.execute("UPDATE contacts SET originator = ? WHERE id = 1", name)
-    busy.db.execute("UPDATE answers SET recipient = ? WHERE recipient = ?", name, KEVIN)
+    busy.db.connection.execute("UPDATE contacts SET originator = ? WHERE id = 1", (name,))
+    busy.db.connection.execute("UPDATE answers SET recipient = ? WHERE recipient = ?", (name, KEVIN))
     after = asked(busy, KEVIN)
 
     assert {key: after[key] for key in KEYS} == {key: before[key] for key in KEYS}
@@ -542,11 +546,11 @@ def test_limits_and_show_say_the_same_of_a_number(tmp_path: Path, delay: str, wa
     with line.db:
         line.judge(line.text("Salut", LEA))
         line.send()
-        line.db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 86400")
-        line.db.execute("UPDATE attempts SET begun_limit = begun_limit - 2 * 86400")
+        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 86400")
+        line.db.connection.execute("UPDATE attempts SET begun_limit = begun_limit - 2 * 86400")
         for number in range(waiting):
             line.judge(line.text("Salut", f"+3248000000{number}"))
-        line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+        line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
         queue = json.loads(line.run("limits", "--json").stdout)["queue"]
         said = " ".join(line.run("limits").stdout.split())
         of_numbers = {"new": KEVIN, "known": LEA}

@@ -196,10 +196,10 @@ def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
 def test_an_answer_in_any_state_is_printed_as_promised(answered: Filled, state: AnswerState) -> None:
     """Each state of an answer, with each state that its segments can have."""
     was = answered.db.the("SELECT state FROM answer_segments WHERE id = 1")["state"]
-    answered.db.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", state)
+    answered.db.connection.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", (state,))
     judge_all(answered)
     for segment in (*SegmentState, was):
-        answered.db.execute("UPDATE answer_segments SET state = ? WHERE id = 1", segment)
+        answered.db.connection.execute("UPDATE answer_segments SET state = ? WHERE id = 1", (segment,))
         (contact,) = printed(answered, "show", "1")
         judge("show", contact)
 
@@ -208,9 +208,9 @@ def test_what_was_erased_is_printed_as_promised(filled: Filled) -> None:
     """Texts that are gone, numbers that are pseudonyms."""
     fill(filled)
     long_ago = "2020-01-01T00:00:00.000Z"
-    filled.db.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", long_ago)
-    filled.db.execute("UPDATE answers SET queued_at = ? WHERE state <> 'queued'", long_ago)
-    filled.db.execute("UPDATE segments SET received_at = ?", long_ago)
+    filled.db.connection.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", (long_ago,))
+    filled.db.connection.execute("UPDATE answers SET queued_at = ? WHERE state <> 'queued'", (long_ago,))
+    filled.db.connection.execute("UPDATE segments SET received_at = ?", (long_ago,))
     result = filled.run("purge")
     assert result.exit_code == 0, result.output
     assert judge_all(filled) >= {"log", "show", "numbers"}

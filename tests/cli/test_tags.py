@@ -181,7 +181,7 @@ def react(line: Filled) -> list[int]:
     line.text("not answered", sender=LEA)
     line.call(KEVIN)
     line.text("too late")
-    line.db.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.001Z' WHERE text = 'too late'")
+    line.db.connection.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.001Z' WHERE text = 'too late'")
     return reactions
 
 
@@ -261,7 +261,7 @@ def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
 
     assert shown.endswith("quit\n\n2 reactions tagged, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["apology"], ["other"]]
-    details = [detail for (detail,) in line.db.execute("SELECT detail FROM events WHERE kind = 'untag'")]
+    details = [detail for (detail,) in line.db.connection.execute("SELECT detail FROM events WHERE kind = 'untag'")]
     assert [detail.split()[0] for detail in details] == ["insult"]
 
 
@@ -279,8 +279,8 @@ def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
     third, second, first = react(line)
 
     def erase() -> None:
-        line.db.execute("DELETE FROM contacts WHERE id = ?", second)
-        line.db.execute("UPDATE contacts SET text = NULL WHERE id = ?", third)
+        line.db.connection.execute("DELETE FROM contacts WHERE id = ?", (second,))
+        line.db.connection.execute("UPDATE contacts SET text = NULL WHERE id = ?", (third,))
 
     shown = walk(line, "a", meanwhile=erase)
 
@@ -321,7 +321,7 @@ def test_all_offers_first_contacts_too(line: Filled) -> None:
     """With --all a threat in a text that nothing was answered to is shown as well, whoever sent it; calls are not."""
     react(line)
     line.run("tag", "2", "apology")
-    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
     shown = walk(line, "s", "k", "t", "s", "s", "t", arguments=("--all",))
 
     assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")

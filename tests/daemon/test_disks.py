@@ -118,7 +118,7 @@ def test_what_waits_beside_a_damaged_database_is_not_moved_into_it(tmp_path: Pat
     kept = tmp_path / "kept"
     kept.mkdir()
     with open_for_daemon(path) as db:
-        db.execute("UPDATE line_state SET paused_by = 'me'")
+        db.connection.execute("UPDATE line_state SET paused_by = 'me'")
         for name in ("hotlined.db", "hotlined.db-wal"):
             (kept / name).write_bytes((tmp_path / name).read_bytes())
     for damage in (scribble, lambda file: os.truncate(file, 0)):

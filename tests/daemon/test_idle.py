@@ -89,10 +89,10 @@ def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sides:
     """A contradiction in one row is no damage of the database: the row is kept, an event says why, the line goes on."""
     filled, answering = sides
     odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
-    filled.db.execute(
+    filled.db.connection.execute(
         "INSERT INTO answers (contact_id, recipient, state, share, draw, queued_at, queued_limit, age_limit,"
         " due_limit) VALUES (?, 'x', 'cancelled', 'new', 0, '', 0, 0, 0)",
-        odd,
+        (odd,),
     )
     look(filled, answering)
 
@@ -106,12 +106,14 @@ def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sides: tuple[Filled, A
     filled, answering = sides
     number = "+32470999999"
     filled.judge(filled.text("Salut", number))
-    filled.db.execute(
+    filled.db.connection.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
         " INSERT INTO answers (recipient, state, share, draw, queued_at, queued_limit, age_limit, due_limit)"
         " SELECT '+3247' || i, 'queued', 'new', 0, '', -1e6, -1e6, 0 FROM n"
     )
-    filled.db.execute("UPDATE answers SET age_limit = -5e5 WHERE recipient = ? AND state = 'queued'", number)
+    filled.db.connection.execute(
+        "UPDATE answers SET age_limit = -5e5 WHERE recipient = ? AND state = 'queued'", (number,)
+    )
     filled.text("Encore", number)
     for _ in range(5):
         look(filled, answering)
@@ -158,9 +160,9 @@ def test_a_state_that_the_disk_refuses_is_written_later_and_once(sides: tuple[Fi
     """Since when the modem is ready is not lost because the database was busy then: the next pass writes it."""
     filled, answering = sides
     connection, recorded = answering.sender.connection, "SELECT at_limit FROM events WHERE kind = 'modem_ready'"
-    filled.db.execute("PRAGMA query_only = ON")
+    filled.db.connection.execute("PRAGMA query_only = ON")
     connection.set_state(ModemState.READY)
-    filled.db.execute("PRAGMA query_only = OFF")
+    filled.db.connection.execute("PRAGMA query_only = OFF")
     assert filled.db.all(recorded) == []
     for _ in range(2):
         connection.announce_state()

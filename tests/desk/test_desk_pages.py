@@ -43,7 +43,7 @@ def fill(line: Filled) -> None:
     for number in range(3):
         line.judge(line.text(f"réponds {number}\nou pas", sender=TROLL), delay=3600)
     line.judge(line.call(CALLER), delay=3600)
-    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call("+32477998878"))
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call("+32477998878"),))
     line.judge(line.text("Hello", sender=DAVE))
     line.send((9, None))
     decisions.block(line.db, TROLL, "somebody", line.now())
@@ -122,11 +122,13 @@ def test_a_line_that_does_not_hear_itself_says_so_with_the_cure(tmp_path: Path) 
     with line.db, Desk(line.config) as desk:
         fill(line)
         ask_selftest(line.db, "+32460209399", "hotlined selftest", "hotlined alerts", line.now())
-        line.db.execute("UPDATE requests SET state = 'done', answer_id = (SELECT min(answer_id) FROM attempts)")
-        line.db.execute("UPDATE answer_segments SET submitted_limit = (SELECT limit_time FROM line_state)")
+        line.db.connection.execute(
+            "UPDATE requests SET state = 'done', answer_id = (SELECT min(answer_id) FROM attempts)"
+        )
+        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = (SELECT limit_time FROM line_state)")
         browser = desk.browser()
         assert "texted itself" not in browser.get("/").words
-        line.db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 7200")
+        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 7200")
         words = browser.get("/").words
 
     assert "What is wrong" in words
@@ -224,8 +226,8 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, B
     filled = Filled(tmp_path_factory.mktemp("long"))
     with filled.db, Desk(filled.config) as desk:
         first = filled.text("salut, le premier", sender="Proximus")
-        filled.db.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
-        filled.db.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
+        filled.db.connection.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
+        filled.db.connection.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
         filled.judge(first)
         decisions.tag(filled.db, first, "threat", "anna", filled.now())
         assert filled.run("keep", str(first)).exit_code == 0
@@ -347,7 +349,7 @@ def steps(page: Answer) -> list[tuple[str, str]]:
 def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser]) -> None:
     """What a daemon would send now waits for one."""
     line, browser = busy
-    line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+    line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
     paths = ("/log", "/contact/4", "/person/4")
     without = {path: browser.get(path).words for path in paths}
     line.daemon_runs()

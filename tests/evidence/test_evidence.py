@@ -148,7 +148,7 @@ def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Fill
         scts = datetime(2026, month, 3, 22, 30, tzinfo=UTC) + timedelta(hours=1)
         line.pdu(*pdus.write_text(KEVIN, f"{month}", scts=scts, reference=1))
         at = f"2026-0{month}-03T22:30:05.123Z"
-        line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, line.newest())
+        line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = ?", (at, line.newest()))
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "evidence", KEVIN]
     done = subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
     unpack(done.stdout, tmp_path / "x")
@@ -215,7 +215,7 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
 
 def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> None:
     """The number is forgotten while its contacts are read one by one: all are there, whole."""
-    evidence.keep_all(threatened.db, KEVIN, "anna", threatened.now())
+    decisions.keep_all(threatened.db, KEVIN, "anna", threatened.now())
     before = evidence.of_number(threatened.db, KEVIN)
     forgotten: list[stored.StoredCounts | None] = []
 
@@ -230,12 +230,12 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
 
     assert forgotten[0]
     assert read == before
-    assert evidence.of_number(threatened.db, KEVIN)["contacts"] == []
+    assert evidence.of_number(threatened.db, KEVIN).contacts == ()
 
 
 def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:
     """Somebody forgets the number the moment after its contacts were kept."""
-    threatened.db.execute(
+    threatened.db.connection.execute(
         "CREATE TRIGGER forgets AFTER INSERT ON events WHEN NEW.kind = 'evidence' BEGIN DELETE FROM contacts; END"
     )
     done = threatened.run("evidence", KEVIN)

@@ -243,7 +243,8 @@ class Explorer:
         """Start the daemon again within the same boot."""
         fates.recover(self.db, self.now)
         if "breaker forgotten at a restart" in self.mutants:
-            set_breaker(self.db, breaker.Breaker())
+            with self.db.transaction():
+                set_breaker(self.db, breaker.Breaker())
         self.note(Restarted(at=self.world.now))
 
     def hour(self) -> None:
@@ -509,10 +510,10 @@ def _old_attempt_resumed() -> Iterator[None]:
             segment_id,
         )
         if row:
-            db.execute(
-                "UPDATE answer_segments SET state = 'waiting' WHERE attempt_id = ? AND state = 'cancelled'", row[0]
+            db.connection.execute(
+                "UPDATE answer_segments SET state = 'waiting' WHERE attempt_id = ? AND state = 'cancelled'", (row[0],)
             )
-            db.execute("UPDATE answers SET state = 'sending' WHERE id = ?", row["answer_id"])
+            db.connection.execute("UPDATE answers SET state = 'sending' WHERE id = ?", (row["answer_id"],))
         return told
 
     with patched(fates, "settle_late", resumes):
@@ -564,7 +565,7 @@ def _second_after_refusal() -> Iterator[None]:
 
     def goes_on(db: Database, begun: gate.Begun, *more: Any, **named: Any) -> None:
         if begun.sequence == 1 and named["again"]:
-            db.execute("UPDATE answer_segments SET state = 'refused' WHERE id = ?", begun.segment_id)
+            db.connection.execute("UPDATE answer_segments SET state = 'refused' WHERE id = ?", (begun.segment_id,))
             return
         refuse(db, begun, *more, **named)
 
@@ -578,7 +579,7 @@ def _requeue_twice() -> Iterator[None]:
 
     def twice(db: Database, *more: Any) -> str | None:
         said = requeue(db, *more)
-        db.execute("UPDATE answer_segments SET state = 'unconfirmed' WHERE state = 'cancelled'")
+        db.connection.execute("UPDATE answer_segments SET state = 'unconfirmed' WHERE state = 'cancelled'")
         return said
 
     with patched(answers, "requeue", twice):

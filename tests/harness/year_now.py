@@ -155,7 +155,8 @@ class Line:
         hour = at // HOUR * HOUR
         if self.machine.powered < hour:
             self.machine.run(hour - self.machine.powered)
-            save_limit_clock(self.db, self.db.now())
+            with self.db.transaction():
+                save_limit_clock(self.db, self.db.now())
         self.machine.run(at - self.machine.powered)
 
     def configure(self, settings: Settings) -> Path:
@@ -192,7 +193,7 @@ class Line:
         """Do what the daemon does first."""
         database = self.folder / "hotlined.db"
         db = open_for_daemon(database if database.exists() else make_empty(database))
-        db.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
+        db.connection.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
         self.daemon = Daemon(config.load(path), db)
         sender = self.daemon.sender
         sender.connection = Connection()  # type: ignore[assignment]
@@ -201,7 +202,7 @@ class Line:
         judge._by_calendar = Interval(judge._by_calendar.seconds, time.monotonic)
         self.daemon._begin()
         self.beside = open_beside_daemon(db.path)
-        self.beside.execute("PRAGMA synchronous = OFF")
+        self.beside.connection.execute("PRAGMA synchronous = OFF")
 
     def end(self) -> None:
         """End, wherever it is."""

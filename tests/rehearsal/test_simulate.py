@@ -21,7 +21,7 @@ from hotlined.rehearsal.flood import Arrival, flood, replay
 from hotlined.rehearsal.play import LOOK_AGAIN_SECONDS, play
 from hotlined.rehearsal.sums import peaks, sum_up
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import note_own_number
+from hotlined.store.line.line import commit_own_number
 from hotlined.store.reading import rehearsal
 
 SMALL = {"hour": 6, "day": 20, "month": 50}
@@ -308,7 +308,7 @@ def test_the_rules_are_those_of_the_daemon(tmp_path: Path) -> None:
     line = Filled(tmp_path)
     line.judge(line.text("Salut", LEA))
     line.send()
-    note_own_number(line.db, KEVIN)
+    commit_own_number(line.db, KEVIN)
     line.db.close()
     line.config.write_text(json.dumps(line.settings | {"answer": {"text": "Autre chose"}}))
     path = tmp_path / "log.csv"

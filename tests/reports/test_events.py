@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from hotlined.states import EventKind, SendingState
 from hotlined.store.answers import answers, contacts, decisions
 from hotlined.store.line import alerting, events
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import Sending, note_balance
-from hotlined.store.people import erasing, evidence
+from hotlined.store.line.line import Sending, commit_balance
+from hotlined.store.people import erasing
 from hotlined.store.reading import log
 
 FREE = Sending(SendingState.FREE)
@@ -69,7 +70,7 @@ def said(db: Database) -> list[str]:
     """Return how the events of a contact are told, by `show` and as a timeline, in the language in force."""
     shown = log.maybe_contact(db, 1)
     assert shown
-    shown["answer"] = None  # its steps are told elsewhere
+    shown = replace(shown, answer=None)  # its steps are told elsewhere
     lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
     steps = [step.words for step in timeline.timeline(shown, FREE)]
     return [*lines, *steps[-len(lines) :]]
@@ -190,13 +191,13 @@ def decide(line: Filled) -> None:
     answers.requeue(db, 2, "luc", now)
     decisions.block(db, KEVIN, "pi", now)
     decisions.unblock(db, KEVIN, "pi", now)
-    db.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", now.rfc3339, KEVIN)
+    db.connection.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", (now.rfc3339, KEVIN))
     decisions.lift_opt_out(db, KEVIN, "pi", now)
     decisions.skip(db, 1, "anna", now)
-    decisions.note_look(db, 1, "anna", now)
-    decisions.note_look_up(db, KEVIN, "anna", now)
-    decisions.note_look_through(db, "texts by hand", "anna", now)
-    evidence.keep_all(db, LEA, "anna", now)
+    decisions.commit_look(db, 1, "anna", now)
+    decisions.commit_look_up(db, KEVIN, "anna", now)
+    decisions.commit_look_through(db, "texts by hand", "anna", now)
+    decisions.keep_all(db, LEA, "anna", now)
     decisions.pause(db, "by", now)
     decisions.resume(db, "uid 1003", now)
     decisions.top_up(db, "2026-11-24T10:00:00.000Z", "pi", now)
@@ -233,10 +234,10 @@ def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> Non
     db = line.db
     for _time in range(2):
         for who in ("anna", "bea"):
-            decisions.note_look(db, 1, who, line.now())
-            decisions.note_look_up(db, KEVIN, who, line.now())
-            decisions.note_look_through(db, "log", who, line.now())
-            decisions.note_look_through(db, "numbers", who, line.now())
+            decisions.commit_look(db, 1, who, line.now())
+            decisions.commit_look_up(db, KEVIN, who, line.now())
+            decisions.commit_look_through(db, "log", who, line.now())
+            decisions.commit_look_through(db, "numbers", who, line.now())
 
     assert len(table(db, "id", "kind = 'look'")) == len(set(table(db, "who, contact_id, number, word"))) == 8
 
@@ -248,7 +249,7 @@ def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monk
     now = line.now()
     contacts.watch_flood(line.db, now)
     contacts.watch_flood(line.db, now._replace(limit=now.limit + contacts.FLOOD_SECONDS))
-    note_balance(line.db, "3.20", now, low=True)
+    commit_balance(line.db, "3.20", now, low=True)
 
     assert table(line.db, "kind, contacts, seconds, balance, detail") == [
         ("flood_begin", 2, 600, None, "2 contacts in 600 s"),
@@ -266,8 +267,8 @@ def test_no_sentence_is_made_of_a_sentence(line: Filled, happened: Database) -> 
 
     decide(line)
     before = sentences()
-    line.db.execute("ALTER TABLE events DROP COLUMN detail")
-    line.db.execute("ALTER TABLE events ADD COLUMN detail TEXT AS ('9 contacts in 9 s by nobody') VIRTUAL")
+    line.db.connection.execute("ALTER TABLE events DROP COLUMN detail")
+    line.db.connection.execute("ALTER TABLE events ADD COLUMN detail TEXT AS ('9 contacts in 9 s by nobody') VIRTUAL")
 
     assert sentences() == before
     assert "nobody" in json.loads(line.run("show", "1", "--json").stdout)["events"][0]["detail"]

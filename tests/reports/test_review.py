@@ -37,7 +37,7 @@ def erase(line: Filled, *contacts: int) -> None:
     for contact in contacts:
         line.judge(contact)
         long_ago = line.now().limit - (100 * DAYS).total_seconds()
-        line.db.execute("UPDATE contacts SET received_limit = ? WHERE id = ?", long_ago, contact)
+        line.db.connection.execute("UPDATE contacts SET received_limit = ? WHERE id = ?", (long_ago, contact))
     assert sum(batch.texts for batch in purging.purge(line.db, 90 * DAYS, 365 * DAYS, line.now())) >= len(contacts)
 
 

@@ -27,7 +27,7 @@ from hotlined.doctor.scene import Scene
 from hotlined.reports import selftest
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
-from hotlined.store.line.line import Sending, note_own_number
+from hotlined.store.line.line import Sending, commit_own_number
 from hotlined.store.line.reception import SelfTest, ask_selftest, maybe_selftest
 from hotlined.words import selftest as words
 
@@ -119,7 +119,7 @@ def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
     """After another SIM the last test says nothing; a text of the own number is its return, one of a person is not."""
     line = Filled(tmp_path)
     with closing(line.db):
-        note_own_number(line.db, OWN)
+        commit_own_number(line.db, OWN)
         line.text("hotlined selftest 0000", sender=OWN)
         ask_selftest(line.db, OWN, selftest.text(), "hotlined alerts", line.now())
         line.text(sender=KEVIN)
@@ -376,11 +376,10 @@ def come_each_ten_hours(line: Filled, until: datetime) -> None:
     for reason, early in (("first_contact", 0), ("own_number", 5)):
         for number in range(HOURS_LEAST, 0, -1):
             hour = (until - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
-            line.db.execute(
+            line.db.connection.execute(
                 "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
                 " VALUES (?, 'contacts', 'text', 'suppress', ?, 1)",
-                hour,
-                reason,
+                (hour, reason),
             )
 
 
@@ -394,7 +393,7 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         last = line.db.value("SELECT received_at FROM contacts")
         ends = datetime.fromisoformat(last)
         assert quiet_for(line, HOUR) == Silence(HOUR, None, is_long=False, last_at=last)
-        line.db.execute("UPDATE line_state SET ready_limit = 0")
+        line.db.connection.execute("UPDATE line_state SET ready_limit = 0")
         come_each_ten_hours(line, ends)
         # the contact itself came at 22:00, unsynchronised, and is in no hour
         found = quiet_for(line, 4 * DAY)
@@ -411,7 +410,7 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         away = quiet_for(line, 100 * HOUR)
         assert away
         assert away.is_long is None
-        line.db.execute("UPDATE line_state SET ready_limit = NULL")
+        line.db.connection.execute("UPDATE line_state SET ready_limit = NULL")
         unknown = quiet_for(line, 100 * HOUR)
         assert unknown
         assert unknown.is_long is None
@@ -427,9 +426,9 @@ def test_a_long_silence_is_shown_where_one_looks(tmp_path: Path, monkeypatch: py
         line.text()
         now, began = line.db.now(), 5 * DAY.total_seconds()
         come_each_ten_hours(line, now.utc - 5 * DAY)
-        line.db.execute("UPDATE line_state SET ready_limit = ?", now.limit - 2 * began)
+        line.db.connection.execute("UPDATE line_state SET ready_limit = ?", (now.limit - 2 * began,))
         for ago, expected in ((HOUR.total_seconds(), 0), (began, 1)):
-            line.db.execute("UPDATE contacts SET received_limit = ?", now.limit - ago)
+            line.db.connection.execute("UPDATE contacts SET received_limit = ?", (now.limit - ago,))
             status = line.run("status")
             assert (status.stdout.count(told.partition(" `")[0]), status.exit_code) == (expected, 0)
         codes = {one["code"] for one in json.loads(line.run("status", "--json").stdout)["trouble"]}

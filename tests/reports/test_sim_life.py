@@ -28,11 +28,11 @@ from hotlined.store.line.line import (
     balance_before,
     bind_sim,
     breaker_of,
+    commit_balance,
+    commit_balance_before,
+    commit_top_up_date,
     credit_of,
-    date_top_up,
     maybe_top_up,
-    note_balance,
-    note_balance_before,
     note_top_up,
 )
 
@@ -108,12 +108,12 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
 
 def test_a_top_up_says_when_an_answer_is_tried(line_of: Filled) -> None:
     """While the SIM cannot pay a person hears that the line tries one; who gave the day is not asked for the day."""
-    line_of.db.execute("UPDATE line_state SET breaker_cause = 'credit'")
+    line_of.db.connection.execute("UPDATE line_state SET breaker_cause = 'credit'")
     tries = "The answers wait: the line tries one within five minutes."
     assert tries not in line_of.run("sim", "topup").output  # no daemon does so
     line_of.daemon_runs()
     assert tries in line_of.run("sim", "topup").output
-    line_of.db.execute("UPDATE line_state SET breaker_cause = NULL")
+    line_of.db.connection.execute("UPDATE line_state SET breaker_cause = NULL")
 
     assert tries not in line_of.run("sim", "topup").output
     assert "if that is another day" not in line_of.run("sim", "topup", "yesterday").output
@@ -243,7 +243,7 @@ def test_another_sim_was_topped_up_by_nobody_yet(line_of: Filled) -> None:
     with line_of.db.transaction():
         bind_sim(line_of.db, "imei", "206011111111111")
         note_top_up(line_of.db, TopUp(days_ago(400), by="anna"), line_of.now(), dated=True)
-    note_balance(line_of.db, "3.20", line_of.now(), low=True)
+    commit_balance(line_of.db, "3.20", line_of.now(), low=True)
     with line_of.db.transaction():
         bind_sim(line_of.db, "another stick", "206011111111111")
     assert credit_of(line_of.db).balance == 3.2
@@ -262,15 +262,15 @@ def test_a_date_that_a_wrong_clock_wrote_is_made_anew_once_it_is_right(line_of: 
     early = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
     with db.transaction():
         note_top_up(db, TopUp(early.rfc3339, by="anna"), early, dated=False)
-    date_top_up(db, Now(utc, 3700.0, synchronised=True))
+    commit_top_up_date(db, Now(utc, 3700.0, synchronised=True))
     assert credit_of(db).topped_up_at == "2026-11-26T11:00:00.000Z"
-    date_top_up(db, Now(utc, 9999.0, synchronised=True))
+    commit_top_up_date(db, Now(utc, 9999.0, synchronised=True))
     assert credit_of(db).topped_up_at == "2026-11-26T11:00:00.000Z"
 
     with db.transaction():
         note_top_up(db, TopUp(early.rfc3339, by="anna"), early, dated=False)
         db.execute("UPDATE line_state SET topped_up_boot = ?", boot_id()[::-1])
-    date_top_up(db, Now(utc, 3700.0, synchronised=True))
+    commit_top_up_date(db, Now(utc, 3700.0, synchronised=True))
     assert credit_of(db).topped_up_at == early.rfc3339
 
 
@@ -364,8 +364,8 @@ def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:
 
 def test_a_balance_is_written_down_where_it_differs(line_of: Filled) -> None:
     """The card is not written to for what stands there already."""
-    note_balance_before(line_of.db, "3.20")
+    commit_balance_before(line_of.db, "3.20")
     before = line_of.db.connection.total_changes
-    note_balance_before(line_of.db, "3.20")
+    commit_balance_before(line_of.db, "3.20")
 
     assert line_of.db.connection.total_changes == before

@@ -310,7 +310,7 @@ def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) ->
         for piece in taken.pieces():
             octets += piece
             filled.text("meanwhile")
-        filled.db.execute("PRAGMA wal_checkpoint")
+        filled.db.connection.execute("PRAGMA wal_checkpoint")
     copy = filled.folder / "copy.db"
     copy.write_bytes(octets)
     with closing(sqlite3.connect(copy)) as opened:
@@ -664,10 +664,12 @@ def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
     path = sealed(filled)
     late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     filled.text("after the backup")
-    filled.db.execute("UPDATE contacts SET received_at = ? WHERE id = 4", (late,)[0])
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", late)
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", late)
-    filled.db.execute("INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0)")
+    filled.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = 4", ((late,)[0],))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", (late,))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", (late,))
+    filled.db.connection.execute(
+        "INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0)"
+    )
     wal = filled.database.with_name("hotlined.db-wal").read_bytes()
     filled.db.close()
     filled.database.with_name("hotlined.db-wal").write_bytes(wal)
@@ -980,7 +982,7 @@ def test_what_a_later_version_wrote_is_refused_with_the_way_back(tmp_path: Path,
     """The sentence has the command that puts the copy back which was made before the upgrade, for this line."""
     (tmp_path / folder).mkdir()
     filled = Filled(tmp_path / folder)
-    filled.db.execute(
+    filled.db.connection.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
     )
     filled.db.close()
@@ -996,7 +998,7 @@ def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: P
     copy.write_bytes(filled.run("db", "backup", "-").stdout_bytes)
     write_key(filled.database, PINS, b"p" * 32)
     filled.text("after the upgrade")
-    filled.db.execute(
+    filled.db.connection.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
     )
     filled.db.close()
@@ -1040,7 +1042,7 @@ def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> N
     assert path.name in filled.run("status").stdout
     document = json.loads(filled.run("status", "--json").stdout)["backup"]
     assert (document["name"], document["failure"]) == (path.name, None)
-    filled.db.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
+    filled.db.connection.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
     assert any("The last backup off the card is of" in words for words in told())
     assert [each.level for each in (look(filled).backup,) if each] == [1]
 

@@ -72,8 +72,8 @@ def line(tmp_path: Path) -> Iterator[Filled]:
         filled.judge(filled.call(LEA))
         filled.judge(filled.text("8850 gagne", "8850"))
         filled.text("anonyme", "Banque")
-        filled.db.execute("UPDATE contacts SET originator = '~0123456789ab' WHERE originator = 'Banque'")
-        filled.db.execute("""UPDATE contacts SET tags = '["<b>&"]' WHERE id = 2""")
+        filled.db.connection.execute("UPDATE contacts SET originator = '~0123456789ab' WHERE originator = 'Banque'")
+        filled.db.connection.execute("""UPDATE contacts SET tags = '["<b>&"]' WHERE id = 2""")
         began = filled.now().utc
         for hours, kind in (
             (1, "ready"),
@@ -84,7 +84,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
             (34, "ready"),
         ):
             at = rfc3339(began + timedelta(hours=hours))
-            filled.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", at, f"modem_{kind}")
+            filled.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (at, f"modem_{kind}"))
         yield filled
 
 
@@ -164,7 +164,7 @@ def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
     assert "before:" not in page
     assert '<th scope="col">Before</th>' not in page
 
-    line.db.execute("UPDATE contacts SET received_at = '2025-11-01T12:00:00.000Z' WHERE id = 1")
+    line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-01T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-24", "--until", "2025-11-30")
     assert (
         "<strong>24 to 30 November 2025</strong> (one week, by day). Before: one week, 17 to 23 November 2025." in page
@@ -175,16 +175,16 @@ def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
 
 def test_the_heat_map_shows_averages(line: Filled) -> None:
     """What came at an hour is divided by the number of such days; hours that the period has not are blank."""
-    line.db.execute("DELETE FROM events")
+    line.db.connection.execute("DELETE FROM events")
     for number, day in enumerate((3, 10, 10, 10, 17)):  # Mondays
         at = f"2025-11-{day:02}T12:00:00.000Z"
-        line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, number + 1)
+        line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = ?", (at, number + 1))
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
     hours = re.findall(r"<title>Mon [0-9:]+ to [0-9:]+: (1.7 [^<]*)</title>", page)
 
     assert hours == ["1.7 (5 on 3 days)"]
     assert "strongest colour" not in page  # there is one field alone
-    line.db.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
+    line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
     page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
     assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
     assert "Where there is no field" not in page
@@ -242,11 +242,11 @@ def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
     assert re.search(r"ready for 9\d\.\d % of the time of which something is known", page)
     assert "% of the period, as" in written(line, "--since", "2026-11-25T12:00", "--until", "2026-11-27")
     (latest,) = line.db.one("SELECT max(at) FROM events")
-    line.db.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_stopped')", latest)
+    line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_stopped')", (latest,))
     assert "daemon stopped" in written(line)
-    line.db.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
+    line.db.connection.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
     assert "ready for 100.0 % of the time of which something is known" in written(line)
-    line.db.execute("DELETE FROM events")
+    line.db.connection.execute("DELETE FROM events")
     assert "Nothing is known of the modem" in written(line)
 
 

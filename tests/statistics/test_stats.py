@@ -100,14 +100,16 @@ def answer(
             "submitted_at": rfc3339(sent), "submitted_limit": 1.0,
         })  # fmt: skip
     if contact_id:
-        line.db.execute("UPDATE contacts SET verdict = 'answer', reason = 'first_contact' WHERE id = ?", contact_id)
+        line.db.connection.execute(
+            "UPDATE contacts SET verdict = 'answer', reason = 'first_contact' WHERE id = ?", (contact_id,)
+        )
     return answer_id
 
 
 def insert(line: Filled, table: str, row: dict[str, Any]) -> int:
     """Insert a row and return its id."""
-    cursor = line.db.execute(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values()
+    cursor = line.db.connection.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),)
     )
     assert cursor.lastrowid
     return cursor.lastrowid
@@ -226,7 +228,7 @@ def test_a_reaction_is_a_text_within_a_day_after_the_answer(
 
     assert told(line)["total"]["reactions"] == reactions
     assert shown == [contact_id] * reactions
-    line.db.execute("UPDATE contacts SET tags = ? WHERE id = ?", '["insult"]', contact_id)
+    line.db.connection.execute("UPDATE contacts SET tags = ? WHERE id = ?", ('["insult"]', contact_id))
     assert told(line)["total"]["tags"] == ({"insult": 1} if reactions else {})
 
 
@@ -444,7 +446,7 @@ def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled)
 
     assert told(line, *week)["before"]["texts"] == 1
     assert "BEFORE" in line.run("stats", *week).stdout
-    line.db.execute("UPDATE contacts SET received_at = ? WHERE id = 1", rfc3339(MONDAY + 2 * DAY))
+    line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = 1", (rfc3339(MONDAY + 2 * DAY),))
     assert told(line, *week)["before"] is None
     assert "BEFORE" not in line.run("stats", *week).stdout
 
@@ -555,7 +557,7 @@ def test_the_modem_is_told_by_its_events(line: Filled) -> None:
         (MONDAY + HOUR, "modem_unplugged"),
         (MONDAY + 2 * HOUR, "modem_ready"),
     ):
-        line.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", rfc3339(at), kind)
+        line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
     seconds = told(line)["modem_seconds"]
 
     assert seconds == {"ready": 30 * 86_400.0 - 7200, "absent": 7200.0}
@@ -564,7 +566,7 @@ def test_the_modem_is_told_by_its_events(line: Filled) -> None:
 def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> None:
     """A time without an event is unknown, and a clock that was put back makes no negative time."""
     for at, kind in ((MONDAY + DAY, "modem_ready"), (MONDAY, "modem_absent")):
-        line.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", rfc3339(at), kind)
+        line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
     start = MONDAY - DAY
     spans = figures.spans(line.db, start, MONDAY + 2 * DAY)
 
@@ -597,7 +599,7 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
         for number in range(1200):
             contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
     answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
-    line.db.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
+    line.db.connection.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
     shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
     tables = "\n".join(shown).split("\n\n")[1:3]
 

@@ -204,7 +204,7 @@ def test_the_latest_of_two_under_one_reference_is_meant(db: Database) -> None:
     for contact, seconds in ((1, 0.0), (2, 86400.0)):
         came(db, seconds=seconds, words=f"encore {contact}")
         if contact == 2:
-            db.execute("UPDATE contacts SET verdict = NULL, reason = NULL WHERE id = 2")
+            db.connection.execute("UPDATE contacts SET verdict = NULL, reason = NULL WHERE id = 2")
             store_steps.judge(db, 2, at(seconds), rules)
         take(db, segment_of(begin_next(db, at(seconds + 1), ONE, rules)), at(seconds + 2), 7)
     report(db, 86500)
@@ -248,7 +248,7 @@ def test_what_may_have_left_goes_at_once(db: Database) -> None:
     came(db)
     begun = let_out(db, 1)
     lose(db, begun, at(2))
-    db.execute("UPDATE answers SET due_limit = 900")
+    db.connection.execute("UPDATE answers SET due_limit = 900")
     assert answers.requeue(db, 1, "marie", at(60)) is None
     assert [turn.answer_id for turn in queue.due(db, at(60))] == [1]
 
@@ -261,7 +261,7 @@ def test_requeue_is_refused_of_who_is_blocked_or_has_opted_out(db: Database) -> 
     decisions.block(db, HERS, "marie", at(4))
     assert answers.requeue(db, 1, "marie", at(5)) == "blocked"
     decisions.unblock(db, HERS, "marie", at(6))
-    db.execute("UPDATE contacts SET other_originator = ?", HIS)
+    db.connection.execute("UPDATE contacts SET other_originator = ?", (HIS,))
     decisions.block(db, HIS, "marie", at(7))
     assert answers.requeue(db, 1, "marie", at(8)) == "blocked"
     decisions.unblock(db, HIS, "marie", at(9))
@@ -297,7 +297,7 @@ def test_requeue_gives_all_tries_again_and_a_new_age(db: Database) -> None:
 def test_what_is_asked_for_again_ages_from_then_by_both_clocks(db: Database) -> None:
     """Its contact's time stamp is a day old; neither the sweep nor the gate goes by it."""
     came(db)
-    db.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
+    db.connection.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
     lose(db, let_out(db, 1), at(2))
     now = at(30 * 3600)._replace(synchronised=True)
     assert answers.requeue(db, 1, "marie", now) is None

@@ -95,7 +95,8 @@ def test_limits_status_numbers_and_stats_count_the_same(line: Filled, state: str
     """In whatever state an answer is, four commands agree on the segments that were spent, and so does the check."""
     answered(line, LEA)
     STATES[state](line)
-    save_limit_clock(line.db, line.now())
+    with line.db.transaction():
+        save_limit_clock(line.db, line.now())
 
     limits = json.loads(line.run("limits", "--json").stdout)["windows"]
     status = json.loads(line.run("status", "--json").stdout)["budgets"]

@@ -141,8 +141,8 @@ def test_every_promise_is_tried() -> None:
 
 def test_a_row_without_its_parent_is_found_out(filled: Filled) -> None:
     """Foreign keys are part of the full check."""
-    filled.db.execute("PRAGMA foreign_keys = OFF")
-    filled.db.execute("DELETE FROM contacts WHERE id = 4")
+    filled.db.connection.execute("PRAGMA foreign_keys = OFF")
+    filled.db.connection.execute("DELETE FROM contacts WHERE id = 4")
     result = filled.run("db", "check", "--full")
 
     assert result.exit_code == 1
@@ -153,7 +153,7 @@ def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:
     """Ten rows are enough to look at."""
     for _ in range(11):
         filled.text()
-    filled.db.execute("UPDATE contacts SET repeats = 7")
+    filled.db.connection.execute("UPDATE contacts SET repeats = 7")
 
     assert "(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …)" in filled.run("db", "check", "--full").stdout
 
@@ -181,7 +181,7 @@ def test_what_is_no_database_is_said_so(filled: Filled, content: bytes | None, c
 @pytest.mark.parametrize(("name", "code"), [("later", 78), ("initial", 78)])
 def test_a_full_check_wants_the_schema_of_this_version(filled: Filled, name: str, code: int) -> None:
     """The rows of another version may promise something else; whether the file is whole can be said."""
-    filled.db.execute("UPDATE _sqlite_migrations SET name = ? WHERE id = 1", name)
+    filled.db.connection.execute("UPDATE _sqlite_migrations SET name = ? WHERE id = 1", (name,))
 
     assert filled.run("db", "check").exit_code == 0
     assert filled.run("db", "check", "--full").exit_code == code
@@ -235,7 +235,7 @@ def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
     write_key(filled.database, KEY, first)
     assert backup.maybe_key(filled.database) == first
     assert f"not in it, but in {key}" in filled.run("db", "backup", "-").stderr
-    filled.db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(second))
+    filled.db.connection.execute("UPDATE line_state SET key_digest = ?", (pseudonym.digest(second),))
 
     assert backup.maybe_key(filled.database) is None
     assert str(key) not in filled.run("db", "backup", "-").stderr
@@ -314,7 +314,7 @@ def test_a_daemon_that_writes_does_not_make_it_begin_again(filled: Filled, monke
 
 def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> None:
     """What waited is unconfirmed and counts for its number, no half answer is finished, nothing is judged late."""
-    filled.db.execute(
+    filled.db.connection.execute(
         "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
         " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
     )

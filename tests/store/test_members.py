@@ -79,7 +79,8 @@ def as_owner(state: Path, program: str) -> "subprocess.Popen[str]":
 
 SERVING = """
 db = open_for_daemon(path)
-db.execute("UPDATE line_state SET paused_by = 'me'")
+with db.transaction():
+    db.execute("UPDATE line_state SET paused_by = 'me'")
 print("ready", flush=True)
 sys.stdin.readline()
 db.close()

@@ -41,10 +41,9 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, shares
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import save_limit_clock
 from hotlined.store.people import backup, erasing, purging
 
@@ -526,10 +525,9 @@ class Hotline(RuleBasedStateMachine):
     def start(self) -> None:
         """Do what the daemon does first."""
         backup.quarantine_restored(self.db, self.now())
-        pseudonyms.note_lost(self.db, self.now())
+        decisions.commit_key_lack(self.db, self.now())
         fates.recover(self.db, self.now())
-        with self.db.transaction():
-            shares.refile(self.db, shadow=self.shadow)
+        decisions.commit_mode(self.db, self.now(), shadow=self.shadow)
 
     # ---- people's data
 
@@ -630,8 +628,14 @@ class Hotline(RuleBasedStateMachine):
     @rule(limits=small_limits, plan=st.sampled_from(PLANS), shadow=st.sampled_from((False, False, True)))
     def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
         """Read another configuration."""
-        self.limits, self.plan, self.shadow = limits, plan, shadow
+        self.limits, self.plan = limits, plan
+        self.set_mode(shadow=shadow)
         self.tell_configuration()
+
+    def set_mode(self, *, shadow: bool) -> None:
+        """Go over to shadow mode, or back to live."""
+        self.shadow = shadow
+        decisions.commit_mode(self.db, self.now(), shadow=shadow)
 
     @rule(
         number=numbers,
@@ -834,9 +838,9 @@ def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
     """What has left is not forgotten because the rest fell into shadow mode."""
     with hotline(ONE_A_DAY, PLANS[1]) as line:
         come(line, HERS)
-        line.shadow = True
+        line.set_mode(shadow=True)
         line.send([Fate.SENT])
-        line.shadow = False
+        line.set_mode(shadow=False)
         come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
@@ -845,9 +849,9 @@ def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
     with hotline(ONE_A_DAY) as line:
         come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
-        line.shadow = True
+        line.set_mode(shadow=True)
         line.send([Fate.SENT])
-        line.shadow = False
+        line.set_mode(shadow=False)
         come(line, HERS)
 
 

@@ -14,7 +14,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, shares, windows
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, windows
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line import history, line, pseudonyms
@@ -324,7 +324,7 @@ def test_the_rest_follows_a_late_result_unless_something_else_went_there(db: Dat
         typed(db, HERS, 130)
         take(db, goes(db, 131), at(132))
     if later == "erased":
-        db.execute("UPDATE answer_segments SET pdu = NULL")
+        db.connection.execute("UPDATE answer_segments SET pdu = NULL")
     fates.settle_late(db, begun.segment_id, 7, AGAIN, at(200))
 
     assert state(db) == (("failed", "half") if later else ("sending", None))
@@ -365,14 +365,14 @@ def test_in_shadow_mode_shares_are_those_of_shadow_mode(db: Database) -> None:
     wrote(db, shadow=True)
     assert begin_next(db, at(1), ONE, AGAIN, shadow=True) == gate.Shadowed()
     wrote(db, HERS, 10, shadow=True)
-    for shadow, share in ((False, "new"), (True, "known")):
-        with db.transaction():
-            shares.refile(db, shadow=shadow)
+    for shadow, share in ((True, "known"), (False, "new"), (True, "known")):
+        decisions.commit_mode(db, at(11), shadow=shadow)
         assert db.value("SELECT share FROM answers WHERE state = 'queued'") == share
 
 
 def test_shadow_mode_files_what_it_lets_out(db: Database) -> None:
     """The other answers of a number that was let out stand among the known from then on."""
+    decisions.commit_mode(db, at(0), shadow=True)
     two_wait(db, shadow=True)
     begin_next(db, at(3), ONE, AGAIN, shadow=True)
 
@@ -493,11 +493,30 @@ def test_a_number_is_known_under_its_pseudonym(db: Database) -> None:
     assert db.value("SELECT recipient FROM answers").startswith("~")
     assert history.history_of(db, HERS, shadow=False).answers == 1
     wrote(db, HERS, 20, delay=60)
-    db.execute("UPDATE answers SET share = 'new' WHERE state = 'queued'")
-    with db.transaction():
-        shares.refile(db, HERS)
+    assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
+    answers.cancel(db, 2, "marie", at(21))
+    db.connection.execute("UPDATE answers SET share = 'new' WHERE id = 2")
+    answers.requeue(db, 2, "marie", at(22))
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
     assert answers.requeue(db, 1, "marie", at(30)) == "erased"
+
+
+def test_answers_find_their_shares_once_the_key_is_back(db: Database) -> None:
+    """An answer queued while nobody knew who had one stands among the known again, also if a person notices first."""
+    sent(db, HERS, 0)
+    with db.transaction():
+        pseudonyms.adopt_key(db)
+    for _ in purging.purge(db, timedelta(0), timedelta(0), at(10)):
+        pass
+    away = db.key_path.rename(db.path.with_name("away"))
+    db.keys.clear()
+    assert decisions.commit_key_lack(db, at(11))
+    wrote(db, HERS, 20, delay=60)
+    assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"
+    away.rename(db.key_path)
+    decisions.resume(db, "marie", at(30))
+
+    assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "known"
 
 
 @pytest.mark.parametrize("numbers", [0.0, 99 * DAY], ids=["text and number", "text"])

@@ -1,10 +1,11 @@
 """The state of a line: what is the same text, what is a new one, and what an answer's states do to the limits."""
 
+import contextlib
 import itertools
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ from hotlined.store.line.history import history_of
 from hotlined.store.line.line import (
     Sending,
     breaker_of,
-    note_share_wait,
-    note_wait,
+    commit_share_wait,
+    commit_wait,
+    note_ready,
     save_limit_clock,
     sending_of,
 )
@@ -550,6 +552,35 @@ def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Data
     }
 
 
+def test_a_write_needs_an_open_transaction(db: Database) -> None:
+    """A statement that writes outside a transaction fails at once, instead of committing by itself."""
+    with pytest.raises(AssertionError, match="outside a transaction"):
+        db.execute("UPDATE line_state SET own_number = 'x'")
+    with pytest.raises(AssertionError, match="outside a transaction"):
+        note_ready(db, 0.0)
+
+
+def test_what_follows_a_change_is_done_once_before_the_commit(db: Database) -> None:
+    """All that a transaction asked for is done together at its end, and nothing of what was rolled back."""
+    done: list[list[str]] = []
+
+    def follow(inside: Database, subjects: Collection[str]) -> None:
+        assert inside.connection.in_transaction
+        done.append(sorted(subjects))
+
+    with db.transaction():
+        for subject in "bab":
+            db.before_commit(follow, subject)
+        assert done == []
+    with contextlib.suppress(ZeroDivisionError), db.transaction():
+        db.before_commit(follow, "c")
+        raise ZeroDivisionError
+    with db.transaction():
+        pass
+
+    assert done == [["a", "b"]]
+
+
 def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
     """References are one octet and come again: the recipient has to fit too."""
     queue_one(db)
@@ -670,9 +701,9 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
 
 def test_a_hold_is_written_once(db: Database) -> None:
     """What holds a share back is a word of the line, and holding on costs no write."""
-    note_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
     before = db.connection.total_changes
-    note_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    commit_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
 
     assert db.connection.total_changes == before
 
@@ -802,7 +833,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queue.next_due(db)
     queue.requeue_half_sent(db)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
-    note_wait(db, policy.WaitingFor.NETWORK)
+    commit_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
     contacts.next_unjudged(db, now)
     contacts.next_judgement(db)
@@ -908,7 +939,8 @@ def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         with open_for_daemon(folder / "hotlined.db") as db:
-            save_limit_clock(db, db.now())
+            with db.transaction():
+                save_limit_clock(db, db.now())
             running = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     finally:
         os.umask(before)
@@ -943,12 +975,13 @@ def test_migrating_twice_changes_nothing(db: Database) -> None:
 def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
     """Within a boot it is exact; of another boot only the time since then is added, never taken away."""
     now = db.now()
-    save_limit_clock(db, now)
+    with db.transaction():
+        save_limit_clock(db, now)
     db.close()
     with open_for_daemon(db.path) as again:
         assert again.now().limit >= now.limit
         assert again.now().limit - now.limit < 60
-        again.execute("UPDATE line_state SET boot_id = 'another', limit_time = 1e9")
+        again.connection.execute("UPDATE line_state SET boot_id = 'another', limit_time = 1e9")
     with open_for_daemon(db.path) as later:
         assert later.now().limit >= 1e9
 
@@ -956,7 +989,7 @@ def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
 def test_a_request_that_nobody_begins_expires(db: Database) -> None:
     """What was asked of a daemon that did not run is not done when it starts later."""
     request_id = requests.ask(db, RequestVerb.BALANCE, {}, "admin", db.now())
-    db.execute("UPDATE requests SET expires_boottime = 0")
+    db.connection.execute("UPDATE requests SET expires_boottime = 0")
     assert requests.next_request(db, db.now()) is None
     assert requests.progress_of(db, request_id).state == "expired"
 
@@ -986,11 +1019,11 @@ def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
 def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     """A try is on the disk before it is made; only an accepted PIN may be given again."""
     assert not pins.was_refused(db, "sim", "digest")
-    pins.note_try(db, "sim", "digest", db.now())
+    pins.commit_try(db, "sim", "digest", db.now())
     assert pins.was_refused(db, "sim", "digest")
     assert not pins.was_refused(db, "another", "digest")
     pins.accept(db, "sim", "digest")
-    pins.note_try(db, "sim", "digest", db.now())
+    pins.commit_try(db, "sim", "digest", db.now())
     assert not pins.was_refused(db, "sim", "digest")
     pins.refuse(db, "sim", "digest")
     assert pins.was_refused(db, "sim", "digest")
@@ -1028,7 +1061,7 @@ def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot
         judge(db, number + 1, number)
         begun(db, number)
         if not same_boot:
-            db.execute("UPDATE attempts SET boot_id = 'another'")
+            db.connection.execute("UPDATE attempts SET boot_id = 'another'")
         fates.recover(db, at(db, number))
 
     assert breaker_of(db).is_open is is_open
@@ -1313,8 +1346,10 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
-            breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
-    breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
+            with db.transaction():
+                breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+    with db.transaction():
+        breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

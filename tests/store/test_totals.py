@@ -118,15 +118,17 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             assert at_ms
             answer(line, contact_id, parse_rfc3339(at_ms[0]) + more[1] * MILLISECOND, text=more[2])
         if what == "judge":
-            db.execute(
+            db.connection.execute(
                 "UPDATE contacts SET verdict = 'suppress', reason = 'stale' WHERE id = ? AND verdict IS NULL",
-                contact_id,
+                (contact_id,),
             )
         if what == "becomes":
-            db.execute("UPDATE contacts SET kind = ? WHERE id = ?", more[1], contact_id)
+            db.connection.execute("UPDATE contacts SET kind = ? WHERE id = ?", (more[1], contact_id))
         if what == "renamed":
             country = "BE" if more[1] and more[1][0] in "+~" else None
-            db.execute("UPDATE contacts SET originator = ?, country = ? WHERE id = ?", more[1], country, contact_id)
+            db.connection.execute(
+                "UPDATE contacts SET originator = ?, country = ? WHERE id = ?", (more[1], country, contact_id)
+            )
 
 
 # ---- the peer
@@ -308,7 +310,11 @@ def line(tmp_path: Path) -> Iterator[Filled]:
 
 def total(line: Filled, name: str, label: str = "state") -> dict[str, int]:
     """Return the totals of a name by a label, hours added up."""
-    return dict(line.db.execute(f"SELECT {label}, sum(total) FROM totals WHERE name = ? GROUP BY 1", name).fetchall())
+    return dict(
+        line.db.connection.execute(
+            f"SELECT {label}, sum(total) FROM totals WHERE name = ? GROUP BY 1", (name,)
+        ).fetchall()
+    )
 
 
 def test_totals_count_as_it_happens_and_never_fall(line: Filled) -> None:
@@ -372,7 +378,7 @@ def test_a_kind_that_is_found_out_late_is_not_counted_again(line: Filled) -> Non
     """Segments that come after the verdict may show what a contact is: figures say so, and totals stay."""
     contact_id = line.text()
     line.judge(contact_id)
-    line.db.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", contact_id)
+    line.db.connection.execute("UPDATE contacts SET kind = 'data' WHERE id = ?", (contact_id,))
     tally, *_ = figures.tallies(line.db, [MONDAY, MONDAY + 800 * DAY])
 
     assert total(line, "contacts", "kind") == {"text": 1}

@@ -154,7 +154,7 @@ def test_doctor_names_who_was_not_believed(filled: Filled) -> None:
     )
     filled.config.write_text(json.dumps(filled.settings | {"numbers": {"mms_centres": ["Orange"]}}))
     assert mms(filled)[1].endswith(": Zara (2)")
-    filled.db.execute("UPDATE contacts SET received_limit = received_limit - 31 * 86400")
+    filled.db.connection.execute("UPDATE contacts SET received_limit = received_limit - 31 * 86400")
     assert mms(filled)[0] is Health.OK
 
 

@@ -201,6 +201,8 @@ ENGLISH = {
     "gsm/responses.py": "has codes",
     "gsm/tpdu.py": "marks what it says; what is wrong with a PDU that can be read, nobody reads",
     "migrations.py": "is SQL",
+    "documents.py": "speaks to readers of the schema",
+    "forms.py": "the same",
     "policy.py": "has codes",
     "recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",
@@ -245,7 +247,7 @@ def _is_silent(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute):
-        if node.func.attr == "execute":
+        if node.func.attr in {"execute", "rows"}:
             return True
         # the note of an event stands in its table alone
         return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re", "events"}

@@ -6,8 +6,9 @@ reads it, nor `note`, which is what a person may want to know of the cause.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
@@ -100,19 +101,18 @@ def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     return [Event(**row) for row in rows]
 
 
-def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
-    """Return the events of a contact as `show --json` has them."""
-    return [dict(row) for row in db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id)]
+def of_contact(db: Database, contact_id: int) -> list[sqlite3.Row]:
+    """Return the events of a contact: the columns of `ShownEvent`."""
+    return db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id)
 
 
-def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[dict[str, Any]]:
-    """Return the events of contacts, and those about a number or name, as `export --json` has them.
+def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[sqlite3.Row]:
+    """Return the events of contacts, and those about a number or name: the columns of `ExportedEvent`.
 
     The number is None where another one is masked alike.
     """
-    rows = db.all(
+    return db.all(
         f"SELECT id, {_FIELDS} WHERE contact_id IN (SELECT value FROM json_each(?)) OR number = ? ORDER BY id",
         json.dumps(list(contact_ids)),
         None if number is None else mask(number),
     )
-    return [dict(row) for row in rows]
