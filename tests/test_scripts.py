@@ -58,7 +58,36 @@ def test_a_part_of_the_tests_is_green_where_it_is(checkout: Path) -> None:
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "1 failed" in done.stdout or "passed" in done.stdout
-    assert (ROOT / ".ci/run").read_text().endswith("\nscripts/test\n")
+
+
+WHERE = """#!/bin/sh
+echo "${HOTLINED_WHOLE:-0}" "$@"
+"""
+
+
+def test_both_depths_are_asked_for_by_one_command(tmp_path: Path) -> None:
+    """`scripts/test` takes samples of the sweeps, --whole all of each; CI runs the first, and a release the second."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts/test", tmp_path / "scripts")
+    (tmp_path / "scripts/environment").write_text("")
+    for name in ("ruff", "mypy", "python"):
+        (tmp_path / ".venv/bin" / name).write_text(WHERE)
+        (tmp_path / ".venv/bin" / name).chmod(0o755)
+
+    def last(*words: str) -> str:
+        return subprocess.check_output([tmp_path / "scripts/test", *words], text=True).splitlines()[-1]
+
+    assert last().startswith("0 -m pytest ")
+    assert last("--whole").startswith("1 -m pytest ")
+    assert last("--whole", "tests/test_x.py").startswith("1 -m pytest ")
+    assert last("--whole", "tests/test_x.py").endswith(" tests/test_x.py")
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+    assert "scripts/test" in ci
+    swept = " ".join(ci).partition("scripts/test --whole ")[2].replace("\\", "").split()
+    assert swept
+    assert [name for name in swept if "extent" not in (ROOT / name).read_text()] == []
+    assert "\nscripts/test --whole\nscripts/mutants\n" in (ROOT / "scripts/release").read_text()
 
 
 @pytest.mark.timeout(900)

@@ -1,6 +1,6 @@
 """Breaks the rules of the money path on purpose, one at a time, and runs the tests of their rooms: `scripts/mutants`.
 
-Each mutant is a text that is looked for in its module, and what takes its place. What no test finds is printed: there has
+Each mutant is a text that is looked for in its module, and what takes its place. What no test finds is printed: it has
 to be nothing. A text that is gone ends the program before anything runs: who changes a rule changes its mutant.
 """
 
@@ -73,7 +73,7 @@ MUTANTS = (
         ("    if history.hidden:\n", "    if False:\n"),
         ("    if line is LineHold.PAUSED:\n", "    if False:\n"),
         ("if line is not None and not answer.by_hand:", "if line is not None:"),
-        ("known = history.answers > 0 or answer.known", "known = history.answers > 0"),
+        ("known = history.known or answer.known", "known = history.known"),
         ("    if answer.begun:\n        return Pass(known)\n", ""),
         ("spent[name].total + segments > limit", "spent[name].total + segments >= limit"),
         ("if known and spent[name].known", "if not known and spent[name].known"),
@@ -133,12 +133,43 @@ MUTANTS = (
         ("            if segments > most:\n                return math.inf\n", ""),
         ("            self.known += [at] * segments\n", "            pass\n"),
     ),
+    *_of(
+        "store/answers/gate.py",
+        ("excepted=trial or under_way or shadow", "excepted=trial or shadow"),
+        ('known=known or answer["by_hand"] == ByHand.ANSWER', "known=known"),
+        ('skips_number_limits=answer["asked_by"] is not None', "skips_number_limits=False"),
+        ("    if attempt and shadow:\n", "    if False:\n"),
+        ('    if answer["by_hand"] and shadow:\n', "    if False:\n"),
+        ("compose(history.answers,", "compose(0,"),
+        ("Share.KNOWN if passed.known else Share.NEW", "Share.NEW"),
+        ("each.total + before", "each.total"),
+        ('if moment and not answer["asked_by"] else None', "if moment else None"),
+    ),
+    *_of(
+        "store/answers/fates.py",
+        ('if fate is Fate.RETRY and answer["by_hand"]:', "if False:"),
+        (" and not lifecycle.has_left(db, begun.attempt_id)\n", "\n"),
+        ("if is_recipients or result.fault is policy.AtFault.RECIPIENT:", "if is_recipients:"),
+        ("Outcome.DECLINED if result.by_network else Outcome.REFUSED", "Outcome.REFUSED"),
+        ("goes_on = again and half_sent", "goes_on = again"),
+        ("AND a.recipient <> ?", "AND (1 OR a.recipient = ?)"),
+        ("Outcome.NO_EVIDENCE if same_boot else Outcome.UNCONFIRMED", "Outcome.UNCONFIRMED"),
+        ("<= late_within", "<= 1e9"),
+        ("if len(unconfirmed) == 1 else None", "if unconfirmed else None"),
+        ("    if later or erased:\n", "    if erased:\n"),
+        ("digits >= 7", "digits >= 1"),
+    ),
 )
 
 
-def mutated(mutant: Mutant, package: Path = ROOT / "hotlined") -> str:
+def text_of(mutant: Mutant) -> str:
+    """Return the text of the module of a mutant, as it is."""
+    return (ROOT / "hotlined" / mutant.module).read_text()
+
+
+def mutated(mutant: Mutant) -> str:
     """Return the text of a module with a mutant in it; click.ClickException where its text is not there once."""
-    text = (package / mutant.module).read_text()
+    text = text_of(mutant)
     if (many := text.count(mutant.before)) != 1:
         raise click.ClickException(
             f"{mutant.module} has {mutant.before!r} {many} times: change the mutant with the rule."

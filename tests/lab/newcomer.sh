@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs scripts/test as somebody does who has just come: in a Debian that has python3-venv and nothing beside it, in an empty home.
 #   newcomer.sh SUITE root|user [ARGUMENT]...    trixie or bookworm, the bases of Raspberry Pi OS; arguments go to scripts/test
-# The environment comes from PyPI, as this computer reaches it. Afterwards nothing outside of the home, the checkout and the folders
-# for temporary files may be another than before. The exit code is that of the tests, or 1 where something else is.
+# The environment comes from PyPI, as this computer reaches it. Afterwards the machine has to be as it was before, but for the
+# home and the tests' own temporary folder. The exit code is that of the tests, or 1 where it is not.
 set -euo pipefail
 
 suite=$1 who=$2
@@ -38,7 +38,19 @@ inside='
   cp -r /opt/project "$home/hotlined"
   chown -R "$user" "$home/hotlined"
   cd "$home/hotlined"
-  exec setpriv --reuid "$user" --regid "$user" --init-groups env HOME="$home" scripts/test "$@"
+  # every name outside with its mode, its owners and, of a file, its time; what listens; what is mounted; what runs
+  snapshot() {
+    find / /run /tmp /var/tmp /dev/shm -xdev \( -path "$home" -o -path /proc -o -name "pytest-of-*" \) -prune -o \
+      -type f -printf "%M %u %g %T@ %p\n" -o -printf "%M %u %g %p\n" | sort -u
+    cut -d " " -f 8- /proc/net/unix | sort
+    cat /proc/mounts
+    for each in /proc/[0-9]*; do tr "\0" " " <"$each/cmdline"; done 2>/dev/null | grep -c python
+  }
+  snapshot >"$home/before"
+  code=0
+  setpriv --reuid "$user" --regid "$user" --init-groups env HOME="$home" scripts/test "$@" || code=$?
+  snapshot | diff "$home/before" - && echo "The machine is as it was before." || code=1
+  exit $code
 '
 options=()
 for each in PIP_INDEX_URL PIP_FIND_LINKS PIP_CONSTRAINT; do

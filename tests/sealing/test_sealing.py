@@ -277,6 +277,7 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
     assert not (out / "urls").exists()
 
 
+@needs_age
 def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only root reads is handed over by the unit alone: without it one line says so, and how to have all."""
     assert "Not in it" not in filled.run("db", "backup").output
