@@ -804,7 +804,7 @@ DAEMON = (
         "starting",
         "connection",
         "credit",
-        "breaking",
+        "breaker_watch",
         "calls",
         "alert_request",
         "receiving",

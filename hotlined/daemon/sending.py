@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database

@@ -19,7 +19,7 @@ from store_steps import refuse, segment_of, take
 
 from hotlined import breaker, policy
 from hotlined.clock import Now
-from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
