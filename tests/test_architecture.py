@@ -508,6 +508,7 @@ PLACES = {
     "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
     "os.fork": {"control/server.py"},
     "datetime.now": {"clock.py"},
+    "datetime.fromisoformat": {"clock.py", "reports/typed.py"},
     "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
     "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
 }

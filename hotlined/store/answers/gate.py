@@ -7,11 +7,11 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from hotlined import policy
-from hotlined.clock import Now, age, boot_id
+from hotlined.clock import Now, age, boot_id, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
@@ -333,5 +333,5 @@ def _age(answer: sqlite3.Row, now: Now) -> timedelta:
     A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
     """
     moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
-    began = datetime.fromisoformat(moment) if moment and not answer["asked_by"] else None
+    began = parse_rfc3339(moment) if moment and not answer["asked_by"] else None
     return age(now, arrived_limit=answer["age_limit"], scts=began)
