@@ -17,7 +17,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store import fleet
-from hotlined.store.answers import breaking, lifecycle, windows
+from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
 from hotlined.store.answers.lifecycle import move, move_segment
 from hotlined.store.fleet import history_of
@@ -195,7 +195,7 @@ def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
 
 
 # what holds answers to a country back; texts by hand ask the policy, too, which excepts them
-_HELD = f"{IS_PAUSED} AS paused, {BREAKER_IS_OPEN} AS breaker_open, {breaking.IS_OUT} AS country_out"
+_HELD = f"{IS_PAUSED} AS paused, {BREAKER_IS_OPEN} AS breaker_open, {breakers.IS_OUT} AS country_out"
 
 
 def _hold(held: sqlite3.Row, *, excepted: bool = False) -> policy.LineHold | None:
@@ -224,7 +224,7 @@ def _let_out(
         attempt_id = row["attempt_id"]
         begun = _next_segment(db, asked, attempt_id)
     if asked.trial:
-        breaking.begin_trial(db, attempt_id, now, pauses)
+        breakers.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
     if row["state"] == AnswerState.QUEUED:
         move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
