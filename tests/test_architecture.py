@@ -402,7 +402,7 @@ UNTYPED = {
     "desk/looks.py": "the arguments of a verb",
     "desk/pages/acts.py": "the same",
     "desk/pages/log.py": "the fields of a form, each read by its own function",
-    "documents.py": "a document by its keys, for JSON and CSV",
+    "forms.py": "a document by its keys, for JSON and CSV",
     "status.py": "JSON that a daemon of another version may have written",
     "wire.py": "JSON over a socket",
     "words/refusals.py": "what fills the places of a sentence",

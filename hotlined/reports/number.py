@@ -12,9 +12,9 @@ from typing import Annotated
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
-from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand, extended
+from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
 from hotlined.errors import AddressError, UsageError
-from hotlined.forms import ByWindow, Form, Seconds
+from hotlined.forms import ByWindow, Form, Seconds, extended
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
