@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.append(str(Path(__file__).parents[1] / "harness"))
 
 import click
-from chromium import MISSING, chromium
+from chromium import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -88,7 +88,7 @@ def main() -> None:
 
     Example: scripts/run pictures
     """
-    missing = MISSING + ["pngquant"] * (not shutil.which("pngquant"))
+    missing = [program for program in ("chromium", "pngquant") if not shutil.which(program)]
     if missing:
         raise click.ClickException(f"Here is no {' and no '.join(missing)}.")
     FOLDER.mkdir(exist_ok=True)

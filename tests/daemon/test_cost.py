@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, Open, wait_until
+from needs import forbidden
 
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
@@ -229,7 +230,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 def idle() -> Iterator[tuple[Meters, Meters]]:
     """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs alone, and read them again."""
     if not SHM.is_dir():
-        pytest.skip("there is no tmpfs at /dev/shm")
+        forbidden("there is no tmpfs at /dev/shm")
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         simulation.start(name) as simulator,
