@@ -510,6 +510,7 @@ PLACES = {
     "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
     "os.fork": {"control/server.py"},
     "datetime.now": {"clock.py"},
+    "datetime.fromisoformat": {"clock.py", "reports/typed.py"},
     "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
     "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
 }
@@ -806,7 +807,7 @@ DAEMON = (
         "starting",
         "connection",
         "credit",
-        "breaking",
+        "breaker_watch",
         "calls",
         "alert_request",
         "receiving",

@@ -13,7 +13,7 @@ from hotlined import breaker, states
 from hotlined.clock import Now, rfc3339
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store.answers import breaking, contacts, lifecycle
+from hotlined.store.answers import breakers, contacts, lifecycle
 from hotlined.store.answers.lifecycle import move
 from hotlined.store.line import line
 from hotlined.store.line.database import Database
@@ -83,7 +83,7 @@ _IN_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
 _HEAD = (
     f"(SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
     " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
-    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breaking.WAITS_BY_ITSELF}"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
     " ORDER BY due_limit, id LIMIT 1) AS {0}"
 )
 # what is seldom there is looked up only where there is any
@@ -108,17 +108,17 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     """
     state = line.breaker_of(db)
     if not state.is_open:
-        for country, outage in breaking.countries_due(db, now, timing.trial_after):
-            if turns := _candidates(db, country, breaking.in_round(db, outage, now, country), now):
+        for country, outage in breakers.countries_due(db, now, timing.trial_after):
+            if turns := _candidates(db, country, breakers.in_round(db, outage, now, country), now):
                 return turns
         return []
     if not (state.lets_try(now.limit) or state.lets_try_fresh(now.limit, timing.trial_gap)):
         return []
-    in_round = breaking.in_round(db, state, now)
+    in_round = breakers.in_round(db, state, now)
     countries = [row["country"] for row in db.all(_COUNTRIES, now.limit)]
-    records = breaker.by_hope(breaking.records(db, state, countries))
+    records = breaker.by_hope(breakers.records(db, state, countries))
     if not state.lets_try(now.limit):
-        records = [each for each in records if breaker.is_fresh(each)] if breaking.has_failed(db, state) else []
+        records = [each for each in records if breaker.is_fresh(each)] if breakers.has_failed(db, state) else []
     return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 
