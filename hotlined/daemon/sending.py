@@ -62,7 +62,7 @@ class Sender:
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._looked_at: tuple[int, tuple[int, int]] | None = None
         """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
-        self._waiting = queue.Backlog(None, None, None, answers=False)
+        self._waiting = queue.Backlog(None, None, None, answers=False, early=False)
         self.breaker_watch = BreakerWatch(line, balance)
 
     def waiting(self) -> queue.Backlog:

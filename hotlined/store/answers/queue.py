@@ -38,28 +38,31 @@ class Backlog(NamedTuple):
     """What waits: when the oldest contact without a verdict is judged as it is, and when the first answer is due.
 
     In limit time, None where there is none; `oldest` is from when the age of the oldest queued answer runs. `answers`
-    says whether any answer is queued or being sent.
+    says whether any answer is queued or being sent, `early` whether one may go on or be tried before it is due.
     """
 
     judgement: float | None
     due: float | None
     oldest: float | None
     answers: bool
+    early: bool
 
 
 def waiting(db: Database) -> Backlog:
     """Return what waits."""
-    judgement, answers, oldest, *dues = db.the(_WAITING)
+    judgement, answers, early, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
-    return Backlog(judged, due, oldest, bool(answers))
+    return Backlog(judged, due, oldest, bool(answers), bool(early))
 
 
+_ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
 _DUES = ", ".join(_DUE.format(share) for share in Share)  # of each share alone: so the index has it first
 _WAITING = f"""
 SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
   EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
+  EXISTS (SELECT 1 FROM answers WHERE state = '{AnswerState.SENDING}') OR {_ANY_TRIAL},
   (SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'), {_DUES}
 """
 
@@ -90,7 +93,7 @@ _HEAD = (
 _HEADS = f"""
 SELECT {", ".join(_HEAD.format(share) for share in _IN_ORDER)},
   EXISTS (SELECT 1 FROM answer_segments WHERE state = '{SegmentState.WAITING}') AS any_half_sent,
-  {line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages) AS any_trial
+  {_ANY_TRIAL} AS any_trial
 """
 _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
