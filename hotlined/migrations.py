@@ -6,8 +6,9 @@ something, so a daemon has 5 MiB more from the first start of a version to the s
 """
 
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
+
+from hotlined.clock import here, rfc3339
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
       c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
@@ -476,8 +477,9 @@ FLEET = (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       line TEXT NOT NULL,
       key_digest TEXT NOT NULL,
-      -- what is shared, as JSON; NULL: all that the line says is to be said anew
-      shared TEXT,
+      -- what is shared, as JSON; and whether all that the line says is to be said anew
+      shared TEXT NOT NULL DEFAULT '[]',
+      anew INTEGER NOT NULL DEFAULT 1 CHECK (anew IN (0, 1)),
       hub TEXT,
       base INTEGER NOT NULL DEFAULT 0,
       batch TEXT NOT NULL DEFAULT '[]',
@@ -605,6 +607,6 @@ def apply(path: Path) -> None:
                 if name not in known:
                     for statement in (*statements, _RECORDS):
                         db.execute(statement)
-                    db.execute(_RECORD, (name, datetime.now(UTC).isoformat()))
+                    db.execute(_RECORD, (name, rfc3339(here())))
     finally:
         db.conn.close()

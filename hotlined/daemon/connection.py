@@ -46,7 +46,7 @@ from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_cha
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 ADOPT_HINT = N_(
     "Texts are recorded, nobody is answered. `hotlined sim adopt` goes on with it; else put the old one back."

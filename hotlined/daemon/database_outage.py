@@ -21,7 +21,7 @@ from hotlined.timing import Interval
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import REPLACED_CURE
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class DatabaseOutage(NamedTuple):

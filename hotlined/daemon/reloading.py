@@ -20,7 +20,7 @@ from hotlined.words import conditions
 from hotlined.words.amounts import sentence
 from hotlined.words.sealing import service_of
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 def load_again(line: Line) -> bool:

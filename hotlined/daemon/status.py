@@ -25,7 +25,7 @@ from hotlined.timing import Interval, Timing
 from hotlined.words import conditions
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class StatusFile:
