@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from hotlined.documents import extended
-from hotlined.forms import Time
+from hotlined.forms import Time, extended
 from hotlined.reports.fleet import Fleet
 from hotlined.states import MemberState
 from hotlined.status import Trouble

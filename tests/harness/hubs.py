@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from needs import APT, PACKAGES
 
 if TYPE_CHECKING:
     import psycopg
@@ -129,9 +130,9 @@ class Hub:
 
 def programs() -> Path:
     """Return where the newest PostgreSQL is; what is missing for it is the reason of a skipped test."""
-    pytest.importorskip("psycopg", reason="python3-psycopg is missing")
     if not PROGRAMS:
-        pytest.skip("postgresql is missing")
+        pytest.skip(APT + PACKAGES["pg_lsclusters"])
+    pytest.importorskip("psycopg", reason=f"{APT}python3-psycopg")
     return PROGRAMS[-1]
 
 
