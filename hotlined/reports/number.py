@@ -268,7 +268,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         )
     yield _("state"), refused_in_words(who)
     for said in report.elsewhere:
-        yield _("elsewhere"), labelled(said.line, _said_elsewhere(said))
+        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
     yield _("in the fleet"), report.fleet_pseudonym or ""
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
@@ -284,7 +284,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         yield inner(_("held back")), " ".join(hold_in_words(hold.reason, hold.by))
 
 
-def _said_elsewhere(said: Elsewhere) -> str:
+def said_elsewhere(said: Elsewhere) -> str:
     """Write what another line says of a number."""
     parts = (
         _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",
