@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, Open, wait_until
+from needs import forbidden
 
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
@@ -167,6 +169,22 @@ def test_a_text_asks_the_database_little_and_commits_three_times(line: Line, tmp
     assert len(statements) <= 10 * 60
 
 
+def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) -> None:
+    """However long its delay, no pass is made for it before: half an hour of them would cost more than all else."""
+    asked = tmp_path / "aside" / "asked"
+    asked.parent.mkdir()
+    line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
+    start_bare(line, "-c", COUNTED, str(asked))
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470123456", text="Salut")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'"), "an answer that waits")
+    time.sleep(2)
+    asked.write_text("")
+    time.sleep(5)
+
+    assert len(asked.read_text().splitlines()) <= 10  # of a pass that was due for something else
+
+
 # ---- nothing
 
 
@@ -229,7 +247,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 def idle() -> Iterator[tuple[Meters, Meters]]:
     """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs alone, and read them again."""
     if not SHM.is_dir():
-        pytest.skip("there is no tmpfs at /dev/shm")
+        forbidden("there is no tmpfs at /dev/shm")
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         simulation.start(name) as simulator,
@@ -278,10 +296,15 @@ def test_idling_sleeps(idle: tuple[Meters, Meters]) -> None:
 # ---- memory
 
 
+def once(line: Line) -> None:
+    """Run the daemon until nothing is left to do."""
+    subprocess.run([sys.executable, "-m", "hotlined", "--config", str(line.config), "run", "--once"], check=True)
+
+
 def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
     """After texts were received and answered, the daemon's memory is below 32 MiB, from its second start on."""
     line.configure()
-    line.cli("run", "--once")
+    once(line)
     start_bare(line, "-m", "hotlined")
     for count in range(9):
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count} 😀")
@@ -293,7 +316,7 @@ def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
 def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
     """Consoles, documents, the simulator and tests leave nothing in the daemon, nor do migrations that are not due."""
     line.configure()
-    line.cli("run", "--once")
+    once(line)
     start_bare(line, "-c", LIST_MODULES)
     line.sim.do("deliver", from_="+32470123456", text="un")
     wait_until(lambda: line.submitted() and line.settled())

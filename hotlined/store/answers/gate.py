@@ -7,17 +7,17 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotlined import policy
-from hotlined.clock import Now, age
+from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store import fleet
-from hotlined.store.answers import breaking, lifecycle, windows
+from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
 from hotlined.store.answers.lifecycle import move, move_segment
 from hotlined.store.fleet import history_of
@@ -107,7 +107,9 @@ class AtGate:
     def hold(self) -> policy.LineHold | None:
         """Return what holds it back; a trial, the rest of one and shadow mode only wait for the end of a pause."""
         rest_of_trial = self.row["trial"] is not None and self.row["state"] == AnswerState.SENDING
-        return _hold(self.row, excepted=self.trial or self.shadow or rest_of_trial)
+        hold = _maybe_hold(self.row["hold"])
+        excepted = self.trial or self.shadow or rest_of_trial
+        return None if excepted and hold is not policy.LineHold.PAUSED else hold
 
 
 def begin(
@@ -180,10 +182,13 @@ def ask_at_once(
     The answer `without` is left out of the number's history; `before` is how many segments wait to go first.
     """
     history = history_of(db, asked.identity.originator, shadow=shadow, without=without)
-    held = db.the(f"SELECT {_HELD.format(':country')}", country=asked.identity.country)
-    return policy.gate(
-        asked, history, windows.spent(db, now, shadow=shadow, more=before), rules, now.limit, _hold(held)
-    )
+    hold = _maybe_hold(db.value(f"SELECT {_HOLD.format(':country')}", country=asked.identity.country))
+    spent = windows.spent(db, now, shadow=shadow, more=before)
+    return policy.gate(asked, history, spent, rules, now.limit, hold)
+
+
+def _maybe_hold(found: str | None) -> policy.LineHold | None:
+    return policy.LineHold(found) if found else None
 
 
 def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
@@ -194,18 +199,12 @@ def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
     return policy.gate(asked.question(), asked.history, spent, rules, asked.now.limit, asked.hold())
 
 
-# what holds answers to a country back; texts by hand ask the policy, too, which excepts them
-_HELD = f"{IS_PAUSED} AS paused, {BREAKER_IS_OPEN} AS breaker_open, {breaking.IS_OUT} AS country_out"
-
-
-def _hold(held: sqlite3.Row, *, excepted: bool = False) -> policy.LineHold | None:
-    if held["paused"]:
-        return policy.LineHold.PAUSED
-    if excepted:
-        return None
-    if held["breaker_open"]:
-        return policy.LineHold.BREAKER_OPEN
-    return policy.LineHold.COUNTRY_OUT if held["country_out"] else None
+# what holds answers to a country back, the first that does; texts by hand ask the policy, too, which excepts them
+_HOLD = (
+    f"CASE WHEN {IS_PAUSED} THEN '{policy.LineHold.PAUSED}'"
+    f" WHEN {BREAKER_IS_OPEN} THEN '{policy.LineHold.BREAKER_OPEN}'"
+    f" WHEN {breakers.IS_OUT} THEN '{policy.LineHold.COUNTRY_OUT}' END"
+)
 
 
 def _let_out(
@@ -224,7 +223,7 @@ def _let_out(
         attempt_id = row["attempt_id"]
         begun = _next_segment(db, asked, attempt_id)
     if asked.trial:
-        breaking.begin_trial(db, attempt_id, now, pauses)
+        breakers.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
     if row["state"] == AnswerState.QUEUED:
         move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
@@ -244,7 +243,7 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
 # the attempt that goes on has segments that wait, for the first one has left; the literal is the index's
 _ANSWER = f"""
 SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator,
-  t.id AS attempt_id, t.trial, {_HELD.format("c.country")}, {ANY_MAY_HAVE_LEFT.format("a.id")} AS left_before,
+  t.id AS attempt_id, t.trial, {_HOLD.format("c.country")} AS hold, {ANY_MAY_HAVE_LEFT.format("a.id")} AS left_before,
   (SELECT count(*) FROM answer_segments w WHERE w.attempt_id = t.id AND w.state = '{SegmentState.WAITING}') AS waiting
 FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id
 LEFT JOIN attempts t ON t.id = (SELECT o.id FROM attempts o JOIN answer_segments w ON w.attempt_id = o.id
@@ -338,5 +337,5 @@ def _age(answer: sqlite3.Row, now: Now) -> timedelta:
     A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
     """
     moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
-    began = datetime.fromisoformat(moment) if moment and not answer["asked_by"] else None
+    began = parse_rfc3339(moment) if moment and not answer["asked_by"] else None
     return age(now, arrived_limit=answer["age_limit"], scts=began)
