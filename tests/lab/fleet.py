@@ -142,7 +142,8 @@ def joining() -> None:
     check("nl over TLS", asked(encrypted) == "t")
     for line, unit in EXCHANGES.items():
         status = Path(f"/proc/{show(unit, 'MainPID')}/status").read_text()
-        figure(f"the exchange of {line} takes MiB", int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024)
+        (taken,) = re.findall(r"VmRSS:\s+(\d+)", status)
+        figure(f"the exchange of {line} takes", f"{int(taken) / 1024:.0f} MiB")
 
 
 def exchanging(sims: dict[str, Client]) -> None:
