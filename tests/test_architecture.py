@@ -97,7 +97,10 @@ FLOORS = {
     "fleet": set(),
     "doctor": {"reports", "store", "config", "gsm", "words"},
     "reports": {"documents", "store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
-    "desk": {"documents", "control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},
+    "desk": {
+        *("documents", "control", "reports", "statistics", "evidence", "store", "policy", "config", "gsm.address"),
+        "words",
+    },
     "control": {"store", "config", "policy", "recognition", "pseudonym"},
     "daemon": {"store", "policy", "recognition", "breaker", "config", "gsm", "words"},
     "store": {

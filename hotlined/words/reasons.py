@@ -135,7 +135,7 @@ _COUNTED = {
 _WAITS = Phrases(
     {
         WaitingFor.DUE: N_("goes {at}"),
-        WaitingFor.HELD: N_("waits: see `status`"),
+        WaitingFor.HELD: N_("waits: held back"),
         WaitingFor.PAUSED: N_("paused"),
         WaitingFor.NETWORK: N_("waits: no network"),
         WaitingFor.OUTAGE: N_("waits: nothing leaves"),

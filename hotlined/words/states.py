@@ -134,6 +134,7 @@ EVENTS: Phrases[str] = Phrases(
         EventKind.KEEP: NP_("event", "keep"),
         EventKind.UNKEEP: NP_("event", "unkeep"),
         EventKind.SKIP: NP_("event", "skip"),
+        EventKind.TOLD: NP_("event", "told"),
         EventKind.CANCEL: NP_("event", "cancel"),
         EventKind.LOOK: NP_("event", "look"),
         EventKind.REQUEUE: NP_("event", "requeue"),

@@ -452,7 +452,7 @@ ALSO = {
         "before=1000&reasons=stale",
     ),
     "/numbers": ("sort=contacts", "sort=first"),
-    "/review": ("all=1", "all=1&here=1000"),
+    "/inbox": ("all=1", "all=1&here=1000"),
     "/stats": ("since=365d", "by=hour"),
 }  # fmt: skip
 """Pages that are asked for in other ways, too: every filter with and without a hit, orders, what lies far back."""
