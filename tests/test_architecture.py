@@ -401,7 +401,6 @@ UNTYPED = {
     "control/client.py": "JSON over a socket",
     "control/server.py": "the same",
     "control/verbs.py": "arguments, which the table of verbs checks",
-    "desk/app.py": "what fills the places of a sentence",
     "desk/looks.py": "the arguments of a verb",
     "desk/pages/acts.py": "the same",
     "desk/pages/log.py": "the fields of a form, each read by its own function",

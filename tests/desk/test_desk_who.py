@@ -163,7 +163,7 @@ def test_who_comes_through_a_proxy_is_whom_it_names(house: House) -> None:
         assert browser.cookies == {}
 
         assert [re.sub(r".* by ", "", each) for each in house.events("block")] == ["admin"]
-        wait_until(lambda: house.events("look") == ["log by admin"], "that she looked is recorded")
+        wait_until(lambda: "log by admin" in house.events("look"), "that she looked is recorded")
 
 
 @needs_root
