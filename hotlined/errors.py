@@ -207,6 +207,10 @@ class UnavailableError(HotlinedError):
     exit_code = 69
 
 
+class NotLetInError(UnavailableError):
+    """The hub of the fleet does not take the line's login, or the line has none."""
+
+
 class RefusedError(HotlinedError):
     """Not now: the daemon does not run, or a limit refuses."""
 

@@ -262,6 +262,14 @@ class TroubleCode(StrEnum):
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"
     """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
+    HUB_AWAY = "hub_away"
+    HUB_LOGIN = "hub_login"
+    """The line has no login at its fleet's hub, as after a restore, or the hub does not take it."""
+    HUB_REFUSED = "hub_refused"
+    FLEET_OTHER_KEY = "fleet_other_key"
+    FLEET_TWICE = "fleet_twice"
+    """Another machine speaks as this line."""
+    FLEET_FULL = "fleet_full"
     READER = "reader"
     """A program keeps old pages of the database."""
 
@@ -301,6 +309,10 @@ class AlertCondition(StrEnum):
     """Texts may not come in, though the modem is ready: by VoLTE alone (1), or where they cannot be read (2)."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
+    HUB = "hub"
+    """Something is wrong with the exchange: how much says which trouble (`reports.fleet.LEVELS`)."""
+    ASKED = "asked"
+    """Other lines ask that somebody be erased: its level is how many, up to nine."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TOLD = "told"
@@ -342,6 +354,19 @@ class SealFailure(StrEnum):
     """The database cannot be read, or is damaged."""
     UNSENT = "unsent"
     """It did not arrive on the other machine."""
+
+
+class MemberState(StrEnum):
+    """How a line of a fleet is: the first four it says itself."""
+
+    ANSWERING = "answering"
+    SHADOW = "shadow"
+    PAUSED = "paused"
+    NOT_ANSWERING = "not_answering"
+    UNSEEN = "unseen"
+    """It was not at the hub for an hour."""
+    NEW = "new"
+    """It was never there."""
 
 
 class ContactKind(StrEnum):

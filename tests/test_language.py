@@ -654,7 +654,7 @@ def test_a_character_that_nobody_sees_is_named_in_the_language(language: Languag
         "alerts --dry-run --test", "tag 1 menacee", "tag 99 xyz", "log --since 32/13", "log --json --csv", "log -n x",
         "sim topup 1/1/2001", "block 8850", "unblock x", "forget masqué --yes", "evidence masqué", "evidence {file}",
         "evidence +32470123456 {file}", "export +32470123456 {file}/x", "stats --html {file}", "db backup {file}",
-        "keep 99", "requeue 99", "cancel x", "review", "selftest", "sim balance", "fleet", "log --foo",
+        "keep 99", "requeue 99", "cancel x", "review", "selftest", "sim balance", "navy", "log --foo",
         "config check x", "metrics {file}", "web --port x", "doctor --record {file}",
     ],
 )  # fmt: skip

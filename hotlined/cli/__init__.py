@@ -73,6 +73,7 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
         "config": Listed("hotlined.cli.config:config", "check it, show it"),
         "text": Listed("hotlined.cli.text:text", "what a text costs"),
         "db": Listed("hotlined.cli.db:db", "check it, back it up"),
+        "fleet": Listed("hotlined.cli.fleet:fleet", "several lines share a stop"),
         "demo": Listed("hotlined.cli.demo:demo", "try it without a modem"),
     },
     "Run by units and scripts": {

@@ -27,6 +27,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.judging import Judge
 from hotlined.daemon.line import Line, file_at
+from hotlined.daemon.mark import MarkWriter
 from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
@@ -105,6 +106,7 @@ class Daemon:
         self.judge = Judge(self.line, self.sender, self.balance)
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
         self.status = StatusWriter(self.line, self.connection, self.receiver, self.balance, self.outages)
+        self.mark = MarkWriter(self.line)
         self._watch = FolderWatch(db.path.parent)
         self._watchdog = Interval(systemd.watchdog_seconds(timing.idle))
         self._flood = Interval(timing.flood_look)
@@ -206,6 +208,7 @@ class Daemon:
             log.warning("the last state could not be saved: %s", error)
         self._watch.close()
         self.status.remove()
+        self.mark.remove()
         log.info("stopped")
 
     def _catch_signals(self) -> None:
@@ -302,6 +305,7 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
+        self.mark.write(self.status.current)
         if self._flood.is_due():
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):

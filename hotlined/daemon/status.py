@@ -32,7 +32,7 @@ class StatusFile:
     """The status file of one line: written when something has changed, and now and then as a sign of life."""
 
     def __init__(self, config: Config, timing: Timing) -> None:
-        self._written: DaemonStatus | None = None
+        self.written: DaemonStatus | None = None
         self._failed = False
         self._sign_of_life = Interval(timing.sign_of_life)
         self._alive = timing.alive
@@ -41,7 +41,7 @@ class StatusFile:
     @property
     def wants_sign_of_life(self) -> bool:
         """Whether the file is due to be written as a sign of life."""
-        return self._written is not None and self._sign_of_life.is_due()
+        return self.written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
         """Write the file and systemd's status line, if there is news or a sign of life is due; errors are logged."""
@@ -53,11 +53,11 @@ class StatusFile:
 
         Each poll changes that time. It alone is written with the next sign of life, because only people read it.
         """
-        written = self._written
+        written = self.written
         return written is None or status != replace(written, last_scan_at=status.last_scan_at)
 
     def _write(self, status: DaemonStatus, words: str) -> None:
-        self._written = status
+        self.written = status
         self._sign_of_life.restart()
         systemd.notify(STATUS=words)
         text = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
@@ -136,6 +136,11 @@ class StatusWriter:
         state, trouble, outage = self._connection.state, self._connection.explanation, self._outages.current
         words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))
+
+    @property
+    def current(self) -> DaemonStatus | None:
+        """What the file says; None before it was written."""
+        return self._file.written
 
     def give_sign_of_life(self) -> None:
         """Write the file if nothing else has for some time: a pass may be long."""

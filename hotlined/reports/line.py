@@ -17,6 +17,7 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_life
+from hotlined.reports.fleet import Fleet, maybe_fleet
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -89,6 +90,7 @@ _HOLD_NOTHING = frozenset(
         TroubleCode.NO_REPORTS,
         TroubleCode.CONFIG_BROKEN,
         TroubleCode.CONFIG_REFUSED,
+        *conditions.FLEET,
     }
 )
 """Troubles that somebody has to do something about, though a daemon that runs sends answers."""
@@ -137,6 +139,8 @@ class Stored:
     """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
     text_lost: LostText | None
     """The last text that the modem stored nowhere."""
+    fleet: Fleet | None
+    """The fleet of the line; None where it is in none."""
     at: Now
 
 
@@ -356,6 +360,7 @@ def _stored(
                     selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     text_lost=maybe_lost_text(db),
+                    fleet=maybe_fleet(db, config),
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -449,6 +454,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
+    yield from stored.fleet.trouble if stored and stored.fleet else ()
     yield from _overlooked(config, stored)
     if mode == Mode.SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)

@@ -4,6 +4,7 @@
 backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
@@ -12,6 +13,7 @@ from hotlined.states import (
     HoldReason,
     ModemState,
     SealFailure,
+    TroubleCode,
 )
 from hotlined.words.countries import country_in_words
 
@@ -403,6 +405,41 @@ def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str,
     known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
     places = {"country": country_in_words(country), "code": country}
     return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
+
+
+FLEET: Mapping[str, Condition] = {
+    TroubleCode.HUB_AWAY: Condition(
+        N_("the hub is away"),
+        N_("The hub of the fleet was not reached for an hour or more: other lines hear nothing new from here."),
+        N_("`hotlined fleet status` says since when; what was decided is exchanged once it is back."),
+    ),
+    TroubleCode.HUB_LOGIN: Condition(
+        N_("the hub does not let the line in"),
+        N_("The line has no login at the hub of its fleet, or the hub does not take it: nothing is exchanged."),
+        N_("Have it invited again there: `hotlined fleet hub invite`; then `sudo hotlined-setup fleet`."),
+    ),
+    TroubleCode.FLEET_OTHER_KEY: Condition(
+        N_("the hub is of another fleet"),
+        N_("The hub has the fingerprint of another key than the line: nothing is exchanged."),
+        N_("Have it invited again with the fleet's key; or `sudo hotlined-setup fleet --leave`, and join the other."),
+    ),
+    TroubleCode.FLEET_TWICE: Condition(
+        N_("another machine speaks as this line"),
+        N_("What the hub has of this line is not what it said: another machine uses its login, as an old card would."),
+        N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
+    ),
+    TroubleCode.FLEET_FULL: Condition(
+        N_("the fleet knows too many people"),
+        N_("The hub takes no more persons of this line, or the line no more of others."),
+        N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
+    ),
+    TroubleCode.HUB_REFUSED: Condition(
+        N_("the hub says what no line says"),
+        N_("The hub's answer cannot be understood: nothing of it was taken."),
+        N_("Ask whoever runs the hub: it is damaged, or of another version."),
+    ),
+}
+"""What is wrong with the exchange; none of it keeps the line from answering."""
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from hotlined.states import (
     ContactKind,
     DatabaseState,
     EventKind,
+    MemberState,
     ModemState,
     RequestState,
     SegmentKind,
@@ -19,6 +20,18 @@ if TYPE_CHECKING:  # each command says a state, and few show a contact
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
+
+MEMBER_STATES: Phrases[str] = Phrases(
+    {
+        MemberState.ANSWERING: N_("answering"),
+        MemberState.SHADOW: N_("shadow mode"),
+        MemberState.PAUSED: N_("paused"),
+        MemberState.NOT_ANSWERING: N_("not answering"),
+        MemberState.UNSEEN: N_("not seen for an hour"),
+        MemberState.NEW: N_("never seen"),
+    }
+)
+"""How a line of a fleet is."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {

@@ -19,7 +19,7 @@ cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
 packages=systemd,systemd-sysv,dbus,udev,procps,bash-completion,sudo,caddy,openssh-client,openssh-server,prometheus-node-exporter
 # what the package depends on and recommends
-packages=$packages,python3-click,python3-rich,python3-serial,python3-yaml,sqlite-utils,usb-modeswitch,age,apprise,python3-flask,python3-waitress
+packages=$packages,python3-click,python3-rich,python3-serial,python3-yaml,sqlite-utils,usb-modeswitch,age,apprise,python3-flask,python3-psycopg,python3-waitress
 mkdir -p "$cache"
 
 exec 9>"$base.lock"

@@ -279,6 +279,7 @@ def test_every_sentence_that_people_read_is_marked() -> None:
 
 
 RAW = {
+    "fleet/hub.py": "PostgreSQL and its library say why a hub cannot be used",
     "store/file/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
 """Modules that fill a sentence with what another program says, each with its reason."""
