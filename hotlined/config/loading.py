@@ -28,7 +28,7 @@ from hotlined.config.values import (
 )
 from hotlined.errors import ConfigError, UsageError, reason_of
 from hotlined.files import is_missing
-from hotlined.language import Language, _, again, in_digits
+from hotlined.language import Language, _, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
@@ -248,8 +248,7 @@ def maybe_unusable_answer(config: Config) -> ConfigError | None:
     answer = config.answer
     if answer.text_file is None or answer.file is None or not answer.file.problems:
         return None
-    # they were found before the configuration said which language to speak
-    return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
+    return refuse(answer.text_file, list(answer.file.problems))
 
 
 _KEPT_BY_ROOT = ("pin", "urls")

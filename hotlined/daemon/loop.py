@@ -45,7 +45,7 @@ from hotlined.store import backup, contacts, decisions, events, fates, pseudonym
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
 from hotlined.timing import USUAL, Interval, Timing
-from hotlined.words.conditions import MODEM, UNKNOWN_STATE
+from hotlined.words.conditions import modem_in_words
 
 log = logging.getLogger("hotlined")
 
@@ -157,8 +157,7 @@ class Daemon:
 
     def _unavailable(self) -> UnavailableError:
         """Return why the modem cannot be used, in the words of its state where nothing more is known."""
-        known = MODEM.get(self.connection.state, UNKNOWN_STATE)
-        return UnavailableError(self.connection.explanation or f"{known.words} {known.cure}")
+        return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
         """Tell whether a single run goes on."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hotlined import recognition
+from hotlined.causes import CauseCode
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.alert_request import AlertRequest
@@ -26,7 +27,6 @@ from hotlined.gsm.exchange import PROBES
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
-from hotlined.language import _
 from hotlined.states import EventKind
 from hotlined.store import contacts, events
 from hotlined.timing import Backoff, Interval
@@ -266,7 +266,7 @@ class Receiver:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
             self._delete_if_still_there(modem, scan, listing, kept)
-            raise ModemSilentError(_("The listing of {storage} broke off.", storage=storage), _("It is made again."))
+            raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
         scan.deletable.extend(kept)
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 

@@ -20,8 +20,9 @@ from typing import NamedTuple, Protocol
 
 from hotlined import config as configuration
 from hotlined import files
+from hotlined.causes import Cause
 from hotlined.daemon.line import Line
-from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
+from hotlined.errors import CausedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
 from hotlined.states import EventKind, ModemState, ModemTrouble
 from hotlined.store import events
@@ -187,10 +188,10 @@ class Recoverable(Protocol):
     def follow_network(self) -> None:
         """Set the state by the registration."""
 
-    def command_failed(self, error: HotlinedError) -> None:
+    def command_failed(self, error: CausedError) -> None:
         """Report to the ladder that a command failed."""
 
-    def close(self, state: ModemState, reason: str, cure: str) -> None:
+    def close(self, state: ModemState, cause: Cause | None) -> None:
         """Close the port, and say why."""
 
     def start_again(self, seconds: float) -> None:
@@ -229,7 +230,7 @@ class Recovery:
             try:
                 self._rungs[rung]()
             except PortLostError as error:
-                self.connection.close(ModemState.RECOVERING, error.message, error.hint)
+                self.connection.close(ModemState.RECOVERING, error.cause)
             except (ModemError, PortError) as error:
                 self.connection.command_failed(error)
             return True

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from hotlined import policy
+from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import AddressError, UsageError
@@ -129,9 +130,7 @@ def whom(config: Config, text: str) -> str:
             known = None if is_withheld(text) else correspondents.maybe_identity(db, text.strip())
         if known and known.originator:
             return known.originator
-        raise AddressError(
-            error.message, _("A name or a short code has to have contacted the line.") + f" {error.hint}"
-        ) from error
+        raise AddressError(CauseCode.NEVER_CAME, typed=text) from error
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:

@@ -15,7 +15,7 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.states import ContactKind, EventKind, SegmentKind
+from hotlined.states import ContactKind, EventKind, PduProblem, SegmentKind
 from hotlined.store import events, fates, pseudonyms, words_met
 from hotlined.store.database import Database
 from hotlined.store.line import flood_began, note_flood, save_limit_clock
@@ -318,13 +318,13 @@ def _kind(message: tpdu.Deliver | tpdu.StatusReport | None) -> SegmentKind:
     return SegmentKind.STATUS_REPORT if isinstance(message, tpdu.StatusReport) else SegmentKind.DELIVER
 
 
-def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, str | None]:
-    """Apply a status report; return its segment, or in words what is wrong with the rows: the report is kept anyway."""
+def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, PduProblem | None]:
+    """Apply a status report; return its segment, or that it contradicts the rows: the report is kept anyway."""
     try:
         with db.savepoint():
             return fates.apply_report(db, report, now), None
-    except LifecycleError as error:
-        return None, error.message
+    except LifecycleError:
+        return None, PduProblem.CONTRADICTS
 
 
 _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)

@@ -60,7 +60,7 @@ def settle(
                 _refuse(db, begun, answer, result, refusals, now, retry_after, again=fate is Fate.RETRY)
                 outcome = _outcome_of(result, fate)
             case policy.Refused() | policy.Unknown():
-                _unconfirm(db, begun.segment_id, result.cause, result.words)
+                _unconfirm(db, begun.segment_id, result.cause, result.detail)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
@@ -131,7 +131,7 @@ def _refuse(
     half_sent = lifecycle.has_left(db, begun.attempt_id)
     goes_on = again and half_sent
     to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
-    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.words or None)
+    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.detail or None)
     if not goes_on:
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
@@ -177,9 +177,9 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
-def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> None:
+def _unconfirm(db: Database, segment_id: int, cause: str, detail: str = "") -> None:
     """Record that nobody knows whether a segment left; what stands behind it is not sent."""
-    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=words or None)
+    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=detail or None)
     row = db.the(
         "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
         segment_id,

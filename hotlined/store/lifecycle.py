@@ -33,7 +33,6 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
-from hotlined.problems import NOT_THERE, StateProblem
 from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
 from hotlined.store.correspondents import country_of
 from hotlined.store.database import Database
@@ -70,9 +69,7 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
     """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
     row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
     if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.ANSWER.format(answer=answer_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
+        raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
     db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
@@ -91,9 +88,7 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
     row = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
     if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
+        raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     columns = {"state": to} | values
     db.execute(
         f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
