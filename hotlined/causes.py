@@ -114,7 +114,7 @@ class Cause:
     def words(self) -> str:
         """The sentence, in the language in force."""
         known = _SENTENCES.get(self.code)
-        return _(known.words, **self._said()) if known else ""
+        return _(known.words).format_map(self._said()) if known else ""
 
     @property
     def cure(self) -> str:
@@ -122,7 +122,7 @@ class Cause:
         if self.code == CauseCode.PORT_HELD:
             return " ".join(dict.fromkeys(map(_release, _texts(self.values.get("holders", ())))))
         known = _SENTENCES.get(self.code)
-        return _(known.cure, **self._said()) if known and known.cure else ""
+        return _(known.cure).format_map(self._said()) if known and known.cure else ""
 
     def _said(self) -> Mapping[str, str]:
         return _Places({name: _SAID.get(name, _plain)(value) for name, value in self.values.items()})

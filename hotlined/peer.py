@@ -32,6 +32,14 @@ class Peer:
             return f"uid {self.uid}"
 
 
+def user_name(uid: int) -> str:
+    """Return a user's name as chown(1) takes it: the number where the machine has no name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def peer_of(channel: socket.socket) -> Peer:
     """Ask the kernel who connected: as it was at that moment, whatever becomes of the process."""
     octets = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3I"))

@@ -38,10 +38,10 @@ from hotlined.desk.app import PAGES
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
-from hotlined.store import contacts
-from hotlined.store.database import Database
-from hotlined.store.line import save_limit_clock
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import contacts
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import save_limit_clock
 
 ROOT = Path(__file__).parent.parent
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
@@ -52,7 +52,7 @@ STARTS = 5
 ROUNDS = 40
 PASSES = 20
 UNLIMITED = {"hour": 10**6, "day": 10**6, "month": 10**6}
-MODULES = "hotlined.cli.run, hotlined.daemon, hotlined.config, hotlined.store.database, phonenumbers"
+MODULES = "hotlined.cli.run, hotlined.daemon, hotlined.config, hotlined.store.line.database, phonenumbers"
 
 
 @dataclass(frozen=True, slots=True)

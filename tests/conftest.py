@@ -24,11 +24,14 @@ from running import CliRunner
 from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
 from store_steps import make_empty
 
+from hotlined import config as configuration
 from hotlined.cli import main
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.language import Language, speak, spoken
+from hotlined.reports.trouble import said
 from hotlined.simulator import client as simulation
+from hotlined.status import DaemonStatus
 
 HASTY = Path(__file__).parent / "hasty.py"
 ANSWER = "Non, c'est non."
@@ -200,7 +203,9 @@ class Line:
 
     def trouble(self) -> str:
         """Return what the daemon says is wrong, with the cures."""
-        return " ".join(f"{each['words']} {each['cure']}" for each in self.status().get("trouble", []))
+        path = self.folder / "run" / "main" / "status.json"
+        troubles = DaemonStatus.from_json(path.read_text()).trouble if path.exists() else ()
+        return " ".join(said(each, configuration.load(self.config)).sentences for each in troubles)
 
     def wait_state(self, state: str) -> None:
         """Wait until the modem is in a state."""

@@ -42,23 +42,13 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
-from hotlined.store import (
-    answers,
-    contacts,
-    decisions,
-    fates,
-    gate,
-    history,
-    integrity,
-    lifecycle,
-    pseudonyms,
-    purging,
-    queue,
-    windows,
-)
-from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, set_breaker
-from hotlined.store.opening import opened
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, lifecycle, queue, windows
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import opened
+from hotlined.store.line import history, pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of, set_breaker
+from hotlined.store.people import purging
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 ALICE, BOB, DORA, ZARA = "+32470000001", "+32470000002", "+4915112345678", "Zara"

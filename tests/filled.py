@@ -26,9 +26,9 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.states import ModemState
 from hotlined.status import DaemonStatus, ModemStatus
-from hotlined.store import contacts, queue
-from hotlined.store.database import Database
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import contacts, queue
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
 
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 KEVIN, LEA = "+32470123456", "+33612345678"

@@ -20,8 +20,9 @@ import click
 
 from hotlined.cli.output import json_line
 from hotlined.gsm.address import identify
-from hotlined.store import contacts, log
-from hotlined.store.rehearsal import open_to_throw_away
+from hotlined.store.answers import contacts
+from hotlined.store.reading import log
+from hotlined.store.reading.rehearsal import open_to_throw_away
 
 CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
 LISTING = 50  # entries: a SIM with room for many

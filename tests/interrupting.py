@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotlined import migrations
-from hotlined.store.database_files import keys_folder
+from hotlined.database_files import keys_folder
 
 _connect = sqlite3.connect
 

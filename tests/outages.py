@@ -24,10 +24,10 @@ from hotlined.clock import Now
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import AttemptCause
-from hotlined.store import answers, contacts, fates, gate, queue
-from hotlined.store.database import Database
-from hotlined.store.line import breaker_of
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import answers, contacts, fates, gate, queue
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 BEFORE = 10 * 86400.0  # of the limit clock: windows look back

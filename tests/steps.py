@@ -20,7 +20,14 @@ from typing import Any, NamedTuple
 
 from hotlined.gsm.finding import THIS_MACHINE
 
-PRELOADED = ("hasty", "hotlined.cli.run", "hotlined.daemon", "hotlined.store.database", "hotlined.migrations", "serial")
+PRELOADED = (
+    "hasty",
+    "hotlined.cli.run",
+    "hotlined.daemon",
+    "hotlined.store.line.database",
+    "hotlined.migrations",
+    "serial",
+)
 """What a process that is forked for a run has imported already."""
 
 # https://docs.python.org/3/library/audit_events.html: what changes files, and what starts programs

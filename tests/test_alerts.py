@@ -41,13 +41,15 @@ from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
-from hotlined.status import DaemonStatus, ModemStatus, Trouble
-from hotlined.store import backup, decisions, events, requests
-from hotlined.store.alerting import Alert, AlertProgress
-from hotlined.store.breaking import CountryOutage
-from hotlined.store.line import mark_copied, note_own_number, save_limit_clock
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.trouble import TROUBLES
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
+from hotlined.store.answers import decisions
+from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import TROUBLES, LackingRight
+from hotlined.store.line import events, requests
+from hotlined.store.line.alerting import Alert, AlertProgress
+from hotlined.store.line.line import mark_copied, note_own_number, save_limit_clock
+from hotlined.store.people import backup
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
@@ -630,7 +632,7 @@ def test_what_keeps_texts_away_is_told_after_ten_minutes(
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     for minutes in (1, 11):
         since = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-        line.say(trouble=(Trouble(code, "words", "cure", since),))
+        line.say(trouble=(DaemonTrouble(code, since=since),))
         found.append(look(line).reception)
 
     assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
@@ -770,7 +772,7 @@ def test_what_cannot_be_recorded_is_not_sent(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
-    monkeypatch.setattr("hotlined.store.opening.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
     line.db.execute("BEGIN IMMEDIATE")
@@ -1018,11 +1020,11 @@ def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., 
     """A file that a reload refused is told, too: the line would come back from a power cut and answer nobody."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
-    refused = Trouble("answer_refused", "main.txt:1: a variant without a text.")
+    refused = DaemonTrouble("answer_refused")
     for text, trouble, titles in (
         ("", (), ["the answer has no text"]),
         ("", (), []),
-        ("Non.", (refused,), ["the answer's file cannot be used"]),
+        ("Non.\n---\n", (refused,), ["the answer's file cannot be used"]),
         ("Non.", (), ["the answer is fine again"]),
     ):
         (line.folder / "main.txt").write_text(text)
@@ -1136,12 +1138,14 @@ def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], rece
 def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
     line = quiet()
-    denied = Trouble("database_denied", "The database cannot be used: it may not be written.", "Be in its group.")
+    denied = DaemonTrouble("database_denied", LackingRight.NOT_WRITABLE)
     line.say(database_state="denied", trouble=(denied,))
     line.event("flood_begin")
     line.alerts()
     line.alerts()
-    assert receiver.came[0][1]["message"].startswith(denied.sentences)  # it is not said to be full
+    assert receiver.came[0][1]["message"].startswith(
+        "The daemon cannot use its database: it may not be written by this user."
+    )  # it is not said to be full
     assert receiver.titles() == ["hotlined fr: the daemon may not use its database", "hotlined fr: a flood of texts"]
     line.say()
     line.alerts()

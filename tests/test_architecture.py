@@ -17,6 +17,7 @@ from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
 from hotlined.config import Mode
 from hotlined.control.verbs import VERBS
+from hotlined.database_files import EVERY, SECRET
 from hotlined.policy import AttemptCause, Fate, LineHold, Reason, Share, WaitingFor
 from hotlined.states import (
     AlertCondition,
@@ -39,7 +40,6 @@ from hotlined.states import (
     database_trouble,
     modem_event,
 )
-from hotlined.store.database_files import EVERY, SECRET
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
@@ -48,11 +48,12 @@ PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
 GROUND = {
+    "database_files",
     "errors",
     "clock",
     "person",
     "states",
-    "problems",
+    "causes",
     "status",
     "timing",
     "systemd",
@@ -146,6 +147,7 @@ FLOORS = {
     "timing": set(),
     "systemd": set(),
     "files": set(),
+    "database_files": set(),
     "language": set(),
     "words": {"agekey", "policy", "gsm.alphabet"},
     "": set(),
@@ -384,12 +386,12 @@ def test_sql_stands_in_the_store(modules: Nodes) -> None:
 
 
 def test_the_state_of_the_line_has_one_owner() -> None:
-    """Only store/line.py and the schema speak of the line's row."""
+    """Only store/line/line.py and the schema speak of the line's row."""
     speakers = {
         path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if "line_state" in path.read_text()
     }
 
-    assert speakers == {"store/line.py", "migrations.py"}
+    assert speakers == {"store/line/line.py", "migrations.py"}
 
 
 def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
@@ -401,12 +403,12 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
         if isinstance(node, ast.Constant) and node.value in {*EVERY, *SECRET} - {""}
     }
 
-    assert "store/database_files.py" in spellers
-    assert spellers <= {"store/database_files.py", "cli/db.py"}
+    assert "database_files.py" in spellers
+    assert spellers <= {"database_files.py", "cli/db.py"}
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
-    """Only store/lifecycle.py makes an answer, an attempt or a segment of one, and changes their state or outcome."""
+    """Only `lifecycle` makes an answer, an attempt or a segment of one, and changes their state or outcome."""
     tables = ("answers", "attempts", "answer_segments")
     change = re.compile(
         r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
@@ -426,8 +428,8 @@ def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
         if node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value in tables
     }
 
-    assert writers == {"store/lifecycle.py"}
-    assert makers == {("store/lifecycle.py", table) for table in tables}
+    assert writers == {"store/answers/lifecycle.py"}
+    assert makers == {("store/answers/lifecycle.py", table) for table in tables}
 
 
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
@@ -451,7 +453,7 @@ def test_states_stand_in_their_table(modules: Nodes) -> None:
     quoted = re.compile(f"'({'|'.join(sorted(words))})'")
     spelled = [
         (path.name, text)
-        for path in (PACKAGE / "store").glob("*.py")
+        for path in (PACKAGE / "store").rglob("*.py")
         if path.name != "lifecycle.py"
         for text in _texts(modules[path])
         if quoted.search(text)
@@ -476,7 +478,7 @@ NO_EVENTS = {
     ("reports/decided.py", "requeue"): "the same",
     ("reports/line.py", "backup"): "a key in JSON",
     ("sealing/restoring.py", "block"): "a command",
-    ("store/log.py", "tag"): "the name of a filter",
+    ("store/reading/log.py", "tag"): "the name of a filter",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""
 
@@ -505,9 +507,9 @@ NO_CODES = {
     ("cli/demo.py", "send_interval"): "a key of the configuration",
     ("cli/show.py", "by_hand"): "a key in JSON",
     ("desk/pages/log.py", "by_hand"): "the name of a page",
-    ("store/correspondents.py", "opted_out"): "a column",
-    ("store/evidence.py", "by_hand"): "a key in JSON",
-    ("store/stored.py", "by_hand"): "a key in JSON",
+    ("store/answers/correspondents.py", "opted_out"): "a column",
+    ("store/people/evidence.py", "by_hand"): "a key in JSON",
+    ("store/people/stored.py", "by_hand"): "a key in JSON",
 }
 """Words that a code of `states`, `policy` or `breaker` is spelled with, too, by module, each with what it is there."""
 
@@ -646,13 +648,31 @@ def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tu
     assert climbing == set()
 
 
+WINGS = ("line", "file", "fleet", "answers", "reading", "people")
+"""Those of the store, from the ground up: each imports those before it, and none behind it."""
+
+
+def test_arrows_between_the_wings_of_the_store_go_one_way(modules: Nodes) -> None:
+    """A wing of the store imports only wings before it, and every module stands in one."""
+    climbing = set()
+    for path in (PACKAGE / "store").rglob("*.py"):
+        wing = path.relative_to(PACKAGE / "store").parts[0].removesuffix(".py")
+        ours = {name.split(".")[2] for name in imported(modules[path]) if name.startswith("hotlined.store.")}
+        allowed = () if wing == "__init__" else WINGS[: WINGS.index(wing) + 1]
+        climbing |= {(path.name, name) for name in ours if name not in allowed}
+
+    assert climbing == set()
+
+
 @pytest.mark.parametrize("room", ["store", "reports", "gsm"])
 def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> None:
     """What a module of these rooms imports of its own room never comes back to it: each can be read by itself."""
     prefix = f"hotlined.{room}."
     below = {
-        path.stem: {name.removeprefix(prefix) for name in imported(modules[path]) if name.startswith(prefix)}
-        for path in (PACKAGE / room).glob("*.py")
+        ".".join(path.relative_to(PACKAGE / room).with_suffix("").parts): {
+            name.removeprefix(prefix) for name in imported(modules[path]) if name.startswith(prefix)
+        }
+        for path in (PACKAGE / room).rglob("*.py")
     }
 
     assert sum(map(len, below.values())) > len(below) / 2
@@ -662,10 +682,13 @@ def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> Non
 def test_each_module_of_the_store_has_a_subject() -> None:
     """The table of the store in CONTRIBUTING.md names each of its modules once, and no other."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    table = text.partition("| about | modules |\n|---|---|\n")[2].partition("\n\n")[0]
-    named = re.findall(r"`(\w+)`", table)
+    table = text.partition("| wing | about | modules |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = {row.split("`")[1].strip("/"): re.findall(r"`(\w+)`", row) for row in table.splitlines()}
 
-    assert sorted(named) == sorted({path.stem for path in (PACKAGE / "store").glob("*.py")} - {"__init__"})
+    assert {wing: sorted(named) for wing, named in rows.items()} == {
+        wing: sorted({path.stem for path in (PACKAGE / "store" / wing).glob("*.py")} - {"__init__"}) for wing in rows
+    }
+    assert tuple(rows) == tuple(wing for wing in WINGS if (PACKAGE / "store" / wing).is_dir())
 
 
 def test_storages_have_one_owner(modules: Nodes) -> None:

@@ -15,9 +15,10 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ByHand
-from hotlined.store import answers, contacts, decisions, fates, gate, integrity, queue
-from hotlined.store.database import Database
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 HERS, HIS = "+32470000001", "+32470000002"

@@ -20,8 +20,8 @@ from running import CliRunner
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.service import Formatter
-from hotlined.store.opening import open_for_daemon
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
 
 SCRIPT = [sys.executable, "-m", "hotlined"]
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as at a user's

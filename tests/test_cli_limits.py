@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.store import decisions, windows
+from hotlined.store.answers import decisions, windows
 from hotlined.words.amounts import wait_in_words
 
 Make = Callable[..., Filled]

@@ -33,8 +33,8 @@ from hotlined.reports.contact import rows_for_people
 from hotlined.reports.typed import period
 from hotlined.simulator import pdus
 from hotlined.states import AnswerState, SendingState
-from hotlined.store import answers, decisions
-from hotlined.store import log as contact_log
+from hotlined.store.answers import answers, decisions
+from hotlined.store.reading import log as contact_log
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import CAUSES, REASONS, answer_in_words, briefly, cause_in_words
 from hotlined.words.times import TIME_WIDTH, clock_time, moment
@@ -618,7 +618,7 @@ def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
     line.send([None])
     shown = line.run("show", "1").stdout
 
-    assert "perhaps sent; no result came from the modem; detail: The modem did not answer" in shown
+    assert "perhaps sent; no result came from the modem; detail: no answer came" in shown
     assert "0 of 2 sent" in shown
 
 

@@ -20,13 +20,16 @@ from filled import KEVIN, LEA, Filled
 
 from hotlined import config as configuration
 from hotlined.breaker import Cause, Opening
+from hotlined.causes import CauseCode
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.reports.glance import at_a_glance
 from hotlined.reports.line import report_line
+from hotlined.reports.trouble import Trouble
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
-from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store import breaking, decisions, opening
-from hotlined.store.line import note_balance, recorded_holds
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
+from hotlined.store.answers import breaking, decisions
+from hotlined.store.file import opening
+from hotlined.store.line.line import note_balance, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
@@ -83,7 +86,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
     path.write_text(DaemonStatus(**usual | more).to_json())
 
 
-NO_MODEM = Trouble("absent", "No modem is plugged in.", "Plug the stick in.", "2026-11-24T22:00:01.000Z")
+NO_MODEM = DaemonTrouble("absent", CauseCode.NO_STICK, since="2026-11-24T22:00:01.000Z")
 
 
 def status(line: Filled) -> tuple[dict[str, Any], int]:

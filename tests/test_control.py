@@ -32,8 +32,8 @@ from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
 from hotlined.errors import RefusedError
 from hotlined.language import Language
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.requests import RequestVerb, next_request
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.line.requests import RequestVerb, next_request
 
 NUMBER = "+32470123456"
 ACTIVATED = f"os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); {COMMAND}"
@@ -368,7 +368,7 @@ def test_every_decision_works_for_a_member(doors: Doors) -> None:
     contact = """
 from pathlib import Path
 import sys
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
 with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     now = db.now()
     db.insert(

@@ -10,8 +10,8 @@ from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ByHand
-from hotlined.store import answers, decisions, fates, gate
-from hotlined.store.line import save_limit_clock
+from hotlined.store.answers import answers, decisions, fates, gate
+from hotlined.store.line.line import save_limit_clock
 
 TWO_SEGMENTS = plan(ANSWER)
 

@@ -15,7 +15,7 @@ from hotlined.daemon import line as daemon
 from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Balance
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.file.opening import open_for_daemon
 
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 PRICE = {"price_per_segment": 0.05}

@@ -17,10 +17,12 @@ from filled import KEVIN, LEA, Filled
 from test_docs import TEXTS
 
 from hotlined import pseudonym
-from hotlined.store import backup, decisions, integrity
-from hotlined.store.database_files import KEY, write_key
-from hotlined.store.history import history_of
-from hotlined.store.opening import open_for_daemon
+from hotlined.database_files import KEY, write_key
+from hotlined.store.answers import decisions
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.history import history_of
+from hotlined.store.people import backup
 
 
 @pytest.fixture

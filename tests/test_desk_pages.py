@@ -24,8 +24,9 @@ from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import DOOR
 from hotlined.desk.who import Visitor
-from hotlined.store import decisions, review
-from hotlined.store.reception import ask_selftest
+from hotlined.store.answers import decisions
+from hotlined.store.line.reception import ask_selftest
+from hotlined.store.reading import review
 from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import moment
 

@@ -23,8 +23,8 @@ from store_steps import make_empty
 from hotlined.clock import LimitClock
 from hotlined.daemon.database_outage import outage_of
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.opening import open_for_daemon
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
 
 NUMBER = "+32470112233"
 

@@ -34,7 +34,7 @@ from hotlined.doctor.findings import Finding, Health
 from hotlined.doctor.scene import Scene
 from hotlined.gsm.responses import Forwarding, ForwardingReason, maybe_forwarding
 from hotlined.status import DaemonStatus, ModemStatus, Storage
-from hotlined.store import decisions
+from hotlined.store.answers import decisions
 
 __all__ = ["doors"]
 

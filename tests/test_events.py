@@ -15,9 +15,12 @@ from hotlined.gsm.address import mask
 from hotlined.language import Language, _
 from hotlined.reports import contact, timeline
 from hotlined.states import EventKind, SendingState
-from hotlined.store import alerting, answers, contacts, decisions, erasing, events, evidence, log
-from hotlined.store.database import Database
-from hotlined.store.line import Sending, note_balance
+from hotlined.store.answers import answers, contacts, decisions
+from hotlined.store.line import alerting, events
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import Sending, note_balance
+from hotlined.store.people import erasing, evidence
+from hotlined.store.reading import log
 
 FREE = Sending(SendingState.FREE)
 

@@ -21,8 +21,9 @@ from persons import user_name
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language
 from hotlined.simulator import pdus
-from hotlined.store import decisions, erasing, evidence, purging, stored
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.answers import decisions
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.people import erasing, evidence, purging, stored
 
 THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
 

@@ -28,8 +28,8 @@ from hotlined.config import load
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import client as simulation
-from hotlined.store import contacts
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import contacts
+from hotlined.store.file.opening import open_for_daemon
 
 TROLL, HONEST = "+32470666666", "+32470123456"
 SIM_SIZE = 10

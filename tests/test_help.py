@@ -16,7 +16,7 @@ from running import CliRunner
 
 from hotlined.cli import main
 from hotlined.cli.completion import completion
-from hotlined.store import decisions
+from hotlined.store.answers import decisions
 
 PROGRAM = Path(sys.executable).with_name("hotlined")
 

@@ -16,8 +16,8 @@ from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
 from hotlined.states import ModemState
-from hotlined.store import decisions
-from hotlined.store.line import maybe_ready_since
+from hotlined.store.answers import decisions
+from hotlined.store.line.line import maybe_ready_since
 
 
 class Answering(NamedTuple):

@@ -22,8 +22,8 @@ from persons import MEMBER as A_MEMBER
 from persons import STRANGER as A_STRANGER
 
 from hotlined.errors import DatabaseInUseError, StoreError
-from hotlined.store import holders
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.file import holders
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 
 ROOT = Path(__file__).parent.parent
 OWNER, MEMBER, STRANGER, GROUP = LINE.uid, A_MEMBER.uid, A_STRANGER.uid, LINE.gids[0]
@@ -63,7 +63,7 @@ def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[
 OPENING = """
 import sys
 from pathlib import Path
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 path = Path(sys.argv[1])
 """
 
@@ -257,7 +257,7 @@ def maybe_status(state: Path) -> dict[str, Any]:
 OPENER = """
 import sys, time
 from pathlib import Path
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
 until = time.monotonic() + 8
 path, number, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 for turn in range(turns):

@@ -19,7 +19,8 @@ from test_totals import LIVES, live
 from hotlined import __version__
 from hotlined.policy import WaitingFor
 from hotlined.states import AnswerState, ModemState, SendingState
-from hotlined.store import decisions, erasing
+from hotlined.store.answers import decisions
+from hotlined.store.people import erasing
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

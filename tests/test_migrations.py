@@ -14,7 +14,7 @@ from conftest import Line, wait_until
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 
 NEXT = (
     "next",
@@ -28,7 +28,7 @@ from hotlined import migrations
 migrations.SCHEMA += ({later},)
 from pathlib import Path
 from hotlined.errors import StoreError
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
 for _ in sys.stdin:
     try:
         with open_beside_daemon(Path(sys.argv[1])) as db:

@@ -36,27 +36,17 @@ from hypothesis.stateful import (
 
 from hotlined import clock, policy, recognition
 from hotlined.clock import LimitClock, Now
+from hotlined.database_files import KEY, beside, write_key
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store import (
-    answers,
-    backup,
-    contacts,
-    decisions,
-    erasing,
-    fates,
-    gate,
-    integrity,
-    pseudonyms,
-    purging,
-    queue,
-    shares,
-)
-from hotlined.store.database_files import KEY, beside, write_key
-from hotlined.store.line import save_limit_clock
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, shares
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.line import pseudonyms
+from hotlined.store.line.line import save_limit_clock
+from hotlined.store.people import backup, erasing, purging
 
 EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one

@@ -16,8 +16,8 @@ from needs import needs_root
 from persons import COMMAND, LINE, MEMBER, ROOT, Person, give
 
 from hotlined import files, person
+from hotlined.database_files import KEY, PINS, beside, write_key
 from hotlined.errors import UsageError
-from hotlined.store.database_files import KEY, PINS, beside, write_key
 
 COMMANDS = {
     "db backup": (["db", "backup"], b"SQLite format 3\0"),

@@ -20,9 +20,10 @@ from hotlined.gsm import alphabet
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ByHand
 from hotlined.status import DaemonStatus
-from hotlined.store import answers, decisions, pseudonyms
-from hotlined.store.correspondents import Order, correspondents
-from hotlined.store.line import note_own_number, note_sim_changed, note_wait
+from hotlined.store.answers import answers, decisions
+from hotlined.store.answers.correspondents import Order, correspondents
+from hotlined.store.line import pseudonyms
+from hotlined.store.line.line import note_own_number, note_sim_changed, note_wait
 from hotlined.words.reasons import REASONS
 from hotlined.words.times import moment
 

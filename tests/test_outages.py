@@ -24,10 +24,11 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.states import ByHand
-from hotlined.store import answers, breaking, contacts, erasing, fates, gate, queue
-from hotlined.store.database import Database
-from hotlined.store.line import bind_sim, breaker_of
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import answers, breaking, contacts, fates, gate, queue
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import bind_sim, breaker_of
+from hotlined.store.people import erasing
 from hotlined.timing import USUAL
 
 HOUR = 3600.0

@@ -29,7 +29,7 @@ from hotlined.states import (
     SegmentState,
     SendingState,
 )
-from hotlined.store import decisions
+from hotlined.store.answers import decisions
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json.loads((ROOT / "docs/output.schema.json").read_text("utf-8"))

@@ -12,7 +12,7 @@ from hotlined.cli.contacts import CONTACTS
 from hotlined.language import Language
 from hotlined.policy import Reason
 from hotlined.reports import contact
-from hotlined.store.line import FREE
+from hotlined.store.line.line import FREE
 
 ROOT = Path(__file__).parent.parent
 PAGES = {

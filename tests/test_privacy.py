@@ -22,36 +22,23 @@ from filled import ANSWER, KEVIN, LEA, RULES, SENT, Filled
 from interrupting import Copies, copies
 from persons import user_name
 
-from hotlined import policy, pseudonym
+from hotlined import database_files, policy, pseudonym
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store import (
-    answers,
-    contacts,
-    database_files,
-    decisions,
-    erasing,
-    events,
-    fates,
-    opening,
-    pseudonyms,
-    purging,
-    queue,
-    rebuilding,
-    requests,
-    stored,
-    windows,
-)
-from hotlined.store.database import Database
-from hotlined.store.history import history_of
-from hotlined.store.line import needs_rebuild
-from hotlined.store.log import maybe_contact
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.answers import answers, contacts, decisions, fates, queue, windows
+from hotlined.store.file import opening, rebuilding
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line import events, pseudonyms, requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import needs_rebuild
+from hotlined.store.line.requests import RequestVerb
+from hotlined.store.people import erasing, purging, stored
+from hotlined.store.reading.log import maybe_contact
 
 TEXT = "You will regret this on Sunday"
 DEAR = "Tu vas le regretter 🔪 dimanche"

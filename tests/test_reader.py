@@ -13,7 +13,7 @@ import pytest
 from filled import Filled
 from test_members import HOLDING
 
-from hotlined.store.database_files import WAL, WAL_OCTETS, beside
+from hotlined.database_files import WAL, WAL_OCTETS, beside
 
 clock_gettime = time.clock_gettime
 

@@ -14,8 +14,8 @@ from test_tags import walk
 from hotlined.alerts import digest
 from hotlined.config import Digest, load
 from hotlined.reports.line import report_line
-from hotlined.store import purging
-from hotlined.store.review import Waiting, queue, waiting
+from hotlined.store.people import purging
+from hotlined.store.reading.review import Waiting, queue, waiting
 
 DAYS = timedelta(days=1)
 

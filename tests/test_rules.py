@@ -14,23 +14,12 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand
-from hotlined.store import (
-    answers,
-    contacts,
-    decisions,
-    fates,
-    gate,
-    history,
-    integrity,
-    line,
-    pseudonyms,
-    purging,
-    queue,
-    shares,
-    windows,
-)
-from hotlined.store.database import Database
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue, shares, windows
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line import history, line, pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.people import purging
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 DAY = 86400.0

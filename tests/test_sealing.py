@@ -45,17 +45,17 @@ from hotlined.alerts.due import LineState
 from hotlined.alerts.run import Run
 from hotlined.cli import main
 from hotlined.config import load, parse
+from hotlined.database_files import KEY, PINS, beside, write_key
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
 from hotlined.sealing import age, archive
 from hotlined.sealing.sending import socket_path
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
-from hotlined.store import backup
-from hotlined.store import line as line_row
-from hotlined.store.database_files import KEY, PINS, beside, write_key
-from hotlined.store.opening import open_for_daemon
-from hotlined.store.snapshot import snapshot
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.file.snapshot import snapshot
+from hotlined.store.line import line as line_row
+from hotlined.store.people import backup
 from hotlined.words.conditions import SEAL_FAILURES
 from hotlined.words.sealing import key_on_paper
 

@@ -27,8 +27,8 @@ from hotlined.doctor.scene import Scene
 from hotlined.reports import selftest
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
 from hotlined.states import HoldReason, ModemState, SelftestObstacle
-from hotlined.store.line import Sending, note_own_number
-from hotlined.store.reception import SelfTest, ask_selftest, maybe_selftest
+from hotlined.store.line.line import Sending, note_own_number
+from hotlined.store.line.reception import SelfTest, ask_selftest, maybe_selftest
 from hotlined.words import selftest as words
 
 OWN = "+32460209399"

@@ -9,7 +9,7 @@ from filled import KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm import alphabet
 from hotlined.states import ByHand
-from hotlined.store import answers
+from hotlined.store.answers import answers
 
 SHORT_CODE = "8850"
 

@@ -22,8 +22,8 @@ from hotlined.doctor.sim import life as examined
 from hotlined.errors import RefusedError
 from hotlined.reports import sim_life
 from hotlined.reports.line import LineReport, report_line
-from hotlined.store.decisions import top_up
-from hotlined.store.line import (
+from hotlined.store.answers.decisions import top_up
+from hotlined.store.line.line import (
     TopUp,
     balance_before,
     bind_sim,

@@ -20,9 +20,9 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.rehearsal.flood import Arrival, flood, replay
 from hotlined.rehearsal.play import LOOK_AGAIN_SECONDS, play
 from hotlined.rehearsal.sums import peaks, sum_up
-from hotlined.store import rehearsal
-from hotlined.store.database import Database
-from hotlined.store.line import note_own_number
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import note_own_number
+from hotlined.store.reading import rehearsal
 
 SMALL = {"hour": 6, "day": 20, "month": 50}
 HEADER = "received_at,originator,kind,text\n"

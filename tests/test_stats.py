@@ -28,7 +28,7 @@ from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
-from hotlined.store import figures, review
+from hotlined.store.reading import figures, review
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
 MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels

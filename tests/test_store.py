@@ -18,28 +18,18 @@ from store_steps import judge as judge_contact
 
 from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
+from hotlined.database_files import PINS, beside
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store import (
-    answers,
-    backup,
-    breaking,
-    contacts,
-    decisions,
-    fates,
-    gate,
-    pins,
-    queue,
-    requests,
-    windows,
-)
-from hotlined.store.database import Database
-from hotlined.store.database_files import PINS, beside
-from hotlined.store.history import history_of
-from hotlined.store.line import (
+from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.line import pins, requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import (
     Sending,
     breaker_of,
     note_share_wait,
@@ -47,8 +37,8 @@ from hotlined.store.line import (
     save_limit_clock,
     sending_of,
 )
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.line.requests import RequestVerb
+from hotlined.store.people import backup
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
@@ -479,7 +469,7 @@ def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
     """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
     queue_one(db)
     first = begun(db)
-    fates.settle(db, first, policy.Refused(words="+CME ERROR: unknown"), at(db, 1))
+    fates.settle(db, first, policy.Refused(detail="+CME ERROR: unknown"), at(db, 1))
     segment = db.the("SELECT cause, detail FROM answer_segments WHERE id = ?", first.segment_id)
 
     assert answer(db)["reason"] == "error"

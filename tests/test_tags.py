@@ -18,8 +18,8 @@ from persons import user_name
 
 from hotlined.language import Language
 from hotlined.reports import review
-from hotlined.store import decisions
-from hotlined.store.review import queue
+from hotlined.store.answers import decisions
+from hotlined.store.reading.review import queue
 from hotlined.words.tags import TAG_KEYS, tag_in_words, words_of_tags
 from hotlined.words.times import moment
 

@@ -26,10 +26,12 @@ from test_stats import DAY, HOUR, MONDAY, answer, contact
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
-from hotlined.store import erasing, figures, integrity, purging, totals
-from hotlined.store.correspondents import Order, correspondents
-from hotlined.store.database import Database
-from hotlined.store.figures import Slot
+from hotlined.store.answers.correspondents import Order, correspondents
+from hotlined.store.file import integrity
+from hotlined.store.line.database import Database
+from hotlined.store.people import erasing, purging
+from hotlined.store.reading import figures, totals
+from hotlined.store.reading.figures import Slot
 
 EXAMPLES = extent.examples(40, 200)
 ZONES = (

@@ -51,7 +51,7 @@ from hotlined.language import (
     _,
     read_catalogue,
 )
-from hotlined.store.integrity import PROMISES
+from hotlined.store.file.integrity import PROMISES
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
@@ -204,12 +204,12 @@ ENGLISH = {
     "policy.py": "has codes",
     "recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",
-    "store/database.py": "its one sentence is about a bug",
-    "store/evidence.py": "is SQL",
-    "store/words_met.py": "is SQL",
+    "store/line/database.py": "its one sentence is about a bug",
+    "store/people/evidence.py": "is SQL",
+    "store/answers/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
-    "store/trouble.py": "marks its sentences; what else has a blank in it is a code",
+    "store/file/trouble.py": "marks its sentences; what else has a blank in it is a code",
     "systemd.py": "speaks to systemd",
     "wire.py": "its sentences are caught by who asks, and told in other words",
 }
@@ -277,7 +277,7 @@ def test_every_sentence_that_people_read_is_marked() -> None:
 
 
 RAW = {
-    "store/integrity.py": "SQLite says it, of a file that it cannot read on",
+    "store/file/integrity.py": "SQLite says it, of a file that it cannot read on",
 }
 """Modules that fill a sentence with what another program says, each with its reason."""
 
@@ -466,25 +466,6 @@ def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> No
     with speaking(language):
         long = {(word, _(word)) for word, inner in labels if len(_(word).replace("{number}", "9")) + inner > 14}
     assert long == set()
-
-
-def test_what_the_daemon_shows_can_be_said_again() -> None:
-    """No trouble, and no error of a port, a modem or a SIM, is made of an f-string or of what is not marked."""
-    shown = re.compile(r"(Port|Modem|Sim)\w*Error|Trouble|Outage|Obstacle|PortlessStick")
-    unmarked = [
-        ast.unparse(argument)
-        for path in (path for room in ("daemon", "gsm") for path in (PACKAGE / room).glob("*.py"))
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and shown.fullmatch(node.func.id)
-        for argument in node.args
-        if isinstance(argument, ast.JoinedStr) or (isinstance(argument, ast.Constant) and " " in str(argument.value))
-    ]
-
-    # a stop has come then, and the status is taken away
-    assert sorted(unmarked) == [
-        "'The daemon is being stopped.'",
-        "f'{text} was not asked any more.'",
-    ]
 
 
 @pytest.mark.parametrize("path", PAGES)

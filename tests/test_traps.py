@@ -12,7 +12,7 @@ from conftest import ANSWER, Line, wait_until
 from test_recovery import start_hasty
 
 from hotlined import files
-from hotlined.store.database_files import KEYS, beside
+from hotlined.database_files import KEYS, beside
 
 NUMBER = "+32470123456"
 TRAPS: dict[str, Callable[[Path, Path], object]] = {

@@ -19,7 +19,7 @@ from hotlined.clock import Now
 from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import purging
+from hotlined.store.people import purging
 
 ROOT = Path(__file__).parent.parent
 FILE = Path("/somewhere/config.yaml")

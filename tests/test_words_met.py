@@ -18,9 +18,11 @@ from test_tags import walk
 
 from hotlined import policy, recognition
 from hotlined.simulator import pdus
-from hotlined.store import contacts, decisions, erasing, log, purging, review, stored, words_met
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.review import Waiting
+from hotlined.store.answers import contacts, decisions, words_met
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.people import erasing, purging, stored
+from hotlined.store.reading import log, review
+from hotlined.store.reading.review import Waiting
 from hotlined.words.alerts import TEXTS, alert_in_words
 
 WORDS = ("tue", "je sais où tu habites", "🔪", "stop")

@@ -24,7 +24,8 @@ import year_now
 from year import DAY, HOUR, Call, Handed, Network, Record, Replay, Settings, Submission, Text, Year
 
 from hotlined import breaker, policy, recognition
-from hotlined.store import integrity, windows
+from hotlined.store.answers import windows
+from hotlined.store.file import integrity
 
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 RECORD = Path(__file__).parent / "data" / "year.jsonl.gz"

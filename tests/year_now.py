@@ -23,11 +23,13 @@ from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.responses import Sent, SubmitRefused, SubmitUnknown
 from hotlined.simulator import pdus
-from hotlined.store import answers, contacts, decisions, erasing, purging, queue, requests
-from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, is_paused, save_limit_clock
-from hotlined.store.opening import open_beside_daemon, open_for_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.answers import answers, contacts, decisions, queue
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.line import requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of, is_paused, save_limit_clock
+from hotlined.store.line.requests import RequestVerb
+from hotlined.store.people import erasing, purging
 from hotlined.timing import Interval
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)

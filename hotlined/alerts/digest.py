@@ -17,9 +17,9 @@ from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds, summarise
-from hotlined.store import review
-from hotlined.store.alerting import Draft
-from hotlined.store.database import Database
+from hotlined.store.line.alerting import Draft
+from hotlined.store.line.database import Database
+from hotlined.store.reading import review
 from hotlined.words import digest as words
 from hotlined.words.conditions import month_in_words
 from hotlined.words.harmless import harmless

@@ -23,10 +23,10 @@ from hotlined.states import (
     maybe_country,
     modem_event,
 )
-from hotlined.store.alerting import AlertProgress, Draft
-from hotlined.store.breaking import CountryOutage
-from hotlined.store.events import Event
-from hotlined.store.words_met import NewTexts
+from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.answers.words_met import NewTexts
+from hotlined.store.line.alerting import AlertProgress, Draft
+from hotlined.store.line.events import Event
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
 from hotlined.words.amounts import in_money

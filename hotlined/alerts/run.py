@@ -34,13 +34,14 @@ from hotlined.states import (
     TroubleCode,
     is_about_database,
 )
-from hotlined.store import alerting, events, reception, words_met
-from hotlined.store.alerting import Alert, AlertProgress, Draft
-from hotlined.store.breaking import country_outages
-from hotlined.store.database import Database
-from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.trouble import TROUBLES, DatabaseTrouble
+from hotlined.store.answers import words_met
+from hotlined.store.answers.breaking import country_outages
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
+from hotlined.store.line import alerting, events, reception
+from hotlined.store.line.alerting import Alert, AlertProgress, Draft
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.words import conditions
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF

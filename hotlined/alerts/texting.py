@@ -9,9 +9,9 @@ from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.states import AlertCondition, ModemState, RequestState
-from hotlined.store import alerting, requests
-from hotlined.store.alerting import Alert
-from hotlined.store.database import Database
+from hotlined.store.line import alerting, requests
+from hotlined.store.line.alerting import Alert
+from hotlined.store.line.database import Database
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.refusals import result_in_words
 

@@ -253,7 +253,7 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
         return HotlinedError(refusal_of(error))
     if isinstance(error, UnicodeEncodeError):
         return UsageError(_("What was typed is not in UTF-8."))
-    from hotlined.store.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store
+    from hotlined.store.file.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store
 
     return DatabaseTrouble.of(error).as_error()
 

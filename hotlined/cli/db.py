@@ -17,13 +17,14 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import answer_octets, kept_by_root
+from hotlined.database_files import KEY, beside
 from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
-from hotlined.store import backup, integrity
-from hotlined.store.database_files import KEY, beside
-from hotlined.store.opening import open_to_read, require_current
-from hotlined.store.trouble import TROUBLES
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_to_read, require_current
+from hotlined.store.file.trouble import TROUBLES
+from hotlined.store.people import backup
 from hotlined.words.sealing import KEPT_BY_ROOT, key_on_paper, lacking
 
 _PIECE = 1024 * 1024

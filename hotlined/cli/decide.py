@@ -23,8 +23,8 @@ from hotlined.reports.line import require_daemons_database
 from hotlined.reports.number import whom
 from hotlined.reports.typed import AnswerMeant
 from hotlined.reports.typed import e164 as read_number
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.requests import RequestVerb
 from hotlined.words.refusals import fate_in_words
 
 

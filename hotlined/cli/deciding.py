@@ -13,10 +13,11 @@ from hotlined.language import _
 from hotlined.reports import decided
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.states import ModemState
-from hotlined.store import log, requests
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.requests import RequestVerb
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line import requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.requests import RequestVerb
+from hotlined.store.reading import log
 from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 

@@ -29,10 +29,10 @@ from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.language import N_, _, language_of_environment, ngettext, pgettext, speak, spoken
 from hotlined.simulator import client as simulation
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
-from hotlined.store import log as contact_log
-from hotlined.store import queue_counts
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.reading import log as contact_log
+from hotlined.store.reading import queue_counts
 from hotlined.words.amounts import in_contacts, in_segments
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import briefly

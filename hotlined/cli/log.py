@@ -28,9 +28,9 @@ from hotlined.policy import Reason
 from hotlined.reports.contact import entry, rows_for_people, texts_for_people
 from hotlined.reports.typed import contacts_meant, reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
-from hotlined.store import log as contact_log
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.reading import log as contact_log
 from hotlined.words.harmless import csv_cell
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

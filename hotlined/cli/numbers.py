@@ -15,9 +15,9 @@ from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
 from hotlined.language import N_, _
 from hotlined.reports.number import correspondents_of, decided_about, refused_by, refused_in_words
-from hotlined.store import correspondents
-from hotlined.store.correspondents import Correspondent
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.answers import correspondents
+from hotlined.store.answers.correspondents import Correspondent
+from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import csv_cell
 from hotlined.words.times import TIME_WIDTH, maybe_moment

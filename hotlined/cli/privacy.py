@@ -27,9 +27,10 @@ from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
-from hotlined.store import evidence as stored_evidence
-from hotlined.store import log, purging, stored
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.people import evidence as stored_evidence
+from hotlined.store.people import purging, stored
+from hotlined.store.reading import log
 from hotlined.words.refusals import result_in_words
 
 

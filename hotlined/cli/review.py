@@ -16,10 +16,10 @@ from hotlined.control.client import decide
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports.decided import kept_already
-from hotlined.store import log
-from hotlined.store import review as waiting_texts
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.reading import log
+from hotlined.store.reading import review as waiting_texts
 from hotlined.words.tags import TAG_KEYS, tag_in_words
 from hotlined.words.times import moment
 

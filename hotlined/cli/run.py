@@ -24,7 +24,7 @@ def run(settings: Settings, once: bool) -> None:
     Example: hotlined --config config.yaml run --once
     """
     from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help does without the modem and the store
-    from hotlined.store.opening import open_for_daemon  # noqa: PLC0415  the same
+    from hotlined.store.file.opening import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
     if missing := configuration.maybe_missing_pin_file(config):

@@ -26,10 +26,10 @@ from hotlined.reports.line import sending_now
 from hotlined.reports.number import NumberReport, report_number
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.typed import answer_meant, is_id
-from hotlined.store import log
-from hotlined.store.database import Database
-from hotlined.store.line import FREE, is_paused, sending_of
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import FREE, is_paused, sending_of
+from hotlined.store.reading import log
 
 
 @click.command

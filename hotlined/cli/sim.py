@@ -9,7 +9,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import rfc3339
 from hotlined.reports import decided
 from hotlined.reports.typed import topped_up as read_topped_up
-from hotlined.store.requests import RequestVerb
+from hotlined.store.line.requests import RequestVerb
 from hotlined.words.harmless import harmless
 from hotlined.words.refusals import result_in_words
 

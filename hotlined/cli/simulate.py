@@ -23,9 +23,9 @@ from hotlined.rehearsal.flood import Arrival, flood, replay
 from hotlined.rehearsal.play import play
 from hotlined.rehearsal.sums import FloodReport, sum_up
 from hotlined.reports.rules import rules_of
-from hotlined.store import rehearsal
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.rehearsal import FinalState, Waits
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.reading import rehearsal
+from hotlined.store.reading.rehearsal import FinalState, Waits
 from hotlined.words.amounts import in_contacts, segments_and_price, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, inner
 from hotlined.words.reasons import briefly

@@ -26,8 +26,8 @@ from hotlined.statistics.periods import UNITS, By, zone
 from hotlined.statistics.plain import calendar, length, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Bin, Summary, summarise
-from hotlined.store.figures import SentText, Tally
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.reading.figures import SentText, Tally
 from hotlined.words.amounts import maybe_money, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, figures, inner
 from hotlined.words.harmless import csv_cell

@@ -18,8 +18,8 @@ from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, r
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.trouble import Trouble
 from hotlined.states import SmsService
-from hotlined.store.line import TopUp
-from hotlined.store.review import Waiting
+from hotlined.store.line.line import TopUp
+from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words

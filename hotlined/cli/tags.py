@@ -13,7 +13,7 @@ from hotlined.control.client import decide
 from hotlined.language import _
 from hotlined.reports import decided
 from hotlined.reports.review import maybe_nearly, nearly_in_words
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words.tags import tag_in_words, tag_of_words
 
 

@@ -15,9 +15,9 @@ import click
 from hotlined.errors import HotlinedError, UsageError
 from hotlined.language import N_, spoken
 from hotlined.reports import typed
-from hotlined.store import correspondents, decisions
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.answers import correspondents, decisions
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Value = TypeVar("_Value")

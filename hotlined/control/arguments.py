@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.store.requests import RequestVerb
+from hotlined.store.line.requests import RequestVerb
 
 _LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
 _LARGEST = 2**63 - 1  # of SQLite

@@ -67,7 +67,7 @@ def _path(config: Config) -> Path:
 
 def _directly(config: Config, who: str, verb: str, arguments: dict[str, Any]) -> Any:
     from hotlined.control.verbs import VERBS, Decision  # noqa: PLC0415  who asks at the socket does without the store
-    from hotlined.store.opening import open_beside_daemon  # noqa: PLC0415  the same
+    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
 
     _require_own(config)
     with open_beside_daemon(config.database) as db:

@@ -10,7 +10,8 @@ from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import RefusedError, UnavailableError
 from hotlined.language import _
-from hotlined.store import holders, purging, stored
+from hotlined.store.file import holders
+from hotlined.store.people import purging, stored
 
 _LOOK_SECONDS = 0.2
 _SETTLED_SECONDS = 5.0  # after modem.send_timeout: so long the daemon may take to settle what it sent

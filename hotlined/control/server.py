@@ -25,8 +25,8 @@ from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, is_member, peer_of
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
 
 IDLE_SECONDS = 600.0
 _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks

@@ -21,17 +21,11 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import (
-    answers,
-    correspondents,
-    decisions,
-    erasing,
-    evidence,
-    purging,
-    rebuilding,
-    requests,
-)
-from hotlined.store.database import Database
+from hotlined.store.answers import answers, correspondents, decisions
+from hotlined.store.file import rebuilding
+from hotlined.store.line import requests
+from hotlined.store.line.database import Database
+from hotlined.store.people import erasing, evidence, purging
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None

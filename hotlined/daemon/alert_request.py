@@ -9,7 +9,7 @@ import logging
 from hotlined import config as configuration
 from hotlined import files
 from hotlined.daemon.line import Line
-from hotlined.store import words_met
+from hotlined.store.answers import words_met
 from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")

@@ -12,8 +12,8 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
-from hotlined.store import breaking
-from hotlined.store.line import breaker_of
+from hotlined.store.answers import breaking
+from hotlined.store.line.line import breaker_of
 
 log = logging.getLogger("hotlined")
 

@@ -14,7 +14,7 @@ from hotlined.daemon.line import Line
 from hotlined.gsm import address
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Modem
-from hotlined.store import contacts
+from hotlined.store.answers import contacts
 
 log = logging.getLogger("hotlined")
 

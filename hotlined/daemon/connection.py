@@ -40,8 +40,9 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
-from hotlined.store import answers, breaking, events
-from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
+from hotlined.store.answers import answers, breaking
+from hotlined.store.line import events
+from hotlined.store.line.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import MODEM, modem_in_words
 

@@ -15,8 +15,9 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
 from hotlined.states import EventKind
-from hotlined.store import breaking, events
-from hotlined.store.line import (
+from hotlined.store.answers import breaking
+from hotlined.store.line import events
+from hotlined.store.line.line import (
     TopUp,
     balance_before,
     breaker_of,

@@ -13,9 +13,9 @@ from hotlined.clock import Now
 from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
 from hotlined.states import DatabaseState, database_event
-from hotlined.store import events
-from hotlined.store.line import save_limit_clock
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.trouble import DatabaseTrouble
+from hotlined.store.line import events
+from hotlined.store.line.line import save_limit_clock
 from hotlined.timing import Interval
 from hotlined.words.conditions import REPLACED
 

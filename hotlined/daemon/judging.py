@@ -11,7 +11,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
 from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
-from hotlined.store import answers, contacts, queue
+from hotlined.store.answers import answers, contacts, queue
 from hotlined.timing import Interval
 
 log = logging.getLogger("hotlined")

@@ -9,7 +9,7 @@ from hotlined.config import Config, Mode
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.status import DaemonTrouble
-from hotlined.store.database import Database
+from hotlined.store.line.database import Database
 from hotlined.timing import USUAL, Timing
 
 

@@ -41,9 +41,11 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
-from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
-from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
+from hotlined.store.answers import contacts, decisions, fates, queue
+from hotlined.store.line import events, pseudonyms, requests
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
+from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import modem_in_words
 

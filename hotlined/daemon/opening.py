@@ -13,8 +13,8 @@ from hotlined.config import Config
 from hotlined.daemon.database_outage import DatabaseOutage, outage_of
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.database import Database
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
 from hotlined.timing import Timing, pause_after
 
 log = logging.getLogger("hotlined")

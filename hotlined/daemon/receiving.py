@@ -28,7 +28,8 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
 from hotlined.states import EventKind
-from hotlined.store import contacts, events
+from hotlined.store.answers import contacts
+from hotlined.store.line import events
 from hotlined.timing import Backoff, Interval
 
 log = logging.getLogger("hotlined")

@@ -25,7 +25,7 @@ from hotlined.daemon.line import Line
 from hotlined.errors import CausedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
 from hotlined.states import EventKind, ModemState, ModemTrouble
-from hotlined.store import events
+from hotlined.store.line import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
 
 log = logging.getLogger("hotlined")

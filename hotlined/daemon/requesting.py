@@ -19,9 +19,10 @@ from hotlined.errors import AddressError, CausedError, ModemError, ModemRefusedE
 from hotlined.gsm import address, alphabet
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
-from hotlined.store import answers, requests
-from hotlined.store.history import history_of
-from hotlined.store.requests import Request, RequestVerb
+from hotlined.store.answers import answers
+from hotlined.store.line import requests
+from hotlined.store.line.history import history_of
+from hotlined.store.line.requests import Request, RequestVerb
 
 log = logging.getLogger("hotlined")
 

@@ -24,8 +24,9 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
-from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
-from hotlined.store.line import is_paused, note_half_sent_wait, note_share_wait, note_wait, own_number
+from hotlined.store.answers import answers, breaking, contacts, fates, gate, queue, shares
+from hotlined.store.line import pseudonyms
+from hotlined.store.line.line import is_paused, note_half_sent_wait, note_share_wait, note_wait, own_number
 
 log = logging.getLogger("hotlined")
 

@@ -37,8 +37,8 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
 from hotlined.states import ModemState, ModemTrouble
-from hotlined.store import pins
-from hotlined.store.line import bind_sim, bound_sim
+from hotlined.store.line import pins
+from hotlined.store.line.line import bind_sim, bound_sim
 from hotlined.words.conditions import MODEM
 
 log = logging.getLogger("hotlined")

@@ -25,7 +25,7 @@ from hotlined.errors import HotlinedError, StoreError
 from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
 from hotlined.reports.contact import sender
 from hotlined.reports.in_force import Broken
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
 from hotlined.words.states import KINDS

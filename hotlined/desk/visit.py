@@ -13,8 +13,8 @@ from hotlined.desk.looks import Looks
 from hotlined.desk.who import Visitor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
-from hotlined.store.database import Database
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
 
 EXTENSION = "hotlined"
 _CACHE_KIB = 256  # otherwise each of several pages would take 2 MiB for sorting

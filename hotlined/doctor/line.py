@@ -11,9 +11,10 @@ from hotlined.language import N_, _, in_row, ngettext
 from hotlined.reports import sealed
 from hotlined.reports.line import WINDOW_CODES
 from hotlined.states import DatabaseState, ModemState, SealFailure, SendingState, TroubleCode, database_trouble
-from hotlined.store import correspondents, integrity
-from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.answers import correspondents
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import CHECK_SECONDS, open_beside_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.conditions import SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 

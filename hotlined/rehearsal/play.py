@@ -17,9 +17,9 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
 from hotlined.rehearsal.flood import EPOCH, Arrival
-from hotlined.store import answers, contacts, fates, gate, queue, windows
-from hotlined.store.database import Database
-from hotlined.store.line import note_share_wait
+from hotlined.store.answers import answers, contacts, fates, gate, queue, windows
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import note_share_wait
 
 LOOK_AGAIN_SECONDS = 600.0
 """How often an answer that waits is looked at again, though no window has room."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from hotlined import policy
 from hotlined.config import Config
 from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS
-from hotlined.store import rehearsal
-from hotlined.store.database import Database
+from hotlined.store.line.database import Database
+from hotlined.store.reading import rehearsal
 from hotlined.words.amounts import maybe_price
 
 HOURLY_UP_TO = 100 * HOUR_SECONDS  # what lasts longer is counted by the day

@@ -14,8 +14,8 @@ from hotlined.policy import Reason
 from hotlined.reports.trouble import Trouble
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus
-from hotlined.store import log
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.reading import log
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import Condition

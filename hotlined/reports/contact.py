@@ -11,10 +11,10 @@ from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.reports.text import place_in_words
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
-from hotlined.store import log as contact_log
-from hotlined.store.database import Database
-from hotlined.store.history import history_of
-from hotlined.store.line import FREE, Sending, sending_of
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import FREE, Sending, sending_of
+from hotlined.store.reading import log as contact_log
 from hotlined.words.amounts import in_segments
 from hotlined.words.columns import inner
 from hotlined.words.problems import problem_in_words

@@ -16,11 +16,11 @@ from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
-from hotlined.store import log
-from hotlined.store.history import history_of
-from hotlined.store.line import Sending, TopUp, recorded_holds
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.requests import RequestProgress
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import Sending, TopUp, recorded_holds
+from hotlined.store.line.requests import RequestProgress
+from hotlined.store.reading import log
 from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.refusals import fate_in_words, refusal_in_words

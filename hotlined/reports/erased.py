@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from hotlined.config import Config
 from hotlined.language import _, ngettext
-from hotlined.store.purging import Batch
-from hotlined.store.stored import StoredCounts
+from hotlined.store.people.purging import Batch
+from hotlined.store.people.stored import StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 
 

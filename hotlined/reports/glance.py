@@ -8,8 +8,8 @@ from hotlined.config import Mode
 from hotlined.language import _, ngettext
 from hotlined.reports.line import LineReport
 from hotlined.states import AnswerState, SendingState
-from hotlined.store import figures, log
-from hotlined.store.database import Database
+from hotlined.store.line.database import Database
+from hotlined.store.reading import figures, log
 from hotlined.words.conditions import month_in_words
 from hotlined.words.times import ago, clock_time
 

@@ -17,11 +17,12 @@ from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
 from hotlined.reports.in_force import shortened
 from hotlined.reports.line import holds_of
-from hotlined.store import forecast, windows
-from hotlined.store.database import Database
-from hotlined.store.forecast import Forecast, Outlook
-from hotlined.store.line import Sending
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.answers import windows
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import Sending
+from hotlined.store.reading import forecast
+from hotlined.store.reading.forecast import Forecast, Outlook
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, maybe_price, room_in_words, segments_and_price
 from hotlined.words.times import clock_time
 

@@ -15,6 +15,7 @@ from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.clock import Now
 from hotlined.config import Config, Mode, kept_by_root
+from hotlined.database_files import WAL, beside
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
@@ -34,11 +35,13 @@ from hotlined.states import (
     is_about_database,
 )
 from hotlined.status import DaemonStatus, FoundStatus
-from hotlined.store import holders, queue_counts, review, windows
-from hotlined.store.breaking import CountryOutage, Declined, country_outages, maybe_declined
-from hotlined.store.database import Database
-from hotlined.store.database_files import WAL, beside
-from hotlined.store.line import (
+from hotlined.store.answers import windows
+from hotlined.store.answers.breaking import CountryOutage, Declined, country_outages, maybe_declined
+from hotlined.store.file import holders
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import (
     FREE,
     Credit,
     Sealed,
@@ -51,10 +54,9 @@ from hotlined.store.line import (
     recorded_holds,
     sealed_of,
 )
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.reception import LostText, SelfTest, maybe_lost_text
-from hotlined.store.review import Waiting
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.line.reception import LostText, SelfTest, maybe_lost_text
+from hotlined.store.reading import queue_counts, review
+from hotlined.store.reading.review import Waiting
 from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
 from hotlined.words.conditions import BUDGETS as BUDGET_NAMES

@@ -14,6 +14,7 @@ from datetime import datetime
 from hotlined import __version__
 from hotlined.clock import parse_rfc3339
 from hotlined.config import Config
+from hotlined.database_files import WAL, beside
 from hotlined.errors import ConfigError, StoreError
 from hotlined.language import _
 from hotlined.policy import WaitingFor
@@ -21,9 +22,8 @@ from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import AnswerState, DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
-from hotlined.store import figures, queue_counts, totals
-from hotlined.store.database_files import WAL, beside
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.reading import figures, queue_counts, totals
 
 _LIMITS = "limits.segments"
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value of a label

@@ -22,13 +22,15 @@ from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
-from hotlined.store import correspondents, log, pseudonyms
-from hotlined.store.correspondents import Correspondent, Order
-from hotlined.store.database import Database
-from hotlined.store.forecast import Ahead
-from hotlined.store.history import history_of
-from hotlined.store.line import FREE, Sending
-from hotlined.store.opening import open_beside_daemon
+from hotlined.store.answers import correspondents
+from hotlined.store.answers.correspondents import Correspondent, Order
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.line import pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of
+from hotlined.store.line.line import FREE, Sending
+from hotlined.store.reading import log
+from hotlined.store.reading.forecast import Ahead
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
 from hotlined.words.columns import inner
 from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words

@@ -4,8 +4,8 @@ from difflib import get_close_matches
 
 from hotlined.language import _
 from hotlined.reports import typed
-from hotlined.store import decisions
-from hotlined.store.database import Database
+from hotlined.store.answers import decisions
+from hotlined.store.line.database import Database
 from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
 
 _NEARLY = 0.75  # of difflib: menaces and menace, apologies and apology

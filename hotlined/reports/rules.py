@@ -2,9 +2,9 @@
 
 from hotlined.config import Config
 from hotlined.policy import Rules
-from hotlined.store import answers
-from hotlined.store.database import Database
-from hotlined.store.line import own_number
+from hotlined.store.answers import answers
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import own_number
 
 
 def rules_of(db: Database, config: Config, *, sim_changed: bool = False) -> Rules:

@@ -2,7 +2,7 @@
 
 from hotlined.config import Config
 from hotlined.language import _
-from hotlined.store.line import Sealed
+from hotlined.store.line.line import Sealed
 from hotlined.words.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
 from hotlined.words.times import moment
 

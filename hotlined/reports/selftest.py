@@ -11,10 +11,10 @@ from hotlined.errors import HotlinedError
 from hotlined.language import _, in_digits, ngettext
 from hotlined.policy import Limits
 from hotlined.states import HoldReason, SelftestObstacle, SendingState
-from hotlined.store import contacts
-from hotlined.store.database import Database
-from hotlined.store.line import Sending, own_number
-from hotlined.store.reception import SelfTest, maybe_selftest
+from hotlined.store.answers import contacts
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import Sending, own_number
+from hotlined.store.line.reception import SelfTest, maybe_selftest
 from hotlined.words import selftest as words
 from hotlined.words.amounts import segments_and_price
 from hotlined.words.times import moment

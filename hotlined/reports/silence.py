@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from hotlined.clock import Now
-from hotlined.store import reception
-from hotlined.store.database import Database
-from hotlined.store.line import maybe_ready_since
+from hotlined.store.line import reception
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import maybe_ready_since
 from hotlined.words.amounts import lasting
 from hotlined.words.conditions import SILENCE
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.language import _, ngettext
-from hotlined.store.line import TopUp
+from hotlined.store.line.line import TopUp
 from hotlined.words import conditions
 from hotlined.words.times import day
 

@@ -7,7 +7,7 @@ from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState, TroubleCode, database_trouble, is_about_database
 from hotlined.status import DaemonTrouble
-from hotlined.store.trouble import TROUBLES, UNNAMED_HINT
+from hotlined.store.file.trouble import TROUBLES, UNNAMED_HINT
 from hotlined.words import conditions
 from hotlined.words.conditions import modem_in_words
 

@@ -19,7 +19,7 @@ from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.language import NO_BREAK, _
-from hotlined.store.log import WITHHELD, Filter
+from hotlined.store.reading.log import WITHHELD, Filter
 from hotlined.words.reasons import BRIEF_REASONS
 from hotlined.words.tags import tag_of_words
 from hotlined.words.times import MONTHS

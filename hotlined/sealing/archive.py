@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import IO, Any, Protocol
 
+from hotlined import database_files
 from hotlined.config import LARGEST_ANSWER
 from hotlined.config.keys import LINE_NAME
 from hotlined.errors import SealError
 from hotlined.files import LARGEST
 from hotlined.language import _
 from hotlined.pseudonym import KEY_OCTETS
-from hotlined.store import database_files
-from hotlined.store.snapshot import Snapshot
+from hotlined.store.file.snapshot import Snapshot
 
 FORMAT = 2
 _ABOUT, DATABASE = "about.json", "hotlined.db"

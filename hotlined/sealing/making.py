@@ -8,16 +8,16 @@ from functools import partial
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
 from hotlined.config import Config, answer_octets, kept_by_root
+from hotlined.database_files import beside
 from hotlined.errors import HotlinedError, SealError, StoreError, UnsentError
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.sealing.sending import sending
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
-from hotlined.store import line
-from hotlined.store.database_files import beside
-from hotlined.store.opening import open_beside_daemon
-from hotlined.store.snapshot import snapshot
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.snapshot import snapshot
+from hotlined.store.line import line
 from hotlined.systemd import maybe_credential
 
 CREDENTIALS = (archive.PIN, archive.URLS)

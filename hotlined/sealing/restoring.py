@@ -17,8 +17,8 @@ from hotlined.config import differences as differing
 from hotlined.errors import ConfigError
 from hotlined.language import _
 from hotlined.sealing import age, archive
-from hotlined.store import backup
-from hotlined.store.trouble import DatabaseTrouble
+from hotlined.store.file.trouble import DatabaseTrouble
+from hotlined.store.people import backup
 from hotlined.words.harmless import harmless
 from hotlined.words.times import moment
 

@@ -10,7 +10,7 @@ from hotlined.policy import Limits
 from hotlined.statistics.periods import zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds
-from hotlined.store import figures
+from hotlined.store.reading import figures
 from hotlined.words.amounts import maybe_price
 
 

@@ -30,7 +30,7 @@ from hotlined.statistics.plain import calendar, day_in_words, length, text_in_wo
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
-from hotlined.store.figures import Span, Tally
+from hotlined.store.reading.figures import Span, Tally
 from hotlined.words.amounts import in_answers, in_reactions, maybe_money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from hotlined.errors import UsageError
 from hotlined.language import N_, Phrases, _, in_digits, spoken
-from hotlined.store import figures
+from hotlined.store.reading import figures
 from hotlined.words.times import MONTHS
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from hotlined.language import N_, NP_, Language, _, in_digits, pgettext, spoken, unfilled
 from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, full_minute, midnight
-from hotlined.store.figures import SentText
+from hotlined.store.reading.figures import SentText
 
 _NUMBERS = (
     *(N_("no"), N_("one"), N_("two"), N_("three"), N_("four"), N_("five"), N_("six"), N_("seven"), N_("eight")),

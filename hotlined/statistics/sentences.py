@@ -17,7 +17,7 @@ from hotlined.statistics.plain import (
     wait_in_sentence,
 )
 from hotlined.statistics.summary import Summary
-from hotlined.store import figures
+from hotlined.store.reading import figures
 from hotlined.words.amounts import in_money
 from hotlined.words.tags import tagged_in_words
 

@@ -23,9 +23,9 @@ from hotlined.statistics.periods import (
     midnight,
     week_days,
 )
-from hotlined.store import figures
-from hotlined.store.database import Database
-from hotlined.store.figures import Slot
+from hotlined.store.line.database import Database
+from hotlined.store.reading import figures
+from hotlined.store.reading.figures import Slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from service import (
 )
 
 from hotlined.simulator.client import Client
-from hotlined.store.opening import WAL_OCTETS
+from hotlined.store.file.opening import WAL_OCTETS
 
 KEPT = Path("/srv/kept")
 PAPER = KEPT / "paper"

@@ -12,8 +12,9 @@ from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
 from hotlined.reports.timeline import timeline
 from hotlined.states import REPEATABLE, AnswerState, ContactKind
-from hotlined.store import decisions, log
-from hotlined.store.line import sending_of
+from hotlined.store.answers import decisions
+from hotlined.store.line.line import sending_of
+from hotlined.store.reading import log
 from hotlined.words.tags import TAG_KEYS
 
 _CAME = {

@@ -16,7 +16,8 @@ from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people, texts_for_people
 from hotlined.reports.review import tag_meant
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
-from hotlined.store import decisions, log
+from hotlined.store.answers import decisions
+from hotlined.store.reading import log
 from hotlined.words.reasons import BRIEF_REASONS, STATES, VERDICTS
 from hotlined.words.states import KINDS
 

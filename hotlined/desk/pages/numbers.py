@@ -17,9 +17,9 @@ from hotlined.language import N_, NP_, Phrases, _
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.decided import no_contact
 from hotlined.reports.number import correspondents_of, facts, refused_by, refused_in_words, report_number
-from hotlined.store import log
-from hotlined.store.correspondents import Order
-from hotlined.store.line import FREE
+from hotlined.store.answers.correspondents import Order
+from hotlined.store.line.line import FREE
+from hotlined.store.reading import log
 
 _ROWS = 50
 _AMONG = 100_000

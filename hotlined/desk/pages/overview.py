@@ -14,8 +14,8 @@ from hotlined.language import N_
 from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
-from hotlined.store import log, review
-from hotlined.store.review import Waiting
+from hotlined.store.reading import log, review
+from hotlined.store.reading.review import Waiting
 from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts

@@ -10,7 +10,7 @@ from hotlined.desk.routes import Page
 from hotlined.desk.visit import looked_at, reading
 from hotlined.language import N_
 from hotlined.reports import typed
-from hotlined.store import log, review
+from hotlined.store.reading import log, review
 from hotlined.words.tags import TAG_KEYS
 
 

@@ -1,0 +1,315 @@
+"""Judges contacts and queues answers: verdicts, and what persons have sent, sent again or cancelled.
+
+Each function is one transaction, or a part of the one that is open. How the path hangs together, and why nothing can
+leave twice, stands at the head of `lifecycle`. `queue` knows whose turn it is, `gate` lets answers out, `fates` says
+what became of them.
+"""
+
+import random
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from sqlite3 import Row
+
+from hotlined import policy, pseudonym, recognition, states
+from hotlined.clock import Now, age
+from hotlined.gsm.alphabet import Plan
+from hotlined.policy import Reason, Share
+from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
+from hotlined.store.answers import decisions, gate, lifecycle
+from hotlined.store.answers.correspondents import identity_of
+from hotlined.store.answers.shares import refile
+from hotlined.store.line import events, line
+from hotlined.store.line.database import Database
+from hotlined.store.line.history import history_of, may_have_left
+
+LATEST_TEXTS = 20
+"""How many earlier texts of a number are compared with a new one."""
+BY_HAND_A_DAY = 5
+"""How often a day people may have the first answer sent to phones of the house."""
+DRAWS = 1 << 31
+"""An answer draws a number below this at its verdict; whatever there is to choose at the gate is chosen by it."""
+
+
+# ---- the verdict
+
+
+def judge(
+    db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay_seconds: float, shadow: bool
+) -> policy.Verdict:
+    """Commit the verdict on a contact and, if it says so, its queued answer; opting out cancels what was queued."""
+    with db.transaction():
+        row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
+        if row is None:  # a person had it erased since it was looked up
+            return policy.Verdict(answer=False, reason=Reason.PERSON)
+        identity = identity_of(row, row["originator"])
+        text = recognition.fold(row["text"] or "")
+        history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
+        if history.answers and text:
+            history = history._replace(same_texts=_same_texts(db, row, text))
+        opts_out = recognition.opts_out(row["text"] or "", rules.numbers.opt_out_words)
+        contact = policy.Contact(row["kind"], identity, _contact_age(row, now), text, opts_out)
+        verdict = policy.judge(contact, history, rules, now.limit)
+        db.execute(
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
+            ContactVerdict.ANSWER if verdict.answer else ContactVerdict.SUPPRESS,
+            verdict.reason,
+            contact_id,
+        )
+        if identity.originator is not None:
+            if opts_out and not history.opted_out:
+                decisions.opt_out(db, identity.originator, now)
+            if verdict.answer:
+                _enqueue(
+                    db,
+                    identity.originator,
+                    now,
+                    contact_id=contact_id,
+                    delay_seconds=delay_seconds,
+                    share=Share.KNOWN if history.answers else Share.NEW,
+                    age_limit=row["received_limit"],
+                )
+    return verdict
+
+
+def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None:
+    """Commit that a contact could not be judged: it is kept and not answered, and the contacts behind it are judged."""
+    with db.transaction():
+        db.execute(
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ? AND verdict IS NULL",
+            ContactVerdict.SUPPRESS,
+            Reason.SET_ASIDE,
+            contact_id,
+        )
+        events.record(db, now, EventKind.SET_ASIDE, f"contact {contact_id}: {why}", contact_id=contact_id)
+
+
+def maybe_notice(db: Database, contact_id: int) -> str | None:
+    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
+    row = db.one(
+        f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
+        contact_id,
+    )
+    return recognition.fold(row["text"] or "") if row else None
+
+
+def recent_texts(db: Database, now: Now) -> list[str]:
+    """Return the texts of the answers of the last 30 days, each once: an autoresponder may send one of them back."""
+    rows = db.all(
+        "SELECT DISTINCT text FROM answers WHERE by_hand IS NULL AND text IS NOT NULL AND queued_limit > ?",
+        now.limit - policy.WINDOW_SECONDS["month"],
+    )
+    return [row["text"] for row in rows]
+
+
+# ---- what persons ask for
+
+
+def enqueue_by_hand(
+    db: Database,
+    recipient: str,
+    planned: Plan,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    kind: ByHand,
+    who: str,
+    shadow: bool,
+) -> policy.Wait | policy.Cancel | int:
+    """Queue a text that a person asked for, inside the transaction that is open, and return its id.
+
+    A text that would have to wait is refused instead, for the person can try again.
+    """
+    verdict = gate.ask_at_once(
+        db,
+        recipient,
+        planned.segments,
+        rules,
+        now,
+        by_hand=True,
+        known=kind == ByHand.ANSWER,
+        shadow=shadow,
+        before=_by_hand_before(db),
+    )
+    if not isinstance(verdict, policy.Pass):
+        return verdict
+    return _enqueue(
+        db,
+        recipient,
+        now,
+        contact_id=None,
+        delay_seconds=0.0,
+        share=Share.BY_HAND,
+        age_limit=now.limit,
+        planned=planned,
+        by_hand=kind,
+        asked_by=who,
+    )
+
+
+def _by_hand_before(db: Database) -> int:
+    """Count the segments of the texts by hand that wait for their turn already."""
+    sql = f"SELECT coalesce(sum(segments), 0) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
+    return int(db.value(sql, Share.BY_HAND))
+
+
+def by_hand_today(db: Database, now: Now) -> int:
+    """Count the answers that persons had sent to phones of the house in the last 24 hours."""
+    sent = db.value(
+        f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.ANSWER}' AND queued_limit > ?"
+        f" AND (a.state IN {states.listed(states.OPEN)} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
+        f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
+        now.limit - policy.WINDOW_SECONDS["day"],
+    )
+    return int(sent)
+
+
+def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
+    """Commit that a person wants the answer to a contact sent again.
+
+    Returns None, or why it cannot be: the state of the answer, `none` where there is no answer, `erased` where its text
+    or its number is, `blocked` (the configuration's numbers are given) or `opted_out`. A text that was composed goes
+    out as it was; the age of the answer runs from now. It is due now, but if nothing of it ever left not before the
+    time that it had.
+    """
+    with db.transaction():
+        row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
+        if row is None or (refused := _requeue(db, row, who, now, blocked)):
+            return refused if row else "none"
+        refile(db, row["recipient"])
+        events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
+    return None
+
+
+def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
+    """Commit that a person wants a text by hand sent again, as it was; returns what `requeue` does."""
+    with db.transaction():
+        row = db.one(f"{_REQUEUED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
+        if row is None or (refused := _requeue(db, row, who, now, blocked)):
+            return refused if row else "none"
+        events.record(db, now, EventKind.REQUEUE, number=row["recipient"], who=who)
+    return None
+
+
+_REQUEUED = (
+    "SELECT id, recipient, state, text, encoding, by_hand,"
+    " (SELECT other_originator FROM contacts WHERE id = contact_id) AS other FROM answers"
+)
+
+
+def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[str]) -> str | None:
+    """Queue an answer again, inside the transaction that is open; return why it cannot be, or None."""
+    if _is_erased(answer):
+        return "erased"
+    if answer["state"] in states.REPEATABLE and (decided := _maybe_decided(db, answer, blocked)):
+        return decided
+    if not lifecycle.reopen(db, answer["id"]):
+        return str(answer["state"])
+    left = may_have_left(db, answer["id"], shadow=False)
+    db.execute(
+        "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
+        " reported_at = NULL, age_limit = ?, due_limit = max(?, iif(?, 0, due_limit)) WHERE id = ?",
+        who,
+        now.limit,
+        now.limit,
+        left,
+        answer["id"],
+    )
+    line.save_limit_clock(db, now)
+    return None
+
+
+def _maybe_decided(db: Database, answer: Row, blocked: Collection[str]) -> Reason | None:
+    """Return what was decided about the number of an answer that keeps it from being sent again, or None."""
+    decided = history_of(db, answer["recipient"], shadow=False, other=answer["other"])
+    if decided.blocked or not {answer["recipient"], answer["other"]}.isdisjoint(blocked):
+        return Reason.BLOCKED
+    # a text of a person's own goes to who has opted out, too
+    return Reason.OPTED_OUT if decided.opted_out and answer["by_hand"] is None else None
+
+
+def _is_erased(answer: Row) -> bool:
+    return (answer["text"] is None and answer["encoding"] is not None) or pseudonym.is_one(answer["recipient"])
+
+
+def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants the answer to a contact not sent; return None, or its state where it does not wait."""
+    with db.transaction():
+        row = db.one(f"{_CANCELLED} WHERE contact_id = ?", contact_id)
+        if row is None or not row["waits"]:
+            return str(row["state"]) if row else "none"
+        lifecycle.end(db, row["id"], Reason.PERSON)
+        events.record(db, now, EventKind.CANCEL, contact_id=contact_id, who=who)
+    return None
+
+
+def cancel_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants a text by hand not sent; returns what `cancel` does."""
+    with db.transaction():
+        row = db.one(f"{_CANCELLED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
+        if row is None or not row["waits"]:
+            return str(row["state"]) if row else "none"
+        lifecycle.end(db, row["id"], Reason.PERSON)
+        events.record(db, now, EventKind.CANCEL, number=row["recipient"], who=who)
+    return None
+
+
+_CANCELLED = f"SELECT id, recipient, state, {states.WAITS} AS waits FROM answers"
+
+
+def cancel_all(db: Database, reason: Reason) -> None:
+    """Cancel every answer that waits or is half sent, inside the transaction that is open."""
+    for row in db.all(f"SELECT id FROM answers WHERE {states.WAITS}"):
+        lifecycle.end(db, row["id"], reason)
+
+
+# ---- rows and values
+
+
+def _enqueue(
+    db: Database,
+    recipient: str,
+    now: Now,
+    *,
+    contact_id: int | None,
+    delay_seconds: float,
+    share: Share,
+    age_limit: float,
+    planned: Plan | None = None,
+    by_hand: ByHand | None = None,
+    asked_by: str | None = None,
+) -> int:
+    answer_id = lifecycle.new_answer(
+        db,
+        recipient,
+        contact_id=contact_id,
+        by_hand=by_hand,
+        asked_by=asked_by,
+        share=share,
+        draw=random.SystemRandom().randrange(DRAWS),
+        text=planned.text if planned else None,
+        encoding=planned.encoding if planned else None,
+        segments=planned.segments if planned else None,
+        queued_at=now.rfc3339,
+        queued_limit=now.limit,
+        age_limit=age_limit,
+        due_limit=now.limit + delay_seconds,
+    )
+    line.save_limit_clock(db, now)
+    return answer_id
+
+
+def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
+    """Count the same text among the latest ones of a number."""
+    earlier = db.all(
+        "SELECT text FROM contacts WHERE originator = ? AND id < ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
+        contact["originator"],
+        contact["id"],
+        LATEST_TEXTS,
+    )
+    return sum(recognition.fold(row["text"]) == folded for row in earlier)
+
+
+def _contact_age(row: sqlite3.Row, now: Now) -> timedelta:
+    scts = datetime.fromisoformat(row["scts"]) if row["scts"] else None
+    return age(now, arrived_limit=row["received_limit"], scts=scts)

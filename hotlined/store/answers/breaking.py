@@ -1,0 +1,395 @@
+"""Opens, tries and closes the breakers of the line and of countries, by how attempts ended.
+
+What a breaker does is pure (`hotlined.breaker`). The line's is a part of its state (`line`); a country that waits by
+itself has a row of `country_outages`, which no other module writes. `make_trial_due` and `keep_countries` are
+transactions of their own; each other function that writes is a part of the one that is open.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hotlined import breaker, policy, pseudonym, states
+from hotlined.breaker import Breaker, Change, Opening, Outcome, TrialOf
+from hotlined.clock import Now
+from hotlined.states import EventKind
+from hotlined.store.line import events, line
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of, set_breaker
+
+_ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
+_NOT_TAKEN = states.listed(breaker.NOT_TAKEN)
+# index attempts_taken: the literal condition is that of the index, else SQLite does not take it
+_TAKEN = f"outcome = '{Outcome.TAKEN}'"
+
+WAITS_BY_ITSELF = (
+    "EXISTS (SELECT 1 FROM contacts k JOIN country_outages o ON o.country = k.country WHERE k.id = a.contact_id)"
+)
+"""As SQL: whether the country of the recipient of answer `a` waits by itself; texts by hand have no contact."""
+
+
+class BreakerUpdate(NamedTuple):
+    """The line's breaker after an outcome was reported; `change` is what that changed, None where it was nothing."""
+
+    change: Change | None
+    breaker: Breaker
+
+
+def report_outcome(
+    db: Database,
+    attempt_id: int,
+    outcome: Outcome,
+    now: Now,
+    pauses: tuple[float, ...],
+    *,
+    certainly_not_sent: bool,
+) -> BreakerUpdate:
+    """Report to the breakers how an attempt ended, inside the transaction that is open."""
+    state = breaker_of(db)
+    attempt = db.the("SELECT trial, recipient_country AS country FROM attempts WHERE id = ?", attempt_id)
+    country, change = attempt["country"], None
+    outage = _countries(db).get(country)
+    if outcome is Outcome.TAKEN:
+        if outage:
+            _end_country(db, country, now)
+        if state.is_open:
+            change, state = Change.CLOSED, close_breaker(db, now, country, pauses)
+    elif attempt["trial"] == TrialOf.COUNTRY:
+        if outage:
+            _set_country(db, country, _after_trial(outage, outcome, now, certainly_not_sent=certainly_not_sent))
+    elif attempt["trial"] == TrialOf.LINE and state.is_open:
+        state = _after_trial(state, outcome, now, certainly_not_sent=certainly_not_sent)
+        set_breaker(db, state)
+        # what a country that waits by itself refuses says nothing about the line
+        change = Change.TRIAL_FAILED if outcome in breaker.NOT_TAKEN and not outage else None
+    elif not state.is_open and outcome in breaker.NOT_TAKEN:
+        if opening := breaker.maybe_opening(_ended(db, state, now)):
+            change, state = Change.OPENED, open_breaker(db, opening, now, pauses)
+        elif breaker.row(_ended(db, state, now, every=True)):
+            change = Change.ROW_DECLINED
+    return BreakerUpdate(change, state)
+
+
+def _after_trial(state: Breaker, outcome: Outcome, now: Now, *, certainly_not_sent: bool) -> Breaker:
+    if outcome in breaker.NOT_TAKEN:
+        return breaker.trial_failed(state, certainly_not_sent=certainly_not_sent)
+    if outcome is Outcome.RECIPIENT:
+        # a trial of which half has left was paid for: were it withdrawn, trials to such numbers would have no pause
+        withdrawn = breaker.trial_withdrawn(state, now.limit)
+        return withdrawn if certainly_not_sent else breaker.trial_failed(state, certainly_not_sent=False)
+    return state
+
+
+# ---- what the outcomes say
+
+
+def _ended(db: Database, state: Breaker, now: Now, *, every: bool = False) -> list[breaker.Ended]:
+    """Return the attempts since the line's breaker closed last that are evidence about the line, the latest first.
+
+    With `every` also those refusals that are none because something was taken lately. Recipients who were forgotten are
+    all called `NOBODY`: there each answer counts as one to a recipient of its own.
+    """
+    outcomes = breaker.evidence(taken_lately=not every and is_taken_lately(db, now))
+    # said again as the index attempts_undeclined has it, or SQLite reads all that the network has ever refused
+    undeclined = "" if Outcome.DECLINED in outcomes else f" AND t.outcome <> '{Outcome.DECLINED}'"
+    rows = db.all(
+        "SELECT t.answer_id, a.recipient, t.outcome, t.cause, t.ended_limit FROM attempts t"
+        " JOIN answers a ON a.id = t.answer_id"
+        # by id where two have ended at one reading of the clock: else the last failure before it closed counts again
+        " WHERE t.outcome IS NOT NULL AND (t.ended_limit > ? OR (t.ended_limit = ? AND t.id > ?))"
+        f" AND t.outcome IN {states.listed(outcomes)}{undeclined} AND {_ABOUT_LINE}"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        state.closed_limit,
+        state.closed_limit,
+        state.closed_at_attempt,
+        _ROW_OF_ENDED,
+    )
+    return [
+        breaker.Ended(
+            row["answer_id"],
+            f"{row['recipient']}{row['answer_id']}" if row["recipient"] == pseudonym.NOBODY else row["recipient"],
+            Outcome(row["outcome"]),
+            row["ended_limit"],
+            policy.maybe_cms(row["cause"]) in policy.BARRED,
+        )
+        for row in rows
+    ]
+
+
+# neither a text by hand that fails says anything about the line (people mistype) nor a country that waits by itself;
+# what is taken does
+_ABOUT_LINE = f"(a.by_hand IS NULL AND t.trial IS NOT '{TrialOf.COUNTRY}' OR t.{_TAKEN})"
+
+
+def maybe_taken_at(db: Database) -> float | None:
+    """Return the reading of the limit clock at which something was last taken whole; None for never."""
+    taken: float | None = db.value(f"SELECT max(ended_limit) FROM attempts WHERE {_TAKEN}")
+    return taken
+
+
+def is_taken_lately(db: Database, now: Now) -> bool:
+    """Tell whether anything was taken in the last three hours: then the network's refusals are no evidence."""
+    taken = maybe_taken_at(db)
+    return taken is not None and taken > now.limit - breaker.LATELY_SECONDS
+
+
+class Declined(NamedTuple):
+    """Since when the network refuses answers in a row though others leave, and when the last one left, in RFC 3339."""
+
+    since: str
+    left_at: str
+
+
+def maybe_declined(db: Database, now: Now) -> Declined | None:
+    """Return since when the network refuses answers that wait for another try, in a row; None where it does not."""
+    state = breaker_of(db)
+    if state.is_open or not is_taken_lately(db, now):
+        return None
+    waits = f"SELECT 1 FROM answers a WHERE state = '{states.AnswerState.QUEUED}' AND refusals > 0"
+    if not db.one(f"{waits} AND NOT {WAITS_BY_ITSELF} LIMIT 1"):
+        return None
+    taken = maybe_taken_at(db)
+    if taken is None or not breaker.row(_ended(db, state, now, every=True)):
+        return None
+    first = db.value(
+        f"SELECT min(t.ended_limit) FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.ended_limit > ?"
+        f" AND t.outcome IN {_NOT_TAKEN} AND {_ABOUT_LINE}",
+        taken,
+    )
+    return Declined(line.calendar_time(db, first), line.calendar_time(db, taken))
+
+
+# ---- the line's
+
+
+def open_breaker(db: Database, opening: Opening, now: Now, pauses: Sequence[float], why: str = "") -> Breaker:
+    """Open the line's breaker, inside the transaction that is open; one that is open stays as it is."""
+    before = breaker_of(db)
+    if before.is_open:
+        return before
+    state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
+    set_breaker(db, state)
+    events.record(
+        db, now, _EVENTS[opening.cause][0], why or "answers to different numbers were not taken, one after the other"
+    )
+    return state
+
+
+_EVENTS = {
+    breaker.Cause.OUTAGE: (EventKind.OUTAGE_BEGIN, EventKind.OUTAGE_END),
+    breaker.Cause.CREDIT: (EventKind.CREDIT_OUT, EventKind.CREDIT_OK),
+}
+
+
+def make_trial_due(db: Database, now: Now, gap: float) -> None:
+    """Commit that something may have ended the outage: an answer may be tried now, or soon."""
+    if breaker_of(db).is_open:
+        with db.transaction():
+            set_breaker(db, breaker.trial_made_due(breaker_of(db), now.limit, gap))
+
+
+def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[float]) -> Breaker:
+    """Close the line's breaker, for an answer to a country was taken.
+
+    Answers that were refused since it failed are due now, and these refusals are forgotten. A country of which all has
+    failed since then goes on waiting by itself.
+    """
+    latest = db.value("SELECT max(id) FROM attempts")
+    before = breaker_of(db)
+    state = Breaker(closed_at_attempt=latest or 0, closed_limit=now.limit)
+    set_breaker(db, state)
+    if before.cause:
+        events.record(db, now, _EVENTS[before.cause][1], "an answer was taken")
+    _void_refusals(db, before.failed_from, now)
+    for failed in db.all(_ALL_FAILED, before.failed_from):
+        if failed["country"] != country:
+            _begin_country(db, failed["country"], failed["failed_from"], now, pauses)
+    return state
+
+
+# texts by hand are no answers that would wait
+_FAILED = (
+    "FROM attempts t JOIN answers a ON a.id = t.answer_id AND a.by_hand IS NULL"
+    f" WHERE t.ended_limit >= ?1 AND t.outcome IN {_NOT_TAKEN}"
+)
+_ALL_FAILED = f"""
+SELECT t.recipient_country AS country, min(t.ended_limit) AS failed_from {_FAILED}
+  AND t.recipient_country IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM attempts o WHERE o.recipient_country = t.recipient_country AND o.{_TAKEN}
+    AND o.ended_limit >= ?1)
+  AND t.recipient_country NOT IN (SELECT country FROM country_outages)
+GROUP BY t.recipient_country
+"""
+
+
+def _void_refusals(db: Database, since: float, now: Now, country: str | None = None) -> None:
+    """Forget refusals of an outage: answers that had one are due now; those to a country, or all."""
+    db.execute(
+        "UPDATE answers SET due_limit = min(due_limit, ?), refusals = 0, refusals_counted = 0, refused_limit = NULL"
+        f" WHERE state = '{states.AnswerState.QUEUED}' AND refused_limit >= ?"
+        " AND (?3 IS NULL OR (SELECT c.country FROM contacts c WHERE c.id = contact_id) = ?3)",
+        now.limit,
+        since,
+        country,
+    )
+
+
+def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> list[breaker.Record]:
+    """Return what became of answers to some countries since the first failure of what opened the line's breaker."""
+    waiting = _countries(db)
+    found = []
+    for country in countries:
+        failures = db.value(
+            f"SELECT count(*) {_FAILED} AND t.recipient_country IS ?",
+            state.failed_from,
+            country,
+        )
+        taken = db.value(
+            f"SELECT max(ended_limit) FROM attempts WHERE {_TAKEN} AND recipient_country IS ?",
+            country,
+        )
+        found.append(breaker.Record(country, failures, taken, country in waiting))
+    return found
+
+
+def has_failed(db: Database, state: Breaker) -> bool:
+    """Tell whether an answer has failed since what opened the line's breaker; after a balance none may have."""
+    return bool(db.one(f"SELECT 1 {_FAILED} LIMIT 1", state.failed_from))
+
+
+# ---- a country's
+
+
+@dataclass(frozen=True, slots=True)
+class CountryOutage:
+    """A country to which nothing leaves while other answers do: since when, and whether anything ever left there."""
+
+    country: str
+    since: str
+    since_limit: float
+    ever_taken: bool
+
+    def is_barred(self, now: Now) -> bool:
+        """Tell whether the SIM cannot text there, as far as a day can tell: nothing has ever left."""
+        return not self.ever_taken and now.limit - self.since_limit >= policy.WINDOW_SECONDS["day"]
+
+
+def country_outages(db: Database) -> list[CountryOutage]:
+    """Return the countries that wait by themselves, in their order."""
+    rows = db.all(
+        "SELECT country, since, since_limit, EXISTS (SELECT 1 FROM attempts"
+        f" WHERE {_TAKEN} AND recipient_country = country_outages.country) AS ever_taken"
+        " FROM country_outages ORDER BY country"
+    )
+    return [CountryOutage(row["country"], row["since"], row["since_limit"], bool(row["ever_taken"])) for row in rows]
+
+
+def countries_due(db: Database, now: Now, pauses: Sequence[float]) -> Iterator[tuple[str, Breaker]]:
+    """Yield the countries that wait by themselves and may be tried now, the first that is due first."""
+    countries = _countries(db)
+    for country, state in sorted(countries.items(), key=lambda each: (each[1].due, each[0])):
+        if breaker.country_lets_try(state, now.limit, countries.values(), pauses):
+            yield country, state
+
+
+def is_out(db: Database, country: str | None) -> bool:
+    """Tell whether a country waits by itself."""
+    return bool(db.one("SELECT 1 FROM country_outages WHERE country = ?", country))
+
+
+def keep_countries(db: Database, countries: Sequence[str]) -> None:
+    """Commit that only these countries are answered: no other one waits by itself."""
+    others = [country for country in _countries(db) if country not in countries]
+    if others:
+        with db.transaction():
+            for country in others:
+                db.execute("DELETE FROM country_outages WHERE country = ?", country)
+
+
+def _countries(db: Database) -> dict[str, Breaker]:
+    rows = db.all("SELECT country, since, rounds, refused, due, last_trial FROM country_outages")
+    return {
+        row["country"]: Breaker(
+            cause=breaker.Cause.OUTAGE,
+            since=row["since"],
+            rounds=row["rounds"],
+            refused=row["refused"],
+            due=row["due"],
+            last_trial=row["last_trial"],
+        )
+        for row in rows
+    }
+
+
+def _begin_country(db: Database, country: str, failed_from: float, now: Now, pauses: Sequence[float]) -> None:
+    opening = Opening(breaker.Cause.OUTAGE, failed_from)
+    state = breaker.opened(Breaker(), opening, now.limit, now.rfc3339, pauses)
+    db.execute(
+        "INSERT INTO country_outages (country, since, since_limit, due) VALUES (?, ?, ?, ?)",
+        country,
+        line.calendar_time(db, failed_from),
+        failed_from,
+        state.due,
+    )
+    events.record(db, now, EventKind.COUNTRY_OUTAGE_BEGIN, word=country)
+
+
+def _set_country(db: Database, country: str, state: Breaker) -> None:
+    db.execute(
+        "UPDATE country_outages SET rounds = ?, refused = ?, due = ?, last_trial = ? WHERE country = ?",
+        state.rounds,
+        state.refused,
+        state.due,
+        state.last_trial,
+        country,
+    )
+
+
+def _end_country(db: Database, country: str, now: Now) -> None:
+    """Let answers to a country go again: one was taken there; refusals since it failed are forgotten."""
+    since = db.value("SELECT since_limit FROM country_outages WHERE country = ?", country)
+    db.execute("DELETE FROM country_outages WHERE country = ?", country)
+    _void_refusals(db, since, now, country)
+    events.record(db, now, EventKind.COUNTRY_OUTAGE_END, word=country)
+
+
+# ---- trials
+
+
+def begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]) -> None:
+    """Record that the latest attempt of an answer is a trial: the line's while that is open, else its country's."""
+    state = breaker_of(db)
+    attempt_id, country = db.the(
+        "SELECT id, recipient_country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer_id
+    )
+    if state.is_open:
+        trial = TrialOf.LINE
+        set_breaker(db, breaker.trial_begun(state, now.limit, pauses))
+    else:
+        trial = TrialOf.COUNTRY
+        _set_country(db, country, breaker.trial_begun(_countries(db)[country], now.limit, pauses))
+    db.execute("UPDATE attempts SET trial = ? WHERE id = ?", trial, attempt_id)
+
+
+def withdraw_trial(db: Database, attempt_id: int, now: Now) -> None:
+    """Record that an attempt never reached the modem: if it is a trial, another one may begin at once."""
+    attempt = db.the("SELECT trial, recipient_country AS country FROM attempts WHERE id = ?", attempt_id)
+    if attempt["trial"] == TrialOf.LINE:
+        set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
+    elif attempt["trial"] == TrialOf.COUNTRY and (outage := _countries(db).get(attempt["country"])):
+        _set_country(db, attempt["country"], breaker.trial_withdrawn(outage, now.limit))
+
+
+def in_round(db: Database, state: Breaker, now: Now, country: str | None = None) -> list[str]:
+    """Return the recipients of the round that goes on, of the line or of a country: nobody is tried in it again."""
+    if not state.lets_follow(now.limit):
+        return []
+    rows = db.all(
+        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = ?"
+        " AND (?2 IS NULL OR t.recipient_country = ?2) AND t.outcome IS NOT NULL"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        TrialOf.COUNTRY if country else TrialOf.LINE,
+        country,
+        state.refused,
+    )
+    return [row["recipient"] for row in rows]

@@ -1,0 +1,479 @@
+"""Records what came in: every entry of a listing once, raw, joined into contacts, before it leaves the SIM.
+
+What is the same text: entries of a listing are matched to the rows whose deletion is not confirmed, as multisets
+of (IMSI, PDU). What matches is the same text read again, what is left over is new, a row that matches nothing
+has been deleted. The same PDU after that is the network delivering again: a repeat of its contact.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from hotlined.clock import Now
+from hotlined.errors import LifecycleError, PduError
+from hotlined.gsm import push, tpdu
+from hotlined.gsm.address import Address, Identity, LineType, Ton
+from hotlined.states import ContactKind, EventKind, PduProblem, SegmentKind
+from hotlined.store.answers import fates, words_met
+from hotlined.store.line import events, pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
+
+BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
+INCOMPLETE_AFTER_SECONDS = 30.0
+SAME_MESSAGE_WITHIN = timedelta(hours=1)
+"""How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
+
+CANDIDATES = 50
+"""So many of an originator's latest texts under one reference are looked at: a flood of first halves has no end."""
+
+Identify = Callable[[Address | None], Identity]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEntry:
+    """One entry as the modem gave it, and what the codec made of it: a message, or a problem."""
+
+    pdu: str
+    tpdu_length: int | None
+    index: int | None
+    message: tpdu.Deliver | tpdu.StatusReport | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry that is on the disk and may leave the SIM."""
+
+    segment_id: int
+    index: int
+
+
+class Source(NamedTuple):
+    """Where entries were read: the SIM, the storage (None for one handed over directly), and how they are named."""
+
+    line: str
+    imsi: str
+    storage: str | None
+    identify: Identify
+    words_met: Callable[[str], list[str]] = lambda _text: []
+    """Returns which of the words that are an alert stand in a text."""
+    mms_centres: tuple[str, ...] = ()
+    """The names whose MMS notifications are believed, besides short codes."""
+
+
+def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
+    """Decode one entry; what will not decode is kept too, with the reason."""
+    try:
+        message = tpdu.decode(pdu)
+    except PduError as error:
+        return DecodedEntry(pdu, tpdu_length, index, None, error.message)
+    return DecodedEntry(pdu, tpdu_length, index, message, None)
+
+
+def record_listing(
+    db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now, *, complete: bool
+) -> list[Recorded]:
+    """Commit what a listing of one storage showed and return what may be deleted there.
+
+    `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
+    """
+    rows = _undeleted(db, source)
+    known: list[Recorded] = []
+    moved: list[Recorded] = []
+    new: list[DecodedEntry] = []
+    for entry in entries:
+        assert entry.index is not None
+        if (row := _take_row(db, rows, entry.pdu)) is None:
+            new.append(entry)
+            continue
+        known.append(Recorded(row.segment_id, entry.index))
+        if (row.storage, row.index) != (source.storage, entry.index):
+            moved.append(known[-1])
+    left = itertools.chain.from_iterable(rows.values())
+    gone = [row.segment_id for row in left if complete and row.storage == source.storage]
+    if moved or gone:
+        with db.transaction():
+            _move(db, source, moved)
+            _mark_deleted(db, gone, now)
+    return known + _record_new(db, source, new, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A segment that may still be in a storage of the SIM, and where it was seen last."""
+
+    segment_id: int
+    storage: str
+    index: int
+
+
+def _undeleted(db: Database, source: Source) -> dict[str | None, list[_Row]]:
+    """Return the segments of a SIM that may still be in its storages, by PDU."""
+    found = db.all(
+        "SELECT id, pdu, storage, storage_index FROM segments WHERE imsi = ? AND deleted_at IS NULL"
+        " ORDER BY storage IS ? DESC, id",
+        source.imsi,
+        source.storage,
+    )
+    # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
+    # so they are put in it in reverse order. Else a listing of SM could take the row of the same text in ME, and would
+    # then mark that of SM as deleted, though its text is still on the SIM.
+    rows: dict[str | None, list[_Row]] = {}
+    for row in reversed(found):
+        rows.setdefault(row["pdu"], []).append(_Row(row["id"], row["storage"], row["storage_index"]))
+    return rows
+
+
+def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Row | None:
+    """Take the row of the same text out of those that are left, and return it; None for a text that is new."""
+    # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
+    # used up is falsy: one entry more than there are rows is a new text
+    names = (pdu,) if rows.get(pdu) else pseudonyms.names(db, pdu)
+    same = next(filter(None, map(rows.get, names)), None)
+    return same.pop() if same else None
+
+
+def _move(db: Database, source: Source, moved: Iterable[Recorded]) -> None:
+    """Record that segments which are known lie at another place now."""
+    for recorded in moved:
+        db.execute(
+            "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
+            source.storage,
+            recorded.index,
+            recorded.segment_id,
+        )
+
+
+def _record_new(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[Recorded]:
+    """Commit new entries of a listing, `BATCH` at a time."""
+    recorded: list[Recorded] = []
+    for start in range(0, len(entries), BATCH):
+        batch = entries[start : start + BATCH]
+        for segment_id, entry in zip(record(db, source, batch, now), batch, strict=True):
+            assert entry.index is not None
+            recorded.append(Recorded(segment_id, entry.index))
+    return recorded
+
+
+def record(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[int]:
+    """Commit new entries in one transaction and return the ids of their segments, in order."""
+    with db.transaction():
+        save_limit_clock(db, now)  # first: what a status report changes is counted by whether the clock is right
+        came: dict[int, _Parts] = {}  # by contact, in their order
+        segment_ids = [_insert(db, source, entry, now, came) for entry in entries]
+        for contact_id, parts in came.items():
+            _join(db, source, contact_id, parts)
+    return segment_ids
+
+
+_Parts = dict[int, tpdu.Deliver]
+"""The parts of a message by their sequence."""
+
+
+def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
+    """Commit a call as a contact and return its id."""
+    with db.transaction():
+        # a call has 0 of 0 segments, so it is complete at once
+        contact_id = _insert_contact(db, line, ContactKind.CALL, identity, now, received=0, total=0)
+        save_limit_clock(db, now)
+    return contact_id
+
+
+def has_call(db: Database, identity: Identity, since: float) -> bool:
+    """Tell whether a call from this originator was recorded after a reading of the limit clock."""
+    return bool(
+        db.one(  # IS, for a withheld caller is NULL: with = he would be recorded at each ring
+            "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = ? AND originator IS ?",
+            since,
+            ContactKind.CALL,
+            identity.originator,
+        )
+    )
+
+
+def is_received(db: Database, text: str) -> bool:
+    """Tell whether a text that was sent to the line itself is among the latest that were received."""
+    latest = "SELECT text FROM contacts ORDER BY id DESC LIMIT 1000"  # no modem takes so many while somebody waits
+    return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None
+
+
+def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
+    """Commit a contact that comes complete and from no modem, as in a simulation, and return its id."""
+    with db.transaction():
+        contact_id = _insert_contact(db, line, kind, identity, now, received=1, total=1)
+        db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
+        save_limit_clock(db, now)
+    return contact_id
+
+
+def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+    """Commit that entries have left their storage."""
+    with db.transaction():
+        _mark_deleted(db, segment_ids, now)
+
+
+FLOOD_SECONDS = 600.0
+FLOOD_CONTACTS = 60
+"""So many contacts in so many seconds are a flood; it ends when there are fewer than half as many."""
+
+
+def watch_flood(db: Database, now: Now) -> EventKind | None:
+    """Record the beginning or the end of a flood; return the event's kind, or None where nothing changed.
+
+    The end says how many contacts it brought. A restart forgets no flood: the line's row says when it began.
+    """
+    recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
+    began = flood_began(db)
+    if began is None:
+        if recent < FLOOD_CONTACTS:
+            return None
+        with db.transaction():
+            note_flood(db, now.limit)
+            events.record(db, now, EventKind.FLOOD_BEGIN, contacts=recent, seconds=int(FLOOD_SECONDS))
+        return EventKind.FLOOD_BEGIN
+    if recent >= FLOOD_CONTACTS / 2:
+        return None
+    brought = _contacts_since(db, began - FLOOD_SECONDS)
+    with db.transaction():
+        note_flood(db, None)
+        events.record(db, now, EventKind.FLOOD_END, contacts=brought)
+    return EventKind.FLOOD_END
+
+
+def _contacts_since(db: Database, limit: float) -> int:
+    return int(db.value("SELECT count(*) FROM contacts WHERE received_limit > ?", limit))
+
+
+def next_unjudged(db: Database, now: Now) -> int | None:
+    """Return the oldest contact that is complete, or whose missing segments were waited for long enough."""
+    row = db.one(
+        "SELECT id FROM contacts WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
+        " ORDER BY received_limit, id LIMIT 1",
+        now.limit - INCOMPLETE_AFTER_SECONDS,
+    )
+    return row["id"] if row else None
+
+
+def next_judgement(db: Database) -> float | None:
+    """Return the limit time at which the oldest incomplete contact will be judged as it is."""
+    oldest = db.value("SELECT min(received_limit) FROM contacts WHERE verdict IS NULL")
+    return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
+
+
+def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
+    """Write a new entry as a segment of the contact or the answer that it belongs to, and return the segment's id.
+
+    A PDU that was received from this SIM before is a repeat, of its contact or of the report on an answer. A part of a
+    message of several is put into `came`, under its contact; `_join` writes the text of all parts later.
+    """
+    # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
+    # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
+    names = pseudonyms.names(db, entry.pdu)
+    earlier = db.one(
+        "SELECT contact_id, answer_segment_id, sequence FROM segments"
+        " WHERE pdu IN (?, ?) AND imsi = ?"
+        f" AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
+        *names,
+        source.imsi,
+    )
+    contact_id = answer_segment_id = sequence = None
+    problem = entry.problem
+    message = entry.message
+    if earlier:
+        contact_id, answer_segment_id, sequence = earlier
+        db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
+    elif isinstance(message, tpdu.StatusReport):
+        answer_segment_id, problem = _apply(db, message, now)
+    elif message is None:
+        contact_id = _insert_contact(db, source.line, ContactKind.UNREADABLE, _WITHHELD, now, received=1, total=1)
+    else:
+        sequence = message.content.concatenation.sequence if message.content.concatenation else 1
+        contact_id = _contact_of(db, source, message, now)
+        came.setdefault(contact_id, {})[sequence] = message
+    return db.insert(
+        "segments",
+        contact_id=contact_id,
+        answer_segment_id=answer_segment_id,
+        kind=_kind(message),
+        sequence=sequence,
+        pdu=entry.pdu,
+        tpdu_length=entry.tpdu_length,
+        problem=problem,
+        repeat=int(earlier is not None),
+        imsi=source.imsi,
+        storage=source.storage,
+        storage_index=entry.index,
+        scts=_isoformat(message.scts if message else None),
+        received_at=now.rfc3339,
+        received_limit=now.limit,
+        deleted_at=None if source.storage else now.rfc3339,
+    )
+
+
+def _kind(message: tpdu.Deliver | tpdu.StatusReport | None) -> SegmentKind:
+    if message is None:
+        return SegmentKind.UNREADABLE
+    return SegmentKind.STATUS_REPORT if isinstance(message, tpdu.StatusReport) else SegmentKind.DELIVER
+
+
+def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, PduProblem | None]:
+    """Apply a status report; return its segment, or that it contradicts the rows: the report is kept anyway."""
+    try:
+        with db.savepoint():
+            return fates.apply_report(db, report, now), None
+    except LifecycleError:
+        return None, PduProblem.CONTRADICTS
+
+
+_WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)
+
+
+def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -> int:
+    """Return the contact that a segment belongs to: the message it completes, or a new one."""
+    identity = source.identify(message.originator)
+    if (concatenation := message.content.concatenation) is None:
+        return _insert_contact(db, source.line, ContactKind.TEXT, identity, now, message.scts, received=1, total=1)
+    key = "/".join(
+        str(part)
+        for part in (
+            message.originator,
+            concatenation.reference,
+            concatenation.bits,
+            concatenation.total,
+        )
+    )
+    candidates = db.all(
+        "SELECT id, scts, received_limit FROM"
+        " (SELECT id, scts, received_limit FROM contacts WHERE concatenation = ? ORDER BY id DESC LIMIT ?) c"
+        " WHERE NOT EXISTS (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.sequence = ?)",
+        key,
+        CANDIDATES,
+        concatenation.sequence,
+    )
+    distances = [
+        (_distance(message.scts, row["scts"], now.limit - row["received_limit"]), row["id"]) for row in candidates
+    ]
+    if distances and min(distances)[0] <= SAME_MESSAGE_WITHIN:
+        return int(min(distances)[1])
+    return _insert_contact(
+        db,
+        source.line,
+        ContactKind.TEXT,
+        identity,
+        now,
+        message.scts,
+        received=0,
+        total=concatenation.total,
+        concatenation=key,
+    )
+
+
+def _distance(scts: datetime | None, first: str | None, elapsed: float) -> timedelta:
+    """Return how far apart two segments were sent, by the centre's time where both have one, else by ours."""
+    if scts is None or first is None:
+        return timedelta(seconds=elapsed)
+    return abs(scts - datetime.fromisoformat(first))
+
+
+def _insert_contact(
+    db: Database,
+    line: str,
+    kind: str,
+    identity: Identity,
+    now: Now,
+    scts: datetime | None = None,
+    *,
+    received: int,
+    total: int,
+    concatenation: str | None = None,
+) -> int:
+    return db.insert(
+        "contacts",
+        line=line,
+        kind=kind,
+        originator=identity.originator,
+        country=identity.country,
+        line_type=identity.line_type,
+        segments_received=received,
+        segments_total=total,
+        concatenation=concatenation,
+        scts=_isoformat(scts),
+        received_at=now.rfc3339,
+        received_limit=now.limit,
+        synchronised=int(now.synchronised),
+    )
+
+
+def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
+    """Make a contact's text, kind and originator from the parts that came now, and those that are on the disk."""
+    first = next(iter(came.values()))
+    total = first.content.concatenation.total if first.content.concatenation else 1
+    rows = (
+        db.all("SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0", contact_id)
+        if total > 1
+        else []
+    )
+    earlier = {row["sequence"]: tpdu.decode(row["pdu"]) for row in rows if row["sequence"] not in came}
+    by_sequence = earlier | came
+    parts = [by_sequence.get(sequence) for sequence in range(1, total + 1)]
+    delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
+    text = tpdu.join(delivers)  # also of what is addressed to a port, if it is text
+    kind = tpdu.kind(delivers, text)
+    if kind is tpdu.MessageKind.MMS:
+        _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
+        text = None
+    db.execute(
+        "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
+        kind.value,
+        text,
+        len(by_sequence),
+        contact_id,
+    )
+    words_met.note(db, contact_id, source.words_met(text or ""))
+
+
+def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:
+    """Say whom an MMS notification is from, and keep the other address: of TP-OA and From only one is the contact's.
+
+    From is what anybody can write into a text. It is believed only of the operator's centre, whose TP-OA is a short
+    code, or a name that the configuration knows: anybody can send under another one.
+    """
+    row = db.one("SELECT originator, line_type, other_originator FROM contacts WHERE id = ?", contact_id)
+    if row is None or sender is None or row["other_originator"] is not None:  # its segments may come one by one
+        return
+    claimed = source.identify(sender)
+    line_type = LineType(row["line_type"])
+    is_known = line_type is LineType.ALPHANUMERIC and row["originator"] in source.mms_centres
+    if line_type is not LineType.SHORT_CODE and not is_known:
+        db.execute("UPDATE contacts SET other_originator = ? WHERE id = ?", claimed.originator, contact_id)
+        return
+    db.execute(
+        "UPDATE contacts SET other_originator = originator, originator = ?, country = ?, line_type = ? WHERE id = ?",
+        claimed.originator,
+        claimed.country,
+        claimed.line_type.value,
+        contact_id,
+    )
+
+
+def _mms_originator(data: bytes) -> Address | None:
+    sender = push.mms_sender(data)
+    if sender is None:
+        return None
+    if sender.startswith("+"):
+        return Address(sender[1:], Ton.INTERNATIONAL, 1)
+    if sender.isdecimal():
+        return Address(sender, Ton.UNKNOWN, 1)
+    return Address(sender, Ton.ALPHANUMERIC, 0)
+
+
+def _mark_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+    for segment_id in segment_ids:
+        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ?", now.rfc3339, segment_id)
+
+
+def _isoformat(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

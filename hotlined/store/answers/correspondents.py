@@ -1,0 +1,199 @@
+"""Who contacts the line or is decided about, with what each had in contacts, answers and segments."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hotlined import policy
+from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
+from hotlined.pseudonym import NOBODY
+from hotlined.states import OCCUPIES, ContactKind
+from hotlined.store.line.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """One who contacts the line: a number, a name, or all who withhold theirs (None); with what was counted of them.
+
+    `first_at` and `last_at` are when its contacts were received, `last_id` is the newest of them; None where it has
+    none but a decision about it.
+    """
+
+    number: str | None
+    contacts: int
+    first_at: str | None
+    last_at: str | None
+    last_id: int | None
+    answers: int
+    segments: int
+    blocked: bool
+    opted_out: bool
+    blocked_at: str | None
+    """When a person blocked it, and who: None where the configuration alone does."""
+    blocked_by: str | None
+    opted_out_at: str | None
+
+
+class Order(StrEnum):
+    """How correspondents are ordered."""
+
+    LAST = "last"
+    CONTACTS = "contacts"
+    FIRST = "first"
+
+
+_ORDERS = {
+    Order.LAST: "last_at DESC, last_id DESC",
+    Order.CONTACTS: "contacts DESC, last_at DESC, last_id DESC",
+    Order.FIRST: "first_at DESC, last_id DESC",
+}
+
+
+def correspondents(
+    db: Database, order: Order, limit: int, *, among: int = 0, only: tuple[str, ...] | None = None
+) -> list[Correspondent]:
+    """Return who contacts the line or is decided about: the first `limit` in an order (0: all), the very first last.
+
+    What shadow mode let out was not sent: it is not counted. Only originators of the newest `among` contacts are
+    listed; those of all contacts for 0. `only` are the numbers that are meant, if not all.
+    """
+    chosen = "1"
+    if only is not None:
+        chosen = "originator IN (SELECT value FROM json_each(:only))"
+    elif among:
+        chosen = f"originator IN ({_NEWEST})"
+    rows = db.connection.execute(
+        _CORRESPONDENTS.format(chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, nobody=NOBODY),
+        {
+            "limit": limit or -1,  # SQLite takes a negative limit for none
+            "among": among,
+            "only": None if only is None else json.dumps(only),
+        },
+    )
+    found = [
+        Correspondent(**dict(row) | {"blocked": bool(row["blocked"]), "opted_out": bool(row["opted_out"])})
+        for row in rows
+    ]
+    return found[::-1]
+
+
+def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
+    """Return the names that are blocked by a person, those that have opted out, or both."""
+    rows = db.execute(
+        "SELECT number FROM numbers WHERE (blocked_at IS NOT NULL AND ?) OR (opted_out_at IS NOT NULL AND ?)",
+        blocked,
+        opted_out,
+    )
+    return [name for (name,) in rows]
+
+
+_COUNTED = """
+count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id FROM contacts
+"""
+# the inner LIMIT keeps the order of the rows
+_NEWEST = """
+SELECT originator FROM
+  (SELECT originator FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT :among)
+"""
+# an answer counts from the moment that it was let out, as limits have it
+_CORRESPONDENTS = f"""
+WITH
+  known AS MATERIALIZED (
+    SELECT originator AS number, {_COUNTED}
+    WHERE originator IS NOT NULL AND {{chosen}} GROUP BY originator
+    UNION ALL
+    SELECT NULL, {_COUNTED}
+    WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}' AND :only IS NULL HAVING count(*) > 0
+    UNION ALL
+    SELECT number, 0, NULL, NULL, 0 FROM numbers
+    WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
+    UNION ALL
+    SELECT DISTINCT recipient, 0, NULL, NULL, 0 FROM answers
+    WHERE by_hand IS NOT NULL AND recipient <> '{{nobody}}'
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = recipient)
+      AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
+        AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))
+  ),
+  -- of each answer what the windows count; texts by hand are spent, but are no answers
+  let_out AS (
+    SELECT a.recipient, a.by_hand, count(*) AS segments
+    FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
+    WHERE a.recipient IN (SELECT number FROM known)
+      AND s.state IN {{counting}} GROUP BY a.id
+  ),
+  answered AS (
+    SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
+    FROM let_out GROUP BY recipient
+  )
+SELECT k.number, k.contacts, k.first_at, k.last_at, nullif(k.last_id, 0) AS last_id,
+  coalesce(a.answers, 0) AS answers,
+  coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out,
+  n.blocked_at, n.blocked_by, n.opted_out_at
+FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
+WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
+ORDER BY {{order}} LIMIT :limit
+"""
+
+
+def maybe_identity(db: Database, originator: str) -> Identity | None:
+    """Return the identity of an originator, spelled as in the database; None where it never contacted the line.
+
+    A name or a short code that announced an MMS of somebody else has contacted it, too.
+    """
+    row = db.one(
+        "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
+        originator,
+    )
+    if row:
+        return identity_of(row, originator)
+    if originator.startswith("+") or not db.one("SELECT 1 FROM contacts WHERE other_originator = ?", originator):
+        return None
+    line_type = LineType.SHORT_CODE if originator.isdecimal() else LineType.ALPHANUMERIC
+    return Identity(originator, None, None, line_type)
+
+
+def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> list[tuple[str, int]]:
+    """Return the names that announced MMS of numbers in 30 days and were not believed, and how many each.
+
+    Those that announced most come first; names in `believed` are left out.
+    """
+    rows = db.all(
+        f"SELECT originator, count(*) AS announced FROM contacts WHERE other_originator GLOB '+*'"
+        f" AND kind = '{ContactKind.MMS}' AND line_type = '{LineType.ALPHANUMERIC}' AND received_limit > ?"
+        " AND originator NOT IN (SELECT value FROM json_each(?)) GROUP BY originator ORDER BY 2 DESC, 1 LIMIT ?",
+        db.now().limit - policy.WINDOW_SECONDS["month"],
+        json.dumps(believed),
+        limit,
+    )
+    return [tuple(row) for row in rows]
+
+
+def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
+    """Return who a row of `contacts` is from, or one of `answers` joined with it."""
+    return Identity(
+        originator=originator,
+        e164=originator if row["country"] else None,
+        country=row["country"],
+        line_type=LineType(row["line_type"] or LineType.MOBILE),
+    )
+
+
+def names(db: Database) -> list[str]:
+    """Return every originator and every number that is decided about, for completion."""
+    rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
+    return [name for (name,) in rows]
+
+
+def country_of(db: Database, answer_id: int) -> str | None:
+    """Return the country of an answer's recipient; None where its number has none."""
+    row = db.the(
+        "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
+        " WHERE a.id = ?",
+        answer_id,
+    )
+    if row["contact_id"] is not None:
+        country: str | None = row["country"]
+        return country
+    return identify(Address(row["recipient"][1:], Ton.INTERNATIONAL), UNKNOWN_COUNTRY).country

@@ -1,0 +1,236 @@
+"""What persons decided about numbers, the line and contacts: block, opt-out, pause, what is kept, tags.
+
+A decision is a row that the gate reads, so it holds before the next send whether a daemon runs or not.
+"""
+
+import json
+from collections.abc import Sequence
+
+from hotlined.clock import Now, parse_rfc3339
+from hotlined.errors import RefusedError
+from hotlined.language import _
+from hotlined.policy import Reason
+from hotlined.states import EventKind
+from hotlined.store.answers import lifecycle
+from hotlined.store.line import events, line, pseudonyms
+from hotlined.store.line.database import Database
+
+_LOOK_SECONDS = 3600.0
+_YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
+
+
+def block(db: Database, number: str, who: str, now: Now) -> int:
+    """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
+    with db.transaction():
+        # a number that is blocked twice keeps the date of its first block, and who made it
+        first = "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)"
+        _change(db, first, (now.rfc3339, who), number, now)
+        events.record(db, now, EventKind.BLOCK, who=who, number=number)
+        return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
+
+
+def unblock(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number is treated like any other again; return whether it was blocked.
+
+    Raises StoreError while the pseudonyms' key is lost.
+    """
+    pseudonyms.require_key(db, now)
+    with db.transaction():
+        return _lift(db, EventKind.UNBLOCK, ("blocked_at", "blocked_by"), number, who, now)
+
+
+def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
+    """Commit that a number that had opted out is answered again; return and raise as `unblock` does."""
+    pseudonyms.require_key(db, now)
+    with db.transaction():
+        return _lift(db, EventKind.OPTOUT_LIFTED, ("opted_out_at",), number, who, now)
+
+
+def opt_out(db: Database, number: str, now: Now) -> None:
+    """Record that a number wants no more answers, for good, and cancel what waits for it.
+
+    It runs inside the transaction that is open.
+    """
+    _change(db, "opted_out_at = ?", (now.rfc3339,), number, now)
+    events.record(db, now, EventKind.OPTOUT, number=number)
+    lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
+
+
+def pause(db: Database, who: str, now: Now) -> None:
+    """Commit that nothing is sent until `resume`; receiving goes on."""
+    with db.transaction():
+        line.note_pause(db, who, now)
+        events.record(db, now, EventKind.PAUSE, who=who)
+
+
+def resume(db: Database, who: str, now: Now) -> bool:
+    """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
+
+    From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
+    the next time a person knows what is decided. After a pause the breaker may try an answer.
+    """
+    if pseudonyms.note_lost(db, now):
+        raise RefusedError(
+            _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
+            _(
+                "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another"
+                " key, and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten."
+            ),
+        )
+    lost = pseudonyms.is_lost(db)
+    with db.transaction():
+        if lost:
+            pseudonyms.adopt_key(db)
+            events.record(db, now, EventKind.KEY_NEW, who=who)
+        line.end_pause(db)
+        events.record(db, now, EventKind.RESUME, who=who)
+    return lost
+
+
+def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
+    """Commit that the SIM was topped up, now or at a moment in RFC 3339, and return it; a trial is due then.
+
+    Raises RefusedError for a moment in the future, as far as the clock can be trusted, and for one of another age.
+    """
+    if at and parse_rfc3339(at).year not in _YEARS:
+        raise RefusedError(_("No SIM was topped up then."), _("Name the day on which the SIM was topped up."))
+    if at and now.synchronised and parse_rfc3339(at) > now.utc:
+        raise RefusedError(_("That is in the future."), _("Name the day on which the SIM was topped up."))
+    moment = at or now.rfc3339
+    with db.transaction():
+        line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
+        line.note_trial_request(db)
+        events.record(db, now, EventKind.TOPUP, moment, who=who)
+    return moment
+
+
+def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:
+    """Commit that a person looked at a contact; once in an hour, however often."""
+    if db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+        _note_look(db, now, who, contact_id=contact_id)
+
+
+def note_look_up(db: Database, originator: str, who: str, now: Now) -> None:
+    """Commit that a person looked at what is known of an originator, who is masked; once in an hour."""
+    _note_look(db, now, who, number=originator)
+
+
+def note_look_through(db: Database, listed: str, who: str, now: Now) -> None:
+    """Commit that a person looked through a list, which is named; once in an hour."""
+    _note_look(db, now, who, word=listed)
+
+
+def _note_look(
+    db: Database,
+    now: Now,
+    who: str,
+    *,
+    contact_id: int | None = None,
+    number: str | None = None,
+    word: str | None = None,
+) -> None:
+    after = now.limit - _LOOK_SECONDS
+    if not events.is_repeated(db, EventKind.LOOK, after, who=who, contact_id=contact_id, number=number, word=word):
+        with db.transaction():
+            events.record(db, now, EventKind.LOOK, who=who, contact_id=contact_id, number=number, word=word)
+
+
+def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
+    """Commit that shadow mode begins or ends now; nothing where it has that mode already, as after a restart."""
+    if (line.maybe_shadow(db) is not None) != shadow:
+        with db.transaction():
+            line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
+            events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
+
+
+def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
+    """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
+    decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
+    if not db.one(decided, *pseudonyms.names(db, number)):
+        return False
+    _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
+    events.record(db, now, kind, who=who, number=number)
+    return True
+
+
+def _change(db: Database, change: str, values: tuple[str, ...], number: str, now: Now) -> None:
+    """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
+    names = pseudonyms.names(db, number)
+    # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
+    db.execute(
+        "INSERT INTO numbers (number) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
+        number,
+        *names,
+    )
+    db.execute(
+        f"UPDATE numbers SET {change}, changed_limit = ? WHERE number IN (?, ?)",
+        *values,
+        now.limit,
+        *names,
+    )
+
+
+def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
+    """Commit that a contact is exempt from erasure by age; return whether it was not before, None for no contact.
+
+    What is kept already stays as it was, with who kept it first.
+    """
+    row = db.one("SELECT kept_at FROM contacts WHERE id = ?", contact_id)
+    if row is None:
+        return None
+    return row["kept_at"] is None and _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+
+
+def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a contact ages like any other again; return whether there is such a contact."""
+    return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
+
+
+def _keep(
+    db: Database, contact_id: int, kind: EventKind, values: tuple[str | None, str | None], who: str, now: Now
+) -> bool:
+    with db.transaction():
+        cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
+        if not cursor.rowcount:
+            return False
+        events.record(db, now, kind, contact_id=contact_id, who=who)
+    return True
+
+
+def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a person skipped a contact, which then comes last; return whether there is such a contact."""
+    with db.transaction():
+        if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+            return False
+        events.record(db, now, EventKind.SKIP, contact_id=contact_id, who=who)
+    return True
+
+
+def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact."""
+    return _retag(db, EventKind.TAG, contact_id, word, who, now)
+
+
+def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
+    return _retag(db, EventKind.UNTAG, contact_id, word, who, now)
+
+
+def _retag(db: Database, kind: EventKind, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    with db.transaction():
+        row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
+        if row is None:
+            return None
+        tags = json.loads(row["tags"])
+        wanted = [*(tag for tag in tags if tag != word), *([word] if kind is EventKind.TAG else [])]
+        if len(wanted) == len(tags):
+            return False
+        db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
+        events.record(db, now, kind, contact_id=contact_id, who=who, word=word)
+    return True
+
+
+def tags_in_use(db: Database) -> list[str]:
+    """Return every tag in use, in order."""
+    sql = "SELECT DISTINCT value FROM contacts, json_each(contacts.tags) WHERE contacts.tags <> '[]' ORDER BY 1"
+    return [tag for (tag,) in db.execute(sql)]

@@ -1,0 +1,454 @@
+"""Records what became of segments: results, crashes, late results and reports; and reports outcomes to the breaker.
+
+Every fate is one transaction. What a result means is decided by the policy; what a state counts for by `states`.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from hotlined import policy, states
+from hotlined.breaker import Outcome
+from hotlined.clock import Now, boot_id
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import Address, Ton
+from hotlined.policy import AttemptCause, Fate
+from hotlined.states import AnswerState, EventKind, SegmentState
+from hotlined.store.answers import breaking, gate, lifecycle
+from hotlined.store.answers.breaking import BreakerUpdate
+from hotlined.store.answers.correspondents import country_of
+from hotlined.store.answers.gate import Begun
+from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.store.answers.shares import refile
+from hotlined.store.line import events, pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import breaker_of, forget_waits
+from hotlined.timing import USUAL, pause_after
+
+REPORT_WITHIN = timedelta(days=8)
+"""How long a status report is matched to a segment: references are one octet and come again."""
+
+
+class Settled(NamedTuple):
+    """What became of a segment, and what that says about the line."""
+
+    fate: Fate
+    update: BreakerUpdate
+
+
+def settle(
+    db: Database,
+    begun: Begun,
+    result: policy.Result,
+    now: Now,
+    *,
+    retry_after: Sequence[float] = USUAL.retry_after,
+    pauses: Sequence[float] = USUAL.trial_after,
+) -> Settled:
+    """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
+    with db.transaction():
+        answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
+        refusals = _refusals(db, answer)
+        fate = policy.fate(result, refusals)
+        if fate is Fate.RETRY and answer["by_hand"]:
+            fate = Fate.FAILED  # a person stands there, and can try again
+        outcome: Outcome | None
+        match result:
+            case policy.Taken():
+                outcome = _take(db, begun, result.mr, now)
+            case policy.Refused() if fate in (Fate.RETRY, Fate.FAILED):
+                _refuse(db, begun, answer, result, refusals, now, retry_after, again=fate is Fate.RETRY)
+                outcome = _outcome_of(result, fate)
+            case policy.Refused() | policy.Unknown():
+                _unconfirm(db, begun.segment_id, result.cause, result.detail)
+                outcome = Outcome.UNCONFIRMED
+        refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
+        certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
+        update = _end_attempt(
+            db,
+            begun.attempt_id,
+            outcome,
+            None if isinstance(result, policy.Taken) else result.cause,
+            now,
+            pauses,
+            certainly_not_sent=certainly_not_sent,
+        )
+    return Settled(fate, update)
+
+
+def _outcome_of(result: policy.Refused, fate: Fate) -> Outcome:
+    """Return what a refusal says about the line."""
+    # `policy.fate` let it fail: refused so twice in a row, or too often in all, while segments to others left
+    is_recipients = result.fault is policy.AtFault.EITHER and fate is Fate.FAILED
+    if is_recipients or result.fault is policy.AtFault.RECIPIENT:
+        return Outcome.RECIPIENT
+    return Outcome.DECLINED if result.by_network else Outcome.REFUSED
+
+
+def _end_attempt(
+    db: Database,
+    attempt_id: int,
+    outcome: Outcome | None,
+    cause: str | None,
+    now: Now,
+    pauses: Sequence[float],
+    *,
+    certainly_not_sent: bool,
+) -> BreakerUpdate:
+    """Record how an attempt ended and report it to the breaker; without an outcome it goes on."""
+    if outcome is None:
+        return BreakerUpdate(None, breaker_of(db))
+    lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
+    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
+
+
+def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
+    """Record that the network took a segment; return the outcome of its attempt if that was the last one."""
+    move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339, cause=None)
+    if begun.sequence < begun.total:
+        return None
+    move(db, begun.answer_id, AnswerState.SENT)
+    db.execute("UPDATE answers SET sent_at = ? WHERE id = ?", now.rfc3339, begun.answer_id)
+    return Outcome.TAKEN
+
+
+def _refuse(
+    db: Database,
+    begun: Begun,
+    answer: sqlite3.Row,
+    result: policy.Refused,
+    refusals: policy.Refusals,
+    now: Now,
+    retry_after: Sequence[float],
+    *,
+    again: bool,
+) -> None:
+    """Record that a segment cannot have left: its answer waits for another try (`again`), or has failed.
+
+    An attempt of which a segment has left goes on with the next try. Any other one is over, and its text is composed
+    anew, but for what a person asked for.
+    """
+    half_sent = lifecycle.has_left(db, begun.attempt_id)
+    goes_on = again and half_sent
+    to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
+    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.detail or None)
+    if not goes_on:
+        move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
+    if not again:
+        move(db, begun.answer_id, AnswerState.FAILED, result.cause)
+        return
+    move(db, begun.answer_id, AnswerState.QUEUED, result.cause)
+    _count_refusal(db, begun.answer_id, refusals.plus(result), now, pause_after(retry_after, refusals.total))
+    if not half_sent and answer["asked_by"] is None:
+        _forget_text(db, begun.answer_id)
+
+
+def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: Now, pause: float) -> None:
+    """Record how often an answer was refused, with this time, and in how many seconds it is due again."""
+    db.execute(
+        "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ? WHERE id = ?",
+        after.total,
+        after.counted,
+        now.limit,
+        now.limit + pause,
+        answer_id,
+    )
+
+
+def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
+    """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
+    country = country_of(db, answer["id"])
+    # NULL: it was never refused, or that is forgotten since (the breaker closed, `requeue`): the next refusal counts
+    others_left = answer["refused_limit"] is None or db.one(
+        "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id"
+        f" WHERE s.submitted_limit > ? AND s.state IN {states.LEFT} AND a.recipient <> ?"
+        " AND (NOT ? OR t.recipient_country = ?) LIMIT 1",
+        answer["refused_limit"],
+        answer["recipient"],
+        breaking.is_out(db, country),
+        country,
+    )
+    attempt = db.one(
+        "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
+    )
+    # 0 again once that is forgotten, while the cause stays in the attempt: it must not make a first refusal the second
+    last = policy.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
+    return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
+
+
+def _unconfirm(db: Database, segment_id: int, cause: str, detail: str = "") -> None:
+    """Record that nobody knows whether a segment left; what stands behind it is not sent."""
+    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=detail or None)
+    row = db.the(
+        "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
+        segment_id,
+    )
+    move_rest(db, row["id"], SegmentState.WAITING, SegmentState.CANCELLED)
+    move(db, row["answer_id"], AnswerState.UNCONFIRMED, cause)
+
+
+def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
+    """Commit that a segment was not handed over after all.
+
+    Its answer is queued, also where an earlier segment has left; a trial is withdrawn, and may begin again at once.
+    """
+    with db.transaction():
+        asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
+        move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
+        move(db, begun.answer_id, AnswerState.QUEUED)
+        breaking.withdraw_trial(db, begun.attempt_id, now)
+        if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
+            db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
+            if asked_by is None:
+                _forget_text(db, begun.answer_id)
+        refile(db, begun.recipient)
+
+
+def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
+    """Commit what a crash left behind: what was being submitted is unconfirmed. Returns how many there were.
+
+    It is an outcome of the line only where the machine was started anew, too: a stick that draws too much current
+    takes the Pi down with it. The end of the daemon alone says nothing of the line.
+    """
+    rows = db.all(
+        "SELECT s.id, s.attempt_id, t.boot_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        f" WHERE s.state = '{SegmentState.SUBMITTING}'"
+    )
+    with db.transaction():
+        forget_waits(db)  # they were noted by the daemon that ended, and this one has yet to look
+        for row in rows:
+            same_boot = row["boot_id"] == boot_id()
+            cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED
+            outcome = Outcome.NO_EVIDENCE if same_boot else Outcome.UNCONFIRMED
+            _unconfirm(db, row["id"], cause)
+            _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
+        if rows:
+            events.record(db, now, EventKind.UNCONFIRMED, f"{len(rows)} found at start")
+    return len(rows)
+
+
+def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
+    """Record that an answer which waited in a backup may have left since, inside the transaction that is open.
+
+    One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
+    """
+    answer = db.the("SELECT share FROM answers WHERE id = ?", answer_id)
+    row = db.one(
+        "SELECT s.id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        f" WHERE t.answer_id = ? AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}')"
+        " ORDER BY s.sequence LIMIT 1",
+        answer_id,
+    )
+    if row is None:
+        share = policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN
+        attempt_id = lifecycle.new_attempt(db, answer_id, share, now, step=0, variant=0, reference=0)
+        segment_id = lifecycle.new_segment(db, attempt_id, sequence=1, tpdu_length=0)
+    else:
+        segment_id = row["id"]
+    segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
+    # by way of submitting: no other state leads to unconfirmed, and its time is what windows count it from
+    if segment["state"] == SegmentState.WAITING:
+        move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
+    _unconfirm(db, segment_id, AttemptCause.RESTORED)
+    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.NO_EVIDENCE, AttemptCause.RESTORED, now)
+
+
+# ---- what comes late
+
+
+def settle_late(
+    db: Database,
+    segment_id: int,
+    mr: int,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    late_within: float = USUAL.late_result_within,
+) -> BreakerUpdate | None:
+    """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
+
+    A segment that is not unconfirmed any more stays as it is. Returns the breaker's update if this ended the attempt.
+    """
+    with db.transaction():
+        segment = db.one("SELECT state, submitted_limit FROM answer_segments WHERE id = ?", segment_id)
+        if segment is None or segment["state"] != SegmentState.UNCONFIRMED:
+            return None
+        move_segment(db, segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339)
+        in_time = now.limit - segment["submitted_limit"] <= late_within
+        return _follow_segments(db, segment_id, now, rules if in_time else None)
+
+
+def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
+    """Match a status report to its segment and settle its answer, inside the transaction that is open.
+
+    Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. A
+    report may prove that a segment left; it never lets the rest of an answer go. One on an attempt before the latest
+    changes that attempt alone. Returns the segment's id, or None where nothing matches.
+    """
+    segment = _reported_segment(db, report, now)
+    if segment is None:
+        return None
+    segment_id = int(segment["id"])
+    state, before = _REPORTED[report.status_class], SegmentState(segment["state"])
+    if state is SegmentState.SENT and before in (SegmentState.DELIVERED, SegmentState.UNDELIVERED):
+        return segment_id  # a report that was overtaken by the final one
+    columns = {
+        "mr": report.mr,
+        "report_status": report.status,
+        "reported_at": now.rfc3339,
+        "discharged_at": report.discharged_at.isoformat() if report.discharged_at else None,
+    }
+    if state is not before:
+        move_segment(db, segment_id, state, **columns)
+    else:
+        db.execute(
+            f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+            *columns.values(),
+            segment_id,
+        )
+    if segment["attempt_id"] == latest_attempt(db, segment["answer_id"]):
+        db.execute("UPDATE answers SET reported_at = ? WHERE id = ?", now.rfc3339, segment["answer_id"])
+    _follow_segments(db, segment_id, now, None)
+    return segment_id
+
+
+_REPORTED = {
+    tpdu.StatusClass.DELIVERED: SegmentState.DELIVERED,
+    tpdu.StatusClass.COMPLETED: SegmentState.DELIVERED,
+    tpdu.StatusClass.PENDING: SegmentState.SENT,
+    tpdu.StatusClass.FAILED: SegmentState.UNDELIVERED,
+    tpdu.StatusClass.TEMPORARY_FAILED: SegmentState.UNDELIVERED,
+    tpdu.StatusClass.RESERVED: SegmentState.SENT,
+}
+
+
+def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqlite3.Row | None:
+    since = now.limit - REPORT_WITHIN.total_seconds()
+    names = pseudonyms.names(db, str(report.recipient))
+
+    def fitting(condition: str, *arguments: object) -> list[sqlite3.Row]:
+        rows = db.all(
+            "SELECT s.id, s.state, s.attempt_id, t.answer_id, a.recipient FROM answer_segments s"
+            " JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id"
+            f" WHERE {condition} AND s.state IN {states.MAY_HAVE_LEFT} AND s.submitted_limit >= ?"
+            " ORDER BY s.id DESC",
+            *arguments,
+            since,
+        )
+        return [row for row in rows if row["recipient"] in names or same_number(report.recipient, row["recipient"])]
+
+    if by_reference := fitting("s.mr = ?", report.mr):
+        return by_reference[0]
+    unconfirmed = fitting(f"s.mr IS NULL AND s.state = '{SegmentState.UNCONFIRMED}'")
+    return unconfirmed[0] if len(unconfirmed) == 1 else None
+
+
+def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
+    """Bring an answer into the state that its segments give, after one of them is known to have left.
+
+    With `rules` the rest goes on if the gate passes at once; else half of it was sent. Where all of it has left, an
+    answer that a person wants sent again is not. An attempt before the latest one changes nothing but itself.
+    """
+    row = db.the(
+        "SELECT a.*, t.id AS attempt_id, t.outcome, t.share AS attempt_share FROM answer_segments s"
+        " JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
+        segment_id,
+    )
+    segments = [
+        SegmentState(each["state"])
+        for each in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", row["attempt_id"])
+    ]
+    whole = all(states.FACTS[state].left for state in segments)
+    is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
+    update = None
+    if whole and row["outcome"] != Outcome.TAKEN:
+        # no pauses: an answer that was taken closes the breaker and never opens it
+        update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), certainly_not_sent=False)
+    if not is_latest:
+        return update
+    if whole:
+        _follow_whole(db, row, segments, now)
+    elif row["state"] == AnswerState.UNCONFIRMED and SegmentState.UNCONFIRMED not in segments:
+        _follow_half(db, row, segments, now, rules)
+    return update
+
+
+def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now) -> None:
+    """Bring an answer of which every segment has left into the state that they give."""
+    final = _taken_state(segments)
+    if answer["state"] != final:
+        # what was delivered was sent before
+        if answer["state"] not in states.TAKEN and final is not AnswerState.SENT:
+            move(db, answer["id"], AnswerState.SENT)
+        move(db, answer["id"], final)
+    db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, answer["id"])
+
+
+def _follow_half(
+    db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now, rules: policy.Rules | None
+) -> None:
+    """Let the rest of an answer go whose half has left for certain, if it may; else the answer has failed.
+
+    What a person, a block or its age has ended does not go on.
+    """
+    ended = answer["reason"] in list(policy.Reason)
+    if rules and not ended and _may_go_on(db, answer, segments.count(SegmentState.CANCELLED), rules, now):
+        move_rest(db, answer["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
+        move(db, answer["id"], AnswerState.SENDING)
+        lifecycle.resume_attempt(db, answer["attempt_id"])
+    else:
+        move(db, answer["id"], AnswerState.FAILED, answer["reason"] if ended else AttemptCause.HALF)
+        lifecycle.mark_no_evidence(db, answer["attempt_id"])
+
+
+def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:
+    if SegmentState.UNDELIVERED in segments:
+        return AnswerState.UNDELIVERED
+    return AnswerState.DELIVERED if all(state is SegmentState.DELIVERED for state in segments) else AnswerState.SENT
+
+
+def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.Rules, now: Now) -> bool:
+    """Tell whether the rest of an answer may follow a late result: nothing else went to its number, the gate passes.
+
+    Cap and cooldown are not asked: it is the answer that they counted.
+    """
+    names = pseudonyms.names(db, answer["recipient"])
+    later = db.one(
+        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE a.recipient IN (?, ?) AND t.id > ?",
+        *names,
+        answer["attempt_id"],
+    )
+    erased = db.one("SELECT 1 FROM answer_segments WHERE attempt_id = ? AND pdu IS NULL", answer["attempt_id"])
+    if later or erased:
+        return False
+    verdict = gate.ask_at_once(
+        db,
+        answer["recipient"],
+        segments,
+        rules,
+        now,
+        by_hand=answer["by_hand"] is not None,
+        known=answer["attempt_share"] == policy.Share.KNOWN,
+        country=country_of(db, answer["id"]),
+        without=answer["id"],
+    )
+    return isinstance(verdict, policy.Pass)
+
+
+# ---- comparing, forgetting
+
+
+def same_number(reported: Address, recipient: str) -> bool:
+    """Compare an international address whole, any other one by the trailing digits: it may be in a national form."""
+    ours, theirs = recipient.lstrip("+"), reported.value.lstrip("0")
+    digits = min(len(ours), len(theirs), 9)
+    return ours == theirs or (
+        reported.ton is not Ton.INTERNATIONAL and digits >= 7 and ours[-digits:] == theirs[-digits:]
+    )
+
+
+def _forget_text(db: Database, answer_id: int) -> None:
+    db.execute("UPDATE answers SET text = NULL, encoding = NULL, segments = NULL WHERE id = ?", answer_id)

@@ -1,0 +1,190 @@
+"""Knows every state of an answer and of its segments and the outcome of its attempts: no other module writes one.
+
+An answer is a row before it is a command, and two rules keep the SIM from paying twice. What may have left is never
+handed over again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a
+result, silence, a crash, a power cut) leads from there to a state that says what is known. And nothing is counted
+beside the states: what a segment costs, whether its number was answered, whether something can still leave, all of it
+is read from the state by the table `FACTS`, so no count can be lost, doubled or forgotten when a state changes.
+
+An answer has attempts, one after the other; an attempt has segments. The gate makes an attempt when it lets an answer
+out; where nothing of it can have left it ends, and the next one is a new row. Once its first segment has left an
+attempt is never given up for another by the line itself: it goes on with the first segment that was never handed over,
+under the same reference, or the answer ends as `failed`, half of it delivered. Segments that wait behind one that was
+handed over keep their place in the windows, without an end, until they are handed over themselves or cancelled: so a
+second half that leaves hours later never exceeds a window that was full in between.
+
+    queued ──gate──▶ sending ──every +CMGS──▶ sent ──reports──▶ delivered, undelivered
+      ▲  │              │ │
+      │  └─▶ cancelled  │ └─no proof──▶ unconfirmed ──late +CMGS──▶ sending, sent
+      │      shadowed   │                   └──proof, half of it──▶ failed
+      └───nothing left──┘ └─the recipient's fault, the end of the tries──▶ failed
+
+`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and no step of the
+line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
+half of it delivered; and a proof that the attempt before left whole leads from there to sent. A backup that was
+restored leads from queued to unconfirmed: what waited may have left since.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from hotlined.breaker import Outcome
+from hotlined.clock import Now
+from hotlined.errors import LifecycleError
+from hotlined.policy import Reason, Share
+from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.store.answers.correspondents import country_of
+from hotlined.store.line.database import Database
+
+
+def new_answer(db: Database, recipient: str, **columns: Any) -> int:
+    """Queue an answer, inside the transaction that is open, and return its id."""
+    return db.insert("answers", recipient=recipient, state=AnswerState.QUEUED, **columns)
+
+
+def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns: Any) -> int:
+    """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
+    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit, "recipient_country": country_of(db, answer_id)}
+    return db.insert("attempts", answer_id=answer_id, share=share, **begun, **columns)
+
+
+def new_segment(
+    db: Database, attempt_id: int, sequence: int, tpdu_length: int, *, pdu: str | None = None, shadow: Now | None = None
+) -> int:
+    """Add a segment to an attempt and return its id: it waits, or in shadow mode was let out at that moment."""
+    return db.insert(
+        "answer_segments",
+        attempt_id=attempt_id,
+        sequence=sequence,
+        state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
+        pdu=pdu,
+        tpdu_length=tpdu_length,
+        submitted_at=shadow.rfc3339 if shadow else None,
+        submitted_limit=shadow.limit if shadow else None,
+    )
+
+
+def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
+    """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
+    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
+        raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
+    # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
+    # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
+    db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+
+
+def reopen(db: Database, answer_id: int) -> bool:
+    """Queue an answer once more because a person wants it, and tell whether that may be."""
+    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    if row is None or row["state"] not in REPEATABLE:
+        return False
+    db.execute("UPDATE answers SET state = ?, reason = NULL WHERE id = ?", AnswerState.QUEUED, answer_id)
+    return True
+
+
+def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
+    """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
+    row = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
+    if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
+        raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
+    columns = {"state": to} | values
+    db.execute(
+        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+        *columns.values(),
+        segment_id,
+    )
+
+
+def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:
+    """Bring all segments of an attempt that are in one state into another."""
+    for row in db.all("SELECT id FROM answer_segments WHERE attempt_id = ? AND state = ?", attempt_id, source):
+        move_segment(db, row["id"], to)
+
+
+def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | None, now: Now) -> None:
+    """Record how an attempt ended; `breaking` passes it on to the breaker."""
+    db.execute(
+        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
+        outcome,
+        cause,
+        now.limit,
+        attempt_id,
+    )
+
+
+def resume_attempt(db: Database, attempt_id: int) -> None:
+    """Record that an attempt goes on with its next segment: how it ended before is over.
+
+    The cause of a refusal stays, for the next refusal is compared with it; that of a result that was missing does not.
+    """
+    db.execute(  # each right side sees the row as it was
+        "UPDATE attempts SET outcome = NULL, ended_limit = NULL, cause = iif(outcome IN (?, ?), NULL, cause)"
+        " WHERE id = ?",
+        Outcome.UNCONFIRMED,
+        Outcome.NO_EVIDENCE,
+        attempt_id,
+    )
+
+
+def mark_no_evidence(db: Database, attempt_id: int) -> None:
+    """Record that an attempt which has ended says nothing about the line: its segment is proven to have left."""
+    db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.NO_EVIDENCE, attempt_id)
+
+
+def latest_attempt(db: Database, answer_id: int) -> int | None:
+    """Return the id of the attempt that an answer's state speaks of; None before the first."""
+    row = db.one("SELECT max(id) AS id FROM attempts WHERE answer_id = ?", answer_id)
+    return row["id"] if row else None
+
+
+def has_left(db: Database, attempt_id: int | None) -> bool:
+    """Tell whether a segment of an attempt was taken by the network."""
+    return bool(
+        db.one(
+            f"SELECT 1 FROM answer_segments WHERE attempt_id = ? AND state IN {LEFT} LIMIT 1",
+            attempt_id,
+        )
+    )
+
+
+def end(db: Database, answer_id: int, reason: Reason, nothing_left: AnswerState = AnswerState.CANCELLED) -> None:
+    """End an answer of which no segment is being submitted.
+
+    It is cancelled, or what `nothing_left` says; but failed where half of it has left, and unconfirmed where an attempt
+    before a person asked for it again may have.
+    """
+    attempt_id = latest_attempt(db, answer_id)
+    states = (
+        []
+        if attempt_id is None
+        else [row["state"] for row in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", attempt_id)]
+    )
+    to = nothing_left
+    if SegmentState.UNCONFIRMED in states:
+        to = AnswerState.UNCONFIRMED
+    elif has_left(db, attempt_id):
+        to = AnswerState.FAILED
+    if attempt_id is not None:
+        move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
+    move(db, answer_id, to, reason)
+
+
+def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: bool) -> int:
+    """End every answer to these names that waits, with texts by hand or without, and return how many.
+
+    Also those to whoever sent an MMS by way of one of them. One of which a segment is being submitted is left to its
+    result: the gate asks again before the next segment.
+    """
+    listed = json.dumps([name for name in names if name])
+    rows = db.all(
+        "SELECT id FROM answers WHERE (recipient IN (SELECT value FROM json_each(?1)) OR contact_id IN"
+        " (SELECT id FROM contacts WHERE other_originator IN (SELECT value FROM json_each(?1))))"
+        f" AND (by_hand IS NULL OR ?2) AND {WAITS}",
+        listed,
+        int(by_hand),
+    )
+    for row in rows:
+        end(db, row["id"], reason)
+    return len(rows)

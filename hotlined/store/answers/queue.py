@@ -1,0 +1,195 @@
+"""Knows whose turn it is: what is due, who may be tried while nothing leaves, what stopped halfway, what got too old.
+
+What enters the queue stands in `answers`; `gate` lets it out.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from hotlined import breaker, states
+from hotlined.clock import Now, rfc3339
+from hotlined.policy import Reason, Share
+from hotlined.states import AnswerState, SegmentState
+from hotlined.store.answers import breaking, lifecycle
+from hotlined.store.answers.lifecycle import move
+from hotlined.store.answers.shares import refile
+from hotlined.store.line import line
+from hotlined.store.line.database import Database
+from hotlined.timing import USUAL, Timing
+
+SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
+
+
+class Turn(NamedTuple):
+    """An answer that the gate may be asked about now.
+
+    `share` is the share whose first answer it is, None where half of it has left; `trial` says that it would be the
+    open breaker's trial.
+    """
+
+    answer_id: int
+    share: Share | None
+    trial: bool = False
+
+
+def is_waiting(db: Database) -> bool:
+    """Tell whether any answer is queued or being sent."""
+    return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)} LIMIT 1"))
+
+
+def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
+    """Return the answers whose turn it may be, in their order; the gate lets out what nothing holds back.
+
+    Answers that are half sent come first, then a text by hand, then trials that are due, then the oldest answer to a
+    new number and the oldest to one that was answered before: each share has its own head. A country that waits by
+    itself has trials alone. In shadow mode nothing is tried.
+    """
+    turns = [Turn(row["id"], None) for row in db.all(_HALF_SENT, now.limit)]
+    heads = {share: db.one(_HEAD, share, now.limit) for share in (Share.BY_HAND, Share.NEW, Share.KNOWN)}
+    by_share = [Turn(row["id"], share) for share, row in heads.items() if row]
+    by_hand = [turn for turn in by_share if turn.share is Share.BY_HAND]
+    trials = [] if shadow else _trials(db, now, timing)
+    return [*turns, *by_hand, *trials, *(turn for turn in by_share if turn.share is not Share.BY_HAND)]
+
+
+_HALF_SENT = f"""
+SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
+JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
+WHERE s.state = '{SegmentState.WAITING}'
+  AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= ?))
+ORDER BY a.due_limit, a.id LIMIT 20
+"""
+# half of an answer is no head of a share: it has a turn of its own
+_HEAD = (
+    f"SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
+    f" (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breaking.WAITS_BY_ITSELF}"
+    " ORDER BY due_limit, id LIMIT 1"
+)
+
+
+def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
+    """Return answers that may be tried now, by the line's breaker, or where that is closed by a country's.
+
+    Of each country and share the first: where a share has no room for it the next one has its chance.
+    """
+    state = line.breaker_of(db)
+    if not state.is_open:
+        for country, outage in breaking.countries_due(db, now, timing.trial_after):
+            if turns := _candidates(db, country, breaking.in_round(db, outage, now, country), now):
+                return turns
+        return []
+    if not (state.lets_try(now.limit) or state.lets_try_fresh(now.limit, timing.trial_gap)):
+        return []
+    in_round = breaking.in_round(db, state, now)
+    countries = [row["country"] for row in db.all(_COUNTRIES, now.limit)]
+    records = breaker.by_hope(breaking.records(db, state, countries))
+    if not state.lets_try(now.limit):
+        records = [each for each in records if breaker.is_fresh(each)] if breaking.has_failed(db, state) else []
+    return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
+
+
+# refused ones need not sit out their own pause: it is void while nothing leaves
+_MAY_BE_TRIED = f"a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL AND (a.due_limit <= ? OR a.refusals > 0)"
+_COUNTRIES = (
+    f"SELECT DISTINCT c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED}"
+)
+
+
+def _candidates(db: Database, country: str | None, in_round: Sequence[str], now: Now) -> list[Turn]:
+    """Return of each share the first answer to a country that may be tried, without the recipients of this round.
+
+    First is one to a number that took something before, then the one that was tried least often, then the oldest.
+    """
+    turns: dict[Turn, tuple[object, ...]] = {}
+    for share in (Share.NEW, Share.KNOWN):
+        row = db.one(
+            f"SELECT a.id, NOT {_TAKEN_BEFORE} AS untaken, {_TRIES} AS tries, a.age_limit FROM answers a"
+            f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED} AND a.share = ? AND c.country IS ?"
+            " AND a.recipient NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY untaken, tries, a.age_limit, a.id LIMIT 1",
+            now.limit,
+            share,
+            country,
+            json.dumps(in_round),
+        )
+        if row:
+            turns[Turn(row["id"], share, trial=True)] = (row["untaken"], row["tries"], row["age_limit"], row["id"])
+    return sorted(turns, key=turns.__getitem__)
+
+
+# its own first half is no proof that the number takes what is sent to it
+_TAKEN_BEFORE = (
+    "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
+    f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
+)
+_TRIES = "(SELECT count(*) FROM attempts t WHERE t.answer_id = a.id)"
+
+
+def next_dues(db: Database) -> dict[Share, float]:
+    """Return when the first queued answer of each share is due, in limit time."""
+    found = {
+        share: db.one(
+            f"SELECT due_limit FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
+            " ORDER BY due_limit LIMIT 1",
+            share,
+        )
+        for share in Share
+    }
+    return {share: row["due_limit"] for share, row in found.items() if row}
+
+
+def next_due(db: Database) -> float | None:
+    """Return the limit time at which the next queued answer is due."""
+    return min(next_dues(db).values(), default=None)
+
+
+def requeue_half_sent(db: Database) -> None:
+    """Queue again every answer of which a segment has left and another waits, because sending stopped in between."""
+    if db.one(_STOPPED_HALFWAY):
+        with db.transaction():
+            # again, now that nobody else can write: somebody may have ended one just now
+            for row in db.all(_STOPPED_HALFWAY):
+                move(db, row["id"], AnswerState.QUEUED)
+                refile(db, row["recipient"])
+
+
+_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
+
+
+def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:
+    """Commit that answers which waited for too long are not sent, whatever held them back; return how many.
+
+    `by_calendar` looks at the centre's time stamps too, which tell of time without power; that reads the whole queue.
+    """
+    if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
+        return 0
+    with db.transaction():
+        # again: one may have been ended just now
+        stale = _stale(db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar)
+        for answer_id in stale:
+            lifecycle.end(db, answer_id, Reason.STALE)
+    return len(stale)
+
+
+def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
+    # without INDEXED BY SQLite takes the index on the state, and reads the whole queue in every pass
+    rows = db.all(
+        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}' AND age_limit < ? LIMIT ?",
+        now.limit - max_age.total_seconds(),
+        most,
+    )
+    if by_calendar and now.synchronised and not rows:
+        # julianday(): a scts has the centre's offset from UTC, so as texts the two would not compare. Without a time
+        # that can be trusted the left side is NULL: such an answer is never stale by the calendar. What a person asked
+        # for again (asked_by) ages from then, by age_limit alone: by its contact's time it would be stale at once
+        rows = db.all(
+            f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{AnswerState.QUEUED}'"
+            " AND a.asked_by IS NULL"
+            " AND julianday(coalesce(c.scts, iif(c.synchronised, c.received_at, NULL))) < julianday(?) LIMIT ?",
+            rfc3339(now.utc - max_age),
+            most,
+        )
+    return [row["id"] for row in rows]

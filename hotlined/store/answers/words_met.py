@@ -1,0 +1,73 @@
+"""Texts in which a word of alerts.words stands: noted in the transaction that makes the text, by the words in force.
+
+They come first where people tag, and are an alert, once an hour at most, with what came in between. What was noted goes
+with its text.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hotlined.clock import Now
+from hotlined.states import AlertCondition
+from hotlined.store.line.database import Database
+
+PAUSE_SECONDS = 3600.0
+"""The least time between two alerts, on the limit clock."""
+
+_FEW = 3  # ids that an alert names
+
+
+@dataclass(frozen=True, slots=True)
+class NewTexts:
+    """Texts that no alert has named: how many, the ids of the first few, and when the first came, as RFC 3339."""
+
+    count: int
+    first_ids: tuple[int, ...]
+    since: str
+
+
+def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
+    """Note which words stand in a contact's text now, inside the transaction that is open.
+
+    A text of which a part came later may have other words than before, or none any more. What an alert has named stays.
+    """
+    if not words:
+        db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT alerted", contact_id)
+        return
+    db.execute(
+        "INSERT INTO words_met (contact_id, words) VALUES (?, ?) ON CONFLICT DO UPDATE SET words = excluded.words",
+        contact_id,
+        json.dumps(words, ensure_ascii=False),
+    )
+
+
+def maybe_due(db: Database, now: Now) -> NewTexts | None:
+    """Return what an alert has to name now; None where there is nothing, or one was recorded within the hour."""
+    rows = db.all(
+        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.alerted"
+        " ORDER BY w.contact_id LIMIT ?",
+        _FEW,
+    )
+    if not rows:
+        return None
+    last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", AlertCondition.WORDS)
+    if last is not None and now.limit - last < PAUSE_SECONDS:
+        return None
+    count = db.value("SELECT count(*) FROM words_met WHERE NOT alerted")
+    return NewTexts(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
+
+
+def mark_named(db: Database) -> None:
+    """Note that an alert names every text in which such a word stands, inside the transaction that is open."""
+    db.execute("UPDATE words_met SET alerted = 1 WHERE NOT alerted")
+
+
+def of(db: Database, contact_id: int) -> list[str]:
+    """Return the words of alerts.words that stand in a contact's text."""
+    row = db.one("SELECT words FROM words_met WHERE contact_id = ?", contact_id)
+    return json.loads(row["words"]) if row else []
+
+
+HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
+"""The condition on a contact `c` that a word of alerts.words stands in its text."""

@@ -1,0 +1,480 @@
+"""Opens the database of a line: for the one daemon that owns it, or for a command beside it.
+
+WAL and synchronous=FULL: a power cut is the usual way this machine stops. A damaged database is found before anything
+is written to it.
+"""
+
+import contextlib
+import errno
+import fcntl
+import functools
+import grp
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TypeVar
+
+from hotlined import files, migrations
+from hotlined.clock import LimitClock
+from hotlined.database_files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    ITSELF,
+    JOURNAL,
+    LOCK,
+    READABLE,
+    SECRET_MODE,
+    SHM,
+    WAL,
+    WAL_OCTETS,
+    beside,
+    keys_folder,
+)
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError, reason_of
+from hotlined.language import _
+from hotlined.peer import user_name
+from hotlined.states import DatabaseState
+from hotlined.store.file import holders, integrity
+from hotlined.store.file.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
+from hotlined.store.line import line
+from hotlined.store.line.database import Database
+
+BUSY_SECONDS = 5.0
+CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
+CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
+_Opened = TypeVar("_Opened")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose end leaves the database so that its group can read it.
+
+    Whoever closes it last removes -wal and -shm. Who may only read cannot make them, and without them SQLite opens
+    nothing; empty ones are enough. Between the two is a moment in which a reader finds nothing.
+    """
+
+    path: Path
+
+    def close(self) -> None:
+        """Close it; its owner leaves -wal and -shm, empty."""
+        super().close()
+        with contextlib.suppress(OSError):  # a full disk, one that is read-only: then it is as SQLite leaves it
+            database = self.path.lstat()
+            if database.st_uid == os.geteuid() and stat.S_ISREG(database.st_mode):
+                for ending in (WAL, SHM):
+                    _make_empty(beside(self.path, ending), database.st_gid)
+
+
+def _make_empty(path: Path, group: int) -> None:
+    """Make an empty file of a group, if there is none.
+
+    One that is there is never opened: to close it would drop the locks that SQLite has on it in this process, and it
+    may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    except FileExistsError:
+        return
+    try:
+        os.fchmod(descriptor, FILE_MODE)
+        # the folder gives it mostly, and the daemon's sandbox forbids the call
+        if os.fstat(descriptor).st_gid != group:
+            os.fchown(descriptor, -1, group)
+    finally:
+        os.close(descriptor)
+
+
+def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> Database:
+    """Create or migrate the database and open it for the one daemon that owns it.
+
+    An existing one is looked through first, at most `CHECK_SECONDS` long or until `give_up` says so; what is damaged is
+    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseVersionError where another version
+    wrote it, StoreError where it cannot be made or is damaged.
+    """
+    try:
+        _make_folder(path.parent)
+        lock = _lock(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.close)
+        try:
+            _require_files(path.resolve())
+            if not path.exists():
+                os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, FILE_MODE))
+            _lock_file(path, lock)
+            _require_undamaged(path, give_up)
+            _migrate(path)
+            connection = _connect(path)
+            stack.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            database = opened(path, connection, lock.close)
+        except sqlite3.Error as error:
+            trouble = DatabaseTrouble.of(error, path)
+            raise _maybe_foreign(path, trouble.name) or trouble.as_error(path) from error
+        except OSError as error:
+            raise _unusable(path, error) from error
+        stack.pop_all()
+    return database
+
+
+def open_beside_daemon(path: Path, cache_kib: int = 2048) -> Database:
+    """Open an existing database for a command, whether a daemon runs on it or not.
+
+    Who may only read it gets it to read: SQLite opens it so by itself. `cache_kib` is how much of it, and of what is
+    sorted, is kept in memory; 2 MiB is what SQLite keeps else. Raises DatabaseMissingError where there is
+    none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
+    """
+    if _is_missing(path):
+        raise _missing(path)
+    return _patiently(path, functools.partial(_open_beside, cache_kib=cache_kib))
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a new database; raises StoreError where this is no place for one, OSError else."""
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(parents=True)
+        folder.chmod(FOLDER_MODE)
+    except OSError as error:
+        trouble = DatabaseTrouble.of(error)
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise StoreError(
+            _(
+                "There is no folder {folder}, and none can be made there ({reason}).",
+                folder=folder,
+                reason=reason_of(error),
+            ),
+            _(
+                "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a"
+                " disk."
+            ),
+            trouble.name,
+        ) from error
+
+
+def _open_beside(path: Path, cache_kib: int) -> Database:
+    with contextlib.ExitStack() as stack:
+        connection = _connect(path)
+        stack.callback(connection.close)
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        require_current(path, connection)
+        database = opened(path, connection)
+        stack.pop_all()
+    return database
+
+
+def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
+    """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
+    anchor, epoch = line.clock_of(connection)
+    return Database(path, connection, LimitClock(anchor), epoch, release)
+
+
+@contextlib.contextmanager
+def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an existing database of any version so that nothing of it changes, be it damaged, and see it as it is now.
+
+    Raises DatabaseMissingError where there is none, StoreError where it is none of ours or cannot be used.
+    """
+    if _is_missing(path):
+        raise _missing(path)
+    with contextlib.closing(_patiently(path, _open_at_one_moment)) as connection:
+        yield connection
+
+
+def _open_at_one_moment(path: Path) -> sqlite3.Connection:
+    with contextlib.ExitStack() as stack:
+        connection = _connect(path, _reading_mode(path))
+        stack.callback(connection.close)
+        connection.execute("BEGIN")
+        if not migrations.applied(connection):
+            require_current(path, connection)  # it is none of ours, or still empty
+        stack.pop_all()
+    return connection
+
+
+def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
+    """Open a database; who may only read looks again where somebody else is just closing it. Raises StoreError."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while True:
+        try:
+            return open_it(path)
+        except sqlite3.Error as error:
+            if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
+                raise _maybe_unprepared(path, error) or _closed_to_a_person(path, error) from error
+        time.sleep(0.01)
+
+
+def _closed_to_a_person(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return what a command says: it sees other users' processes, which the daemon does not."""
+    trouble = DatabaseTrouble.of(error, path)
+    return trouble.as_error(path, holders.who_blocks(path) if trouble.name == DatabaseState.LOCKED else ())
+
+
+def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
+    """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
+    return DatabaseTrouble.of(error).name in RIGHTS and os.access(path, os.R_OK)
+
+
+def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
+    """Return an error that names the files which a reader may not make; None where none of them is missing."""
+    if not _is_for_us_to_read(path, error):
+        return None
+    real = path.resolve()
+    missing = [ending for ending in (WAL, SHM) if not beside(real, ending).exists()]
+    if not missing:
+        return None
+    files = missing[0] if len(missing) == 1 else _("{listed} and {last}", listed=missing[0], last=missing[1])
+    return StoreError(
+        _(
+            "{database} was closed by another program, which took {files} away: its group cannot open it.",
+            database=path,
+            files=files,
+        ),
+        _("Once its owner has, all can again: `sudo hotlined status`."),
+        DatabaseTrouble.of(error).name,
+    )
+
+
+def _missing(path: Path) -> DatabaseMissingError:
+    return DatabaseMissingError(
+        _("There is no database at {database}.", database=path), _("`hotlined run` makes it when it starts.")
+    )
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return not isinstance(error, PermissionError)  # what may not be looked at may be there
+    return False
+
+
+@contextlib.contextmanager
+def lock_out_daemons(path: Path) -> Iterator[None]:
+    """Keep every daemon from a database, or from the place where there is none yet; the folder is made if need be.
+
+    Raises DatabaseInUseError where a daemon has it, StoreError and OSError where this is no place for one.
+    """
+    _make_folder(path.parent)
+    with contextlib.closing(_lock(path)) as lock:
+        if path.exists():
+            _lock_file(path, lock)
+        yield
+
+
+def require_known(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that is none of ours, or that another version wrote; one that is still empty is known."""
+    applied = migrations.applied(connection)
+    if not applied and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise StoreError(
+            _("{database} is no database of hotlined.", database=path),
+            _("`database` in the configuration names it."),
+        )
+    known = migrations.names()
+    if unknown := next((name for name in applied if name not in known), None):
+        raise DatabaseVersionError(
+            _(
+                "{database} was written by another version of hotlined (it has {migration}), and is left as it is.",
+                database=path,
+                migration=unknown,
+            ),
+            _(
+                "Install that version again, or go back to the copy from before its upgrade: `sudo hotlined-setup"
+                " restore {line} --before`.",
+                line=_maybe_line(path) or "NAME",
+            ),
+        )
+
+
+def _maybe_line(path: Path) -> str | None:
+    """Return the line whose database lies where an installation puts it."""
+    user, _hyphen, name = path.parent.name.partition("-")
+    return name if user == "hotlined" and name else None
+
+
+def require_current(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that the daemon has yet to make or to bring up to date, or that another version wrote."""
+    require_known(path, connection)
+    _require_tables(path, connection)
+    if migrations.applied(connection) != migrations.names():
+        raise StoreError(
+            _("{database} was written by an earlier version of hotlined.", database=path),
+            _("Restart the daemon: it brings the database up to date."),
+        )
+
+
+def _require_tables(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that a daemon is about to make: its file is there, and nothing in it."""
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise _missing(path)
+
+
+def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
+    """Refuse a damaged database before anything is written to it: SQLite would move the -wal into it on closing."""
+    with contextlib.closing(_connect(path, _reading_mode(path))) as connection:
+        found = integrity.first_damage(connection, CHECK_SECONDS, give_up)
+    if found:
+        raise _damaged(path, found)
+
+
+def _damaged(path: Path, found: str) -> StoreError:
+    words = _("{database} is damaged: {found}.", database=path, found=found)
+    return StoreError(words, _(TROUBLES[DatabaseState.DAMAGED].hint), DatabaseState.DAMAGED)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _reading_mode(path: Path) -> str:
+    """Return how a database is opened to be read: so that nothing is written, but to undo what a crash cut off."""
+    real = path.resolve()
+    return "rw" if beside(real, JOURNAL).exists() else "ro"
+
+
+def _unusable(path: Path, error: OSError) -> StoreError:
+    trouble = DatabaseTrouble.of(error)
+    if foreign := _maybe_foreign(path, trouble.name):
+        return foreign
+    hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
+    return StoreError(
+        _("{database}: {found}", database=path, found=reason_of(error)),
+        _(trouble.hint) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
+        trouble.name,
+    )
+
+
+def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
+    """Return an error that names the owner of a database which is another user's; None where that is not the trouble.
+
+    It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
+    """
+    real = path.resolve()
+    if trouble not in RIGHTS or not (found := next(_others(real), None)):
+        return None
+    file, uid = found
+    owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
+    moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
+    cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}* {keys_folder(real)}'}`."
+    if owner.isdecimal():
+        hint = _("It comes from another machine: {cure}", cure=cure)
+    else:
+        hint = _("Run it as {owner}; if what lies there is of another machine: {cure}", owner=owner, cure=cure)
+    words = _("{file} belongs to {owner}, and this runs as {user}.", file=file, owner=owner, user=us)
+    return StoreError(words, hint, LackingRight.FOREIGN)
+
+
+def _others(database: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files of a database that are another user's, and whose; its folder where they cannot be seen."""
+    for file in (*(beside(database, ending) for ending in (*READABLE, LOCK)), database.parent):
+        uid = _uid(file)
+        if uid not in (None, os.geteuid()) and not (file == database.parent and uid == 0):
+            yield file, uid or 0
+
+
+def _uid(path: Path) -> int | None:
+    try:
+        return path.lstat().st_uid
+    except OSError:
+        return None
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _require_files(real: Path) -> None:
+    """Refuse a database that has something else than a file in its place or beside it: SQLite waits for a FIFO."""
+    for ending in (ITSELF, WAL, SHM, JOURNAL):
+        file = beside(real, ending)
+        with contextlib.suppress(OSError):  # there is none, or it may not be looked at
+            if not stat.S_ISREG(file.lstat().st_mode):
+                hint = _(
+                    "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
+                )
+                raise StoreError(_("{file} is no file of a database.", file=file), hint, DatabaseState.DAMAGED)
+
+
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    real = path.resolve()
+    _require_files(real)
+    if _size(real) == 0 and _size(beside(real, WAL)):  # SQLite would throw that away, even to read
+        raise _damaged(path, _("it is empty, and what was written last waits beside it"))
+    connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
+    connection.path = real
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(path: Path) -> None:
+    with contextlib.closing(_connect(path)) as connection:
+        require_known(path, connection)
+        is_current = migrations.applied(connection) == migrations.names()
+    if not is_current:
+        migrations.apply(path)
+
+
+class Lock:
+    """The locks of the one daemon that has a database: on a file beside it, and on the database itself.
+
+    The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
+    """
+
+    def __init__(self, beside: IO[bytes]) -> None:
+        self._files = [beside]
+
+    def add(self, file: IO[bytes]) -> None:
+        """Hold one more file."""
+        self._files.append(file)
+
+    def close(self) -> None:
+        """Give the database up."""
+        for file in self._files:
+            file.close()
+
+
+def _lock(path: Path) -> Lock:
+    real = path.resolve()
+    file = os.fdopen(files.open_plain(beside(real, LOCK), os.O_RDWR, SECRET_MODE), "r+b")
+    _take(file, path)
+    return Lock(file)
+
+
+def _lock_file(path: Path, lock: Lock) -> None:
+    file = path.open("rb")
+    lock.add(file)
+    _take(file, path)
+
+
+def _take(file: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise DatabaseInUseError(
+            _("Another daemon has {database}.", database=", ".join(map(str, (path, *holders.who_has(path))))),
+            _(
+                "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one"
+                " runs."
+            ),
+        ) from error

@@ -1,0 +1,131 @@
+"""One open database: its queries, its transactions, and its limit clock.
+
+Whatever reads and then writes does so in BEGIN IMMEDIATE: it waits for its turn instead of failing half-way. How a
+database is opened stands in `opening`.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hotlined.clock import LimitClock, Now
+from hotlined.database_files import KEY, beside
+
+
+class Database:
+    """One open database and the limit clock that continues from it.
+
+    `limit_epoch` is what the calendar said when the limit clock stood at 0, in seconds since 1970; `release` gives up
+    the daemon's lock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        clock: LimitClock,
+        limit_epoch: float,
+        release: Callable[[], None],
+    ) -> None:
+        self.path = path
+        self.connection = connection
+        self.clock = clock
+        self.limit_epoch = limit_epoch
+        self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
+        self._release = release
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and give up the daemon's lock."""
+        self.connection.close()
+        self._release()  # last: to close a locked file drops the locks that SQLite has on it in this process
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key of the pseudonyms lies."""
+        return beside(self.path, KEY)
+
+    def now(self) -> Now:
+        """Read all clocks."""
+        return self.clock.now()
+
+    def one(self, sql: str, *arguments: object) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        row: sqlite3.Row | None = self.connection.execute(sql, arguments).fetchone()
+        return row
+
+    def the(self, sql: str, *arguments: object) -> sqlite3.Row:
+        """Return the first row of a query that has one whatever the database holds; raises LookupError else."""
+        row = self.one(sql, *arguments)
+        if row is None:
+            raise LookupError(f"no row: {sql}")
+        return row
+
+    def value(self, sql: str, *arguments: object) -> Any:
+        """Return the first column of the first row of a query; raises LookupError where there is no row."""
+        return self.the(sql, *arguments)[0]
+
+    def all(self, sql: str, *arguments: object) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        return self.connection.execute(sql, arguments).fetchall()
+
+    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+        """Run one statement inside the transaction that is open."""
+        return self.connection.execute(sql, arguments)
+
+    def insert(self, table: str, **columns: object) -> int:
+        """Insert a row by the names of its columns, inside the transaction that is open, and return its id."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING rowid"
+        ((row_id,),) = self.execute(sql, *columns.values()).fetchall()  # all of them: only then is the statement over
+        return int(row_id)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run what is inside as one transaction that has the right to write from its beginning.
+
+        On the way out it is committed and on the disk; on any exception nothing of it remains.
+        """
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
+                self.connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Run what is inside so that all that it reads is of one moment; it keeps nobody from writing."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.rollback()  # it wrote nothing; after an error SQLite may have ended it itself
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Run what is inside so that nothing of it remains on any exception, within the transaction that is open."""
+        self.execute("SAVEPOINT inside")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK TO inside")
+            raise
+        finally:
+            self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
+
+    def changed_elsewhere(self) -> int:
+        """Return a number that differs after another process has written; our own writing leaves it as it is."""
+        return int(self.value("PRAGMA data_version"))

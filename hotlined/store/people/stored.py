@@ -1,0 +1,223 @@
+"""Finds what is stored of a person under its number or name and its pseudonym, counts it, and exports all of it.
+
+Known to be wrong: a text of somebody else that mentions a number is counted, and is not found.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hotlined import pseudonym
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import Address, mask
+from hotlined.states import SegmentKind
+from hotlined.store.answers import fates
+from hotlined.store.line import events, pseudonyms
+from hotlined.store.line.database import Database
+from hotlined.store.reading import log
+
+_SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCounts:
+    """How much is stored of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
+
+    contacts: int
+    kept: int
+    segments: int
+    answers: int
+    decided: bool
+    opted_out: bool
+    requests: int
+    named: int
+    mentions: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is stored."""
+        return bool(self.contacts or self.segments or self.answers or self.decided or self.requests or self.named)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRows:
+    """The ids of what belongs to one person; `segments` are also those in which only the number stands.
+
+    `named` are contacts of others that claim to be of the person.
+    """
+
+    contacts: list[int]
+    answers: list[int]
+    segments: list[int]
+    requests: list[int]
+    named: list[int]
+
+
+def stored_of(db: Database, name: str) -> StoredCounts:
+    """Count what is stored of a number or name, also under its pseudonym."""
+    names = pseudonyms.names(db, name)
+    return count(db, names, find(db, names))
+
+
+def count(db: Database, names: tuple[str, str], found: PersonRows) -> StoredCounts:
+    """Count what was found under the names of a person."""
+    kept = db.value(
+        "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+        json.dumps(found.contacts),
+    )
+    mentions = db.value(  # of a name instr() looks for NULL and is NULL: no text counts
+        "SELECT count(*) FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
+        names[0] if is_number(names[0]) else None,
+        json.dumps(found.contacts),
+    )
+    decided = db.the(
+        "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
+    )
+    return StoredCounts(
+        contacts=len(found.contacts),
+        kept=kept,
+        segments=len(found.segments),
+        answers=len(found.answers),
+        decided=bool(decided["rows"]),
+        opted_out=bool(decided["opted_out"]),
+        requests=len(found.requests),
+        named=len(found.named),
+        mentions=mentions,
+    )
+
+
+def find(db: Database, names: tuple[str, str]) -> PersonRows:
+    """Find what belongs to a person, under its number or name and its pseudonym."""
+    number = names[0] if is_number(names[0]) else None
+    named = _named(db, number)
+    contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
+    # an unreadable text has no originator, but its raw PDU may spell the number
+    nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
+    contacts |= {row["id"] for row in nobody} & set(named.values())
+    theirs = json.dumps(sorted(contacts))
+    answers = db.all(
+        "SELECT id FROM answers WHERE recipient IN (?, ?) OR contact_id IN (SELECT value FROM json_each(?))",
+        *names,
+        theirs,
+    )
+    sent = json.dumps([row["id"] for row in answers])
+    segments = _segments(db, theirs, sent) | _reports(db, number)
+    segments |= {segment_id for segment_id, contact_id in named.items() if contact_id is None}
+    requests = db.all(
+        "SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN (?, ?)"
+        " OR answer_id IN (SELECT value FROM json_each(?))",
+        *names,
+        sent,
+    )
+    named_by = db.all("SELECT id FROM contacts WHERE other_originator IN (?, ?)", *names)
+    return PersonRows(
+        sorted(contacts),
+        [row["id"] for row in answers],
+        sorted(segments),
+        [row["id"] for row in requests],
+        [row["id"] for row in named_by],
+    )
+
+
+def _named(db: Database, number: str | None) -> dict[int, int | None]:
+    """Return every segment whose PDU spells a number, with its contact; none without a number."""
+    # of a name instr() looks for NULL and is NULL: no PDU is taken for one that spells it
+    sql = "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)"
+    rows = db.all(sql, tpdu.address_digits(number[1:]) if number else None)
+    return {row["id"]: row["contact_id"] for row in rows}
+
+
+def _segments(db: Database, contacts: str, answers: str) -> set[int]:
+    """Return the segments of contacts, and the reports of answers; both are ids as JSON."""
+    rows = db.all(
+        "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
+        " (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id"
+        " WHERE t.answer_id IN (SELECT value FROM json_each(?)))",
+        contacts,
+        answers,
+    )
+    return {row["id"] for row in rows}
+
+
+def _reports(db: Database, number: str | None) -> set[int]:
+    """Return the reports about a number that belong to no answer; none without a number."""
+    rows = db.all(
+        f"SELECT id, pdu FROM segments WHERE kind = '{SegmentKind.STATUS_REPORT}' AND contact_id IS NULL"
+        " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
+        pseudonym.GLOB,
+    )
+    return {
+        row["id"]
+        for row in rows
+        if number and (recipient := _maybe_recipient(row["pdu"])) and fates.same_number(recipient, number)
+    }
+
+
+def is_number(name: str) -> bool:
+    """Tell whether a name is a number of the world, so long that nothing else is spelled like it."""
+    return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
+
+
+def _maybe_recipient(pdu: str) -> Address | None:
+    message = tpdu.decode(pdu)
+    return message.recipient if isinstance(message, tpdu.StatusReport) else None
+
+
+def export(db: Database, name: str) -> dict[str, Any]:
+    """Return all that is stored of a number or name, also under its pseudonym, as one object for JSON."""
+    names = pseudonyms.names(db, name)
+    found = find(db, names)
+    decided = db.one(
+        "SELECT number, max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by,"
+        " max(opted_out_at) AS opted_out_at FROM numbers"
+        # max() makes one row of none: HAVING takes that away again
+        " WHERE number IN (?, ?) HAVING count(*)",
+        *names,
+    )
+    requests = _dicts(
+        db,
+        "SELECT id, verb, arguments, who, created_at, state, result, detail FROM requests"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        json.dumps(found.requests),
+    )
+    return {
+        "number": name,
+        "pseudonym": names[1] if names[1] != name else None,
+        "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
+        "decided": dict(decided) if decided else None,
+        "named_by": _dicts(
+            db,
+            "SELECT id, received_at FROM contacts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            json.dumps(found.named),
+        ),
+        "by_hand": _dicts(
+            db,
+            "SELECT 'h' || id AS id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
+            " AND id IN (SELECT value FROM json_each(?))",
+            json.dumps(found.answers),
+        ),
+        "segments": _dicts(
+            db,
+            "SELECT id, kind, pdu, scts, received_at FROM segments WHERE contact_id IS NULL"
+            " AND id IN (SELECT value FROM json_each(?))",
+            json.dumps(found.segments),
+        ),
+        "requests": [row | {"arguments": json.loads(row["arguments"])} for row in requests],
+        "events": events.of_person(db, found.contacts, name if _is_masked_alone(db, name) else None),
+    }
+
+
+def _dicts(db: Database, sql: str, *arguments: object) -> list[dict[str, Any]]:
+    return [dict(row) for row in db.all(sql, *arguments)]
+
+
+def _is_masked_alone(db: Database, name: str) -> bool:
+    """Tell whether what is masked like a number can be nobody else's that the database knows."""
+    return all(
+        mask(row["number"]) != mask(name)
+        for row in db.all(
+            "SELECT originator AS number FROM contacts UNION SELECT other_originator FROM contacts"
+            " UNION SELECT recipient FROM answers UNION SELECT number FROM numbers"
+        )
+        if row["number"] != name
+    )

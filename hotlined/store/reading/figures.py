@@ -1,0 +1,437 @@
+"""Counts what came and what went: contacts, numbers, answers, segments, reactions, and the states of the modem.
+
+Every figure is counted from the rows that the database holds: what was forgotten is in none, and parts add up to their
+whole. A number is new at the first contact that the database still holds of it. Nothing of what it returns names a
+number or quotes what somebody wrote; it quotes the line's own texts.
+Known to be wrong: a number and the pseudonym that an older contact of it bears count as two; the calendar is believed
+as it was written down; a time without a daemon counts as the modem's last state.
+"""
+
+import json
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from sqlite3 import Row
+from typing import Any, NamedTuple
+
+from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.states import (
+    MAY_HAVE_LEFT,
+    OCCUPIES,
+    AnswerState,
+    ContactKind,
+    ContactVerdict,
+    EventKind,
+    ModemState,
+    NoModemState,
+    modem_event,
+    modem_state_of,
+)
+from hotlined.store.line.database import Database
+from hotlined.store.reading.reactions import IS_WITHIN, REACTION_HOURS, SENT
+
+MODEM_STATES = (*ModemState, NoModemState.STOPPED)
+"""The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""
+
+_SLOT_MINUTES = 15  # every offset from UTC that is in use is a multiple of it: a slot lies in one local hour
+_HEARD = {ContactKind.TEXT, ContactKind.CALL}  # what a person sends by hand
+
+
+class ContactLabels(NamedTuple):
+    """What a contact is: its kind, and its verdict with the reason, None while it is not judged.
+
+    `anonymous` is 1 for one without an originator, which belongs to no number, else 0.
+    """
+
+    kind: str
+    verdict: str | None
+    reason: str | None
+    anonymous: int
+
+
+class Slot(NamedTuple):
+    """Texts and contacts that were received in the quarter of an hour that begins at `start`, in UTC."""
+
+    start: datetime
+    texts: int
+    contacts: int
+
+
+class NumberCounts(NamedTuple):
+    """How many telephone numbers contacted the line in a period, and how many of them never before."""
+
+    all: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What happened between two moments, in numbers that are there for every bin.
+
+    Contacts are counted where they were received: `others` are neither text nor call, `mms` those of them that announce
+    a picture message; `withheld` are texts and calls without an originator, which belong to no number; `new` and
+    `returning` are telephone numbers: names and short codes are in neither. Answers are counted where their
+    first segment was let out, in whatever state they ended: `unconfirmed` ones may have left, `shadowed` ones did not
+    and are no part of `answers`. `segments` are all that the SIM spent, whatever for.
+    """
+
+    texts: int = 0
+    calls: int = 0
+    others: int = 0
+    mms: int = 0
+    withheld: int = 0
+    new: int = 0
+    returning: int = 0
+    suppressed: int = 0
+    answers: int = 0
+    unconfirmed: int = 0
+    shadowed: int = 0
+    segments: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What happened in a period: its counts, why contacts were not answered, how long answers took, what came back.
+
+    `suppressed` and `cancelled` count contacts by reason, the most frequent first. `seconds_to_answer` are the
+    quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
+    they are those of `timed` answers, whose last segment was taken in the period. A reaction is a text from a
+    number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
+    `by_tags` count each reaction once, those without a tag that can be read too (`untagged`); with those whose text was
+    erased before anybody tagged it (`unread`) they add up to all. `other_tags` count all other contacts: first ones,
+    such as a threat that came before any answer, and later ones. `by_text` parts answers and reactions by the text that
+    was sent.
+    """
+
+    counts: Counts
+    suppressed: dict[str, int]
+    cancelled: dict[str, int]
+    seconds_to_answer: tuple[float, float, float] | None
+    timed: int
+    reactions: int
+    untagged: int
+    tags: dict[str, int]
+    unread: int
+    by_tags: tuple["Tagged", ...]
+    other_tags: dict[str, int]
+    by_text: tuple["SentText", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """How many reactions bear exactly these tags, which are none where nobody has tagged them yet."""
+
+    tags: tuple[str, ...]
+    reactions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """A text of the line as it was sent, None for all that are erased: answers with it, reactions to it, their tags."""
+
+    text: str | None
+    answers: int
+    reactions: int
+    tags: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """When the first contact came or answer went, and when the last thing of any kind was; None where nothing is known.
+
+    Without any contact or answer, a line begins with the first thing that its daemon wrote down.
+    """
+
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The modem's state from `start` up to `end`; None while nothing is known of it."""
+
+    state: str | None
+    start: datetime
+    end: datetime
+
+
+# :start and :end bound what is counted; bin() tells between which of the edges a moment lies. An answer that was asked
+# for again is counted once, where the first segment of its last attempt was let out: max() over the attempts
+_LET_OUT = f"""
+SELECT coalesce(s.submitted_at, t.begun_at) AS at, a.by_hand, a.state, a.text, s.sequence = 1 AND t.id =
+  (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
+    WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT}) AS first
+FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
+WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
+"""
+_COUNTS = (
+    f"""
+    SELECT bin(at) AS bin, count(*) AS segments,
+      count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
+      count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{AnswerState.UNCONFIRMED}') AS unconfirmed
+    FROM ({_LET_OUT}) GROUP BY 1
+    """,
+    f"""
+    SELECT bin(begun_at) AS bin, count(*) AS shadowed FROM answers a
+    JOIN attempts t ON t.id = (SELECT max(id) FROM attempts WHERE answer_id = a.id)
+    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND begun_at >= :start AND begun_at < :end GROUP BY 1
+    """,
+)
+"""Of answers: rows of a bin and its counts, named as in `Counts`."""
+
+_TEXTS = f"SELECT text, count(*) FROM ({_LET_OUT}) WHERE first AND by_hand IS NULL GROUP BY text"
+
+_CANCELLED = f"""
+SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
+WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
+"""
+# CROSS: from the answers, which budgets bound, to the contacts of their recipients
+_UNREAD = "null"
+"""What stands for the tags of a reaction whose text was erased before anybody tagged it, in JSON: nobody can tell."""
+_REACTIONS = f"""
+WITH sent AS MATERIALIZED (
+  {SENT} WHERE by_hand IS NULL AND sent_at < :end
+    AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-{REACTION_HOURS} hours')
+)
+SELECT s.text, iif(c.tags = '[]' AND c.text IS NULL, '{_UNREAD}', c.tags) AS tags, count(*)
+FROM sent s CROSS JOIN contacts c ON c.originator = s.recipient
+WHERE {IS_WITHIN} AND c.received_at >= :start AND c.received_at < :end GROUP BY s.text, 2
+"""
+_TAGGED = """
+SELECT tags, count(*) FROM contacts WHERE tags <> '[]' AND received_at >= :start AND received_at < :end GROUP BY tags
+"""
+_SECONDS = """
+SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400 AS seconds
+FROM answers a JOIN contacts c ON c.id = a.contact_id
+WHERE a.sent_at >= :start AND a.sent_at < :end ORDER BY seconds
+"""
+# SQLite finds the least or the greatest by an index only where it is asked for one of them. ifnull(): max() of several
+# values is NULL where one of them is, and '' is before every date
+_EXTENT = """
+SELECT coalesce(min(c.first, a.first), c.first, a.first, e.first), max(ifnull(c.last, ''), ifnull(a.last, ''),
+  ifnull(e.last, ''))
+FROM (SELECT (SELECT min(received_at) FROM contacts) AS first, (SELECT max(received_at) FROM contacts) AS last) c,
+  (SELECT min(begun_at) AS first, max(begun_at) AS last FROM attempts) a,
+  (SELECT min(at) AS first, max(at) AS last FROM events) e
+"""
+
+
+def extent(db: Database) -> Extent:
+    """Return from when to when anything is known of the line."""
+    row = db.one(_EXTENT)
+    first, last = (parse_rfc3339(at) if at else None for at in row or (None, None))
+    return Extent(first, last)
+
+
+def maybe_newest(db: Database) -> datetime | None:
+    """Return when the contact that came last of those that the database holds was received."""
+    row = db.one("SELECT received_at FROM contacts ORDER BY id DESC LIMIT 1")
+    return parse_rfc3339(row[0]) if row else None
+
+
+def maybe_last_event(db: Database, kind: EventKind) -> datetime | None:
+    """Return when the last event of a kind was recorded."""
+    row = db.one("SELECT at FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", kind)
+    return parse_rfc3339(row[0]) if row else None
+
+
+def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
+    """Count what happened between each two of these moments, which ascend: one fewer than there are edges."""
+    return _counts(db, edges, contacts(db, edges))
+
+
+def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[ContactLabels]]:
+    """Count the contacts between each two of these moments, which ascend, by what they are."""
+    return [
+        Counter({ContactLabels(*labels): count for labels, count in _tallied(db, _CONTACTS, start, end).items()})
+        for start, end in pairwise(map(rfc3339, edges))
+    ]
+
+
+def _tallied(db: Database, sql: str, start: str, end: str) -> Counter[tuple[Any, ...]]:
+    """Count the rows of a query that are alike: SQLite would sort them for it, a million of them in a file."""
+    cursor = db.connection.cursor()
+    cursor.row_factory = None
+    return Counter(cursor.execute(sql, {"start": start, "end": end}))
+
+
+_OF_PERIOD = "FROM contacts WHERE received_at >= :start AND received_at < :end"
+_CONTACTS = f"SELECT kind, verdict, reason, originator IS NULL {_OF_PERIOD}"
+
+
+def numbers(db: Database, start: str, end: str) -> NumberCounts:
+    """Count the telephone numbers of a period; its ends are written as in the database."""
+    return NumberCounts(**db.connection.execute(_NUMBERS, {"start": start, "end": end}).fetchone())
+
+
+# MATERIALIZED: the first contact of each number is looked for once. Names and short codes have no country
+_NUMBERS = f"""
+WITH came AS MATERIALIZED (
+  SELECT (SELECT received_at FROM contacts WHERE originator = name ORDER BY id LIMIT 1) AS first_at
+  FROM (SELECT DISTINCT originator AS name {_OF_PERIOD} AND country IS NOT NULL)
+)
+SELECT count(*) AS "all", count(*) FILTER (WHERE first_at >= :start AND first_at < :end) AS new FROM came
+"""
+
+
+def _counts(db: Database, edges: Sequence[datetime], received: Sequence[Counter[ContactLabels]]) -> list[Counts]:
+    """Count what happened between edges, where the contacts have been counted."""
+    found: list[dict[str, int]] = [{} for _ in received]
+    query = _between(db, edges)
+    for sql in _COUNTS:
+        for row in query(sql):
+            named: dict[str, Any] = dict(row)
+            found[named.pop("bin")] |= named
+    periods = pairwise(map(rfc3339, edges))
+    for named, counted, (start, end) in zip(found, received, periods, strict=True):
+        kinds, suppressed, withheld = Counter[str](), 0, 0
+        for each, count in counted.items():
+            kinds[each.kind] += count
+            suppressed += count if each.verdict == ContactVerdict.SUPPRESS else 0
+            withheld += count if each.anonymous and each.kind in _HEARD else 0
+        people = numbers(db, start, end) if counted else NumberCounts(0, 0)
+        named |= {
+            "texts": kinds[ContactKind.TEXT],
+            "calls": kinds[ContactKind.CALL],
+            "others": kinds.total() - kinds[ContactKind.TEXT] - kinds[ContactKind.CALL],
+            "mms": kinds[ContactKind.MMS],
+            "withheld": withheld,
+            "new": people.new,
+            "returning": people.all - people.new,
+            "suppressed": suppressed,
+        }
+    return [Counts(**named) for named in found]
+
+
+def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
+    """Sum up what happened between each two of these moments, which ascend: one fewer than there are edges."""
+    query = _between(db, edges)
+    received = contacts(db, edges)
+    cancelled: list[Counter[str]] = [Counter() for _ in received]
+    for at, reason, count in query(_CANCELLED):
+        cancelled[at][reason] += count
+    seconds: defaultdict[int, list[float]] = defaultdict(list)
+    for at, waited in query(_SECONDS):
+        seconds[at].append(waited)
+    each = zip(_counts(db, edges, received), received, cancelled, _reactions(db, edges), strict=True)
+    return [
+        Tally(
+            counts=counted,
+            suppressed=_ranked(_suppressed(labelled)),
+            cancelled=_ranked(ended),
+            seconds_to_answer=_quartiles(seconds[at]) if seconds[at] else None,
+            timed=len(seconds[at]),
+            reactions=brought.by_tags.total(),
+            untagged=brought.by_tags["[]"],
+            unread=brought.by_tags[_UNREAD],
+            tags=_ranked(_by_tag(brought.by_tags)),
+            by_tags=_by_tags(brought.by_tags),
+            other_tags=_ranked(_by_tag(brought.others)),
+            by_text=brought.by_text,
+        )
+        for at, (counted, labelled, ended, brought) in enumerate(each)
+    ]
+
+
+def _suppressed(received: Counter[ContactLabels]) -> Counter[str]:
+    """Count by their reasons what was suppressed."""
+    found: Counter[str] = Counter()
+    for contact, count in received.items():
+        if contact.verdict == ContactVerdict.SUPPRESS:
+            found[contact.reason or ""] += count
+    return found
+
+
+class _Brought(NamedTuple):
+    """The reactions of a period and its other contacts with tags, by lists of tags in JSON; what each text brought."""
+
+    by_tags: Counter[str]
+    others: Counter[str]
+    by_text: tuple[SentText, ...]
+
+
+def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
+    """Yield for each period what came back."""
+    for start, end in pairwise(map(rfc3339, edges)):
+        period = {"start": start, "end": end}
+        by_text: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+        for text, tags, count in db.connection.execute(_REACTIONS, period):
+            by_text[text][tags] = count
+        answers = Counter(dict(db.connection.execute(_TEXTS, period)))
+        by_tags = sum(by_text.values(), Counter[str]())
+        tagged = Counter(dict(db.connection.execute(_TAGGED, period)))
+        texts = [
+            SentText(text, answers[text], by_text[text].total(), _ranked(_by_tag(by_text[text])))
+            for text in {*answers, *by_text}
+        ]
+        texts.sort(key=lambda sent: (sent.text is None, -sent.answers, sent.text))
+        yield _Brought(by_tags, tagged - by_tags, tuple(texts))
+
+
+def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
+    """Count the contacts that were received, by quarters of an hour; those without any are left out."""
+    return [
+        Slot(parse_rfc3339(f"{hour}{part * _SLOT_MINUTES:02}:00Z"), count if is_text else 0, count)
+        for (hour, part, is_text), count in _tallied(db, _SLOTS, rfc3339(start), rfc3339(end)).items()
+    ]
+
+
+_SLOTS = f"""
+SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {_SLOT_MINUTES},
+  kind = '{ContactKind.TEXT}' {_OF_PERIOD}
+"""
+
+
+def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
+    """Return the modem's states one after the other, as its events tell them."""
+    found: list[Span] = []
+    state, since = None, start
+    for at, kind in db.execute(
+        "SELECT at, kind FROM events WHERE kind IN (SELECT value FROM json_each(?)) AND at < ? ORDER BY id",
+        json.dumps([*map(modem_event, MODEM_STATES)]),
+        rfc3339(end),
+    ):
+        moment = max(since, parse_rfc3339(at))
+        if moment > since:
+            found.append(Span(state, since, moment))
+        state, since = modem_state_of(kind), moment
+    return [*found, Span(state, since, end)]
+
+
+def _between(db: Database, edges: Sequence[datetime]) -> Callable[[str], Iterator[Row]]:
+    """Return what runs a query on what lies between edges."""
+    texts = [rfc3339(edge) for edge in edges]
+    db.connection.create_function("bin", 1, lambda at: bisect_right(texts, at) - 1, deterministic=True)
+    return lambda sql: db.connection.execute(sql, {"start": texts[0], "end": texts[-1]})
+
+
+def _by_tag(reactions: Counter[str]) -> Counter[str]:
+    """Count by tag what is counted by lists of tags, in JSON."""
+    found: Counter[str] = Counter()
+    for tags, count in reactions.items():
+        found.update(dict.fromkeys(json.loads(tags) or (), count))
+    return found
+
+
+def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
+    """Count by all their tags together, the most frequent first, what is not tagged last."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for tags, count in reactions.items():
+        if tags != _UNREAD:
+            found[tuple(sorted(set(json.loads(tags))))] += count
+    ranked = sorted(found.items(), key=lambda item: (not item[0], -item[1], item[0]))
+    return tuple(Tagged(tags, count) for tags, count in ranked)
+
+
+def _ranked(counted: Counter[str]) -> dict[str, int]:
+    """Return counts, the highest first and else by the alphabet."""
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _quartiles(ordered: Sequence[float]) -> tuple[float, float, float]:
+    """Return the values that a quarter, a half and three quarters do not exceed, to the millisecond."""
+    first, second, third = (round(ordered[(len(ordered) - 1) * part // 4], 3) for part in (1, 2, 3))
+    return first, second, third

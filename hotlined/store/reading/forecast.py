@@ -1,0 +1,160 @@
+"""Works out when the next answer can go if those that wait before it go first, as the gate would let them out.
+
+It plays the queue in memory: each share has its own head, an answer goes when its time has come and all windows have
+room for it, and one that would be too old by then is cancelled. It writes nothing, and asks nothing of numbers: what
+waits is taken to pass.
+Known to be wrong: what holds the whole line back is left aside.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from operator import attrgetter
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.policy import Share
+from hotlined.states import AnswerState, SegmentState
+from hotlined.store.answers.windows import Occupancy, occupancy
+from hotlined.store.line.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many answers wait in one share, and the segments that they take."""
+
+    answers: int
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    segments: int
+    due_at: float
+    too_old_at: float
+    is_asked: bool = False
+    """Whether it is the one that the forecast is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """When the answer to a text that comes now can go, by the limit clock, and what of its share goes before it.
+
+    `windows` says from when each window has room. None stands for never.
+    """
+
+    at: float | None
+    windows: dict[str, float | None]
+    ahead: Ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What waits in each share, and what the windows hold."""
+
+    ahead: dict[Share, Ahead]
+    limits: policy.Limits
+    send_interval: timedelta
+    delay: timedelta
+    now: float
+    queues: dict[Share, tuple[_Waiting, ...]]
+    occupied: Occupancy
+
+    def outlook(self, segments: int, *, known: bool) -> Outlook:
+        """Say when one answer more can go at the earliest, after the least delay, behind what is due before it.
+
+        `known` asks for one to a number that was answered before, which the reserve is not for.
+        """
+        share = Share.KNOWN if known else Share.NEW
+        asked = _Waiting(segments, self.now + self.delay.total_seconds(), math.inf, is_asked=True)
+        queues = {each: deque(self.queues[each]) for each in _ORDER}
+        queues[share] = deque(sorted([*queues[share], asked], key=attrgetter("due_at", "is_asked")))
+        occupied = Occupancy([*self.occupied.everything], [*self.occupied.known])
+        at, before, taken = self.now, 0, 0
+        while True:
+            heads = {each: waiting[0] for each, waiting in queues.items() if waiting}
+            goes = {
+                each: max(at, head.due_at, *self._rooms(occupied, head, each).values()) for each, head in heads.items()
+            }
+            first = min(goes, key=goes.__getitem__)  # the first of those that go at once, in the order of the daemon
+            if heads[share].is_asked and (first is share or goes[share] == math.inf):
+                rooms = self._rooms(occupied, heads[share], share)
+                windows = {window: _maybe(room) for window, room in rooms.items()}
+                return Outlook(_maybe(goes[share]), windows, Ahead(before, taken))
+            gone = queues[first].popleft()
+            if first is share:
+                before, taken = before + 1, taken + gone.segments
+            if goes[first] <= heads[first].too_old_at and goes[first] < math.inf:
+                occupied.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
+                at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
+
+    def first_at(self) -> float | None:
+        """Say when the first of those that wait can go; None where none waits, or all will be too old by then."""
+        moments = [
+            goes
+            for share, waiting in self.queues.items()
+            for each in waiting
+            if (goes := max(self.now, each.due_at, *self._rooms(self.occupied, each, share).values()))
+            <= each.too_old_at
+        ]
+        return min(moments, default=None)
+
+    def _rooms(self, occupied: Occupancy, answer: _Waiting, share: Share) -> dict[str, float]:
+        return {
+            window: occupied.room_at(window, answer.segments, self.limits, self.now, known=share is Share.KNOWN)
+            for window in policy.WINDOW_SECONDS
+        }
+
+
+_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
+
+
+def _maybe(moment: float) -> float | None:
+    return None if moment == math.inf else moment
+
+
+def nothing(limits: policy.Limits, delay: timedelta) -> Forecast:
+    """Return the forecast of a line that has no database yet: nothing waits, nothing is spent."""
+    none = dict.fromkeys(Share, Ahead(0, 0))
+    return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), Occupancy())
+
+
+def forecast(
+    db: Database,
+    limits: policy.Limits,
+    now: Now,
+    *,
+    max_age: timedelta,
+    send_interval: timedelta,
+    delay: timedelta,
+    sizes: Mapping[Share, int],
+    shadow: bool,
+) -> Forecast:
+    """Return the forecast of what waits now; `sizes` are the segments of an answer that is not composed yet, by share.
+
+    An answer that is half sent has its place in the windows already, and is no part of the queue.
+    """
+    queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
+    for row in db.execute(_QUEUE):
+        share = Share(row["share"])
+        size = row["segments"] or sizes.get(share, 1)
+        queues[share].append(_Waiting(size, row["due_limit"], row["age_limit"] + max_age.total_seconds()))
+    return Forecast(
+        {share: Ahead(len(each), sum(waiting.segments for waiting in each)) for share, each in queues.items()},
+        limits,
+        send_interval,
+        delay,
+        now.limit,
+        {share: tuple(each) for share, each in queues.items()},
+        occupancy(db, now, shadow=shadow),
+    )
+
+
+_QUEUE = f"""
+SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT EXISTS
+  (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
+    WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
+ORDER BY due_limit, id
+"""

@@ -1,0 +1,45 @@
+"""Totals: what has happened since the database was made. None of it ever falls, whoever is forgotten.
+
+The schema's triggers keep them, so that no writer can forget one, and each changes in the transaction of what it
+counts. `totals` has a row for each UTC hour and set of labels, `sums` has them added up. What came while the clock was
+not synchronised is in rows without an hour. Figures of a period are counted from its rows (`figures`).
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+from hotlined.store.line.database import Database
+
+
+class Labels(NamedTuple):
+    """What a judged contact is: its kind, and its verdict with the reason."""
+
+    kind: str
+    verdict: str
+    reason: str
+
+
+class Ever(NamedTuple):
+    """Contacts that were judged, entries of answers into each state, and segments that the network took."""
+
+    contacts: Counter[Labels]
+    answers: Counter[str]
+    segments: int
+
+
+def ever(db: Database) -> Ever:
+    """Return the totals of all hours."""
+    judged: Counter[Labels] = Counter()
+    entered: Counter[str] = Counter()
+    segments = 0
+    for name, kind, verdict, reason, state, total in db.execute(_EVER):
+        if name == "contacts":
+            judged[Labels(kind, verdict, reason)] = total
+        elif name == "answers":
+            entered[state] = total
+        else:
+            segments = total
+    return Ever(judged, entered, segments)
+
+
+_EVER = "SELECT name, kind, verdict, reason, state, total FROM sums"
