@@ -467,7 +467,7 @@ class Quiet(Filled):
     def event(self, kind: str) -> None:
         """Record an event as the daemon does."""
         with self.db.transaction():
-            events.record(self.db, self.db.now(), kind, contacts=61, seconds=600)
+            events.record(self.db, self.db.now(), kind, detail={"contacts": 61, "seconds": 600})
 
     def later(self, seconds: float) -> None:
         """Let time pass: what was written down becomes older."""
@@ -643,7 +643,7 @@ def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> 
     line = quiet()
     assert look(line).text_lost is None
     with line.db.transaction():
-        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, "+CMTI: ,-1")
+        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, detail={"answer": "+CMTI: ,-1"})
     lost = look(line).text_lost
     assert lost is not None
     assert (lost.level, lost.filling["title"]) == (1, "a text was lost")

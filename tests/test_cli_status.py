@@ -582,7 +582,7 @@ def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     note_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
-        breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
+        breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,))
     say(line)
 
     assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]

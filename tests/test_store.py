@@ -853,8 +853,8 @@ def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Databas
     assert contacts.watch_flood(db, at(db, 662)) is None
 
     assert [tuple(row) for row in db.all("SELECT kind, detail FROM events")] == [
-        ("flood_begin", "69 contacts in 600 s"),
-        ("flood_end", "69 contacts"),
+        ("flood_begin", '{"contacts": 69, "seconds": 600}'),
+        ("flood_end", '{"contacts": 69}'),
     ]
 
 
@@ -1255,8 +1255,8 @@ def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
 
     assert first == Sending("paused", "person", at(db, 0).rfc3339, "anna")
     assert sending_of(db) == Sending("paused", "person", at(db, 7200).rfc3339, "marie")
-    said = [row["detail"] for row in db.all("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id")]
-    assert said == ["by anna", "by marie", "by marie"]
+    said = [row["who"] for row in db.all("SELECT who FROM events WHERE kind = 'pause' ORDER BY id")]
+    assert said == ["anna", "marie", "marie"]
 
 
 @pytest.mark.parametrize("half", [False, True])

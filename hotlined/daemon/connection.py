@@ -376,4 +376,5 @@ class Connection:
     def _record_state(self, state: ModemState, since: Now, cause: Cause | None) -> None:
         with self.line.db.transaction():
             note_ready(self.line.db, since.limit if state is ModemState.READY else None)
-            events.record(self.line.db, since, modem_event(state), cause.words if cause else "")
+            detail = {"cause": cause.code, "values": cause.values} if cause else None
+            events.record(self.line.db, since, modem_event(state), detail=detail)

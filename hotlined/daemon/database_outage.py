@@ -105,6 +105,6 @@ class DatabaseOutages:
         db, outage = self._line.db, self.current
         with db.transaction():
             save_limit_clock(db, db.now())
-            events.record(db, db.now(), database_event(outage.state), f"since {outage.since}, until now")
+            events.record(db, db.now(), database_event(outage.state), detail={"since": outage.since})
         log.warning("the database can be used again")
         self.current = None

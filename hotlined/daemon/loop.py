@@ -175,7 +175,7 @@ class Daemon:
         with self.db.transaction():
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
-            events.record(self.db, now, modem_event(ModemState.STARTING), f"hotlined {__version__}")
+            events.record(self.db, now, modem_event(ModemState.STARTING), detail={"version": __version__})
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)

@@ -306,7 +306,7 @@ class Receiver:
             event_interval.restart()
             log.warning("the modem complains (%s): %s", kind, words)
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), kind, words)
+                events.record(self.line.db, self.line.db.now(), kind, detail={"answer": words})
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
@@ -369,5 +369,6 @@ class Receiver:
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
+            detail = {"storage": storage, "index": entry.index}
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), EventKind.DELETE_REFUSED, f"{storage} {entry.index}")
+                events.record(self.line.db, self.line.db.now(), EventKind.DELETE_REFUSED, detail=detail)

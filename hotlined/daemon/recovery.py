@@ -60,7 +60,7 @@ IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.UNREGISTERED: "it is not registered",
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
 }
-"""Why a rung is taken, in words for the log and the note of an event, which are in English on every line."""
+"""Why a rung is taken, in words for the log, which is in English on every line."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
@@ -244,10 +244,11 @@ class Recovery:
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the log and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            words = f"{rung}: {IN_LOG[trouble]}"
-            log.warning("recovery: %s", words)
+            log.warning("recovery: %s: %s", rung, IN_LOG[trouble])
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), EventKind.RECOVERY, words)
+                events.record(
+                    self.line.db, self.line.db.now(), EventKind.RECOVERY, detail={"rung": rung, "trouble": trouble}
+                )
 
     def _is_impossible(self, rung: Rung) -> bool:
         """Tell whether a rung needs an open modem, or one in step, and there is none."""

@@ -155,9 +155,8 @@ REQUEST_STATES: Phrases[str] = Phrases(
 def event_in_words(event: Mapping[str, Any]) -> str:
     """Write the details of an event of `show --json`: where a person did it, to what, and who it was."""
     who, word = event["who"], event["word"]
+    values = [tag_in_words(word) if word else event["number"], *map(str, (event["detail"] or {}).values())]
+    what = ", ".join(filter(None, values))
     if who is None:
-        return str(event["detail"])
-    what = tag_in_words(word) if word else event["number"]
-    if what is None:
-        return _("by {by}", by=who)
-    return _("{what} by {by}", what=what, by=who)
+        return what
+    return _("{what} by {by}", what=what, by=who) if what else _("by {by}", by=who)

@@ -232,14 +232,14 @@ def watch_flood(db: Database, now: Now) -> EventKind | None:
             return None
         with db.transaction():
             note_flood(db, now.limit)
-            events.record(db, now, EventKind.FLOOD_BEGIN, contacts=recent, seconds=int(FLOOD_SECONDS))
+            events.record(db, now, EventKind.FLOOD_BEGIN, detail={"contacts": recent, "seconds": int(FLOOD_SECONDS)})
         return EventKind.FLOOD_BEGIN
     if recent >= FLOOD_CONTACTS / 2:
         return None
     brought = _contacts_since(db, began - FLOOD_SECONDS)
     with db.transaction():
         note_flood(db, None)
-        events.record(db, now, EventKind.FLOOD_END, contacts=brought)
+        events.record(db, now, EventKind.FLOOD_END, detail={"contacts": brought})
     return EventKind.FLOOD_END
 
 

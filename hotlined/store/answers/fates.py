@@ -225,7 +225,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
             _unconfirm(db, row["id"], cause)
             _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
         if rows:
-            events.record(db, now, EventKind.UNCONFIRMED, f"{len(rows)} found at start")
+            events.record(db, now, EventKind.UNCONFIRMED, detail={"segments": len(rows)})
     return len(rows)
 
 

@@ -230,7 +230,7 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         if row is None:
             return
         lifecycle.end(db, answer_id, Reason.SET_ASIDE, AnswerState.FAILED)
-        events.record(db, now, EventKind.SET_ASIDE, f"answer {answer_id}: {why}", contact_id=row["contact_id"])
+        events.record(db, now, EventKind.SET_ASIDE, contact_id=row["contact_id"], detail={"error": why})
 
 
 def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:

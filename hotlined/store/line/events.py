@@ -1,12 +1,12 @@
 """The table `events`: how an event is written, and how it is read.
 
-An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences. Its `detail`
-is made of the fields by the database, for people who look there and for programs that know it from before. No code
-reads it, nor `note`, which is what a person may want to know of the cause.
+An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences: who, about
+whom or what, and a `detail` of further values by their names. None of them has a sentence in it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hotlined.clock import Now
@@ -24,29 +24,24 @@ class Event(NamedTuple):
     event_id: int
     kind: str
     at: str
-    contacts: int | None = None
-    seconds: int | None = None
-    balance: str | None = None
+    detail: Mapping[str, Any]
 
 
 def record(
     db: Database,
     now: Now,
     kind: EventKind | StateEvent,
-    note: str | None = None,
     *,
     contact_id: int | None = None,
     who: str | None = None,
     number: str | None = None,
     word: str | None = None,
-    contacts: int | None = None,
-    seconds: int | None = None,
-    balance: str | None = None,
+    detail: Mapping[str, object] | None = None,
 ) -> None:
     """Record that something happened, inside the transaction that is open.
 
     `who` is the person who did it. It is about `number`, a number or name, which is masked here, or `word`: a tag, or
-    the list that somebody looked through. `contacts` is how many a flood brought, in `seconds`.
+    the list that somebody looked through. `detail` is what else is known: values as JSON holds them, and no sentence.
     """
     db.insert(
         "events",
@@ -57,10 +52,7 @@ def record(
         who=who,
         number=None if number is None else mask(number),
         word=word,
-        contacts=contacts,
-        seconds=seconds,
-        balance=balance,
-        note=note or None,
+        detail=json.dumps(detail, ensure_ascii=False) if detail else None,
     )
 
 
@@ -92,17 +84,17 @@ def is_repeated(
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, contacts, seconds, balance FROM events"
+        "SELECT id AS event_id, kind, at, detail FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),
     )
-    return [Event(**row) for row in rows]
+    return [Event(row["event_id"], row["kind"], row["at"], json.loads(row["detail"] or "{}")) for row in rows]
 
 
 def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
     """Return the events of a contact as `show --json` has them."""
-    return [dict(row) for row in db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id)]
+    return _read(db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id))
 
 
 def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[dict[str, Any]]:
@@ -115,4 +107,8 @@ def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> l
         json.dumps(list(contact_ids)),
         None if number is None else mask(number),
     )
-    return [dict(row) for row in rows]
+    return _read(rows)
+
+
+def _read(rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
+    return [dict(row) | {"detail": json.loads(row["detail"] or "null")} for row in rows]

@@ -152,7 +152,7 @@ def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     if tuple(row) != (balance, int(low)):
         with db.transaction():
             db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
-            events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, balance=balance)
+            events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, detail={"balance": balance})
 
 
 def credit_of(db: Database) -> Credit:
@@ -516,7 +516,7 @@ def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
         now.rfc3339,
         lack is HoldReason.KEY_DENIED,
     )
-    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, db.key_path.name)
+    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, detail={"key": db.key_path.name})
 
 
 _KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: EventKind.KEY_DENIED}

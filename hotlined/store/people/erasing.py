@@ -39,7 +39,7 @@ def forget(
             _note_opt_out(db, name, found, now, opts_out)
         before = stored.count(db, names, found)
         _erase(db, name, found, now, keep_opt_out=keep_opt_out)
-        events.record(db, now, EventKind.FORGET, "a person was erased")
+        events.record(db, now, EventKind.FORGET)
     return before
 
 
@@ -95,7 +95,7 @@ _MENTIONS = (
     ("events", "who"),
     ("events", "number"),
     ("events", "word"),
-    ("events", "note"),
+    ("events", "detail"),
     ("alerts", "title"),
     ("alerts", "text"),
     ("requests", "arguments"),
