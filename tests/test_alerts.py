@@ -1247,7 +1247,9 @@ END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
 def balance(line: Line, kind: str) -> None:
     """Record the event as the daemon does where it asks for the balance."""
     with sqlite3.connect(line.database) as db:
-        db.execute("INSERT INTO events (at, kind, balance) VALUES (?, ?, '3.20')", (at(0).rfc3339, kind))
+        db.execute(
+            'INSERT INTO events (at, kind, detail) VALUES (?, ?, \'{"balance": "3.20"}\')', (at(0).rfc3339, kind)
+        )
     db.close()
 
 

@@ -351,10 +351,7 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
     copy.rename(filled.database)
     with open_for_daemon(filled.database) as filled.db:
         backup.quarantine_restored(filled.db, filled.now())
-        events = [
-            (kind, json.loads(detail))
-            for kind, detail in filled.db.all("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")
-        ]
+        event = filled.db.the("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")
         paused_at = json.loads(filled.run("status", "--json").stdout)["sending"]["since"]
 
         assert event["kind"] == "pause_restored"

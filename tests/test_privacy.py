@@ -242,7 +242,7 @@ def traffic(path: Path) -> Iterator[None]:
         "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n"
         "db.execute('PRAGMA synchronous = FULL')\n"
         "while True:\n"
-        "    db.execute(\"INSERT INTO events (at, kind, note) VALUES ('', 'traffic', ?)\", ('x' * 2000,))\n"
+        "    db.execute(\"INSERT INTO events (at, kind, word) VALUES ('', 'traffic', ?)\", ('x' * 2000,))\n"
         "    time.sleep(0.002)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(path)]) as writer:
