@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+# tests of one room use what lies in another: every name of a module is there once
+sys.path.extend(str(room) for room in Path(__file__).parent.iterdir() if room.is_dir() and room.name != "lab")
+
 import extent
 import forks
 import hypothesis
@@ -33,7 +36,7 @@ from hotlined.reports.trouble import said
 from hotlined.simulator import client as simulation
 from hotlined.status import DaemonStatus
 
-HASTY = Path(__file__).parent / "hasty.py"
+HASTY = Path(__file__).parent / "harness/hasty.py"
 ANSWER = "Non, c'est non."
 SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled', 'shadowed')"
 """Counts the segments that the windows count, however old."""
@@ -47,7 +50,7 @@ UNSETTLED = (
 )
 """Counts what waits to be judged or sent."""
 SHM = "/dev/shm"
-"""Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
+"""Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/daemon/test_cost.py`)."""
 ROOM = 1 << 30  # octets
 WHOLE_SECONDS = 3600
 """What a test is given where it takes all of a sweep; setup.cfg says what it is given otherwise."""
@@ -115,7 +118,7 @@ class Line:
         self.config.write_text(json.dumps(self.settings))
 
     def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
-        """Start the daemon, with what tests/hasty.py hands in and more in its environment.
+        """Start the daemon, with what tests/harness/hasty.py hands in and more in its environment.
 
         It finds a database with nothing in it: how it makes one at its very first start is for tests of that.
         """

@@ -432,6 +432,32 @@ def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
     assert makers == {("store/answers/lifecycle.py", table) for table in tables}
 
 
+def test_the_name_of_a_setter_says_whether_it_commits(modules: Nodes) -> None:
+    """In the store `commit_…` opens a transaction, and `note_…` needs an open one: `Database.execute` asks."""
+    for path, nodes in modules.items():
+        if path.relative_to(PACKAGE).parts[0] != "store":
+            continue
+        for function in nodes:
+            if isinstance(function, ast.FunctionDef) and (name := function.name.lstrip("_")).startswith(
+                ("note_", "commit_")
+            ):
+                calls = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+                commits = "db.transaction" in calls or any("commit_" in call for call in calls)
+                assert commits == name.startswith("commit_"), (path.name, function.name)
+
+
+def test_what_follows_a_state_is_asked_for_where_it_is_written(modules: Nodes) -> None:
+    """No other module has a number's queued answers put into their shares, or has something done before a commit."""
+    askers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.Name | ast.Attribute) and _last_name(node) in {"refile", "before_commit"}
+    }
+
+    assert {name.rpartition("/")[2] for name in askers} == {"lifecycle.py", "decisions.py"}
+
+
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
     """More than four marks in a row are miscounted sooner or later: `Database.insert` takes columns by their names."""
     inserts = [

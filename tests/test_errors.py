@@ -68,7 +68,7 @@ def forbid(name: str) -> Callable[[Filled], object]:
 
 def lock(line: Filled) -> None:
     """Keep the database locked until the test ends."""
-    line.db.execute("BEGIN IMMEDIATE")
+    line.db.connection.execute("BEGIN IMMEDIATE")
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
         assert (ROOT / program).is_file()
         assert options == ["--seed 1 2\n"]
         assert f"\nscripts/run {name} " in (ROOT / "CONTRIBUTING.md").read_text()
-    for words in ((), ("benches",), ("tests/bench.py",)):
+    for words in ((), ("benches",), ("tests/bench/bench.py",)):
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert "crash-matrix" in done.stderr
@@ -143,7 +143,7 @@ def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> N
     (tmp_path / "conftest.py").write_text("from skips import pytest_runtest_makereport\n")
 
     def run(**more: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **more}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", tmp_path]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
 
@@ -158,7 +158,7 @@ def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> N
 def test_ci_has_what_the_tests_look_for() -> None:
     """Each program that a test is skipped without is installed by .ci/run, which lets no test be skipped."""
     ci = (ROOT / ".ci/run").read_text()
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
     looked_for = set(re.findall(r'skipif\(.*which\("([\w-]+)"\)', tests)) | {"strace", BROWSERS[0]}
 
     assert {"fish", "zsh", "shellcheck", "systemd-analyze", "udevadm"} < looked_for

@@ -168,15 +168,15 @@ VERBS: Mapping[str, Verb] = {
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),
     "skip": Verb(_on_contact(decisions.skip), _CONTACT),
-    "look": Verb(_on_contact(decisions.note_look), _CONTACT),
+    "look": Verb(_on_contact(decisions.commit_look), _CONTACT),
     "look_up": Verb(
-        lambda decision: decisions.note_look_up(
+        lambda decision: decisions.commit_look_up(
             decision.db, decision.arguments["originator"], decision.who, decision.now
         ),
         {"originator": is_name},
     ),
     "look_through": Verb(
-        lambda decision: decisions.note_look_through(
+        lambda decision: decisions.commit_look_through(
             decision.db, decision.arguments["listed"], decision.who, decision.now
         ),
         {"listed": is_list},

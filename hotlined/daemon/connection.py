@@ -42,7 +42,7 @@ from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
 from hotlined.store.answers import answers, breaking
 from hotlined.store.line import events
-from hotlined.store.line.line import bind_sim, note_own_number, note_ready, note_sim_changed
+from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import MODEM, modem_in_words
 
@@ -158,7 +158,7 @@ class Connection:
 
     def _set_mismatch(self, mismatch: Mismatch) -> None:
         self.mismatch = mismatch
-        note_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
+        commit_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
 
     def _complete(self, modem: Modem) -> None:
         self.identification = modem.complete(self.identification)
@@ -210,7 +210,7 @@ class Connection:
         """Note the number that the SIM says is its own: the line never answers that."""
         with contextlib.suppress(AddressError):
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
-            note_own_number(self.line.db, number)
+            commit_own_number(self.line.db, number)
 
     # ---- network
 

@@ -21,9 +21,9 @@ from hotlined.store.line.line import (
     TopUp,
     balance_before,
     breaker_of,
-    date_top_up,
-    note_balance,
-    note_balance_before,
+    commit_balance,
+    commit_balance_before,
+    commit_top_up_date,
     note_top_up,
 )
 
@@ -114,7 +114,7 @@ class Balance:
             return reply
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
-        note_balance(self._line.db, str(balance), self.asked_at, low=low)
+        commit_balance(self._line.db, str(balance), self.asked_at, low=low)
         self._note_top_up(balance, self.asked_at)
         self._update_breaker(balance)
         return reply
@@ -124,7 +124,7 @@ class Balance:
         db = self._line.db
         before = balance_before(db)
         if before is None or not is_top_up(maybe_amount(before), balance):
-            note_balance_before(db, str(balance))
+            commit_balance_before(db, str(balance))
             return
         with db.transaction():
             note_top_up(db, TopUp(now.rfc3339, rose_from=before, rose_to=str(balance)), now, dated=now.synchronised)
@@ -141,7 +141,7 @@ class Balance:
         """Correct the date of a top-up that was noted while the calendar could not be trusted; done once."""
         if self._is_dated or not (now := self._line.db.now()).synchronised:
             return
-        date_top_up(self._line.db, now)
+        commit_top_up_date(self._line.db, now)
         self._is_dated = True
 
     def _update_breaker(self, balance: Decimal) -> None:

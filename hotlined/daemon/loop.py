@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import Now
-from hotlined.config import Config, Mode
+from hotlined.config import Config
 from hotlined.daemon.calls import CallReceiver
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
@@ -44,7 +44,7 @@ from hotlined.states import EventKind, ModemState, NoModemState, modem_event
 from hotlined.store.answers import contacts, decisions, fates, queue
 from hotlined.store.line import events, pseudonyms, requests
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import breaker_of, calendar_moved, key_lack, note_ready, save_limit_clock
+from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import modem_in_words
@@ -113,7 +113,6 @@ class Daemon:
         self._stopping: float | None = None
         self._reload = False
         self._begun = False
-        self._mode_noted: Mode | None = None
         self._shown = ModemState.STARTING
 
     # ---- life
@@ -187,11 +186,8 @@ class Daemon:
 
     def _note_lost_key(self, now: Now) -> None:
         """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
-        before = key_lack(self.db)
-        if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
+        if decisions.commit_key_lack(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
-        if key_lack(self.db) != before:
-            self.sender.reload()  # without it nobody knows who was answered before: their answers stand among the new
 
     def _stop(self) -> None:
         if self.connection.modem:
@@ -302,16 +298,14 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
-        if self._mode_noted is not self.line.config.mode:
-            decisions.note_mode(self.db, self.db.now(), shadow=self.line.shadow)
-            self._mode_noted = self.line.config.mode
         if self._flood.is_due():
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind is EventKind.FLOOD_BEGIN else "is over")
         now = self.db.now()
         if calendar_moved(self.db, now) or (self._anchor_waiting.is_due() and self._wants_anchor(now)):
-            save_limit_clock(self.db, now)
+            with self.db.transaction():
+                save_limit_clock(self.db, now)
             self._anchor.restart()
         if self._anchor_waiting.is_due():
             self._anchor_waiting.restart()

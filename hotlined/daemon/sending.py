@@ -24,9 +24,9 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
-from hotlined.store.answers import answers, breaking, contacts, fates, gate, queue, shares
+from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
-from hotlined.store.line.line import is_paused, note_half_sent_wait, note_share_wait, note_wait, own_number
+from hotlined.store.line.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
 
 log = logging.getLogger("hotlined")
 
@@ -99,11 +99,10 @@ class Sender:
         self._asked_again_at.clear()
 
     def reload(self) -> None:
-        """Apply a configuration that was read again: queued answers may belong to other shares, and are asked again."""
+        """Apply a configuration, at the start and when it was read again: queued answers are asked again."""
         self.forget_marks()
         breaking.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
-        with self.line.db.transaction():
-            shares.refile(self.line.db, shadow=self.line.shadow)
+        decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
 
     # ---- sending
 
@@ -168,11 +167,11 @@ class Sender:
             if turn.share:
                 self._asked_again_at[turn.share, turn.trial] = time.monotonic() + SHARE_PAUSE_SECONDS
                 if result.waiting_for in policy.FULL_WINDOWS:
-                    note_share_wait(db, turn.share, result.waiting_for)
+                    commit_share_wait(db, turn.share, result.waiting_for)
             return False
         self.forget_marks()
         if turn.share:
-            note_share_wait(db, turn.share, None)
+            commit_share_wait(db, turn.share, None)
         if isinstance(result, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
             return True
@@ -192,12 +191,12 @@ class Sender:
         """Queue answers again that are half sent and may not go on: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             queue.requeue_half_sent(self.line.db)
-        note_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
+        commit_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
         """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
         waiting_for = self._maybe_wait()
-        note_wait(self.line.db, waiting_for)
+        commit_wait(self.line.db, waiting_for)
         self._all_wait = waiting_for is not None or is_paused(self.line.db)
         if self._all_wait:
             queue.requeue_half_sent(self.line.db)

@@ -205,7 +205,7 @@ class Starter:
             raise SimError(ModemState.PIN_REQUIRED, code, cause=number_of(error)) from error
         if pins.was_refused(db, sim, digest):
             raise SimError(ModemState.PIN_REFUSED, CauseCode.PIN_TRIED_BEFORE)
-        pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
+        pins.commit_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
             pins.refuse(db, sim, digest)
             raise SimError(ModemState.PIN_REFUSED)

@@ -19,7 +19,7 @@ from hotlined.policy import Reason, Share
 from hotlined.rehearsal.flood import EPOCH, Arrival
 from hotlined.store.answers import answers, contacts, fates, gate, queue, windows
 from hotlined.store.line.database import Database
-from hotlined.store.line.line import note_share_wait
+from hotlined.store.line.line import commit_share_wait
 
 LOOK_AGAIN_SECONDS = 600.0
 """How often an answer that waits is looked at again, though no window has room."""
@@ -60,12 +60,12 @@ class VirtualSender:
             )
             if isinstance(step, policy.Wait):
                 assert turn.share
-                note_share_wait(self._db, turn.share, step.waiting_for)
+                commit_share_wait(self._db, turn.share, step.waiting_for)
                 self._waits[turn.share] = self._room_at(now, turn.share)
                 continue
             if turn.share:
                 self._waits.pop(turn.share, None)
-                note_share_wait(self._db, turn.share, None)
+                commit_share_wait(self._db, turn.share, None)
             if isinstance(step, gate.Begun):
                 fates.settle(self._db, step, policy.Taken(None), now)
                 self._free_at = at + self._interval

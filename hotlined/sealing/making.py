@@ -46,10 +46,10 @@ def make(config: Config) -> Made:
     except (SealError, StoreError) as error:
         failure = error.failure if isinstance(error, SealError) else SealFailure.DATABASE
         with contextlib.suppress(HotlinedError), open_beside_daemon(config.database) as db:
-            line.note_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
+            line.commit_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
         raise
     with open_beside_daemon(config.database) as db:
-        line.note_sealed(db, made.name, began)
+        line.commit_sealed(db, made.name, began)
     return made
 
 

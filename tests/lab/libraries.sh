@@ -47,7 +47,7 @@ inside='
   # and what a service of systemd has not is taken away: capabilities that are inherited
   exec setpriv --inh-caps=-all python3 -m pytest -o addopts=--strict-markers -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --quiet -rfEs "$@"
 '
-[ $# -gt 0 ] || set -- --ignore tests/test_desk_browser.py --ignore tests/test_release.py --ignore tests/test_deb.py
+[ $# -gt 0 ] || set -- --ignore tests/desk/test_desk_browser.py --ignore tests/packaging/test_deb.py
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="libraries$$" --directory="$base" --volatile=overlay \
   --private-network --timezone=off --bind="$run/project:/opt/project" --bind-ro="$run/pypi:/opt/pypi" --chdir=/opt/project \
   --setenv=LANG=C.UTF-8 -- sh -c "$inside" libraries --forks 4 "$@" </dev/null

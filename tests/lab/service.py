@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 _sticks = itertools.count(1)
 SECRET = "Pas ce mot dans le journal"
 
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests/harness")]
 import sysfs  # noqa: E402  # the project is where the container has it
 
 from hotlined.simulator.client import Client  # noqa: E402  # the same

@@ -18,7 +18,6 @@ from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.answers.shares import refile
 from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of, may_have_left
@@ -176,7 +175,6 @@ def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Colle
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
         if row is None or (refused := _requeue(db, row, who, now, blocked)):
             return refused if row else "none"
-        refile(db, row["recipient"])
         events.record(db, now, EventKind.REQUEUE, contact_id=contact_id, who=who)
     return None
 

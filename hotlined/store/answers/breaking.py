@@ -204,7 +204,7 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     if before.cause:
         events.record(db, now, _EVENTS[before.cause][1])
     _void_refusals(db, before.failed_from, now)
-    for failed in db.all(_ALL_FAILED, before.failed_from):
+    for failed in db.all(_ALL_FAILED, since=before.failed_from):
         if failed["country"] != country:
             _begin_country(db, failed["country"], failed["failed_from"], now, pauses)
     return state
@@ -213,13 +213,13 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
 # texts by hand are no answers that would wait
 _FAILED = (
     "FROM attempts t JOIN answers a ON a.id = t.answer_id AND a.by_hand IS NULL"
-    f" WHERE t.ended_limit >= ?1 AND t.outcome IN {_NOT_TAKEN}"
+    f" WHERE t.ended_limit >= :since AND t.outcome IN {_NOT_TAKEN}"
 )
 _ALL_FAILED = f"""
 SELECT t.recipient_country AS country, min(t.ended_limit) AS failed_from {_FAILED}
   AND t.recipient_country IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM attempts o WHERE o.recipient_country = t.recipient_country AND o.{_TAKEN}
-    AND o.ended_limit >= ?1)
+    AND o.ended_limit >= :since)
   AND t.recipient_country NOT IN (SELECT country FROM country_outages)
 GROUP BY t.recipient_country
 """
@@ -228,12 +228,12 @@ GROUP BY t.recipient_country
 def _void_refusals(db: Database, since: float, now: Now, country: str | None = None) -> None:
     """Forget refusals of an outage: answers that had one are due now; those to a country, or all."""
     db.execute(
-        "UPDATE answers SET due_limit = min(due_limit, ?), refusals = 0, refusals_counted = 0, refused_limit = NULL"
-        f" WHERE state = '{states.AnswerState.QUEUED}' AND refused_limit >= ?"
-        " AND (?3 IS NULL OR (SELECT c.country FROM contacts c WHERE c.id = contact_id) = ?3)",
-        now.limit,
-        since,
-        country,
+        "UPDATE answers SET due_limit = min(due_limit, :now), refusals = 0, refusals_counted = 0, refused_limit = NULL"
+        f" WHERE state = '{states.AnswerState.QUEUED}' AND refused_limit >= :since"
+        " AND (:country IS NULL OR (SELECT c.country FROM contacts c WHERE c.id = contact_id) = :country)",
+        now=now.limit,
+        since=since,
+        country=country,
     )
 
 
@@ -243,9 +243,9 @@ def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> li
     found = []
     for country in countries:
         failures = db.value(
-            f"SELECT count(*) {_FAILED} AND t.recipient_country IS ?",
-            state.failed_from,
-            country,
+            f"SELECT count(*) {_FAILED} AND t.recipient_country IS :country",
+            since=state.failed_from,
+            country=country,
         )
         taken = db.value(
             f"SELECT max(ended_limit) FROM attempts WHERE {_TAKEN} AND recipient_country IS ?",
@@ -257,7 +257,7 @@ def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> li
 
 def has_failed(db: Database, state: Breaker) -> bool:
     """Tell whether an answer has failed since what opened the line's breaker; after a balance none may have."""
-    return bool(db.one(f"SELECT 1 {_FAILED} LIMIT 1", state.failed_from))
+    return bool(db.one(f"SELECT 1 {_FAILED} LIMIT 1", since=state.failed_from))
 
 
 # ---- a country's
@@ -388,11 +388,11 @@ def in_round(db: Database, state: Breaker, now: Now, country: str | None = None)
     if not state.lets_follow(now.limit):
         return []
     rows = db.all(
-        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = ?"
-        " AND (?2 IS NULL OR t.recipient_country = ?2) AND t.outcome IS NOT NULL"
-        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-        TrialOf.COUNTRY if country else TrialOf.LINE,
-        country,
-        state.refused,
+        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = :trial"
+        " AND (:country IS NULL OR t.recipient_country = :country) AND t.outcome IS NOT NULL"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT :refused",
+        trial=TrialOf.COUNTRY if country else TrialOf.LINE,
+        country=country,
+        refused=state.refused,
     )
     return [row["recipient"] for row in rows]

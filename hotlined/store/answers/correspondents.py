@@ -63,13 +63,11 @@ def correspondents(
         chosen = "originator IN (SELECT value FROM json_each(:only))"
     elif among:
         chosen = f"originator IN ({_NEWEST})"
-    rows = db.connection.execute(
+    rows = db.rows(
         _CORRESPONDENTS.format(chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, nobody=NOBODY),
-        {
-            "limit": limit or -1,  # SQLite takes a negative limit for none
-            "among": among,
-            "only": None if only is None else json.dumps(only),
-        },
+        limit=limit or -1,  # SQLite takes a negative limit for none
+        among=among,
+        only=None if only is None else json.dumps(only),
     )
     found = [
         Correspondent(**dict(row) | {"blocked": bool(row["blocked"]), "opted_out": bool(row["opted_out"])})
@@ -80,7 +78,7 @@ def correspondents(
 
 def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
     """Return the names that are blocked by a person, those that have opted out, or both."""
-    rows = db.execute(
+    rows = db.rows(
         "SELECT number FROM numbers WHERE (blocked_at IS NOT NULL AND ?) OR (opted_out_at IS NOT NULL AND ?)",
         blocked,
         opted_out,
@@ -182,7 +180,7 @@ def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
 
 def names(db: Database) -> list[str]:
     """Return every originator and every number that is decided about, for completion."""
-    rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
+    rows = db.rows("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
     return [name for (name,) in rows]
 
 

@@ -11,7 +11,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
-from hotlined.store.answers import lifecycle
+from hotlined.store.answers import lifecycle, shares
 from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
 
@@ -69,7 +69,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
     From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
     the next time a person knows what is decided. After a pause the breaker may try an answer.
     """
-    if pseudonyms.note_lost(db, now):
+    if commit_key_lack(db, now):
         raise RefusedError(
             _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
             _(
@@ -104,23 +104,23 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     return moment
 
 
-def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:
+def commit_look(db: Database, contact_id: int, who: str, now: Now) -> None:
     """Commit that a person looked at a contact; once in an hour, however often."""
     if db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-        _note_look(db, now, who, contact_id=contact_id)
+        _commit_look(db, now, who, contact_id=contact_id)
 
 
-def note_look_up(db: Database, originator: str, who: str, now: Now) -> None:
+def commit_look_up(db: Database, originator: str, who: str, now: Now) -> None:
     """Commit that a person looked at what is known of an originator, who is masked; once in an hour."""
-    _note_look(db, now, who, number=originator)
+    _commit_look(db, now, who, number=originator)
 
 
-def note_look_through(db: Database, listed: str, who: str, now: Now) -> None:
+def commit_look_through(db: Database, listed: str, who: str, now: Now) -> None:
     """Commit that a person looked through a list, which is named; once in an hour."""
-    _note_look(db, now, who, word=listed)
+    _commit_look(db, now, who, word=listed)
 
 
-def _note_look(
+def _commit_look(
     db: Database,
     now: Now,
     who: str,
@@ -135,12 +135,31 @@ def _note_look(
             events.record(db, now, EventKind.LOOK, who=who, contact_id=contact_id, number=number, word=word)
 
 
-def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
-    """Commit that shadow mode begins or ends now; nothing where it has that mode already, as after a restart."""
+def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
+    """Commit that shadow mode begins or ends now; nothing where it has that mode already, as after a restart.
+
+    Who was let out in shadow mode was answered there and not live: queued answers are put into their shares anew.
+    """
     if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
             line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
+            shares.refile(db)
+
+
+def commit_key_lack(db: Database, now: Now) -> bool:
+    """Commit that the key of the pseudonyms cannot be used, and why, or that it can again; return whether it just went.
+
+    While it cannot be used nothing is sent, and nobody knows who was answered long ago: what was queued meanwhile
+    stands among the new, so queued answers are put into their shares anew.
+    """
+    lack = pseudonyms.maybe_lack(db)
+    if lack == line.key_lack(db):
+        return False
+    with db.transaction():
+        line.note_key_lack(db, lack, now)
+        shares.refile(db)
+    return lack is not None
 
 
 def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
@@ -233,4 +252,4 @@ def _retag(db: Database, kind: EventKind, contact_id: int, word: str, who: str, 
 def tags_in_use(db: Database) -> list[str]:
     """Return every tag in use, in order."""
     sql = "SELECT DISTINCT value FROM contacts, json_each(contacts.tags) WHERE contacts.tags <> '[]' ORDER BY 1"
-    return [tag for (tag,) in db.execute(sql)]
+    return [tag for (tag,) in db.rows(sql)]

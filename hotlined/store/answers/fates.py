@@ -20,7 +20,6 @@ from hotlined.store.answers.breaking import BreakerUpdate
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.answers.gate import Begun
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.answers.shares import refile
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import breaker_of, forget_waits
@@ -63,7 +62,6 @@ def settle(
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.cause, result.detail)
                 outcome = Outcome.UNCONFIRMED
-        refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -200,10 +198,9 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
         move(db, begun.answer_id, AnswerState.QUEUED)
         breaking.withdraw_trial(db, begun.attempt_id, now)
         if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
-            db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
+            lifecycle.drop_attempt(db, begun.attempt_id)
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
-        refile(db, begun.recipient)
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:

@@ -19,7 +19,6 @@ from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, S
 from hotlined.store.answers import breaking, lifecycle, windows
 from hotlined.store.answers.correspondents import identity_of
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_segment
-from hotlined.store.answers.shares import refile
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
 from hotlined.store.line.history import history_of, may_have_left
@@ -109,7 +108,6 @@ def begin(
             lifecycle.end(db, answer_id, verdict.reason)
         elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
-            refile(db, answer["recipient"])
         if not isinstance(verdict, policy.Pass):
             return verdict
         if composed:
@@ -200,9 +198,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    passed = Shadowed() if shadow else _begin_segment(db, answer, now)
-    refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    return passed
+    return Shadowed() if shadow else _begin_segment(db, answer, now)
 
 
 def _question(
@@ -309,9 +305,9 @@ def _begin_segment(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
     attempt_id = latest_attempt(db, answer["id"])
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
-        " FROM answer_segments WHERE attempt_id = ? AND state = ? ORDER BY sequence LIMIT 1",
+        # written out: SQLite compiles anew at each value that it compares with the condition of an index
+        f" FROM answer_segments WHERE attempt_id = ? AND state = '{SegmentState.WAITING}' ORDER BY sequence LIMIT 1",
         attempt_id,
-        SegmentState.WAITING,
     )
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)

@@ -33,8 +33,9 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
-from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
 from hotlined.store.answers.correspondents import country_of
+from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
 
 
@@ -67,26 +68,33 @@ def new_segment(
 
 def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
     """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
-    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
         raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
     db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+    if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or counts for its number there
+        db.before_commit(refile, row["recipient"])
 
 
 def reopen(db: Database, answer_id: int) -> bool:
     """Queue an answer once more because a person wants it, and tell whether that may be."""
-    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or row["state"] not in REPEATABLE:
         return False
     db.execute("UPDATE answers SET state = ?, reason = NULL WHERE id = ?", AnswerState.QUEUED, answer_id)
+    db.before_commit(refile, row["recipient"])
     return True
 
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
-    row = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
+    row = db.one(
+        "SELECT s.state, a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
+        segment_id,
+    )
     if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
         raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     columns = {"state": to} | values
@@ -95,6 +103,8 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
         *columns.values(),
         segment_id,
     )
+    if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
+        db.before_commit(refile, row["recipient"])
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:
@@ -112,6 +122,11 @@ def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | No
         now.limit,
         attempt_id,
     )
+
+
+def drop_attempt(db: Database, attempt_id: int) -> None:
+    """Delete an attempt of which nothing was ever submitted: it must not count for its number."""
+    db.execute("DELETE FROM attempts WHERE id = ?", attempt_id)
 
 
 def resume_attempt(db: Database, attempt_id: int) -> None:
@@ -177,13 +192,12 @@ def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: boo
     Also those to whoever sent an MMS by way of one of them. One of which a segment is being submitted is left to its
     result: the gate asks again before the next segment.
     """
-    listed = json.dumps([name for name in names if name])
     rows = db.all(
-        "SELECT id FROM answers WHERE (recipient IN (SELECT value FROM json_each(?1)) OR contact_id IN"
-        " (SELECT id FROM contacts WHERE other_originator IN (SELECT value FROM json_each(?1))))"
-        f" AND (by_hand IS NULL OR ?2) AND {WAITS}",
-        listed,
-        int(by_hand),
+        "SELECT id FROM answers WHERE (recipient IN (SELECT value FROM json_each(:names)) OR contact_id IN"
+        " (SELECT id FROM contacts WHERE other_originator IN (SELECT value FROM json_each(:names))))"
+        f" AND (by_hand IS NULL OR :by_hand) AND {WAITS}",
+        names=json.dumps([name for name in names if name]),
+        by_hand=by_hand,
     )
     for row in rows:
         end(db, row["id"], reason)

@@ -14,7 +14,6 @@ from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
 from hotlined.store.answers import breaking, lifecycle
 from hotlined.store.answers.lifecycle import move
-from hotlined.store.answers.shares import refile
 from hotlined.store.line import line
 from hotlined.store.line.database import Database
 from hotlined.timing import USUAL, Timing
@@ -153,10 +152,9 @@ def requeue_half_sent(db: Database) -> None:
             # again, now that nobody else can write: somebody may have ended one just now
             for row in db.all(_STOPPED_HALFWAY):
                 move(db, row["id"], AnswerState.QUEUED)
-                refile(db, row["recipient"])
 
 
-_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
+_STOPPED_HALFWAY = f"SELECT id FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
 
 
 def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:

@@ -26,7 +26,7 @@ WHERE s.state = '{SegmentState.WAITING}'
 
 def spent(db: Database, now: Now, *, shadow: bool) -> dict[str, policy.Spent]:
     """Return the segments counted in each window."""
-    row = db.connection.execute(_SPENT, _moments(now, shadow=shadow)).fetchone()
+    row = db.the(_SPENT, **_moments(now, shadow=shadow))
     return {name: policy.Spent(row[name], row[f"{name}_known"]) for name in policy.WINDOW_SECONDS}
 
 
@@ -75,7 +75,7 @@ class Occupancy:
 def occupancy(db: Database, now: Now, *, shadow: bool) -> Occupancy:
     """Return what is counted in the longest window."""
     found = Occupancy()
-    for at, is_known in db.connection.execute(f"{_OCCUPIED} ORDER BY at", _moments(now, shadow=shadow)):
+    for at, is_known in db.rows(f"{_OCCUPIED} ORDER BY at", **_moments(now, shadow=shadow)):
         found.add(at, 1, known=bool(is_known))
     return found
 

@@ -39,7 +39,7 @@ from hotlined.peer import user_name
 from hotlined.states import DatabaseState
 from hotlined.store.file import holders, integrity
 from hotlined.store.file.trouble import RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
-from hotlined.store.line import line
+from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 
 BUSY_SECONDS = 5.0
@@ -171,7 +171,9 @@ def _open_beside(path: Path, cache_kib: int) -> Database:
 def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
     """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
     anchor, epoch = line.clock_of(connection)
-    return Database(path, connection, LimitClock(anchor), epoch, release)
+    database = Database(path, connection, LimitClock(anchor), epoch, release)
+    pseudonyms.teach(database)  # once: after it SQLite compiles each statement anew
+    return database
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ def rebuild(db: Database) -> bool:
         return True
     for _time in range(MOST_REBUILDS):
         before = line.erasures(db)
-        db.execute("VACUUM")
+        db.connection.execute("VACUUM")
         deadline = time.monotonic() + CHECKPOINT_SECONDS
         while not (done := _checkpoint(db)) and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)

@@ -6,7 +6,7 @@ database is opened stands in `opening`.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +36,7 @@ class Database:
         self.limit_epoch = limit_epoch
         self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
         self._release = release
+        self._following: dict[Follow, set[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -59,29 +60,46 @@ class Database:
         """Read all clocks."""
         return self.clock.now()
 
-    def one(self, sql: str, *arguments: object) -> sqlite3.Row | None:
-        """Return the first row of a query, or None."""
-        row: sqlite3.Row | None = self.connection.execute(sql, arguments).fetchone()
+    def one(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Row | None:
+        """Return the first row of a query, or None.
+
+        Here and below a statement has either `?` or `:name` for what is handed in, never both; a list is one value, in
+        JSON, that `json_each` takes apart.
+        """
+        row: sqlite3.Row | None = self.rows(sql, *arguments, **named).fetchone()
         return row
 
-    def the(self, sql: str, *arguments: object) -> sqlite3.Row:
+    def the(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Row:
         """Return the first row of a query that has one whatever the database holds; raises LookupError else."""
-        row = self.one(sql, *arguments)
+        row = self.one(sql, *arguments, **named)
         if row is None:
             raise LookupError(f"no row: {sql}")
         return row
 
-    def value(self, sql: str, *arguments: object) -> Any:
+    def value(self, sql: str, /, *arguments: object, **named: object) -> Any:
         """Return the first column of the first row of a query; raises LookupError where there is no row."""
-        return self.the(sql, *arguments)[0]
+        return self.the(sql, *arguments, **named)[0]
 
-    def all(self, sql: str, *arguments: object) -> list[sqlite3.Row]:
+    def all(self, sql: str, /, *arguments: object, **named: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        return self.connection.execute(sql, arguments).fetchall()
+        return self.rows(sql, *arguments, **named).fetchall()
 
-    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
-        """Run one statement inside the transaction that is open."""
-        return self.connection.execute(sql, arguments)
+    def rows(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Cursor:
+        """Return the rows of a query one by one, where there may be too many for the memory."""
+        return self.connection.execute(sql, named or arguments)
+
+    def execute(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Cursor:
+        """Run one statement that writes, inside the transaction that is open."""
+        assert self.connection.in_transaction, f"outside a transaction: {sql}"
+        return self.connection.execute(sql, named or arguments)
+
+    def before_commit(self, follow: "Follow", subject: str) -> None:
+        """Have what follows a change done once, just before the open transaction is committed, with all its subjects.
+
+        It is not done for what a rollback undoes.
+        """
+        assert self.connection.in_transaction
+        self._following.setdefault(follow, set()).add(subject)
 
     def insert(self, table: str, **columns: object) -> int:
         """Insert a row by the names of its columns, inside the transaction that is open, and return its id."""
@@ -99,11 +117,15 @@ class Database:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            for follow, subjects in self._following.items():
+                follow(self, subjects)
             self.connection.execute("COMMIT")
         except BaseException:
             if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
                 self.connection.execute("ROLLBACK")
             raise
+        finally:
+            self._following.clear()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -129,3 +151,7 @@ class Database:
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written; our own writing leaves it as it is."""
         return int(self.value("PRAGMA data_version"))
+
+
+Follow = Callable[[Database, Collection[str]], None]
+"""What follows a change, with all that it was about; it changes nothing that something follows."""

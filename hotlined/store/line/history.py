@@ -20,10 +20,9 @@ def history_of(
     `other` is a second name of the same person: what is decided about it holds, too. Texts by hand are no answers.
     """
     names = pseudonyms.names(db, number or "")
-    arguments = {"names": json.dumps(names), "shadow": int(shadow), "without": without}
-    row = db.connection.execute(_HISTORY, arguments).fetchone()
+    row = db.the(_HISTORY, names=json.dumps(names), shadow=shadow, without=without)
     everybody = json.dumps((*names, *(pseudonyms.names(db, other) if other else ())))
-    decided = db.connection.execute(_DECIDED, {"names": everybody}).fetchone()
+    decided = db.the(_DECIDED, names=everybody)
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -60,9 +59,10 @@ SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) 
 def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
     """Tell whether something of an answer may have left, in whichever attempt."""
     return bool(
-        db.connection.execute(
+        db.one(
             f"SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
             f" WHERE t.answer_id = :answer AND {_MAY_HAVE_LEFT} LIMIT 1",
-            {"answer": answer_id, "shadow": int(shadow)},
-        ).fetchone()
+            answer=answer_id,
+            shadow=shadow,
+        )
     )

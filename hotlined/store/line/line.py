@@ -26,6 +26,8 @@ EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before
 
 LIMIT_TIME = "(SELECT limit_time FROM line_state)"
 """The last reading of the limit clock that was saved, as SQL."""
+IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
+"""Whether the line is in shadow mode, as SQL."""
 WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 """A query that has a row where the line has not exactly one."""
 
@@ -75,7 +77,7 @@ def calendar_time(db: Database, limit: float) -> str:
 # ---- the SIM
 
 
-def note_own_number(db: Database, number: str) -> None:
+def commit_own_number(db: Database, number: str) -> None:
     """Commit the number that the SIM says is its own, where it differs from the one before."""
     if own_number(db) != number:
         with db.transaction():
@@ -110,7 +112,7 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
     db.execute("UPDATE line_state SET imei = ?, imsi = ?, sim_changed_at = NULL", imei, imsi)
 
 
-def note_sim_changed(db: Database, now: Now, *, changed: bool) -> None:
+def commit_sim_changed(db: Database, now: Now, *, changed: bool) -> None:
     """Commit that another stick or SIM than the line's is in, or that none is any more; nothing where that is known."""
     if (_sim_changed_at(db) is not None) != changed:
         with db.transaction():
@@ -146,7 +148,7 @@ class Credit:
     valid_until: str | None = None
 
 
-def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
+def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     """Commit the balance that the network answered with, where it has another value, or begins or ceases to be low."""
     row = db.the("SELECT balance, balance_low FROM line_state")
     if tuple(row) != (balance, int(low)):
@@ -192,7 +194,7 @@ def balance_before(db: Database) -> str | None:
     return before
 
 
-def note_balance_before(db: Database, balance: str) -> None:
+def commit_balance_before(db: Database, balance: str) -> None:
     """Commit the balance that the next rise is measured from, where it is another one."""
     if balance_before(db) != balance:
         with db.transaction():
@@ -217,7 +219,7 @@ def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
     )
 
 
-def date_top_up(db: Database, now: Now) -> None:
+def commit_top_up_date(db: Database, now: Now) -> None:
     """Commit the date of a top-up anew that was noted before the calendar could be trusted, now that it can.
 
     Nobody knows how long the machine was off since then if it was: a date of an earlier boot stays as it is.
@@ -328,23 +330,23 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
         yield Sending.kept_back(HoldReason(row["breaker_cause"]), row["breaker_since"])
 
 
-def note_wait(db: Database, waiting_for: WaitingFor | None) -> None:
+def commit_wait(db: Database, waiting_for: WaitingFor | None) -> None:
     """Commit what every answer waits for."""
-    _note_wait(db, "hold", waiting_for)
+    _commit_wait(db, "hold", waiting_for)
 
 
-def note_half_sent_wait(db: Database, waiting_for: WaitingFor | None) -> None:
+def commit_half_sent_wait(db: Database, waiting_for: WaitingFor | None) -> None:
     """Commit what answers that are half sent wait for, and no others."""
-    _note_wait(db, "hold_half", waiting_for)
+    _commit_wait(db, "hold_half", waiting_for)
 
 
-def note_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None) -> None:
+def commit_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None) -> None:
     """Commit what the answers of a share wait for."""
     if share is not Share.BY_HAND:
-        _note_wait(db, f"hold_{share}", waiting_for)
+        _commit_wait(db, f"hold_{share}", waiting_for)
 
 
-def _note_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> None:
+def _commit_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> None:
     """Commit what answers wait for where it differs: the same is found in every pass, and the card wears."""
     row = db.one(f"SELECT {column} FROM line_state")
     if row is not None and row[column] != waiting_for:
@@ -379,7 +381,7 @@ def breaker_of(db: Database) -> Breaker:
 def set_breaker(db: Database, state: Breaker) -> None:
     """Record the line's breaker, inside the transaction that is open."""
     columns = ", ".join(f"{column} = :{name}" for name, column in _BREAKER.items())
-    db.connection.execute(f"UPDATE line_state SET {columns}", asdict(state))
+    db.execute(f"UPDATE line_state SET {columns}", **asdict(state))
 
 
 def note_trial_request(db: Database) -> None:
@@ -473,7 +475,7 @@ def sealed_of(db: Database, now: Now) -> Sealed:
     return Sealed(row["sealed_at"], age, row["sealed_as"], failure, row["seal_failed_at"])
 
 
-def note_sealed(db: Database, name: str, began: Now) -> None:
+def commit_sealed(db: Database, name: str, began: Now) -> None:
     """Commit that a sealed backup is whole and off the card: of the moment at which it began."""
     with db.transaction():
         db.execute(
@@ -485,7 +487,7 @@ def note_sealed(db: Database, name: str, began: Now) -> None:
         )
 
 
-def note_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
+def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
     """Commit why a sealed backup failed, where that is news: the same is found every few hours, and the card wears."""
     if db.value("SELECT seal_failure FROM line_state") != failure:
         with db.transaction():

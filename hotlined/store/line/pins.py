@@ -28,7 +28,7 @@ def was_refused(db: Database, sim: str, pin: str) -> bool:
     return bool(db.one("SELECT 1 FROM pin_tries WHERE sim = ? AND pin = ? AND accepted IS NOT 1", sim, pin))
 
 
-def note_try(db: Database, sim: str, pin: str, now: Now) -> None:
+def commit_try(db: Database, sim: str, pin: str, now: Now) -> None:
     """Commit the try of a PIN before it is made."""
     with db.transaction():
         db.execute(

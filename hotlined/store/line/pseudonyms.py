@@ -37,17 +37,9 @@ def is_lost(db: Database) -> bool:
     return line.key_digest_of(db.connection) is not None and _maybe_key(db) is None
 
 
-def note_lost(db: Database, now: Now) -> bool:
-    """Commit that the key cannot be used, and why, or that it can again; while it cannot, nothing is sent.
-
-    Return whether it cannot be used and this was not known before.
-    """
-    lack = _lack(db) if is_lost(db) else None
-    if lack == line.key_lack(db):
-        return False
-    with db.transaction():
-        line.note_key_lack(db, lack, now)
-    return lack is not None
+def maybe_lack(db: Database) -> HoldReason | None:
+    """Return why the key cannot be used now, None where it can, or where there are no pseudonyms."""
+    return _lack(db) if is_lost(db) else None
 
 
 def lost_in_words(db: Database) -> str:
@@ -82,8 +74,10 @@ def have_key(db: Database, now: Now) -> bytes:
 
 def require_key(db: Database, now: Now) -> None:
     """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
-    if is_lost(db):
-        note_lost(db, now)
+    if lack := maybe_lack(db):
+        if lack != line.key_lack(db):
+            with db.transaction():
+                line.note_key_lack(db, lack, now)
         raise StoreError(
             _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
             _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),

@@ -56,7 +56,7 @@ def _note_opt_out(db: Database, name: str, found: PersonRows, now: Now, opts_out
 
 def _is_submitting(db: Database, found: PersonRows) -> bool:
     """Tell whether a segment of an answer is being submitted: nobody knows what becomes of it."""
-    return db.connection.execute(_SUBMITTING, {"answers": json.dumps(found.answers)}).fetchone() is not None
+    return db.one(_SUBMITTING, answers=json.dumps(found.answers)) is not None
 
 
 def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out: bool) -> None:
@@ -65,7 +65,7 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out
     What is queued is cancelled; an opt-out that is kept stands under the pseudonym. `know_pseudonyms` comes before it.
     """
     lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
-    for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
+    for (answer_id,) in db.all(_WAITING, **lists):
         lifecycle.end(db, answer_id, policy.Reason.PERSON)
     arguments = lists | {
         "month": now.limit - policy.WINDOW_SECONDS["month"],
@@ -79,7 +79,7 @@ def _erase(db: Database, name: str, found: PersonRows, now: Now, *, keep_opt_out
     # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
     # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
     for statement in _FORGET:
-        db.connection.execute(statement, arguments)
+        db.execute(statement, **arguments)
     line.request_rebuild(db)
 
 

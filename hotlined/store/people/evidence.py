@@ -22,17 +22,15 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
     """
     names = _names(db, name)
     with db.transaction():
-        total = int(db.connection.execute(f"SELECT count(*) FROM contacts WHERE {_OF}", names).fetchone()[0])
+        total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
         if total:
             values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
-            db.connection.execute(
+            db.execute(
                 "INSERT INTO events (at, at_limit, kind, who, contact_id)"
                 f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
-                values,
+                **values,
             )
-            db.connection.execute(
-                f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", values
-            )
+            db.execute(f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", **values)
             events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
     return total
 
@@ -48,21 +46,21 @@ def of_number(db: Database, name: str) -> dict[str, Any]:
 
 
 def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
-    rows = db.connection.execute(
+    rows = db.all(
         "SELECT id, country, line_type, other_originator, synchronised FROM contacts"
         f" WHERE kept_at IS NOT NULL AND ({_OF}) ORDER BY received_limit, id",
-        names,
-    ).fetchall()
-    decided = db.connection.execute(
+        **names,
+    )
+    decided = db.the(
         "SELECT max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by, max(opted_out_at) AS opted_out_at"
         f" FROM numbers WHERE number {_NAMED}",
-        names,
-    ).fetchone()
+        **names,
+    )
     sim = bound_sim(db)
     return {
         "number": name,
         "line": {"number": own_number(db), "imei": sim[0] if sim else None, "imsi": sim[1] if sim else None},
-        "decided": dict(decided) if decided else {},
+        "decided": dict(decided),
         "contacts": [_contact(db, dict(row)) for row in rows],
         "by_hand": [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, name)],
     }

@@ -6,7 +6,6 @@ Known to be wrong: what belongs to no contact (a text by hand, a request, a deci
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -208,7 +207,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
     for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
         age = _oldest_kept(keep_for, now)
         for erasure in erasures:
-            ids = [row[0] for row in db.connection.execute(erasure.due, age).fetchall()]
+            ids = [row[0] for row in db.all(erasure.due, **age)]
             if ids:
                 erasing.know_pseudonyms(db, now)
             for start in range(0, len(ids), BATCH):
@@ -226,9 +225,9 @@ def _oldest_kept(keep: timedelta, now: Now) -> dict[str, Any]:
 def _erase(db: Database, erasure: Erasure, age: Mapping[str, Any], ids: list[Any]) -> int:
     still = f"{erasure.due} AND {erasure.id} IN (SELECT value FROM json_each(:ids))"
     with db.transaction():
-        rows: list[sqlite3.Row] = db.connection.execute(still, {**age, "ids": json.dumps(ids)}).fetchall()
+        rows = db.all(still, **age, ids=json.dumps(ids))
         for (row_id,) in rows:
             for statement in erasure.erase:
-                db.connection.execute(statement, {"id": row_id})
+                db.execute(statement, id=row_id)
         line.request_rebuild(db)
     return len(rows)

@@ -264,7 +264,7 @@ _CONTACTS = f"SELECT kind, verdict, reason, originator IS NULL {_OF_PERIOD}"
 
 def numbers(db: Database, start: str, end: str) -> NumberCounts:
     """Count the telephone numbers of a period; its ends are written as in the database."""
-    return NumberCounts(**db.connection.execute(_NUMBERS, {"start": start, "end": end}).fetchone())
+    return NumberCounts(**db.the(_NUMBERS, start=start, end=end))
 
 
 # MATERIALIZED: the first contact of each number is looked for once. Names and short codes have no country
@@ -358,11 +358,11 @@ def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[_Brought]:
     for start, end in pairwise(map(rfc3339, edges)):
         period = {"start": start, "end": end}
         by_text: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
-        for text, tags, count in db.connection.execute(_REACTIONS, period):
+        for text, tags, count in db.rows(_REACTIONS, **period):
             by_text[text][tags] = count
-        answers = Counter(dict(db.connection.execute(_TEXTS, period)))
+        answers = Counter(dict(db.rows(_TEXTS, **period)))
         by_tags = sum(by_text.values(), Counter[str]())
-        tagged = Counter(dict(db.connection.execute(_TAGGED, period)))
+        tagged = Counter(dict(db.rows(_TAGGED, **period)))
         texts = [
             SentText(text, answers[text], by_text[text].total(), _ranked(_by_tag(by_text[text])))
             for text in {*answers, *by_text}
@@ -389,7 +389,7 @@ def spans(db: Database, start: datetime, end: datetime) -> list[Span]:
     """Return the modem's states one after the other, as its events tell them."""
     found: list[Span] = []
     state, since = None, start
-    for at, kind in db.execute(
+    for at, kind in db.rows(
         "SELECT at, kind FROM events WHERE kind IN (SELECT value FROM json_each(?)) AND at < ? ORDER BY id",
         json.dumps([*map(modem_event, MODEM_STATES)]),
         rfc3339(end),
@@ -405,7 +405,7 @@ def _between(db: Database, edges: Sequence[datetime]) -> Callable[[str], Iterato
     """Return what runs a query on what lies between edges."""
     texts = [rfc3339(edge) for edge in edges]
     db.connection.create_function("bin", 1, lambda at: bisect_right(texts, at) - 1, deterministic=True)
-    return lambda sql: db.connection.execute(sql, {"start": texts[0], "end": texts[-1]})
+    return lambda sql: db.rows(sql, start=texts[0], end=texts[-1])
 
 
 def _by_tag(reactions: Counter[str]) -> Counter[str]:

@@ -137,7 +137,7 @@ def forecast(
     An answer that is half sent has its place in the windows already, and is no part of the queue.
     """
     queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
-    for row in db.execute(_QUEUE):
+    for row in db.rows(_QUEUE):
         share = Share(row["share"])
         size = row["segments"] or sizes.get(share, 1)
         queues[share].append(_Waiting(size, row["due_limit"], row["age_limit"] + max_age.total_seconds()))

@@ -97,7 +97,7 @@ def newest_id(db: Database, until: datetime | None = None) -> int:
 
 def columns(db: Database) -> tuple[str, ...]:
     """Name the columns of the view `log`."""
-    return tuple(column for column, *_ in db.execute("SELECT * FROM log LIMIT 0").description)
+    return tuple(column for column, *_ in db.rows("SELECT * FROM log LIMIT 0").description)
 
 
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
@@ -107,7 +107,7 @@ def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
     """
     condition, arguments = _condition(db, where)
     sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
-    with closing(db.connection.execute(sql, arguments)) as found:
+    with closing(db.rows(sql, **arguments)) as found:
         # a list would take four times as much, for a million contacts as much as the daemon
         ids = array("q", (row["id"] for row in islice(filter(_searches(where), found), limit or None)))
     ids.reverse()
@@ -157,7 +157,7 @@ def changes(db: Database, where: Filter, follower: FollowPosition) -> list[sqlit
         "open": json.dumps(sorted(follower.open_ids | here.open_ids)),
     }
     sql = f"{_ROWS} WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"
-    found = db.connection.execute(sql, arguments | touched).fetchall()
+    found = db.all(sql, **arguments, **touched)
     follower.contact, follower.segment, follower.event = here.contact, here.segment, here.event
     follower.open_ids = here.open_ids
     return [row for row in filter(_searches(where), found) if note(follower, row)]
@@ -168,7 +168,7 @@ def _here(db: Database) -> FollowPosition:
         "SELECT (SELECT max(id) FROM contacts) AS contact, (SELECT max(id) FROM segments) AS segment,"
         " (SELECT max(id) FROM events) AS event"
     )
-    open_ids = frozenset(contact_id for (contact_id,) in db.execute(_OPEN))
+    open_ids = frozenset(contact_id for (contact_id,) in db.rows(_OPEN))
     return FollowPosition(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
 
 

@@ -15,7 +15,7 @@ def counted(db: Database, now: float) -> dict[str, int]:
     `now` is the limit clock's: like a window the day is 86,400 s of it.
     """
     counted = dict(
-        db.execute(
+        db.rows(
             f"SELECT state, count(*) FROM answers WHERE state IN {listed(OPEN)} GROUP BY state UNION ALL"
             " SELECT a.state, count(DISTINCT a.id) FROM attempts t JOIN answers a ON a.id = t.answer_id"
             f" WHERE t.begun_limit > ? AND a.state = '{AnswerState.UNCONFIRMED}' GROUP BY a.state",
@@ -31,7 +31,7 @@ def waiting(db: Database) -> Counter[str]:
     for view in ("log", "log_by_hand"):
         found.update(
             dict(
-                db.execute(
+                db.rows(
                     f"SELECT answer_waiting_for, count(*) FROM {view}"
                     f" WHERE answer_state = '{AnswerState.QUEUED}' GROUP BY answer_waiting_for"
                 )

@@ -37,14 +37,14 @@ class Waits:
 def open_to_throw_away(path: Path) -> Database:
     """Open a new database that a power cut may spoil: no commit waits for the disk."""
     db = open_for_daemon(path)
-    db.execute("PRAGMA synchronous = OFF")
+    db.connection.execute("PRAGMA synchronous = OFF")
     return db
 
 
 def fates(db: Database) -> dict[str, dict[str, int]]:
     """Count the contacts by what became of them, a `FinalState`, and why."""
     counted: dict[str, dict[str, int]] = {state.value: {} for state in FinalState}
-    for fate, reason, contacts in db.execute(_FATES):
+    for fate, reason, contacts in db.rows(_FATES):
         counted[fate][reason] = contacts
     return counted
 
@@ -56,13 +56,13 @@ def waits(db: Database) -> Waits:
     )
     row = db.the(f"SELECT count(*) AS asked, count(begun) AS answered FROM ({_FIRST})")
     at = {"median": (row["answered"] - 1) // 2, "worst": row["answered"] - 1} if row["answered"] else {}
-    seconds = {name: db.connection.execute(ordered, (offset,)).fetchone()[0] for name, offset in at.items()}
+    seconds = {name: db.value(ordered, offset) for name, offset in at.items()}
     return Waits(row["asked"], row["answered"], seconds.get("median"), seconds.get("worst"))
 
 
 def segment_times(db: Database) -> Iterator[float]:
     """Yield the limit time of every segment that counted, in order."""
-    for (moment,) in db.execute(
+    for (moment,) in db.rows(
         f"SELECT submitted_limit FROM answer_segments WHERE state IN {MAY_HAVE_LEFT} ORDER BY submitted_limit"
     ):
         yield moment
@@ -70,8 +70,8 @@ def segment_times(db: Database) -> Iterator[float]:
 
 def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
     """Count contacts received and answers begun in each bin of the limit clock; empty bins are left out."""
-    received = db.execute(_BINS.format(moment="received_limit", table="contacts"), bin_seconds)
-    answered = db.execute(_BINS.format(moment="begun_limit", table="attempts"), bin_seconds)
+    received = db.rows(_BINS.format(moment="received_limit", table="contacts"), bin_seconds)
+    answered = db.rows(_BINS.format(moment="begun_limit", table="attempts"), bin_seconds)
     counts = [dict(rows.fetchall()) for rows in (received, answered)]
     return {number: (counts[0].get(number, 0), counts[1].get(number, 0)) for number in sorted(counts[0] | counts[1])}
 

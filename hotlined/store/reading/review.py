@@ -35,11 +35,11 @@ def queue(db: Database, *, every: bool = False) -> Iterator[int]:
     With `every` all texts without a tag wait, first contacts too, and not reactions alone.
     """
     for source in (_WORDED, _ALL if every else _REACTIONS):
-        rows = db.execute(f"SELECT DISTINCT c.id {source} AND c.id NOT IN ({_SKIPPED}) ORDER BY c.id DESC")
+        rows = db.rows(f"SELECT DISTINCT c.id {source} AND c.id NOT IN ({_SKIPPED}) ORDER BY c.id DESC")
         yield from (contact_id for (contact_id,) in rows)
     wanted = _IS_UNREAD if every else f"{_IS_UNREAD} AND ({HAS_WORDS} OR {IS_REACTION})"
     # CROSS: from the few that were skipped to their contacts, or SQLite reads every contact
-    rows = db.execute(
+    rows = db.rows(
         f"SELECT c.id FROM ({_LAST_SKIPS}) s CROSS JOIN contacts c ON c.id = s.id WHERE {wanted} ORDER BY at"
     )
     yield from (contact_id for (contact_id,) in rows)

@@ -32,7 +32,7 @@ def ever(db: Database) -> Ever:
     judged: Counter[Labels] = Counter()
     entered: Counter[str] = Counter()
     segments = 0
-    for name, kind, verdict, reason, state, total in db.execute(_EVER):
+    for name, kind, verdict, reason, state, total in db.rows(_EVER):
         if name == "contacts":
             judged[Labels(kind, verdict, reason)] = total
         elif name == "answers":

@@ -1,0 +1,1508 @@
+"""`hotlined alerts`: each thing is told once and its end once, whatever is killed, refused or broken in between."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import store_steps
+from conftest import PATIENCE_SECONDS, Line, speaking, wait_until
+from filled import Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from running import CliRunner
+
+from hotlined import config as configuration
+from hotlined import recognition
+from hotlined.alerts import run as alerts_run
+from hotlined.alerts import texting as by_text
+from hotlined.alerts.delivery import find
+from hotlined.alerts.due import EVENTS, Chosen, Judged, LineState, draft, due
+from hotlined.alerts.note import open_note
+from hotlined.cli import main
+from hotlined.clock import Now, boottime
+from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.language import Language, unfilled
+from hotlined.reports.line import report_line
+from hotlined.reports.sim_life import OVER
+from hotlined.simulator import pdus
+from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
+from hotlined.store.answers import decisions
+from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.file.trouble import TROUBLES, LackingRight
+from hotlined.store.line import events, requests
+from hotlined.store.line.alerting import Alert, AlertProgress
+from hotlined.store.line.line import commit_own_number, mark_copied, save_limit_clock
+from hotlined.store.people import backup
+from hotlined.words import conditions
+from hotlined.words.alerts import TEXTS
+
+ADMIN = "+32470999888"
+SECRET = "s3cr3t-t0k3n"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PLENTY = (100_000_000_000, 200_000_000_000)
+
+
+# ---- what is due
+
+
+def at(seconds: float) -> Now:
+    """Return the moment so many seconds after noon, which the limit clock calls 0."""
+    return Now(NOON + timedelta(seconds=seconds), seconds, synchronised=True)
+
+
+def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
+    """Return a line that is well, but for what is said."""
+    usual = {"unwell_seconds": 0.0, "budgets": {}, "currency": "EUR", "disk": PLENTY}
+    return LineState("main", modem_state, **{**usual, **more})
+
+
+class Teller:
+    """Runs of `due`, each going on where the one before was."""
+
+    def __init__(self) -> None:
+        self.progress = AlertProgress()
+
+    def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
+        """Return conditions and levels that are told."""
+        happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
+        self.progress, drafts = due(self.progress, look, happened, at(seconds))
+        return [(draft.condition, draft.level) for draft in drafts]
+
+
+def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
+    """Each for itself; after a day in which nothing left, and where nothing ever did, it is the SIM; its end is told.
+
+    One that comes and goes within a day is not told again.
+    """
+    teller = Teller()
+    german, french = (CountryOutage(name, "", 0.0, ever_taken=name == "FR") for name in ("DE", "FR"))
+    assert teller.tell(seen(countries=[german, french]), 3599) == []
+    assert teller.tell(seen(countries=[german, french]), 3600) == [("country_DE", 1), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86399) == []
+    assert teller.tell(seen(countries=[german, french]), 3600 + 86400) == [("country_DE", 2), ("country_FR", 1)]
+    assert teller.tell(seen(countries=[french]), 100_000) == [("country_DE", 0)]
+    again = replace(german, since_limit=100_000.0)
+    assert teller.tell(seen(countries=[again, french]), 110_000) == []
+    assert teller.tell(seen(countries=[again]), 110_001) == [("country_FR", 0)]
+    assert draft("country_DE", 2, "").title == "this SIM cannot text Germany"
+    assert "take CH out of numbers.answer_countries" in draft("country_CH", 1, "").text
+
+
+@pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
+def test_a_modem_is_lost_after_ten_minutes_and_comes_back_once(state: str | None) -> None:
+    """Whatever keeps it from being ready is told at ten minutes, not before and not again, and its end once."""
+    teller = Teller()
+
+    assert [teller.tell(seen(state), seconds) for seconds in (0, 599, 600, 900)] == [[], [], [("modem", 1)], []]
+    assert [teller.tell(seen(), seconds) for seconds in (901, 902)] == [[("modem", 0)], []]
+
+
+def test_states_that_are_not_ready_add_up() -> None:
+    """A modem that goes from one trouble to the next is lost all the same; one that was ready in between is not."""
+    teller = Teller()
+    teller.tell(seen("absent"), 0)
+    assert teller.tell(seen("recovering"), 400) == []
+    assert teller.tell(seen("absent"), 650) == [("modem", 1)]
+
+    flapping = Teller()
+    flapping.tell(seen("absent"), 0)
+    assert flapping.tell(seen("absent"), 650, (1, "modem_ready")) == []
+    assert flapping.tell(seen("absent"), 1250) == [("modem", 1)]
+
+
+@pytest.mark.parametrize("state", sorted(name for name, known in conditions.MODEM.items() if known.waits_for_a_person))
+def test_a_lost_modem_that_comes_back_and_waits_for_a_person_says_so(state: str) -> None:
+    """Whoever was told that it is lost would not look again; told once, however often it is lost in between."""
+    teller = Teller()
+    teller.tell(seen("absent"), 0)
+    told = [teller.tell(seen(each), 600 + at) for at, each in enumerate(("absent", state, "absent", state, "ready"))]
+
+    assert told == [[("modem", 1)], [("modem", 2)], [], [], [("modem", 0)]]
+    assert Teller().tell(seen(state, unwell_seconds=600.0)) == [("modem", 2)]
+
+
+def test_the_daemon_says_how_long_the_modem_has_been_away() -> None:
+    """A first run may find it lost already."""
+    assert Teller().tell(seen("absent", unwell_seconds=600.0)) == [("modem", 1)]
+
+
+@pytest.mark.parametrize(
+    ("since", "synchronised", "expected"),
+    [(-700.0, True, 700.0), (-700.0, False, 0.0), (700.0, True, 0.0)],
+)
+def test_the_calendar_is_asked_only_while_it_is_to_be_trusted(
+    since: float, synchronised: bool, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is not synchronised, or was put back, makes no modem lost."""
+    monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
+    now = Now(NOON, 0.0, synchronised)
+
+    assert alerts_run.unwell_seconds(at(since).rfc3339, now) == expected
+    assert alerts_run.unwell_seconds(None, now) == 0.0
+
+
+def test_nothing_lasts_longer_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that began in 1970, before the clock was set, is as old as the boot at most."""
+    monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
+
+    assert alerts_run.unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
+
+
+def used(percent: int) -> LineState:
+    """Return a line that has spent so much of its day."""
+    return seen(budgets={"day": (percent * 3, 300)})
+
+
+def test_a_budget_is_told_at_each_level_once_until_it_has_fallen() -> None:
+    """Crossed upwards: 50, 80, 100; then silence until below 40, which is told once and begins anew."""
+    teller = Teller()
+    told = [teller.tell(used(percent)) for percent in (49, 50, 79, 45, 55, 80, 100, 81, 40, 39, 10, 100)]
+
+    assert told == [
+        [], [("budget_day", 50)], [], [], [], [("budget_day", 80)], [("budget_day", 100)], [], [],
+        [("budget_day", 0)], [], [("budget_day", 100)],
+    ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 120), max_size=30))
+def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
+    """Whatever is spent when: told levels rise, are reached, and an end has a beginning."""
+    teller, level = Teller(), 0
+    for percent in percents:
+        for _, told in teller.tell(used(percent)):
+            assert told > level or (told == 0 and level and percent < 40)
+            assert told <= percent
+            level = told
+
+
+def test_nothing_to_spend_is_no_budget_that_was_crossed() -> None:
+    """A window whose limit is 0 is never told."""
+    assert Teller().tell(seen(budgets={"hour": (0, 0)})) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "low", "between", "enough"),
+    [
+        (100_000_000_000, 4_999_999_999, 9_999_999_999, 10_000_000_000),
+        (500_000_000, 49_999_999, 99_999_999, 100_000_000),
+    ],
+)
+def test_a_disk_is_nearly_full_until_it_has_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
+    """Less than 5 % or 50 MB begins it; only twice as much ends it."""
+    teller = Teller()
+    told = [teller.tell(seen(disk=(free, total))) for free in (between, low, between, low, enough, between)]
+
+    assert told == [[], [("disk", 1)], [], [], [("disk", 0)], []]
+
+
+def test_events_are_told_in_their_order_each_change_once() -> None:
+    """A flood that came and went between two runs is told with its end; a second event of the same kind is no news."""
+    teller = Teller()
+    teller.tell(seen())
+
+    assert teller.tell(seen(), 0, (1, "flood_begin"), (2, "flood_end"), (3, "credit_out"), (4, "credit_out")) == [
+        ("flood", 1),
+        ("flood", 0),
+        ("credit", 1),
+    ]
+    assert teller.tell(seen(), 0, (5, "key_back"), (6, "key_lost"), (7, "key_lost"), (8, "key_new")) == [
+        ("key", 1),
+        ("key", 0),
+    ]
+    assert teller.tell(seen(), 0, (9, "key_lost"), (10, "key_denied"), (11, "key_back")) == [
+        ("key", 1),
+        ("key", 2),
+        ("key", 0),
+    ]
+    assert teller.progress.event_id == 11
+
+
+def test_the_first_run_tells_only_what_goes_on() -> None:
+    """A flood of last year is no news; one that goes on is."""
+    over = (1, "flood_begin"), (2, "flood_end")
+
+    assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(("condition", "level"), TEXTS)
+def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
+    """Title and text are GSM-7 in one segment where the daemon's own words are short: cut, they would lose the cure."""
+    told = (
+        *conditions.MODEM.values(),
+        conditions.NOT_RUNNING,
+        conditions.UNKNOWN_STATE,
+        conditions.SHADOW,
+        conditions.SIM_ENDS,
+        conditions.SIM_ENDED,
+        conditions.SELFTEST_LOST,
+        conditions.SILENCE,
+        conditions.VOLTE_ONLY,
+        conditions.TEXT_LOST,
+        conditions.BACKUP_NONE,
+        conditions.BACKUP_OLD,
+        *conditions.SEAL_FAILURES.values(),
+        *conditions.HOLDS.values(),
+    )
+    with speaking(language):
+        texts = {_maybe_text(condition, level, known) for known in told} - {None}
+
+    assert texts
+    for text in texts:
+        planned = plan(text, "smart")
+        assert (planned.encoding, planned.segments) == (Encoding.GSM7, 1)
+
+
+def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str | None:
+    """Return how an alert is texted that is told because of a condition; None where that is never its cause."""
+    filling = {
+        "title": known.title.format(left="60 days"),
+        "words": known.words.format_map(defaultdict(lambda: "uid 1003"))
+        if condition in {"paused", "silence", "text_lost"}
+        else known.cure,
+        "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
+        "made": "24 Nov 23:00",
+        "contacts": 61,
+        "seconds": 600,
+        "balance": "13.20",
+        "free": 4999,
+        "used": 3000,
+        "limit": 3000,
+        "since": "24 Nov 23:00",
+        "end": "24 Nov 2026",
+        "count": "9,999",
+        "id": 12_345,
+        "ids": "12345, 12346, 12347",
+        "last": "24 Nov 23:00",
+    }
+    if known not in {
+        "paused": [conditions.HOLDS[HoldReason.PERSON], conditions.HOLDS[HoldReason.RESTORED]],
+        "shadow": [conditions.SHADOW],
+        "selftest": [conditions.SELFTEST_LOST],
+        "silence": [conditions.SILENCE],
+        "reception": [conditions.VOLTE_ONLY],
+        "text_lost": [conditions.TEXT_LOST],
+        "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
+        "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
+    }.get(condition, [known]):
+        return None
+    named = country_condition("GB") if condition == "country" else condition
+    alert = draft(named, level, "", **filling)
+    return f"hotlined fr: {alert.title}. {alert.text}"
+
+
+def test_every_state_of_modem_and_database_has_its_cure() -> None:
+    """What the daemon can say, this can tell."""
+    assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
+    assert {trouble.state for trouble in TROUBLES.values()} | {"replaced"} == conditions.DATABASE_TITLES.keys()
+    assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
+
+
+def test_a_broken_configuration_is_told_after_ten_minutes_and_corrected_once() -> None:
+    """Nobody is told in the middle of an edit; who went home after one is."""
+    teller = Teller()
+    told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
+
+    assert told == [[], [], [], [("config", 1)], [], [("config", 0)], []]
+
+
+def test_an_answer_without_a_text_is_told_once_and_its_end_once() -> None:
+    """That nobody is answered is one thing, that nobody will be after a restart another."""
+    teller = Teller()
+    told = [teller.tell(seen(answer=level)) for level in (0, 1, 1, 2, 0, 0, 2)]
+
+    assert told == [[], [("answer", 1)], [], [("answer", 2)], [("answer", 0)], [], [("answer", 2)]]
+
+
+def test_texts_that_may_not_come_are_told_once_and_their_end_once() -> None:
+    """By VoLTE alone is one thing, where nobody can read them a graver one; while nobody knows nothing changes."""
+    teller = Teller()
+    told = [teller.tell(seen(reception=each)) for each in map(reception, (None, 0, 1, None, 1, 2, 0, 0))]
+
+    assert told == [[], [], [("reception", 1)], [], [], [("reception", 2)], [("reception", 0)], []]
+
+
+def reception(level: int | None) -> Judged | None:
+    """Return what is said of reception at a level."""
+    known = conditions.STORAGE_UNREAD if level == 2 else conditions.VOLTE_ONLY
+    return None if level is None else Judged(level, {"title": known.title, "cure": known.cure})
+
+
+# ---- what a person has chosen and may forget
+
+
+def pause(limit: float, **more: Any) -> LineState:
+    """Return a line that was paused at this moment."""
+    return seen(pause=Chosen(limit, "11-24 12:00", "marie", **more))
+
+
+def test_a_pause_is_told_after_an_hour_and_then_daily() -> None:
+    """Not before and not oftener, and its end once; a pause of a few minutes is told to nobody."""
+    teller = Teller()
+    moments = (0, 3599, 3600, 3900, 3600 + 86_399, 3600 + 86_400, 3600 + 2 * 86_400)
+
+    assert [teller.tell(pause(0), moment) for moment in moments] == [
+        [], [], [("paused", 1)], [], [], [("paused", 1)], [("paused", 1)],
+    ]  # fmt: skip
+    assert [teller.tell(seen(), 300_000 + moment) for moment in (0, 1)] == [[("paused", 0)], []]
+    assert [Teller().tell(look, 3599) for look in (pause(0), seen())] == [[], []]
+
+
+def test_a_pause_that_came_back_with_a_backup_is_told_at_once() -> None:
+    """Nobody has chosen it now, so nobody is given an hour to remember."""
+    assert Teller().tell(pause(0, restored=True), 1) == [("paused", 1)]
+
+
+def test_shadow_mode_is_told_like_a_pause_while_the_daemon_says_so() -> None:
+    """After an hour, daily, and its end; a daemon that does not run says nothing of it, neither that it is over."""
+    shadow = {"shadow": Chosen(0, "11-24 12:00")}
+    teller = Teller()
+
+    assert teller.tell(seen(**shadow), 3599) == []
+    assert teller.tell(seen(**shadow), 3600) == [("shadow", 1)]
+    assert ("shadow", 0) not in teller.tell(seen(None), 3700)
+    assert teller.tell(seen(**shadow), 3600 + 86_400) == [("shadow", 1)]
+    assert teller.tell(seen(), 100_000) == [("shadow", 0)]
+
+
+# ---- channels
+
+
+class Receiver:
+    """A web server that takes alerts and pings: paths and bodies of what came; paths in `refused` get a 500."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, dict[str, Any]]] = []
+        self.refused: set[str] = set()
+        self.before_answer: Callable[[], object] = lambda: None
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                receiver.came.append((self.path, json.loads(body) if body else {}))
+                receiver.before_answer()
+                self.send_response(500 if self.path in receiver.refused else 200)
+                self.end_headers()
+
+            do_GET = do_POST  # noqa: N815  # the name is http.server's
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+
+    def titles(self, path: str = "/a") -> list[str]:
+        """Return the titles that came to a path, and forget everything."""
+        titles = [body["title"] for at, body in self.came if at == path]
+        self.came.clear()
+        return titles
+
+    def pings(self) -> int:
+        """Count the pings so far."""
+        return [path for path, _ in self.came].count(f"/{SECRET}")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give a receiver that listens."""
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    thread.join()
+    receiver.server.server_close()
+
+
+class Quiet(Filled):
+    """A line whose daemon is played by its status file, and whose alerts go to the receiver's paths."""
+
+    def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
+        urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
+        super().__init__(folder, alerts=urls | alerts)
+        with self.db.transaction():
+            save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
+        self.say()
+
+    def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
+        """Write the daemon's file."""
+        status = DaemonStatus(
+            pid=os.getpid(),
+            database=str(self.database),
+            mode="live",
+            modem=ModemStatus(state, datetime.now(UTC).isoformat()),
+            database_state=database_state,
+            pass_boottime=boottime(),
+        )
+        path = self.folder / "run" / "main" / "status.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(replace(status, **more).to_json())
+
+    def alerts(self, *arguments: str) -> tuple[int, str]:
+        """Run the command; return its exit code and all that it printed, in which no secret ever is."""
+        result = self.run("alerts", *arguments)
+        assert SECRET not in result.output
+        assert ADMIN not in result.output
+        return result.exit_code, result.output
+
+    def event(self, kind: str) -> None:
+        """Record an event as the daemon does."""
+        with self.db.transaction():
+            events.record(self.db, self.db.now(), kind, detail={"contacts": 61, "seconds": 600})
+
+    def later(self, seconds: float) -> None:
+        """Let time pass: what was written down becomes older."""
+        self.db.connection.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", (seconds,))
+        self.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Quiet]]:
+    """Give a maker of lines; the system's temporary folder is the test's."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    made: list[Quiet] = []
+
+    def make(**alerts: Any) -> Quiet:
+        made.append(Quiet(tmp_path, receiver, **alerts))
+        made[0].alerts()
+        receiver.came.clear()
+        return made[0]
+
+    yield make
+    for line in made:
+        line.db.close()
+
+
+def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Nothing is sent, printed or written while nothing happens."""
+    line = quiet()
+    version = line.db.changed_elsewhere()
+
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    assert line.db.changed_elsewhere() == version
+
+
+def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The progress is kept from run to run; an alert has a title, what to do, and its time."""
+    line = quiet()
+    line.say("absent")
+    line.event("flood_begin")
+    assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
+    ((_, body),) = receiver.came
+    assert body["type"] == "warning"
+    assert body["message"].startswith("61 contacts in 600 s. The limits bound")
+    assert re.fullmatch("[0-9]+ [A-Z][a-z]{2} 20[0-9]{2} [0-9]{2}:[0-9]{2}", body["message"].splitlines()[1])
+    receiver.came.clear()
+    line.later(600)
+    line.alerts()
+    line.alerts()
+    assert receiver.titles() == ["hotlined fr: the modem is lost"]
+    line.say("ready")
+    line.event("flood_end")
+    line.alerts()
+    assert {body["type"] for _, body in receiver.came} == {"success"}
+    assert receiver.titles() == ["hotlined fr: the flood is over", "hotlined fr: the modem is ready"]
+    line.alerts()
+    assert receiver.came == []
+
+
+def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty days before, when it is over, and that it was topped up, each once; a wrong clock says nothing of it."""
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    line = quiet()
+    line.config.write_text(json.dumps(line.settings | {"credit": {"valid_for": "365d"}}))
+
+    def told(days_ago: float) -> list[tuple[str, str]]:
+        receiver.came.clear()
+        at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        decisions.top_up(line.db, at, "anna", line.db.now())
+        line.alerts()
+        line.alerts()
+        return [(body["title"].partition(": ")[2], body["message"].splitlines()[0]) for _, body in receiver.came]
+
+    assert told(1) == []
+    ((title, words),) = told(310)
+    assert title == "the SIM is switched off in 55 days"
+    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined sim topup'\.", words)
+    assert told(311) == []
+    assert [title for title, _ in told(360)] == ["the SIM is switched off in 5 days"]
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    assert told(400) == []
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    assert [title for title, _ in told(401)] == ["the SIM may be switched off"]
+    ((title, words),) = told(0)
+    assert title == "the SIM's life counts anew"
+    assert words.startswith("It lasts until ")
+
+
+def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Ten minutes without a daemon are ten minutes without a hotline."""
+    line = quiet()
+    (line.folder / "run" / "main" / "status.json").unlink()
+    line.alerts()
+    assert receiver.came == []
+    line.later(600)
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the daemon does not run"]
+
+
+def age(line: Quiet, column: str, seconds: float) -> None:
+    """Let what began at a limit time, and what was told, be so much older than it is."""
+    line.db.connection.execute(f"UPDATE line_state SET {column} = {column} - ?", (seconds,))
+    line.db.connection.execute("UPDATE alerts SET at_limit = at_limit - ?", (seconds,))
+
+
+def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Who has paused, since when, and how it ends; again after a day; no 'all is well' meanwhile; its end once."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    decisions.pause(line.db, "marie", line.db.now())
+    (line.folder / "run" / "main" / "alerts.json").unlink()
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    age(line, "paused_limit", 3600)
+    for _ in range(2):
+        line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: the line is paused"
+    assert re.match(
+        "Since [0-9]+ [A-Z][a-z]+ [0-9:]+: Paused by marie: nothing is sent. 'hotlined resume'", body["message"]
+    )
+    age(line, "paused_limit", 86_400)
+    for _ in range(2):
+        line.alerts()
+    decisions.resume(line.db, "marie", line.db.now())
+    for _ in range(2):
+        line.alerts()
+
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: the line is paused"] * 2 + ["hotlined fr: the pause is over"]
+
+
+def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
+    """A database that was locked for a moment while the line was looked at makes neither pause nor shadow mode over."""
+    line = quiet()
+    decisions.pause(line.db, "marie", line.db.now())
+    decisions.commit_mode(line.db, line.db.now(), shadow=True)
+    line.say(mode="shadow")
+    config = configuration.load(line.config)
+    report = replace(report_line(config), stored=None)
+    look = alerts_run.Run(config, find(config), report, say=print, complain=print).look(line.db)
+
+    assert look.pause
+    assert look.shadow
+
+
+def look(line: Quiet) -> LineState:
+    """Return the state of a line as a run of alerts sees it."""
+    config = configuration.load(line.config)
+    return alerts_run.Run(config, find(config), report_line(config), say=print, complain=print).look(line.db)
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [(TroubleCode.VOLTE_ONLY, 1), (TroubleCode.STORAGE_UNREAD, 2), (TroubleCode.NO_REPORTS, 0)]
+)
+def test_what_keeps_texts_away_is_told_after_ten_minutes(
+    quiet: Callable[..., Quiet], code: str, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A SIM that is still busy, or just registered, is told to nobody; what stays so is."""
+    line, found = quiet(), []
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    for minutes in (1, 11):
+        since = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+        line.say(trouble=(DaemonTrouble(code, since=since),))
+        found.append(look(line).reception)
+
+    assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
+
+
+def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> None:
+    """It is trouble for a day that the machine was on, and its end is told, too."""
+    line = quiet()
+    assert look(line).text_lost is None
+    with line.db.transaction():
+        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, detail={"answer": "+CMTI: ,-1"})
+    lost = look(line).text_lost
+    assert lost is not None
+    assert (lost.level, lost.filling["title"]) == (1, "a text was lost")
+    assert draft("text_lost", 1, "", **lost.filling).text.startswith("A text came at ")
+    with line.db.transaction():
+        line.db.execute("UPDATE events SET at_limit = at_limit - 86400")
+    over = look(line).text_lost
+    assert over is not None
+    assert over.level == 0
+    assert draft("text_lost", 0, "", **over.filling).text.startswith("The last one that was came ")
+
+
+def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The backup that was put back was made while the line was paused, and somebody else may have put it back."""
+    line = quiet()
+    decisions.pause(line.db, "marie", line.db.now())
+    with line.db.transaction():
+        mark_copied(line.db.connection, line.db.now().rfc3339)
+    backup.quarantine_restored(line.db, line.db.now())
+    line.alerts()
+
+    ((_, body),) = receiver.came
+    assert "and the pause came back with a backup: nothing is sent" in body["message"]
+
+
+def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    (line.folder / "run" / "main" / "alerts.json").unlink()
+    decisions.commit_mode(line.db, line.db.now(), shadow=True)
+    line.say(mode="shadow")
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    age(line, "shadow_limit", 3600)
+    line.alerts()
+    ((_, body),) = receiver.came
+    assert body["message"].startswith("Nobody is answered since ")
+    assert "Set 'mode: live'" in body["message"]
+    decisions.commit_mode(line.db, line.db.now(), shadow=False)
+    line.say()
+    line.alerts()
+
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: the line is in shadow mode", "hotlined fr: shadow mode is over"]
+
+
+def test_spending_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What the database counts against the configuration is what crosses a level."""
+    line = quiet()
+    line.settings["limits"] = {"segments": {"hour": 2}}
+    line.config.write_text(json.dumps(line.settings))
+    line.judge(line.text())
+    line.send()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: 100 % of the hour's budget"]
+
+
+def test_the_disk_is_looked_at_where_the_database_is(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk with 1 % free is nearly full."""
+    line = quiet()
+    use = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: {line.folder: use(10**11, 99 * 10**9, 10**9)}[path])
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the disk is nearly full"]
+
+
+def test_a_channel_that_failed_is_tried_again_and_others_are_not_repeated(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A failure is one sentence and 1; that channel alone has yet to take the alert, in its order."""
+    line = quiet(urls=[f"json://{receiver.address}/{path}/?token={SECRET}" for path in "ab"])
+    a, b = (f"/{path}/" for path in "ab")
+    receiver.came.clear()
+    receiver.refused = {b}
+    line.event("flood_begin")
+    line.event("flood_end")
+    code, output = line.alerts()
+    assert code == 1
+    assert output.splitlines()[-1] == "alerts.urls entry 2 did not take an alert; it is tried again by the next run."
+    assert len([path for path, _ in receiver.came if path.startswith(a)]) == 2
+    receiver.came.clear()
+    receiver.refused = set()
+
+    assert line.alerts()[0] == 0
+    assert receiver.titles(b) == ["hotlined fr: a flood of texts", "hotlined fr: the flood is over"]
+    line.alerts()
+    assert receiver.came == []
+
+
+def test_after_a_day_an_alert_is_not_owed_any_more(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A channel that was broken for 24 hours is not flooded with old news."""
+    line = quiet()
+    receiver.refused = {"/a"}
+    line.event("flood_begin")
+    assert line.alerts()[0] == 1
+    line.later(86_300)
+    assert line.alerts()[0] == 1
+    line.later(200)
+    receiver.came.clear()
+
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+
+
+def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run that is killed once the receiver has the alert repeats it once; nothing is lost."""
+    line = quiet()
+    line.event("flood_begin")
+    command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"])
+    receiver.before_answer = command.kill
+    assert command.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    receiver.before_answer = lambda: None
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts"] * 2
+
+
+def test_what_cannot_be_recorded_is_not_sent(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
+    monkeypatch.setattr("hotlined.store.file.opening.BUSY_SECONDS", 0.1)
+    line = quiet()
+    line.event("flood_begin")
+    line.db.connection.execute("BEGIN IMMEDIATE")
+    code, output = line.alerts()
+    line.db.connection.execute("ROLLBACK")
+
+    assert (code, "locked" in output) == (1, True)
+    assert receiver.came == []
+    assert line.alerts()[0] == 0
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A database that takes an alert but not its delivery is in trouble, and that is told once."""
+    line = quiet()
+    line.db.connection.execute(
+        "CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END"
+    )
+    line.event("flood_begin")
+    for _ in range(3):
+        line.alerts()
+    assert receiver.titles() == ["hotlined fr: the database is damaged"]
+    line.db.connection.execute("DROP TRIGGER full")
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: the database is fine again"]
+
+
+def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) -> None:
+    """What was told of the database while it was in trouble is recorded in the same words once it can be."""
+    line = quiet()
+    words = "The daemon cannot use its database: the disk is full. Make room."
+    note = {"pinged": None, "trouble": "full", "words": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
+    note |= {"obstacle": ""}
+    (line.folder / "run" / "main" / "alerts.json").write_text(json.dumps(note))
+    line.alerts()
+    row = line.db.one("SELECT text, at FROM alerts WHERE condition = 'database' AND level = 1")
+    again = json.loads((line.folder / "run" / "main" / "alerts.json").read_text())
+
+    assert row is not None
+    assert tuple(row) == (words, note["at"])
+    assert again.keys() == note.keys()
+
+
+@pytest.mark.parametrize("before", [None, "not_running"])
+def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
+    quiet: Callable[..., Quiet], before: str | None
+) -> None:
+    """It is said once, whatever language the line speaks from then on."""
+    line = quiet(selftest="7d")
+    note = line.folder / "run" / "main" / "alerts.json"
+    decisions.pause(line.db, "anna", line.db.now())
+    commit_own_number(line.db, ADMIN)
+    kept = json.loads(note.read_text()) | {"pinged": 12.5}
+    note.write_text(json.dumps(kept if before is None else kept | {"obstacle": before}))
+    said = [line.alerts()[1]]
+    after = json.loads(note.read_text())
+    line.config.write_text(json.dumps(line.settings | {"language": "fr"}))
+    said.append(line.alerts()[1])
+
+    assert said == ["The line cannot text itself (alerts.selftest): the line is paused.\n", ""]
+    assert (after["obstacle"], after["pinged"]) == ("paused", 12.5)
+
+
+def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Who stands twice in the list hears everything once."""
+    line = quiet(urls=[f"json://{receiver.address}/a"] * 2)
+    line.event("flood_begin")
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What would be sent is printed with its channel, and is still to be sent after."""
+    line = quiet()
+    line.event("flood_begin")
+    code, output = line.alerts("--dry-run")
+
+    assert code == 0
+    assert output.startswith("alerts.urls entry 1: hotlined fr: a flood of texts. 61 contacts in 600 s. ")
+    assert receiver.came == []
+    line.alerts()
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+    assert line.alerts("--dry-run") == (0, "Nothing is due.\n")
+
+
+def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """One that cannot be reached makes it 1, and is not tried again later."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
+    assert receiver.came == []
+    line.say("absent")
+    code, output = line.alerts("--test")
+
+    assert code == 1
+    assert set(output.splitlines()) == {
+        "alerts.urls entry 1: hotlined fr: a test",
+        "alerts.sms_to is left out: its modem is not ready.",
+        "alerts.ping is left out: it is asked only while all is well.",
+    }
+    assert receiver.titles() == ["hotlined fr: a test"]
+    line.say("ready")
+    assert line.alerts() == (0, "")
+
+
+def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """While all is well, --test asks the URL too, and says if nobody heard."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    assert line.alerts("--test") == (0, "alerts.ping: heard\n")
+    assert receiver.pings() == 1
+    receiver.refused = {f"/{SECRET}"}
+
+    assert line.alerts("--test")[0] == 1
+
+
+def test_dry_run_and_test_exclude_each_other(quiet: Callable[..., Quiet]) -> None:
+    """Both at once make no sense."""
+    assert quiet().alerts("--dry-run", "--test")[0] == 2
+
+
+def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs without the library end with 1 and the command that installs it; what is due is still to be sent."""
+    line = quiet()
+    line.event("flood_begin")
+    monkeypatch.setitem(sys.modules, "apprise", None)
+
+    assert line.alerts() == (1, "alerts.urls needs Apprise, which is missing: sudo apt install apprise.\n")
+    monkeypatch.undo()
+    assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
+    assert line.alerts("--test") == (0, "alerts.urls entry 1: hotlined fr: a test\n")
+
+
+def test_a_url_that_apprise_does_not_know_is_a_sentence(quiet: Callable[..., Quiet]) -> None:
+    """It is named by its place in the list, never by itself."""
+    line = quiet(urls=[f"nonsense://{SECRET}"])
+    line.event("flood_begin")
+
+    assert line.alerts() == (
+        1,
+        "alerts.urls entry 1 is no URL that Apprise knows; it is tried again by the next run.\n",
+    )
+
+
+def test_no_library_tells_a_secret(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What Apprise and its own libraries would log does not reach the journal."""
+    line = quiet(urls=[f"nonsense://{SECRET}", f"json://127.0.0.1:1/{SECRET}", f"json://{receiver.address}/{SECRET}"])
+    receiver.refused = {f"/{SECRET}"}
+    line.event("flood_begin")
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 3
+    assert SECRET not in done.stderr + done.stdout
+
+
+def test_nowhere_to_send_is_said(quiet: Callable[..., Quiet]) -> None:
+    """Without a channel nothing counts as told, so that a channel that is added hears of it."""
+    line = quiet(urls=[])
+    line.event("flood_begin")
+    code, output = line.alerts()
+
+    assert (code, "nowhere" in output) == (0, True)
+    assert line.db.one("SELECT 1 FROM alerts") is None
+
+
+def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
+    """Before the daemon has run there is nothing to tell."""
+    line = quiet()
+    line.db.close()
+    for path in line.folder.glob("hotlined.db*"):
+        path.unlink()
+
+    assert line.alerts()[0] == 69
+
+
+def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
+    """The second is refused, so that nothing is sent twice."""
+    line = quiet()
+    with open_note(configuration.load(line.config)):
+        assert line.alerts()[0] == 75
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "1", '{"else": 1}'])
+def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], content: str) -> None:
+    """It costs one repetition at most, never a run."""
+    line = quiet()
+    (line.folder / "run" / "main" / "alerts.json").write_text(content)
+
+    assert line.alerts() == (0, "")
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "stranger"])
+def test_a_note_that_is_a_trap_is_taken_away(quiet: Callable[..., Quiet], tmp_path: Path, trap: str) -> None:
+    """It costs no alert: what lies there goes, where a link leads to nothing changes, and the note is ours alone."""
+    line, target = quiet(), tmp_path / "target"
+    note = line.folder / "run" / "main" / "alerts.json"
+    note.unlink()
+    target.write_text("kept")
+    if trap == "stranger":
+        note.touch(0o666)
+        if os.getuid() == 0:
+            os.chown(note, 12345, -1)
+    else:
+        {"link": lambda: note.symlink_to(target), "fifo": lambda: os.mkfifo(note)}[trap]()
+
+    assert line.alerts() == (0, "")
+    assert target.read_text() == "kept"
+    assert (note.is_file(), note.lstat().st_mode & 0o777, note.lstat().st_uid) == (True, 0o600, os.getuid())
+
+
+def test_a_note_that_cannot_be_made_is_said(quiet: Callable[..., Quiet]) -> None:
+    """A folder in its place is an error with its cure, and not an end without a word."""
+    line = quiet()
+    note = line.folder / "run" / "main" / "alerts.json"
+    note.unlink()
+    note.mkdir()
+    code, said = line.alerts()
+
+    assert (code, str(note) in said) == (1, True)
+
+
+# ---- all is well
+
+
+def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """At most once an hour, and again in the next boot."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    note = line.folder / "run" / "main" / "alerts.json"
+    first = json.loads(note.read_text())["pinged"]
+    line.alerts()
+    assert receiver.pings() == 0
+    for pinged, pings in ((first - 3600, 1), (first + 86_400, 2)):
+        note.write_text(json.dumps({"pinged": pinged}))
+        assert line.alerts() == (0, "")
+        assert receiver.pings() == pings
+
+
+def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A file that a reload refused is told, too: the line would come back from a power cut and answer nobody."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
+    refused = DaemonTrouble("answer_refused")
+    for text, trouble, titles in (
+        ("", (), ["the answer has no text"]),
+        ("", (), []),
+        ("Non.\n---\n", (refused,), ["the answer's file cannot be used"]),
+        ("Non.", (), ["the answer is fine again"]),
+    ):
+        (line.folder / "main.txt").write_text(text)
+        line.say(trouble=trouble)
+        line.alerts()
+        assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}, {"mode": "shadow"}]
+)
+def test_ping_is_silent_while_something_is_wrong(
+    quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
+) -> None:
+    """A dead man's signal that comes from a dead man is worse than none."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    (line.folder / "run" / "main" / "alerts.json").unlink()
+    line.say(**trouble)
+    line.alerts()
+
+    assert receiver.pings() == 0
+
+
+def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A line whose pseudonyms' key is lost, that a person paused, or of which nothing leaves, is not well."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
+        (line.folder / "run" / "main" / "alerts.json").unlink(missing_ok=True)
+        line.db.connection.execute("UPDATE line_state SET key_lost_at = NULL, paused_at = NULL, breaker_cause = NULL")
+        line.db.connection.execute(f"UPDATE line_state SET {held or 'id = 1'}")
+        line.alerts()
+        assert receiver.pings() == (0 if held else 1)
+
+
+def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """It is said without the URL, and tried again by the next run."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    note = line.folder / "run" / "main" / "alerts.json"
+    note.unlink()
+    receiver.refused = {f"/{SECRET}"}
+    refused = line.alerts()
+    line.settings["alerts"]["ping"] = f"http://127.0.0.1:1/{SECRET}"
+    line.config.write_text(json.dumps(line.settings))
+
+    assert refused == (1, "alerts.ping was not heard (status 500); it is tried again by the next run.\n")
+    assert line.alerts() == (1, "alerts.ping was not heard (no answer); it is tried again by the next run.\n")
+
+
+# ---- a configuration in trouble
+
+
+def test_a_broken_configuration_is_told_where_alerts_go(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The daemon's file has no addresses: they are taken from what is sound in the broken one, whose end is told."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    sound = line.config.read_text()
+    config = configuration.load(line.config)
+    line.say(config=str(line.config), in_force=configuration.in_force(config))
+    line.config.write_text(json.dumps(line.settings | {"mod": "live"}))
+    os.utime(line.config, (time.time() - 3600,) * 2)
+    assert SECRET not in (line.folder / "run" / "main" / "status.json").read_text()
+    for _ in range(2):
+        assert line.alerts()[0] == 0
+    assert receiver.pings() == 0
+    assert receiver.titles() == ["hotlined fr: the configuration cannot be used"]
+    line.config.write_text(sound)
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the configuration can be used again"]
+
+
+def test_where_alerts_go_may_be_what_is_broken(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run that reaches nobody ends with 78, and is not taken for one that had nothing to tell."""
+    line = quiet()
+    line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": SECRET}}))
+
+    code, said = line.alerts()
+    assert code == 78
+    assert "where alerts go cannot be read from it" in said
+    assert receiver.came == []
+
+
+# ---- a database in trouble
+
+
+def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Each URL hears of it once, also when one had to be tried again, and of its end once; a text says both after."""
+    line = quiet(urls=[f"json://{receiver.address}/{path}" for path in "ab"], sms_to=ADMIN)
+    line.db.close()
+    whole = line.database.read_bytes()
+    line.database.write_bytes(b"not a database, but long enough to look at " * 50)
+    receiver.refused = {"/b"}
+    assert line.alerts()[0] == 1
+    assert receiver.titles("/a") == ["hotlined fr: the database is damaged"]
+    receiver.refused = set()
+    assert line.alerts() == (0, "alerts.urls entry 2: hotlined fr: the database is damaged\n")
+    assert line.alerts() == (0, "")
+    line.database.write_bytes(whole)
+    line.say("absent")
+    receiver.came.clear()
+    line.alerts()
+    line.alerts()
+
+    assert [(path, body["title"]) for path, body in receiver.came] == [
+        (path, "hotlined fr: the database is fine again") for path in ("/a", "/b")
+    ]
+    assert [text.partition(". ")[0] for text in line.alerts("--dry-run")[1].splitlines()] == [
+        f"alerts.sms_to: hotlined fr: the database is {state}" for state in ("damaged", "fine again")
+    ]
+
+
+def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
+    line = quiet()
+    denied = DaemonTrouble("database_denied", LackingRight.NOT_WRITABLE)
+    line.say(database_state="denied", trouble=(denied,))
+    line.event("flood_begin")
+    line.alerts()
+    line.alerts()
+    assert receiver.came[0][1]["message"].startswith(
+        "The daemon cannot use its database: it may not be written by this user."
+    )  # it is not said to be full
+    assert receiver.titles() == ["hotlined fr: the daemon may not use its database", "hotlined fr: a flood of texts"]
+    line.say()
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the database is fine again"]
+
+
+def test_a_database_of_another_version_is_no_trouble(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """It wants a restart, and says so; nobody is alarmed."""
+    line = quiet()
+    line.db.connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
+
+    assert line.alerts()[0] == 78
+    assert receiver.came == []
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (sqlite3.SQLITE_FULL, "full"),
+        (sqlite3.SQLITE_BUSY, "locked"),
+        (sqlite3.SQLITE_CORRUPT, "damaged"),
+        (sqlite3.SQLITE_IOERR, "damaged"),
+        (sqlite3.SQLITE_READONLY, None),
+    ],
+)
+def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
+    """A card that fails is told; a user who may not write is not."""
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+
+    assert alerts_run.maybe_database_state(error) == state
+
+
+# ---- an outage, through the daemon
+
+
+def test_an_outage_is_told_and_its_end(line: Line, receiver: Receiver) -> None:
+    """Nothing leaves though the network has the line: told once, no 'all is well'; the first that is taken ends it."""
+    ping = f"http://{receiver.address}/{SECRET}"
+    line.configure(alerts={"urls": [f"json://{receiver.address}/a"], "ping": ping})
+    line.sim.do("fault", kind="error", command="+CMGS", cms=42)
+    line.start(timing={"trial_after": [3600.0], "trial_gap": 0.0})
+    line.wait_state("ready")
+    assert alert(line) == (0, "")
+    assert receiver.pings() == 1
+    for number in range(3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text="un")
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'outage_begin'"))
+    (line.folder / "run" / "main" / "alerts.json").unlink()
+    for _ in range(2):
+        alert(line)
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: nothing leaves"]
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert [each["code"] for each in told["trouble"]] == ["outage"]
+    assert (told["sending"]["state"], told["sending"]["reason"]) == ("trial", "outage")
+
+    line.sim.do("clear", what="faults")
+    line.cli("pause")
+    line.cli("resume")
+    wait_until(lambda: len(line.submitted()) == 3)
+    for _ in range(2):
+        alert(line)
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: answers go out again"]
+    line.cli("status")
+
+
+def test_the_daemon_notes_since_when_it_is_in_shadow_mode(line: Line) -> None:
+    """A start and a reload note a change of the mode, a restart notes none; `status` shows since when."""
+    kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
+    line.configure(mode="shadow")
+    for _ in range(2):
+        line.start()
+        line.wait_state("ready")
+        wait_until(lambda: line.rows(kinds))
+        since = line.rows("SELECT at FROM events WHERE kind = 'mode_shadow'")
+        told = json.loads(line.cli("status", "--json"))
+        assert [(each["code"], each["since"]) for each in told["trouble"]] == [("shadow", since[0][0])]
+        line.stop()
+    line.start()
+    line.wait_state("ready")
+    line.configure(mode="live")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: line.rows(kinds) == [("mode_shadow",), ("mode_live",)])
+    wait_until(lambda: json.loads(line.cli("status", "--json"))["trouble"] == [])
+
+
+# ---- text messages, through the daemon
+
+
+BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 EUR is left. Top the SIM up.")
+END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
+
+
+def balance(line: Line, kind: str) -> None:
+    """Record the event as the daemon does where it asks for the balance."""
+    with sqlite3.connect(line.database) as db:
+        db.execute(
+            'INSERT INTO events (at, kind, detail) VALUES (?, ?, \'{"balance": "3.20"}\')', (at(0).rfc3339, kind)
+        )
+    db.close()
+
+
+def texts(line: Line) -> list[tuple[str, str]]:
+    """Return what left from the SIM."""
+    return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
+
+
+def alert(line: Line) -> tuple[int, str]:
+    """Run the command; return its exit code and what it said."""
+    done = CliRunner().invoke(main, ["--config", str(line.config), "alerts"])
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def texting(line: Line) -> Line:
+    """Give a line that runs, is ready, texts its alerts to the admin, and has told all so far."""
+    line.configure(alerts={"sms_to": ADMIN})
+    line.start()
+    line.wait_state("ready")
+    assert alert(line) == (0, "")
+    return line
+
+
+def test_alerts_are_texted_within_their_number_a_day(texting: Line) -> None:
+    """They leave through the daemon, each once, and no more of them than sms_per_day, counted over runs."""
+    texting.configure(alerts={"sms_per_day": 1})
+    balance(texting, "balance_low")
+    assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
+    balance(texting, "balance")
+    assert alert(texting) == (0, "alerts.sms_to is left out: alerts.sms_per_day is used up.\n")
+    assert texts(texting) == [BEGIN]
+    texting.configure(alerts={"sms_per_day": 2})
+    alert(texting)
+    alert(texting)
+
+    assert texts(texting) == [BEGIN, END]
+    assert ADMIN not in texting.log_path.read_text()
+
+
+def test_words_do_not_use_up_the_texts_of_other_alerts(texting: Line) -> None:
+    """Who texts such words again and again takes half of the day's texts at most, and what is wrong goes first."""
+    texting.configure(alerts={"sms_per_day": 2})
+    with sqlite3.connect(texting.database) as db:
+        for _ in range(2):
+            db.execute(
+                "INSERT INTO alerts (condition, level, at, at_limit, title, text) VALUES ('words', 1, ?, ?, 'a', 'b')",
+                (at(0).rfc3339, at(0).limit),
+            )
+        db.execute("INSERT INTO alert_deliveries (alert_id, channel) SELECT id, 'sms' FROM alerts")
+    db.close()
+    balance(texting, "balance_low")
+    code, said = alert(texting)
+
+    assert code == 0
+    assert "alerts.sms_to is left out: half of alerts.sms_per_day is for other alerts.\n" in said
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_whose_run_was_killed_is_not_sent_again(texting: Line) -> None:
+    """A request that was made is the record of itself: the next run finds it done."""
+    balance(texting, "balance_low")
+    assert texting.daemon
+    texting.daemon.send_signal(signal.SIGSTOP)
+    command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(texting.config), "alerts"])
+    wait_until(lambda: texting.count("SELECT count(*) FROM requests"))
+    command.kill()
+    command.wait()
+    texting.daemon.send_signal(signal.SIGCONT)
+    assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
+    assert alert(texting) == (0, "")
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_waits_for_the_daemon(texting: Line) -> None:
+    """Paused, without a budget, blocked or without a daemon: the channel is left out, and the text goes out later."""
+    balance(texting, "balance_low")
+    texting.cli("pause")
+    assert alert(texting) == (0, "alerts.sms_to is left out: the line is paused.\n")
+    texting.cli("resume")
+    texting.configure(limits={"segments": {"hour": 0}})
+    assert alert(texting) == (0, "alerts.sms_to is left out: the budget is spent.\n")
+    texting.configure(limits={"segments": {"hour": 9}})
+    texting.cli("block", ADMIN)
+    assert alert(texting) == (0, "alerts.sms_to is left out: the daemon refused it (blocked).\n")
+    texting.cli("unblock", ADMIN)
+    texting.stop()
+    assert alert(texting) == (0, "alerts.sms_to is left out: the daemon does not run.\n")
+    assert texts(texting) == []
+    texting.start()
+    texting.wait_state("ready")
+    alert(texting)
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_that_may_have_left_counts_as_taken(texting: Line) -> None:
+    """An unconfirmed one is not sent again by a machine."""
+    texting.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    balance(texting, "balance_low")
+    alert(texting)
+    with sqlite3.connect(texting.database) as db:
+        db.execute("UPDATE alert_deliveries SET taken_at = NULL")  # as a run leaves it that is killed here
+    db.close()
+    alert(texting)
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
+    quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that hangs sends no old news once it is back; what it has begun is left to it."""
+    monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
+    line = quiet(urls=[], sms_to=ADMIN)
+    line.event("flood_begin")
+    assert line.alerts() == (0, "alerts.sms_to is left out: the daemon did not begin it.\n")
+    assert requests.next_request(line.db, line.db.now()) is None
+    monkeypatch.setattr(time, "sleep", lambda _: requests.next_request(line.db, line.db.now()))
+    for _ in range(2):
+        assert line.alerts() == (0, "alerts.sms_to is left out: its text waits to be sent.\n")
+
+    states = [tuple(row) for row in line.db.all("SELECT state FROM requests ORDER BY id")]
+    assert states == [("expired",), ("begun",)]
+
+
+@pytest.mark.parametrize("encoding", ["smart", "ucs2"])
+@pytest.mark.parametrize("name", ["fr", "a" * 22])
+@pytest.mark.parametrize("detail", ["", "many words " * 20, "ê 😀"])
+def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str, name: str, detail: str) -> None:
+    """Whatever the daemon would encode it in, it begins with what the matter is."""
+    line = quiet()
+    line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
+    config = configuration.parse(json.dumps(line.settings), line.config)
+    text = by_text.fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail, "modem"))
+
+    assert plan(text, encoding).segments == 1
+    assert text.startswith(f"hotlined {name}: the modem is")
+
+
+def test_urls_may_stand_in_a_file_of_their_own(quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path) -> None:
+    """Those of alerts.urls_file are told as those of alerts.urls; one that is in both is told once."""
+    url = f"json://user:{SECRET}@{receiver.address}"
+    (tmp_path / "urls").write_text(f"# the neighbour\n\n  {url}/b  \n{url}/a\n")
+    line = quiet(urls_file="urls")
+    line.event("flood_begin")
+
+    assert line.alerts() == (
+        0,
+        "alerts.urls entry 1: hotlined fr: a flood of texts\nalerts.urls_file line 3: hotlined fr: a flood of texts\n",
+    )
+    assert sorted(path for path, _ in receiver.came) == ["/a", "/b"]
+
+
+def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
+    quiet: Callable[..., Quiet], receiver: Receiver, tmp_path: Path
+) -> None:
+    """The others are told all the same, and the exit code says that not all were."""
+    line = quiet(urls_file="nowhere")
+    line.event("flood_begin")
+
+    code, output = line.alerts()
+    assert code == 1
+    assert f"alerts.urls_file: {tmp_path / 'nowhere'} cannot be read" in " ".join(output.split())
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+# ---- words of a text
+
+
+def meet(line: Quiet, text: str, sender: str) -> int:
+    """Receive a text as a daemon does that looks for `tue`, and return its contact."""
+    line.source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
+    return line.text(text, sender)
+
+
+def test_a_word_is_told_by_its_contact_and_the_rest_of_the_hour_by_their_number(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """Neither the text nor the number is in it; what comes within the hour is told when that is over, once."""
+    line = quiet(words=["tue"])
+    first = meet(line, "Je te TUÉ, pute", "+32470123456")
+    assert "It is contact 1, since" in line.alerts("--dry-run")[1]
+    line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: a text has a word of alerts.words"
+    assert f"It is contact {first}, since" in body["message"]
+    assert not re.search("pute|32470|123456", json.dumps(body))
+    receiver.came.clear()
+
+    others = [meet(line, "tue", f"+3247012345{digit}") for digit in range(7)]
+    meet(line, "Tu es belle", "+32470123459")
+    line.alerts()
+    line.later(1000)  # texts of a filled line come a minute apart
+    line.alerts()
+    assert receiver.came == []
+    line.later(2600)
+    for _ in range(2):
+        line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: 7 texts have a word of alerts.words"
+    assert body["message"].startswith(f"Contacts {', '.join(map(str, others[:3]))} and more, since")
+
+
+def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """Whoever asks for a run while one is at work gets none: that one looks again before it ends."""
+    line = quiet(words=["tue"])
+    line.event("flood_begin")
+
+    text = pdus.write_text("+32470123456", "je te tue", scts=NOON, reference=1)
+    source = line.source._replace(words_met=lambda text: recognition.words_met(text, ["tue"]))
+
+    def receive() -> None:
+        with open_beside_daemon(line.database) as db:  # this is a thread of the receiver's
+            if not db.value("SELECT count(*) FROM contacts"):
+                store_steps.record(db, *text, now=db.now(), source=source)
+
+    receiver.before_answer = receive
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: a text has a word of alerts.words"]
+
+
+@pytest.mark.parametrize("how", ["answered", "blocked", "paused", "shadow", "never answered", "opting out"])
+def test_the_daemon_asks_for_alerts_when_a_word_has_come(
+    how: str, open_line: Callable[..., Line], receiver: Receiver
+) -> None:
+    """A file appears beside its status, once the text is committed, whatever becomes of the text; for others none."""
+    line = open_line()
+    line.configure(
+        alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},
+        mode="shadow" if how == "shadow" else "live",
+        numbers={"blocked": ["+32470123456"] if how == "blocked" else []},
+    )
+    line.start()
+    line.wait_state("ready")
+    if how == "paused":
+        line.cli("pause")
+    asked = line.folder / "run" / "main" / "alarm"
+    line.sim.do("deliver", from_="+32470123456", text="Tu es belle")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") == 1, "a contact")
+    assert not asked.exists()
+    sender = "+3290012345" if how == "never answered" else "+32470123456"
+    line.sim.do("deliver", from_=sender, text="Stop" if how == "opting out" else "je te TUÉ !")
+    wait_until(asked.exists, "the file")
+
+    assert asked.read_bytes() == b""
+    assert line.count("SELECT count(*) FROM words_met WHERE contact_id = 2") == 1
+    assert "a text has a word of alerts.words" in alert(line)[1]
+    assert "hotlined fr: a text has a word of alerts.words" in receiver.titles()

@@ -1,0 +1,320 @@
+"""`alerts.words`: found word by word, noted with the text, first where people tag, gone with the text."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import store_steps
+from desk import Desk
+from filled import KEVIN, LEA, Filled
+from hypothesis import given
+from hypothesis import strategies as st
+from test_desk_pages import follow, press
+from test_tags import walk
+
+from hotlined import policy, recognition
+from hotlined.simulator import pdus
+from hotlined.store.answers import contacts, decisions, words_met
+from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.people import erasing, purging, stored
+from hotlined.store.reading import log, review
+from hotlined.store.reading.review import Waiting
+from hotlined.words.alerts import TEXTS, alert_in_words
+
+WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
+
+
+# ---- what is met
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("Tu es belle", []),
+        ("je te TUÉ !", ["tue"]),
+        ("je te tue", ["tue"]),
+        ("statue, tuerai, s.tue.", ["tue"]),
+        ("statue, tuerai", []),
+        ("t’inquiète, il s’est tu", []),
+        ("JE SAIS...\r\noù; tu (habites)", ["je sais où tu habites"]),
+        ("je sais tres bien ou tu habites", []),
+        ("je\tsais\u00a0ou\u2028tu-habites!", ["je sais où tu habites"]),
+        ("je sais 😡 où tu 😡😡 habites", ["je sais où tu habites"]),
+        ("t\u200bu\u00ade", ["tue"]),
+        ("𝐓𝐔𝐄", ["tue"]),
+        ("ＴＵＥ", ["tue"]),
+        ("t̷u̸é", ["tue"]),
+        ("viens🔪🔪 ce soir", ["🔪"]),
+        ("viens 🔪\ufe0f", ["🔪"]),
+        ("couteau", []),
+        ("STOP", ["stop"]),
+        ("", []),
+        ("😀", []),
+    ],
+)
+def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
+    """Word by word, case and accents aside; signs, lines and what cannot be seen between two words do not count."""
+    assert recognition.words_met(text, WORDS) == met
+
+
+def test_marks_without_end_take_no_time() -> None:
+    """A text of nothing but accents is read as fast as any other: not by the square of its length."""
+    accents = "\u0301\u0323" * 500_000
+
+    assert recognition.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
+    assert recognition.fold(f"tue{accents}") == "tue"
+    assert log.without_accents(f"TUÉ {accents}") == "tue "
+
+
+@given(st.text(st.characters(whitelist_categories=("L", "M"))))
+def test_case_and_accents_are_put_aside_alike(text: str) -> None:
+    """Dropping the accents first changes nothing of what is compared."""
+    apart = unicodedata.normalize("NFKD", text)  # a letter of another style becomes a capital
+    decomposed = unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
+
+    assert recognition.fold(text) == "".join(filter(str.isalnum, decomposed))
+    unaccented = (one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
+    assert log.without_accents(text) == "".join(unaccented)
+
+
+@given(
+    st.lists(st.text("abcéÉùZ0", min_size=1, max_size=5), min_size=1, max_size=4),
+    st.lists(st.sampled_from([" ", "\n", "...", " - ", "\u00a0", "!? ", " 😀 ", "\u2028"]), min_size=5, max_size=5),
+    st.booleans(),
+)
+def test_a_phrase_is_met_however_it_is_written(words: list[str], between: list[str], upper: bool) -> None:
+    """Whatever stands between its words and around them, and in capitals."""
+    text = between[-1] + "".join(word + gap for word, gap in zip(words, between, strict=False))
+
+    assert recognition.words_met(text.upper() if upper else text, [" ".join(words)])
+    assert recognition.words_met("x".join(words) + "x", ["".join(words)]) == []
+
+
+# ---- noted with the text
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line that looks for words."""
+    filled = Filled(tmp_path, alerts={"words": list(WORDS)})
+    filled.config.write_text(json.dumps(filled.settings, ensure_ascii=False))  # YAML knows no halves of an emoji
+    filled.source = filled.source._replace(words_met=lambda text: recognition.words_met(text, WORDS))
+    with filled.db:
+        yield filled
+
+
+def noted(line: Filled) -> dict[int, list[str]]:
+    """Return the words that are noted, by contact."""
+    return {row["contact_id"]: json.loads(row["words"]) for row in line.db.all("SELECT * FROM words_met")}
+
+
+def test_words_are_noted_of_whoever_writes(line: Filled) -> None:
+    """Blocked and opted out, never answered, a name: the text is looked through when it comes, before any verdict."""
+    decisions.block(line.db, KEVIN, "anna", line.now())
+    blocked, fine = line.text("je te tue"), line.text("Salut")
+    opting_out, name = line.text("Stop", sender=LEA), line.text("🔪", sender="info")
+    premium = line.text("tué", sender="+3290012345")
+
+    assert noted(line) == {blocked: ["tue"], opting_out: ["stop"], name: ["🔪"], premium: ["tue"]}
+    assert line.judge(opting_out).reason is policy.Reason.OPTED_OUT
+    assert fine not in noted(line)
+
+
+def test_words_of_a_long_text_are_found_when_its_parts_come_late(line: Filled) -> None:
+    """Across the end of a segment, in any order, and after the text was judged as half of one."""
+    said = "x " * 150 + "je sais où tu habites " + "y " * 100
+    parts = pdus.write_text(KEVIN, said, scts=line.now().utc, reference=9)
+    assert len(parts) == 4
+    for part in (parts[3], parts[0]):
+        line.pdu(part)
+    contact = line.newest()
+    line.judge(contact)
+    assert noted(line) == {}
+    line.pdu(parts[2])
+    line.pdu(parts[1])
+
+    assert noted(line) == {contact: ["je sais où tu habites"]}
+    assert line.newest() == contact
+
+
+def test_a_word_that_only_half_a_text_had_is_taken_back(line: Filled) -> None:
+    """A text that breaks off inside a word may have one that the whole has not; what was told stays told."""
+    said = "x" * 149 + " tue" + "rait personne"  # 153 septets a segment
+    for told in (False, True):
+        parts = pdus.write_text(KEVIN if told else LEA, said, scts=line.now().utc, reference=9)
+        line.pdu(parts[0])
+        assert noted(line) == {line.newest(): ["tue"]}
+        if told:
+            with line.db.transaction():
+                words_met.mark_named(line.db)
+        line.pdu(parts[1])
+        assert noted(line) == ({line.newest(): ["tue"]} if told else {})
+
+
+def test_a_repeat_is_no_second_alert(line: Filled) -> None:
+    """The network delivers a text again: nothing is told twice."""
+    [part] = pdus.write_text(KEVIN, "je te tue", scts=line.now().utc, reference=1)
+    line.pdu(part)
+    with line.db.transaction():
+        words_met.mark_named(line.db)
+    line.pdu(part)
+
+    assert words_met.maybe_due(line.db, line.now()) is None
+    assert line.log()[0]["repeats"] == 1
+
+
+def test_what_was_noted_goes_with_its_text(line: Filled) -> None:
+    """`purge` takes it with the text, `forget` with the person."""
+    first, second = line.text("je te tue", sender="+3290012345"), line.text("tue", sender=LEA)
+    line.judge(first)
+    late = line.now()._replace(limit=line.now().limit + 100 * 86_400)
+    assert list(purging.purge(line.db, timedelta(days=90), timedelta(days=365), late))
+    assert noted(line) == {second: ["tue"]}
+
+    line.run("forget", LEA, "--yes")
+    assert noted(line) == {}
+
+
+# ---- told
+
+
+def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
+    """The first is told alone and at once; what comes within the hour waits until it is over, and is counted."""
+    first = line.text("je te tue")
+    due = words_met.maybe_due(line.db, line.now())
+    assert due
+    assert (due.count, due.first_ids) == (1, (first,))
+    now = line.now()
+    with line.db.transaction():
+        words_met.mark_named(line.db)
+        line.db.insert("alerts", condition="words", level=1, at="", at_limit=now.limit, title="", text="")
+
+    segments = [
+        pdus.write_text(f"+32470{number:06}", "je te tue", scts=now.utc, reference=1)[0] for number in range(300)
+    ]
+    store_steps.record(line.db, *segments, now=now, source=line.source)
+    assert words_met.maybe_due(line.db, now._replace(limit=now.limit + 3599)) is None
+    due = words_met.maybe_due(line.db, now._replace(limit=now.limit + 3600))
+    assert due
+    assert (due.count, due.first_ids) == (300, tuple(range(first + 1, first + 4)))
+
+
+def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
+    """A person forgets the only number with such a text while the daemon, or a run of alerts, counts."""
+    line.text("Je te tue")
+    forgotten: list[stored.StoredCounts | None] = []
+
+    def between(statement: str) -> None:
+        if "alerts" in statement and not forgotten:
+            now = line.now()
+            forgotten.append(erasing.forget(line.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+
+    with open_beside_daemon(line.database) as db:
+        db.connection.set_trace_callback(between)
+        words_met.maybe_due(db, line.now())
+
+    assert forgotten[0]
+    assert words_met.maybe_due(line.db, line.now()) is None
+
+
+def test_an_alert_names_neither_text_nor_number() -> None:
+    """Its words are filled with ids, a count and a time alone."""
+    for level in (1, 2, 3):
+        filling = {"count": "7", "ids": "1, 2", "id": 1, "since": "24 Nov 22:18"}
+        assert all("{" not in part for part in alert_in_words("words", level, filling))
+        assert set(re.findall(r"\{(\w+)", str(TEXTS["words", level]))) <= filling.keys()
+
+
+# ---- first where people tag
+
+
+def test_such_texts_come_first_and_say_why(line: Filled) -> None:
+    """In `review`, first contacts too, before every reaction, and they are marked where they show."""
+    line.text("Salut")
+    line.judge(1)
+    line.send()
+    reaction = line.text("Quoi ?")
+    threat = line.text("je te tue", sender=LEA)
+    assert [*review.queue(line.db)] == [threat, reaction]
+    assert [*review.queue(line.db, every=True)] == [threat, reaction, 1]
+
+    shown = walk(line, "s", "q")
+    assert shown.index("alert: tue (such texts come first)") < shown.index("je te tue") < shown.index("Quoi ?")
+    assert shown.count("alert: ") == 1
+    assert "(alert) je te tue" in line.run("log").stdout
+    assert [contact["id"] for contact in line.log("--alert-words")] == [threat]
+    assert re.search(r"alert words +tue\n", line.run("show", str(threat)).stdout)
+    assert json.loads(line.run("show", str(threat), "--json").stdout)["alert_words"] == ["tue"]
+
+
+def test_the_review_shows_them_first(line: Filled) -> None:
+    """Without JavaScript; who keeps one stays with it, who skips it goes on to the next, and can come back."""
+    line.text("Salut")
+    line.judge(1)
+    line.send()
+    reaction = line.text("Quoi ?")
+    threats = [line.text("je te tue", sender=LEA), line.text("🔪 <b>", sender=LEA)]
+    with Desk(line.config) as desk:
+        browser = desk.browser()
+        assert "2 texts have an alert word and want a tag" in browser.get("/").words
+        page = browser.get("/review")
+        assert f"Contact {threats[1]}, 3 left" in page.words
+        assert "alert word: 🔪. Such texts come first." in page.words
+        kept = follow(browser, press(browser, page, "/act/keep", 0))
+        assert f"Contact {threats[1]}, 3 left" in kept.words
+        then = follow(browser, press(browser, kept, "/act/skip", 0))
+        assert f"Contact {threats[0]}, 3 left" in then.words
+        rest = follow(browser, press(browser, then, "/act/skip", 0))
+        assert f"Contact {reaction}, 3 left" in rest.words
+        assert "alert word" not in rest.words
+        last = follow(browser, press(browser, rest, "/act/skip", 0))
+        assert f"Contact {threats[1]}, 3 left" in last.words
+        assert f"Contact {reaction} is skipped: it comes last in the review." in last.words
+        assert f"Contact {reaction}, 3 left" in browser.get(f"/review?here={reaction}").words
+        assert "alert word: 🔪" in browser.get(f"/contact/{threats[1]}").words.replace("Alert", "alert")
+        assert "(alert word: tue)" in browser.get("/log").words
+        found = browser.get("/log?alert_words=1").words
+        assert ("je te tue" in found, "Quoi ?" in found) == (True, False)
+        for threat in threats:
+            decisions.tag(line.db, threat, "threat", "anna", line.now())
+        assert "alert word" not in browser.get("/").words.partition("Last contacts")[0]
+
+
+def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> None:
+    """What the overview and the review ask takes as many steps with a thousand contacts as with none."""
+    steps = []
+
+    def ask() -> None:
+        steps.append(0)
+
+        def step() -> None:
+            steps[-1] += 1
+
+        line.db.connection.set_progress_handler(step, 1)
+        assert review.waiting(line.db) == Waiting(0, 0)
+        assert next(review.queue(line.db), None) is None
+        line.db.connection.set_progress_handler(None, 0)
+
+    ask()  # SQLite prepares
+    ask()
+    with line.db.transaction():
+        line.db.connection.executemany(
+            "INSERT INTO contacts (line, kind, originator, line_type, text, segments_received, segments_total,"
+            " received_at, received_limit) VALUES ('fr', 'text', ?, 'mobile', 'Salut', 1, 1, ?, 0)",
+            [(f"+3247{number:07}", f"2026-11-24T10:00:{number % 60:02}.000Z") for number in range(1000)],
+        )
+    ask()
+
+    assert steps[1] == steps[2], steps
+
+
+def test_words_have_something_to_look_for(line: Filled) -> None:
+    """A word of nothing but blanks or dots would be met nowhere: the configuration is refused."""
+    for word in ("...", "\u200b"):
+        line.config.write_text(json.dumps(line.settings | {"alerts": {"words": [word]}}))
+        assert line.run("config", "check").exit_code == 78
+    assert contacts.Source("fr", "1", None, line.source.identify).words_met("tue") == []

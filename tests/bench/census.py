@@ -1,0 +1,120 @@
+"""Counts what one person has to carry: `scripts/run census [COMMIT]...`, a column each, and one for the work tree.
+
+Lines are those that git has, blank ones and comments with them. Tables, commands, keys and states are asked of the
+program itself, as that commit has it.
+"""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[2]
+DECLARED = """
+import configparser, json, re, sqlite3
+from pathlib import Path
+import click
+from hotlined import migrations, policy, states
+from hotlined.cli import main
+from hotlined.config import KEYS
+
+def commands(group):
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            yield group.get_command(context, name)
+
+def leaves(group):
+    for command in commands(group):
+        yield from leaves(command) if isinstance(command, click.Group) else [command]
+
+database = sqlite3.connect(":memory:")
+for _, statements in migrations.SCHEMA:
+    for statement in statements:
+        database.execute(statement)
+kinds = dict(database.execute(
+    "SELECT type, count(*) FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_sqlite*' GROUP BY type"
+))
+setup = configparser.ConfigParser()
+setup.read("setup.cfg")
+needs = lambda text: len(text.split())
+print(json.dumps({
+    "tables": kinds["table"], "triggers": kinds.get("trigger", 0), "indexes": kinds["index"],
+    "commands": len([*leaves(main)]), "commands at the top": sum(not each.hidden for each in commands(main)),
+    "configuration keys": len(KEYS), "states of an answer": len(states.AnswerState),
+    "states of a segment": len(states.SegmentState), "states of the modem": len(states.ModemState),
+    "reasons of a verdict": len(policy.Reason), "kinds of events": len(states.EventKind),
+    "codes of troubles": len(states.TroubleCode), "conditions of alerts": len(states.AlertCondition),
+    "libraries": needs(setup["options"]["install_requires"]),
+    "libraries of all extras": len({
+        re.split("[<>=[]", each)[0] for text in setup["options.extras_require"].values() for each in text.split()}),
+    "known limits": sum(line.startswith("- ") for line in Path("docs/limits.md").read_text("utf-8").splitlines()),
+}))
+"""
+ROOMS = {
+    "hotlined, Python": ("hotlined/", ".py"),
+    "tests": ("tests/test_", ".py"),
+    "tests, programs and labs": ("tests/", ".py", ".sh"),
+    "tests, data": ("tests/data/", ""),
+    "catalogues": ("hotlined/catalogues/", ""),
+    "desk, pages and style": ("hotlined/desk/", ".html", ".css", ".svg", ".js"),
+    "docs": ("docs/", ".md", ".json", ".yml", ".py"),
+    "units": ("systemd/", ""),
+    "scripts": ("scripts/", ""),
+    "debian, card": ("debian/", ""),
+}
+"""Where lines are counted: the beginning of a path and its possible ends; a path counts in the narrowest one."""
+
+
+def checkout(commit: str, folder: Path) -> None:
+    """Put the files that git has of a commit into a folder."""
+    octets = subprocess.run(["git", "-C", ROOT, "archive", commit], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(octets)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def room_of(path: str) -> str | None:
+    """Return the room of a path: the one with the longest beginning that fits."""
+    path = path.replace("card/", "debian/") if path.startswith("card/") else path
+    path = re.sub(r"^tests/\w+/test_", "tests/test_", path)
+    fits = [name for name, (begin, *ends) in ROOMS.items() if path.startswith(begin) and path.endswith(tuple(ends))]
+    return max(fits, key=lambda name: len(ROOMS[name][0]), default=None)
+
+
+def count(folder: Path, paths: list[str]) -> dict[str, int]:
+    """Return all figures of a checkout."""
+    lines = dict.fromkeys(ROOMS, 0)
+    for path in paths:
+        if (room := room_of(path)) and (folder / path).is_file():
+            lines[room] += (folder / path).read_bytes().count(b"\n")
+    modules = sum(path.startswith("hotlined/") and path.endswith(".py") for path in paths)
+    done = subprocess.run([sys.executable, "-c", DECLARED], cwd=folder, capture_output=True, check=True, text=True)
+    return {f"lines: {name}": number for name, number in lines.items()} | {"modules": modules} | json.loads(done.stdout)
+
+
+def files_of(folder: Path) -> list[str]:
+    """Return the files of a checkout, relative to it."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def main(commits: list[str]) -> None:
+    """Print a table of all figures."""
+    columns = {}
+    for commit in commits:
+        with tempfile.TemporaryDirectory() as name:
+            checkout(commit, Path(name))
+            columns[commit] = count(Path(name), files_of(Path(name)))
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, check=True, text=True).stdout
+    columns["here"] = count(ROOT, listed.splitlines())
+    click.echo(f"{'':28}" + "".join(f"{name[:10]:>12}" for name in columns))
+    for name in columns["here"]:
+        click.echo(f"{name:28}" + "".join(f"{column.get(name, '–'):>12}" for column in columns.values()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,414 @@
+"""`hotlined limits`: what is left, and the worst that can be spent."""
+
+import json
+import math
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import ANSWER, LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.store.answers import decisions, windows
+from hotlined.words.amounts import wait_in_words
+
+Make = Callable[..., Filled]
+LIMITS = {"hour": 6, "day": 20, "month": 50}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Give a function that makes a line with settings of its own."""
+    with ExitStack() as stack:
+
+        def make(**more: Any) -> Filled:
+            line = Filled(tmp_path, **{"answer": {"text": ANSWER, "delay": "0s"}} | more)
+            stack.enter_context(line.db)
+            return line
+
+        yield make
+
+
+def told(line: Filled) -> dict[str, Any]:
+    """Return what --json prints."""
+    result = line.run("limits", "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def answer_contacts(line: Filled, count: int) -> None:
+    """Answer so many first contacts, two segments each."""
+    for number in range(count):
+        line.judge(line.text("Salut", f"+3247000{number:04}"))
+        line.send()
+
+
+def test_without_a_database_nothing_is_used(make: Make) -> None:
+    """Before the daemon has ever run all windows are empty and have room."""
+    line = make()
+    line.db.close()
+    line.database.unlink()
+    found = told(line)
+
+    assert found["windows"]["hour"] == {
+        "used": 0,
+        "known": 0,
+        "limit": 60,
+        "reserve": 30,
+        "new_in_seconds": 0,
+        "known_in_seconds": 0,
+    }
+    assert found["answers"] == [{"segments": 2, "price": None}]
+
+
+def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
+    """No hour takes more than a month may, no month more than its days may."""
+    line = make(limits={"segments": {"hour": 7, "day": 500, "month": 100_000}, "price_per_segment": 0.1})
+
+    assert told(line)["worst"] == {
+        "hour": {"segments": 7, "price": 0.7, "first_contacts": 3},
+        "day": {"segments": 168, "price": 16.8, "first_contacts": 84},
+        "month": {"segments": 5040, "price": 504.0, "first_contacts": 2520},
+    }
+
+
+def test_what_was_sent_is_used(make: Make) -> None:
+    """Segments count in each window, and those to known numbers are told apart."""
+    line = make(limits={"segments": LIMITS})
+    answer_contacts(line, 2)
+    windows = told(line)["windows"]
+
+    assert [each["used"] for each in windows.values()] == [4, 4, 4]
+    assert [each["limit"] for each in windows.values()] == [6, 20, 50]
+    assert [each["reserve"] for each in windows.values()] == [3, 10, 25]
+    assert windows["hour"]["new_in_seconds"] == 0
+
+
+def test_a_full_window_says_when_it_has_room(make: Make) -> None:
+    """A window that is full has room for an answer once the oldest two segments have left it."""
+    line = make(limits={"segments": LIMITS})
+    answer_contacts(line, 3)
+    second = line.db.one("SELECT submitted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
+    latest = line.db.one("SELECT limit_time FROM line_state")  # ahead of this machine's clock: it stands still
+    assert second
+    assert latest
+    windows = told(line)["windows"]
+
+    assert windows["hour"]["used"] == 6
+    assert windows["hour"]["new_in_seconds"] == second["submitted_limit"] + 3600 - latest["limit_time"]
+    assert windows["day"]["new_in_seconds"] == 0
+
+
+def wait(line: Filled, count: int, share: str = "new") -> None:
+    """Let so many answers wait, two segments each."""
+    for _ in range(count):
+        line.judge(line.text("Salut", f"+3248{line.newest() if line.log() else 0:07}"))
+    line.db.connection.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", (share,))
+
+
+def test_room_is_what_those_who_wait_leave(make: Make) -> None:
+    """A window that is empty has no room for the next text where others wait for all of it, and it says how many."""
+    line = make(limits={"segments": {"hour": 6, "day": 14, "month": 50}}, modem={"send_interval": "0s"})
+    wait(line, 3)
+    full = told(line)
+    shown = line.run("limits").stdout
+    wait(line, 5)
+    longer = told(line)
+
+    assert full["windows"]["hour"]["used"] == 0
+    assert full["queue"] == {
+        "new": {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 3},
+        "known": {"answers": 0, "segments": 0, "next_in_seconds": pytest.approx(3600), "ahead": 0},
+    }
+    assert [each["new_in_seconds"] for each in full["windows"].values()] == pytest.approx([3600, 0, 0])
+    assert (full["waits"], full["first_in_seconds"]) == (3, 0)
+    assert "3 answers wait; the next can go now." in shown
+    note = "new number can go: in 1h (3 answers go first). To a known number whose cooldown is over: in 1h."
+    assert note in " ".join(shown.split())
+    assert longer["windows"]["day"]["new_in_seconds"] == pytest.approx(86_400)
+    assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
+
+
+def test_each_share_has_its_own_head(make: Make) -> None:
+    """Known numbers that wait for their half hold no new number up, and what these take is gone for the known."""
+    line = make(limits={"segments": {"hour": 8, "day": 80, "month": 800}}, modem={"send_interval": "0s"})
+    wait(line, 3, "known")
+    found = told(line)["queue"]
+
+    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 3}
+    assert found["new"]["next_in_seconds"] == 0
+
+
+def test_who_would_be_too_old_is_in_nobodys_way(make: Make) -> None:
+    """An answer that is cancelled before its turn comes takes no room from the next."""
+    line = make(
+        answer={"text": ANSWER, "max_age": "2h", "delay": "0s"},
+        limits={"segments": {"hour": 2, "day": 80, "month": 800}},
+        modem={"send_interval": "0s"},
+    )
+    wait(line, 9)
+
+    assert told(line)["queue"]["new"]["next_in_seconds"] < 4 * 3600
+
+
+def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -> None:
+    """A text of now waits for its own delay at least, and for those that are due until then; the rest come after."""
+    line = make(answer={"text": ANSWER, "delay": ["30m", "60m"]})
+    wait(line, 3)
+    now = line.db.now().limit
+    for answer, minutes in ((1, 10), (2, 29.99), (3, 55)):
+        line.db.connection.execute("UPDATE answers SET due_limit = ? WHERE id = ?", (now + 60 * minutes, answer))
+    found = told(line)["queue"]["new"]
+
+    assert (found["answers"], found["ahead"]) == (3, 2)
+    assert found["next_in_seconds"] == pytest.approx(30 * 60, abs=10)
+    said = " ".join(line.run("limits").stdout.split())
+    assert "An answer to a new number can go: after the usual delay (2 answers go first). To a known number" in said
+
+
+def test_segments_leave_one_after_the_other(make: Make) -> None:
+    """The next answer goes when those before it have left, three seconds a segment by default."""
+    line = make()
+    wait(line, 5)
+
+    assert told(line)["queue"]["new"]["next_in_seconds"] == pytest.approx(30)
+    assert told(line)["windows"]["hour"]["new_in_seconds"] == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.sampled_from(["new", "known"]), max_size=8),
+    st.integers(2, 9),
+    st.integers(2, 30),
+    st.sampled_from(["0%", "50%"]),
+)
+def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: int, reserve: str) -> None:
+    """Whoever waits, the next answer goes when the windows let it out, as the rules read if they are played."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = Filled(
+            Path(folder),
+            limits={"segments": {"hour": hour, "day": day, "month": 60}, "reserve_for_new": reserve},
+            modem={"send_interval": "0s"},
+            answer={"text": ANSWER, "delay": "0s", "max_age": "30d"},
+        )
+        with line.db:
+            for share in shares:
+                wait_one(line, share)
+            found = told(line)["queue"]
+    for asked in ("new", "known"):
+        most = min(hour, day, 60)
+        reserved = int(reserve == "50%")
+        shared = min(each - reserved * (each // 2) for each in (hour, day, 60)) if asked == "known" else most
+        expected = played([*shares, asked], hour, day, reserved) if shared >= 2 else None
+        assert found[asked]["next_in_seconds"] == (expected if expected is None else pytest.approx(expected))
+
+
+def wait_one(line: Filled, share: str) -> None:
+    """Let one more answer wait in a share."""
+    number = line.db.the("SELECT count(*) FROM contacts")[0]
+    line.judge(line.text("Salut", f"+3249{number:07}"))
+    line.db.connection.execute(
+        "UPDATE answers SET share = ?, due_limit = 0 WHERE id = (SELECT max(id) FROM answers)", (share,)
+    )
+
+
+def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
+    """Play the queue hour by hour: return when the last one goes, two segments each, as the rules read."""
+    queues = {name: [index for index, share in enumerate(shares) if share == name] for name in ("new", "known")}
+    left: list[tuple[int, str]] = []
+    for at in range(0, 3600 * 24 * 29, 3600):
+        moved = True
+        while moved:
+            moved = False
+            for name in ("new", "known"):
+                if not queues[name]:
+                    continue
+                fits = True
+                for limit, seconds in ((hour, 3600), (day, 86_400), (60, 30 * 86_400)):
+                    inside = [share for moment, share in left if moment > at - seconds]
+                    fits &= 2 * len(inside) + 2 <= limit
+                    if name == "known":
+                        fits &= 2 * inside.count("known") + 2 <= limit - reserved * (limit // 2)
+                if fits:
+                    left.append((at, name))
+                    if queues[name].pop(0) == len(shares) - 1:
+                        return at
+                    moved = True
+                    break
+    return None
+
+
+def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
+    """What can never fit is null in JSON and `never` for people, with a database and without one."""
+    line = make(limits={"segments": {"hour": 3, "day": 1, "month": 50}})
+    windows = told(line)["windows"]
+    line.db.close()
+    line.database.unlink()
+
+    assert windows["hour"] == {
+        "used": 0,
+        "known": 0,
+        "limit": 3,
+        "reserve": 1,
+        "new_in_seconds": 0,
+        "known_in_seconds": 0,
+    }
+    assert windows["day"]["new_in_seconds"] is None
+    assert windows["day"]["known_in_seconds"] is None
+    assert told(line)["windows"] == windows
+    assert "never" in line.run("limits").stdout
+
+
+def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
+    """Each text has its own cost, and a known number waits for room for the longest that it may get."""
+    texts = ["Non.", ANSWER]
+    limits = {"segments": {"hour": 2, "day": 20, "month": 50}, "price_per_segment": 0.05}
+    line = make(answer={"texts": texts}, limits=limits)
+    found = told(line)
+
+    assert [each["segments"] for each in found["answers"]] == [1, 2]
+    assert found["windows"]["hour"]["new_in_seconds"] == 0
+    assert found["windows"]["hour"]["known_in_seconds"] is None
+    assert "Answer 2 takes 2 segments (0.10 EUR)." in line.run("limits").stdout
+    line.db.close()
+    line.database.unlink()
+    assert told(line) == found
+
+
+def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
+    """In shadow mode the windows are those of shadow mode."""
+    line = make(mode="shadow")
+    answer_contacts(line, 1)
+    line.db.connection.execute("UPDATE answer_segments SET state = 'shadowed'")
+
+    assert told(line)["windows"]["hour"]["used"] == 2
+    line.config.write_text(json.dumps(line.settings | {"mode": "live"}))
+    assert told(line)["windows"]["hour"]["used"] == 0
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
+    """No line is wider than the terminal, and no number or heading is cut."""
+    line = make(limits={"price_per_segment": 0.05})
+    answer_contacts(line, 1)
+    lines = line.on_a_terminal(columns, "limits")
+    shown = " ".join(" ".join(lines).split())
+
+    assert all(len(text) <= columns for text in lines)
+    assert "…" not in shown
+    assert lines[1].split() == ["hour", "2", "60", "30", "now", "now"]
+    room = "An answer to a new number can go: now. To a known number whose cooldown is over: now."
+    assert room in shown
+    assert "150.00 EUR" in shown
+    assert "An answer takes 2 segments (0.10 EUR)." in shown
+
+
+@pytest.mark.parametrize("columns", [32, 40])
+@pytest.mark.parametrize(
+    ("language", "headings"),
+    [
+        ("en", "WINDOW USED LIMIT RESERVE NEW KNOWN AT WORST SEGMENTS PRICE NEW NUMBERS"),
+        ("fr", "PÉRIODE DÉPENSÉ MAXIMUM RÉSERVE NOUVEAUX CONNUS AU PIRE SEGMENTS PRIX NOUVEAUX NUMÉROS"),
+        ("nl", "PERIODE VERBRUIKT LIMIET RESERVE NIEUW BEKEND HOOGSTENS SEGMENTEN PRIJS NIEUWE NUMMERS"),
+    ],
+)
+def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, language: str, headings: str) -> None:
+    """What is too wide stands in two tables, one below the other."""
+    lines = make(language=language, limits={"segments": {"month": 30_000}, "price_per_segment": 0.05}).on_a_terminal(
+        columns, "limits"
+    )
+    shown = " ".join(lines)
+
+    assert all(len(text) <= columns for text in lines)
+    assert "…" not in shown
+    assert [word for word in headings.split() if word not in shown.split()] == []
+    assert shown.count(headings.split(maxsplit=1)[0]) == 1 + (columns == 32 or language != "en")
+
+
+def test_a_broken_configuration_is_78(make: Make) -> None:
+    """Limits are those of a configuration that can be used."""
+    line = make()
+    line.config.write_text("answer: {}")
+
+    assert line.run("limits").exit_code == 78
+
+
+def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
+    """The share of known numbers is full before the window is."""
+    line = make()
+    limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
+    line.judge(line.text("Salut", LEA))
+    line.send()
+    line.db.connection.execute("UPDATE answer_segments SET submitted_limit = 100.0 + sequence")
+    line.judge(line.text("Salut"))
+    line.send()
+    line.db.connection.execute("UPDATE attempts SET share = 'known' WHERE id = 1")
+    line.db.connection.execute("UPDATE answer_segments SET submitted_limit = 0.0 WHERE attempt_id = 1 AND sequence = 2")
+    line.db.connection.execute(
+        "UPDATE answer_segments SET submitted_limit = 102.0 WHERE attempt_id = 2 AND sequence = 2"
+    )
+    line.db.connection.execute(
+        "UPDATE answer_segments SET submitted_limit = -9999.0 WHERE submitted_limit NOT IN (101.0, 102.0)"
+    )
+    now = Now(line.now().utc, 200.0, synchronised=False)
+
+    occupied = windows.occupancy(line.db, now, shadow=False)
+
+    def room(segments: int, *, known: bool) -> float:
+        return occupied.room_at("hour", segments, limits, now.limit, known=known)
+
+    assert room(8, known=False) == 200.0
+    assert room(9, known=False) == 3701.0
+    assert room(10, known=False) == 3702.0
+    assert room(4, known=True) == 200.0
+    assert room(5, known=True) == 3701.0
+    assert room(6, known=True) == math.inf
+    assert room(11, known=False) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(0), "now"),
+        (timedelta(milliseconds=1), "1s"),
+        (timedelta(seconds=3599), "59m59s"),
+        (timedelta(hours=3, minutes=11, seconds=1), "3h12m"),
+        (timedelta(days=29, hours=3, seconds=1), "29d4h"),
+    ],
+)
+def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
+    """A wait is rounded up and takes two units at most."""
+    assert wait_in_words(duration.total_seconds()) == words
+
+
+def test_a_wait_between_two_moments_is_not_rounded_up_for_their_rounding() -> None:
+    """The difference of two moments may be a ten-millionth of a second too long."""
+    assert wait_in_words(1800.0000002) == "30m"
+
+
+def test_what_keeps_answers_back_is_said(make: Make) -> None:
+    """While the line is paused no moment is promised, whatever room there is; `resume` brings it back."""
+    line = make()
+    line.judge(line.text())
+    decisions.pause(line.db, "marie", line.now())
+    found, shown = told(line), line.run("limits").stdout
+
+    assert [each["state"] for each in found["held"]] == ["paused"]
+    assert [each["next_in_seconds"] for each in found["queue"].values()] == [None, None]
+    assert f"Paused by marie: nothing is sent. `hotlined --config {line.config} resume`" in shown
+    assert "\n1 answer (2 segments) to new numbers and no answer to known ones wait.\n" in shown
+    decisions.resume(line.db, "marie", line.now())
+    assert told(line)["held"] == []
+    line.db.connection.execute("UPDATE answers SET due_limit = due_limit + 3600")
+    assert told(line)["first_in_seconds"] == pytest.approx(3600, abs=10)
+    assert re.search("1 answer waits; the next can go [0-9]{2}:[0-9]{2}\\.", line.run("limits").stdout)
+    assert told(line)["queue"]["new"]["next_in_seconds"] is not None

@@ -1,0 +1,622 @@
+"""`hotlined status`: the truth, whatever is missing."""
+
+import itertools
+import json
+import os
+import pwd
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import KEVIN, LEA, Filled
+
+from hotlined import config as configuration
+from hotlined.breaker import Cause, Opening
+from hotlined.causes import CauseCode
+from hotlined.clock import boottime, parse_rfc3339
+from hotlined.reports.glance import at_a_glance
+from hotlined.reports.line import report_line
+from hotlined.reports.trouble import Trouble
+from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
+from hotlined.store.answers import breaking, decisions
+from hotlined.store.file import opening
+from hotlined.store.line.line import commit_balance, recorded_holds
+from hotlined.words import conditions
+from hotlined.words.harmless import harmless
+
+# what is promised of `status --json`, in its order
+KEYS = [
+    "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
+    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "backup", "waiting",
+    "trouble",
+]  # fmt: skip
+MODEM_KEYS = [
+    "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "generation", "operator",
+    "registration", "signal_percent", "technology", "sms_service", "storages",
+]  # fmt: skip
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+    """Give a line whose daemon does not run."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any) -> None:
+    """Write the daemon's file."""
+    modem = ModemStatus(
+        state=state,
+        since="2026-11-24T22:00:01.000Z",
+        steps=2,
+        undeletable=3,
+        port="/dev/ttyUSB2",
+        manufacturer="huawei",
+        model="E3131",
+        operator="Proximus\x1b[2J",
+        registration="home",
+        signal_percent=61,
+        technology="LTE",
+        sms_service="packet_first",
+        storages=(Storage("SM", 3, 20),),
+    )
+    usual: dict[str, Any] = {
+        "pid": os.getpid(),
+        "database": str(line.database),
+        "version": "9.9",
+        "mode": "live",
+        "since": "2026-11-24T22:00:00.000Z",
+        "last_scan_at": "2026-11-24T22:18:00.000Z",
+        "modem": modem,
+        "pass_boottime": boottime(),
+    }
+    path = line.folder / folder / "main" / "status.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(DaemonStatus(**usual | more).to_json())
+
+
+NO_MODEM = DaemonTrouble("absent", CauseCode.NO_STICK, since="2026-11-24T22:00:01.000Z")
+
+
+def status(line: Filled) -> tuple[dict[str, Any], int]:
+    """Return what --json prints, and the exit code."""
+    result = line.run("status", "--json")
+    return json.loads(result.stdout), result.exit_code
+
+
+def test_status_json_has_the_keys_that_are_promised(line: Filled) -> None:
+    """Every key is there in order, whether a daemon runs or not."""
+    for _ in range(2):
+        document, _ = status(line)
+        assert list(document) == KEYS
+        assert list(document["modem"]) == MODEM_KEYS
+        assert list(document["queue"]) == ["queued", "sending", "unconfirmed"]
+        assert list(document["budgets"]) == ["hour", "day", "month"]
+        assert all(list(window) == ["limit", "used"] for window in document["budgets"].values())
+        say(line)
+
+
+def test_a_ready_daemon_is_0(line: Filled) -> None:
+    """Alive and ready is the only 0, and what the daemon told is shown."""
+    say(line)
+    document, code = status(line)
+
+    assert (document["alive"], document["modem"]["state"], code) == (True, "ready", 0)
+    assert (document["pid"], document["version"], document["mode"]) == (os.getpid(), "9.9", "live")
+    assert document["config"] == str(line.config)
+    assert document["modem"]["storages"] == [{"name": "SM", "used": 3, "total": 20}]
+
+
+def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
+    """People read what is wrong and what to do in one sentence."""
+    say(line, state="absent", trouble=(NO_MODEM,))
+    result = line.run("status")
+
+    assert result.exit_code == 69
+    assert "No modem is plugged in. Plug the stick in." in result.stdout
+    assert str(line.config) in result.stdout
+
+
+def test_no_daemon_is_69_with_its_output(line: Filled) -> None:
+    """Without a daemon the database still tells what waits."""
+    line.judge(line.text(), delay=3600)
+    document, code = status(line)
+
+    assert (document["alive"], document["pid"], document["modem"]["state"], code) == (False, None, None, 69)
+    assert document["queue"]["queued"] == 1
+    assert "The daemon does not run." in line.run("status").stdout
+
+
+@pytest.mark.parametrize("how", [{"pid": 2**22 + 1}, {"pid": "x"}, {"pid": 2**70}, {"pass_boottime": -181.0},
+                                 {"pass_boottime": 1e12}])  # fmt: skip
+def test_what_a_dead_daemon_left_is_not_alive(line: Filled, how: dict[str, Any]) -> None:
+    """A file of a process that ended, hangs, or ran before a reboot is what was last known, and no more."""
+    if how.get("pass_boottime") == -181.0:
+        how = {"pass_boottime": boottime() - 181}
+    say(line, **how)
+    document, code = status(line)
+
+    assert (document["alive"], document["modem"]["state"], code) == (False, "ready", 69)
+    assert "last known" in line.run("status").stdout
+
+
+def test_a_daemon_of_another_user_is_alive(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may not be signalled lives."""
+
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    say(line)
+
+    assert status(line)[1] == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', "\udcff"])
+def test_a_file_that_is_none_is_no_daemon(line: Filled, content: str) -> None:
+    """Whatever stands in the runtime directory, status answers."""
+    (line.folder / "run" / "main").mkdir(parents=True)
+    (line.folder / "run" / "main" / "status.json").write_bytes(content.encode(errors="surrogateescape"))
+
+    assert status(line)[1] == 69
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "folder", "endless"])
+def test_a_file_that_is_a_trap_is_no_daemon(line: Filled, trap: str) -> None:
+    """It is neither followed, nor waited for, nor read without end."""
+    say(line)
+    path = line.folder / "run" / "main" / "status.json"
+    path.rename(line.folder / "moved")
+    traps: dict[str, Callable[[], object]] = {
+        "link": lambda: path.symlink_to(line.folder / "moved"),
+        "fifo": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "endless": lambda: path.write_text((line.folder / "moved").read_text() + " " * (8 << 20)),
+    }
+    traps[trap]()
+
+    assert [each["code"] for each in status(line)[0]["trouble"]] == ["not_running"]
+
+
+def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:
+    """Where the runtime directory could not be made, the file is where the daemon puts it instead."""
+    say(line, folder=f"hotlined-{os.getuid()}")
+
+    assert status(line)[1] == 0
+
+
+def test_somebody_elses_temporary_folder_is_not_believed(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status that another user left in the temporary folder is none."""
+    somebody_else = os.getuid() + 1
+    say(line, folder=f"hotlined-{somebody_else}")
+    monkeypatch.setattr(os, "getuid", lambda: somebody_else)
+
+    assert status(line)[1] == 69
+
+
+def test_no_database_yet_is_no_error(line: Filled) -> None:
+    """What is not known is null, and the daemon's state is told all the same."""
+    line.db.close()
+    line.database.unlink()
+    document, code = status(line)
+
+    assert (document["queue"], document["budgets"], document["paused"], document["database_state"]) == (None,) * 4
+    assert code == 69
+    say(line)
+    assert "There is no database" in line.run("status").stdout
+
+
+def test_a_damaged_database_is_a_state(line: Filled) -> None:
+    """A file that is no database is `damaged`."""
+    line.db.close()
+    for path in line.folder.glob("hotlined.db-*"):
+        path.unlink()
+    line.database.write_bytes(b"no database at all " * 100)
+
+    assert status(line)[0]["database_state"] == "damaged"
+
+
+def test_a_damaged_database_has_its_cure(line: Filled) -> None:
+    """A sentence and a hint, with a full stop between them, whoever found it."""
+    say(line)
+    line.db.close()
+    line.database.write_bytes(b"no database at all " * 1000)
+    for path in line.folder.glob("hotlined.db-*"):
+        path.unlink()
+
+    assert status(line)[0]["database_state"] == "damaged"
+    assert f"trouble        {line.database} cannot be used: it is damaged, or no database. Stop the" in (
+        line.run("status").stdout
+    )
+
+
+def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that keeps the database for itself is the trouble."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
+    line.db.close()
+    with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert status(line)[0]["database_state"] == "locked"
+        assert "another program keeps it locked. End what has it open" in line.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("full", "the disk is full or takes nothing any more. Make room"),
+        ("locked", "another program keeps it locked. End what"),
+    ],
+)
+def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, state: str, words: str) -> None:
+    """The daemon's word on its database comes with a cure, beside the modem's trouble."""
+    say(line, state="absent", trouble=(NO_MODEM,), database_state=state)
+    document, _ = status(line)
+    shown = line.run("status").stdout
+
+    assert document["database_state"] == state
+    assert [each["code"] for each in document["trouble"]] == ["absent", f"database_{state}"]
+    assert "No modem is plugged in. Plug the stick in." in shown
+    assert f"The daemon cannot use its database: {words}" in shown
+
+
+def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
+    """Two configurations that share the status file are told apart by their database, and `status` says so."""
+    say(line, database="/elsewhere/hotlined.db")
+    document, code = status(line)
+    shown = line.run("status").stdout
+
+    assert (document["alive"], document["pid"], document["modem"]["state"], code) == (False, None, None, 69)
+    assert f"that of another daemon (process {os.getpid()}), which has the database /elsewhere/hotlined.db" in shown
+    say(line, database="/elsewhere/hotlined.db", pass_boottime=-1e6)
+    assert "The daemon does not run." in line.run("status").stdout
+
+
+def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
+    """A link or a detour in the path leads to the same daemon."""
+    say(line, database=str(line.folder / "run" / ".." / "hotlined.db"))
+    (line.folder / "link").symlink_to(line.folder)
+    assert status(line)[1] == 0
+    say(line, database=str(line.folder / "link" / "hotlined.db"))
+    assert status(line)[1] == 0
+
+
+def test_what_waits_is_told_in_words(line: Filled) -> None:
+    """People read how many wait and how many perhaps left, and no code of a state, of the modem's neither."""
+    say(line, state="pin_required")
+    assert re.search(
+        "^modem +pin required since .*^answers +none waiting$", line.run("status").stdout, re.MULTILINE | re.DOTALL
+    )
+    for sender in (KEVIN, LEA):
+        line.judge(line.text(sender=sender))
+    line.send([None])
+    told = "^answers +1 waiting, 1 perhaps sent in the last 24 hours$"
+    assert re.search(told, line.run("status").stdout, re.MULTILINE)
+    assert not re.search("queued|unconfirmed|sending|pin_required", line.run("status").stdout)
+    assert status(line)[0]["queue"] == {"queued": 1, "sending": 0, "unconfirmed": 1}
+    line.db.connection.execute(
+        "UPDATE attempts SET begun_limit = begun_limit - 86400"
+    )  # nobody settles it: it is no news
+    assert re.search("^answers +1 waiting$", line.run("status").stdout, re.MULTILINE)
+    assert status(line)[0]["queue"]["unconfirmed"] == 0
+
+
+def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
+    """The modem of a daemon that ended was ready; of one that never said anything nothing is said of its network."""
+    assert "network" not in line.run("status").stdout
+    say(line, pass_boottime=-1e6)
+    assert "modem          was ready since" in line.run("status").stdout
+    say(line)
+    assert "modem          ready since" in line.run("status").stdout
+    assert (
+        r"network      Proximus\x1b[2J, home, LTE, signal 61 %, texts by the data network, else the telephone network"
+        in line.run("status").stdout
+    )
+
+
+def test_no_service_is_taken_for_granted(line: Filled) -> None:
+    """Who runs it by hand is told so; systemctl is for who runs it as a service."""
+    for more in ({}, {"pass_boottime": -1e6}):
+        if more:
+            say(line, **more)
+        (trouble,) = re.findall("^trouble (.*)", line.run("status").stdout, re.MULTILINE)
+        assert "`sudo systemctl" in trouble
+        assert re.search("[Oo]r `hotlined .*run`,? where it is no service", trouble)
+
+
+def test_what_was_sent_is_counted(line: Filled) -> None:
+    """Budgets show the segments that count in each window, and the configured limits."""
+    line.judge(line.text())
+    line.send()
+    document, _ = status(line)
+
+    assert document["budgets"]["hour"] == {"limit": 60, "used": 2}
+    assert document["budgets"]["month"] == {"limit": 3000, "used": 2}
+    assert re.search("^spent +hour 2 of 60, day 2 of 300, month 2 of 3,000$", line.run("status").stdout, re.MULTILINE)
+
+
+def test_a_paused_line_shows(line: Filled) -> None:
+    """Who paused a line months ago is reminded."""
+    line.db.connection.execute("UPDATE line_state SET paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'")
+
+    assert status(line)[0]["paused"] is True
+    assert "paused" in line.run("status").stdout
+
+
+def test_an_operators_name_is_not_obeyed(line: Filled) -> None:
+    """What the network calls itself is a text from strangers."""
+    say(line)
+
+    assert harmless("Proximus\x1b[2J") in line.run("status").stdout
+    assert "\x1b" not in line.run("status").stdout
+
+
+# ---- what keeps the line from its work
+
+
+def troubled(line: Filled) -> tuple[list[str], int]:
+    """Return the codes of what is wrong, and the exit code."""
+    document, code = status(line)
+    for each in document["trouble"]:
+        assert list(each) == ["code", "words", "cure", "since", "warning"]
+        assert each["words"]
+        assert each["cure"]
+    return [each["code"] for each in document["trouble"]], code
+
+
+def change(line: Filled, state: str) -> None:
+    """Change the line's own state as the daemon or a person does."""
+    line.db.connection.execute(f"UPDATE line_state SET {state}")
+
+
+def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
+    """With a daemon, a modem and a free line the list is empty, and answers go out."""
+    say(line)
+
+    assert troubled(line) == ([], 0)
+    assert status(line)[0]["sending"] == {"state": "free", "reason": None, "since": None, "by": None}
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "sending"),
+    [
+        ("paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'", "paused", "paused"),
+        ("key_lost_at = '2026-11-24T22:00:00.000Z'", "key_lost", "held"),
+        ("breaker_cause = 'outage', breaker_since = '2026-11-24T22:00:00.000Z'", "outage", "trial"),
+        ("breaker_cause = 'credit', breaker_since = '2026-11-24T22:00:00.000Z'", "credit", "trial"),
+    ],
+)
+def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str, sending: str) -> None:
+    """A pause, a lost key, an outage, no credit: each has its code, its beginning and its cure, and ends with 69."""
+    say(line)
+    change(line, state)
+
+    assert troubled(line) == ([code], 69)
+    document, _ = status(line)
+    assert document["sending"]["state"] == sending
+    assert document["sending"]["since"] == document["trouble"][0]["since"] == "2026-11-24T22:00:00.000Z"
+    assert re.search("^trouble +Since [0-9-]+", line.run("status").stdout, re.MULTILINE)
+
+
+def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
+    """Each reason that the line's row can lead to has its words, and keeps answers back as the table says."""
+    found = set()
+    for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
+        change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
+        change(line, f"breaker_cause = '{cause}'")
+        found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
+
+    assert found == {(state, reason) for reason, state in KEPT_BACK.items()}
+    assert {state for state, _ in found} == {*SendingState} - {SendingState.FREE, SendingState.NO_DAEMON}
+    assert {reason for _, reason in found} == {*HoldReason} == {*conditions.HOLDS}
+
+
+def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
+    """Whoever finds a line that was paused months ago reads all that in one line."""
+    say(line)
+    decisions.pause(line.db, "marie", line.db.now())
+    shown = line.run("status").stdout
+
+    assert re.search("^trouble +Since .*: Paused by marie: nothing is sent. `hotlined .* resume`", shown, re.MULTILINE)
+    assert status(line)[0]["sending"]["by"] == "marie"
+
+
+def test_all_that_is_wrong_is_told(line: Filled) -> None:
+    """One trouble hides no other; `sending` names the one that a resume would not end."""
+    say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True, mode="shadow")
+    change(line, "paused_at = '2026', paused_by = 'pi', breaker_cause = 'outage', key_lost_at = '2026'")
+
+    assert troubled(line) == (["absent", "key_lost", "sim_changed", "paused", "outage", "shadow"], 69)
+    assert status(line)[0]["sending"]["reason"] == "key_lost"
+
+
+def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: Filled) -> None:
+    """The daemon's word counts while it lives, else what it noted last; since when stands in the line's row."""
+    say(line, sim_changed=True)
+    assert troubled(line) == (["sim_changed"], 69)
+    change(line, "sim_changed_at = '2026-11-24T22:00:00.000Z'")
+    assert status(line)[0]["sending"]["since"] == "2026-11-24T22:00:00.000Z"
+    say(line)
+    assert troubled(line) == ([], 0)
+    say(line, pass_boottime=-1e6)
+    assert troubled(line) == (["not_alive", "sim_changed"], 69)
+
+
+def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
+    """Somebody has chosen it, so it ends with 0; since when it is so is known over restarts."""
+    decisions.commit_mode(line.db, line.now(), shadow=True)
+    began = line.db.one("SELECT at FROM events")
+    decisions.commit_mode(line.db, line.now(), shadow=True)
+    say(line, mode="shadow")
+
+    assert troubled(line) == (["shadow"], 0)
+    assert began
+    assert status(line)[0]["trouble"][0]["since"] == began["at"]
+    assert f"Set `mode: live` in {line.config}" in line.run("status").stdout
+    decisions.commit_mode(line.db, line.now(), shadow=False)
+    say(line)
+    assert troubled(line) == ([], 0)
+
+
+def test_a_full_window_is_told_and_is_no_failure(line: Filled) -> None:
+    """Whether it is spent to the last segment, or the next answer does not fit any more and waits."""
+    say(line)
+    line.settings["limits"] = {"segments": {"hour": 2}}
+    line.config.write_text(json.dumps(line.settings))
+    line.judge(line.text())
+    line.send()
+    assert troubled(line) == (["budget_hour"], 0)
+
+    line.settings["limits"] = {"segments": {"hour": 3}}
+    line.config.write_text(json.dumps(line.settings))
+    assert troubled(line) == ([], 0)
+    change(line, "hold_new = 'budget_hour'")
+    assert troubled(line) == ([], 0)
+    line.judge(line.text(sender=LEA))
+    line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+    assert troubled(line) == (["budget_hour"], 0)
+
+
+def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
+    """While a person has to decide first there is none, and in an outage none before the next trial."""
+    say(line)
+    line.judge(line.text(), delay=600)
+    row = line.db.one("SELECT due_limit FROM answers")
+    assert row
+    free = status(line)[0]["next_due_at"]
+    change(line, f"breaker_cause = 'outage', breaker_due = {row['due_limit'] + 60}")
+    tried = status(line)[0]["next_due_at"]
+    change(line, "breaker_cause = NULL, paused_at = '2026'")
+
+    assert parse_rfc3339(tried) - parse_rfc3339(free) == timedelta(seconds=60)
+    assert status(line)[0]["next_due_at"] is None
+    assert "next answer" not in line.run("status").stdout
+    change(line, "paused_at = NULL")
+    say(line, sim_changed=True)
+    assert status(line)[0]["next_due_at"] is None
+
+
+def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel says who it is, whatever the session claims; nobody knows uid 1003."""
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setenv("SUDO_USER", "somebody else")
+    monkeypatch.setenv("USER", "somebody\nelse")
+    assert line.run("pause").exit_code == 0
+    assert status(line)[0]["paused_by"] == pwd.getpwuid(os.getuid()).pw_name
+
+    if os.getuid() == 0:
+        program = "import os; from hotlined import person; os.setuid(54321); print(person.who())"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == "uid 54321\n"
+
+
+def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
+    """Entries that the modem does not delete, and the rung of the ladder that it is on."""
+    say(line)
+    assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
+    assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    "code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST]
+)
+def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
+    """A SIM that was not topped up, a text that is lost or not read: status ends with 69, and answers go out."""
+    say(line)
+    report = report_line(configuration.load(line.config))
+    wrong = replace(report, trouble=(Trouble(code, "words", "cure"),))
+
+    assert report.answers
+    assert (wrong.ready, wrong.answers) == (False, True)
+    assert next(at_a_glance(wrong, None)) == "Answering."
+
+
+def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
+    """It was noted when it changed, and asked for since."""
+    assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
+    commit_balance(line.db, "9.20", line.now(), low=False)
+    say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
+
+    assert status(line)[0]["credit"]["balance"] == 9.2
+    assert status(line)[0]["credit"]["asked_at"] == "2026-11-25T07:00:00.000Z"
+    assert re.search(r"^balance +9\.20 EUR, asked ", line.run("status").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("balance", "credit", "words"),
+    [
+        ("3.20", {"ussd": "*100#"}, "3.20 EUR is left on the SIM. Top it up."),
+        ("5.00", {"ussd": "*100#"}, None),
+        ("3.20", {"ussd": "*100#", "alert_below": 3}, None),
+        ("3.20", {}, None),  # nobody asks for it any more
+    ],
+)
+def test_little_credit_is_a_warning(line: Filled, balance: str, credit: dict[str, Any], words: str | None) -> None:
+    """It is told with its cure, in the line's currency and since when, and does not count as wrong."""
+    line.config.write_text(json.dumps(line.settings | {"credit": credit}))
+    commit_balance(line.db, balance, line.now(), low=True)
+    say(line)
+    document, code = status(line)
+    shown = " ".join(line.run("status").stdout.split())
+
+    assert code == 0
+    since = document["credit"]["asked_at"]
+    assert [(each["code"], each["since"], each["warning"]) for each in document["trouble"]] == (
+        [("credit_low", since, True)] if words else []
+    )
+    assert ((words or "is left on the SIM") in shown) == (words is not None)
+    assert f"balance {balance} EUR, asked" in shown
+
+
+def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
+    """Where answers wait because the SIM cannot pay, that is the trouble, and no warning beside it."""
+    line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
+    commit_balance(line.db, "0.01", line.now(), low=True)
+    with line.db.transaction():
+        breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,))
+    say(line)
+
+    assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]
+
+
+WORDS = {"words": ["tue"]}
+
+
+@pytest.mark.parametrize(
+    ("alerts", "file", "told"),
+    [
+        (WORDS, None, True),
+        (WORDS | {"ping": "https://localhost/1"}, None, True),
+        (WORDS | {"urls": ["json://localhost"]}, None, False),
+        (WORDS | {"urls_file": "urls"}, None, False),
+        (WORDS | {"sms_to": "+32470123456"}, None, False),
+        (WORDS, "main.urls", False),
+        ({}, None, False),
+    ],
+)
+def test_an_alert_that_goes_nowhere_is_a_warning(
+    line: Filled, alerts: dict[str, Any], file: str | None, *, told: bool
+) -> None:
+    """Who wants to hear of words and says not where is told so by `status`, `doctor` and the check alike."""
+    line.config.write_text(json.dumps(line.settings | {"alerts": alerts}))
+    if file:
+        (line.folder / file).write_text("json://localhost\n")
+    say(line)
+    document, code = status(line)
+
+    assert code == 0
+    assert [(each["code"], each["warning"]) for each in document["trouble"]] == [("alerts_nowhere", True)] * told
+    sentence = "and that goes nowhere: nobody hears of a threat. Set alerts.urls or alerts.sms_to"
+    for command in (("status",), ("doctor",), ("config", "check")):
+        assert (sentence in " ".join(line.run(*command).stdout.split())) == told, command

@@ -1,0 +1,297 @@
+"""What commands print with --json is what docs/output.schema.json promises, in every state of the line."""
+
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from conftest import Line, wait_until
+from filled import ANSWER, ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, Filled
+
+from hotlined.cli import COMMANDS, main
+from hotlined.policy import WaitingFor
+from hotlined.simulator import pdus
+from hotlined.states import (
+    AnswerState,
+    ContactKind,
+    ContactVerdict,
+    HoldReason,
+    ModemState,
+    RequestState,
+    SegmentState,
+    SendingState,
+)
+from hotlined.store.answers import decisions
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "docs/output.schema.json").read_text("utf-8"))
+TABLE = dict(
+    re.findall(r"^\| `([^`]+) --json` \| `(\w+)` \|$", (ROOT / "docs/json.md").read_text("utf-8"), re.MULTILINE)
+)
+
+
+def _closed(schema: Any) -> Any:
+    """Return a schema that takes no further properties: what is printed and not promised is a mistake here."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(value) for name, value in schema.items()}
+    is_object = "properties" in closed and isinstance(closed.get("required"), list)
+    return closed | ({"additionalProperties": False} if is_object else {})
+
+
+CLOSED = _closed(copy.deepcopy(SCHEMA))
+
+
+@cache
+def definition(name: str) -> jsonschema.Draft7Validator:
+    """Return what holds objects to a definition."""
+    return jsonschema.Draft7Validator({"$ref": f"#/definitions/{name}", "definitions": CLOSED["definitions"]})
+
+
+def judge(name: str, document: Any) -> None:
+    """Hold an object to a definition: nothing is missing, nothing is of another kind, nothing is beside it."""
+    wrong = jsonschema.exceptions.best_match(definition(name).iter_errors(document))
+    assert wrong is None, f"{name}{wrong.json_path.removeprefix('$')}: {wrong.message[:300]}"
+
+
+def printed(line: Filled, *arguments: str) -> list[Any]:
+    """Return the objects that a command prints."""
+    result = line.run(*arguments, "--json")
+    assert result.stdout or not result.output, result.output
+    assert result.stdout.isascii()
+    return [json.loads(each) for each in result.stdout.splitlines()]
+
+
+PEOPLE = (("show_number", "show"), ("export", "export"))
+"""The definitions of what is printed about a number, and the command."""
+
+
+def judge_all(line: Filled) -> set[str]:
+    """Hold everything that is printed of a line to the schema; return which definitions were met."""
+    numbers = [row["number"] for row in printed(line, "numbers") if row["number"]]
+    contacts = [str(contact["id"]) for contact in printed(line, "log", "-n", "0")]
+    asked = [
+        ("log", ("log", "-n", "0")),
+        ("log_by_hand", ("log", "--by-hand")),
+        *(("show", ("show", contact)) for contact in contacts),
+        ("numbers", ("numbers",)),
+        *((name, (word, number)) for name, word in PEOPLE for number in numbers if number.startswith("+")),
+        ("stats", ("stats",)),
+        ("limits", ("limits",)),
+        ("status", ("status",)),
+        ("text_check", ("text", "check")),
+        ("text_check", ("text", "check", "œuf ★ “où”")),
+    ]
+    met = set()
+    for name, arguments in asked:
+        for document in printed(line, *arguments):
+            judge(name, document)
+            met.add(name)
+    return met
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line whose database is empty."""
+    made = Filled(tmp_path)
+    yield made
+    made.db.close()
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that was filled."""
+    made = Filled(tmp_path_factory.mktemp("answered"))
+    with made.db:
+        fill(made)
+        yield made
+
+
+def fill(line: Filled) -> None:
+    """Receive every kind of contact, judged and not, answered, with tags, decisions and a text by hand."""
+    line.judge(line.text())
+    line.send()
+    line.text("T'es qui ?\x00 ﷽")
+    line.pdu("00FF")
+    line.pdu(*pdus.write_mms("+32470123456", "Photo", scts=line.now().utc, reference=7))
+    line.judge(line.call())
+    line.send((9, None))
+    line.judge(line.text("stop", sender="+32499000111"), delay=3_600.0)
+    line.pdu(*pdus.write_status_report(7, KEVIN, line.now().utc, line.now().utc, 0).split())
+    line.run("tag", "2", "threat", "insult")
+    line.run("keep", "2")
+    line.run("block", LEA)
+
+
+def test_the_schema_is_one_and_has_every_command() -> None:
+    """It is draft 7; each command with --json has a row in the documentation and a definition, and no other has one."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    context = main.make_context("hotlined", ["help"])
+    with_json = set()
+    for name in (name for names in COMMANDS.values() for name in names):
+        command: Any = main.get_command(context, name)
+        inner = {f"{name} {each}": one for each, one in getattr(command, "commands", {}).items()} or {name: command}
+        with_json |= {typed for typed, one in inner.items() if any("--json" in each.opts for each in one.params)}
+
+    assert {re.sub(r" [A-Z]+| h12| --by-hand", "", typed) for typed in TABLE} == with_json
+    assert set(TABLE.values()) <= SCHEMA["definitions"].keys()
+
+
+def test_its_states_are_those_of_the_program() -> None:
+    """A state that is added is added to the schema, and in the order in which the program has them."""
+    definitions = SCHEMA["definitions"]
+    log, status = definitions["log"]["properties"], definitions["status"]["properties"]
+    part = definitions["answer_whole"]["properties"]["parts"]["items"]["properties"]
+    hold = definitions["hold"]["properties"]
+    request = definitions["export"]["properties"]["requests"]["items"]["properties"]
+
+    assert definitions["answer_state"]["enum"] == [*AnswerState]
+    assert definitions["waiting_for"]["enum"] == [*WaitingFor]
+    assert log["kind"]["enum"] == [*ContactKind]
+    assert log["verdict"]["enum"] == [*ContactVerdict, None]
+    assert part["state"]["enum"] == [*SegmentState]
+    assert status["modem"]["properties"]["state"]["enum"] == [*ModemState, None]
+    assert (hold["state"]["enum"], hold["reason"]["enum"]) == ([*SendingState], [*HoldReason, None])
+    assert request["state"]["enum"] == [*RequestState]
+    assert (list(log), list(definitions["answer"]["properties"])) == (LOG_KEYS, ANSWER_KEYS)
+
+
+def test_an_empty_line_prints_what_is_promised(filled: Filled) -> None:
+    """Before anybody has contacted it."""
+    assert judge_all(filled) == {"stats", "limits", "status", "text_check"}
+
+
+def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
+    """Whatever came, was decided and was sent, paused and not."""
+    fill(filled)
+    met = judge_all(filled)
+    decisions.pause(filled.db, "somebody", filled.now())
+    judge_all(filled)
+
+    assert met >= {"log", "show", "numbers", "show_number", "export", "stats", "limits", "status"}
+
+
+def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
+    """It says which text an answer had, what each text brought, and which text is checked."""
+    line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
+    fill(line)
+    judge_all(line)
+    assert printed(line, "show", "1")[0]["answer"]["wording"] == {"answer": 1, "variant": 1, "country": None}
+    (figures,) = printed(line, "stats", "--since", "2026-11-24", "--until", "2026-11-25")
+    assert [sent["text"] for sent in figures["total"]["by_text"]] == [ANSWER]
+    line.db.close()
+
+
+@pytest.mark.parametrize("state", AnswerState)
+def test_an_answer_in_any_state_is_printed_as_promised(answered: Filled, state: AnswerState) -> None:
+    """Each state of an answer, with each state that its segments can have."""
+    was = answered.db.the("SELECT state FROM answer_segments WHERE id = 1")["state"]
+    answered.db.connection.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", (state,))
+    judge_all(answered)
+    for segment in (*SegmentState, was):
+        answered.db.connection.execute("UPDATE answer_segments SET state = ? WHERE id = 1", (segment,))
+        (contact,) = printed(answered, "show", "1")
+        judge("show", contact)
+
+
+def test_what_was_erased_is_printed_as_promised(filled: Filled) -> None:
+    """Texts that are gone, numbers that are pseudonyms."""
+    fill(filled)
+    long_ago = "2020-01-01T00:00:00.000Z"
+    filled.db.connection.execute("UPDATE contacts SET received_at = ?, kept_at = NULL", (long_ago,))
+    filled.db.connection.execute("UPDATE answers SET queued_at = ? WHERE state <> 'queued'", (long_ago,))
+    filled.db.connection.execute("UPDATE segments SET received_at = ?", (long_ago,))
+    result = filled.run("purge")
+    assert result.exit_code == 0, result.output
+    assert judge_all(filled) >= {"log", "show", "numbers"}
+
+
+def test_a_broken_configuration_leaves_what_is_promised(filled: Filled) -> None:
+    """While the file cannot be used, status and limits say what they know, in the same shape."""
+    fill(filled)
+    filled.config.write_text(filled.config.read_text().replace('"answer"', '"colour": 1, "answer"', 1))
+    for name in ("status", "limits", "numbers", "stats"):
+        for document in printed(filled, name):
+            judge(name, document)
+
+
+def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
+    """Where the database cannot be read its figures are null."""
+    filled.db.close()
+    filled.database.unlink()
+    (document,) = printed(filled, "status")
+    judge("status", document)
+    assert document["queue"] is None
+
+
+def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
+    """Status of a daemon with a modem, a text by hand, doctor and the rehearsal of a flood."""
+    line.start()
+    line.wait_state("ready")
+    subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "send", KEVIN, "Bonjour"], check=True
+    )
+    for name, arguments in (
+        ("status", ("status",)),
+        ("log_by_hand", ("log", "--by-hand")),
+        ("doctor", ("doctor",)),
+        ("simulate", ("simulate", "--messages", "50")),
+        ("show_number", ("show", KEVIN)),
+        ("show_by_hand", ("show", "h1")),
+        ("export", ("export", KEVIN)),
+    ):
+        command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        rows = done.stdout.splitlines()
+        assert rows, (arguments, done.stderr)
+        for row in rows:
+            judge(name, json.loads(row))
+
+
+def test_what_is_printed_and_not_promised_is_found() -> None:
+    """The schema as it is held here takes neither more nor less than it names."""
+    good = {"check": "port", "verdict": "ok", "seen": "x", "cure": ""}
+    judge("doctor", good)
+    for wrong in (good | {"more": 1}, {"check": "port"}, good | {"verdict": "fine"}, good | {"seen": None}):
+        with pytest.raises(AssertionError):
+            judge("doctor", wrong)
+
+
+def test_the_example_runs_a_command_for_each_threat(filled: Filled, tmp_path: Path) -> None:
+    """Whatever changes about a contact, the command runs once for it, and is handed neither its number nor its text."""
+    (tmp_path / "bin").mkdir()
+    hotlined = tmp_path / "bin/hotlined"
+    hotlined.write_text(f'#!/bin/sh\nexec {sys.executable} -m hotlined --config {filled.config} "$@"\n')
+    hotlined.chmod(0o755)
+    mails = tmp_path / "mails"
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    contact = filled.text("Je sais où tu habites")
+    program = subprocess.Popen(
+        [sys.executable, str(ROOT / "docs/examples/on_threat.py"), "sh", "-c", f"cat >> {mails}"],
+        env=os.environ | {"PATH": path},
+        start_new_session=True,
+    )
+    try:
+        filled.run("tag", str(contact), "threat")
+        wait_until(mails.exists)
+        filled.run("tag", str(contact), "insult")
+        second = filled.text("encore")
+        filled.run("tag", str(second), "threat")
+        wait_until(lambda: mails.read_text().count("\n") == 2)
+    finally:
+        os.killpg(program.pid, 15)
+        program.wait()
+
+    assert mails.read_text() == "".join(
+        f"Contact {each} of line fr is a threat: hotlined show {each}\n" for each in (contact, second)
+    )

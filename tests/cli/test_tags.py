@@ -1,0 +1,339 @@
+"""`hotlined tag` and `review`: what people say about contacts."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE_SECONDS, speaking, wait_until
+from filled import KEVIN, LEA, Filled
+from persons import user_name
+
+from hotlined.language import Language
+from hotlined.reports import review
+from hotlined.store.answers import decisions
+from hotlined.store.reading.review import queue
+from hotlined.words.tags import TAG_KEYS, tag_in_words, words_of_tags
+from hotlined.words.times import moment
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def tags(line: Filled) -> list[list[str]]:
+    """Return the tags of every contact."""
+    return [contact["tags"] for contact in line.log()]
+
+
+# ---- by hand
+
+
+def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
+    """A tag shows in the log, the filter finds it, and both decisions are recorded with who made them."""
+    line.text()
+    env = {"SUDO_UID": "1", "SUDO_USER": "greta"}
+    greta = user_name(1)
+    said = [
+        line.run(*words.split(), env=env).stdout
+        for words in (
+            "tag 1 Excuses --new",
+            "tag 1 EXCUSES",
+            "tag 1 encore-une_fois",
+            "tag 1 excuses --remove",
+            "tag --remove 1 excuses",
+        )
+    ]
+
+    assert said == [
+        "Contact 1 is tagged excuses.\n",
+        "Contact 1 was already tagged excuses.\n",
+        "Contact 1 is tagged encore-une_fois.\n",
+        "Contact 1 is no longer tagged excuses.\n",
+        "Contact 1 was not tagged excuses.\n",
+    ]
+    assert tags(line) == [["encore-une_fois"]]
+    assert [contact["id"] for contact in line.log("--tag", "Encore-Une_Fois")] == [1]
+    assert line.log("--tag", "excuses") == []
+    events = json.loads(line.run("show", "1", "--json").stdout)["events"]
+    assert [(event["kind"], event["word"], event["who"]) for event in events] == [
+        ("tag", "excuses", greta),
+        ("tag", "encore-une_fois", greta),
+        ("untag", "excuses", greta),
+    ]
+    assert f"untag excuses by {greta}" in line.run("show", "1").stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        *(("menace", "threat"), ("menaces", "threat"), ("belediging", "insult"), ("excuses", "apology")),
+        *(("Autre", "other"), ("excuse", "apology"), ("andere", "other"), ("apologies", "apology")),
+        *(("insults", "insult"), ("treat", "threat"), ("jokes", "joke"), ("désole", "désolé")),
+    ],
+)
+def test_a_word_that_is_nearly_another_tag_is_asked_about(line: Filled, word: str, known: str) -> None:
+    """What differs by a letter, or by the language, would be counted apart: without a terminal it is refused."""
+    line.text()
+    for tag in ("joke", "désolé"):
+        assert line.run("tag", "1", tag).exit_code == 0
+    refused = line.run("tag", "1", word)
+
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"Error: {word.lower()} is no tag yet, and nearly {known}.\n")
+    assert f" tag 1 {known}`, or --new for a new tag." in refused.stderr
+    assert tags(line) == [["joke", "désolé"]]
+    assert line.run("tag", "1", word, "--new").stdout == f"Contact 1 is tagged {word.lower()}.\n"
+    assert line.run("tag", "1", word).stdout == f"Contact 1 was already tagged {word.lower()}.\n"
+
+
+@pytest.mark.parametrize("word", ["encore-une_fois", "love", "x", "thanks", "menu"])
+def test_a_word_of_its_own_is_asked_about_by_nobody(line: Filled, word: str) -> None:
+    """A new tag is a new tag."""
+    line.text()
+
+    assert line.run("tag", "1", word).exit_code == 0
+
+
+@pytest.mark.parametrize(("said", "put_on"), [("y", "threat"), ("n", "treat"), ("", "treat")])
+def test_at_a_terminal_a_person_says_which_tag_is_meant(line: Filled, said: str, put_on: str) -> None:
+    """Yes takes the tag that is there already; anything else is a new one."""
+    line.text()
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{said}\n".encode())
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "tag", "1", "treat"]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+    os.close(ours)
+    os.close(theirs)
+
+    assert done.stdout == (
+        f"treat is no tag yet, and nearly threat. Is threat meant? [y/N]: Contact 1 is tagged {put_on}.\n"
+    )
+    assert tags(line) == [[put_on]]
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("tag", TAG_KEYS.values())
+def test_the_word_of_a_key_can_be_typed_as_it_is_shown(language: Language, tag: str) -> None:
+    """What stands beside a key is a tag in every language, and means the same tag where another language is spoken."""
+    with speaking(language):
+        shown = tag_in_words(tag)
+        assert review.tag_meant(shown) == tag
+
+    assert words_of_tags()[shown] == tag
+
+
+def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
+    """Letters with accents are the same word composed or not."""
+    line.text()
+    line.run("tag", "1", "de\u0301sole\u0301")
+
+    assert tags(line) == [["désolé"]]
+
+
+@pytest.mark.parametrize("word", ["à voir", "", " ", "-x", "a,b", "x" * 41, "\x1b[2J", "\udcff"])
+def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
+    """A tag is one word: anything else ends with 2 and changes nothing."""
+    line.text()
+
+    assert line.run("tag", "--", "1", word).exit_code == 2
+    assert tags(line) == [[]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["tag", "tag 1", "tag 0 x", "tag x y", "tag --remove 1", "review", "review 1", "review --all", "review --key",
+     "review --key q=quit", "review --key k=keen", "review --key ab=c", "review --key a", "review --key a="],
+)  # fmt: skip
+def test_half_a_tag_is_a_usage_error(line: Filled, arguments: str) -> None:
+    """`tag` takes ID and WORD; `review` takes keys that are free, on a terminal alone."""
+    assert line.run(*arguments.split()).exit_code == 2
+
+
+@pytest.mark.parametrize("remove", [(), ("--remove",)], ids=["on", "off"])
+def test_there_has_to_be_a_contact(line: Filled, remove: tuple[str, ...]) -> None:
+    """An unknown contact ends with 1 and a sentence."""
+    result = line.run("tag", "7", "x", *remove)
+
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "Error: There is no contact 7.")
+
+
+# ---- reactions
+
+
+def react(line: Filled) -> list[int]:
+    """Answer KEVIN, let him and others text, and return the ids of the reactions."""
+    line.text("too early")
+    line.judge(1)
+    line.send()
+    reactions = [line.text("Désolé !"), line.text("Connard \x1b[2J"), line.text("?")]
+    line.text("not answered", sender=LEA)
+    line.call(KEVIN)
+    line.text("too late")
+    line.db.connection.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.001Z' WHERE text = 'too late'")
+    return reactions
+
+
+def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
+    """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
+    first, *others = react(line)
+
+    assert [*queue(line.db)] == [*others[::-1], first]
+    line.run("tag", str(first), "apology")
+    assert [*queue(line.db)] == others[::-1]
+
+
+def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
+    """Run `review` on a terminal, press a key at each question, and return what it shows.
+
+    `meanwhile` is done before the first key.
+    """
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "review", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as asking:
+        os.close(theirs)
+        shown = b""
+        try:
+            for number, key in enumerate(keys, 1):
+                while shown.count(b"q=quit: ") < number:
+                    shown += _read(ours)
+                wait_until(lambda: not termios.tcgetattr(ours)[3] & termios.ICANON, "reading of single keys")
+                if number == 1:
+                    meanwhile()
+                os.write(ours, key.encode())
+            with suppress(OSError):  # a pseudo-terminal ends so
+                while octets := _read(ours):
+                    shown += octets
+        except BaseException:
+            asking.kill()
+            raise
+        finally:
+            os.close(ours)
+    assert asking.returncode == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def _read(screen: int) -> bytes:
+    assert select.select([screen], [], [], PATIENCE_SECONDS)[0], "nothing is shown any more"
+    return os.read(screen, 4096)
+
+
+def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
+    """Each untagged reaction is shown harmless with its keys, and each key does what it says, at once."""
+    third, second, first = react(line)
+    shown = walk(line, "a", "i", "s")
+
+    assert shown.splitlines()[:3] == [
+        f"3 left: contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}",
+        "?",
+        "a=apology i=insult t=threat o=other k=keep s=skip u=undo q=quit: apology",
+    ]
+    assert r"Connard \x1b[2J" in shown
+    assert shown.endswith("skip\n\n2 reactions tagged, 1 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
+
+
+def test_a_key_that_means_nothing_is_answered(line: Filled) -> None:
+    """Whoever presses another key hears so, with the keys that there are, and nothing is tagged."""
+    react(line)
+    shown = walk(line, "x", "q")
+
+    assert "'x' is no key here.\na=apology i=insult" in shown
+    assert shown.endswith("quit\n\n0 reactions tagged, 3 left.\n")
+
+
+@pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
+def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
+    """The key u undoes the last key, a tag or a skip, as often as there is one; q, Ctrl-C and Ctrl-D end it."""
+    _, second, first = react(line)
+    shown = walk(line, "u", "i", "s", "u", "u", "a", "o", quitting)
+
+    assert shown.endswith("quit\n\n2 reactions tagged, 1 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["apology"], ["other"]]
+    assert [word for (word,) in line.db.connection.execute("SELECT word FROM events WHERE kind = 'untag'")] == [
+        "insult"
+    ]
+
+
+def test_keys_can_have_other_words(line: Filled) -> None:
+    """--key gives a key a word, a new key or one that has another."""
+    _, second, first = react(line)
+    shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
+
+    assert "a=amour i=insult t=threat o=other e=excuses k=keep s=skip" in shown
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["excuses"], ["amour"]]
+
+
+def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
+    """A contact or a text that goes while others are looked at is not asked about."""
+    third, second, first = react(line)
+
+    def erase() -> None:
+        line.db.connection.execute("DELETE FROM contacts WHERE id = ?", (second,))
+        line.db.connection.execute("UPDATE contacts SET text = NULL WHERE id = ?", (third,))
+
+    shown = walk(line, "a", meanwhile=erase)
+
+    assert shown.count(": contact ") == shown.count(f": contact {first},") == 1
+    assert shown.endswith("1 reaction tagged, 0 left.\n")
+
+
+def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
+    """The key k keeps the contact and asks again, t tags it as a threat; u takes back a tag, and never the keeping."""
+    _, second, first = react(line)
+    shown = walk(line, "k", "t", "k", "u", "i", "q")
+
+    assert f"contact {first}, {moment('2026-11-24T22:12:00.000Z')}, {KEVIN}, kept\n" in shown
+    stays = f"Contact {second} stays kept; `hotlined --config {line.config} keep {second} --undo` ends that."
+    assert stays in " ".join(shown.split())
+    assert shown.endswith("quit\n\n2 reactions tagged, 2 kept, 1 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["threat"], ["insult"]]
+    assert [contact["id"] for contact in line.log("--kept")] == [second, first]
+    assert not line.db.value("SELECT count(*) FROM events WHERE kind = 'unkeep'")
+
+
+def test_what_was_kept_before_stays_kept(line: Filled) -> None:
+    """Keeping what is kept already says by whom it is, and changes nothing: neither k, u nor the command does."""
+    *_, first = react(line)
+    decisions.keep(line.db, first, "anna", line.now())
+    before = line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)
+    shown = walk(line, "k", "u", "q")
+    again = line.run("keep", str(first))
+
+    said = f"Contact {first} is kept already, by anna since {moment(before['kept_at'])}."
+    assert said in shown
+    assert again.stdout == f"{said}\n"
+    assert tuple(line.db.the("SELECT kept_at, kept_by FROM contacts WHERE id = ?", first)) == tuple(before)
+    assert line.db.value("SELECT count(*) FROM events WHERE kind LIKE '%keep'") == 1
+
+
+def test_all_offers_first_contacts_too(line: Filled) -> None:
+    """With --all a threat in a text that nothing was answered to is shown as well, whoever sent it; calls are not."""
+    react(line)
+    line.run("tag", "2", "apology")
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
+    shown = walk(line, "s", "k", "t", "s", "s", "t", arguments=("--all",))
+
+    assert shown.startswith(f"5 left: contact 7, {moment(line.log()[6]['received_at'])}, {KEVIN}\ntoo late\n")
+    assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
+    assert shown.endswith("2 texts tagged, 1 kept, 3 left.\n")
+    assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
+        (1, ["threat"]),
+        (5, ["threat"]),
+    ]
+
+
+def test_nothing_to_tag_is_said(line: Filled) -> None:
+    """Without reactions it ends at once."""
+    assert walk(line) == "0 reactions tagged, 0 left.\n"

@@ -1,0 +1,429 @@
+"""Disks that are full or read-only, databases that are damaged: texts wait on the SIM, and all goes on by itself."""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import Line, wait_until
+from store_steps import make_empty
+
+from hotlined.clock import LimitClock
+from hotlined.daemon.database_outage import outage_of
+from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.file.trouble import DatabaseTrouble
+
+NUMBER = "+32470112233"
+
+
+def used(line: Line) -> int:
+    """Return how many texts lie on the SIM."""
+    return int(line.sim.do("state")["storages"]["SM"]["used"])
+
+
+def wait_database(line: Line, state: str) -> None:
+    """Wait until the status file says so of the database."""
+    wait_until(lambda: line.status().get("database_state") == state, f"database {state}")
+
+
+def outages(line: Line) -> list[str]:
+    """Return the kinds of the events that tell of a database in trouble."""
+    return [kind for (kind,) in line.rows("SELECT kind FROM events WHERE kind GLOB 'database_*' ORDER BY id")]
+
+
+def hold(line: Line, state: str) -> None:
+    """Prove that nothing is taken, answered or lost while the database is in a state, and that `status` says so."""
+    wait_database(line, state)
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: used(line) == 1)
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert (told["alive"], told["database_state"]) == (True, state)
+    shown = line.cli("status", check=False)
+    assert re.search(r"^trouble .*(Make room|Stop the daemon|End what)", shown, re.MULTILINE), shown
+    assert used(line) == 1
+    assert line.submitted() == []
+    assert line.daemon
+    assert line.daemon.poll() is None
+
+
+def goes_on(line: Line) -> None:
+    """Prove that the text is answered, once, now that the database can be used."""
+    wait_until(lambda: line.submitted() and line.settled(), "an answer")
+    wait_database(line, "ok")
+    assert len(line.submitted()) == line.count("SELECT count(*) FROM contacts") == 1
+
+
+@pytest.fixture
+def stopped(line: Line) -> Line:
+    """Give a line with a database, whose daemon does not run yet."""
+    line.configure()
+    make_empty(line.database)
+    return line
+
+
+# ---- a damaged database
+
+
+def cut(path: Path) -> None:
+    """Cut a database short, as a card does."""
+    os.truncate(path, 4096 * 3)
+
+
+def scribble(path: Path) -> None:
+    """Overwrite a page of a database."""
+    with path.open("r+b") as file:
+        file.seek(4096 * 8)
+        file.write(b"\xa5" * 4096)
+
+
+def replace(path: Path) -> None:
+    """Put something else in the place of a database."""
+    path.write_bytes(b"this is no database" * 1000)
+
+
+@pytest.mark.parametrize("damage", [cut, scribble, replace])
+def test_a_damaged_database_is_left_alone_and_waited_for(stopped: Line, damage: Callable[[Path], None]) -> None:
+    """The daemon stays up, takes nothing off the SIM and changes no octet; with the database back it goes on."""
+    line = stopped
+    good = line.database.read_bytes()
+    damage(line.database)
+    bad = line.database.read_bytes()
+    line.start()
+    hold(line, "damaged")
+    assert line.database.read_bytes() == bad
+    line.database.write_bytes(good)
+    goes_on(line)
+
+    assert outages(line) == ["database_damaged"]
+    assert line.stop() == 0
+
+
+def test_what_waits_beside_a_damaged_database_is_not_moved_into_it(tmp_path: Path) -> None:
+    """SQLite would move the -wal into the file on closing, and throw it away for an empty file: neither is done."""
+    path = tmp_path / "hotlined.db"
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with open_for_daemon(path) as db:
+        db.connection.execute("UPDATE line_state SET paused_by = 'me'")
+        for name in ("hotlined.db", "hotlined.db-wal"):
+            (kept / name).write_bytes((tmp_path / name).read_bytes())
+    for damage in (scribble, lambda file: os.truncate(file, 0)):
+        for file in kept.iterdir():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        damage(path)
+        before = [(tmp_path / file.name).read_bytes() for file in kept.iterdir()]
+        with pytest.raises(StoreError) as caught:
+            open_for_daemon(path)
+
+        assert DatabaseTrouble.of(caught.value).state == "damaged"
+        assert [(tmp_path / file.name).read_bytes() for file in kept.iterdir()] == before
+
+
+def test_damage_under_a_running_daemon_ends_its_writing(stopped: Line) -> None:
+    """Once SQLite finds damage nothing more is written; the line goes on with a good database."""
+    line = stopped
+    good = line.database.read_bytes()
+    line.start()
+    line.wait_state("ready")
+    with closing(sqlite3.connect(line.database)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with line.database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (len(good) - 4096))
+    with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
+        other.execute("PRAGMA writable_schema = ON")  # the schema is read anew, and with it the pages
+        other.execute("PRAGMA schema_version = 99")
+    hold(line, "damaged")
+    for ending in ("-wal", "-shm"):
+        line.database.with_name(line.database.name + ending).unlink(missing_ok=True)
+    line.database.write_bytes(good)
+    goes_on(line)
+
+    assert outages(line) == ["database_damaged"]
+
+
+def test_a_stop_ends_the_waiting_at_once(stopped: Line) -> None:
+    """SIGTERM while a damaged database is waited for ends the daemon with 0, and its status file goes."""
+    line = stopped
+    replace(line.database)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        line.start()
+        wait_database(line, "damaged")
+        assert line.stop(number) == 0
+        assert not (line.folder / "run" / "main" / "status.json").exists()
+
+
+def test_a_reload_while_it_waits_is_done_afterwards(stopped: Line) -> None:
+    """SIGHUP does not end the waiting, and the daemon reads the configuration once it has its database."""
+    line = stopped
+    good = line.database.read_bytes()
+    replace(line.database)
+    line.start()
+    wait_database(line, "damaged")
+    line.configure(mode="shadow")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    line.database.write_bytes(good)
+    wait_until(lambda: line.status().get("mode") == "shadow")
+    assert "the configuration was read again" in line.log_path.read_text()
+
+
+def test_a_database_of_a_later_version_ends_with_78(stopped: Line) -> None:
+    """No service manager starts it again and again; the database is as it was."""
+    line = stopped
+    with closing(sqlite3.connect(line.database)) as other, other:
+        other.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'x', '')")
+    before = line.database.read_bytes()
+    line.start()
+    assert line.daemon
+    assert line.daemon.wait(20) == 78
+    assert line.database.read_bytes() == before
+
+
+def test_once_does_not_wait(stopped: Line) -> None:
+    """`run --once` ends with 1 and the cure where the database is damaged."""
+    replace(stopped.database)
+    command = ["-m", "hotlined", "--config", str(stopped.config), "run", "--once"]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, cwd=stopped.folder)
+
+    assert (done.returncode, "Hint: Stop the daemon" in done.stderr) == (1, True)
+
+
+def test_systemd_is_told_why_it_waits(stopped: Line) -> None:
+    """READY comes without a database, with the trouble in words, and the watchdog is fed."""
+    replace(stopped.database)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(stopped.folder / "notify"))
+        channel.settimeout(20)
+        stopped.start(NOTIFY_SOCKET=str(stopped.folder / "notify"))
+        said = [channel.recv(4096).decode() for _ in range(3)]
+
+    assert said[:2] == ["READY=1", "WATCHDOG=1"]
+    assert "it is damaged, or no database" in said[2]
+    assert stopped.stop() == 0
+
+
+# ---- a full disk
+
+
+def limit(line: Line, octets: int) -> None:
+    """Let no file of the daemon grow beyond so many octets; what it has written stays."""
+    assert line.daemon
+    resource.prlimit(line.daemon.pid, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+
+
+def test_a_disk_that_takes_no_more_is_waited_for(line: Line) -> None:
+    """A limit on the size of files stands for it: nothing leaves the SIM, one event tells of it, all goes on."""
+    line.configure()
+    line.start()
+    line.wait_state("ready")
+    limit(line, line.database.with_name("hotlined.db-wal").stat().st_size)
+    line.sim.do("deliver", from_=NUMBER, text="deux")
+    wait_database(line, "full")
+    assert (used(line), line.submitted()) == (1, [])
+    shown = line.cli("status", check=False)
+    assert "the disk is full or takes nothing any more. Make room" in shown
+    limit(line, resource.RLIM_INFINITY)
+    goes_on(line)
+
+    assert outages(line) == ["database_full"]
+    assert line.log_path.read_text().count("the database can be used again") == 1
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+
+
+@pytest.fixture
+def small(line: Line) -> Iterator[Path]:
+    """Give a disk of 1 MiB with the database of the line, which has nothing in it."""
+    folder = line.folder / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
+        pytest.skip("this system lets nobody mount a small disk")
+    line.database = folder / "hotlined.db"
+    line.configure(database=str(line.database))
+    make_empty(line.database)
+    try:
+        yield folder
+    finally:
+        line.end()
+        subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write to a disk until it takes no more."""
+    path = folder / "filling"
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert os.statvfs(folder).f_bavail == 0
+    return path
+
+
+@needs_root
+def test_a_full_disk_is_waited_for(line: Line, small: Path) -> None:
+    """A real disk without a free octet: what comes meanwhile is answered once there is room."""
+    line.start()
+    line.wait_state("ready")
+    filling = fill(small)
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_database(line, "full")
+    assert (used(line), line.submitted()) == (1, [])
+    assert line.stop() == 0
+    line.start()
+    wait_until(lambda: line.status().get("database_state") == "full")
+    assert (used(line), line.submitted()) == (1, [])
+    filling.unlink()
+    goes_on(line)
+    assert outages(line) == ["database_full"]
+
+
+@needs_root
+def test_a_full_disk_without_a_database_is_waited_for(line: Line, small: Path) -> None:
+    """The first start on a full disk makes nothing half: the database is whole once there is room."""
+    line.database.unlink()
+    filling = fill(small)
+    line.start()
+    hold(line, "full")
+    filling.unlink()
+    goes_on(line)
+    line.cli("db", "check", "--full")
+
+
+@needs_root
+def test_a_disk_without_room_for_another_file_is_waited_for(line: Line, small: Path) -> None:
+    """A disk whose inodes are used up cannot make the -wal; that is no damage."""
+    line.start()
+    line.wait_state("ready")
+    assert line.stop() == 0
+    for ending in ("-wal", "-shm"):  # as after a copy was put back
+        line.database.with_name(line.database.name + ending).unlink()
+    subprocess.run(["mount", "-o", f"remount,nr_inodes={len(list(small.iterdir())) + 1}", small], check=True)
+    line.start()
+    hold(line, "full")
+    subprocess.run(["mount", "-o", "remount,nr_inodes=1000", small], check=True)
+    goes_on(line)
+
+
+@needs_root
+def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
+    """A card that went read-only over night is no reason to end; writable again, the line goes on."""
+    line.start()
+    line.wait_state("ready")
+    assert line.stop() == 0
+    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    line.start()
+    hold(line, "full")
+    subprocess.run(["mount", "-o", "remount,rw", small], check=True)
+    goes_on(line)
+
+
+# ---- what an error means
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (sqlite3.SQLITE_FULL, "full"),
+        (sqlite3.SQLITE_IOERR_WRITE, "full"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "full"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "full"),
+        (sqlite3.SQLITE_READONLY, "denied"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "denied"),
+        (sqlite3.SQLITE_CANTOPEN, "denied"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "locked"),
+        (sqlite3.SQLITE_LOCKED, "locked"),
+        (sqlite3.SQLITE_IOERR_RDLOCK, "locked"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "damaged"),
+        (sqlite3.SQLITE_NOTADB, "damaged"),
+        (sqlite3.SQLITE_IOERR_READ, "damaged"),
+        (sqlite3.SQLITE_IOERR_SHORT_READ, "damaged"),
+        (sqlite3.SQLITE_ERROR, "damaged"),
+    ],
+)
+def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state: str) -> None:
+    """What cannot be written waits for room, and who lacks a right for that; what cannot be read is looked through."""
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+
+    assert DatabaseTrouble.of(error).state == state
+
+
+@pytest.mark.parametrize(
+    ("number", "trouble"),
+    [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not_readable"), (20, "not_readable")],
+)
+def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
+    """A folder that may not be written has a state like a database that may not."""
+    assert DatabaseTrouble.of(OSError(number, "")).name == trouble
+
+
+def test_an_error_that_does_not_pass_is_not_waited_for() -> None:
+    """Another daemon and a later version are ends; every other trouble with a database is a state."""
+    assert issubclass(DatabaseInUseError, StoreError)
+    assert issubclass(DatabaseVersionError, StoreError)
+    assert DatabaseVersionError.exit_code == 78
+
+
+def beside(line: Line) -> list[Path]:
+    """Return the database's files: its own, -wal, -shm, the lock."""
+    return [path for path in line.folder.glob("hotlined.db*") if path.is_file()]
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_database_that_was_taken_away_takes_nothing_off_the_sim(line: Line, how: str) -> None:
+    """Moved away under the daemon, or another in its place: texts stay, people are told so, until it is back."""
+    line.start({"database_pause": 0.2})
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470123456", text="un")
+    wait_until(line.settled, "all done")
+    away = line.folder / "away"
+    away.mkdir()
+    for path in beside(line):
+        path.rename(away / path.name)
+        if how == "replaced" and path.suffix == ".db":
+            shutil.copy(away / path.name, path)
+    line.sim.do("deliver", from_="+32470123457", text="deux")
+    wait_until(lambda: line.status()["database_state"] == "replaced", "a state")
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert told["database_state"] == "replaced"
+    assert "Put the file back" in " ".join(line.cli("status", check=False).split())
+    assert line.sim.do("state")["storages"]["SM"]["used"] == 1
+    assert refusal(line, "pause") == refusal(line, "block", "+32470123457") == 75
+    for path in beside(line):
+        path.unlink()
+    for path in away.iterdir():
+        path.rename(line.folder / path.name)
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled(), "the text that waited")
+    wait_until(lambda: line.status()["database_state"] == "ok", "a database that can be used")
+
+    assert line.rows("SELECT text FROM contacts ORDER BY id") == [("un",), ("deux",)]
+
+
+def refusal(line: Line, *command: str) -> int:
+    """Return what a command ends with."""
+    arguments = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
+    return subprocess.run(arguments, check=False).returncode
+
+
+def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    """One that may not be opened is not called full: a person would look at the disk, where nothing is amiss."""
+    denied = StoreError("/a.db: Permission denied", "", "not_readable")
+    with caplog.at_level(logging.ERROR, "hotlined"):
+        outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())
+
+    assert outage.state == "denied"
+    assert caplog.messages == ["database: /a.db: Permission denied; texts stay on the SIM and nothing is answered"]

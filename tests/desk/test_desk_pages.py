@@ -1,0 +1,930 @@
+"""The desk's pages: what each shows is what the command says, and each act is the command's decision."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from conftest import Open, wait_until
+from desk import Answer, Browser, Desk
+from filled import KEVIN, LEA, Filled
+from flask import Flask, Request
+from persons import user_name
+
+from hotlined.config import load
+from hotlined.desk.app import NEEDS, PAGES, make
+from hotlined.desk.looks import Looks
+from hotlined.desk.pages.acts import ACTS
+from hotlined.desk.roles import Role
+from hotlined.desk.serving import DOOR
+from hotlined.desk.who import Visitor
+from hotlined.store.answers import decisions
+from hotlined.store.line.reception import ask_selftest
+from hotlined.store.reading import review
+from hotlined.words.tags import TAG_KEYS
+from hotlined.words.times import moment
+
+TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
+
+
+def fill(line: Filled) -> None:
+    """Fill a line: Kevin is answered and reacts, Léa's answer waits, the troll is blocked, two call, Dave's is lost."""
+    line.judge(line.text("Salut beauté 😍"))
+    line.send()
+    line.judge(line.text("ok désolé"))
+    line.judge(line.text("Je sais où tu habites"))
+    line.judge(line.text("Coucou, tu dors ?", sender=LEA), delay=3600)
+    for number in range(3):
+        line.judge(line.text(f"réponds {number}\nou pas", sender=TROLL), delay=3600)
+    line.judge(line.call(CALLER), delay=3600)
+    line.db.connection.execute("UPDATE contacts SET originator = NULL WHERE id = ?", (line.call("+32477998878"),))
+    line.judge(line.text("Hello", sender=DAVE))
+    line.send((9, None))
+    decisions.block(line.db, TROLL, "somebody", line.now())
+    decisions.tag(line.db, 2, "apology", "anna", line.now())
+    assert line.run("keep", "3").exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that is looked at."""
+    filled = Filled(tmp_path_factory.mktemp("line"))
+    with filled.db:
+        fill(filled)
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def browser(line: Filled) -> Iterator[Browser]:
+    """Give a browser at its desk; nothing fails there."""
+    with Desk(line.config) as desk:
+        yield desk.browser()
+        desk.end()
+        assert "Traceback" not in desk.journal
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[tuple[Filled, Browser]]:
+    """Give a line that is decided about, and a browser at its desk."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        fill(filled)
+        yield filled, desk.browser()
+        desk.end()
+        assert "Traceback" not in desk.journal
+
+
+def shown(page: Answer) -> list[int]:
+    """Return the contacts that a page lists, in its order."""
+    return [int(each) for each in re.findall(r'<a href="/contact/(\d+)"><span', page.body)]
+
+
+def plain(text: str) -> str:
+    """Put the blanks of what a command prints together, as the words of a page have them."""
+    return " ".join(text.split())
+
+
+# ---- the overview
+
+
+def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
+    """It says when the last contact came, what waits and what is spent; below are the last contacts."""
+    page = browser.get("/")
+
+    assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
+    assert "Of the month's budget 4 of 3,000 segments are spent." in page.words
+    assert shown(page) == [10, 9, 8, 7, 6]
+
+
+def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Browser]) -> None:
+    """It says how many there are, as the review does, and nothing once each has its tag."""
+    line, browser = busy
+    assert "1 reaction wants a tag" in browser.get("/").words
+    (contact,) = review.queue(line.db)
+
+    decisions.untag(line.db, 2, "apology", "anna", line.now())
+    assert '<a href="/review">2 reactions want a tag</a>' in browser.get("/").body
+
+    for each in (2, contact):
+        decisions.tag(line.db, each, "insult", "anna", line.now())
+    assert "a tag" not in browser.get("/").words
+
+
+def test_a_line_that_does_not_hear_itself_says_so_with_the_cure(tmp_path: Path) -> None:
+    """A text to itself that is lost stands under what is wrong, where volunteers look each day."""
+    line = Filled(tmp_path, line_number="+32460209399", alerts={"selftest": "7d"})
+    with line.db, Desk(line.config) as desk:
+        fill(line)
+        ask_selftest(line.db, "+32460209399", "hotlined selftest", "hotlined alerts", line.now())
+        line.db.connection.execute(
+            "UPDATE requests SET state = 'done', answer_id = (SELECT min(answer_id) FROM attempts)"
+        )
+        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = (SELECT limit_time FROM line_state)")
+        browser = desk.browser()
+        assert "texted itself" not in browser.get("/").words
+        line.db.connection.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 7200")
+        words = browser.get("/").words
+
+    assert "What is wrong" in words
+    assert re.search(
+        r"The line texted itself at .*, and that did not come back.* hotlined selftest tries it once", words
+    )
+
+
+def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open) -> None:
+    """A real daemon: answering, the contact of today, a text by hand; the pause asks first, and ends the same way."""
+    line = open_line(sim_size=10, me_size=0)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Salut")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'sent'"), "an answer")
+    line.cli("send", LEA, "Tout va bien.")
+    with Desk(line.config) as desk:
+        browser = desk.browser()
+        assert "Answering. 1 contact today, the last just now." in browser.get("/").words
+        assert re.search(
+            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) sent Tout va bien\.", browser.get("/by-hand").words
+        )
+        asked = browser.get("/act/pause")
+        assert "Send nothing until somebody resumes?" in asked.words
+        assert "Answering." in browser.get("/").words
+        done = browser.act("/act/pause")
+        assert "Paused: nothing is sent until somebody resumes." in done.words
+        paused = browser.get("/").words
+        assert "Paused: nobody is answered." in paused
+        assert f"Paused by {user_name(0)}: nothing is sent." in paused
+        assert "Answers go out again." in browser.act("/act/resume").words
+        assert "Answering." in browser.get("/").words
+
+
+# ---- the log
+
+FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
+    "everything": ({}, []),
+    "since": ({"since": "2026-11-24T22:05Z"}, ["--since", "2026-11-24T22:05Z"]),
+    "until": ({"until": "2026-11-24T22:05Z"}, ["--until", "2026-11-24T22:05Z"]),
+    "a day": ({"since": "2026-11-24", "until": "2026-11-24"}, ["--since", "2026-11-24", "--until", "2026-11-24"]),
+    "number": ({"number": "0470/12 34 56"}, ["--number", "0470/12 34 56"]),
+    "withheld": ({"number": "withheld"}, ["--number", "withheld"]),
+    "kind": ({"kinds": "call"}, ["--kind", "call"]),
+    "two kinds": ({"kinds": ["call", "text"]}, ["--kind", "call", "--kind", "text"]),
+    "verdict": ({"verdicts": "suppress"}, ["--verdict", "suppress"]),
+    "reason": ({"reasons": ["pending", "cooldown"]}, ["--reason", "pending", "--reason", "cooldown"]),
+    "state": ({"states": "queued"}, ["--state", "queued"]),
+    "tag": ({"tag": "Apology"}, ["--tag", "Apology"]),
+    "kept": ({"kept": "1"}, ["--kept"]),
+    "alert words": ({"alert_words": "1"}, ["--alert-words"]),
+    "search": ({"search": "HABITES"}, ["--search", "HABITES"]),
+    "several": ({"search": "réponds", "states": "cancelled"}, ["--search", "réponds", "--state", "cancelled"]),
+    "nothing": ({"tag": "other"}, ["--tag", "other"]),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser, name: str) -> None:
+    """What a filter finds is what the command finds, the newest first."""
+    query, options = FILTERS[name]
+    page = browser.get(f"/log?{urlencode(query, doseq=True)}")
+
+    assert page.status == 200
+    assert shown(page) == [contact["id"] for contact in line.log(*options)][::-1]
+    assert ("No contact is like that." in page.words) == (name in {"nothing", "alert words"})
+    assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
+
+
+def test_every_filter_is_among_them(line: Filled) -> None:
+    """The options of `log` that choose contacts are those that are tried above, and those of the form."""
+    listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
+    others = {"--follow", "--by-hand", "--json", "--csv", "--help"}
+
+    assert listed - others == {option for _, options in FILTERS.values() for option in options if option[:2] == "--"}
+
+
+def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
+    """Whoever filters sees by what, and can change it."""
+    page = browser.get("/log?search=%22%3Cb%3E&states=queued&kept=1&number=0470").body
+
+    assert 'name="search" value="&#34;&lt;b&gt;"' in page
+    assert 'name="states" value="queued" checked' in page
+    assert 'name="kept" value="1" checked' in page
+    assert page.count(" checked") == 2
+
+
+LOOKED_THROUGH = ["search=salut", "kinds=mms", "verdicts=suppress", "reasons=not_answerable", "number=PROXIMUS"]
+"""Filters that no index helps."""
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Browser]]:
+    """Give a line with two contacts that a hundred thousand are said to be between, and a browser at its desk."""
+    filled = Filled(tmp_path_factory.mktemp("long"))
+    with filled.db, Desk(filled.config) as desk:
+        first = filled.text("salut, le premier", sender="Proximus")
+        filled.db.connection.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
+        filled.db.connection.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
+        filled.judge(first)
+        decisions.tag(filled.db, first, "threat", "anna", filled.now())
+        assert filled.run("keep", str(first)).exit_code == 0
+        yield first, filled.text("bonjour"), desk.browser()
+
+
+@pytest.mark.parametrize("query", LOOKED_THROUGH)
+def test_contacts_are_looked_through_from_the_newest_on(long: tuple[int, int, Browser], query: str) -> None:
+    """Without an index a filter looks through a hundred thousand contacts at a time, says so, and leads on."""
+    first, last, browser = long
+    page = browser.get(f"/log?{query}")
+    assert not shown(page)
+    assert f"No contact from {last - 99_999} on is like that." in page.words
+    assert "Search older contacts" in page.words
+
+    [older] = re.findall(r'href="([^"]*)" rel="next"', page.body)
+    page = browser.get(older.replace("&amp;", "&"))
+    assert shown(page) == [first]
+    assert "older" not in page.words
+
+
+@pytest.mark.parametrize("query", ["search=salut&until=2026-02-01", "tag=threat", "kept=1", "until=2026-02-01"])
+def test_old_contacts_are_shown_at_once_where_an_index_finds_them(long: tuple[int, int, Browser], query: str) -> None:
+    """By tag, by being kept and by date nothing has to be looked through first, however old it is."""
+    first, _, browser = long
+    page = browser.get(f"/log?{query}")
+
+    assert shown(page) == [first]
+    assert "older" not in page.words
+
+
+def test_a_search_that_finds_something_new_says_nothing_of_old_contacts(long: tuple[int, int, Browser]) -> None:
+    """What is found is shown; a link leads on."""
+    _, last, browser = long
+    page = browser.get("/log?search=bonjour")
+
+    assert shown(page) == [last]
+    assert "Search older contacts" in page.words
+
+
+@pytest.mark.parametrize("order", ["last", "contacts", "first"])
+def test_the_newest_contacts_tell_whom_the_numbers_list(long: tuple[int, int, Browser], order: str) -> None:
+    """Where there are more than a hundred thousand the page says so."""
+    *_, browser = long
+    page = browser.get(f"/numbers?sort={order}")
+
+    assert "Only the newest 100,000 contacts tell who is listed" in page.words
+
+
+def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
+    """From page to page every contact is shown once, and the filter stays."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        ids = [filled.text(f"{'salut' if number % 2 else 'bonjour'} {number}") for number in range(MANY)]
+        for query, expected in (("", ids), ("search=salut", ids[1::2])):
+            path, found = f"/log?{query}", []
+            while path:
+                page = desk.browser().get(path)
+                found += shown(page)
+                older = re.search(r'href="(/log\?[^"]*)" rel="next"', page.body)
+                path = older[1].replace("&amp;", "&") if older else ""
+            assert found == expected[::-1]
+
+
+# ---- a contact
+
+
+def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
+    """Look at a contact that somebody has looked at: that is an event of it, once in an hour."""
+    look = "SELECT 1 FROM events WHERE kind = 'look' AND contact_id = ?"
+    browser.get(f"/contact/{contact_id}")
+    wait_until(lambda: line.db.one(look, contact_id), "what is looked at is recorded")
+    return browser.get(f"/contact/{contact_id}")
+
+
+@pytest.mark.parametrize("contact_id", range(1, 11))
+def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_id: int) -> None:
+    """Every label and value of `show` stands on the page of the contact, and nothing else."""
+    page = looked(line, browser, contact_id)
+    listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", page.body, re.DOTALL)
+
+    assert len(listed) > 5
+    assert Answer(200, {}, "\n".join(listed)).words == plain(line.run("show", str(contact_id)).stdout)
+
+
+def test_a_contact_is_a_timeline(line: Filled, browser: Browser) -> None:
+    """What came, why it is answered, each step of the answer, in the order of time; then what people did."""
+    timeline = steps(looked(line, browser, 10))
+
+    assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in timeline] == [
+        "The text came.",
+        "It is to be answered: this number was never answered before.",
+        "The answer is queued, to go at 22:00.",
+        "Segment 1 of the answer is given to the modem.",
+        "Segment 1 of the answer: the network took it.",
+        "Segment 2 of the answer is given to the modem.",
+        "Segment 2 of the answer: perhaps sent.",
+        f"Looked at by {user_name(0)}.",
+    ]
+    times = [at for at, _ in timeline if at]
+    assert times == sorted(times)
+    assert len(times) == len(timeline) - 1
+
+
+def test_what_people_did_is_in_it(browser: Browser) -> None:
+    """Tags, what is kept, and a cancelled answer are told, each with who did it."""
+    assert ("Tagged apology by anna.") in [words for _, words in steps(browser.get("/contact/2"))]
+    assert any(re.fullmatch(r"Kept by \S.*\.", words) for _, words in steps(browser.get("/contact/3")))
+    assert steps(browser.get("/contact/5"))[-1][1] == "The answer is cancelled: the number is blocked."
+
+
+def steps(page: Answer) -> list[tuple[str, str]]:
+    """Return the steps of a contact: when, and in words."""
+    found = re.search(r'<ol class="timeline">(.*?)</ol>', page.body, re.DOTALL)
+    assert found
+    return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
+
+
+def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser]) -> None:
+    """What a daemon would send now waits for one."""
+    line, browser = busy
+    line.db.connection.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+    paths = ("/log", "/contact/4", "/person/4")
+    without = {path: browser.get(path).words for path in paths}
+    line.daemon_runs()
+
+    for path, words in without.items():
+        assert "waits: no daemon" in words, path
+        assert "goes in a moment" not in words, path
+        assert "goes in a moment" in browser.get(path).words, path
+
+
+def test_a_contact_that_there_is_not(browser: Browser) -> None:
+    """It is no page, and no bug."""
+    for path in ("/contact/99", "/person/99", "/contact/x", "/contact/0", f"/contact/{2**63}", f"/person/{10**30}"):
+        assert browser.get(path).status == 404
+    assert "There is no contact 99." in browser.get("/contact/99").words
+
+
+# ---- numbers
+
+
+@pytest.mark.parametrize("order", ["last", "contacts", "first"])
+def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, order: str) -> None:
+    """The same, in the same order, the last of the command first; each leads to its person."""
+    page = browser.get(f"/numbers?sort={order}")
+    listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
+    rows = re.findall(r'<tr role="row">\s*<td(.*?)</tr>', page.body, re.DOTALL)
+
+    assert len(rows) == len(listed) == 6
+    for row, who in zip(rows, listed, strict=True):
+        words = Answer(200, {}, f"<td{row}").words
+        assert words.startswith(who["number"] or "withheld")
+        assert f"{who['contacts']} contact" in words
+        assert f"{who['answers']} answer" in words
+        assert f" {who['segments']} " in words
+        assert ("blocked" in words) == who["blocked"]
+        assert f"/person/{who['last_id']}" in row
+
+
+@pytest.mark.parametrize(("only", "option"), [("blocked", "--blocked"), ("stop", "--opted-out")])
+def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], only: str, option: str) -> None:
+    """By whom and since when, as the command has it; the page of all leads there."""
+    line, browser = busy
+    with line.db.transaction():
+        decisions.opt_out(line.db, LEA, line.now())
+    (who,) = (json.loads(each) for each in line.run("numbers", "--json", option).stdout.splitlines())
+    assert f'href="/numbers?only={only}' in browser.get("/numbers").body
+    page = browser.get(f"/numbers?only={only}")
+
+    said = f"blocked by somebody, {moment(who['blocked_at'])}" if who["blocked"] else "opted out, "
+    assert len(re.findall(r'<tr role="row">\s*<td', page.body)) == 1
+    assert who["number"] in page.words
+    assert said in page.words
+    assert browser.get("/numbers?only=x").status == 400
+
+
+@pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
+def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: str) -> None:
+    """By a contact of it or in any spelling: everything that `show` says, and its contacts."""
+    page = browser.get(path)
+    head, _, _ = line.run("show", KEVIN).stdout.partition("\n\n")
+    # how long it takes until the next answer changes from one look to the next
+    said = [plain(each) for each in head.splitlines() if "next answer" not in each]
+
+    assert len(said) > 4
+    assert [each for each in said if each not in page.words] == []
+    assert "next answer on" in page.words
+    assert shown(page) == [3, 2, 1]
+
+
+def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -> None:
+    """The desk has no button for it: it names the command."""
+    line, browser = busy
+    assert "--opted-out" not in browser.get(f"/person?number={KEVIN}").words
+    with line.db.transaction():
+        decisions.opt_out(line.db, KEVIN, line.now())
+    page = browser.get(f"/person?number={KEVIN}")
+
+    assert f"It has opted out, and stays so: hotlined unblock --opted-out {KEVIN} lifts that." in page.words
+    assert set(re.findall(r"/act/(\w+)", page.body)) == {"block"}
+
+
+def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
+    """Nobody can tell those apart: the page leads to all of them."""
+    page = browser.get("/person/9")
+
+    assert (page.status, page.headers["Location"]) == (302, "/log?number=withheld")
+
+
+NONSENSE = """
+/person /person?number=x /person?number=withheld /numbers?sort=x /log?since=x /log?tag=a+b /log?before=x
+/log?number=%2B3247%E2%80%A656 /review?here=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
+/act/block?number=8850 /act/tag?contact_id=0&word=x /act/tag?contact_id=1
+"""
+
+
+@pytest.mark.parametrize("path", NONSENSE.split())
+def test_what_makes_no_sense_is_refused_with_what_to_write(browser: Browser, path: str) -> None:
+    """It is a page that says what is wrong."""
+    answer = browser.get(path)
+
+    assert answer.status == 400
+    assert re.search("This makes no sense .{15}", answer.words.partition("Figures")[2])
+
+
+# ---- review
+
+
+def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
+    """A tag leads to the next reaction and can be undone; what is kept wants its tag still; a text is skipped."""
+    line, browser = busy
+    line.judge(line.text("Pardon"))
+    page = browser.get("/review")
+    assert "Contact 11, 2 left" in page.words
+    assert "Pardon" in page.words
+    assert [word for word in TAG_KEYS.values() if f"{word.capitalize()} " in page.words] == list(TAG_KEYS.values())
+
+    kept = follow(browser, press(browser, page, "/act/keep", 0))
+    assert "Contact 11 is kept. It still wants a tag." in kept.words
+    tagged = follow(browser, press(browser, kept, "/act/tag", 2))
+    assert "Contact 11: #threat" in tagged.words
+    assert "Contact 3, 1 left" in tagged.words
+    undone = follow(browser, press(browser, tagged, "/act/untag", 0))
+    assert "Contact 11, 2 left" in undone.words
+    skipped = follow(browser, press(browser, undone, "/act/skip", 0))
+    assert "Contact 11 is skipped: it comes last in the review. Back to it u" in skipped.words
+    assert "Contact 3, 2 left" in skipped.words
+    again = browser.get("/review?here=11")
+    assert "Contact 11, 2 left" in again.words
+    newer = line.text("Et alors ?")
+    assert "Contact 11, 3 left" in browser.get("/review?here=11").words  # who is at a text stays there
+    assert f"Contact {newer}, 3 left" in browser.get("/review").words
+    follow(browser, press(browser, again, "/act/tag", 0))
+    assert f"Contact {newer}, 2 left" in browser.get("/review?here=11").words
+    for contact in (newer, 3):
+        decisions.tag(line.db, contact, "other", "anna", line.now())
+    assert "Every reaction has its tag." in browser.get("/review?here=11").words
+    assert [contact["tags"] for contact in line.log("--number", KEVIN)][-2:] == [["apology"], ["other"]]
+
+
+def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
+    """In the review nothing is in the place of the button that keeps; to end it is a question on the contact's page."""
+    line, browser = busy
+    page = browser.get("/review")
+    assert "Contact 3, 1 left" in page.words
+    assert "(kept by " in page.words
+    assert "keep_no_more" not in page.body
+    assert 'data-key="k"' not in page.body
+    assert '<button class="large" disabled>Kept</button>' in page.body
+
+    asked = browser.get("/act/keep_no_more?contact_id=3")
+    assert "Somebody kept contact 3. Let it be erased when it is old, like any other?" in asked.words
+    assert 'method="get" action="/act/keep_no_more"' in browser.get("/contact/3").body
+    assert line.log("--kept")[0]["id"] == 3
+
+
+def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
+    """As with `review --all`, every text without a tag comes, but the newest first, and calls do not."""
+    line, browser = busy
+    page, seen = browser.get("/review?all=1"), list[int]()
+    while (found := int(page.form("/act/keep")["contact_id"]) if "/act/keep" in page.body else 3) not in seen:
+        seen.append(found)
+        page = follow(browser, press(browser, page, "/act/skip", 0))
+
+    assert seen == [*review.queue(line.db, every=True)] == [10, 7, 6, 5, 4, 3, 1]
+
+
+def test_a_review_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
+    """A tag leads to the text before it, and can be undone; what is kept wants its tag still."""
+    _, browser = busy
+    kept = follow(browser, press(browser, browser.get("/review?all=1"), "/act/keep", 0))
+    assert "Contact 10 is kept. It still wants a tag." in kept.words
+    tagged = follow(browser, press(browser, kept, "/act/tag", 3))
+    assert "Contact 10: #other" in tagged.words
+    assert 'href="/contact/7"' in tagged.body
+    undone = follow(browser, press(browser, tagged, "/act/untag", 0))
+    assert 'href="/contact/10"' in undone.body
+
+
+def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
+    """Who keeps a contact by its question is told in words, and finds the way back on its page."""
+    _, browser = busy
+    done = browser.act("/act/keep?contact_id=4")
+
+    assert "Contact 4 is kept, however old it becomes." in done.words
+    assert "--" not in done.words
+    assert "Keep no longer" in browser.get("/contact/4").words
+    assert "Contact 4 is kept already, by " in browser.act("/act/keep?contact_id=4").words
+
+
+def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
+    """Press the button of one of the forms of a page that post to a path."""
+    forms = re.findall(rf'<form [^>]*method="post" action="{action}">(.*?)</form>', page.body, re.DOTALL)
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', forms[number])
+    return browser.post(action, dict(fields))
+
+
+def follow(browser: Browser, answer: Answer) -> Answer:
+    """Go where an act leads on."""
+    assert answer.status == 303, answer.words
+    return browser.get(answer.headers["Location"])
+
+
+# ---- figures
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [("", []), ("since=2026-11-24&until=2026-11-24", ["--since", "2026-11-24", "--until", "2026-11-24"]),
+     ("since=2026-11-24T22:08Z", ["--since", "2026-11-24T22:08Z"]),
+     ("since=2026-11-24&by=hour", ["--since", "2026-11-24", "--by", "hour"])],
+)  # fmt: skip
+def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query: str, options: list[str]) -> None:
+    """The same figures, sentences and tables for the period that is asked for, and no number."""
+    page = browser.get(f"/stats?{query}")
+    written = line.run("stats", "--html", "-", *options).stdout
+    minute = re.compile(r"\d+:\d\d")  # the period ends now
+
+    def tables(body: str) -> list[str]:
+        return re.findall(r"<(?:dl class=\"tiles\"|table).*?</(?:dl|table)>", body, re.DOTALL)
+
+    def sentences(body: str) -> list[str]:
+        found = re.search(r"<h2>In words</h2>(.*?)</section>", body, re.DOTALL)
+        assert found
+        return [minute.sub("", each) for each in re.findall("<p>.*?</p>", found[1])]
+
+    assert sentences(page.body) == sentences(written) != []
+    assert tables(page.body)[:3] == tables(written)[:3] != []
+    assert KEVIN not in page.body
+    assert "style=" not in page.body
+    assert browser.get("/stats.css").headers["Content-Type"].startswith("text/css")
+
+
+# ---- acts
+
+ACTED: Mapping[str, tuple[dict[str, Any], str, str | None]] = {
+    "pause": ({}, "Paused: nothing is sent until somebody resumes.", None),
+    "resume": ({}, "It was not paused.", None),
+    "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", None),
+    "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", None),
+    "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", None),
+    "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", None),
+    "tag": ({"contact_id": 3, "word": "Bizarre"}, "Contact 3 is tagged bizarre.", "bizarre"),
+    "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology"),
+    "keep": ({"contact_id": 2}, "Contact 2 is kept", None),
+    "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", None),
+    "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the review.", None),
+}
+"""For each act what it takes, what is said, and the word of its event."""
+
+
+def test_every_act_asks_and_is_recorded_with_the_name(busy: tuple[Filled, Browser]) -> None:
+    """Asked for it is a question that changes nothing; posted it is done, said, and in the events with the name."""
+    line, browser = busy
+    assert ACTED.keys() == {act.verb for act in ACTS}
+    for verb, (fields, words, word) in ACTED.items():
+        path = f"/act/{verb}?{urlencode(fields)}"
+        counted = line.db.value("SELECT count(*) FROM events WHERE kind <> 'look'")
+        asked = browser.get(path)
+        assert asked.words.endswith("No"), asked.words
+        assert "?" in asked.words
+        assert line.db.value("SELECT count(*) FROM events WHERE kind <> 'look'") == counted
+        assert words in browser.act(path).words, verb
+        event = line.db.the("SELECT kind, who, word FROM events WHERE kind <> 'look' ORDER BY id DESC LIMIT 1")
+        assert event["kind"] == {"keep_no_more": "unkeep"}.get(verb, verb)
+        assert (event["who"], event["word"]) == (user_name(0), word)
+        browser.act("/act/resume")
+
+
+def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
+    """Tags and what is kept are seen there at once, without a page between."""
+    line, browser = busy
+    page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
+    assert "#insult" in page.words
+    page = follow(browser, press(browser, page, "/act/keep", 0))
+    assert f"(kept by {user_name(0)}, " in page.words
+    page = follow(browser, press(browser, page, "/act/untag", 0))
+    assert "#insult" not in page.words
+    assert '<option value="apology">' in page.body
+    own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
+    assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
+    nearly = browser.post("/act/tag", fields | {"word": "threats"})
+    assert nearly.status == 400
+    assert "threats is no tag yet, and nearly threat. Choose that one, or another word." in nearly.words
+    assert line.log("--tag", "bla-bla")[0]["id"] == 4
+
+
+def test_what_was_decided_about_a_number_is_not_undone_by_sending_again(busy: tuple[Filled, Browser]) -> None:
+    """Who is blocked gets nothing by a button on an old contact; a name that contacted the line is blocked as well."""
+    line, browser = busy
+    number = next(each["originator"] for each in line.log() if each["id"] == 10)
+    assert "is blocked." in browser.act(f"/act/block?{urlencode({'number': number})}").words
+    refused = browser.act("/act/requeue?contact_id=10")
+    assert (refused.status, "the number is blocked" in refused.words) == (409, True), refused.words
+    line.text("Votre facture", "Proximus")
+    assert "Proximus is blocked." in browser.act("/act/block?number=Proximus").words
+
+
+def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
+    """What the command refuses is refused with the same words."""
+    _, browser = busy
+    for path, words in (
+        ("/act/cancel?contact_id=10", "The answer to contact 10 may have left."),
+        ("/act/requeue?contact_id=4", "The answer to contact 4 still waits."),
+        ("/act/cancel?contact_id=2", "Contact 2 has no answer."),
+    ):
+        answer = browser.act(path)
+        assert (answer.status, words in answer.words) == (409, True), answer.words
+    assert "There is no contact 99." in browser.act("/act/tag?contact_id=99&word=x").words
+
+
+def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path: Path) -> None:
+    """The page says what the command says, and the overview names the file."""
+    (tmp_path / "main.txt").touch()
+    line = Filled(tmp_path, answer={"text_file": "main.txt"})
+    with line.db, Desk(line.config) as desk:
+        contact = line.text()
+        line.judge(contact, delay=3600)
+        assert line.run("cancel", str(contact)).exit_code == 0
+        browser = desk.browser()
+        refused = browser.act(f"/act/requeue?contact_id={contact}")
+        assert (refused.status, "Refused: the answer has no text." in refused.words) == (409, True), refused.words
+        assert f"{tmp_path}/main.txt is empty: nobody is answered." in browser.get("/").words
+        assert line.log()[0]["answer"]["state"] == "cancelled"
+
+
+def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
+    """A contact offers what its answer allows, a person what is not decided about it yet."""
+
+    def offered(path: str) -> set[str]:
+        return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
+
+    assert offered("/contact/1") == {"tag", "keep"}
+    assert offered("/contact/10") == {"tag", "keep", "requeue"}
+    assert offered("/contact/2") == {"tag", "untag", "keep"}
+    assert offered("/contact/3") == {"tag", "keep_no_more"}
+    assert offered("/contact/4") == {"tag", "keep", "cancel"}
+    assert offered("/person/1") == {"block"}
+    assert offered("/person/5") == {"unblock"}
+    assert offered("/") == {"pause"}
+
+
+def test_acts_need_the_roles_that_are_promised() -> None:
+    """Figures see no text; readers decide nothing; volunteers tag and keep; whom the line answers is for admins."""
+    needs = {name: needed for name, needed in NEEDS.items() if needed}
+    volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "review"}
+    readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
+
+    assert {name for name, needed in needs.items() if needed is Role.VOLUNTEER} == volunteers
+    assert {name for name, needed in needs.items() if needed is Role.READER} == readers
+    assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= {"overview", "stats", "stats_style"}
+    assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
+        f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more")
+    }
+
+
+@dataclass
+class AnyDoor:
+    """A door through which somebody with a role comes."""
+
+    role: Role
+
+    def visitor(self, request: Request) -> Visitor:
+        """Return who that is."""
+        del request
+        return Visitor("anna", self.role)
+
+
+@pytest.fixture(scope="module")
+def doored(line: Filled) -> tuple[Flask, AnyDoor]:
+    """Give the desk's application and its door: what is compiled of its pages stays with it."""
+    door = AnyDoor(Role.FIGURES)
+    return make(load(line.config), b"", Looks()), door
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], role: Role) -> None:
+    """Figures see no number and no text anywhere; a page offers the acts that its visitor may take, and no others."""
+    app, door = doored
+    door.role = role
+    client = app.test_client()
+    client.environ_base[DOOR] = door
+    found = {
+        path: client.get(path)
+        for path in ("/", "/stats", "/contact/10", "/contact/3", "/contact/4", "/person/1", "/log")
+    }
+    pages = {path: answer.text for path, answer in found.items() if answer.status_code == 200}
+    offered = {act for page in pages.values() for act in re.findall(r'action="/act/([a-z_]+)"', page)}
+    everything = " ".join(pages.values())
+
+    named = [who for who in (KEVIN, LEA, DAVE, "tu dors", "Hello") if who in everything]
+    assert (named == []) == (role is Role.FIGURES)
+    assert set(pages) == {"/", "/stats"} if role is Role.FIGURES else set(found)
+    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block", "keep_no_more"}
+    assert offered == {Role.VOLUNTEER: tagging, Role.ADMIN: tagging | deciding}.get(role, set())
+    assert all(("/review" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
+
+
+# ---- for everyone
+
+LOOKS = ["/", "/log", "/log?tag=other", "/by-hand", "/contact/1", "/contact/2", "/contact/9", "/numbers", "/person/1",
+         "/review", "/review?all=1", "/stats", "/lines", "/act/pause", "/act/block?number=0470123456",
+         "/none"]  # fmt: skip
+
+
+class Structure(HTMLParser):
+    """What a screen reader goes by: landmarks, headings, labels, table headers, ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.named_by: list[str] = []
+        self.unlabelled: list[str] = []
+        self.heads_without_scope = 0
+        self._labels = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.named_by += (given.get("aria-labelledby") or "").split()
+        self._labels += tag == "label"
+        hidden = given.get("type") in {"hidden", "submit"}
+        if tag in {"input", "select", "textarea"} and not hidden and not self._labels:
+            self.unlabelled.append(str(given))
+        self.heads_without_scope += tag == "th" and "scope" not in given
+        assert not any(name.startswith("on") or name == "style" for name in given), given
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where a label ends."""
+        self._labels -= tag == "label"
+
+
+@pytest.mark.parametrize("path", LOOKS)
+def test_a_page_has_what_a_screen_reader_goes_by(browser: Browser, path: str) -> None:
+    """One main part and one first heading, a title, names for what is filled in, headers of tables, no id twice."""
+    page = browser.get(path)
+    seen = Structure()
+    seen.feed(page.body)
+
+    assert (seen.tags.count("h1"), seen.tags.count("main"), seen.tags.count("nav")) == (1, 1, 1)
+    assert re.search(r'<html lang="en">.*<title>[^<]+ – hotlined</title>', page.body, re.DOTALL)
+    assert seen.unlabelled == []
+    assert seen.heads_without_scope == 0
+    assert len(seen.ids) == len({*seen.ids})
+    assert set(seen.named_by) <= set(seen.ids)
+    levels = [int(tag[1]) for tag in seen.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_page_is_among_them() -> None:
+    """A new page is looked at, too."""
+    paths = {each.partition("?")[0] for each in LOOKS}
+    shows = {page.path for page in PAGES if page.needs and not page.path.startswith(("/act/", "/person", "/stats.css"))}
+
+    assert {re.sub("<.*>", "1", path) for path in shows} <= paths
+
+
+# ---- colours
+
+SHEETS = ("/static/desk.css", "/stats.css")
+RULE = re.compile(r"([^{}@]+)\{([^{}]*)\}")
+COLOURS = re.compile(r"(?:^|;)\s*(?:color|background|fill|stroke|border(?!-(?:radius|collapse))[a-z-]*)\s*:")
+VOID = {"meta", "link", "input", "br"}
+"""What has no end."""
+
+
+@dataclass
+class Element:
+    """An element of a page: its classes and attributes, what stands in it, and what it stands in."""
+
+    tag: str
+    attributes: Mapping[str, str]
+    inside: "Element | None"
+    parts: "list[Element | str]" = field(default_factory=list)
+
+    @property
+    def classes(self) -> set[str]:
+        """Name its classes."""
+        return set(self.attributes.get("class", "").split())
+
+    @property
+    def words(self) -> str:
+        """What it says: its text, and the title of a shape."""
+        if self.attributes.get("aria-hidden"):
+            return ""
+        return " ".join(part.strip() if isinstance(part, str) else part.words for part in self.parts).strip()
+
+    def every(self) -> "Iterator[Element]":
+        """Yield it, and all that stands in it."""
+        yield self
+        for part in self.parts:
+            if isinstance(part, Element):
+                yield from part.every()
+
+
+class Tree(HTMLParser):
+    """A page as its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.root = self._here = Element("", {}, None)
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin an element."""
+        element = Element(tag, {name: value or "" for name, value in attrs}, self._here)
+        self._here.parts.append(element)
+        if tag not in VOID:
+            self._here = element
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element that has no end."""
+        self._here.parts.append(Element(tag, {name: value or "" for name, value in attrs}, self._here))
+
+    def handle_endtag(self, tag: str) -> None:
+        """End the element of that name that is open."""
+        element = self._here
+        while element.inside and element.tag != tag:
+            element = element.inside
+        self._here = element.inside or self._here
+
+    def handle_data(self, data: str) -> None:
+        """Take text."""
+        self._here.parts.append(data)
+
+
+def coloured_classes(browser: Browser) -> set[str]:
+    """Name the classes that a style sheet gives a colour of their own."""
+    rules = RULE.findall("".join(browser.get(path).body for path in SHEETS))
+    selectors = [each for selector, style in rules if COLOURS.search(style) for each in selector.split(",")]
+    return {name for selector in selectors for name in re.findall(r"\.([a-z-]+)", (selector.split() or [""])[-1])}
+
+
+def says_nothing(element: Element, key: Mapping[str, str]) -> bool:
+    """Tell whether a coloured element has neither words, nor words that stand for it."""
+    if element.tag == "rect":
+        around = next((each for each in ancestors(element) if each.tag in {"g", "svg"} and each.words), None)
+        return not element.words and (around is None or (around.tag == "svg" and bool(key)))
+    beside = element.inside.words if element.inside and element.tag == "i" else ""
+    return not element.words and not beside
+
+
+def ancestors(element: Element) -> Iterator[Element]:
+    """Yield what an element stands in, the nearest first."""
+    while element.inside:
+        element = element.inside
+        yield element
+
+
+def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
+    """What has a colour has words that say the same; colours of one drawing have a key, each with a word of its own."""
+    coloured = coloured_classes(browser)
+    assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag", "alarm"}
+    for path in every_page(line):
+        for element in Tree(browser.get(path).body).root.every():
+            if element.tag == "figure":
+                swatches = [each for each in element.every() if each.tag == "i"]
+                key = {swatch.attributes["class"]: swatch.inside.words for swatch in swatches if swatch.inside}
+                shapes = [each for each in element.every() if each.tag == "rect"]
+                used = {name for shape in shapes for name in shape.classes & coloured} - {"none"}
+                assert len(used) <= 1 or used <= key.keys(), path
+                assert len(set(key.values())) == len(key), path
+                assert not [shape.attributes for shape in shapes if says_nothing(shape, key)], path
+            elif element.classes & coloured and element.tag not in {"rect", "line"}:  # an axis says nothing
+                assert not says_nothing(element, {}), (path, element.tag, element.attributes)
+
+
+def every_page(line: Filled) -> Iterator[str]:
+    """Yield every page, of a contact that has a tag and of the newest, and each question."""
+    query = urlencode({"contact_id": 3, "number": KEVIN, "word": "other"})
+    for page in PAGES:
+        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style"}:
+            for contact_id in (2, line.newest()) if "<" in page.path else (0,):
+                yield re.sub("<.*?>", str(contact_id), page.path) + f"?{query}" * ("act_" in page.name)
+    yield from ("/none", "/review?all=1", "/stats?by=hour", "/log?kept=1")

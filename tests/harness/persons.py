@@ -1,0 +1,133 @@
+"""Other users of the machine: a line's own user, a member of its group, a stranger, and another line's user.
+
+They are numbers without a name, as the kernel knows them, but for a program that is run with `Lists`; only root can act
+as somebody else. As a program, `persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
+"""
+
+import encodings
+import importlib
+import os
+import pkgutil
+import pwd
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ALL = "rich.progress"
+"""The last that `import_all` imports."""
+COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user and the groups that it is in; the first is its own."""
+
+    uid: int
+    gids: tuple[int, ...]
+
+    def program(self, code: str, *arguments: str) -> list[str]:
+        """Return the program that runs code as this user."""
+        return [sys.executable, __file__, str(self.uid), ",".join(map(str, self.gids)), code, *arguments]
+
+    def call(self, code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run code as this user and return what came of it."""
+        return subprocess.run(
+            self.program(code, *arguments),
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def hotlined(self, config: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours as this user."""
+        return self.call(COMMAND, "--config", str(config), *words, **environment)
+
+
+LINE = Person(61001, (61001,))
+MEMBER = Person(61002, (61002, LINE.gids[0]))
+STRANGER = Person(61003, (61003,))
+OTHER_LINE = Person(61004, (61004,))
+DESK = Person(61007, (61007, LINE.gids[0]))
+"""The desk's user as its unit runs it: it has the line's group by SupplementaryGroups= alone, and by no list."""
+NOBODY = Person(65534, (65534, LINE.gids[0]))
+ADMIN = Person(0, (0,))
+
+
+NAMED = {"hotlined-main": LINE, "anna": MEMBER, "stranger": STRANGER, "hotlined-nl": OTHER_LINE, "hotweb-main": DESK}
+_LAID_OVER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The system's lists of users and groups (NSS) as a program finds them: those of NAMED are in them, too."""
+
+    folder: Path
+
+    def write(self, *members: str) -> None:
+        """Write who is in the line's group from now on, also for a program that runs."""
+        passwd = "".join(f"{name}:x:{each.uid}:{each.gids[0]}::/:/bin/sh\n" for name, each in NAMED.items())
+        group = f"hotlined-main:x:{LINE.gids[0]}:{','.join(members)}\n"
+        for name, more in (("passwd", passwd), ("group", group)):
+            (self.folder / name).write_text(Path("/etc", name).read_text() + more)
+
+    def program(self, *words: str) -> list[str]:
+        """Return what runs a program that finds these lists in place of the system's."""
+        lists = (str(self.folder / name) for name in ("passwd", "group"))
+        return ["unshare", "--mount", "sh", "-c", _LAID_OVER, *lists, *words]
+
+
+def user_name(sudo_uid: int) -> str:
+    """Return who decides: as root the one who became it with sudo, else whoever runs the tests, whatever is claimed."""
+    return pwd.getpwuid(sudo_uid if os.getuid() == 0 else os.getuid()).pw_name
+
+
+def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
+    """Give a folder and all that is in it to a user and a group."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def import_all() -> None:
+    """Import what any command imports, however late."""
+    import hotlined  # noqa: PLC0415  only where it is run as a program
+
+    for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
+        if found.name not in ("encodings.mbcs", "encodings.oem"):  # of another system
+            importlib.import_module(found.name)
+    for name in (
+        "phonenumbers.data.region_BE",
+        "rich.console",
+        "rich.live",
+        "yaml",
+        "sqlite_utils",
+        ALL,
+    ):
+        importlib.import_module(name)
+    importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are
+
+
+def become(uid: int, gids: Sequence[int]) -> None:
+    """Become another user for good, all that is imported later imported before.
+
+    This Python may lie where nobody but root can read.
+    """
+    if ALL not in sys.modules:
+        import_all()
+    os.setgroups(list(gids[1:]))
+    os.setresgid(gids[0], gids[0], gids[0])
+    os.setresuid(uid, uid, uid)
+
+
+if __name__ == "__main__":
+    code = sys.argv[3]
+    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")])
+    sys.argv = ["hotlined", *sys.argv[4:]]
+    exec(code)

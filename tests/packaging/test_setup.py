@@ -1,0 +1,560 @@
+"""`hotlined-setup`, the one program of ours that root runs: what it makes, asks, prints, and leaves alone."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import installed
+import pytest
+from installed import RECIPIENT, Installed
+
+DEBIAN = Path(__file__).parents[2] / "debian"
+STICK = "dev/disk/by-label/HOTLINED"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Installed:
+    """Give a machine on which the package was installed, before a line is made."""
+    return installed.make(tmp_path)
+
+
+@pytest.fixture
+def line(machine: Installed) -> Installed:
+    """Give a machine with the first line."""
+    assert machine.run("hotlined-setup", "add", "main").returncode == 0
+    machine.asked()
+    return machine
+
+
+def steps(printed: str) -> list[str]:
+    """Return the steps that were named."""
+    return [each.removeprefix("+ ") for each in printed.splitlines() if each.startswith("+ ")]
+
+
+def test_the_first_line_receives_and_answers_nobody(machine: Installed) -> None:
+    """Its configuration is short and in the installer's language, its answer empty; its group reads both; it starts."""
+    done = machine.run("hotlined-setup", "add", "main", LANG="nl_BE.UTF-8")
+
+    assert done.returncode == 0, done.stderr
+    config, answer = machine.path("etc/hotlined/main.yaml"), machine.path("etc/hotlined/main.txt")
+    settled = [each for each in config.read_text().splitlines() if not each.startswith("#")]
+    assert settled[:2] == ["language: nl", "answer:"]
+    assert settled[2].startswith("  text_file: main.txt ")
+    assert len(settled) == 3
+    assert answer.read_text() == ""
+    group = int(machine.run("id", "-g", "hotlined-main").stdout)
+    for path in (config, answer):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, group, 0o640)
+    units = "hotlined-control@main.socket hotlined@main.service"
+    assert machine.asked() == ["daemon-reload", f"enable {units}", f"start --no-block {units}"]
+    assert f"sudo nano /etc/hotlined/{answer.name}" in done.stdout
+    assert "sudo systemctl reload hotlined@main" in done.stdout
+
+
+def test_an_image_that_is_made_is_not_started(machine: Installed) -> None:
+    """Where systemd does not run the line is enabled alone."""
+    assert machine.run("hotlined-setup", "add", "main", booted=False).returncode == 0
+    assert machine.asked() == ["enable hotlined-control@main.socket hotlined@main.service"]
+
+
+def test_what_is_there_stays(line: Installed) -> None:
+    """A second time nothing that a person wrote is touched."""
+    line.put("etc/hotlined/main.txt", "Non.\n")
+    line.put("etc/hotlined/main.yaml", "answer: {text_file: main.txt}\n")
+    done = line.run("hotlined-setup", "add", "main")
+
+    assert "stays as it is" in done.stdout
+    assert line.path("etc/hotlined/main.txt").read_text() == "Non.\n"
+    assert line.path("etc/hotlined/main.yaml").read_text() == "answer: {text_file: main.txt}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "port"), [("2\n", "/dev/hotlined/b"), ("\n", ""), ("", ""), ("3\n", ""), ("../x\n", "")]
+)
+def test_a_line_beside_others_is_asked_for_its_stick(line: Installed, typed: str, port: str) -> None:
+    """A further line has users and folders of its own, and takes the stick that is chosen, or none."""
+    for name in "ab":
+        line.put(f"dev/hotlined/{name}", "")
+    done = line.run("hotlined-setup", "add", "nl", typed=typed)
+
+    assert done.returncode == 0, done.stderr
+    assert "  1  /dev/hotlined/a" in done.stdout
+    text = line.path("etc/hotlined/nl.yaml").read_text()
+    assert re.findall(r"^modem:\n  port: (.*)$", text, re.MULTILINE) == ([port] if port else [])
+    for user in ("hotlined-nl", "hotweb-nl"):
+        assert line.run("id", user).returncode == 0
+    folder = line.path("var/lib/hotlined-nl").stat()
+    assert (folder.st_uid, stat.S_IMODE(folder.st_mode)) == (int(line.run("id", "-u", "hotlined-nl").stdout), 0o2750)
+    assert "hotlined --line nl status" in done.stdout
+
+
+def test_without_a_stick_the_port_is_named_later(line: Installed) -> None:
+    """Nobody is asked what there is not."""
+    done = line.run("hotlined-setup", "add", "nl")
+
+    assert "No stick is plugged in" in done.stdout
+    assert "modem" not in line.path("etc/hotlined/nl.yaml").read_text()
+
+
+def test_a_person_is_no_line(machine: Installed) -> None:
+    """Whoever is called as the user of a line would be does not become it."""
+    assert machine.run("useradd", "hotlined-nl").returncode == 0
+    before = machine.files()
+    done = machine.run("hotlined-setup", "add", "nl")
+
+    assert (done.returncode, machine.files()) == (1, before)
+    assert "A person here is called hotlined-nl" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["add", "de"],
+        ["remove", "nl"],
+        ["remove", "nl", "--purge"],
+        ["web"],
+        ["web", "nl"],
+        ["alerts", "nl"],
+        ["backup"],
+        ["power"],
+        ["uart", "/dev/serial0"],
+        ["uart", "/dev/ttyHS0", "nl"],
+    ],
+)
+def test_a_dry_run_names_the_steps_and_does_none(line: Installed, words: list[str]) -> None:
+    """--dry-run says what it would do, before the verb and after it, and for whoever is not root, too."""
+    line.run("hotlined-setup", "add", "nl")
+    line.put("dev/disk/by-label/HOTLINED", "")
+    before = line.files()
+    first = line.run("hotlined-setup", "--dry-run", *words, typed="x\nreader\nx.y\n\n")
+    second = line.run("hotlined-setup", *words, "--dry-run", typed="x\nreader\nx.y\n\n")
+
+    assert first.returncode == 0, first.stderr
+    assert steps(first.stdout)
+    assert first.stdout == second.stdout
+    assert line.files() == before
+
+
+def test_others_than_root_do_nothing(line: Installed) -> None:
+    """Somebody else is told how to type it."""
+    before = line.files()
+    done = line.run("hotlined-setup", "web", user="daemon")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo hotlined-setup" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["remove", "de"], ["web", "de"], ["alerts", "../main"], ["backup", "-x"], ["remove", ""]]
+)
+def test_a_line_that_is_not_there_is_refused(line: Installed, words: list[str]) -> None:
+    """Nothing is done for a line that is none, or that is no name."""
+    before = line.files()
+    done = line.run("hotlined-setup", *words)
+
+    assert done.returncode in (1, 2)
+    assert done.stderr
+    assert line.files() == before
+
+
+# ---- sections of a configuration
+
+
+def test_a_section_is_added_once(line: Installed) -> None:
+    """Backups on a stick: the key is printed, the section added, the timer enabled; a second time it is printed."""
+    done = line.run("hotlined-setup", "backup")
+    assert (done.returncode, "the name HOTLINED" in done.stderr) == (1, True)
+    line.put(STICK, "")
+    before = line.path("etc/hotlined/main.yaml").read_text()
+    done = line.run("hotlined-setup", "backup")
+
+    assert done.returncode == 0, done.stderr
+    body = f"backup:\n  folder: /media/hotlined\n  recipients: [{RECIPIENT}]\n"
+    text = line.path("etc/hotlined/main.yaml").read_text()
+    assert text == before + body
+    assert "reload hotlined@main.service" in line.asked()
+    again = line.run("hotlined-setup", "backup")
+    assert line.path("etc/hotlined/main.yaml").read_text() == text
+    assert body in again.stdout
+    assert "Put this into /etc/hotlined/main.yaml" in again.stdout
+
+
+def test_without_age_no_backup_is_promised(line: Installed) -> None:
+    """What encrypts is named with the command that installs it, before anything is done."""
+    line.put(STICK, "")
+    assert line.run("sh", "-c", 'rm -f "$(command -v age)"').returncode == 0
+    before = line.files()
+    done = line.run("hotlined-setup", "backup")
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "sudo apt install age" in done.stderr
+
+
+@pytest.mark.parametrize("there", ["backup:\n  keep: 3\n", "backup: {keep: 3}\n", "backup :\n  keep: 3\n", "backup"])
+def test_a_section_that_is_there_is_a_persons(line: Installed, there: str) -> None:
+    """Where a line begins with the section's name the lines are printed, and the file stays."""
+    line.put(STICK, "")
+    line.put("etc/hotlined/main.yaml", f"language: fr\n{there}")
+    line.run("hotlined-setup", "backup")
+
+    assert line.path("etc/hotlined/main.yaml").read_text() == f"language: fr\n{there}"
+
+
+def test_what_cannot_be_used_is_taken_back(line: Installed) -> None:
+    """The line's user is asked about the new file; one that it cannot use is the former again, octet by octet."""
+    line.put(STICK, "")
+    config = line.path("etc/hotlined/main.yaml")
+    text = f"{config.read_text()}# broken, in the words of this test\n\n\n"
+    config.write_text(text)
+    done = line.run("hotlined-setup", "backup")
+
+    assert config.read_text() == text
+    assert "was taken back" in done.stdout
+    assert f"recipients: [{RECIPIENT}]" in done.stdout
+    assert (config.stat().st_uid, stat.S_IMODE(config.stat().st_mode)) == (0, 0o640)
+    assert not list(config.parent.glob("*.new"))
+
+
+@pytest.mark.parametrize(
+    ("device", "allowed"),
+    [("/dev/serial0", "/dev/serial0"), ("/dev/ttyAMA10", "/dev/ttyAMA10"), ("/dev/ttyHS0", "char-ttyHS")],
+)
+def test_a_uart_is_let_in_by_its_name(line: Installed, device: str, allowed: str) -> None:
+    """A drop-in of the line's daemon alone lets it in, and the port is set."""
+    done = line.run("hotlined-setup", "uart", device)
+
+    assert done.returncode == 0, done.stderr
+    drop_in = line.path("etc/systemd/system/hotlined@main.service.d/uart.conf")
+    assert drop_in.read_text() == f"[Service]\nDeviceAllow={allowed} rw\n"
+    assert line.path("etc/hotlined/main.yaml").read_text().endswith(f"modem:\n  port: {device}\n")
+    assert line.path("etc/modules-load.d/hotlined.conf").exists() == (device == "/dev/ttyHS0")
+
+
+@pytest.mark.parametrize(
+    "device", ["/dev/tty1", "/dev/mmcblk0", "/dev/serial0 rw\nDeviceAllow=/dev/mem", "/dev/ttyS1x", "x"]
+)
+def test_what_is_no_uart_is_not_let_in(line: Installed, device: str) -> None:
+    """Nothing but a UART, and no other line of a unit."""
+    before = line.files()
+    done = line.run("hotlined-setup", "uart", device)
+
+    assert (done.returncode, "is not a UART" in done.stderr) == (1, True)
+    assert line.files() == before
+
+
+def test_addresses_of_alerts_are_for_root(line: Installed) -> None:
+    """They are asked for, one a line, and are in a file that nobody else reads; nothing typed, nothing changed."""
+    before = line.files()
+    assert line.run("hotlined-setup", "alerts", typed="\n").returncode == 1
+    assert line.files() == before
+    done = line.run("hotlined-setup", "alerts", typed="ntfy://a/b\nmailto://x:y@z\n\n")
+
+    assert done.returncode == 0, done.stderr
+    path = line.path("etc/hotlined/main.urls")
+    assert path.read_text() == "ntfy://a/b\nmailto://x:y@z\n"
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
+    assert "mailto" not in done.stdout.partition("ends.")[2]
+
+
+def test_the_desk_is_a_socket_that_is_enabled(line: Installed) -> None:
+    """For its members the desk needs nothing else."""
+    before = line.path("etc/hotlined/main.yaml").read_text()
+    done = line.run("hotlined-setup", "web")
+
+    assert line.asked() == ["enable --now hotlined-web@main.socket"]
+    assert "/run/hotlined-web/main.sock" in done.stdout
+    assert line.path("etc/hotlined/main.yaml").read_text() == before
+
+
+ROSA = "rosa\nreader\ndesk.example.org\n"
+
+
+def test_the_first_who_comes_through_a_proxy_is_asked_for(line: Installed) -> None:
+    """Her name and role go into the configuration, and Caddy's user into the group of proxies, if there is Caddy."""
+    first = line.run("hotlined-setup", "web", typed=ROSA)
+
+    assert first.returncode == 0, first.stderr
+    assert (
+        line.path("etc/hotlined/main.yaml")
+        .read_text()
+        .endswith("web:\n  people:\n    rosa: reader\n  hosts: [desk.example.org]\n")
+    )
+    assert "sudo adduser caddy hotlined-proxy" in first.stdout
+    assert line.run("useradd", "--system", "caddy").returncode == 0
+    second = line.run("hotlined-setup", "web", typed=ROSA.replace("rosa", "eva"))
+    assert "Put this into /etc/hotlined/main.yaml, where web: is:\nweb:\n  people:\n    eva: reader\n" in second.stdout
+    assert "sudo systemctl restart caddy" in second.stdout
+    assert "hotlined-proxy" in line.run("id", "-nG", "caddy").stdout.split()
+
+
+@pytest.mark.parametrize("typed", ["ro sa\nreader\na.b\n", "rosa\nboss\na.b\n", "rosa\nreader\n\n", "a:\nreader\na\n"])
+def test_what_is_no_person_changes_nothing(line: Installed, typed: str) -> None:
+    """A name of two words, a role that there is not, no host: the desk is not even turned on."""
+    before = line.files()
+    done = line.run("hotlined-setup", "web", typed=typed)
+
+    assert (done.returncode, "Nothing was changed." in done.stderr) == (1, True)
+    assert (line.asked(), line.files()) == ([], before)
+
+
+# ---- taking away
+
+
+def fill(machine: Installed) -> dict[str, Path]:
+    """Add the line nl with data of people, and a trap in its folder; return what belongs to it."""
+    assert machine.run("hotlined-setup", "add", "nl").returncode == 0
+    trap = machine.path("var/lib/hotlined-nl/trap")
+    trap.symlink_to("/etc/hotlined")
+    return {
+        "database": machine.put("var/lib/hotlined-nl/hotlined.db", "contacts"),
+        "copy": machine.put("var/backups/hotlined/nl/Mon.db", "contacts"),
+        "before": machine.put("var/backups/hotlined/nl-0.1.0.db", "contacts"),
+        "config": machine.path("etc/hotlined/nl.yaml"),
+        "answer": machine.path("etc/hotlined/nl.txt"),
+        "pin": machine.put("etc/hotlined/nl.pin", "1234"),
+    }
+
+
+def gone(path: Path) -> bool:
+    """Tell whether a file of the machine is not there any more; overlayfs keeps a mark in its place."""
+    return not path.exists() or stat.S_ISCHR(path.stat().st_mode)
+
+
+def test_a_line_that_is_removed_keeps_its_data(line: Installed) -> None:
+    """It stops, its units and users' files go, its data stay, and it is said how to erase them."""
+    files = fill(line)
+    drop_in = line.put("etc/systemd/system/hotlined@nl.service.d/uart.conf", "[Service]\n")
+    line.asked()
+    done = line.run("hotlined-setup", "remove", "nl")
+
+    assert done.returncode == 0, done.stderr
+    assert gone(drop_in)
+    assert not [name for name, path in files.items() if gone(path)]
+    assert gone(line.path("etc/sysusers.d/hotlined-nl.conf"))
+    assert gone(line.path("etc/tmpfiles.d/hotlined-nl.conf"))
+    assert "sudo hotlined-setup remove nl --purge" in done.stdout
+    assert any(each.startswith("disable --now") and "hotlined@nl.service" in each for each in line.asked())
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "y\n", "main\n"])
+def test_erasing_asks_for_the_name(line: Installed, typed: str) -> None:
+    """Whatever else is typed, nothing is changed."""
+    fill(line)
+    before = line.files()
+    done = line.run("hotlined-setup", "remove", "nl", "--purge", typed=typed)
+
+    assert (done.returncode, line.files()) == (1, before)
+    assert "Nothing was changed" in done.stderr
+
+
+def test_what_is_erased_is_the_lines_alone(line: Installed) -> None:
+    """All of the line goes, with its users; what it points at stays, wherever its configuration or a link says."""
+    files = fill(line)
+    elsewhere = line.put("srv/hotlined.db", "of others")
+    files["config"].write_text("database: /srv/hotlined.db\nanswer: {text: x}\n")
+    first = line.path("etc/hotlined/main.yaml").read_bytes()
+    script = """mkdir -p /run/hotlined-control /run/hotlined-metrics/main /run/hotlined-metrics/nl
+        touch /run/hotlined-control/main.sock /run/hotlined-control/nl.sock /run/hotlined-control/nl-desk.sock
+        hotlined-setup remove nl --purge && ls -d /run/hotlined-*/*"""
+    done = line.run("sh", "-c", script, typed="nl\n")
+
+    assert done.returncode == 0, done.stderr
+    here = [each for each in done.stdout.splitlines() if each.startswith("/run")]
+    assert here == ["/run/hotlined-control/main.sock", "/run/hotlined-metrics/main"]
+    assert [name for name, path in files.items() if not gone(path)] == []
+    assert elsewhere.read_text() == "of others"
+    assert "does not exist" not in done.stdout + done.stderr
+    assert line.path("etc/hotlined/main.yaml").read_bytes() == first
+    for user in ("hotlined-nl", "hotweb-nl"):
+        assert line.run("id", user).returncode != 0
+    assert not [path for path in line.path("var/lib").iterdir() if path.name.startswith(".hotlined-gone")]
+
+
+# ---- upgrades
+
+RUNNING = """\
+hotlined-away@3-1-2.service loaded active running x
+hotlined-away.socket loaded active listening x
+hotlined-backup@main.service loaded activating start x
+hotlined-purge@main.timer loaded active waiting x
+hotlined-web@main.service loaded active running x
+hotlined-web@main.socket loaded active running x
+hotlined@main.service loaded active running x
+hotlined@nl.service loaded failed failed x
+"""
+BACK = (
+    "hotlined-away.socket hotlined-purge@main.timer hotlined-web@main.socket hotlined@main.service hotlined@nl.service"
+)
+
+
+@pytest.fixture
+def upgraded(line: Installed) -> Installed:
+    """Give a machine with units that run, and without what only dpkg knows."""
+    line.put("srv/units", RUNNING)
+    script = '#!/bin/sh\n[ $1 != list-units ] || exec cat /srv/units\necho "$@" >>/var/log/systemctl\n'
+    line.put("usr/bin/systemctl", script, 0o755)
+    line.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
+    return line
+
+
+def test_an_upgrade_stops_all_and_starts_what_ran(upgraded: Installed) -> None:
+    """Daemons, sockets and timers are as they were; a job or a connection is not begun a second time."""
+    scripts = f"sh {DEBIAN}/preinst upgrade 0.1.0 && sh {DEBIAN}/postinst configure 0.1.0 && ! ls /run/hotlined-upgrade"
+    done = upgraded.run("sh", "-c", scripts)
+
+    assert done.returncode == 0, done.stderr
+    assert upgraded.asked() == ["stop hotlined*", "daemon-reload", f"start {BACK}"]
+
+
+def test_an_upgrade_without_a_copy_ends_where_it_began(upgraded: Installed) -> None:
+    """What ran of the former version runs again, and dpkg hears that nothing may be replaced."""
+    upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
+    done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.1.0")
+
+    assert done.returncode == 1
+    assert "The former version goes on" in done.stderr
+    assert upgraded.asked() == ["stop hotlined*", f"start {BACK}"]
+
+
+def test_the_way_back_needs_no_copy(upgraded: Installed) -> None:
+    """An older version changes no database: it can be installed where the one that is there does not even run."""
+    upgraded.put("usr/share/hotlined/start.py", "raise SystemExit(1)\n")
+    done = upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert "is older" in done.stderr
+    assert upgraded.asked() == ["stop hotlined*"]
+    assert upgraded.run("sh", f"{DEBIAN}/preinst", "upgrade", "0.2.0", "0.2.1").returncode == 1
+
+
+def test_only_the_first_installation_makes_a_line(machine: Installed) -> None:
+    """Where somebody left or brought a configuration, or a version was there, none is made; what is enabled starts."""
+    machine.put("usr/bin/py3compile", "#!/bin/sh\n", 0o755)
+    assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
+    assert "start --no-block hotlined-control@main.socket hotlined@main.service" in machine.asked()
+    assert machine.path("etc/hotlined/main.yaml").exists()
+    for name in ("main.yaml", "main.txt"):
+        machine.path(f"etc/hotlined/{name}").unlink()
+    machine.put("etc/hotlined/nl.yaml", "answer: {text: x}\n")
+    link = machine.path("etc/systemd/system/multi-user.target.wants/hotlined@nl.service")
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/usr/lib/systemd/system/hotlined@.service")
+    assert machine.run("sh", f"{DEBIAN}/postinst", "configure").returncode == 0
+    assert machine.asked() == ["daemon-reload", "start hotlined@nl.service"]
+    assert not machine.path("etc/hotlined/main.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "left", [(), ("etc/hotlined/main.yaml",), ("var/backups/hotlined/main-0.db", "etc/hotlined/x")]
+)
+def test_what_is_left_after_the_package_is_named(machine: Installed, left: tuple[str, ...]) -> None:
+    """A folder with data of people stays, and the command that erases it is said; an empty one goes."""
+    for name in left:
+        machine.put(name, "of people")
+    script = f"sh {DEBIAN}/postrm purge; ls -d /etc/hotlined /var/backups/hotlined 2>/dev/null"
+    said = machine.run("sh", "-c", script).stdout.splitlines()
+
+    folders = sorted({"/" + name.rpartition("/")[0] for name in left})
+    told = [f"{each} is still there, with data of people. To erase it: sudo rm -r {each}" for each in folders]
+    assert said == [*told, *folders]
+
+
+# ---- copies before an upgrade
+
+
+def test_each_database_is_copied_before_an_upgrade(line: Installed) -> None:
+    """Copies lie in root's folder, two a line; a line that never ran has none."""
+    fill(line)
+    for version in ("0.1.0", "0.2.0", "0.3.0"):
+        line.path("var/lib/hotlined-nl/hotlined.db").write_text(version)
+        assert line.run("hotlined-setup", "copy", version).returncode == 0
+
+    folder = line.path("var/backups/hotlined")
+    copies = sorted(path for path in folder.iterdir() if path.is_file() and not gone(path))
+    assert [path.name for path in copies] == ["nl-0.2.0.db", "nl-0.3.0.db"]
+    assert [path.read_text() for path in copies] == ["0.2.0", "0.3.0"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o600}
+
+
+def test_without_a_copy_there_is_no_upgrade(line: Installed) -> None:
+    """A database that cannot be copied is an error, leaves nothing half, and keeps the copies that there are."""
+    fill(line)
+    line.run("hotlined-setup", "copy", "0.1.0")
+    line.put("usr/share/hotlined/start.py", "import sys\nprint('half')\nsys.exit(1)\n")
+    done = line.run("hotlined-setup", "copy", "0.2.0")
+
+    folder = line.path("var/backups/hotlined")
+    assert (done.returncode, "could not be copied" in done.stderr) == (1, True)
+    assert [path.name for path in folder.iterdir() if path.is_file() and not gone(path)] == ["nl-0.1.0.db"]
+
+
+def copies_of(line: Installed) -> dict[str, str]:
+    """Return the copies before upgrades, by their names."""
+    folder = line.path("var/backups/hotlined")
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.is_file() and not gone(path)}
+
+
+def test_the_way_back_is_not_written_over_by_what_came_after(line: Installed) -> None:
+    """A database of a later version replaces no copy of an earlier one; a clock that is behind removes none of now."""
+    fill(line)
+    database = line.path("var/lib/hotlined-nl/hotlined.db")
+    line.run("hotlined-setup", "copy", "0.1.0")
+    before = copies_of(line)
+    database.write_text("later")
+    assert line.run("hotlined-setup", "copy", "0.1.0").returncode == 0
+    assert copies_of(line) == before
+    for version in ("0.2.0", "0.3.0"):
+        line.run("hotlined-setup", "copy", version)
+    for path in line.path("var/backups/hotlined").glob("nl-*.db"):
+        os.utime(path, (2**31, 2**31))
+    line.run("hotlined-setup", "copy", "0.4.0")
+    assert "nl-0.4.0.db" in copies_of(line)
+    assert len(copies_of(line)) == 2
+
+
+def test_a_database_that_went_away_is_no_line_that_never_ran(line: Installed) -> None:
+    """Its daily copies say that there was one: without its disk there is no upgrade, and no line no hindrance."""
+    fill(line)
+    line.put("etc/hotlined/before.yaml", "language: fr\n")
+    line.path("var/lib/hotlined-nl/hotlined.db").unlink()
+    line.put("var/backups/hotlined/nl/Mon.db", "monday")
+    done = line.run("hotlined-setup", "copy", "0.1.0")
+
+    assert (done.returncode, "The database of nl could not be copied" in done.stderr) == (1, True)
+    assert "before.yaml is of no line that is here" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["backup", "proxy"])
+def test_no_line_is_called_as_a_group_of_all_lines(machine: Installed, name: str) -> None:
+    """Its people would have what belongs to every line."""
+    done = machine.run("hotlined-setup", "add", name)
+
+    assert (done.returncode, "give the line another name" in done.stderr) == (1, True)
+    assert not machine.path(f"etc/hotlined/{name}.yaml").exists()
+
+
+def test_a_line_that_was_erased_can_be_made_again(machine: Installed) -> None:
+    """The first line too, whose user the package made; and nobody has rights from before."""
+    assert machine.run("hotlined-setup", "add", "main").returncode == 0
+    machine.run("usermod", "--append", "--groups", "hotlined-main", "games")
+    done = machine.run("hotlined-setup", "remove", "main", "--purge", typed="main\n")
+    assert done.returncode == 0, done.stderr
+    assert "hotlined-main" not in machine.run("getent", "group").stdout
+    done = machine.run("hotlined-setup", "add", "main")
+
+    assert done.returncode == 0, done.stderr
+    assert machine.run("id", "-gn", "hotlined-main").stdout == "hotlined-main\n"
+    assert "hotlined-main" not in machine.run("id", "-Gn", "games").stdout
+
+
+def test_a_database_elsewhere_is_named_when_the_line_is_erased(line: Installed) -> None:
+    """Nothing that stays is called gone."""
+    fill(line)
+    config = line.path("etc/hotlined/nl.yaml")
+    config.write_text(f"{config.read_text()}database: /srv/ssd/nl/hotlined.db\n")
+    done = line.run("hotlined-setup", "remove", "nl", "--purge", typed="nl\n")
+
+    assert done.returncode == 0, done.stderr
+    assert "it stays: /srv/ssd/nl/hotlined.db" in done.stdout

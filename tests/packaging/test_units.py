@@ -1,0 +1,845 @@
+"""The units, and the programs that only they start, as far as no systemd has to run: `scripts/lab` boots one."""
+
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from test_docs import resolve
+
+from hotlined import wire
+from hotlined.cli.web import OF_PROXIES
+from hotlined.config import find
+from hotlined.control import DESKS_DOOR
+from hotlined.desk import looks, serving
+from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
+from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
+from hotlined.sealing import making
+from hotlined.sealing.sending import socket_path
+from hotlined.timing import USUAL
+
+ROOT = Path(__file__).parents[2]
+SETUP = runpy.run_path(str(ROOT / "debian/hotlined-setup"))
+FOLDER = ROOT / "systemd"
+ENDINGS = (".service", ".socket", ".timer", ".path", ".mount")
+FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
+DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
+COMMAND = "/usr/bin/hotlined"
+LINES = "main", "nl"
+AWAY = "hotlined-away@.service"
+
+# of these settings a unit may have several, and an empty one takes all before it away (systemd.unit(5)); of others the
+# last one holds
+LISTS = (
+    *(
+        "BindPaths",
+        "BindReadOnlyPaths",
+        "ConditionPathExists",
+        "DeviceAllow",
+        "Environment",
+        "ExecStart",
+        "ExecStartPost",
+        "ExecStopPost",
+    ),
+    *("InaccessiblePaths", "IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SetCredential"),
+    "SupplementaryGroups",
+    *("SystemCallFilter", "TemporaryFileSystem", "Wants"),
+)
+
+
+def instances(file: str) -> list[str]:
+    """Return the names of a file's units: those of the first line and of one called nl."""
+    if file == AWAY:
+        return [file.replace("@", "@3-1234-998")]  # of a connection, whosever it is
+    return [file.replace("@", f"@{line}") for line in LINES] if "@" in file else [file]
+
+
+UNITS = [name for file in FILES for name in instances(file)]
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+OURS = [
+    name for name in SERVICES if not name.startswith(("hotlined-power", "hotlined-away"))
+]  # those that run a command of ours
+SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
+DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
+OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
+STICK = "/media/hotlined"
+FIGURES = [name for name in OURS if "metrics" in name]
+JOBS = [name for name in OURS if name.startswith("hotlined-")]
+
+
+def line_of(unit: str) -> str:
+    """Return the name of a unit's line."""
+    return unit.rpartition(".")[0].partition("@")[2]
+
+
+def drop_ins(unit: str) -> list[Path]:
+    """Return the drop-ins of a unit in the order in which systemd reads them: by their names, wherever they are."""
+    stem, _, ending = unit.rpartition(".")
+    prefix, at, line = stem.partition("@")
+    parts = prefix.split("-")
+    prefixes = [prefix, *("-".join(parts[:count]) + "-" for count in range(len(parts) - 1, 0, -1))]
+    folders = [FOLDER / f"{each}{instance}.{ending}.d" for each in prefixes for instance in {at + line, at, ""}]
+    return sorted((path for folder in folders for path in folder.glob("*.conf")), key=lambda path: path.name)
+
+
+def settings(unit: str, section: str) -> dict[str, list[str]]:
+    """Return the settings of a section of a unit and its drop-ins, each with the values that hold, in order."""
+    stem, _, ending = unit.rpartition(".")
+    prefix, at, line = stem.partition("@")
+    found: dict[str, list[str]] = {}
+    for path in (FOLDER / f"{prefix}{at}.{ending}", *drop_ins(unit)):
+        here = ""
+        for text in path.read_text().replace("%i", line).splitlines():
+            if text.startswith("["):
+                here = text.strip("[]")
+            elif here == section and text and text[0] not in "#;":
+                key, _, value = text.partition("=")
+                before = found.get(key, []) if key in LISTS and value else []
+                found[key] = [*before, *([value] if value or key not in LISTS else [])]
+    return {key: values for key, values in found.items() if values}
+
+
+def words(unit: str, key: str) -> list[str]:
+    """Return the words of all values of a setting of a service."""
+    return shlex.split(" ".join(settings(unit, "Service").get(key, [])))
+
+
+def seconds(text: str) -> float:
+    """Read a time span such as 3min, as far as the units use it."""
+    amount, unit = re.fullmatch(r"(\d+)(s|min|h|d)", text).groups()  # type: ignore[union-attr]
+    return int(amount) * {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
+
+
+def daemon() -> dict[str, list[str]]:
+    """Return the settings of the daemon's service."""
+    return settings("hotlined@main.service", "Service")
+
+
+# ---- units
+
+
+@pytest.mark.parametrize("unit", OURS)
+def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
+    """ExecStart names the installed program, the unit's line, a command of ours, and options that it takes.
+
+    The senders have no line: they are handed a configuration.
+    """
+    (line,) = settings(unit, "Service")["ExecStart"]
+    (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^'>;]*)", line)
+    command, options = resolve(re.sub(r"^--line \w+ ", "", arguments))
+
+    assert set(options) <= {option for parameter in command.params for option in parameter.opts} | {"-"}
+    assert arguments.startswith(f"--line {line_of(unit)} ") == (unit not in SENDERS)
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if "@" in name])
+def test_no_line_is_special(file: str) -> None:
+    """Units and drop-ins name no line: the first is one like others."""
+    for path in (FOLDER / file, *(each for unit in instances(file) for each in drop_ins(unit))):
+        settled = [line for line in path.read_text().splitlines() if not line.startswith(("#", "DefaultInstance="))]
+        assert not re.search(r"\bmain\b", "\n".join(settled)), path
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_drop_in_hides_another(unit: str) -> None:
+    """Of two drop-ins with one name systemd reads one alone. Each service has the sandbox; an admin's come after."""
+    names = [path.name for path in drop_ins(unit)]
+
+    assert len(set(names)) == len(names)
+    assert all(re.match(r"\d\d-", name) for name in names)
+    if unit in SERVICES:
+        assert "10-sandbox.conf" in names
+        assert ("20-job.conf" in names) == unit.startswith("hotlined-")
+
+
+def test_each_drop_in_is_of_a_unit() -> None:
+    """No drop-in lies where systemd looks for none."""
+    read = {str(path.relative_to(FOLDER)) for unit in UNITS for path in drop_ins(unit)}
+
+    assert read == set(DROP_INS)
+
+
+def test_the_daemon_stays_up() -> None:
+    """It is always started again, but not with a broken configuration, and waits for no stick and no clock."""
+    unit, service = settings("hotlined@main.service", "Unit"), daemon()
+
+    assert unit["StartLimitIntervalSec"] == ["0"]
+    assert service["Restart"] == ["always"]
+    assert service["RestartPreventExitStatus"] == [str(ConfigError.exit_code)]
+    assert not {"BindsTo", "Requires", "After"} & unit.keys()
+    assert set(unit["Wants"][0].split()) == {
+        *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "metrics", "purge")),
+        *(f"hotlined-{name}@main.path" for name in ("alerts", "power")),
+        "hotlined-control@main.socket",
+    }
+
+
+def test_the_time_limits_fit_the_daemon() -> None:
+    """The watchdog outlasts whatever it is not fed in, and when the daemon stops a submission is waited for."""
+    assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
+    assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
+
+
+def test_the_desk_has_ended_before_it_is_killed() -> None:
+    """Requests in hand and looks that wait get less time than systemd gives.
+
+    While the desk stops, nothing keeps the control program from starting: it records the looks.
+    """
+    longest = serving.FINISH_SECONDS + serving.JOIN_SECONDS + looks.CLOSE_SECONDS
+
+    assert longest < seconds(settings("hotlined-web@main.service", "Service")["TimeoutStopSec"][0]) < 90
+    assert "After" not in settings("hotlined-web@.service", "Unit")
+
+
+def test_ports_are_allowed_by_number() -> None:
+    """USB serial and CDC ACM ports are allowed by their major numbers: names are looked up once, at the start."""
+    assert daemon()["DeviceAllow"] == ["char-188 rw", "char-166 rw"]
+    assert daemon()["DevicePolicy"] == ["closed"]
+    assert "PrivateDevices" not in daemon()
+
+
+@pytest.mark.parametrize("unit", OURS)
+def test_all_sandboxes_are_the_daemons(unit: str) -> None:
+    """Each service that runs a command of ours is closed as the daemon is; alone alerts go to a network.
+
+    Those that ask the kernel who their peer is have to see people as they are. The sender sees no configuration but
+    the one that it is handed.
+    """
+    own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
+    own.add("InaccessiblePaths")
+    asks_who = "control" in unit or unit in DESKS
+    if asks_who:
+        own.add("PrivateUsers")
+    if unit in SENDERS:
+        own.add("TemporaryFileSystem")
+        assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
+        assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
+
+    text = (FOLDER / "hotlined-@.service.d/10-sandbox.conf").read_text()
+    lines = text[text.index("# The sandbox") :].splitlines()
+    keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
+    service = settings(unit, "Service")
+    assert {key: service[key] for key in keys} == {key: daemon()[key] for key in keys}
+    assert len(keys) > 20
+    network = unit in SENDERS
+    assert service["PrivateNetwork"] == ["no" if network else "yes"]
+    assert service.get("IPAddressDeny") == (None if network else ["any"])
+    families = {"AF_UNIX", "AF_INET", "AF_INET6"} if network else {"AF_UNIX"}
+    assert set(words(unit, "RestrictAddressFamilies")) == families
+    assert service["UMask"] == ["0077" if unit in {*SENDERS, *DESKS} else "0027"]
+    assert service["PrivateUsers"] == ["no" if asks_who else "yes"]
+    assert service["MemoryMax"] == ["256M"]
+    if unit in JOBS:
+        assert service["PrivateDevices"] == ["yes"]
+
+
+DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
+"""The folders in which the sockets of our programs are."""
+ASKS = {
+    **dict.fromkeys(("control", "web", "purge"), "/run/hotlined-control"),
+    "alerts": "/run/hotlined-alerts",
+    "offcard": "/run/hotlined-away",
+}
+"""Of the jobs that ask another program of ours, the folder of its door; the control program looks whose its own are."""
+
+
+def test_security_names_every_unit_with_its_user_and_network() -> None:
+    """Its table is what the units are: none is left out, and who has a network says so."""
+    rows = re.findall(
+        r"^\| .*`(hotlined[a-z-]*@(?:main)?)`.*\| (no|\*\*yes\*\*) \|$",
+        (ROOT / "SECURITY.md").read_text(),
+        re.MULTILINE,
+    )
+    table = dict(rows)
+    of_main = [unit for unit in SERVICES if line_of(unit) == "main" or "away" in unit]
+
+    assert {re.sub("@[0-9-]*$", "@", unit.removesuffix(".service")) for unit in of_main} == table.keys()
+    for unit in of_main:
+        service, name = settings(unit, "Service"), re.sub("@[0-9-]*$", "@", unit.removesuffix(".service"))
+        assert (table[name] == "no") == (service["PrivateNetwork"] == ["yes"]), unit
+        (row,) = [
+            line for line in (ROOT / "SECURITY.md").read_text().splitlines() if f"`{name}`" in line and line[0] == "|"
+        ]
+        user = service.get("User", [""])[0]
+        assert row.startswith(
+            f"| `{user}` in " if user.startswith("hot") else "| root in " if user else "| a user of its own in "
+        )
+
+
+def test_the_doors_are_known() -> None:
+    """The power cycle, which runs the admin's command, sees none of them."""
+    assert {"/run/hotlined-control", "/run/hotlined-web", "/run/hotlined-alerts", "/run/hotlined-away"} == DOORS
+    closed = {path.removeprefix("-") for path in words("hotlined-power@main.service", "InaccessiblePaths")}
+    assert closed == {"/run/dbus", "/run/postgresql", *DOORS}
+
+
+def test_what_opens_a_backup_sees_no_door() -> None:
+    """A backup may be anybody's: what breaks in there asks no program of ours, not D-Bus, and no database of others."""
+    setup = (ROOT / "debian/hotlined-setup").read_text()
+    (shut_in,) = re.findall(r'^_SHUT_IN = """(.*?)"""', setup, re.MULTILINE | re.DOTALL)
+    closed = [each.partition("=-")[2] for each in shut_in.split() if each.startswith("InaccessiblePaths=")]
+
+    assert sorted(closed) == sorted(("/run/dbus", "/run/postgresql", *DOORS))
+
+
+@pytest.mark.parametrize("unit", OURS)
+def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
+    """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
+
+    One below which an admin may have put a database is empty instead: what lies below it can be bound there.
+    """
+    closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
+    empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
+    asks = {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
+
+    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot", "/run/postgresql", *DOORS} - asks
+    assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
+    assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
+    for key in ("ProtectHome", "PrivateTmp"):
+        assert settings(unit, "Service")[key] == ["yes"]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_nothing_is_written_in_run_but_in_folders_of_its_own(unit: str) -> None:
+    """Else the desk could open its door at the control program to all, and the daemon write the figures."""
+    service = settings(unit, "Service")
+
+    assert service["ReadOnlyPaths"] == ["/run"]
+    assert "ReadWritePaths" not in service
+
+
+@pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
+def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
+    """The admin's command is root's, sees devices and /sys, and has neither a network nor a capability."""
+    service = settings(unit, "Service")
+
+    assert service["User"] == ["root"]
+    assert service["Group"] == [f"hotlined-{line_of(unit)}"]
+    assert (service["PrivateDevices"], service["DevicePolicy"]) == (["no"], ["auto"])
+    assert service["ProtectKernelTunables"] == service["PrivateUsers"] == ["no"]
+    assert service["CapabilityBoundingSet"] == [""]
+    assert service["PrivateNetwork"] == service["NoNewPrivileges"] == service["ProtectClock"] == ["yes"]
+    assert service["ProtectSystem"] == ["strict"]
+    assert not {"BindPaths", "TemporaryFileSystem"} & service.keys()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of all units and drop-ins for systemd-analyze, with the programs that are not installed here."""
+    folder = tmp_path_factory.mktemp("units")
+    for file in DROP_INS:
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copy(FOLDER / file, folder / file)
+    for file in FILES:
+        text = (FOLDER / file).read_text()
+        text = text.replace(COMMAND, "/bin/true").replace("/usr/share/hotlined/power-cycle", "/bin/true")
+        for unit in {file, *instances(file)}:
+            (folder / unit).write_text(text)
+    return folder
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
+    """systemd-analyze rates each service, with its drop-ins, 1.5 or better; 0 is a locked room, 10 an open field."""
+    path = str(installed / unit)
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", path]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_knows_every_setting(installed: Path) -> None:
+    """systemd-analyze verify finds nothing, for the first line and for another."""
+    command = ["systemd-analyze", "verify", "--man=no", *(str(installed / unit) for unit in UNITS)]
+    environment = os.environ | {"HOME": str(installed)}
+    done = subprocess.run(command, text=True, capture_output=True, check=False, env=environment)
+
+    assert [line for line in done.stderr.splitlines() if str(installed) in line] == []
+    assert done.returncode == 0, done.stderr
+
+
+def test_units_have_the_users_and_folders_that_are_made() -> None:
+    """Users and folders are the same in the units, in what is made at boot, and where hotlined-setup adds a line."""
+    made = {
+        "main": [(FOLDER / f"{name}.conf").read_text() for name in ("sysusers", "tmpfiles")],
+        "nl": [SETUP[name].format(name="nl") for name in ("_USERS", "_FOLDERS")],
+    }
+    shared = made["main"][1]
+    sockets = "/run/hotlined-control", "/run/hotlined-alerts", "/run/hotlined-web"
+
+    for unit in SENDERS:
+        service = settings(unit, "Service")
+        assert not {"User", "Group", "BindPaths"} & service.keys() or service["User"] == service["Group"] == [""]
+        assert service["DynamicUser"] == ["yes"]
+        assert "BindPaths" not in service
+        assert service["LoadCredential"] == [f"urls:/etc/hotlined/{line_of(unit)}.urls"]
+    for unit in (each for each in OURS if each not in SENDERS):
+        service, line = settings(unit, "Service"), line_of(unit)
+        users, folders = made[line]
+        user = f"hotlined-{line}"
+        assert service["User"] == service["Group"] == [f"hotweb-{line}" if unit in DESKS else user]
+        assert re.search(rf"^u {service['User'][0]} - ", users, re.MULTILINE)
+        assert f"g {user} -\n" in users
+        groups = [user] if unit in DESKS else ["hotlined-backup"] * (unit in OFFCARD) if unit in JOBS else ["dialout"]
+        assert service.get("SupplementaryGroups", []) == groups
+        binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
+        assert {key for key in service if key.startswith("Bind")} == {binding}
+        bound = {word.removeprefix("-") for word in words(unit, binding)}
+        assert (STICK in bound) == (unit in OFFCARD)
+        bound -= {STICK}
+        assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
+        assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
+        assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
+        for folder in bound:
+            assert f"d {folder} :2750 :{user} :{user}\n" in folders
+            hidden = next(each for each in (folder, *map(str, Path(folder).parents)) if f"{each}:ro" in str(service))
+            assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
+        assert "ReadWritePaths" not in service
+        assert "StateDirectory" not in service  # root would own what others put below it
+    for folder in ("/run/hotlined", "/run/hotlined-desk", *sockets, "/var/backups/hotlined"):
+        assert f"d {folder} 0755 root root\n" in shared
+    for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
+        socket, line = settings(unit, "Socket"), line_of(unit)
+        door = next((each for each in ("-desk", "-proxy") if f"{each}@" in unit), "")
+        assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
+        owner = f"hotweb-{line}" if door == "-desk" else f"hotlined-{line}" if "sender" in unit else None
+        assert socket.get("SocketUser") == ([owner] if owner else None)
+    lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
+    assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
+
+
+def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> None:
+    """Nothing on it is run or believed; who writes there is a group that no line and no person can be."""
+    unit, mount = settings("media-hotlined.mount", "Unit"), settings("media-hotlined.mount", "Mount")
+    options = set(mount["Options"][0].split(","))
+
+    assert options >= {"nosuid", "nodev", "noexec", "uid=0", "gid=hotlined-backup", "umask=0007"}
+    assert mount["Where"] == [STICK]
+    assert unit["StopWhenUnneeded"] == ["yes"]
+    assert seconds(unit["JobTimeoutSec"][0]) <= 10
+    assert "g hotlined-backup -\n" in (FOLDER / "sysusers.conf").read_text()
+    with pytest.raises(UsageError):  # no line has a hyphen in its name: hotlined-backup is the user of none called so
+        find(None, "a-backup", {})
+    for name in OFFCARD:
+        wanted = settings(name, "Unit")
+        assert wanted["Wants"] == wanted["After"] == ["media-hotlined.mount"]
+        assert "Requires" not in wanted  # without the stick it runs, and says so
+        assert settings(name, "Service")["SetCredential"] == [f"{each}:-" for each in making.CREDENTIALS]
+
+
+def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
+    """Who has the network sees sealed octets and its own key alone, and speaks to the machine that is known."""
+    (name,) = instances(AWAY)
+    service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
+    makes = settings("hotlined-offcard@main.service", "Service")
+
+    assert socket["ListenStream"] == [str(socket_path(Path("/run/hotlined")))]
+    assert (socket["Accept"], socket["SocketMode"]) == (["yes"], ["0660"])
+    assert socket["SocketGroup"] == makes["SupplementaryGroups"]
+    assert f"d {Path(socket['ListenStream'][0]).parent} 0755 root root\n" in (FOLDER / "tmpfiles.conf").read_text()
+    assert service["User"] == service["Group"] == ["hotaway"]
+    assert "u hotaway - " in (FOLDER / "sysusers.conf").read_text()
+    assert not {"SupplementaryGroups", "BindPaths", "BindReadOnlyPaths", "Environment"} & service.keys()
+    hidden = {path.removesuffix(":ro") for path in words(name, "TemporaryFileSystem")}
+    assert hidden == {"/etc/hotlined", "/media", "/var/lib", "/var/backups", "/run/hotlined", "/srv"}
+    assert {each.partition(":")[2] for each in service["LoadCredential"]} == {
+        f"/etc/hotlined/away/{each}" for each in ("ssh_config", "known_hosts", "key")
+    }
+    command = words(name, "ExecStart")
+    options = dict(each.split("=") for each in command if "=" in each)
+    assert command[-1] == "backups"
+    assert options.items() >= {"StrictHostKeyChecking": "yes", "BatchMode": "yes", "IdentitiesOnly": "yes"}.items()
+    assert service["StandardInput"] == service["StandardOutput"] == ["socket"]
+    # tried again, and only then: a stick that is not in is no reason to try each half hour
+    assert makes["Restart"] == ["on-failure"]
+    codes = {SealError.exit_code, UsageError.exit_code, UnavailableError.exit_code, ConfigError.exit_code}
+    assert set(makes["RestartPreventExitStatus"][0].split()) == {*map(str, codes)}
+    assert UnsentError.exit_code not in codes
+    assert "RestartForceExitStatus" not in makes  # systemd 252 refuses a oneshot that has it
+    assert 60 * 10 <= seconds(makes["RestartSec"][0]) < 60 * 60
+
+
+def test_one_folder_outlives_the_programs_of_a_line() -> None:
+    """The daemon's unit alone makes the line's folder, and it stays: the first program to end would remove it.
+
+    The desk has one of its own, and so have the figures.
+    """
+    makers = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
+
+    assert makers == {"hotlined@main.service", "hotlined@nl.service", *DESKS, *FIGURES}
+    assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
+    assert daemon()["RuntimeDirectoryMode"] == ["2750"]
+
+
+@pytest.mark.parametrize("trap", ["", "mkfifo new", "ln -s /nowhere/else new"])
+def test_each_day_has_its_copy_with_key_and_answer(tmp_path: Path, trap: str) -> None:
+    """A key or an answer that is gone does not stay beside it; what lies in the way is no hindrance.
+
+    Without a copy the former one stays, and it is said why.
+    """
+    script = words("hotlined-backup@main.service", "ExecStart")[-1].replace("%%", "%")
+    program, folder = tmp_path / "hotlined", tmp_path / "copies"
+    program.write_text(
+        '#!/bin/sh\n[ "$4" = new ] && set -C && for end in "" $ENDS; do echo "$1" >"$4$end"; done && eval "$THEN"\n'
+    )
+    program.chmod(0o755)
+    folder.mkdir()
+
+    def copy(ends: str, then: str) -> subprocess.CompletedProcess[str]:
+        subprocess.run(["/bin/sh", "-ec", trap], cwd=folder, check=True)
+        line = script.replace(f"{COMMAND} --line", str(program))
+        known = {"ENDS": ends, "THEN": then, "PATH": os.environ["PATH"]}
+        return subprocess.run(
+            ["/bin/sh", "-ec", line], cwd=folder, env=known, text=True, capture_output=True, check=False, timeout=20
+        )
+
+    for ends in (".key .answer", ".answer"):
+        done = copy(ends, "true")
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        day = next(path.name for path in folder.iterdir() if path.suffix == ".db")
+        assert {path.name for path in folder.iterdir()} == {day, *(f"{day}{end}" for end in ends.split())}
+    done = copy("", "echo why; false")
+    assert (done.returncode, done.stderr) == (1, "why\n")
+    assert (folder / day).exists()
+
+
+@pytest.mark.parametrize("unit", FIGURES)
+def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str, tmp_path: Path) -> None:
+    """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
+    service, line = settings(unit, "Service"), line_of(unit)
+    file = f"/run/hotlined-metrics/{line}/hotlined-{line}.prom"
+
+    assert service["RuntimeDirectory"] == [f"hotlined-metrics/{line}"]
+    assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0755"], ["yes"])
+    assert settings(unit, "Service")["WorkingDirectory"] == [str(Path(file).parent)]
+    script = words(unit, "ExecStart")[-1].replace(f"{COMMAND} --line {line} metrics", "echo hotlined_up 1")
+    (umask,) = settings(unit, "Service")["UMask"]
+    subprocess.run(["/bin/sh", "-ec", f"umask {umask}; {script}"], cwd=tmp_path, check=True)
+    (made,) = tmp_path.iterdir()
+    assert (made.name, made.read_text()) == (Path(file).name, "hotlined_up 1\n")
+    assert made.stat().st_mode & 0o777 == 0o644
+    (after,) = (words(unit, "ExecStopPost")[-1:],)
+    for result, stays in (("success", True), ("exit-code", False), ("timeout", False)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", after[0].replace("rm -f", "echo")],
+            env={"SERVICE_RESULT": result},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == ("" if stays else f"{file}\n")
+
+
+@pytest.mark.parametrize("unit", [name.replace(".service", ".timer") for name in FIGURES])
+def test_figures_are_written_where_somebody_collects_them(unit: str) -> None:
+    """The timer starts where one of the folders is, and in no other place: each run costs a start of Python."""
+    text = (FOLDER / "hotlined-metrics@.timer").read_text()
+    folders = re.findall(r"^ConditionPathIsDirectory=(.*)$", text, re.MULTILINE)
+
+    assert folders == ["|/run/hotlined-metrics", "|/var/lib/prometheus/node-exporter"]
+    assert seconds(settings(unit, "Timer")["OnUnitActiveSec"][0]) == 60
+    assert unit in words_of_wants(line_of(unit))
+
+
+def words_of_wants(line: str) -> list[str]:
+    """Return the units that the daemon of a line brings."""
+    return settings(f"hotlined@{line}.service", "Unit")["Wants"][0].split()
+
+
+@pytest.mark.parametrize(
+    ("job", "door"), [("control", "control"), ("control", "control-desk"), ("web", "web"), ("web", "web-proxy")]
+)
+@pytest.mark.parametrize("line", ["main", "nl"])
+def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, door: str, line: str) -> None:
+    """Whoever asks again and again cannot make systemd give a socket up."""
+    socket = settings(f"hotlined-{door}@{line}.socket", "Socket")
+
+    assert (socket["TriggerLimitIntervalSec"], socket["Accept"]) == (["0"], ["no"])
+    assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
+
+
+@pytest.mark.parametrize("unit", OURS)
+def test_the_journal_hears_what_happened(unit: str) -> None:
+    """What the daemon says of what happened is kept; of the other jobs that alone which went wrong."""
+    is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
+
+    service = settings(unit, "Service")
+    assert is_quiet == (unit in JOBS)
+    # what goes wrong is on standard error, which goes where standard output does unless it is told
+    assert service.get("StandardError") == ["journal"] or "StandardOutput" not in service
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
+    """Members come in by the line's group, the desk by its user; one program has both, which begin and end as one."""
+    members, desks = (settings(f"hotlined-control{each}@{line}.socket", "Socket") for each in ("", "-desk"))
+    names = [f"hotlined-control{each}@{line}" for each in ("", "-desk")]
+
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert "SocketUser" not in members
+    assert (desks["SocketMode"], desks["SocketUser"]) == (
+        ["0600"],
+        settings(f"hotlined-web@{line}.service", "Service")["User"],
+    )
+    assert desks["SocketUser"] == [f"hotweb-{line}"]
+    assert "SocketGroup" not in desks
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert desks["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    assert desks["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, DESKS_DOOR))]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_desk_has_a_door_for_members_and_one_for_proxies(line: str) -> None:
+    """Each is open to its group alone; one program has both, which begin and end as one, and knows them by name."""
+    members, proxies = (settings(f"hotlined-web{each}@{line}.socket", "Socket") for each in ("", "-proxy"))
+    names = [f"hotlined-web{each}@{line}" for each in ("", "-proxy")]
+
+    assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
+    assert (proxies["SocketMode"], proxies["SocketGroup"]) == (["0660"], ["hotlined-proxy"])
+    assert "SocketUser" not in members.keys() | proxies.keys()
+    assert "g hotlined-proxy -\n" in (FOLDER / "sysusers.conf").read_text()
+    assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
+    assert proxies["Service"] == [f"{names[0]}.service"]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
+    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+    (mine,), (theirs,) = members["ListenStream"], proxies["ListenStream"]
+    assert (theirs, mine.endswith(OF_PROXIES)) == (mine.replace(".sock", OF_PROXIES), False)
+
+
+@pytest.mark.parametrize("unit", DESKS)
+def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
+    """The key of its forms is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
+    service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
+
+    assert name == f"hotlined-desk/{line_of(unit)}"
+    assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0700"], ["yes"])
+    assert int(service["OOMScoreAdjust"][0]) > 0 > int(daemon()["OOMScoreAdjust"][0])
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
+def test_the_shell_scripts_are_clean() -> None:
+    """Shellcheck finds nothing in any of them."""
+    files = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix not in (".py", ".txt")]
+    scripts = [
+        ROOT / ".ci/run",
+        *sorted(files),
+        *sorted(
+            path for path in (ROOT / "debian").iterdir() if path.is_file() and path.read_text().startswith("#!/bin/")
+        ),
+        ROOT / "card/first-boot",
+        ROOT / "systemd/power-cycle",
+        ROOT / "systemd/power-key",
+        *sorted((ROOT / "tests/lab").glob("*.sh")),
+    ]
+    done = subprocess.run(["shellcheck", "-x", *scripts], text=True, capture_output=True, check=False, cwd=ROOT)
+
+    assert done.returncode == 0, done.stdout
+
+
+# ---- power
+
+GPIOSET = """#!/bin/sh
+# takes what {version} takes by its manual, writes it down, and refuses all else
+case $* in
+  --version) echo 'gpioset (libgpiod) {version}' ;;
+  {taken}) echo "$*" >>'{log}' ;;
+  *) echo "unrecognized: $*" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "taken", "calls"),
+    [
+        (
+            "v1.6.3",
+            "'--mode=time --sec='[0-9]' gpiochip'[0-9]' '*=[01] | '--mode=exit gpiochip'[0-9]' '*=[01]",
+            ["--mode=time --sec=2 gpiochip4 6=1", "--mode=exit gpiochip4 6=0"],
+        ),
+        ("v2.2.1", "'--toggle '[0-9]'s,0 GPIO'*=[01]", ["--toggle 2s,0 GPIO6=1"]),
+    ],
+)
+def test_the_power_key_is_pressed_by_both_libraries(version: str, taken: str, calls: list[str], tmp_path: Path) -> None:
+    """The PWRKEY is held and let go with the arguments that the gpioset of this Debian takes."""
+    log = tmp_path / "log"
+    (tmp_path / "gpioset").write_text(GPIOSET.format(version=version, taken=taken, log=log))
+    (tmp_path / "gpiofind").write_text('#!/bin/sh\n[ "$*" = GPIO6 ] && echo gpiochip4 6\n')
+    for name in ("gpioset", "gpiofind"):
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "systemd/power-key", "GPIO6", "2"],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert log.read_text().splitlines() == calls
+
+
+class Hub:
+    """A folder of requests, a command, and the mounted disks, as systemd/power-cycle finds them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.command = folder / "power-cycle"
+        self.ran = folder / "ran"
+        self.disks = folder / "disks"
+        self.request = folder / "run/fr/power-cycle"
+        self.uptime = folder / "uptime"
+        self.uptime.write_text("1000.25 2000.00\n")
+        for name in ("run/fr", "own", "disks"):
+            (folder / name).mkdir(parents=True)
+        self.command.write_text(f"echo cycled >>'{self.ran}'\n")
+        self.command.chmod(0o600)
+        self.mount("179:2", "devices/platform/soc/fe340000.mmc/block/mmcblk0/mmcblk0p2")
+
+    def mount(self, number: str, device: str) -> None:
+        """Mount the disk of a device."""
+        (self.folder / device).mkdir(parents=True)
+        (self.disks / number).symlink_to(self.folder / device)
+        with (self.folder / "mountinfo").open("a") as mounts:
+            mounts.write(f"22 1 {number} / /mnt rw,noatime - ext4 /dev/somewhere rw\n")
+
+    def ask(self, user: str = "root") -> str:
+        """Make a request as the daemon does, run the script, and return what it says."""
+        new = self.request.with_name("new")
+        new.write_text(f"port=/dev/ttyUSB0\nasked by {user}\n")
+        new.replace(self.request)
+        return self.run()
+
+    def run(self) -> str:
+        """Run the script as the path unit does; return what it says."""
+        variables = {
+            "HOTLINED_ASKED": str(self.folder / "run"),
+            "HOTLINED_COMMAND": str(self.command),
+            "HOTLINED_MOUNTS": str(self.folder / "mountinfo"),
+            "HOTLINED_DISKS": str(self.disks),
+            "HOTLINED_UPTIME": str(self.uptime),
+            "RUNTIME_DIRECTORY": str(self.folder / "own"),
+        }
+        words = [ROOT / "systemd/power-cycle", "fr"]
+        done = subprocess.run(words, text=True, capture_output=True, check=False, env=os.environ | variables)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    """Give a hub whose command may be run."""
+    if os.getuid():
+        pytest.skip("the command has to be root's")
+    return Hub(tmp_path)
+
+
+def test_power_is_cycled_when_a_daemon_asks(hub: Hub) -> None:
+    """A request runs the admin's command once, however often the unit starts."""
+    assert "running" in hub.ask()
+    assert hub.run() == ""
+    hub.request.unlink()
+    assert hub.run() == ""
+    assert hub.ran.read_text() == "cycled\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_no_request_is_left_alone(hub: Hub, kind: str) -> None:
+    """A link, a FIFO or a folder in its place is refused once, and neither followed, opened nor removed."""
+    target = hub.folder / "target"
+    target.write_text("root's")
+    {
+        "link": lambda: hub.request.symlink_to(target),
+        "fifo": lambda: os.mkfifo(hub.request),
+        "folder": lambda: (hub.request / "full").mkdir(parents=True),
+    }[kind]()
+    before = hub.request.lstat()
+
+    assert "is no file" in hub.run()
+    assert hub.run() == ""
+    assert hub.request.lstat() == before
+    assert target.read_text() == "root's"
+    assert not hub.ran.exists()
+
+
+def test_power_is_not_cycled_again_at_once(hub: Hub) -> None:
+    """Within ten minutes the command is not run again; after that it is."""
+    hub.ask()
+    for minutes in (0, 8, 11):
+        hub.uptime.write_text(f"{1000 + minutes * 60}.25 2000.00\n")
+        assert ("less than ten minutes" in hub.ask()) == (minutes < 10)
+
+    assert hub.ran.read_text() == "cycled\n" * 2
+
+
+def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
+    """The ten minutes are counted since the boot: the calendar is not asked."""
+    assert "date" not in (ROOT / "systemd/power-cycle").read_text()
+    hub.ask()
+    hub.uptime.write_text("1601.00 2000.00\n")
+    ahead = time.time() + 86_400
+    for path in (hub.folder / "own").iterdir():
+        os.utime(path, (ahead, ahead))
+
+    assert "running" in hub.ask()
+
+
+@pytest.mark.parametrize("by_slave", [False, True])
+def test_power_is_not_cut_from_the_disk(hub: Hub, by_slave: bool) -> None:
+    """Where a mounted disk, or what it is made of, is on USB, nothing is cut."""
+    stick = "devices/pci0000:00/usb2/2-1/2-1:1.0/host0/block/sda"
+    if by_slave:
+        hub.mount("254:0", "devices/virtual/block/dm-0")
+        (hub.folder / stick).mkdir(parents=True)
+        (hub.folder / "devices/virtual/block/dm-0/slaves").mkdir()
+        (hub.folder / "devices/virtual/block/dm-0/slaves/sda").symlink_to(hub.folder / stick)
+    else:
+        hub.mount("8:0", stick)
+
+    assert "would lose its power" in hub.ask()
+    assert not hub.ran.exists()
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_command_of_others_is_not_run(hub: Hub, mode: int) -> None:
+    """A command that others than root can write is not run."""
+    hub.command.chmod(mode)
+
+    assert "others than root" in hub.ask()
+    assert not hub.ran.exists()
+
+
+def test_a_command_of_another_owner_is_not_run(hub: Hub) -> None:
+    """A command that does not belong to root is not run."""
+    os.chown(hub.command, 65_534, 65_534)
+
+    assert "others than root" in hub.ask()
+    assert not hub.ran.exists()
+
+
+def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
+    """What is missing is named."""
+    hub.command.unlink()
+
+    assert f"{hub.command} is missing" in hub.ask()
+
+
+@pytest.mark.parametrize("job", ["control", "web"])
+@pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
+def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: str, result: str, waits: bool) -> None:
+    """After a failure control program and desk are not started again at once; after their usual end they are."""
+    (stop,) = settings(f"hotlined-{job}@main.service", "Service")["ExecStopPost"]
+    (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "sleep").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SERVICE_RESULT": result}
+    done = subprocess.run(shlex.split(stop), env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == ("10\n" if waits else "")

@@ -1,0 +1,295 @@
+"""Events: what they tell is in fields, of which every sentence is made."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import speaking
+from filled import KEVIN, LEA, Filled
+from test_alerts import at, seen
+
+from hotlined.alerts.due import EVENTS, due
+from hotlined.gsm.address import mask
+from hotlined.language import Language, _
+from hotlined.reports import contact, timeline
+from hotlined.states import EventKind, SendingState
+from hotlined.store.answers import answers, contacts, decisions
+from hotlined.store.line import alerting, events
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import Sending, commit_balance
+from hotlined.store.people import erasing, evidence
+from hotlined.store.reading import log
+
+FREE = Sending(SendingState.FREE)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with one text that was answered."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        yield filled
+
+
+@pytest.fixture
+def happened(line: Filled) -> Database:
+    """Give the line's database after floods, low credit, an outage, and what people did about its contact."""
+    db, now = line.db, line.now()
+    with db.transaction():
+        events.record(db, now, EventKind.FLOOD_BEGIN, detail={"contacts": 69, "seconds": 600})
+        events.record(db, now, EventKind.BALANCE_LOW, detail={"balance": "3.20"})
+        events.record(db, now, EventKind.FLOOD_END, detail={"contacts": 69})
+        events.record(db, now, EventKind.FLOOD_BEGIN, detail={"contacts": 1, "seconds": 600})
+        events.record(db, now, EventKind.FLOOD_END, detail={"contacts": 1})
+        events.record(db, now, EventKind.BALANCE, detail={"balance": "9.20"})
+        events.record(db, now, EventKind.CREDIT_OUT, detail={"balance": "0.02"})
+        events.record(db, now, EventKind.CREDIT_OK)
+        events.record(db, now, EventKind.OUTAGE_BEGIN)
+        events.record(db, now, EventKind.OUTAGE_END)
+        events.record(db, now, EventKind.TAG, word="insult", who="pi", contact_id=1)
+        events.record(db, now, EventKind.UNTAG, word="insult", who="pi", contact_id=1)
+        events.record(db, now, EventKind.KEEP, who="marie", contact_id=1)
+    return db
+
+
+def told(db: Database) -> list[tuple[str, str, str]]:
+    """Return the alerts of all events, in the language in force, as if each were the only news."""
+    progress, found = alerting.AlertProgress(event_id=0), []
+    for event in events.news(db, EVENTS, 0):
+        progress, drafts = due(progress, seen(), [event], at(0))
+        found += [(draft.condition, draft.title, draft.text) for draft in drafts]
+    return found
+
+
+def said(db: Database) -> list[str]:
+    """Return how the events of a contact are told, by `show` and as a timeline, in the language in force."""
+    shown = log.maybe_contact(db, 1)
+    assert shown
+    shown["answer"] = None  # its steps are told elsewhere
+    lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
+    steps = [step.words for step in timeline.timeline(shown, FREE)]
+    return [*lines, *steps[-len(lines) :]]
+
+
+def table(db: Database, columns: str, where: str = "1") -> list[tuple[Any, ...]]:
+    """Return columns of the events, in their order."""
+    return [tuple(row) for row in db.all(f"SELECT {columns} FROM events WHERE {where} ORDER BY id")]
+
+
+# ---- what is said of them, in each language
+
+
+@pytest.mark.parametrize("language", Language)
+def test_alerts_of_events_are_in_the_language(happened: Database, language: Language) -> None:
+    """Figures and causes of an event stand in its alert, in the language in force."""
+    with speaking(language):
+        alerts = [text for condition, _, text in told(happened) if condition in {"flood", "balance"}]
+        over = [text for condition, title, text in told(happened) if condition in {"credit", "outage"}][1::2]
+
+    assert [*alerts, *over] == ALERTS[language]
+
+
+ALERTS = {
+    Language.ENGLISH: [
+        "69 contacts in 600 s. The limits bound what it can cost; 'hotlined pause' stops all answers.",
+        "3.20 EUR is left. Top the SIM up.",
+        "It brought 69 contacts.",
+        "1 contact in 600 s. The limits bound what it can cost; 'hotlined pause' stops all answers.",
+        "It brought 1 contact.",
+        "9.20 EUR is left.",
+        "Answers go out: an answer was taken.",
+        "What waited goes out by itself: an answer was taken.",
+    ],
+    Language.FRENCH: [
+        "69 contacts en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",
+        "Il reste 3,20 €. Rechargez la carte SIM.",
+        "En tout\xa0: 69 contacts.",
+        "1 contact en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",
+        "En tout\xa0: 1 contact.",
+        "Il reste 9,20 €.",
+        "Les réponses partent\xa0: une réponse est passée.",
+        "Ce qui attendait part tout seul\xa0: une réponse est passée.",
+    ],
+    Language.DUTCH: [
+        "69 contacten in 600\xa0s. De kosten zijn begrensd; 'hotlined pause' stopt alle antwoorden.",
+        "Er blijft € 3,20 over. Herlaad de simkaart.",
+        "In totaal: 69 contacten.",
+        "1 contact in 600\xa0s. De kosten zijn begrensd; 'hotlined pause' stopt alle antwoorden.",
+        "In totaal: 1 contact.",
+        "Er blijft € 9,20 over.",
+        "Antwoorden vertrekken: een antwoord is vertrokken.",
+        "Wat wachtte, vertrekt vanzelf: een antwoord is vertrokken.",
+    ],
+}
+"""The texts of alerts."""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_people_did_is_said_in_the_language(happened: Database, language: Language) -> None:
+    """`show` and the page of a contact say who put a tag on it or kept it in the language in force."""
+    with speaking(language):
+        found = said(happened)
+
+    assert [line.split(maxsplit=3)[3] for line in found[:3]] == SAID[language][:3]
+    assert found[len(found) // 2 :][:3] == SAID[language][3:]
+
+
+SAID = {
+    Language.ENGLISH: [
+        *("tag insult by pi", "untag insult by pi", "keep by marie"),
+        *("Tagged insult by pi.", "Tag taken off: insult by pi.", "Kept by marie."),
+    ],
+    Language.FRENCH: [
+        *("étiquette insulte par pi", "étiquette enlevée insulte par pi", "gardé par marie"),
+        *("Étiquette mise\xa0: insulte par pi.", "Étiquette enlevée\xa0: insulte par pi.", "Gardé par marie."),
+    ],
+    Language.DUTCH: [
+        *("label belediging door pi", "label weg belediging door pi", "bewaard door marie"),
+        *("Label gegeven: belediging door pi.", "Label weggenomen: belediging door pi.", "Bewaard door marie."),
+    ],
+}
+"""The first three events of a contact, in `show` and on its page."""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_cause_with_a_by_in_it_names_nobody(happened: Database, language: Language) -> None:
+    """Why the program failed on something is told as it is: nothing of it is a person, or said in another language."""
+    aside = {
+        Language.ENGLISH: "Set aside:",
+        Language.FRENCH: "Mis de côté\N{NO-BREAK SPACE}:",
+        Language.DUTCH: "Opzijgezet:",
+    }
+    with happened.transaction():
+        for error in ("this cannot be read by hotlined", "no text by that number"):
+            events.record(happened, happened.now(), EventKind.SET_ASIDE, contact_id=1, detail={"error": error})
+    with speaking(language):
+        shown = said(happened)
+
+    assert [line for line in shown if line.endswith("this cannot be read by hotlined")]
+    assert f"{aside[language]} no text by that number." in shown
+
+
+# ---- what is written
+
+
+def decide(line: Filled) -> None:
+    """Have everything decided that is an event with a person in it."""
+    db, now = line.db, line.now()
+    decisions.tag(db, 1, "insult", "pi", now)
+    decisions.untag(db, 1, "insult", "marie", now)
+    decisions.keep(db, 1, "marie", now)
+    decisions.keep_no_more(db, 1, "luc", now)
+    line.judge(line.text("encore", LEA))
+    answers.cancel(db, 2, "pi", now)
+    answers.requeue(db, 2, "luc", now)
+    decisions.block(db, KEVIN, "pi", now)
+    decisions.unblock(db, KEVIN, "pi", now)
+    db.connection.execute("UPDATE numbers SET opted_out_at = ? WHERE number = ?", (now.rfc3339, KEVIN))
+    decisions.lift_opt_out(db, KEVIN, "pi", now)
+    decisions.skip(db, 1, "anna", now)
+    decisions.commit_look(db, 1, "anna", now)
+    decisions.commit_look_up(db, KEVIN, "anna", now)
+    decisions.commit_look_through(db, "texts by hand", "anna", now)
+    evidence.keep_all(db, LEA, "anna", now)
+    decisions.pause(db, "by", now)
+    decisions.resume(db, "uid 1003", now)
+    decisions.top_up(db, "2026-11-24T10:00:00.000Z", "pi", now)
+
+
+def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
+    """Who it was, whom it is about, which tag or list: each is a field."""
+    decide(line)
+
+    assert table(line.db, "kind, contact_id, who, number, word, detail") == [
+        ("tag", 1, "pi", None, "insult", None),
+        ("untag", 1, "marie", None, "insult", None),
+        ("keep", 1, "marie", None, None, None),
+        ("unkeep", 1, "luc", None, None, None),
+        ("cancel", 2, "pi", None, None, None),
+        ("requeue", 2, "luc", None, None, None),
+        ("block", None, "pi", "+3247…456", None, None),
+        ("unblock", None, "pi", "+3247…456", None, None),
+        ("optout_lifted", None, "pi", "+3247…456", None, None),
+        ("skip", 1, "anna", None, None, None),
+        ("look", 1, "anna", None, None, None),
+        ("look", None, "anna", "+3247…456", None, None),
+        ("look", None, "anna", None, "texts by hand", None),
+        ("keep", 2, "anna", None, None, None),
+        ("evidence", None, "anna", "+3361…678", None, None),
+        ("pause", None, "by", None, None, None),
+        ("resume", None, "uid 1003", None, None, None),
+        ("topup", None, "pi", None, None, '{"topped_up_at": "2026-11-24T10:00:00.000Z"}'),
+    ]
+
+
+def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> None:
+    """The same person at the same contact, number or list is one event; another person or another list is another."""
+    db = line.db
+    for _time in range(2):
+        for who in ("anna", "bea"):
+            decisions.commit_look(db, 1, who, line.now())
+            decisions.commit_look_up(db, KEVIN, who, line.now())
+            decisions.commit_look_through(db, "log", who, line.now())
+            decisions.commit_look_through(db, "numbers", who, line.now())
+
+    assert len(table(db, "id", "kind = 'look'")) == len(set(table(db, "who, contact_id, number, word"))) == 8
+
+
+def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many contacts a flood brought, in how many seconds, and the balance: figures by their names."""
+    monkeypatch.setattr(contacts, "FLOOD_CONTACTS", 2)
+    line.text("un")
+    now = line.now()
+    contacts.watch_flood(line.db, now)
+    contacts.watch_flood(line.db, now._replace(limit=now.limit + contacts.FLOOD_SECONDS))
+    commit_balance(line.db, "3.20", now, low=True)
+
+    assert table(line.db, "kind, detail") == [
+        ("flood_begin", '{"contacts": 2, "seconds": 600}'),
+        ("flood_end", '{"contacts": 2}'),
+        ("balance_low", '{"balance": "3.20"}'),
+    ]
+
+
+def test_no_event_has_a_sentence_in_it(line: Filled, happened: Database) -> None:
+    """Whatever is recorded, its columns hold names, numbers, words and values by their names."""
+    decide(line)
+    for column in ("kind", "who", "number", "word", "detail"):
+        for (text,) in table(happened, column):
+            values = json.loads(text) if column == "detail" and text else {column: text}
+            assert not [value for value in values.values() if str(value).count(" ") > 2]
+
+
+def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -> None:
+    """`show --json` and `export --json` have the fields."""
+    decide(line)
+    shown = json.loads(line.run("show", "1", "--json").stdout)["events"]
+    held = json.loads(line.run("export", KEVIN, "--json").stdout)["events"]
+
+    assert [shown[0][name] for name in ("kind", "detail", "who", "number", "word")] == [
+        *("tag", None, "pi", None, "insult"),
+    ]
+    assert [(each["kind"], each["who"], each["number"]) for each in held if each["number"]] == [
+        ("block", "pi", "+3247…456"),
+        ("unblock", "pi", "+3247…456"),
+        ("optout_lifted", "pi", "+3247…456"),
+        ("look", "anna", "+3247…456"),
+    ]
+
+
+def test_who_is_forgotten_is_in_no_field_of_an_event(line: Filled) -> None:
+    """Neither masked nor in a word, a name or a value that spells the number; who did something else stays."""
+    with line.db.transaction():
+        for field in ("who", "number", "word"):
+            events.record(line.db, line.now(), "of a later version", **{field: KEVIN})
+        events.record(line.db, line.now(), "of a later version", detail={"text": f"{KEVIN} {mask(KEVIN)}"})
+    decide(line)
+    erasing.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+
+    assert not [row for row in table(line.db, "*") for field in row if KEVIN in str(field) or mask(KEVIN) in str(field)]
+    assert table(line.db, "number, who", "kind = 'block'") == [("…", "pi")]
+    assert table(line.db, "number, who", "kind = 'evidence'") == [("+3361…678", "anna")]

@@ -1,0 +1,1271 @@
+"""Sealed backups: what is in them, what becomes of the disk that they lie on, and a line that begins again from one.
+
+The disk is a folder on another file system than the database; the program that seals is age itself. Sticks that are
+mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
+"""
+
+import base64
+import contextlib
+import errno
+import gzip
+import hashlib
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, Filled
+from hypothesis import given
+from hypothesis import strategies as st
+from running import CliRunner
+from test_db import small_files, spoil
+from test_docs import ROOT, TEXTS, blocks
+
+from hotlined import agekey
+from hotlined.alerts.delivery import find
+from hotlined.alerts.due import LineState
+from hotlined.alerts.run import Run
+from hotlined.cli import main
+from hotlined.config import load, parse
+from hotlined.database_files import KEY, PINS, beside, write_key
+from hotlined.errors import ConfigError, SealError
+from hotlined.reports.line import report_line
+from hotlined.sealing import age, archive
+from hotlined.sealing.sending import socket_path
+from hotlined.sealing.shelf import Shelf
+from hotlined.states import SealFailure
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.file.snapshot import snapshot
+from hotlined.store.line import line as line_row
+from hotlined.store.people import backup
+from hotlined.words.conditions import SEAL_FAILURES
+from hotlined.words.sealing import key_on_paper
+
+IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
+RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
+"""A key that age-keygen made; nothing was ever sealed with it but in these tests."""
+NOT_HERE = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+PLACES = [Path(each) for each in ("/dev/shm", "/tmp", "/var/tmp")]
+SECRET = "la phrase que personne ne lit"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on another disk than the database."""
+    here = tmp_path.stat().st_dev
+    place = next((place for place in PLACES if place.is_dir() and place.stat().st_dev != here), None)
+    if place is None:
+        pytest.skip("there is one file system here")
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def filled(tmp_path: Path, disk: Path) -> Iterator[Filled]:
+    """Give a line that is backed up: one answer is sent, one waits, one contact is not judged."""
+    filled = Filled(tmp_path, backup={"folder": str(disk), "recipients": [RECIPIENT], "keep": 3})
+    with filled.db:
+        filled.judge(filled.text(SECRET))
+        filled.send()
+        filled.judge(filled.call(LEA), delay=3600.0)
+        filled.text(sender="+32499887766")
+        yield filled
+
+
+def sealed(filled: Filled) -> Path:
+    """Make a backup and return it."""
+    result = filled.run("db", "backup")
+    assert result.exit_code == 0, result.output
+    return Shelf(Path(filled.settings["backup"]["folder"]), "fr").backups()[-1]
+
+
+def failure(filled: Filled) -> tuple[int, str | None]:
+    """Try to make a backup; return the exit code, and why it failed by `status`."""
+    result = filled.run("db", "backup")
+    return result.exit_code, json.loads(filled.run("status", "--json").stdout)["backup"]["failure"]
+
+
+def taken_out(path: Path, folder: Path, identity: str = IDENTITY) -> Path:
+    """Open a backup as anybody may who has the key: with age and tar, and nothing of ours."""
+    (folder / "identity").write_text(identity + "\n")
+    folder = folder / "out"
+    folder.mkdir()
+    opened = subprocess.run(
+        ["age", "-d", "-i", str(folder.parent / "identity"), str(path)], capture_output=True, check=True
+    )
+    subprocess.run(["tar", "-xz"], cwd=folder, input=opened.stdout, check=True)
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    """Return what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- the key on paper
+
+
+def test_a_key_is_typed_again_as_people_type() -> None:
+    """Small letters, other blanks, the first line left out, an O for a nought: it is the same key."""
+    paper = agekey.on_paper(IDENTITY)
+    assert paper[0] == "AGE-SECRET-KEY-1"
+    assert all(re.fullmatch(r"([0-9A-Z]{4} ?)*([0-9A-Z]{2})?", each) for each in paper[1:])
+    for typed in ("\n".join(paper), "".join(paper[1:]).lower(), "  ".join(paper).replace("0", "O")):
+        assert agekey.maybe_identity(typed) == IDENTITY
+
+
+@given(st.lists(st.tuples(st.integers(16, 73), st.sampled_from("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")), max_size=4))
+def test_no_mistake_of_four_characters_passes(mistakes: list[tuple[int, str]]) -> None:
+    """Up to four wrong characters are never another key."""
+    characters = list(IDENTITY)
+    for position, character in mistakes:
+        characters[position] = character
+    typed = "".join(characters)
+    assert agekey.maybe_identity(typed) == (IDENTITY if typed == IDENTITY else None)
+
+
+def test_the_group_of_a_mistake_is_named() -> None:
+    """Of a single wrong character, be it in the first group or in the checksum."""
+    for position, group in ((16, 1), (43, 7), (73, 15)):
+        other = "Q" if IDENTITY[position] != "Q" else "P"
+        assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
+
+
+@NOT_HERE
+def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
+    """The page has the key and the lines of the configuration, which work; no file has it."""
+    line = Filled(tmp_path)
+    with line.db:
+        before = names(tmp_path)
+        result = line.run("db", "key")
+        assert names(tmp_path) == before
+    typed = "\n".join(row for row in result.stdout.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", row))
+    identity = agekey.maybe_identity(typed)
+    assert identity
+    configured = result.stdout[result.stdout.index("backup:") :].partition("\n\n")[0]
+    config = parse(f"answer: {{text: Non}}\n{configured}\n", tmp_path / "main.yaml")
+    assert config.backup.folder == Path("/media/hotlined")
+    line.config.write_text(json.dumps(line.settings | {"backup": {"recipients": list(config.backup.recipients)}}))
+    checked = line.run("db", "key", "--check", input=typed)
+    assert (checked.exit_code, "This is the right key" in checked.stdout) == (0, True), checked.output
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        (IDENTITY[:-2], 2, "This is not the whole key: 56 of 58 characters."),
+        (IDENTITY.replace("GDHE", "GDHK"), 2, "The key is mistyped in the group 7."),
+        (IDENTITY.replace("GDHE", "GDKH"), 2, "The key is mistyped in several places."),
+        ("OTHER", 1, "This is a key, but not that of these backups"),
+    ],
+)
+def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int, words: str) -> None:
+    """What is too short, mistyped in a place, in several, or of other backups is told apart."""
+    line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
+    line.db.close()
+    if typed == "OTHER":
+        said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+        typed = said  # with the comments that it writes
+    result = line.run("db", "key", "--check", input=typed)
+    assert (result.exit_code, words in result.stderr) == (code, True), result.output
+
+
+@NOT_HERE
+@pytest.mark.parametrize(("rows", "words"), [(None, "This is the right key"), (2, "not the whole key: 32 of 58")])
+def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: str) -> None:
+    """At a terminal it is asked for until it is whole; an empty line ends it."""
+    line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
+    line.db.close()
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "key", "--check"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for row in [*agekey.on_paper(IDENTITY)[1:][:rows], ""]:
+            os.write(ours, f"{row.lower()}\n".encode())
+        output, _ = process.communicate()
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    assert words in output
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("folder: /media/hotlined", "backup.recipients names nobody"),
+        ("send: true", "backup.recipients names nobody"),
+        (f"recipients: [{RECIPIENT[:-1]}q]", "expected a recipient of age"),
+        (f"recipients: [{IDENTITY}]", "expected a recipient of age"),
+    ],
+)
+def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: str) -> None:
+    """A folder without recipients, a recipient that is mistyped, and the secret half are problems of the file."""
+    with pytest.raises(ConfigError) as refused:
+        parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/main.yaml"))
+    assert words in str(refused.value.problems)
+    assert IDENTITY not in str(refused.value.problems)
+
+
+# ---- what is in a backup
+
+
+@NOT_HERE
+def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
+    """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
+    write_key(filled.database, KEY, b"k" * 32)
+    write_key(filled.database, PINS, b"p" * 32)
+    out = taken_out(sealed(filled), tmp_path)
+
+    assert names(out) == ["about.json", "config.yaml", "hotlined.db", "hotlined.db.key", "hotlined.db.pins"]
+    assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
+    assert (out / "hotlined.db.key").read_bytes() == b"k" * 32
+    about = json.loads((out / "about.json").read_text())
+    assert about["line"] == "fr"
+    with closing(sqlite3.connect(out / "hotlined.db")) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
+
+
+@NOT_HERE
+def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
+    """Neither a text nor a number stands on it, and no copy of the database is left on the card."""
+    before = names(filled.folder)
+    path = sealed(filled)
+    octets = path.read_bytes()
+    # words that are only compressed are not found either: it is what age makes for one recipient, and no gzip is in it
+    header, _, payload = octets.partition(b"\n---")
+    assert re.fullmatch(rb"age-encryption\.org/v1\n-> X25519 \S+\n\S+", header), header
+    assert b"\x1f\x8b\x08\0\0" not in payload
+    for word in (SECRET, KEVIN, KEVIN[1:], "SQLite format 3", "contacts", "config.yaml"):
+        assert word.encode() not in octets
+    assert names(disk) == [path.name]
+    assert names(filled.folder) == before
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@NOT_HERE
+def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of the unit go in; one that root has no file for does not."""
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "pin").write_text("2580\n")
+    (handed / "urls").write_text("-")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    out = taken_out(sealed(filled), tmp_path)
+
+    assert (out / "pin").read_text() == "2580\n"
+    assert not (out / "urls").exists()
+
+
+def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only root reads is handed over by the unit alone: without it one line says so, and how to have all."""
+    assert "Not in it" not in filled.run("db", "backup").output
+    for name in ("pin", "urls"):
+        (filled.folder / f"main.{name}").write_text("2580\n")
+    said = filled.run("db", "backup")
+    assert said.exit_code == 0
+    assert " ".join(said.stderr.split()) == (
+        "Not in it: the SIM's PIN, the addresses of alerts. `sudo systemctl start hotlined-offcard@main` makes one"
+        " with what only root reads."
+    )
+    copied = " ".join(filled.run("db", "backup", "-").stderr.split())
+    lacks = "Not in it: the configuration, the SIM's PIN, the addresses of alerts."
+    assert f"{lacks} A sealed backup has them: see" in copied
+
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    for name in ("pin", "urls"):
+        (handed / name).write_text("2580\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    assert "Not in it" not in filled.run("db", "backup").output
+
+
+def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) -> None:
+    """What is committed meanwhile is not in it, and nothing makes it begin again."""
+    for _ in range(40):
+        filled.text()
+    begun = filled.newest()
+    octets = b""
+    with snapshot(filled.database) as taken:
+        for piece in taken.pieces():
+            octets += piece
+            filled.text("meanwhile")
+        filled.db.connection.execute("PRAGMA wal_checkpoint")
+    copy = filled.folder / "copy.db"
+    copy.write_bytes(octets)
+    with closing(sqlite3.connect(copy)) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert opened.execute("SELECT max(id) FROM contacts").fetchall() == [(begun,)]
+    assert filled.newest() > begun
+    filled.text("and after")
+    assert filled.run("db", "check", "--full").exit_code == 0
+
+
+def test_a_moment_is_found_between_two_writers(filled: Filled) -> None:
+    """Pages that wait in the -wal when it begins are moved first: the file alone is the database then."""
+    wal = filled.database.with_name("hotlined.db-wal")
+    filled.text("waits in the -wal")
+    assert wal.stat().st_size > 0
+    with snapshot(filled.database) as taken:
+        octets = b"".join(taken.pieces())
+    assert octets == filled.database.read_bytes()[: taken.octets]
+    with closing(sqlite3.connect(":memory:")) as copy:
+        copy.deserialize(octets[:18] + b"\1\1" + octets[20:])  # as if it had no -wal
+        assert copy.execute("SELECT max(id) FROM contacts").fetchall() == [(filled.newest(),)]
+
+
+# ---- the disk
+
+
+@NOT_HERE
+def test_the_newest_are_kept(filled: Filled, disk: Path) -> None:
+    """Of this line; what else lies there stays: other lines' backups, files of people."""
+    others = ["nl-000001-20260101T000000Z.age", "fr-x-000001-20260101T000000Z.age", "photo.jpg", "fr-000001.age"]
+    for name in others:
+        (disk / name).touch()
+    made = [sealed(filled).name for _ in range(5)]
+
+    assert names(disk) == sorted([*others, *made[-3:]])
+    assert [name[:10] for name in made] == [f"fr-00000{number}-"[:10] for number in range(1, 6)]
+
+
+def test_a_clock_that_says_1970_is_not_believed(tmp_path: Path) -> None:
+    """The newest is the one that was made last, whatever date it bears."""
+    shelf = Shelf(tmp_path, "fr")
+    for year in (2026, 1970, 2031):
+        with shelf.new(datetime(year, 1, 1, tzinfo=UTC)) as writing:
+            writing.write(b"x")
+            writing.finish()
+    shelf.keep(2)
+
+    assert [path.name for path in shelf.backups()] == [
+        "fr-000002-19700101T000000Z.age",
+        "fr-000003-20310101T000000Z.age",
+    ]
+
+
+@NOT_HERE
+def test_the_last_good_one_outlives_a_full_disk(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on the size of files stands for a full disk: older ones make room, and the last one never goes."""
+    paths = [sealed(filled) for _ in range(3)]
+    before = paths[-1].read_bytes()
+    (tmp_path / "urls").write_text(os.urandom(2_000_000).hex())
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with small_files(1_000_000):
+        assert failure(filled) == (1, "full")
+
+    assert names(paths[0].parent) == [paths[-1].name]
+    assert paths[-1].read_bytes() == before
+
+
+@NOT_HERE
+def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path) -> None:
+    """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
+    before = sealed(filled)
+    filled.db.connection.execute(
+        "INSERT INTO events (at, kind, word) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+        " LIMIT 8000) SELECT '2026-11-24T22:18:00.123Z', 'lab', hex(randomblob(200)) FROM n"
+    )
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "backup"]
+    unfinished = disk / ".fr.unfinished"
+    with subprocess.Popen(command) as process:
+        wait_until(lambda: unfinished.exists() and unfinished.stat().st_size > 0)
+        process.send_signal(signal.SIGKILL)
+    assert names(disk) == sorted([".fr.unfinished", before.name])
+    after = sealed(filled)
+
+    assert names(disk) == [before.name, after.name]
+
+
+def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> None:
+    """A stick that is smaller than it says takes everything: it is read back before it counts."""
+    shelf = Shelf(tmp_path, "fr")
+    with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
+        writing.write(b"x" * 100_000)
+        (unfinished,) = tmp_path.iterdir()
+        with unfinished.open("r+b") as file:
+            file.seek(50_000)
+            file.write(b"y")
+        with pytest.raises(SealError) as found:
+            writing.finish()
+    assert found.value.failure == SealFailure.ALTERED
+    assert names(tmp_path) == []
+
+
+@NOT_HERE
+def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
+    """Where the stick would be mounted, the card's own folder lies, or none: nothing is written there."""
+    for folder in (tmp_path / "media", tmp_path / "nowhere"):
+        filled.settings["backup"]["folder"] = str(folder)
+        filled.config.write_text(json.dumps(filled.settings))
+        if folder.name == "media":
+            folder.mkdir()
+        assert failure(filled) == (1, "absent")
+    assert names(tmp_path / "media") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [
+        (errno.EIO, "lost"),
+        (errno.ENODEV, "lost"),
+        (errno.EROFS, "read_only"),
+        (errno.ENOSPC, "full"),
+        (errno.EACCES, "denied"),
+    ],
+)
+def test_a_disk_that_refuses_in_the_middle_is_told_by_its_name(tmp_path: Path, number: int, failure: str) -> None:
+    """Pulled, full, turned read-only: what was begun has no name, and the one before is still there."""
+    shelf = Shelf(tmp_path, "fr")
+    with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
+        writing.write(b"x")
+        before = writing.finish()
+
+    def refuse() -> None:
+        with shelf.new(datetime(2026, 1, 2, tzinfo=UTC)) as writing:
+            writing.write(b"y")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(SealError) as found:
+        refuse()
+    assert found.value.failure == failure
+    assert names(tmp_path) == [before.name]
+
+
+@NOT_HERE
+def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path) -> None:
+    """It is looked through first; the ones before stay, and why it failed is told."""
+    made = [sealed(filled).name for _ in range(3)]
+    filled.db.close()
+    spoil(filled.database)
+    assert filled.run("db", "backup").exit_code == 1
+    assert names(disk) == made
+
+
+@NOT_HERE
+def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
+    """A second one of the same line is refused with 75, and it is no failure; one of another line is not refused."""
+    with Shelf(disk, "fr").new(datetime(2026, 1, 1, tzinfo=UTC)):
+        assert failure(filled) == (75, None)
+    with Shelf(disk, "nl").new(datetime(2026, 1, 1, tzinfo=UTC)):
+        assert failure(filled) == (0, None)
+
+
+@NOT_HERE
+def test_nothing_behind_a_link_is_written(filled: Filled, disk: Path) -> None:
+    """A stick may be prepared by anybody: a link or a FIFO in the place of the file is not followed, nor waited for."""
+    victim = filled.folder / "victim"
+    victim.write_text("mine")
+    (disk / ".fr.unfinished").symlink_to(victim)
+    assert failure(filled)[0] == 1
+    (disk / ".fr.unfinished").unlink()
+    os.mkfifo(disk / ".fr.unfinished")
+    assert failure(filled)[0] == 1
+    assert victim.read_text() == "mine"
+
+
+def test_every_failure_has_words_and_a_cure() -> None:
+    """Each cause in the database is one that `status` can say."""
+    assert set(SEAL_FAILURES) == set(SealFailure)
+
+
+# ---- a line that begins again
+
+
+def unpacked(
+    filled: Filled, path: Path, *options: str, identity: str = IDENTITY
+) -> "subprocess.CompletedProcess[bytes]":
+    """Open a backup as the unit of `hotlined-setup restore` does: the backup as input, the key as a credential."""
+    credentials = filled.folder / "key"
+    credentials.mkdir(exist_ok=True)
+    (credentials / "key").write_text("\n".join(agekey.on_paper(identity)))
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "unpack", *options]
+    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(credentials)}
+    with path.open("rb") as file:
+        return subprocess.run(command, stdin=file, capture_output=True, env=environment, check=False)
+
+
+def restored(filled: Filled, path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Put database and keys back; return what root gets of the rest, and what is said at the end."""
+    done = unpacked(filled, path)
+    assert done.returncode == 0, done.stderr.decode()
+    placed = filled.run("db", "place")
+    assert placed.exit_code == 0, placed.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    said: list[str] = json.loads(placed.stdout)["said"]
+    return found, said
+
+
+def octets_of(found: dict[str, Any], name: str) -> bytes:
+    """Return the octets of a file that root writes."""
+    return base64.b64decode(found["files"][name]["octets"])
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Return what lies in a folder, its hidden files, too."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.parent.name != "key"}
+
+
+def new_card(filled: Filled) -> None:
+    """Leave nothing of the line but what an installation puts there."""
+    filled.db.close()
+    for path in filled.folder.rglob("hotlined.db*"):
+        path.unlink()
+    filled.config.write_text("answer: {text_file: main.txt}\ndatabase: hotlined.db\n")
+
+
+Members = list[tuple[tarfile.TarInfo, bytes]]
+
+
+def member(name: str, octets: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
+    """Make a member of an archive as backups have it, but for these fields."""
+    made = tarfile.TarInfo(name)
+    made.size, made.mode = len(octets), 0o600
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made, octets
+
+
+def forged(path: Path, members: Members, form: int = tarfile.USTAR_FORMAT) -> Path:
+    """Seal an archive that somebody made up."""
+    octets = io.BytesIO()
+    with tarfile.open(fileobj=octets, mode="w:gz", format=form) as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
+    made = subprocess.run(["age", "-r", RECIPIENT], input=octets.getvalue(), capture_output=True, check=True)
+    path.write_bytes(made.stdout)
+    return path
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Return what is in a backup, by name, in its order."""
+    with path.open("rb") as file, age.opened(file, IDENTITY) as stream:
+        opened = archive.read(stream)
+        database = b"".join(opened.pieces())
+    return {"about.json": json.dumps(asdict(opened.about)).encode(), **opened.small, archive.DATABASE: database}
+
+
+def resealed(path: Path, **changed: bytes) -> Path:
+    """Make a backup anew with other contents in it, and return it."""
+    return forged(path, [member(name, octets) for name, octets in {**contents(path), **changed}.items()])
+
+
+@NOT_HERE
+def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Database and keys are as they were, each for those who read it; root gets the other files as they were."""
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "pin").write_text("2580\n")
+    (handed / "urls").write_text("ntfy://very-secret\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    write_key(filled.database, KEY, b"k" * 32)
+    write_key(filled.database, PINS, b"p" * 32)
+    before = filled.config.read_bytes()
+    path = sealed(filled)
+    new_card(filled)
+    found, said = restored(filled, path)
+
+    assert "backup of the line fr" in found["said"][0]
+    assert octets_of(found, "config.yaml") == before
+    assert octets_of(found, "pin") == b"2580\n"
+    assert octets_of(found, "urls") == b"ntfy://very-secret\n"
+    shown = json.dumps([each["shown"] for each in found["files"].values()])
+    assert "2580" not in shown
+    assert "very-secret" not in shown
+    assert 'line: "fr" instead of' in shown.replace("\\", "") or "line: fr instead of" in shown
+    assert said == ["There was no database here before."]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("hotlined.db*")}
+    assert modes["hotlined.db.pins"] == 0o600
+    assert {modes[name] for name in ("hotlined.db", "hotlined.db.key")} == {0o640}
+    assert (tmp_path / "keys/hotlined.db.key").read_bytes() == b"k" * 32
+    assert filled.config.read_text().startswith("answer: {text_file")  # it is root's to write
+    with open_for_daemon(filled.database) as db:
+        assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
+    filled.config.write_bytes(before)
+    assert filled.run("db", "check", "--full").exit_code == 0
+
+
+NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
+"""Two variants, as an editor on Windows saves them."""
+
+
+@NOT_HERE
+@pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
+def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None:
+    """Root gets it as it was, and a person sees it beside the one that is here."""
+    file = filled.folder / "main.txt"
+    file.write_bytes(octets)
+    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
+    path = sealed(filled)
+    new_card(filled)
+    file.write_text("the sample \x1b[31m")
+    found, _ = restored(filled, path)
+
+    assert octets_of(found, "answer.txt") == octets
+    shown = found["files"]["answer.txt"]["shown"]
+    assert [each for each in shown if "the sample \\x1b[31m" in each]
+    assert any("nobody is answered" in each for each in shown) == (octets == b"")
+
+
+@NOT_HERE
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: (path.unlink(), os.mkfifo(path))], ids=["gone", "fifo"])
+def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callable[[Path], object]) -> None:
+    """What cannot be read is not waited for, and keeps nothing else from being sealed."""
+    file = filled.folder / "main.txt"
+    file.write_text("Non.")
+    filled.config.write_text(json.dumps(filled.settings | {"answer": {"text_file": "main.txt"}}))
+    spoil(file)
+    said = filled.run("db", "backup")
+
+    assert said.exit_code == 0, said.output
+    assert "answer.txt" not in said.stdout
+
+
+@NOT_HERE
+def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
+    """What waited is unconfirmed and counts as sent, what was not judged is not answered: it is known as a copy."""
+    path = sealed(filled)
+    made_at = json.loads(filled.run("status", "--json").stdout)["backup"]["at"]
+    new_card(filled)
+    restored(filled, path)
+    with open_for_daemon(filled.database) as db:
+        assert line_row.maybe_copied_at(db) == made_at
+        assert backup.quarantine_restored(db, filled.now()) == made_at
+        assert [row["state"] for row in db.all("SELECT state FROM answers ORDER BY id")] == ["sent", "unconfirmed"]
+        assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 3")] == ["restored"]
+        assert backup.quarantine_restored(db, filled.now()) is None
+
+
+@NOT_HERE
+def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
+    """Texts that came before somebody thought of the backup are not lost, and who said stop since is named."""
+    path = sealed(filled)
+    late = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    filled.text("after the backup")
+    filled.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = 4", ((late,)[0],))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555001', ?, 'anna', NULL, 0)", (late,))
+    filled.db.connection.execute("INSERT INTO numbers VALUES ('+32470555002', NULL, NULL, ?, 0)", (late,))
+    filled.db.connection.execute(
+        "INSERT INTO numbers VALUES ('+32470555003', '2026-01-01T00:00:00.000Z', 'anna', NULL, 0)"
+    )
+    wal = filled.database.with_name("hotlined.db-wal").read_bytes()
+    filled.db.close()
+    filled.database.with_name("hotlined.db-wal").write_bytes(wal)
+    with closing(sqlite3.connect(filled.database)) as reader:  # somebody looks: all that waits in the -wal goes along
+        reader.execute("SELECT count(*) FROM contacts").fetchone()
+        restored(filled, path)
+    assert [path.stat().st_size for path in filled.folder.glob("before-1/*-wal")] in ([], [0])
+    for _ in range(2):  # from now on, what is there is the same copy, which no daemon has opened
+        _, said = restored(filled, path)
+        assert said[:3] == [
+            "These numbers were blocked or opted out since. So that they are not answered, type:",
+            "sudo hotlined --line main block +32470555001",
+            "sudo hotlined --line main block +32470555002  # opted out",
+        ]
+        assert re.fullmatch(rf"Contacts .* since .*: 1\. It is in {filled.folder}/before-1\.", said[-1])
+    with closing(sqlite3.connect(filled.folder / "before-1" / "hotlined.db")) as aside:
+        assert aside.execute("SELECT max(id) FROM contacts").fetchall() == [(4,)]
+    with closing(sqlite3.connect(filled.database)) as back:
+        assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
+
+
+def killed(step: int, *words: str) -> int:
+    """Run a command that is killed before it names or removes a file for the so manieth time; return how it ended."""
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    left = step
+
+    def die_in_time(event: str, _arguments: object) -> None:
+        nonlocal left
+        if event in {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir"}:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    code = 1
+    try:
+        sys.addaudithook(die_in_time)
+        code = CliRunner().invoke(main, words).exit_code
+    finally:
+        os._exit(code)
+
+
+@NOT_HERE
+def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Filled, tmp_path: Path) -> None:
+    """Killed at any step, a database is there, the old or the new one; the same command then ends as if uncut."""
+    write_key(filled.database, KEY, b"n" * 32)
+    path = sealed(filled)
+    filled.text("after the backup")
+    filled.db.close()
+    kept = dict.fromkeys((".key", ".pins"), b"o" * 32)  # those of the line as it is now
+    before, found, ends = filled.database.read_bytes(), set(), set()
+    for step in range(1, 60):
+        filled.database.unlink()
+        filled.database.write_bytes(before)
+        for ending, octets in kept.items():
+            write_key(filled.database, ending, octets)
+        for folder in tmp_path.glob("before-*"):
+            shutil.rmtree(folder)
+        assert unpacked(filled, path).returncode == 0
+        code = killed(step, "--config", str(filled.config), "db", "place")
+        with closing(sqlite3.connect(f"file:{filled.database}?mode=ro", uri=True)) as db:
+            found.add(db.execute("SELECT max(id) FROM contacts").fetchone())
+        _, said = restored(filled, path)
+        with closing(sqlite3.connect(filled.database)) as db:
+            last = db.execute("SELECT max(id) FROM contacts").fetchone()
+        aside = {name.rpartition("/")[2]: octets for name, octets in everything(tmp_path / "before-1").items()}
+        assert aside == {"hotlined.db": before, "hotlined.db.key": b"o" * 32, "hotlined.db.pins": b"o" * 32}
+        ends.add((last, said[-1], beside(filled.database, KEY).read_bytes(), *names(tmp_path)))
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+
+    assert found == {(4,), (3,)}
+    assert len(ends) == 1, ends
+    assert step > 8
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (b"limits: {cooldown: soon}\n", "limits.cooldown"),
+        (b"alerts: {urls: [\n", "main.yaml"),
+        (b"# \xe9t\xe9\n", "UTF-8"),
+        (b"database: [\n", "main.yaml"),
+        (b"# much\n" * 30_000, "expected at most"),
+        (b"database: /etc/sudoers.d/hotlined\n", "would begin an empty one"),
+        (b"database: !!python/object/apply:os.system ['touch /etc/evil']\n", "main.yaml"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_keeps_nothing_else_from_being_put_back(
+    filled: Filled, broken: bytes, words: str
+) -> None:
+    """The database goes where the configuration that is here says; what is wrong with the other one is named."""
+    rest = "".join(f"{key}: {json.dumps(value)}\n" for key, value in filled.settings.items() if key != "database")
+    path = resealed(sealed(filled), **{archive.CONFIG: rest.encode() + broken})
+    filled.db.close()
+    filled.database.unlink()
+    found, _ = restored(filled, path)
+
+    part = found["files"]["config.yaml"]
+    assert (part["usable"], words in " ".join(part["shown"])) == (False, True), part["shown"]
+    with closing(sqlite3.connect(filled.database)) as back:
+        assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("spoiled", "code", "words"),
+    [
+        ("other key", 1, "This key does not open the file."),
+        ("mistyped", 2, "The key is mistyped in the group"),
+        ("cut", 1, ""),
+        ("one octet", 1, ""),
+        ("no backup", 1, "age cannot open the file"),
+        ("empty", 1, "age cannot open the file"),
+        ("more behind", 1, ""),
+    ],
+)
+def test_what_cannot_be_restored_changes_nothing(filled: Filled, spoiled: str, code: int, words: str) -> None:
+    """Another key, half a file, more than a file: it is told, and what is there stays as it is."""
+    identity = IDENTITY
+    path = sealed(filled)
+    octets = path.read_bytes()
+    if spoiled == "other key":
+        said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+        identity = said.split()[-1]
+    elif spoiled == "mistyped":
+        identity = IDENTITY.replace("GDHE", "GDHK")
+    changes = {
+        "cut": octets[:-5000],
+        "one octet": octets[:-9] + b"\0" + octets[-8:],
+        "no backup": b"hello",
+        "empty": b"",
+        "more behind": octets + b"hello",
+    }
+    if spoiled in changes:
+        path.write_bytes(changes[spoiled])
+    filled.db.close()
+    before = everything(filled.folder)
+    result = unpacked(filled, path, identity=identity)
+
+    assert (result.returncode, words in result.stderr.decode()) == (code, True), result.stderr
+    assert everything(filled.folder) == before
+    assert filled.run("db", "place").exit_code == 1
+    assert everything(filled.folder) == before
+
+
+def hostile(path: Path) -> dict[str, Members]:
+    """Return archives that somebody made up who knows the recipient."""
+    sound = contents(path)
+    about, database, config = sound["about.json"], sound[archive.DATABASE], sound[archive.CONFIG]
+    base = [member("about.json", about), member("config.yaml", config)]
+    end = member("hotlined.db", database)
+    first, second = base
+    of_this = json.loads(about)
+
+    def said(**changed: Any) -> Members:
+        return [member("about.json", json.dumps(of_this | changed).encode()), second, end]
+
+    def other(name: str, kind: bytes, link: str = "") -> tuple[tarfile.TarInfo, bytes]:
+        return member(name, type=kind, linkname=link)
+
+    return {
+        "traversal": [*base, member("../../../etc/evil", b"x"), end],
+        "absolute": [*base, member("/etc/evil", b"x"), end],
+        "symlink config": [first, other("config.yaml", tarfile.SYMTYPE, "/etc/shadow"), end],
+        "hardlink config": [first, other("config.yaml", tarfile.LNKTYPE, "/etc/shadow"), end],
+        "symlink db": [*base, other("hotlined.db", tarfile.SYMTYPE, "/etc/shadow")],
+        "device": [*base, other("hotlined.db.key", tarfile.CHRTYPE), other("urls", tarfile.FIFOTYPE), end],
+        "folder": [*base, other("pin", tarfile.DIRTYPE), end],
+        "dup config": [*base, member("config.yaml", b"database: /etc/evil.db\n"), end],
+        "setuid": [*base, member("pin", b"1234", mode=0o6777, uid=0), end],
+        "sparse": [*base, other("hotlined.db", tarfile.GNUTYPE_SPARSE)],
+        "about traversal": said(line="../../x"),
+        "about more": said(name="../x"),
+        "about moment": said(made_at="\x1b[31m"),
+        "about version": said(version=["1"]),
+        "about format": said(format=99),
+        "about deep": [member("about.json", b"[" * 4000), second, end],
+        "about huge": [member("about.json", b"[" * 200_000), second, end],
+        "no about": [second, end],
+        "no config": [first, end],
+        "no db": base,
+        "empty db": [*base, member("hotlined.db")],
+        "text db": [*base, member("hotlined.db", b"hello" * 1000)],
+        "big small": [*base, member("urls", b"x" * (5 << 20)), end],
+        "big key": [*base, member("hotlined.db.key", b"k" * 33), end],
+        "another": [*base, member("another", b"{}"), end],
+        "behind": [*base, end, member("pin", b"1234")],
+        "config bomb": [first, member("config.yaml", BOMB), end],
+        "config binary": [first, member("config.yaml", os.urandom(1000)), end],
+        "config tag": [first, member("config.yaml", b"database: !!python/object/apply:os.system [id]\n"), end],
+    }
+
+
+BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (c, c, *([c - 1] * 9)) for c in range(98, 107)
+)
+UNUSABLE = ("config bomb", "config binary", "config tag")
+"""Their archives are sound: the database is taken, and the configuration never comes into force."""
+
+
+@NOT_HERE
+def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path: Path) -> None:
+    """Links, devices, names twice or unknown, sizes, modes: whatever `write` does not make is refused at once."""
+    path = sealed(filled)
+    forms = hostile(path)
+    filled.db.close()
+    before = everything(filled.folder)
+    for name, members in forms.items():
+        for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+            if form != tarfile.USTAR_FORMAT and name not in ("config tag", "setuid", "traversal"):
+                continue
+            made = forged(tmp_path / "made.age", members, form)
+            done = unpacked(filled, made)
+            made.unlink()
+            if name in UNUSABLE and form != tarfile.GNU_FORMAT:
+                assert json.loads(done.stdout)["files"]["config.yaml"]["usable"] is False, name
+                assert filled.run("db", "place", "--discard").exit_code == 0
+            else:
+                assert (done.returncode, done.stdout) == (1, b""), (name, done.stderr)
+                assert str(filled.database).encode() not in done.stderr, name  # it is the backup that is wrong
+                assert b"Traceback" not in done.stderr, name
+            assert everything(filled.folder) == before, name
+    for name in ("/etc/evil", "/evil", "/tmp/evil"):
+        assert not Path(name).exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_a_header_that_announces_a_gigabyte_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
+    """A name or a remark of a GiB, a MiB as it is squeezed, is refused in a process that may have 200 MiB."""
+    header = tarfile.TarInfo("about.json")
+    header.type, header.size, header.mode = kind, 1 << 30, 0o600
+    with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(1 << 10):
+            file.write(bytes(1 << 20))
+    script = (
+        "import resource, sys; from hotlined.sealing import archive; from hotlined.errors import SealError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))\n"
+        "try: archive.read(open(sys.argv[1], 'rb'))\n"
+        "except SealError: print('refused')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "bomb"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "refused\n", done.stderr
+
+
+@given(st.binary(max_size=1024), st.integers(0, 511), st.integers(0, 255))
+def test_no_header_is_read_but_what_is_written(octets: bytes, place: int, octet: int) -> None:
+    """Any octets, and a header of which one octet is another, are refused with a sentence."""
+    header = bytearray(member("about.json", ABOUT)[0].tobuf(tarfile.USTAR_FORMAT))
+    header[place] = octet
+    for made in (octets, bytes(header) + ABOUT):
+        with pytest.raises(SealError):
+            archive.read(io.BytesIO(gzip.compress(made)))
+
+
+ABOUT = b'{"line": "fr", "made_at": "2026-11-30T00:00:00.000Z", "version": "1", "format": 2}'
+
+
+@NOT_HERE
+def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
+    """As `db key` prints its page, as age-keygen writes its file, and as a person types it."""
+    path = sealed(filled)
+    filled.db.close()
+    page = "\n".join(key_on_paper(IDENTITY, RECIPIENT))
+    for text in (page, f"# created: 2026\n# public key: {RECIPIENT}\n{IDENTITY}\n", f"\ufeff{IDENTITY.lower()}\r\n"):
+        done = unpacked(filled, path)
+        (filled.folder / "key" / "key").write_text(text)
+        command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "unpack"]
+        environment = os.environ | {"CREDENTIALS_DIRECTORY": str(filled.folder / "key")}
+        with path.open("rb") as file:
+            done = subprocess.run(command, stdin=file, capture_output=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@NOT_HERE
+def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
+    """A daemon that has the database keeps it; once it is stopped the line is restored, and answers nobody again."""
+    line.configure(backup={"folder": str(disk), "recipients": [RECIPIENT]})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="un")
+    wait_until(lambda: line.submitted() and line.settled())
+    line.cli("db", "backup")
+    (line.folder / "key").write_text(IDENTITY)
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "unpack"]
+    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(line.folder)}
+
+    def unpack() -> "subprocess.CompletedProcess[str]":
+        with next(disk.glob("*.age")).open("rb") as file:
+            return subprocess.run(command, stdin=file, capture_output=True, text=True, env=environment, check=False)
+
+    refused = unpack()
+    assert (refused.returncode, "Another daemon has" in refused.stderr) == (1, True), refused.stderr
+    line.stop()
+    assert unpack().returncode == 0
+    line.cli("db", "place")
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
+    assert len(line.submitted()) == 1
+
+
+@pytest.mark.parametrize("folder", ["hotlined-nl", "elsewhere"])
+def test_what_a_later_version_wrote_is_refused_with_the_way_back(tmp_path: Path, folder: str) -> None:
+    """The sentence has the command that puts the copy back which was made before the upgrade, for this line."""
+    (tmp_path / folder).mkdir()
+    filled = Filled(tmp_path / folder)
+    filled.db.connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
+    )
+    filled.db.close()
+    said = " ".join(filled.run("log").stderr.split())
+
+    assert "was written by another version of hotlined (it has later)" in said
+    assert f"`sudo hotlined-setup restore {'nl' if folder == 'hotlined-nl' else 'NAME'} --before`" in said
+
+
+def test_the_copy_from_before_an_upgrade_is_put_back(filled: Filled, tmp_path: Path) -> None:
+    """It needs no key, and the keys that are there stay; what is no copy of ours is refused."""
+    copy = tmp_path / "main-0.1.0.db"
+    copy.write_bytes(filled.run("db", "backup", "-").stdout_bytes)
+    write_key(filled.database, PINS, b"p" * 32)
+    filled.text("after the upgrade")
+    filled.db.connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '2027')"
+    )
+    filled.db.close()
+    octets = filled.database.read_bytes()
+    for wrong in (b"", b"hello" * 1000, octets):
+        (tmp_path / "wrong").write_bytes(wrong)
+        assert unpacked(filled, tmp_path / "wrong", "--plain").returncode in {1, 78}
+        assert filled.database.read_bytes() == octets
+    done = unpacked(filled, copy, "--plain")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"] == {}
+    assert filled.run("db", "place").exit_code == 0
+    assert beside(filled.database, PINS).read_bytes() == b"p" * 32
+    with open_for_daemon(filled.database) as db:
+        assert db.value("SELECT max(id) FROM contacts") == 3
+        assert backup.quarantine_restored(db, filled.now())
+
+
+# ---- its age
+
+
+def look(filled: Filled) -> LineState:
+    """Return the state of the line as a run of the alerts sees it."""
+    config = load(filled.config)
+    return Run(config, find(config), report_line(config), say=print, complain=print).look(filled.db)
+
+
+@NOT_HERE
+def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> None:
+    """Status and alerts tell of it with its cure; it is over with the first, and one that is too old is told, too."""
+
+    def told() -> list[str]:
+        return [one["words"] for one in json.loads(filled.run("status", "--json").stdout)["trouble"]]
+
+    assert any("There is no backup off the card yet" in words for words in told())
+    state = look(filled)
+    assert state.backup
+    assert (state.backup.level, state.backup.filling["title"]) == (1, "there is no backup off the card")
+    path = sealed(filled)
+    assert not any("backup" in words for words in told())
+    assert path.name in filled.run("status").stdout
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], document["failure"]) == (path.name, None)
+    filled.db.connection.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
+    assert any("The last backup off the card is of" in words for words in told())
+    assert [each.level for each in (look(filled).backup,) if each] == [1]
+
+
+@NOT_HERE
+def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
+    """A stick that is away for weeks wears no card; since when it is away is told, and it ends with the next backup."""
+    disk.rename(away := disk.with_name(f"{disk.name}.away"))
+    try:
+        assert failure(filled) == (1, "absent")
+        since = filled.db.value("SELECT seal_failed_at FROM line_state")
+        changes = filled.db.value("PRAGMA data_version")
+        assert failure(filled) == (1, "absent")
+        assert filled.db.value("PRAGMA data_version") == changes
+        assert filled.db.value("SELECT seal_failed_at FROM line_state") == since
+    finally:
+        away.rename(disk)
+    assert failure(filled) == (0, None)
+
+
+# ---- another machine, and the page that says how
+
+
+def taken_in(folder: Path, header: str, octets: bytes, digest: str | None = None) -> tuple[int, str, str]:
+    """Hand a backup over as ssh does to a forced command; return its exit code and what it said."""
+    script = ROOT / "docs/examples/receive-backup"
+    sent = header.encode() + octets + (digest or hashlib.sha256(octets).hexdigest()).encode()
+    done = subprocess.run(["sh", script, folder], input=sent, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
+
+
+MOMENT = "20261126T220000Z"
+
+
+def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> None:
+    """The key can add a backup: none is replaced, none is half there, and nothing lies outside the folder."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    others = [f"fr-x-000009-{MOMENT}.age", "fr-000077.age", "photo.jpg"]
+    for name in others:
+        (folder / name).touch()
+    for number in (1, 2):
+        code, said, _ = taken_in(folder, f"fr {MOMENT}\n", b"hello")
+        assert (code, said) == (0, f"fr-00000{number}-{MOMENT}.age")
+        assert (folder / said).read_bytes() == b"hello"
+        assert (folder / said).stat().st_mode & 0o077 == 0
+    (folder / f"fr-000001-{MOMENT}.age").unlink()  # as its owner removes old ones
+    assert taken_in(folder, "fr 19700101T000000Z\n", b"")[1] == "fr-000003-19700101T000000Z.age"
+    before = names(folder)
+    for octets, digest in ((b"hell", hashlib.sha256(b"hello").hexdigest()), (b"hello", "0"), (b"", "")):
+        code, said, complaint = taken_in(folder, f"fr {MOMENT}\n", octets, digest or " ")
+        assert (code, said) == (1, ""), complaint
+    for header in (
+        "",
+        "\n",
+        "fr\n",
+        f"../fr {MOMENT}\n",
+        f"FR {MOMENT}\n",
+        f"-fr {MOMENT}\n",
+        f"fr;id {MOMENT}\n",
+        f"fr.age {MOMENT}\n",
+        f"{'a' * 23} {MOMENT}\n",
+        f"fr {MOMENT} x\n",
+        "fr 2026\n",
+        "fr ../../x\n",
+    ):
+        assert taken_in(folder, header, b"hello")[:2] == (1, ""), header
+    assert names(folder) == before
+    assert names(tmp_path) == ["backups"]
+
+
+class OtherMachine:
+    """What listens at the socket, as systemd does: what comes goes to receive-backup, and its answer back."""
+
+    def __init__(self, runtime_dir: Path, folder: Path) -> None:
+        self.folder, self.command = folder, [str(ROOT / "docs/examples/receive-backup"), str(folder)]
+        path = socket_path(runtime_dir)
+        path.parent.mkdir(parents=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with connection:
+                    subprocess.run(["sh", *self.command], stdin=connection, stdout=connection, check=False)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
+    """Give a line whose backups go to another machine and nowhere else, and that machine."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    filled = Filled(tmp_path, backup={"send": "true", "recipients": [RECIPIENT]})
+    machine = OtherMachine(tmp_path / filled.settings["runtime_dir"], folder)
+    with filled.db:
+        filled.judge(filled.text(SECRET))
+        yield filled, machine
+    machine.close()
+
+
+@NOT_HERE
+def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled, OtherMachine], tmp_path: Path) -> None:
+    """It opens with the key alone, status knows its name there, and nothing of it lies on the card."""
+    filled, machine = away
+    before = names(filled.folder)
+    assert filled.run("db", "backup").exit_code == 0
+    (name,) = names(machine.folder)
+    out = taken_out(machine.folder / name, tmp_path)
+
+    assert re.fullmatch(r"fr-000001-[0-9]{8}T[0-9]{6}Z\.age", name)
+    assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
+    with closing(sqlite3.connect(out / "hotlined.db")) as copy:
+        assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], document["failure"], document["folder"]) == (name, None, None)
+    assert name in filled.run("status").stdout
+    assert [each for each in names(filled.folder) if each not in (*before, "out", "identity")] == []
+    assert [each.level for each in (look(filled).backup,) if each] == [0]
+
+
+@NOT_HERE
+@pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
+def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
+    """Whatever is lost on the way, the exit code asks for another try, the last one stays, and it is told."""
+    filled, machine = away
+    assert filled.run("db", "backup").exit_code == 0
+    (name,) = names(machine.folder)
+    whole = list(machine.command)
+    machine.command = {
+        "nobody": ["-c", "exit 255"],
+        "silent": ["-c", "cat >/dev/null"],
+        "cut": ["-c", f"head -c 2000 | sh {' '.join(whole)}"],
+        "another name": ["-c", "cat >/dev/null; echo nl-000001-20261126T220000Z.age"],
+        "full": ["-c", "ulimit -f 1; trap '' XFSZ; exec sh " + " ".join(whole)],
+    }[lost]
+    assert failure(filled) == (75, "unsent")
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], names(machine.folder)) == (name, [name])
+    assert "does not reach the other machine" in filled.run("status").stdout
+    machine.command = whole
+    assert failure(filled) == (0, None)
+    assert len(names(machine.folder)) == 2
+
+
+@NOT_HERE
+def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
+    away: tuple[Filled, OtherMachine], disk: Path
+) -> None:
+    """Both are wanted: each gets its own, whatever is wrong with the other, and what is wrong is told."""
+    filled, machine = away
+    filled.config.write_text(
+        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
+    )
+    assert failure(filled) == (1, "absent")
+    assert len(names(machine.folder)) == 1
+    (disk / "stick").mkdir()
+    machine.command = ["-c", "exit 255"]
+    assert failure(filled) == (75, "unsent")
+    assert (len(names(machine.folder)), len(names(disk / "stick"))) == (1, 1)
+
+
+@NOT_HERE
+def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine], disk: Path) -> None:
+    """The command says both with their cures, the status what waits for a person, and the exit code asks for a try."""
+    filled, machine = away
+    filled.config.write_text(
+        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
+    )
+    machine.command = ["-c", "exit 255"]
+    result = filled.run("db", "backup")
+    said = " ".join(result.output.split())
+
+    assert (result.exit_code, failure(filled)) == (75, (75, "absent"))
+    assert "did not arrive on the other machine. Hint:" in said
+    assert "It is tried again." in said
+    assert f"{disk / 'stick'}" in said
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="OpenSSL is not installed")
+def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Path) -> None:
+    """The commands of the page encrypt a copy on a machine that cannot open it, and open it where the key is."""
+    before = filled.run("db", "backup", "-").stdout_bytes
+    (tmp_path / "Mon.db").write_bytes(before)
+    commands = [line for block in blocks(TEXTS["docs/backup.md"], "console") for line in block.splitlines()]
+    ours = [line.removeprefix("sudo ") for line in commands if re.match("(sudo )?openssl", line)]
+    assert len(ours) == 3
+    for command in ours:
+        local = command.replace("/var/backups/hotlined/main", str(tmp_path)).replace("/mnt", str(tmp_path))
+        if "-encrypt" in local:
+            (tmp_path / "key.pem").rename(tmp_path / "elsewhere.pem")
+        subprocess.run(local, shell=True, cwd=tmp_path, check=True, capture_output=True)
+        if "-encrypt" in local:
+            assert SECRET.encode() not in (tmp_path / "Mon.cms").read_bytes()
+            (tmp_path / "elsewhere.pem").rename(tmp_path / "key.pem")
+            (tmp_path / "Mon.db").unlink()
+    assert (tmp_path / "Mon.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("docs/backup.md", "A new card"), ("docs/fr/sauvegarde.md", "Repartir sur une carte neuve")],
+)
+def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
+    """The page for somebody who does it once in her life has ten steps at most, and the same commands in French."""
+    section = TEXTS[page].partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^[0-9]+\. .*$", section, re.MULTILINE)
+    assert 0 < len(steps) <= 10
+    typed = [words for step in steps for words in re.findall("`([^`]+)`", step)]
+    assert typed == [
+        "sudo mount -o ro /dev/disk/by-label/HOTLINED /mnt",
+        "ls /mnt",
+        "sudo hotlined-setup restore < /mnt/main-000042-….age",
+        "hotlined status",
+        "sudo umount /mnt",
+        "sudo systemctl enable --now hotlined-offcard@main.timer",
+    ]

@@ -1,0 +1,337 @@
+"""The page of `hotlined stats --html`: it holds what it says, nothing of anybody, and needs nothing else."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from filled import ANSWER, KEVIN, LEA, Filled
+
+from hotlined.clock import rfc3339
+from hotlined.statistics.page import ready_percent
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
+FIGURES = [
+    "Texts, calls and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Service",
+]  # fmt: skip
+MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
+EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
+
+
+class Reader(html.parser.HTMLParser):
+    """Reads a page strictly: every element is closed in its turn; keeps them all, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element that is closed at once."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close an element."""
+        if tag not in EMPTY:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of every element of a name."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with answers, reactions, reasons, calls, hostile texts and events."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": 6, "day": 20, "month": 50}})
+    with filled.db:
+        filled.judge(filled.text("Salut </h6><script>alert(1)</script>"))
+        filled.send()
+        filled.text("pardon sans rancune", KEVIN)
+        filled.judge(filled.call(LEA))
+        filled.judge(filled.text("8850 gagne", "8850"))
+        filled.text("anonyme", "Banque")
+        filled.db.connection.execute("UPDATE contacts SET originator = '~0123456789ab' WHERE originator = 'Banque'")
+        filled.db.connection.execute("""UPDATE contacts SET tags = '["<b>&"]' WHERE id = 2""")
+        began = filled.now().utc
+        for hours, kind in (
+            (1, "ready"),
+            (30, "absent"),
+            (31, "ready"),
+            (33, "recovering"),
+            (33.01, "absent"),
+            (34, "ready"),
+        ):
+            at = rfc3339(began + timedelta(hours=hours))
+            filled.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (at, f"modem_{kind}"))
+        yield filled
+
+
+def written(line: Filled, *arguments: str) -> str:
+    """Return the page that is written."""
+    result = line.run("stats", "--html", "-", *(arguments or MONTH))
+    assert result.exit_code == 0, result.output
+    (line.folder / "page.html").write_text(result.stdout, "utf-8")
+    return result.stdout
+
+
+def test_nothing_of_anybody_is_on_the_page(line: Filled) -> None:
+    """No number, no pseudonym, no name, no text and no answer gets onto it."""
+    page = written(line)
+    texts = [text for (text,) in line.db.all("SELECT text FROM contacts WHERE text IS NOT NULL")]
+    words = {word for text in (*texts, ANSWER) for word in re.findall(r"\w{5,}", text)}
+
+    assert {"Salut", "script", "alert", "pardon", "rancune", "gagne", "anonyme"} <= words
+    for word in words:
+        assert word not in page
+    for number in (KEVIN, LEA, "8850", "0123456789ab", "Banque"):
+        assert number[-6:] not in page
+
+
+def test_it_needs_nothing_but_itself(line: Filled) -> None:
+    """There is no script and no address in it, and its policy allows its own style sheet alone."""
+    page = written(line)
+    reader = Reader(page)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = next(meta["content"] for meta in reader.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+
+    assert policy
+    assert policy.startswith("default-src 'none';")
+    assert f"style-src 'sha256-{hashed}';" in policy
+    assert not reader.all("script")
+    assert not any(set(attributes) & {"style", "src", "onload", "onclick"} for _, attributes in reader.elements)
+    assert "://" not in page
+    assert [link["href"] for link in reader.all("link")] == ["data:,"]
+
+
+def test_every_figure_says_what_it_shows_and_has_its_table(line: Filled) -> None:
+    """Each drawing has a title and a description that it points at, and a table behind it."""
+    page = written(line)
+    reader = Reader(page)
+    ids = {attributes["id"] for _, attributes in reader.elements if "id" in attributes}
+    drawings = reader.all("svg")
+
+    assert re.findall("<h2>(.*?)</h2>", page)[1:] == FIGURES
+    assert len(drawings) == len(reader.all("table")) == len(FIGURES)
+    for drawing in drawings:
+        assert drawing["role"] == "img"
+        assert set((drawing["aria-labelledby"] or "").split()) <= ids
+    assert all(heading.get("scope") in {"col", "row"} for heading in reader.all("th"))
+
+
+def test_the_figures_are_those_of_stats(line: Filled) -> None:
+    """What stands on the page is what --json says."""
+    page = written(line)
+    told = json.loads(line.run("stats", "--json", *MONTH).stdout)
+    tiles = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+
+    assert tiles["Texts"] == str(told["total"]["texts"]) == "4"
+    assert tiles["Answers"] == "1"
+    assert "Estimated cost" not in tiles
+    assert tiles["Reactions within a day"] == "1"
+    assert re.search("<p>4 texts in [a-z0-9]+ (hours|days)", page)
+    assert '<th scope="row">cannot be texted</th><td>1</td><td>no text' in page
+    assert "1 tagged &lt;b&gt;&amp;." in page
+    assert '<th scope="row">ready</th>' in page
+
+
+def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
+    """Both periods are named with their dates; where the line did not exist before, nothing is compared."""
+    page = written(line)
+    assert re.search("<strong>[0-9]+ November[^<]* 2026[^<]*</strong> [(][a-z0-9]+ [a-z]+, by [a-z]+[)][.] All", page)
+    assert "before:" not in page
+    assert '<th scope="col">Before</th>' not in page
+
+    line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-01T12:00:00.000Z' WHERE id = 1")
+    page = written(line, "--since", "2025-11-24", "--until", "2025-11-30")
+    assert (
+        "<strong>24 to 30 November 2025</strong> (one week, by day). Before: one week, 17 to 23 November 2025." in page
+    )
+    assert page.count("before:") == 5
+    assert '<th scope="col">Before</th>' in page
+
+
+def test_the_heat_map_shows_averages(line: Filled) -> None:
+    """What came at an hour is divided by the number of such days; hours that the period has not are blank."""
+    line.db.connection.execute("DELETE FROM events")
+    for number, day in enumerate((3, 10, 10, 10, 17)):  # Mondays
+        at = f"2025-11-{day:02}T12:00:00.000Z"
+        line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = ?", (at, number + 1))
+    page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
+    hours = re.findall(r"<title>Mon [0-9:]+ to [0-9:]+: (1.7 [^<]*)</title>", page)
+
+    assert hours == ["1.7 (5 on 3 days)"]
+    assert "strongest colour" not in page  # there is one field alone
+    line.db.connection.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
+    page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
+    assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
+    assert "Where there is no field" not in page
+    assert "Where there is no field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
+
+
+def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
+    """A caller is answered by text: without the calls there would be more answers than there is to answer."""
+    page = written(line)
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    told = json.loads(line.run("stats", "--json", *MONTH).stdout)["total"]
+
+    assert (told["texts"], told["calls"]) == (4, 1)
+    assert sum(int(each) for each in re.findall("<title>[^<]*, ([0-9]+) calls?,", bars)) == 1
+    assert len(re.findall('<rect[^>]*class="c"', bars)) == 1
+    assert "</i>calls</span>" in page
+
+
+def test_what_is_left_to_spend_is_nobodys_business(line: Filled) -> None:
+    """The page is for the press: a troll would read there how much more it takes."""
+    assert "udget" not in written(line)
+    assert json.loads(line.run("limits", "--json").stdout)["windows"]["hour"]["limit"] == 6
+    assert "of 6" not in written(line)
+
+
+def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
+    """What a rule of ours is called says little to others: its meaning stands beside it, also on paper."""
+    page = written(line)
+
+    assert re.search(">cannot be texted<tspan[^>]*>no text can reach it: .*?</tspan>", page)
+    assert re.search("@media screen[^{]*{.says{display:none}}", page)
+
+
+@pytest.mark.parametrize("since", ["2d", "7d", "30d", "50d", "400d"])
+def test_labels_stand_below_their_bars(line: Filled, since: str) -> None:
+    """At most seven, each in the middle of its bar, and none so far right that a phone would cut it."""
+    page = written(line, "--since", since)
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    places = [float(place) for place in re.findall(r'<text x="([0-9.]+)%"[^>]*class="middle', bars)]
+    tops = len(re.findall('<th scope="row">', page.partition("</table>")[0]))
+
+    assert 0 < len(places) <= 7
+    assert all(place <= 93 for place in places)
+    assert all(abs(place * tops / 100 % 1 - 0.5) < 0.01 for place in places)
+
+
+def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
+    """Each is a bar with its time, those that follow at once are one, and 100 % is said only of a time without any."""
+    page = written(line)
+    downs = re.findall(r'class="f"><title>(.*?)</title>', page)
+
+    assert len(downs) == 2
+    assert downs[0].startswith("absent: ")
+    assert downs[1].startswith("recovering, absent: ")
+    assert re.search(r"ready for 9\d\.\d % of the time of which something is known", page)
+    assert "% of the period, as" in written(line, "--since", "2026-11-25T12:00", "--until", "2026-11-27")
+    (latest,) = line.db.one("SELECT max(at) FROM events")
+    line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_stopped')", (latest,))
+    assert "daemon stopped" in written(line)
+    line.db.connection.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
+    assert "ready for 100.0 % of the time of which something is known" in written(line)
+    line.db.connection.execute("DELETE FROM events")
+    assert "Nothing is known of the modem" in written(line)
+
+
+@pytest.mark.parametrize(
+    ("ready", "known", "percent"),
+    [(560505.871, 560505.871, 100.0), (560505.0, 560505.871, 99.9), (0.0, 5.0, 0.0), (0.0, 0.0, 0.0)],
+)
+def test_only_a_time_without_interruption_is_ready_whole(ready: float, known: float, percent: float) -> None:
+    """The share is rounded down, and the whole is 100 % however long it is."""
+    assert ready_percent(ready, known) == percent
+
+
+@pytest.mark.parametrize("by", ["hour", "day", "week", "month"])
+def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
+    """Before anything has come the page is there and whole."""
+    with Filled(tmp_path).db:
+        pass
+    line = Filled(tmp_path)
+    with line.db:
+        page = written(line, "--since", "7d", "--by", by)
+
+    assert Reader(page).all("svg")
+    assert "No text in one week (" in page
+
+
+def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for most programs: the page alone goes there, and no file of that name appears."""
+    monkeypatch.chdir(line.folder)
+    result = line.run("stats", "--html", "-")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("<!DOCTYPE html>")
+    assert result.stdout.endswith("</html>\n")
+    assert not (line.folder / "-").exists()
+
+
+# ---- in a browser
+
+
+_NO_PAGE = "not an origin"  # in the browser's record of requests
+
+
+def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
+    """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
+    assert BROWSER
+    traffic = folder / "net.json"
+    done = subprocess.run(
+        [
+            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            f"--user-data-dir={folder / 'browser'}", f"--log-net-log={traffic}", "--enable-logging=stderr", *options,
+            "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    requests = [event.get("params", {}) for event in json.loads(traffic.read_text())["events"]]
+    # the browser asks its maker for news by itself, for no page
+    visited = [each["url"] for each in requests if each.get("initiator", _NO_PAGE) != _NO_PAGE]
+    visited = [url for url in visited if not url.startswith(("file:", "data:", "chrome"))]
+    complaints = "\n".join(text for text in done.stderr.splitlines() if "CONSOLE" in text)
+    return done.stdout, complaints, visited
+
+
+@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
+def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
+    """A browser shows every figure, complains of nothing and asks nobody for anything."""
+    written(line)
+    shown, complaints, visited = browse(line.folder / "page.html", line.folder, *options)
+
+    assert shown.count("<svg") == len(FIGURES)
+    assert complaints == ""
+    assert visited == []
+
+
+@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+def test_a_browser_would_complain(line: Filled) -> None:
+    """What the page's policy forbids is noticed, and so is a request where no policy forbids it: tests can fail."""
+    page = line.folder / "page.html"
+    whole = written(line)
+    page.write_text(whole.replace("</main>", '<script>alert()</script><p style="color:red"></p></main>'))
+    assert "Content Security Policy" in browse(page, line.folder)[1]
+
+    page.write_text('<!DOCTYPE html><img src="http://127.0.0.1:9/x.png">')
+    assert "http://127.0.0.1:9/x.png" in browse(page, line.folder)[2]

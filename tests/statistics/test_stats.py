@@ -1,0 +1,866 @@
+"""`hotlined stats`: figures that add up, in local time, and sentences that can be read to a journalist."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import KEVIN, LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined.clock import rfc3339
+from hotlined.config import load
+from hotlined.errors import UsageError
+from hotlined.statistics.document import as_json
+from hotlined.statistics.periods import By, before, choose, edges, week_days
+from hotlined.statistics.plain import calendar, length, rate, share
+from hotlined.statistics.sentences import sentences
+from hotlined.statistics.summary import averages, summarise
+from hotlined.store.reading import figures, review
+
+BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
+MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LONG_AGO = figures.Extent(datetime(1999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC))
+NOVEMBER_DATES = MONDAY - 2 * DAY, MONDAY + 28 * DAY
+NOVEMBER = ("--since", "2025-11", "--until", "2025-11")
+
+
+@pytest.fixture(autouse=True)
+def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be in Brussels."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", BRUSSELS)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it, and a price."""
+    filled = Filled(tmp_path, limits={"price_per_segment": 0.05})
+    with filled.db:
+        yield filled
+
+
+def contact(line: Filled, at: datetime, originator: str | None = KEVIN, **more: Any) -> int:
+    """Write down a contact as the daemon does, suppressed by its cooldown if nothing else is said."""
+    row = {
+        "line": "fr", "kind": "text", "originator": originator, "line_type": "mobile", "text": "Salut",
+        "country": "BE" if originator and originator[0] in "+~" else None,
+        "segments_received": 1, "segments_total": 1, "received_at": rfc3339(at), "received_limit": at.timestamp(),
+        "synchronised": 0,
+        "verdict": "suppress", "reason": "cooldown",
+    } | more  # fmt: skip
+    return insert(line, "contacts", row)
+
+
+def answer(
+    line: Filled,
+    contact_id: int | None,
+    sent: datetime,
+    segments: int = 2,
+    **more: Any,
+) -> int:
+    """Write down an answer that left at a moment, and its segments."""
+    known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
+    state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
+    row = {
+        "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
+        "encoding": "gsm7", "segments": segments, "share": "new" if contact_id else "by_hand", "draw": 0,
+        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_limit": 0.0,
+        "by_hand": None if contact_id else "send",
+        "sent_at": rfc3339(sent) if state in {"sent", "delivered", "undelivered"} else None,
+    } | more  # fmt: skip
+    answer_id = insert(line, "answers", row)
+    if state in {"cancelled", "queued"}:
+        segments = 0
+    else:
+        attempt_id = insert(line, "attempts", {
+            "answer_id": answer_id, "begun_at": rfc3339(sent), "begun_limit": 0.0, "step": 0, "variant": 0,
+            "share": "new", "reference": 0,
+        })  # fmt: skip
+    for sequence in range(1, segments + 1):
+        insert(line, "answer_segments", {
+            "attempt_id": attempt_id, "sequence": sequence, "tpdu_length": 1,
+            "state": "shadowed" if shadow else "refused" if state == "failed" else "sent",
+            "submitted_at": rfc3339(sent), "submitted_limit": 1.0,
+        })  # fmt: skip
+    if contact_id:
+        line.db.connection.execute(
+            "UPDATE contacts SET verdict = 'answer', reason = 'first_contact' WHERE id = ?", (contact_id,)
+        )
+    return answer_id
+
+
+def insert(line: Filled, table: str, row: dict[str, Any]) -> int:
+    """Insert a row and return its id."""
+    cursor = line.db.connection.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),)
+    )
+    assert cursor.lastrowid
+    return cursor.lastrowid
+
+
+def told(line: Filled, *arguments: str) -> dict[str, Any]:
+    """Return what --json prints."""
+    result = line.run("stats", "--json", *(arguments or NOVEMBER))
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+# ---- what is counted
+
+
+def test_the_newspaper_can_be_told(line: Filled) -> None:
+    """What the founders told a newspaper is printed as sentences that can be read out."""
+    contact(line, MONDAY - 60 * DAY)
+    with line.db.transaction():
+        texts = [(week, number) for week, many in enumerate((850, 400, 260)) for number in range(many)]
+        for week, number in texts:
+            contact(line, MONDAY + 7 * week * DAY + number * 10 * MINUTE, f"+32470{week}{number:05}")
+        for number in range(20):
+            at = MONDAY + 15 * DAY + number * HOUR
+            originator = f"+32471{number:06}"
+            answer(line, contact(line, at, originator), at + 40 * MINUTE)
+            contact(line, at + 50 * MINUTE, originator, tags=json.dumps(["apology" if number % 2 else "insult"]))
+    result = line.run("stats", "--since", "2025-11-03", "--until", "2025-11-23")
+
+    assert result.exit_code == 0, result.output
+    for sentence in (
+        "1,550 texts in three weeks (3 to 23 November 2025), more than 500 a week.",
+        "55 % of them came in the week from 3 to 9 November 2025.",
+        "The busiest day was 18 November 2025, with 156 texts.",
+        "1,530 different telephone numbers texted or called, all of them for the first time.",
+        "The line answered 20 times, typically after 40 minutes.",
+        "Estimated cost: 2.00 EUR (40 billed texts, at 0.05 EUR each).",
+        "20 reactions to the answer: 10 apologies, 10 insults.",
+        "In the three weeks before (13 October to 2 November 2025): no text.",
+    ):
+        assert sentence in result.stdout.splitlines()
+
+
+def test_contacts_and_numbers_are_counted_by_what_they_are(line: Filled) -> None:
+    """A pseudonym is a number, a name or who hides it is none, and what is neither text nor call is told apart."""
+    contact(line, MONDAY - 5 * DAY, KEVIN)
+    for originator in (KEVIN, KEVIN, LEA, "~0123456789ab", "Bank", None):
+        contact(line, MONDAY, originator)
+    contact(line, MONDAY, LEA, kind="call", text=None)
+    contact(line, MONDAY, None, kind="call", text=None)
+    contact(line, MONDAY, LEA, kind="mms")
+    contact(line, MONDAY, None, kind="unreadable", text=None)
+    total = told(line)["total"]
+
+    assert {name: total[name] for name in ("texts", "calls", "others", "mms", "withheld", "new", "returning")} == {
+        "texts": 6, "calls": 2, "others": 2, "mms": 1, "withheld": 2, "new": 2, "returning": 1,
+    }  # fmt: skip
+
+
+def test_reasons_are_counted(line: Filled) -> None:
+    """Contacts are counted by the reason for which they were suppressed or their answer was cancelled."""
+    for reason in ("cooldown", "blocked", "cooldown"):
+        contact(line, MONDAY, reason=reason)
+    answer(line, contact(line, MONDAY, LEA), MONDAY, state="cancelled", reason="stale")
+    found = told(line)["total"]
+
+    assert found["suppressed"] == 3
+    assert found["reasons"] == {"suppressed": {"cooldown": 2, "blocked": 1}, "cancelled": {"stale": 1}}
+    assert list(found["reasons"]["suppressed"]) == ["cooldown", "blocked"]
+
+
+def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
+    """Unconfirmed answers count and are named; shadowed, cancelled and failed ones do not; what a person sent costs."""
+    for state in ("sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued"):
+        answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state=state)
+    answer(line, None, MONDAY + HOUR, segments=1)
+    total = told(line)["total"]
+
+    assert (total["answers"], total["unconfirmed"], total["shadowed"]) == (3, 1, 1)
+    assert total["segments"] == 7
+    assert total["cost"] == 0.35
+    rows = line.run("stats", *NOVEMBER).stdout
+    shown = "^answers +3$.^  perhaps sent +1$.^  shadow: would be answered +1$"
+    assert re.search(shown, rows, re.MULTILINE | re.DOTALL)
+    assert not re.search("unconfirmed|shadowed", rows)  # codes are for --json
+
+
+def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
+    """A quarter, a half and three quarters of the answers took no longer; without an answer nothing is told."""
+    assert told(line)["total"]["seconds_to_answer"] is None
+    for minutes in (50, 10, 30, 20, 40):
+        answer(line, contact(line, MONDAY, LEA), MONDAY + minutes * MINUTE)
+
+    assert told(line)["total"]["seconds_to_answer"] == [1200.0, 1800.0, 2400.0]
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "reactions"),
+    [
+        (timedelta(milliseconds=1), {}, 1),
+        (DAY, {}, 1),
+        (DAY + timedelta(milliseconds=1), {}, 0),
+        (timedelta(0), {}, 0),
+        (HOUR, {"kind": "call"}, 0),
+        (HOUR, {"originator": LEA}, 0),
+    ],
+)
+def test_a_reaction_is_a_text_within_a_day_after_the_answer(
+    line: Filled, after: timedelta, more: dict[str, Any], reactions: int
+) -> None:
+    """Only a text counts, only from the number that was answered, and only within 24 hours: so `review` has it."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact_id = contact(line, MONDAY + HOUR + after, **more)
+    shown = [*review.queue(line.db)]
+
+    assert told(line)["total"]["reactions"] == reactions
+    assert shown == [contact_id] * reactions
+    line.db.connection.execute("UPDATE contacts SET tags = ? WHERE id = ?", ('["insult"]', contact_id))
+    assert told(line)["total"]["tags"] == ({"insult": 1} if reactions else {})
+
+
+def test_tags_of_reactions_are_counted(line: Filled) -> None:
+    """A reaction with two tags counts for both, one without is told as such, and other texts' tags do not count."""
+    answer(line, contact(line, MONDAY, tags='["insult"]'), MONDAY + HOUR)
+    for tags in (["insult"], ["insult", "threat"], []):
+        contact(line, MONDAY + 2 * HOUR, tags=json.dumps(tags))
+    found = told(line)
+
+    assert found["total"]["tags"] == {"insult": 2, "threat": 1}
+    assert found["total"]["untagged"] == 1
+    assert found["total"]["by_tags"] == [
+        {"tags": ["insult"], "reactions": 1},
+        {"tags": ["insult", "threat"], "reactions": 1},
+        {"tags": [], "reactions": 1},
+    ]
+    assert found["words"][-3:-1] == [
+        "Of 3 reactions to the answer 2 have been read and tagged: 1 insult, 1 tagged insult + threat.",
+        "In other texts: 1 insult.",
+    ]
+
+
+def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
+    """A threat that came before any answer is counted, apart from the reactions, whose shares stay right."""
+    answer(line, contact(line, MONDAY, tags='["threat"]'), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR, tags='["apology"]')
+    contact(line, MONDAY + 2 * HOUR, "+32470999999", tags='["threat", "insult"]')
+    found = told(line)["total"]
+
+    assert found["other_tags"] == {"threat": 2, "insult": 1}
+    assert (found["reactions"], found["tags"]) == (1, {"apology": 1})
+    words = "In other texts: 2 threats, 1 insult."
+    assert words in told(line)["words"]
+    assert words in line.run("stats", *NOVEMBER).stdout.splitlines()
+
+
+def test_reasons_are_told_in_plain_words(line: Filled) -> None:
+    """Beside the figures stands what `log` calls a reason; JSON keeps the codes."""
+    contact(line, MONDAY, reason="not_answerable")
+    answer(line, contact(line, MONDAY), MONDAY, state="cancelled", reason="stale")
+    shown = [" ".join(row.split()) for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+
+    assert "cannot be texted 1" in shown
+    assert "too late 1" in shown
+    assert "not answerable 1" not in shown
+
+
+def test_reactions_without_tags_are_told(line: Filled) -> None:
+    """Before anybody has tagged them, the reactions are counted all the same."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR)
+
+    assert "1 reaction to the answer, which nobody has read and tagged." in told(line)["words"]
+    assert ["not", "tagged", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+
+
+# ---- when
+
+
+@pytest.mark.parametrize("by", [by.value for by in By])
+def test_the_bins_add_up(line: Filled, by: str) -> None:
+    """Whatever a period is divided into, each contact and each segment is in one bin, and none is lost."""
+    for hours in range(0, 30 * 24, 7):
+        at = datetime(2025, 10, 31, 23, tzinfo=UTC) + hours * HOUR
+        answer(line, contact(line, at, f"+324700{hours:05}"), at + 30 * MINUTE)
+    found = told(line, *NOVEMBER, "--by", by)
+
+    for name in ("texts", "answers", "segments", "new"):
+        assert sum(each[name] for each in found["bins"]) == found["total"][name] > 0
+    assert sum(map(sum, found["week"])) == found["total"]["texts"]
+    assert found["bins"][0]["since"] == found["since"]
+    assert found["bins"][-1]["until"] == found["until"]
+    assert all(one["until"] == two["since"] for one, two in pairwise(found["bins"]))
+
+
+def test_a_day_is_that_of_the_people_here(line: Filled) -> None:
+    """A text just before midnight in Brussels belongs to the day before and to its weekday, whatever UTC says."""
+    contact(line, MONDAY - timedelta(milliseconds=1))
+    contact(line, MONDAY)
+    found = told(line)
+
+    assert [each["texts"] for each in found["bins"][:3]] == [1, 1, 0]
+    assert found["week"][6][23] == 1
+    assert found["week"][0][0] == 1
+
+
+def test_days_in_which_the_clocks_change_are_whole(line: Filled) -> None:
+    """The day has 25 hours, each with a name of its own, and the hour that comes twice is counted twice."""
+    contact(line, datetime(2025, 10, 25, tzinfo=UTC))
+    for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
+        contact(line, datetime(2025, 10, 26, 0, 0, tzinfo=UTC) + minutes * MINUTE)
+    found = told(line, "--since", "2025-10-26", "--until", "2025-10-26")
+    shown = line.run("stats", "--since", "2025-10-26", "--until", "2025-10-26", env={"COLUMNS": "80"}).stdout
+
+    assert found["zone"] == "CEST/CET"
+    assert found["bins"][0]["since"] == "2025-10-25T22:00:00.000Z"
+    assert len(found["bins"]) == 25
+    assert [each["texts"] for each in found["bins"]][2:4] == [1, 1]
+    assert found["week"][6][2] == 2
+    assert "26 Oct 02:00 CEST" in shown
+    assert "26 Oct 02:00 CET" in shown
+    assert "2 texts in one day (26 October 2025)." in shown
+
+
+def test_the_period_before_has_as_many_days(line: Filled) -> None:
+    """Whole days are compared with whole days across a change of the clocks, hours with as many seconds."""
+    midnights = [datetime(2025, month, day).astimezone() for month, day in ((10, 21), (10, 28), (10, 14))]
+    start, end, earlier = midnights
+
+    assert before(start, end) == earlier
+    assert before(start, end + MINUTE) == start - (end + MINUTE - start)
+    assert before(start, start + 29 * DAY + HOUR) == datetime(2025, 9, 21).astimezone()
+    contact(line, earlier)
+    contact(line, earlier - timedelta(milliseconds=1))
+    assert told(line, "--since", "2025-10-21", "--until", "2025-10-27")["before"]["texts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "by"), [(3, By.HOUR), (3.1, By.DAY), (62, By.DAY), (63, By.WEEK), (400, By.WEEK), (401, By.MONTH)]
+)
+def test_the_bins_suit_the_length(days: float, by: By) -> None:
+    """A short period is divided into hours, a long one into months, unless it is said otherwise."""
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    assert choose(now - days * DAY, None, None, now, LONG_AGO).by is by
+    assert choose(now - days * DAY, None, By.DAY, now, LONG_AGO).by is By.DAY
+
+
+@pytest.mark.parametrize("hour", [0, 12, 22])
+def test_the_usual_period_is_thirty_whole_days(hour: int) -> None:
+    """Without a word the period is 30 days from midnight to midnight, up to yesterday, whatever the time is."""
+    now = datetime(2026, 11, 20, hour, tzinfo=UTC)
+    period = choose(None, None, None, now, LONG_AGO)
+
+    assert (period.start, period.end) == (
+        datetime(2026, 10, 20, 22, tzinfo=UTC),  # the clocks change in between
+        datetime(2026, 11, 19, 23, tzinfo=UTC),
+    )
+    assert length(period.start, period.end) == "30 days"
+    assert before(period.start, period.end) == datetime(2026, 9, 20, 22, tzinfo=UTC)
+
+
+def test_without_a_beginning_it_is_thirty_whole_days_up_to_a_day() -> None:
+    """The day that is named is the last of the 30."""
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    period = choose(None, datetime(2026, 11, 10).astimezone(), None, now, LONG_AGO)
+
+    assert calendar(period.start, period.end) == "11 October to 9 November 2026"
+    assert length(period.start, period.end) == "30 days"
+
+
+def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
+    """Nothing is shown, counted or compared of the time in which there was no line, and no week that it had not."""
+    with line.db.transaction():
+        for number in range(21):
+            contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
+    now = MONDAY + 25 * HOUR + 50 * MINUTE
+    found = as_json(summarise(line.db, load(line.config), None, now, None, now))
+
+    assert found["words"] == [
+        "21 texts in four hours (3 November, 22:05 to 4 November 2025, 01:50), more than 5 an hour.",
+        "The busiest day was 3 November 2025, with 12 texts.",
+        "21 different telephone numbers texted or called.",
+        "The line's records begin on 3 November 2025 at 22:05.",
+    ]
+    assert [each["texts"] for each in found["bins"]] == [6, 6, 6, 3]
+    assert found["before"] is None
+    yesterday = as_json(summarise(line.db, load(line.config), None, None, None, now))
+    assert yesterday["words"][0] == "12 texts in 115 minutes (3 November 2025, 22:05 to 24:00)."
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "last", "ends"),
+    [
+        (None, None, 0, (2, 5)),
+        (1, 4, 0, (2, 4)),
+        (3, 9, 0, (3, 5)),
+        (3, 9, 6, (3, 9)),
+        (0, 1, 0, (0, 1)),
+        (6, 9, 0, (6, 9)),
+    ],
+)
+def test_a_period_is_the_time_in_which_the_line_existed(
+    since: int | None, until: int | None, last: int, ends: tuple[int, int]
+) -> None:
+    """It begins with the line and ends now, whatever is asked for; a wrong clock or another time is no error."""
+    extent = figures.Extent(MONDAY + 2 * DAY, MONDAY + max(2, last) * DAY)
+    period = choose(
+        None if since is None else MONDAY + since * DAY,
+        None if until is None else MONDAY + until * DAY,
+        None,
+        MONDAY + 5 * DAY,
+        extent,
+    )
+
+    assert (period.start, period.end) == tuple(MONDAY + day * DAY for day in ends)
+
+
+def test_a_young_line_is_told_from_its_first_minute(line: Filled) -> None:
+    """No minute is told in which the line did not exist yet."""
+    contact(line, MONDAY + 18 * MINUTE)
+    now = MONDAY + 42 * MINUTE
+    words = list(sentences(summarise(line.db, load(line.config), None, None, None, now)))
+
+    assert words[0] == "1 text in 24 minutes (3 November 2025, 00:18 to 00:42)."
+    assert "The line's records begin on 3 November 2025 at 00:18." in words
+
+
+def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled) -> None:
+    """Figures of the time before are shown if the line was there for the whole of it."""
+    contact(line, MONDAY + DAY)
+    contact(line, MONDAY + 8 * DAY)
+    week = ("--since", "2025-11-11", "--until", "2025-11-17")
+
+    assert told(line, *week)["before"]["texts"] == 1
+    assert "BEFORE" in line.run("stats", *week).stdout
+    line.db.connection.execute("UPDATE contacts SET received_at = ? WHERE id = 1", (rfc3339(MONDAY + 2 * DAY),))
+    assert told(line, *week)["before"] is None
+    assert "BEFORE" not in line.run("stats", *week).stdout
+
+
+def test_every_figure_says_for_which_time_it_is(line: Filled) -> None:
+    """Both columns have their dates above them, both tallies, every bin and every week theirs in --json."""
+    contact(line, MONDAY - 40 * DAY)
+    contact(line, MONDAY)
+    shown = line.run("stats", *NOVEMBER).stdout.splitlines()
+    found = told(line)
+
+    assert shown[1].split(None, 1) == ["now", "30 days, 1 to 30 November 2025"]
+    assert shown[2].split(None, 1) == ["before", "30 days, 2 to 31 October 2025"]
+    assert [row.split() for row in shown if "NOW" in row] == [["NOW", "BEFORE"]]
+    for each in (found, found["total"], found["before"], *found["bins"], *found["weeks"]):
+        assert each["until" if each is not found["before"] else "since"]
+    assert (found["before"]["since"], found["before"]["until"]) == ("2025-10-01T22:00:00.000Z", found["since"])
+
+
+def test_hours_of_the_week_are_averages(line: Filled) -> None:
+    """A weekday that a period has five times is no busier for that: contacts are divided by the number of its days."""
+    with line.db.transaction():
+        for day in range(30):
+            for _ in range(4):
+                contact(line, datetime(2025, 11, 1, 12, tzinfo=UTC) + day * DAY)
+    summary = summarise(line.db, load(line.config), *NOVEMBER_DATES, None, datetime(2025, 12, 24, tzinfo=UTC))
+    at_one = [day[13] for day in averages(summary)]
+
+    assert [day[13] for day in summary.week] == [16, 16, 16, 16, 16, 20, 20]
+    assert at_one == [4] * 7
+
+
+@given(
+    start=st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1)),  # noqa: DTZ001  local time
+    seconds=st.integers(1, 40 * 86_400),
+)
+@settings(deadline=None)
+def test_days_of_a_weekday_are_counted_as_one_would(start: datetime, seconds: int) -> None:
+    """For each weekday and hour they are the days of the calendar on which the period touches that hour."""
+    begin = start.astimezone()
+    end = (begin + timedelta(seconds=seconds)).astimezone()
+    walked = [[0] * 24 for _ in range(7)]
+    hour = begin.replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    while hour < end.replace(tzinfo=None):
+        walked[hour.weekday()][hour.hour] += 1
+        hour += HOUR
+
+    assert week_days(begin, end) == tuple(map(tuple, walked))
+
+
+@given(
+    start=st.datetimes(datetime(2000, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001  local time
+    seconds=st.integers(1, 40 * 86_400),
+    by=st.sampled_from(By),
+)
+@settings(deadline=None)
+def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: By) -> None:
+    """The edges lead from one end to the other without a gap; each but the ends is the beginning of a local unit."""
+    begin = start.astimezone()
+    found = edges(begin, (begin + timedelta(seconds=seconds)).astimezone(), by)
+
+    assert (found[0], found[-1]) == (begin, begin + timedelta(seconds=seconds))
+    assert all(one < two for one, two in pairwise(found))
+    for edge in found[1:-1]:
+        assert (edge.minute, edge.second, edge.microsecond) == (0, 0, 0)
+        assert by is By.HOUR or edge.hour == 0
+        assert by is not By.WEEK or edge.weekday() == 0
+        assert by is not By.MONTH or edge.day == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--since", "2026-11-03", "--until", "2026-11-02"], "ends before it begins"),
+        (["--since", "1960-01-01", "--by", "hour"], "bars."),
+        (["--since", "soon"], "is no time"),
+        (["--json", "--html", "x.html"], "exclude each other"),
+        (["--by", "minute"], "minute"),
+    ],
+)
+def test_a_period_that_makes_no_sense_is_refused(line: Filled, arguments: list[str], says: str) -> None:
+    """What cannot be shown ends with 2 and says why."""
+    result = line.run("stats", *arguments)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_the_last_day_of_the_calendar_is_no_trouble(line: Filled) -> None:
+    """A month or a week that would end after the year 9999 ends where it is said."""
+    assert len(told(line, "--since", "9999-11-30", "--until", "9999-12-30", "--by", "month")["bins"]) == 2
+    assert len(told(line, "--since", "9999-12-31T12:00", "--until", "9999-12-31T12:30", "--by", "hour")["bins"]) == 1
+    with pytest.raises(UsageError):
+        choose(
+            datetime(1, 1, 3, tzinfo=UTC), None, By.MONTH, datetime(2026, 1, 1, tzinfo=UTC), figures.Extent(None, None)
+        )
+
+
+# ---- the modem
+
+
+def test_the_modem_is_told_by_its_events(line: Filled) -> None:
+    """What began before the period goes on in it, and what other events say is no state."""
+    for at, kind in (
+        (MONDAY - 10 * DAY, "modem_ready"),
+        (MONDAY, "modem_absent"),
+        (MONDAY, "flood"),
+        (MONDAY + HOUR, "modem_unplugged"),
+        (MONDAY + 2 * HOUR, "modem_ready"),
+    ):
+        line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
+    seconds = told(line)["modem_seconds"]
+
+    assert seconds == {"ready": 30 * 86_400.0 - 7200, "absent": 7200.0}
+
+
+def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> None:
+    """A time without an event is unknown, and a clock that was put back makes no negative time."""
+    for at, kind in ((MONDAY + DAY, "modem_ready"), (MONDAY, "modem_absent")):
+        line.db.connection.execute("INSERT INTO events (at, kind) VALUES (?, ?)", (rfc3339(at), kind))
+    start = MONDAY - DAY
+    spans = figures.spans(line.db, start, MONDAY + 2 * DAY)
+
+    assert spans == [
+        figures.Span(None, start, MONDAY + DAY),
+        figures.Span("absent", MONDAY + DAY, MONDAY + 2 * DAY),
+    ]
+
+
+# ---- how it is told
+
+
+def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
+    """The sheet has the bins of --json, column by column."""
+    contact(line, MONDAY - 3 * DAY)
+    result = line.run("stats", "--csv", *NOVEMBER)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    bins = told(line)["bins"]
+
+    assert result.exit_code == 0
+    assert len(rows) == 30
+    assert [{name: str(cell) for name, cell in each.items()} for each in bins] == rows
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("by", [by.value for by in By])
+def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
+    """No table is wider than the terminal, and nothing in it is cut."""
+    with line.db.transaction():
+        for number in range(1200):
+            contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
+    answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
+    line.db.connection.execute("UPDATE answers SET state = 'sent', sent_at = queued_at")
+    shown = line.on_a_terminal(columns, "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by)
+    tables = "\n".join(shown).split("\n\n")[1:3]
+
+    assert all(len(text) <= columns for table in tables for text in table.splitlines())
+    assert "…" not in "".join(shown)
+    assert "━" in tables[0]
+    assert "1,201" in tables[1]
+
+
+def test_in_a_pipe_the_figures_are_whole(line: Filled) -> None:
+    """However narrow the terminal is that starts it, a file has every column, and a bar of the full length."""
+    contact(line, MONDAY)
+    table = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"}).stdout.split("\n\n")[1].splitlines()
+
+    assert table[0].split() == ["DAY", "TEXTS", "CALLS", "NEW", "ANSWERS", "SEGMENTS"]
+    assert table[1].endswith(" " + 40 * "━")
+
+
+def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
+    """What is copied from a coloured terminal into a mail shows no bar for a day without texts."""
+    contact(line, MONDAY)
+    shown = "\n".join(line.on_a_terminal(80, "stats", *NOVEMBER, "--by", "day"))
+    days = shown.split("\n\n")[1].splitlines()[1:]
+
+    assert ["━" in day for day in days] == [day.startswith("Mon 03 Nov") for day in days]
+
+
+def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
+    """Its figures are there all the same, with short bars; from where there is room for these, none is too long."""
+    contact(line, MONDAY)
+    bars = {columns: line.on_a_terminal(columns, "stats", *NOVEMBER) for columns in (12, *range(24, 40, 3))}
+
+    assert "Mon 03 Nov     1 ━━━━━━" in bars.pop(12)
+    for columns, shown in bars.items():
+        assert max(len(row) for row in shown if "━" in row) <= columns
+
+
+def test_an_empty_database_is_no_trouble(line: Filled) -> None:
+    """Before anything has come there are the figures of today, all nothing, and nothing is compared."""
+    result = line.run("stats")
+    days = told(line, "--by", "day")["bins"]
+
+    assert result.exit_code == 0, result.output
+    assert len(days) == 1
+    assert result.stdout.splitlines()[-1].startswith("No text in ")
+    assert "before" not in result.stdout.lower()
+
+
+def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
+    """Who runs in shadow mode sees what would have been answered."""
+    assert "shadow" not in line.run("stats", *NOVEMBER).stdout
+    answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
+
+    shown = line.run("stats", *NOVEMBER).stdout
+    assert re.search("^  shadow: would be answered +1$", shown, re.MULTILINE)
+
+
+def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
+    """A tag is shown escaped."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR, tags=json.dumps(["\x1b[2Jx"]))
+    result = line.run("stats", *NOVEMBER)
+
+    assert "\x1b" not in result.stdout
+    assert result.stdout.count(r"\x1b[2Jx") == 2
+
+
+def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
+    """Where the locale is ASCII the bars are of hyphens."""
+    contact(line, MONDAY)
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", *NOVEMBER],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        check=True,
+    )
+
+    assert b"----" in done.stdout
+    assert b"\\u" not in done.stdout
+
+
+def test_progress_is_for_terminals_only(line: Filled) -> None:
+    """On a terminal it says that it counts, on the standard error; the figures are as ever."""
+    leader, follower = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", "--json", *NOVEMBER],
+            stdout=subprocess.PIPE,
+            stderr=follower,
+            env=os.environ | {"TERM": "xterm"},
+            check=True,
+        )
+        shown = os.read(leader, 65536)
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+    assert b"Counting" in shown
+    assert json.loads(done.stdout)["line"] == "fr"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [
+        (1, 2, "half"), (51, 100, "more than half"), (49, 100, "nearly half"), (1, 3, "a third"),
+        (3, 4, "three quarters"), (7, 7, "all"), (12, 100, "12 %"), (1, 1000, "less than 1 %"),
+        (999, 1000, "more than 99 %"), (1, 5, "20 %"), (22, 100, "22 %"), (23, 100, "nearly a quarter"),
+        (26, 100, "more than a quarter"),
+    ],
+)  # fmt: skip
+def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> None:
+    """A share that is nearly a plain fraction is named by it, and never as exact when it is not."""
+    assert share(part, whole) == words
+
+
+def test_a_length_is_that_of_the_times_beside_it() -> None:
+    """Whoever takes 17:23 from 17:33 finds ten minutes, whatever the seconds were."""
+    start = datetime(2026, 11, 26, 17, 23, tzinfo=UTC)
+
+    assert length(start, start + 10 * MINUTE + timedelta(seconds=59)) == "ten minutes"
+    assert length(start + timedelta(seconds=59), start + 10 * MINUTE) == "ten minutes"
+
+
+@pytest.mark.parametrize(
+    ("lasting", "words"),
+    [
+        (HOUR, "60 minutes"), (6 * HOUR + timedelta(milliseconds=20), "six hours"), (23 * HOUR, "23 hours"),
+        (DAY, "one day"), (25 * HOUR, "25 hours"), (2 * DAY, "two days"), (6.5 * DAY, "one week"),
+        (3.1 * DAY, "three days"), (83 * HOUR, "83 hours"), (4.6 * DAY, "five days"), (21 * DAY, "three weeks"),
+        (30 * DAY, "30 days"), (91 * DAY, "13 weeks"),
+        (timedelta(seconds=1), "one minute"),
+    ],
+)  # fmt: skip
+def test_a_length_is_said_in_words(lasting: timedelta, words: str) -> None:
+    """Whole weeks are weeks, else days; where these are a tenth off, hours; less than two hours in minutes."""
+    start = MONDAY.astimezone()
+
+    assert length(start, start + lasting) == words
+
+
+def test_a_day_of_25_hours_is_a_day() -> None:
+    """What leads from a midnight to the next is one day, whatever the clocks do in it."""
+    assert length(datetime(2025, 10, 26).astimezone(), datetime(2025, 10, 27).astimezone()) == "one day"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2025-11-03T00:00", "2025-11-24T00:00", "3 to 23 November 2025"),
+        ("2025-11-03T00:00", "2025-11-04T00:00", "3 November 2025"),
+        ("2025-10-27T00:00", "2025-11-03T00:00", "27 October to 2 November 2025"),
+        ("2025-12-29T00:00", "2026-01-05T00:00", "29 December 2025 to 4 January 2026"),
+        ("2025-10-24T00:00", "2025-11-22T11:32", "24 October to 22 November 2025, 11:32"),
+        ("2025-11-24T22:00", "2025-11-24T23:10", "24 November 2025, 22:00 to 23:10"),
+        ("2025-11-24T00:00", "2025-11-24T23:10", "24 November 2025, 00:00 to 23:10"),
+        ("2025-11-24T22:00", "2025-11-25T00:00", "24 November 2025, 22:00 to 24:00"),
+        ("2025-11-24T22:00", "2025-11-26T02:10", "24 November, 22:00 to 26 November 2025, 02:10"),
+    ],
+)
+def test_a_period_is_said_by_the_calendar(start: str, end: str, words: str) -> None:
+    """Days are named with month and year, the last as one that belongs to it, and hours where there are any."""
+    assert calendar(datetime.fromisoformat(start).astimezone(), datetime.fromisoformat(end).astimezone()) == words
+
+
+@pytest.mark.parametrize(
+    ("texts", "number", "unit", "words"),
+    [
+        (1, 30, "day", None),
+        (30, 30, "day", "7 a week"),
+        (300, 30, "day", "70 a week"),
+        (301, 30, "day", "more than 70 a week"),
+        (319, 30, "day", "nearly 75 a week"),
+        (20, 4, "hour", "5 an hour"),
+        (21, 4, "hour", "more than 5 an hour"),
+        (23, 4, "hour", "nearly 6 an hour"),
+        (226, 2, "hour", "more than 110 an hour"),
+        (248, 1, "day", "more than 10 an hour"),
+        (50, 5, "day", "10 a day"),
+        (50, 50, "hour", "24 a day"),
+        (5, 1, "day", None),
+        (48, 1, "day", "2 an hour"),
+        (7, 1, "week", "1 a day"),
+        (9, 90, "minute", None),
+        (2, 2, "hour", "1 an hour"),
+    ],
+)
+def test_a_rate_divides_right(texts: int, number: int, unit: str, words: str | None) -> None:
+    """How many an hour, a day, a week is the texts divided by the time as it is said, or the nearest round number."""
+    assert rate(texts, number, unit) == words
+
+
+def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
+    """A long wait is no matter of minutes."""
+    answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
+
+    assert "The line answered once, after three hours." in told(line)["words"]
+
+
+def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
+    """The time to an answer is said of those that were sent to their end, and those not confirmed are told."""
+    for minutes, state in enumerate(("sent", "delivered", "undelivered", "unconfirmed", "unconfirmed")):
+        answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
+    words = told(line)["words"]
+
+    assert "The line answered 5 times, typically after ten minutes." in words
+    assert "Of 2 of these answers nobody knows whether they left." in words
+
+
+@pytest.mark.parametrize("state", ["sent", "unconfirmed"])
+def test_a_single_answer_is_told_without_a_number(line: Filled, state: str) -> None:
+    """One answer is `once`; of one that nobody knows the end of, that is said."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR, state=state)
+    words = told(line)["words"]
+
+    assert ("The line answered once, after 60 minutes." in words) == (state == "sent")
+    assert ("Nobody knows whether that answer left." in words) == (state == "unconfirmed")
+
+
+def test_operators_and_short_codes_are_no_people(line: Filled) -> None:
+    """The press is told of telephone numbers alone; of a line's whole life nobody is `for the first time`."""
+    for originator in (KEVIN, LEA, "Proximus", "8850"):
+        contact(line, MONDAY, originator)
+    assert "2 different telephone numbers texted or called." in told(line)["words"]
+    contact(line, MONDAY - 60 * DAY, "bpost")
+
+    assert "2 different telephone numbers texted or called, all of them for the first time." in told(line)["words"]
+
+
+def test_without_a_price_no_sentence_names_money(tmp_path: Path) -> None:
+    """Nothing is said of a cost that nobody has set, in no form of the figures; JSON and CSV have none."""
+    line = Filled(tmp_path)
+    with line.db:
+        answer(line, contact(line, MONDAY), MONDAY + HOUR)
+        found, shown = told(line), line.run("stats", *NOVEMBER).stdout
+        page = line.run("stats", "--html", "-", *NOVEMBER).stdout
+        sheet = list(csv.DictReader(io.StringIO(line.run("stats", "--csv", *NOVEMBER).stdout)))
+
+    assert (found["price_per_segment"], found["total"]["cost"]) == (None, None)
+    assert {row["cost"] for row in sheet} == {""}
+    assert not re.search("EUR|[Cc]ost|spent", "".join((shown, page, *found["words"])))
+
+
+def test_picture_messages_are_told(line: Filled) -> None:
+    """Who sends a photo is one of those who came."""
+    contact(line, MONDAY, kind="mms", text=None)
+    contact(line, MONDAY, kind="mms", text=None)
+
+    assert "2 picture messages in the same time." in told(line)["words"]
+
+
+def test_the_day_with_most_texts_is_told_where_there_are_many(line: Filled) -> None:
+    """A journalist asks for the worst day; among a few texts, or on a single day, there is none."""
+    for number in range(12):
+        contact(line, MONDAY + number % 2 * DAY)
+    assert not [each for each in told(line)["words"] if "busiest" in each]
+    assert told(line)["busiest_day"] == {"day": "2025-11-03", "texts": 6}
+    contact(line, MONDAY + DAY)
+
+    assert "The busiest day was 4 November 2025, with 7 texts." in told(line)["words"]
+    one_day = told(line, "--since", "2025-11-04", "--until", "2025-11-04")
+    assert not [each for each in one_day["words"] if "busiest" in each]

@@ -1,0 +1,334 @@
+"""An answer that a person wants sent again, or not at all: what is proven since, what is decided, and when it goes."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import store_steps
+from filled import KEVIN, Filled
+from store_steps import RULES, begin_next, lose, refuse, segment_of, take
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import Address, Ton, identify
+from hotlined.gsm.alphabet import plan
+from hotlined.states import ByHand
+from hotlined.store.answers import answers, contacts, decisions, fates, gate, queue
+from hotlined.store.file import integrity
+from hotlined.store.file.opening import open_for_daemon
+from hotlined.store.line.database import Database
+
+START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+HERS, HIS = "+32470000001", "+32470000002"
+ONE, TWO = plan("Non."), plan("n" * 200)
+EVERYWHERE = RULES._replace(numbers=policy.Numbers(answer_countries=("BE", "FR", "NL", "LU", "DE")))
+
+
+FAR = 10 * 365 * 86400.0  # seconds: later than now, on the calendar of this machine, too
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line without a daemon."""
+    line = Filled(tmp_path)
+    with line.db:
+        yield line
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """Give an open database of its own to each test; at its end no row contradicts another."""
+    with open_for_daemon(store_steps.make_empty(tmp_path / "hotlined.db")) as database:
+        yield database
+        contradictions = list(integrity.contradictions(database.connection, lambda _, __: None))
+        assert not [each for each in contradictions if "as many segments as it counts" not in each]  # they came without
+
+
+def at(seconds: float) -> Now:
+    """Return a moment so many seconds after the beginning."""
+    return Now(START + timedelta(seconds=seconds), seconds, synchronised=False)
+
+
+def came(db: Database, number: str = HERS, seconds: float = 0.0, *, delay: float = 0.0, words: str = "oui") -> int:
+    """Receive a text, judge it by rules that answer all countries, and return its contact."""
+    identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
+    contact = contacts.record_whole(db, "main", "text", identity, words, at(seconds))
+    store_steps.judge(db, contact, at(seconds), EVERYWHERE, delay=delay)
+    return contact
+
+
+def let_out(db: Database, seconds: float, planned: object = ONE) -> gate.Begun:
+    """Let the next segment out."""
+    return segment_of(begin_next(db, at(seconds), planned))  # type: ignore[arg-type]
+
+
+def state(db: Database, contact: int = 1) -> tuple[str, str | None]:
+    """Return the state and the reason of the answer to a contact."""
+    row = db.the("SELECT state, reason FROM answers WHERE contact_id = ?", contact)
+    return row["state"], row["reason"]
+
+
+def report(
+    db: Database, seconds: float, mr: int = 7, status: int = 0, number: str = HERS, ton: Ton = Ton.INTERNATIONAL
+) -> int | None:
+    """Receive a status report, and return the segment that it is taken for."""
+    recipient = Address(number.lstrip("+"), ton)
+    with db.transaction():
+        return fates.apply_report(db, tpdu.StatusReport(None, mr, recipient, None, None, status), at(seconds))
+
+
+def asked_again(db: Database, planned: object = ONE) -> gate.Begun:
+    """Lose the result of an answer's first segment, have it asked for again, and return that segment."""
+    came(db)
+    begun = let_out(db, 1, planned)
+    lose(db, begun, at(121))
+    assert answers.requeue(db, 1, "marie", at(130)) is None
+    return begun
+
+
+# ---- a proof ends what waits
+
+
+@pytest.mark.parametrize(("status", "becomes"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
+def test_a_report_that_it_left_whole_ends_a_requeue_that_waits(db: Database, status: int, becomes: str) -> None:
+    """What is proven to have left is not sent again, and `cancel` is told what became of it."""
+    asked_again(db)
+    report(db, 140, status=status)
+
+    assert state(db) == (becomes, None)
+    assert queue.due(db, at(150)) == []
+    assert answers.cancel(db, 1, "marie", at(150)) == becomes
+
+
+def test_a_late_result_that_it_left_whole_ends_a_requeue_that_waits(db: Database) -> None:
+    """The result of the last segment proves it too."""
+    begun = asked_again(db)
+    fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
+
+    assert state(db) == ("sent", None)
+    assert answers.requeue(db, 1, "marie", at(150)) == "sent"
+
+
+def test_a_proof_of_half_of_it_lets_the_whole_go_again(db: Database) -> None:
+    """Who asked for it wants all of it, and half of it has left: it goes once more; taken back it has failed."""
+    begun = asked_again(db, TWO)
+    fates.settle_late(db, begun.segment_id, 7, RULES, at(140))
+
+    assert state(db)[0] == "queued"
+    assert answers.cancel(db, 1, "marie", at(150)) is None
+    assert state(db) == ("failed", "person")
+
+
+def test_a_late_result_of_what_is_settled_changes_nothing(db: Database) -> None:
+    """A report may have been faster, and it knows more."""
+    came(db)
+    begun = let_out(db, 1)
+    lose(db, begun, at(121))
+    report(db, 130)
+
+    assert fates.settle_late(db, begun.segment_id, 9, RULES, at(140)) is None
+    assert state(db) == ("delivered", None)
+    assert db.value("SELECT mr FROM answer_segments") == 7
+
+
+# ---- what was ended goes on by nothing
+
+
+def _cancel(db: Database) -> None:
+    answers.cancel(db, 1, "marie", at(140))
+
+
+def _block(db: Database) -> None:
+    decisions.block(db, HERS, "marie", at(140))
+    decisions.unblock(db, HERS, "marie", at(141))
+
+
+def _grow_old(db: Database) -> None:
+    queue.sweep(db, timedelta(seconds=5), at(140), by_calendar=False)
+
+
+@pytest.mark.parametrize(("ended_by", "reason"), [(_cancel, "person"), (_block, "blocked"), (_grow_old, "stale")])
+def test_what_was_ended_is_continued_by_no_late_result(db: Database, ended_by: object, reason: str) -> None:
+    """The second half stays where it is, though the first one is proven to have left within the hour."""
+    begun = asked_again(db, TWO)
+    ended_by(db)  # type: ignore[operator]
+    assert state(db) == ("unconfirmed", reason)
+    fates.settle_late(db, begun.segment_id, 7, RULES, at(200))
+
+    assert state(db) == ("failed", reason)
+    assert queue.due(db, at(200)) == []
+
+
+# ---- whom and which attempt a report is about
+
+
+@pytest.mark.parametrize("other", ["+33621123456", "+352621123456", "+621123456"])
+def test_an_international_address_is_compared_whole(db: Database, other: str) -> None:
+    """Mobiles of the Netherlands, France and Luxembourg have nine digits, and share them."""
+    came(db, "+31621123456")
+    lose(db, segment_of(begin_next(db, at(1), ONE, EVERYWHERE)), at(121))
+
+    assert report(db, 130, number=other) is None
+    assert report(db, 131, number="0621123456", ton=Ton.NATIONAL) is not None
+    assert state(db)[0] == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("digits", "fits"),
+    [("3456", False), ("123456", False), ("0123456", False), ("70123456", True), ("470123456", True)],
+)
+def test_the_end_of_a_number_alone_is_nobody(db: Database, digits: str, fits: bool) -> None:
+    """A national number has seven digits at the least, and all of them are the recipient's."""
+    came(db, "+32470123456")
+    lose(db, let_out(db, 1), at(121))
+
+    assert (report(db, 130, number=digits, ton=Ton.UNKNOWN) is not None) == fits
+
+
+def test_a_report_on_an_attempt_before_changes_that_attempt_alone(db: Database) -> None:
+    """The answer is what its latest attempt is: neither its state nor the time of its report changes."""
+    asked_again(db)
+    take(db, let_out(db, 200), at(201), 50)
+    report(db, 210, status=0x46)
+
+    assert state(db) == ("sent", None)
+    assert db.value("SELECT reported_at FROM answers") is None
+    assert [row["state"] for row in db.all("SELECT state FROM answer_segments ORDER BY id")] == ["undelivered", "sent"]
+
+
+def test_the_latest_of_two_under_one_reference_is_meant(db: Database) -> None:
+    """References are one octet and come again."""
+    rules = RULES._replace(limits=RULES.limits._replace(cooldown=(timedelta(0),)))
+    for contact, seconds in ((1, 0.0), (2, 86400.0)):
+        came(db, seconds=seconds, words=f"encore {contact}")
+        if contact == 2:
+            db.connection.execute("UPDATE contacts SET verdict = NULL, reason = NULL WHERE id = 2")
+            store_steps.judge(db, 2, at(seconds), rules)
+        take(db, segment_of(begin_next(db, at(seconds + 1), ONE, rules)), at(seconds + 2), 7)
+    report(db, 86500)
+
+    assert [state(db, contact)[0] for contact in (1, 2)] == ["sent", "delivered"]
+
+
+def test_a_report_of_nine_days_later_is_about_something_else(db: Database) -> None:
+    """The network gives a text up after some days at most."""
+    came(db)
+    take(db, let_out(db, 1), at(2), 7)
+
+    assert report(db, 8 * 86400 + 2) is None
+    assert report(db, 8 * 86400) is not None
+
+
+# ---- when it goes, and to whom not
+
+
+def test_what_never_left_keeps_the_time_that_it_had(db: Database) -> None:
+    """The delay protects her: cancelled by mistake and asked for again, it goes no sooner than it would have gone."""
+    came(db, delay=1800)
+    answers.cancel(db, 1, "marie", at(60))
+    assert answers.requeue(db, 1, "marie", at(120)) is None
+    assert queue.due(db, at(1799)) == []
+    take(db, let_out(db, 1800), at(1801))
+
+
+def test_what_never_left_goes_at_once_where_its_time_is_over(db: Database) -> None:
+    """So does what may have left: its delay is over for long."""
+    came(db)
+    refuse(db, let_out(db, 1), at(2), 27)
+    assert answers.requeue(db, 1, "marie", at(60)) is None
+    lose(db, let_out(db, 60), at(180))
+    assert answers.requeue(db, 1, "marie", at(200)) is None
+    assert [turn.answer_id for turn in queue.due(db, at(200))] == [1]
+
+
+def test_what_may_have_left_goes_at_once(db: Database) -> None:
+    """The time of a later try is no delay."""
+    came(db)
+    begun = let_out(db, 1)
+    lose(db, begun, at(2))
+    db.connection.execute("UPDATE answers SET due_limit = 900")
+    assert answers.requeue(db, 1, "marie", at(60)) is None
+    assert [turn.answer_id for turn in queue.due(db, at(60))] == [1]
+
+
+def test_requeue_is_refused_of_who_is_blocked_or_has_opted_out(db: Database) -> None:
+    """By either address, by the configuration too; a text of a person's own goes to who has opted out."""
+    came(db)
+    refuse(db, let_out(db, 1), at(2), 27)
+    assert answers.requeue(db, 1, "marie", at(3), blocked=[HERS]) == "blocked"
+    decisions.block(db, HERS, "marie", at(4))
+    assert answers.requeue(db, 1, "marie", at(5)) == "blocked"
+    decisions.unblock(db, HERS, "marie", at(6))
+    db.connection.execute("UPDATE contacts SET other_originator = ?", (HIS,))
+    decisions.block(db, HIS, "marie", at(7))
+    assert answers.requeue(db, 1, "marie", at(8)) == "blocked"
+    decisions.unblock(db, HIS, "marie", at(9))
+    with db.transaction():
+        decisions.opt_out(db, HERS, at(10))
+    assert answers.requeue(db, 1, "marie", at(11)) == "opted_out"
+    with db.transaction():
+        typed = answers.enqueue_by_hand(db, HERS, ONE, RULES, at(12), kind=ByHand.SEND, who="marie", shadow=False)
+    assert isinstance(typed, int)
+    answers.cancel_by_hand(db, typed, "marie", at(13))
+    assert answers.requeue_by_hand(db, typed, "marie", at(14)) is None
+
+
+def test_requeue_gives_all_tries_again_and_a_new_age(db: Database) -> None:
+    """What failed after its last try is tried as often as at first, and is as old as the question."""
+    came(db)
+    seconds = 1.0
+    for contact in range(2, 8):
+        refuse(db, let_out(db, seconds), at(seconds), 38)
+        seconds = db.value("SELECT due_limit FROM answers WHERE id = 1")
+        other = came(db, f"+3247000{contact:04}", seconds)
+        answer = db.value("SELECT id FROM answers WHERE contact_id = ?", other)
+        take(db, segment_of(store_steps.begin(db, answer, at(seconds), ONE)), at(seconds))
+        seconds += 1
+    assert state(db) == ("failed", "cms_38")
+    later = 30 * 3600.0
+    assert answers.requeue(db, 1, "marie", at(later)) is None
+    assert queue.sweep(db, timedelta(hours=24), at(later + 60), by_calendar=False) == 0
+    refuse(db, let_out(db, later + 60), at(later + 60), 38)
+    assert state(db)[0] == "queued"
+
+
+def test_what_is_asked_for_again_ages_from_then_by_both_clocks(db: Database) -> None:
+    """Its contact's time stamp is a day old; neither the sweep nor the gate goes by it."""
+    came(db)
+    db.connection.execute("UPDATE contacts SET scts = '2026-11-24T22:00:00+00:00'")
+    lose(db, let_out(db, 1), at(2))
+    now = at(30 * 3600)._replace(synchronised=True)
+    assert answers.requeue(db, 1, "marie", now) is None
+    assert queue.sweep(db, timedelta(hours=24), now, by_calendar=True) == 0
+    assert isinstance(begin_next(db, now, ONE), gate.Begun)
+
+
+# ---- what people read
+
+
+def test_requeue_says_when_the_answer_goes(filled: Filled) -> None:
+    """The time that it had, if it is not over; else nothing."""
+    contact = filled.text("oui")
+    filled.judge(contact, delay=FAR)
+    filled.run("cancel", str(contact))
+    said = filled.run("requeue", str(contact)).stdout
+
+    assert f"The answer to contact {contact} is queued again. It keeps its time: " in " ".join(said.split())
+
+
+@pytest.mark.parametrize("words", ["the number is blocked", "the number asked not to be answered"])
+def test_requeue_refuses_in_words(filled: Filled, words: str) -> None:
+    """The exit code is that of a rule that refuses, and the cure names the command."""
+    contact = filled.text("oui")
+    filled.judge(contact, delay=FAR)
+    if "blocked" in words:
+        filled.run("block", KEVIN)
+    else:
+        filled.judge(filled.text("STOP"))
+    result = filled.run("requeue", str(contact))
+
+    assert result.exit_code == 75
+    assert words in result.stderr
+    assert "unblock" in result.stderr

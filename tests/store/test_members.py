@@ -1,0 +1,394 @@
+"""Who is in the group of a line reads its database in every state, and writes nothing of it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import extent
+import pytest
+from conftest import Line, wait_until
+from filled import KEVIN, Filled
+from needs import needs_root
+from persons import COMMAND, LINE, give
+from persons import MEMBER as A_MEMBER
+from persons import STRANGER as A_STRANGER
+
+from hotlined.errors import DatabaseInUseError, StoreError
+from hotlined.store.file import holders
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+
+ROOT = Path(__file__).parents[2]
+OWNER, MEMBER, STRANGER, GROUP = LINE.uid, A_MEMBER.uid, A_STRANGER.uid, LINE.gids[0]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder that every user of the machine can reach: those of pytest are closed."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def state(folder: Path) -> Path:
+    """Give the database of a line that has stopped, as its user has it: 0640 in a folder 2750, one contact in it."""
+    state = folder / "state"
+    state.mkdir()
+    filled = Filled(state)
+    filled.config.unlink()
+    with filled.db:
+        filled.text()
+    (folder / "main.yaml").write_text(
+        json.dumps({"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}})
+    )
+    give(state)
+    state.chmod(0o2750)
+    return state
+
+
+def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on that line as a user; only a stranger is not in its group."""
+    person = next(each for each in (LINE, A_MEMBER, A_STRANGER) if each.uid == uid)
+    return person.hotlined(state.parent / "main.yaml", *arguments)
+
+
+OPENING = """
+import sys
+from pathlib import Path
+from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
+path = Path(sys.argv[1])
+"""
+
+
+def as_owner(state: Path, program: str) -> "subprocess.Popen[str]":
+    """Start a program as the line's user that says a line when it is ready, and then waits for one."""
+    words = LINE.program(OPENING + program, str(state / "hotlined.db"))
+    started = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+    assert started.stdout
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+SERVING = """
+db = open_for_daemon(path)
+with db.transaction():
+    db.execute("UPDATE line_state SET paused_by = 'me'")
+print("ready", flush=True)
+sys.stdin.readline()
+db.close()
+"""
+
+
+def running(state: Path, read: Callable[[], None]) -> None:
+    """Read beside a daemon that has written, before it ends and after."""
+    with as_owner(state, SERVING) as daemon:
+        read()
+        daemon.communicate("\n")
+    assert daemon.returncode == 0
+    read()
+
+
+def started_again(state: Path, read: Callable[[], None]) -> None:
+    """Read beside one that has the database open and has not written, after one that was killed."""
+    killed(state, read)
+    with as_owner(state, "db = open_for_daemon(path)\nprint('ready', flush=True)\nsys.stdin.readline()\ndb.close()"):
+        read()
+
+
+def killed(state: Path, read: Callable[[], None]) -> None:
+    """Read what a daemon leaves that was killed: a -wal with content."""
+    with as_owner(state, SERVING) as daemon:
+        daemon.kill()
+    assert (state / "hotlined.db-wal").stat().st_size
+    read()
+
+
+def closed_by(*arguments: str) -> Callable[[Path, Callable[[], None]], None]:
+    """Read after a command of the line's user was the last that had it open."""
+
+    def close(state: Path, read: Callable[[], None]) -> None:
+        done = run(state, OWNER, *(word.format(folder=state) for word in arguments))
+        assert done.returncode in (0, 69), done.stderr
+        read()
+
+    return close
+
+
+STATES = {
+    "running": running,
+    "killed": killed,
+    "started again": started_again,
+    "stopped": lambda _state, read: read(),
+    "after log": closed_by("log"),
+    "after pause": closed_by("pause"),
+    "after purge": closed_by("purge"),
+    "after backup": closed_by("db", "backup", "{folder}/copy.db"),
+    "after check": closed_by("db", "check"),
+    "after status": closed_by("status"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("name", STATES)
+def test_a_member_reads_in_every_state(state: Path, name: str) -> None:
+    """With the commands and with any SQLite, whatever the line's own user did last; a stranger gets nothing."""
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        listed = run(state, MEMBER, "log", "--json")
+        assert (json.loads(listed.stdout or "{}").get("id"), listed.stderr, listed.returncode) == (1, "", 0)
+        assert '"database_state": "ok"' in run(state, MEMBER, "status", "--json").stdout
+        reads += 1
+
+    STATES[name](state, read)
+    refused = run(state, STRANGER, "log", "--json")
+
+    assert reads
+    assert {path.stat().st_mode & 0o777 for path in state.glob("hotlined.db*")} == {0o640, 0o600}
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()} == {(OWNER, GROUP)}
+    assert (refused.stdout, refused.returncode) == ("", 1)
+
+
+@needs_root
+def test_a_member_who_decides_is_told_who_writes(state: Path) -> None:
+    """To read is what the group may; the cure is not to be in it."""
+    done = run(state, MEMBER, "block", KEVIN)
+
+    assert done.returncode == 75
+    assert "is another user's" in done.stderr
+    assert "in its group" not in done.stderr
+    assert "sudo" in done.stderr
+
+
+@needs_root
+def test_what_another_program_closed_says_how_it_is_read_again(state: Path) -> None:
+    """SQLite alone leaves the database so that a member cannot open it: the sentence says what its owner does."""
+    for ending in ("-wal", "-shm"):
+        (state / f"hotlined.db{ending}").unlink()
+    refused = run(state, MEMBER, "log")
+    run(state, OWNER, "status")
+    again = run(state, MEMBER, "log", "--json")
+
+    assert refused.returncode == 1
+    assert "sudo hotlined status" in refused.stderr
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_an_end_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
+    """Nothing is made beside a database that went, and a link that lies there is neither followed nor replaced."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.text()
+        shutil.move(filled.database, tmp_path / "moved")
+        for ending in ("-wal", "-shm"):
+            shutil.move(f"{filled.database}{ending}", tmp_path / f"moved{ending}")
+    left = [*tmp_path.glob("hotlined.db-*")]
+    shutil.move(tmp_path / "moved", filled.database)
+    link, target = tmp_path / "hotlined.db-shm", tmp_path / "target"
+    link.symlink_to(target)
+    with pytest.raises(StoreError):
+        open_for_daemon(filled.database)
+
+    assert not left
+    assert (link.is_symlink(), target.exists()) == (True, False)
+
+
+@needs_root
+def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
+    """A card from a machine whose users have other numbers: the daemon waits and says the cure, which is one."""
+    give(state, 4321, 4322)
+    run_dir = state.parent / "run"
+    run_dir.mkdir()
+    os.chown(run_dir, OWNER, GROUP)
+    words = ["--config", str(state.parent / "main.yaml")]
+    with subprocess.Popen(LINE.program(COMMAND, *words, "run"), cwd="/") as daemon:
+        try:
+            told = wait_until(lambda: maybe_status(state))
+            give(state)
+            wait_until(lambda: maybe_status(state).get("database_state") == "ok", "a database that is ours")
+        finally:
+            daemon.terminate()
+
+    assert told["database_state"] == "denied"
+    assert [each["code"] for each in told["trouble"] if "database" in each["code"]] == ["database_denied"]
+    assert f"{state} belongs to 4321, and this runs as {OWNER}." in [each["words"] for each in told["trouble"]]
+    assert f"`sudo chown -R {OWNER}:{GROUP} {state}`." in " ".join(each["cure"] for each in told["trouble"])
+
+
+@needs_root
+def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
+    """Of a configuration that names what this user does not see it says just that: no card is full, nothing is made."""
+    database, run_dir = folder / "theirs/hotlined.db", folder / "run"
+    run_dir.mkdir()
+    os.chown(run_dir, OWNER, GROUP)
+    config = folder / "main.yaml"
+    config.write_text(json.dumps({"database": str(database), "runtime_dir": "run", "answer": {"text": "Non."}}))
+    with subprocess.Popen(LINE.program(COMMAND, "--config", str(config), "run"), cwd="/") as daemon:
+        try:
+            told = json.loads(wait_until(lambda: maybe_text(run_dir / "main/status.json")))
+        finally:
+            daemon.terminate()
+
+    (trouble,) = told["trouble"]
+    assert f"There is no folder {database.parent}, and none can be made there" in trouble["words"]
+    assert "Does `database` name this line's own?" in trouble["cure"]
+    assert not database.parent.exists()
+
+
+def maybe_text(path: Path) -> str:
+    """Return what stands in a file, nothing while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def maybe_status(state: Path) -> dict[str, Any]:
+    """Return what `status` says once the daemon is alive and knows about its database."""
+    told: dict[str, Any] = json.loads(run(state, OWNER, "status", "--json").stdout or "{}")
+    return told if told.get("alive") and told["database_state"] in ("denied", "ok") else {}
+
+
+OPENER = """
+import sys, time
+from pathlib import Path
+from hotlined.store.file.opening import open_beside_daemon
+until = time.monotonic() + 8
+path, number, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+for turn in range(turns):
+    with open_beside_daemon(path) as db:
+        if number % 2:
+            with db.transaction():
+                db.execute("INSERT INTO events (at, kind, word) VALUES ('', 'race', ?)", f"{number}:{turn}")
+        else:
+            db.all("SELECT * FROM events")
+"""
+
+
+def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
+    """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
+    with Filled(tmp_path).db as db:
+        path = db.path
+    turns, many = extent.examples(40, 120), 6
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPENER, str(path), str(number), str(turns)], cwd=ROOT)
+        for number in range(many)
+    ]
+    for process in started:
+        assert process.wait(120) == 0
+    with closing(sqlite3.connect(path)) as db:
+        (whole,) = db.execute("PRAGMA integrity_check").fetchone()
+        written = {word for (word,) in db.execute("SELECT word FROM events WHERE kind = 'race'")}
+
+    assert whole == "ok"
+    assert written == {f"{number}:{turn}" for number in range(1, many, 2) for turn in range(turns)}
+
+
+@needs_root
+def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
+    """Between SQLite's taking the files away and their coming back is a moment: who comes then looks again."""
+    reading = (
+        "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
+    )
+    started = [
+        subprocess.Popen(person.program(OPENING + reading, str(state / "hotlined.db")), cwd="/")
+        for person in (LINE, A_MEMBER, A_MEMBER)
+    ]
+
+    assert [process.wait(120) for process in started] == [0, 0, 0]
+
+
+# ---- who holds it
+
+
+HOLDING = """
+import fcntl, os, sqlite3, sys
+path, what = sys.argv[1:]
+if what == "pages":
+    db = sqlite3.connect("file:" + path + "?mode=ro", uri=True, isolation_level=None)
+    db.execute("BEGIN")
+    db.execute("SELECT count(*) FROM contacts").fetchone()
+elif what == "daemon":
+    file = os.open(path, os.O_RDONLY)
+    fcntl.flock(file, fcntl.LOCK_EX)
+else:
+    file = os.open(path + "-shm", os.O_RDONLY)
+    fcntl.lockf(file, fcntl.LOCK_SH, 1, 120)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held(database: Path, what: str) -> Iterator[str]:
+    """Let another user of the group hold a lock on a database; give the words for who that is."""
+    program = A_MEMBER.program(HOLDING, str(database), what)
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        comm = Path(f"/proc/{process.pid}/comm").read_text().strip()
+        yield f"{comm} (process {process.pid} of {MEMBER})"
+        process.communicate("\n")
+
+
+@needs_root
+def test_who_holds_a_database_is_named(state: Path) -> None:
+    """A lock of a reader on a writer's byte, and a transaction that holds on to old pages, each by process and user."""
+    path = state / "hotlined.db"
+    with open_beside_daemon(path) as db:
+        assert db.one("SELECT 1 FROM log")
+        assert (holders.who_blocks(path), holders.who_reads(path)) == ((), ())
+        with held(path, "writer") as who:
+            assert (holders.who_blocks(path), holders.who_reads(path)) == ((who,), ())
+        with held(path, "pages") as who:
+            assert (holders.who_blocks(path), holders.who_reads(path)) == ((), (who,))
+        assert (holders.who_blocks(path), holders.who_reads(path)) == ((), ())
+        with db.transaction():
+            assert holders.who_blocks(path) == ()  # it is this one
+
+
+@needs_root
+def test_a_member_who_holds_the_line_up_is_named_by_status(folder: Path, line: Line) -> None:
+    """The daemon says that its database is locked, `status` and `doctor` by whom; then all goes on."""
+    os.chown(folder, 0, GROUP)
+    folder.chmod(0o2755)
+    line.configure(database=str(folder / "hotlined.db"))
+    line.database = folder / "hotlined.db"
+    line.start()
+    line.wait_state("ready")
+    with held(line.database, "writer") as who:
+        line.sim.do("deliver", from_=KEVIN, text="un")
+        wait_until(lambda: line.status().get("database_state") == "locked", "that it is locked")
+        told = json.loads(line.cli("status", "--json", check=False))
+        seen = line.cli("doctor", check=False)
+    wait_until(lambda: line.submitted() and line.settled(), "an answer")
+
+    assert [each["words"] for each in told["trouble"] if f"It is held by {who}." in each["words"]]
+    assert who in " ".join(seen.split())
+
+
+@needs_root
+def test_forget_names_who_holds_on_to_old_pages(state: Path) -> None:
+    """What is erased is gone from every file only when the reader has ended: it is named, and then it is gone."""
+    with held(state / "hotlined.db", "pages") as who:
+        kept = run(state, OWNER, "forget", KEVIN, "--yes")
+    gone = run(state, OWNER, "forget", KEVIN, "--yes")
+
+    assert (kept.returncode, gone.returncode) == (69, 0), gone.stderr
+    assert f"{who} still has it open" in " ".join(kept.stderr.split())
+    assert not [file for file in state.glob("hotlined.db*") if KEVIN.encode() in file.read_bytes()]
+
+
+@needs_root
+def test_who_keeps_a_daemon_out_is_named(state: Path) -> None:
+    """Another daemon, or a reader who took the same lock for no good reason."""
+    with held(state / "hotlined.db", "daemon") as who, pytest.raises(DatabaseInUseError) as refused:
+        open_for_daemon(state / "hotlined.db")
+
+    assert refused.value.message == f"Another daemon has {state / 'hotlined.db'}, {who}."

@@ -1,0 +1,164 @@
+"""An MMS notification names somebody: who is believed, what people see of both addresses, and whom they can block."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import store_steps
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, SENT, Filled
+
+from hotlined import config as configuration
+from hotlined.doctor import line as line_checks
+from hotlined.doctor.findings import Health
+from hotlined.doctor.scene import Scene
+from hotlined.simulator import pdus
+
+ZARA, CENTRE, OPERATOR = "Zara", "8600", "Proximus"
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line without a daemon that knows the name of its operator's centre."""
+    line = Filled(tmp_path, numbers={"mms_centres": [OPERATOR]})
+    line.source = store_steps.SOURCE._replace(mms_centres=(OPERATOR,))
+    with line.db:
+        yield line
+
+
+def announced(filled: Filled, by: str, sender: str = KEVIN) -> int:
+    """Receive the notification of an MMS, and return its contact."""
+    reference = filled.db.value("SELECT count(*) FROM contacts")
+    filled.pdu(*pdus.write_mms(sender, "photo", scts=SENT, reference=reference, originator=by))
+    return filled.newest()
+
+
+@pytest.mark.parametrize(
+    ("by", "originator", "other"),
+    [
+        (CENTRE, KEVIN, CENTRE),
+        (OPERATOR, KEVIN, OPERATOR),
+        (ZARA, ZARA, KEVIN),
+        ("PROXIMUS", "PROXIMUS", KEVIN),
+        (LEA, LEA, KEVIN),
+    ],
+)
+def test_who_is_believed(filled: Filled, by: str, originator: str, other: str) -> None:
+    """A short code, and a name that the configuration knows, to the letter; else the contact is who announced it."""
+    contact = announced(filled, by)
+    verdict = filled.judge(contact)
+    row = filled.db.the("SELECT originator, other_originator FROM contacts WHERE id = ?", contact)
+
+    assert tuple(row) == (originator, other)
+    assert verdict.reason == ("first_contact" if originator in (KEVIN, LEA) else "not_answerable")
+
+
+def test_a_bought_name_makes_the_line_text_nobody(line: Line) -> None:
+    """Eight notifications under a name are eight contacts of that name, and no answer; the operator's is answered."""
+    line.configure(answer={"delay": "0s"}, numbers={"mms_centres": [OPERATOR]})
+    line.start()
+    line.wait_state("ready")
+    for number in range(8):
+        line.sim.do("mms", **{"from": f"+3247011000{number}"}, originator=ZARA)
+    line.sim.do("mms", **{"from": KEVIN}, originator=OPERATOR)
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") == 9, "nine verdicts")
+    wait_until(line.submitted, "an answer")
+    wait_until(line.settled, "everything settled")
+
+    assert {sent["recipient"] for sent in line.submitted()} == {KEVIN}
+    assert line.count("SELECT count(*) FROM contacts WHERE originator = 'Zara' AND reason = 'not_answerable'") == 8
+
+
+# ---- what people see
+
+
+@pytest.mark.parametrize(("by", "other"), [(CENTRE, CENTRE), (ZARA, KEVIN)])
+def test_both_addresses_are_shown(filled: Filled, by: str, other: str) -> None:
+    """In the log, in its JSON and CSV, in one contact, in a person's thread, in what is exported of a person."""
+    contact = announced(filled, by)
+    originator = KEVIN if other == CENTRE else ZARA
+    (entry,) = filled.log()
+    shown = filled.run("show", str(contact)).stdout
+    thread = filled.run("show", "--number", originator).stdout
+    exported = filled.run("export", "--", originator).stdout
+
+    assert (entry["originator"], entry["other_originator"]) == (originator, other)
+    assert f"(mms, {other})" in filled.run("log").stdout
+    assert f"{originator},{other}," in filled.run("log", "--csv").stdout.replace("'", "")
+    assert f"other address  {other}" in shown
+    assert f"(mms, {other})" in thread
+    assert other in exported
+
+
+def test_a_centre_has_the_contacts_that_it_announced(filled: Filled) -> None:
+    """Who looks at a short code or a name sees whom it named; who looks at a number sees what came from there alone."""
+    announced(filled, CENTRE)
+    announced(filled, LEA)
+    shown = json.loads(filled.run("show", "--number", CENTRE, "--json").stdout)
+    hers = json.loads(filled.run("show", "--number", KEVIN, "--json").stdout)
+
+    assert [contact["originator"] for contact in shown["history"]] == [KEVIN]
+    assert [contact["other_originator"] for contact in hers["history"]] == [CENTRE]
+    assert [contact["id"] for contact in filled.log("--number", CENTRE)] == [1]
+
+
+# ---- what people decide
+
+
+@pytest.mark.parametrize("by", [CENTRE, OPERATOR])
+def test_who_announces_can_be_blocked(filled: Filled, by: str) -> None:
+    """The block of a short code or of a name ends what waits, and what it announces is answered no more."""
+    filled.judge(announced(filled, by), delay=3600.0)
+    blocked = filled.run("block", by)
+
+    assert (blocked.exit_code, blocked.stdout) == (
+        0,
+        f"{by} is blocked. 1 answer that waited for it will not be sent.\n",
+    )
+    assert filled.judge(announced(filled, by, LEA)).reason == "blocked"
+    assert "blocked" in filled.run("show", "--number", by).stdout
+    assert filled.run("unblock", by).stdout == f"{by} is not blocked any more.\n"
+    assert filled.judge(announced(filled, by, "+32470999999")).reason == "first_contact"
+
+
+def test_a_name_that_never_contacted_the_line_is_refused(filled: Filled) -> None:
+    """A mistyped name is no silent block of nobody; a name that did contact it can be blocked."""
+    refused = filled.run("block", ZARA)
+    assert refused.exit_code == 2
+    assert "has to have contacted the line" in refused.stderr
+    announced(filled, ZARA)
+    assert filled.run("block", ZARA).stdout == "Zara is blocked.\n"
+    assert filled.run("block", "withheld").exit_code == 2
+
+
+def test_a_command_with_a_name_in_it_can_be_pasted(filled: Filled) -> None:
+    """A sender chooses its name, and a shell reads it: it stands in quotes."""
+    filled.judge(filled.text("STOP", "$(reboot)"))
+    filled.run("block", "$(reboot)")
+
+    assert "--opted-out '$(reboot)'`" in filled.run("unblock", "$(reboot)").stdout
+
+
+# ---- doctor
+
+
+def test_doctor_names_who_was_not_believed(filled: Filled) -> None:
+    """So somebody finds out what the operator's centre is called; a name that is believed by now is left out."""
+    assert mms(filled) == (Health.OK, "believed if short codes; Proximus announce it; in 30 days no other name did")
+    for by in (ZARA, ZARA, "Orange", CENTRE, OPERATOR, LEA):
+        announced(filled, by)
+    assert mms(filled) == (
+        Health.WARN,
+        "announced by names that are not believed, in 30 days: Zara (2); Orange (1)",
+    )
+    filled.config.write_text(json.dumps(filled.settings | {"numbers": {"mms_centres": ["Orange"]}}))
+    assert mms(filled)[1].endswith(": Zara (2)")
+    filled.db.connection.execute("UPDATE contacts SET received_limit = received_limit - 31 * 86400")
+    assert mms(filled)[0] is Health.OK
+
+
+def mms(filled: Filled) -> tuple[Health, str]:
+    """Return what doctor says of MMS."""
+    found = line_checks.mms(Scene(configuration.load(filled.config)))
+    return found.verdict, found.seen

@@ -1,0 +1,252 @@
+"""The sentences that people stumbled over, in the plain words that took their place, where each of them is produced."""
+
+import re
+from pathlib import Path
+
+import catalogues
+import pytest
+from conftest import speaking
+from filled import KEVIN, LEA, Filled
+
+from hotlined.cli.contacts import CONTACTS
+from hotlined.language import Language
+from hotlined.policy import Reason
+from hotlined.reports import contact
+from hotlined.store.line.line import FREE
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    str(path.relative_to(ROOT)): " ".join(path.read_text("utf-8").split())
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "config.yaml")
+}
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Filled:
+    """Give a line with a contact that has its answer."""
+    filled = Filled(tmp_path)
+    filled.judge(filled.text())
+    filled.send([None])
+    return filled
+
+
+def said(line: Filled, *arguments: str) -> str:
+    """Return all that a command prints, as one line."""
+    return " ".join(line.run(*arguments).output.split())
+
+
+# ---- documents
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        (
+            "README.md",
+            "A *segment* is what the operator bills as one SMS: 160 plain characters, or 70 if one of them is an emoji",
+        ),
+        (
+            "README.fr.md",
+            "Un *segment* est ce que l’opérateur facture comme un SMS : 160 caractères ordinaires, ou 70 si",
+        ),
+        (
+            "README.md",
+            "figures and what commands say are in English, French or Dutch (`language` in the",
+        ),
+        ("README.fr.md", "les alertes, les chiffres et ce que disent les commandes sont en français"),
+        ("docs/safety.md", "nobody can run up your bill"),
+        ("docs/commands.md", "each problem once, and once more when it is over."),
+        (
+            "docs/installation.md",
+            "runs `hotlined alerts` every five minutes; `hotlined-alerts-sender` sends them, which has",
+        ),
+        ("docs/installation.md", "turns the stick's power off and on when nothing else has helped"),
+        ("docs/installation.md", "The file belongs to root. Without it nothing happens."),
+        ("docs/people.md", "The age of a thing is the time since its date, if the clock was right then"),
+        ("docs/people.md", "Otherwise it is the time that the Pi was powered on since."),
+        ("docs/people.md", "After erasing, the database file is rewritten, so that nothing remains in the file"),
+        ("docs/limits.md", "While the daemon is off, `stats` assumes that the modem stays as it last was."),
+        ("docs/limits.md", "If another stick and another SIM are found at a named port, their texts are recorded"),
+        (
+            "docs/limits.md",
+            "`port: auto` first asks the AT ports of the sticks that it knows, and takes the first that",
+        ),
+        ("docs/limits.md", "It asks how many tries the PIN has left, and whether calls are forwarded"),
+    ],
+)
+def test_a_sentence_of_a_page_stands_there(page: str, sentence: str) -> None:
+    """Each of them is short, has its verb in view, and says what it is about."""
+    assert sentence in PAGES[page]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
+    """Whoever reads the word for the first time reads what it costs; six lines of YAML stand before all commands."""
+    text = (ROOT / page).read_text("utf-8")
+
+    assert text.index("segment") == text.index("*segment*") + 1
+    (first, *_) = re.findall("```yaml\n(.+?)```", text, re.DOTALL)
+    assert len(first.splitlines()) == 4
+    assert text.index("```yaml") < text.index("config check")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "makes you pay", "vous fait payer", "what became due", "that has a network |", "tried all else", "root's alone",
+        "An age is told", "belongs to no contact always", "writes the file anew", "None of this holds",
+        "more of the modem's last state", "are emptied and recorded", "Where none does it asks", "four makes all",
+        "Rien de reçu", "nonante", "veille au tableau", "une promesse chacun", "redémarrage", "the reserve is not for",
+        "for whom the reserve", "mend the line",
+    ],
+)  # fmt: skip
+def test_what_people_stumbled_over_is_gone(words: str) -> None:
+    """None of the words is left in any page."""
+    assert [name for name, text in PAGES.items() if words in text] == []
+
+
+def test_the_warning_about_other_copies_is_read_first() -> None:
+    """What sends answers twice is bold, and stands before the commands that would do it."""
+    restore = (ROOT / "docs/backup.md").read_text("utf-8").partition("## Restore\n")[2]
+    warning, _, _ = restore.partition("```")
+    (bold,) = re.findall(r"\*\*(.+?)\*\*", warning, re.DOTALL)
+
+    assert " ".join(bold.split()) == (
+        "Put back only what `hotlined db backup` made; the daily copies are made by it. If another program made the"
+        " copy, answers that were waiting in it go out again, perhaps for the second time."
+    )
+
+
+# ---- the program
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("alerts --help", "Send the alerts that are due: each problem once, and once more when it is over."),
+        ("limits --help", "NEW says when there is room for one more answer to a new number, KNOWN for one to a"),
+        ("limits", "WINDOW USED LIMIT RESERVE NEW KNOWN"),
+        (f"show {LEA}", "next answer its next text is answered, after the usual delay because this number was never"),
+        ("log", " perhaps sent Salut, ça va ?"),
+        ("show 1", "decision answer because this number was never answered before"),
+        ("status", "answers 1 perhaps sent in the last 24 hours"),
+        ("stats", "perhaps sent 1"),
+    ],
+)
+def test_a_sentence_of_the_program_is_said(line: Filled, arguments: str, sentence: str) -> None:
+    """What people asked the meaning of is said in their words, by the command that says it."""
+    assert sentence in said(line, *arguments.split())
+
+
+def test_when_the_next_answer_goes_is_a_day_and_a_time(line: Filled) -> None:
+    """It is told by this machine's clock."""
+    assert re.search(
+        r"next answer on \d\d? [A-Z][a-z]{2} \d\d:\d\d, or later if the machine is off meanwhile",
+        said(line, "show", KEVIN),
+    )
+    assert "windows" not in said(line, "show", KEVIN)
+
+
+@pytest.mark.parametrize(
+    ("stated", "sentence"),
+    [
+        ("answer: {text: x, delay: soon}", "Hint: Correct these lines, then run `hotlined --config {config} config"),
+        ("answer: {delay: 1h}", "answer.text: is missing, and it alone has no default"),
+        (
+            "answer.delay: 0s\nanswer:\n  text: x\n",
+            "1: answer.delay: a dot does not nest: below `answer:` on line 2 write `  delay: 0s`",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_said_plainly(line: Filled, stated: str, sentence: str) -> None:
+    """What to do stands there in the words of somebody who has never heard of YAML."""
+    line.config.write_text(stated)
+
+    assert " ".join(sentence.format(config=line.config).split()) in said(line, "config", "check")
+
+
+STANDARD = r"\b(suppress|originator|scts|not answerable|unconfirmed|shadowed|pending|due|first_contact|not_text)\b"
+
+
+def _of_each_kind(line: Filled) -> None:
+    line.text("Salut", "Proximus")
+    line.text("Hi", "+447911123456")
+    line.call()
+    line.judge(line.text("Encore"))
+    line.judge(line.text("Salut", LEA))
+    for contact_id in range(2, 5):
+        line.judge(contact_id)
+
+
+@pytest.mark.parametrize("arguments", ["log", "status", "stats", f"number {KEVIN}", "numbers", "limits", "show 2"])
+def test_no_code_and_no_word_of_the_standard_is_shown_to_people(line: Filled, arguments: str) -> None:
+    """Codes are for --json; what a volunteer reads is English."""
+    _of_each_kind(line)
+
+    assert re.findall(STANDARD, said(line, *arguments.split())) == []
+
+
+# ---- the catalogues
+
+OURS = {
+    Language.ENGLISH: r"breakers?|trials?|rows?|ladder|gates?|verdicts?|fates?|exchange|circuits?|ims|pdus?",
+    Language.FRENCH: r"disjoncteurs?|échelle|portillon|verdicts?|rangées?|circuits?|ims|pdu",
+    Language.DUTCH: r"stroomonderbreker|ladder|verdict|vonnis|rij|rijen|circuits?|ims|pdu(?:’s|s)?",
+}
+"""Words of the program's own house, and of standards, that nobody outside knows."""
+
+
+def sentences(language: Language) -> list[str]:
+    """Return all that people read in a language, without what is filled in and what they are to type."""
+    found: list[str] = []
+    for message in catalogues.said() if language is Language.ENGLISH else catalogues.stored(language):
+        text = message.id if language is Language.ENGLISH else message.string
+        found += [text] if isinstance(text, str) else text
+    return [re.sub(r"\{\w+\}|`[^`]*`", "…", text) for text in found]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_sentence_has_a_word_of_the_house(language: Language) -> None:
+    """What the program calls its parts is for its source and for codes; people read what it means for them."""
+    told = sentences(language)
+
+    assert len(told) > 1000
+    assert [text for text in told if re.search(rf"\b(?:{OURS[language]})\b", text, re.IGNORECASE)] == []
+
+
+NO = {
+    Language.ENGLISH: ("no answer: ", "no: "),
+    Language.FRENCH: ("pas de réponse\N{NO-BREAK SPACE}: ", "non\N{NO-BREAK SPACE}: "),
+    Language.DUTCH: ("geen antwoord: ", "nee: "),
+}
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("reason", [*Reason])
+def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, reason: Reason) -> None:
+    """The words say no first, in the list and wherever else it stands, and no sign has to say it."""
+    (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
+    row = {"verdict": "suppress", "reason": reason, "answer": None, "kind": "text", "originator": KEVIN}
+    with speaking(language):
+        outcome = contact.outcome(row, FREE)
+        in_list = column.cell(row | {"outcome": outcome})
+
+    assert outcome.startswith(NO[language][0])
+    assert in_list.startswith(NO[language][1])
+    assert not re.search(r"\b(?:answered lately|répondu|beantwoord)\b", outcome)
+
+
+def test_no_sign_stands_for_a_word(line: Filled) -> None:
+    """What became of each is said, and nothing else stands beside it."""
+    _of_each_kind(line)
+
+    for arguments in ("log", "numbers", f"show {KEVIN}", "show 1", "status"):
+        shown = said(line, *arguments.split()).replace("ça va ?", "")  # which somebody wrote
+        assert re.findall(r"(?<!\S)[✓…?!-](?!\S)", shown) == []
+
+
+@pytest.mark.parametrize("arguments", ["limits", "config check", "text check", "simulate --messages 20", "status"])
+def test_without_a_price_nothing_names_money(line: Filled, arguments: str) -> None:
+    """An amount that nobody has set would be a guess."""
+    shown = said(line, *arguments.split()).replace(str(line.folder), "")
+    assert re.findall(r"EUR|€|price|cost", shown, re.IGNORECASE) == []
