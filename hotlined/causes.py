@@ -104,7 +104,7 @@ class SystemCause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CodedCause:
     """A `CauseCode` and its values. A code of another version has no words."""
 
     code: str

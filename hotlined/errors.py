@@ -9,7 +9,7 @@ import errno
 import os
 from typing import ClassVar
 
-from hotlined.causes import Cause, CauseCode, Value, system_in_words
+from hotlined.causes import CauseCode, CodedCause, Value, system_in_words
 from hotlined.language import _
 
 
@@ -22,7 +22,7 @@ def reason_of(error: OSError) -> str:
 
 
 def number_of(error: OSError) -> int | str:
-    """Return the system's number for why it refused, as a `Cause` has it; words where the error brings its own."""
+    """Return the system's number for why it refused, as a `CodedCause` has it; words where the error brings its own."""
     if error.errno is None and isinstance(error, TimeoutError):  # what Python itself raises where a socket is silent
         return errno.ETIMEDOUT
     own = error.strerror or str(error)
@@ -49,11 +49,11 @@ class HotlinedError(Exception):
 class CausedError(HotlinedError):
     """An error that stands in the table of causes: its sentence and its hint are in the language in force."""
 
-    cause: Cause | None
+    cause: CodedCause | None
     """None where the state that the error is about says it all."""
 
     def __init__(self, code: CauseCode, /, **values: Value) -> None:
-        self.cause = cause = Cause(code, values)
+        self.cause = cause = CodedCause(code, values)
         super().__init__(cause.words, cause.cure)
 
 

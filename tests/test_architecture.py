@@ -114,7 +114,7 @@ FLOORS = {
     "breaker": set(),
     "recognition": set(),
     "states": set(),
-    "problems": set(),
+    "causes": set(),
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),
@@ -504,6 +504,7 @@ NO_EVENTS = {
     ("reports/decided.py", "requeue"): "the same",
     ("reports/line.py", "backup"): "a key in JSON",
     ("sealing/restoring.py", "block"): "a command",
+    ("store/line/line.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""

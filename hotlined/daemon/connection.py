@@ -8,7 +8,7 @@ import contextlib
 import logging
 import sqlite3
 
-from hotlined.causes import Cause, CauseCode
+from hotlined.causes import CauseCode, CodedCause
 from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, Rung
@@ -62,7 +62,7 @@ class Connection:
         self.starter = starter
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
-        self.cause: Cause | None = None
+        self.cause: CodedCause | None = None
         """Why the state is what it is, where the state does not say it all."""
         self.mismatch: Mismatch = ()
         self.identification = Identification()
@@ -78,7 +78,7 @@ class Connection:
         """The answer before which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
         """The state that the log named last."""
-        self._unrecorded: tuple[ModemState, Now, Cause | None] | None = None
+        self._unrecorded: tuple[ModemState, Now, CodedCause | None] | None = None
         """A state that was announced and is not in the database yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
@@ -286,7 +286,7 @@ class Connection:
         if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
         if self.mismatch:
-            self.set_state(ModemState.SIM_CHANGED, Cause(MISMATCHES[self.mismatch]))
+            self.set_state(ModemState.SIM_CHANGED, CodedCause(MISMATCHES[self.mismatch]))
         elif self.identification.service_centre == "":
             self.set_state(ModemState.NO_SERVICE_CENTRE)
         else:
@@ -316,7 +316,7 @@ class Connection:
         self.close(ModemState.ABSENT, error.cause)
         self.ladder.report(ModemTrouble.ABSENT)
 
-    def close(self, state: ModemState, cause: Cause | None) -> None:
+    def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and say why; the modem is looked for again after a pause."""
         if self.modem:
             self.modem.port.close()
@@ -328,13 +328,13 @@ class Connection:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
             # with what was wrong behind it: while the modem starts, `status` shows why it is started
-            self.close(ModemState.RECOVERING, self.cause or Cause(CauseCode.STARTED_AGAIN))
+            self.close(ModemState.RECOVERING, self.cause or CodedCause(CauseCode.STARTED_AGAIN))
         self.retry.seconds = seconds
         self.retry.restart()
 
     def reopen_elsewhere(self) -> None:
         """Close the port and look for the modem at the port that the configuration names now."""
-        self.close(ModemState.STARTING, Cause(CauseCode.OTHER_PORT))
+        self.close(ModemState.STARTING, CodedCause(CauseCode.OTHER_PORT))
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()
@@ -346,7 +346,7 @@ class Connection:
 
     # ---- state
 
-    def set_state(self, state: ModemState, cause: Cause | None = None) -> None:
+    def set_state(self, state: ModemState, cause: CodedCause | None = None) -> None:
         """Set the modem's state, and why it is not ready where the state does not say it all."""
         before, self.cause = self.cause, cause
         if state != self.state:
@@ -373,7 +373,7 @@ class Connection:
                 self._record_state(*self._unrecorded)
                 self._unrecorded = None
 
-    def _record_state(self, state: ModemState, since: Now, cause: Cause | None) -> None:
+    def _record_state(self, state: ModemState, since: Now, cause: CodedCause | None) -> None:
         with self.line.db.transaction():
             note_ready(self.line.db, since.limit if state is ModemState.READY else None)
             detail = {"cause": cause.code, "values": cause.values} if cause else None

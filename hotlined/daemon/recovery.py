@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from hotlined import config as configuration
 from hotlined import files
-from hotlined.causes import Cause
+from hotlined.causes import CodedCause
 from hotlined.daemon.line import Line
 from hotlined.errors import CausedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
@@ -191,7 +191,7 @@ class Recoverable(Protocol):
     def command_failed(self, error: CausedError) -> None:
         """Report to the ladder that a command failed."""
 
-    def close(self, state: ModemState, cause: Cause | None) -> None:
+    def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and say why."""
 
     def start_again(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hotlined.causes import Cause, CauseCode, program_in_words, release_in_words
+from hotlined.causes import CauseCode, CodedCause, program_in_words, release_in_words
 from hotlined.gsm.sticks import (
     ADAPTERS,
     HUAWEI,
@@ -131,10 +131,10 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
     return sorted(found, key=lambda candidate: candidate.role)
 
 
-def portless_sticks(sys_root: Path = Path("/sys")) -> list[Cause]:
+def portless_sticks(sys_root: Path = Path("/sys")) -> list[CodedCause]:
     """Return why each stick that is plugged in and has no port has none."""
     return [
-        Cause(code, {"stick": stick.title, "vendor": stick.vendor, "product": stick.product})
+        CodedCause(code, {"stick": stick.title, "vendor": stick.vendor, "product": stick.product})
         for stick in sticks(sys_root)
         if (code := _maybe_portless(stick)) is not None
     ]

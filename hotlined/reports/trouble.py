@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hotlined.causes import Cause
+from hotlined.causes import CodedCause
 from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState, TroubleCode, database_trouble, is_about_database
@@ -55,7 +55,7 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
         return conditions.REPLACED.words.format(database=config.database), conditions.REPLACED.cure
     if is_about_database(trouble.code):
         return database_in_words(trouble.cause, str(trouble.values.get("reason", "")))
-    cause = Cause(trouble.cause, trouble.values) if trouble.cause else None
+    cause = CodedCause(trouble.cause, trouble.values) if trouble.cause else None
     match trouble.code:
         case TroubleCode.CONFIG_REFUSED if cause and cause.words:
             reason = cause.words

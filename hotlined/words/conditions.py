@@ -7,7 +7,7 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hotlined.causes import Cause
+from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
 from hotlined.states import (
     DatabaseState,
@@ -398,7 +398,7 @@ CONFIG_BROKEN = Condition(
 )
 
 
-def modem_in_words(state: str, cause: Cause | None) -> tuple[str, str]:
+def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
     """Return two texts about a modem that is not ready: the sentence, and its cure. A cause says more than its state.
 
     There is no sentence for a cause of another version, and no cure for one that its state has.

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from hotlined.causes import Cause
+from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import Adoption, AnswerState, HoldReason, Refusal
@@ -102,7 +102,7 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
         return ADOPTIONS[Adoption(result)]
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
     if result not in list(Refusal):
-        return (Cause(result, values).words or result) if result else result
+        return (CodedCause(result, values).words or result) if result else result
     if "state" in values:
         state, reason = values["state"], values["reason"]
         known = STATES[AnswerState(state)] if state in list(AnswerState) else state
@@ -122,4 +122,4 @@ def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
     words = result_in_words(result, detail) or ""
     if result in list(Refusal):
         return words, _(REFUSALS[Refusal(result)][1])
-    return words, Cause(result, json.loads(detail or "{}")).cure or _(_STATUS)
+    return words, CodedCause(result, json.loads(detail or "{}")).cure or _(_STATUS)

@@ -124,7 +124,7 @@ def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
     result = line.run("status")
 
     assert result.exit_code == 69
-    assert "No modem is plugged in. Plug the stick in." in result.stdout
+    assert "No modem is plugged in. Plug the stick in, or name its port in" in result.stdout
     assert str(line.config) in result.stdout
 
 
@@ -267,7 +267,7 @@ def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, 
 
     assert document["database_state"] == state
     assert [each["code"] for each in document["trouble"]] == ["absent", f"database_{state}"]
-    assert "No modem is plugged in. Plug the stick in." in shown
+    assert "No modem is plugged in. Plug the stick in, or name its port in" in shown
     assert f"The daemon cannot use its database: {words}" in shown
 
 

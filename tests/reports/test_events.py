@@ -193,7 +193,7 @@ def decide(line: Filled) -> None:
     decisions.skip(db, 1, "anna", now)
     decisions.commit_look(db, 1, "anna", now)
     decisions.commit_look_up(db, KEVIN, "anna", now)
-    decisions.commit_look_through(db, "texts by hand", "anna", now)
+    decisions.commit_look_through(db, "by_hand", "anna", now)
     evidence.keep_all(db, LEA, "anna", now)
     decisions.pause(db, "by", now)
     decisions.resume(db, "uid 1003", now)
@@ -217,7 +217,7 @@ def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
         ("skip", 1, "anna", None, None, None),
         ("look", 1, "anna", None, None, None),
         ("look", None, "anna", "+3247…456", None, None),
-        ("look", None, "anna", None, "texts by hand", None),
+        ("look", None, "anna", None, "by_hand", None),
         ("keep", 2, "anna", None, None, None),
         ("evidence", None, "anna", "+3361…678", None, None),
         ("pause", None, "by", None, None, None),

@@ -331,7 +331,7 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 4")] == ["restored"]
         assert [row["state"] for row in db.all("SELECT state FROM requests")] == ["expired"]
         (event,) = db.all("SELECT detail FROM events WHERE kind = 'restored'")
-        assert json.loads(event["detail"])["unconfirmed"] == 2
+        assert json.loads(event["detail"])["answers"] == 2
         assert backup.quarantine_restored(db, now) is None
         again = filled.folder / "again.db"
         copied(target, again)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from test_language import OTHERS, TRANSLATED, english_in, speaking
 
 from hotlined import policy
-from hotlined.causes import Cause, CauseCode, SystemCause
+from hotlined.causes import CauseCode, CodedCause, SystemCause
 from hotlined.errors import CausedError, LifecycleError, PortError, PortLostError, TextError, number_of, reason_of
 from hotlined.gsm.alphabet import plan
 from hotlined.gsm.finding import Holder
@@ -64,7 +64,7 @@ VALUES = {
 @pytest.mark.parametrize("code", CauseCode)
 def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
     """Every place of it is filled in, and nothing of it is English where the language is another one."""
-    cause = Cause(code, VALUES)
+    cause = CodedCause(code, VALUES)
     english = cause.words
     assert english
     assert not re.search(r"[{}…]", f"{english} {cause.cure}")
@@ -81,11 +81,11 @@ def test_every_cause_has_a_sentence_in_every_language(code: CauseCode) -> None:
 def test_what_another_version_wrote_is_said_as_far_as_it_is_known(text: str, values: dict[str, str]) -> None:
     """A value that is missing is an ellipsis, one with braces stays as it is, and an unknown code has no words."""
     for code in (text, *CauseCode):
-        cause = Cause(code, values)
+        cause = CodedCause(code, values)
         assert isinstance(cause.words + cause.cure, str)
-    assert (Cause("of 2031").words, Cause("of 2031").cure) == ("", "")
-    assert Cause(CauseCode.PORT_MISSING).words == "There is no modem at …."
-    assert Cause(CauseCode.PORT_MISSING, {"port": "{answer!r}"}).words == "There is no modem at {answer!r}."
+    assert (CodedCause("of 2031").words, CodedCause("of 2031").cure) == ("", "")
+    assert CodedCause(CauseCode.PORT_MISSING).words == "There is no modem at …."
+    assert CodedCause(CauseCode.PORT_MISSING, {"port": "{answer!r}"}).words == "There is no modem at {answer!r}."
 
 
 # ---- the status file

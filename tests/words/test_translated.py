@@ -194,7 +194,6 @@ ENGLISH = {
     "gsm/anonymous.py": "its sentences are caught where they arise",
     "gsm/at.py": "its sentences are about bugs",
     "gsm/usb_ids.py": "is ids",
-    "gsm/exchange.py": "marks what it says; what is not asked any more once a stop has come, nobody reads",
     "gsm/port.py": "marks what it says; what else has a blank in it is what pyserial says",
     "gsm/profiles.py": "has the names of makes",
     "gsm/recording.py": "is read by tests",
@@ -205,11 +204,11 @@ ENGLISH = {
     "recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",
     "store/line/database.py": "its one sentence is about a bug",
+    "store/answers/lifecycle.py": "its two sentences are about bugs",
     "store/people/evidence.py": "is SQL",
     "store/answers/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
-    "store/file/trouble.py": "marks its sentences; what else has a blank in it is a code",
     "systemd.py": "speaks to systemd",
     "wire.py": "its sentences are caught by who asks, and told in other words",
 }
@@ -247,9 +246,8 @@ def _is_silent(node: ast.AST) -> bool:
     if isinstance(node.func, ast.Attribute):
         if node.func.attr in {"execute", "rows"}:
             return True
-        # the note of an event stands in its table alone
-        return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re", "events"}
-    return isinstance(node.func, ast.Name) and node.func.id in MARKS | {"_any_of", "looked_through"}
+        return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re"}
+    return isinstance(node.func, ast.Name) and node.func.id in MARKS | {"_any_of"}
 
 
 _SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA|COLLATE|LIMIT|CREATE|ALTER|GRANT)\b|\bIN \(")
