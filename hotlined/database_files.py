@@ -11,14 +11,14 @@ WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """The files that SQLite puts beside a database: https://sqlite.org/tempfiles.html."""
 WAL_OCTETS = 32 * 1024 * 1024
 """The -wal keeps no more when it begins anew: it is larger while a reader keeps it from that."""
-LOCK, KEY, PINS = ".lock", ".key", ".pins"
-"""Our files: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under."""
-KEYS = (KEY, PINS)
+LOCK, KEY, FLEET, PINS = ".lock", ".key", ".fleet", ".pins"
+"""Our files: the daemon's lock, the key of the pseudonyms, that of a fleet's, the secret that PINs are noted under."""
+KEYS = (KEY, FLEET, PINS)
 """Those that lie in a folder of their own, so that one setting of a unit hides them, also once they are replaced."""
-EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS)
+EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, FLEET, PINS)
 """Every file that may belong to a database."""
 
-READABLE = (ITSELF, WAL, SHM, KEY)
+READABLE = (ITSELF, WAL, SHM, KEY, FLEET)
 """The files that the line's group reads."""
 SECRET = (LOCK, PINS)
 """The files that nobody but the line's user opens: whoever may open a lock can hold it."""

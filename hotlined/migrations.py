@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
-      c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
+      c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
 # An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
@@ -74,6 +74,8 @@ LINE = (
       tags TEXT NOT NULL DEFAULT '[]',
       verdict TEXT CHECK (verdict IN ('answer', 'suppress')),
       reason TEXT,
+      -- the lines of the fleet whose word or answers the refusal is due to, as JSON; that of its answer, if it had one
+      elsewhere TEXT,
       -- a person exempts a contact from erasure by age
       kept_at TEXT,
       kept_by TEXT,
@@ -457,6 +459,62 @@ WORDS_MET = (
     "CREATE INDEX words_met_unalerted ON words_met (contact_id) WHERE NOT alerted",
 )
 
+FLEET = (
+    # Of a line in a fleet one row: where it stands with the hub. `store.fleet` says what each is for
+    """
+    CREATE TABLE fleet (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      line TEXT NOT NULL,
+      key_digest TEXT NOT NULL,
+      -- what is shared, as JSON; NULL: all that the line says is to be said anew
+      shared TEXT,
+      hub TEXT,
+      base INTEGER NOT NULL DEFAULT 0,
+      batch TEXT NOT NULL DEFAULT '[]',
+      cursor INTEGER NOT NULL DEFAULT 0,
+      again INTEGER NOT NULL DEFAULT 0 CHECK (again IN (0, 1)),
+      version INTEGER NOT NULL DEFAULT 0,
+      -- the last two times that something did not fit and all was read again
+      renewed_limit REAL,
+      renewed_before REAL,
+      trouble TEXT CHECK (trouble IN ('other_key', 'twice', 'full', 'refused')),
+      trouble_at TEXT
+    ) STRICT
+    """,
+    # whom this line speaks of: the pseudonym under the fleet's key, that under its own, and the number while it is here
+    """
+    CREATE TABLE fleet_said (
+      person TEXT PRIMARY KEY,
+      own TEXT,
+      number TEXT,
+      version INTEGER NOT NULL,
+      sent INTEGER NOT NULL DEFAULT 0,
+      asked INTEGER,
+      asked_at TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX fleet_said_own ON fleet_said (own)",
+    "CREATE INDEX fleet_said_unsent ON fleet_said (version) WHERE version > sent",
+    # what other lines say, and under its own name what this line said and its database lost when it was restored
+    """
+    CREATE TABLE fleet_heard (
+      person TEXT NOT NULL,
+      line TEXT NOT NULL,
+      version INTEGER NOT NULL,
+      opted_out_at TEXT,
+      blocked_at TEXT,
+      asked INTEGER,
+      asked_at TEXT,
+      answers INTEGER NOT NULL DEFAULT 0,
+      last_limit REAL,
+      -- the request for erasure that was answered here
+      confirmed INTEGER,
+      PRIMARY KEY (person, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX fleet_heard_asked ON fleet_heard (person) WHERE asked IS NOT NULL AND asked IS NOT confirmed",
+)
+
 SUMS = (
     # the totals of all hours added up: whoever asks every minute reads some dozen rows, whatever the age of the line.
     # The database keeps it with each total, and a total only rises.
@@ -502,7 +560,7 @@ _RECORDS = """
     """
 _RECORD = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', ?, ?)"
 
-FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *VIEWS)
+FIRST = (*LINE, *TOTALS, *WORDS_MET, *SUMS, *FLEET, *VIEWS)
 
 SCHEMA = (
     ("first", FIRST),

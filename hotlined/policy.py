@@ -186,6 +186,15 @@ class History(NamedTuple):
     """How many earlier texts from this number were the same; looked at once it was answered."""
     hidden: bool = False
     """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
+    answers_elsewhere: int = 0
+    """How many of the answers are not in this database: other lines of the fleet sent them, or they were lost."""
+    elsewhere: Mapping[Reason, tuple[str, ...]] = {}
+    """The lines of the fleet that a refusal for this reason is due to, if it is not this line's own word."""
+
+    @property
+    def known(self) -> bool:
+        """Whether this line is known to have answered the number before: else the reserve is for it, too."""
+        return self.answers > self.answers_elsewhere
 
 
 class Verdict(NamedTuple):
@@ -337,7 +346,7 @@ def gate(
         return Wait(WaitingFor.PAUSED)
     if line is not None and not answer.by_hand:
         return Wait(WaitingFor.OUTAGE if line is LineHold.BREAKER_OPEN else WaitingFor.COUNTRY_OUTAGE)
-    known = history.answers > 0 or answer.known
+    known = history.known or answer.known
     if answer.begun:
         return Pass(known)
     full = full_window(answer.segments, spent, rules.limits, known=known)

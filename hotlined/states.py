@@ -122,6 +122,28 @@ class SelftestObstacle(StrEnum):
     FULL = "full"
 
 
+class Shared(StrEnum):
+    """What the lines of a fleet tell each other about persons, as `fleet.share` chooses."""
+
+    OPT_OUTS = "opt_outs"
+    BLOCKS = "blocks"
+    ANSWERS = "answers"
+    """How often each was answered, and when last."""
+
+
+class FleetTrouble(StrEnum):
+    """What is wrong between a line and the hub that answered it."""
+
+    OTHER_KEY = "other_key"
+    """The hub is of another fleet."""
+    TWICE = "twice"
+    """Another machine speaks as this line."""
+    FULL = "full"
+    """There is no more room for what lines say: at the hub for this one's, or here for what others say."""
+    REFUSED = "refused"
+    """The answer has not the form of one."""
+
+
 class EventKind(StrEnum):
     """What an event of the table `events` is, beside a `StateEvent`; one of a later version may be something else."""
 

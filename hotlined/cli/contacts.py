@@ -1,14 +1,15 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
+from hotlined.documents import ListedContact, ListedTextByHand
 from hotlined.language import N_, _
-from hotlined.reports.contact import Contact, maybe_why_not, sender
+from hotlined.reports.contact import maybe_why_not, sender
 from hotlined.states import AnswerState, ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import TIME_WIDTH, moment
 
-_STYLES: dict[str | None, str] = {
+_STYLES: dict[str, str] = {
     AnswerState.QUEUED: "cyan",
     AnswerState.SENDING: "cyan",
     AnswerState.SENT: "green",
@@ -23,39 +24,39 @@ OUTCOME_WIDTH = 26
 """The width of a column of outcomes: none is longer, so none is cut."""
 
 
-def _style(contact: Contact) -> str:
-    return _STYLES.get(contact["answer"] and contact["answer"]["state"], "dim")
+def _style(contact: ListedContact | ListedTextByHand) -> str:
+    return _STYLES.get(contact.answer.state, "dim") if contact.answer else "dim"
 
 
-def _outcome(contact: Contact) -> str:
+def _outcome(contact: ListedContact) -> str:
     """Return what became of a contact, as it stands behind the heading ANSWER: why there is none, behind a no."""
     why_not = maybe_why_not(contact)
-    return _("no: {reason}", reason=why_not) if why_not else contact["outcome"]
+    return _("no: {reason}", reason=why_not) if why_not else contact.outcome
 
 
-def _text(contact: Contact) -> str:
+def _text(contact: ListedContact) -> str:
     """Return the text behind its marks: its kind unless it is plain, an alert, whether it is kept, its tags.
 
     Another address that stands in a contact is named beside its kind.
     """
-    kind, text, segments = contact["kind"], contact["text"], contact["segments"]
-    named = ", ".join(filter(None, (KINDS.get(kind, kind), contact["other_originator"])))
+    kind, text, segments = contact.kind, contact.text, contact.segments
+    named = ", ".join(filter(None, (KINDS[kind], contact.other_originator)))
     marks = [f"({named})"] if kind != ContactKind.TEXT else [] if text is not None else [_("(erased)")]
-    if segments["received"] < segments["total"]:
-        marks.append(_("({received} of {total})", **segments))
-    if contact["alert_words"]:
+    if segments.received < segments.total:
+        marks.append(_("({received} of {total})", received=segments.received, total=segments.total))
+    if contact.alert_words:
         marks.append(_("(alert)"))  # its words stand in the text, which is short on a phone
-    if contact["kept"]:
+    if contact.kept:
         marks.append(_("(kept)"))
-    marks += [f"#{tag_in_words(tag)}" for tag in contact["tags"]]
+    marks += [f"#{tag_in_words(tag)}" for tag in contact.tags]
     return " ".join([*marks, *filter(None, [text])])
 
 
-_ID: Column[Contact] = Column(N_("ID"), 5, lambda contact: str(contact["id"]), "dim", right=True)
-_TIME: Column[Contact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
-_FROM: Column[Contact] = Column(N_("FROM"), 13, sender, "bold")
+_ID: Column[ListedContact] = Column(N_("ID"), 5, lambda contact: str(contact.id), "dim", right=True)
+_TIME: Column[ListedContact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact.received_at), right=True)
+_FROM: Column[ListedContact] = Column(N_("FROM"), 13, sender, "bold")
 _TEXT = Column(N_("TEXT"), 0, _text)
-_ANSWER: Column[Contact] = Column(N_("ANSWER"), OUTCOME_WIDTH, _outcome, _style)
+_ANSWER: Column[ListedContact] = Column(N_("ANSWER"), OUTCOME_WIDTH, _outcome, _style)
 CONTACTS = (
     Layout(75, (_ID, _TIME, _FROM, _ANSWER, _TEXT)),
     Layout(
@@ -66,20 +67,20 @@ CONTACTS = (
 )
 """The columns of `log`, for a wide and a narrow terminal."""
 
-_HAND_ID: Column[Contact] = Column(N_("ID"), 5, lambda text: text["id"], "dim", right=True)
-_TO: Column[Contact] = Column(N_("TO"), 13, lambda text: text["recipient"], "bold")
-_BY: Column[Contact] = Column(N_("BY"), 12, lambda text: f"{text['asked_by']} ({text['kind']})")
-_QUEUED_AT: Column[Contact] = Column(
-    N_("TIME"), TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True
+_HAND_ID: Column[ListedTextByHand] = Column(N_("ID"), 5, lambda text: text.id, "dim", right=True)
+_TO: Column[ListedTextByHand] = Column(N_("TO"), 13, lambda text: text.recipient, "bold")
+_BY: Column[ListedTextByHand] = Column(N_("BY"), 12, lambda text: f"{text.asked_by} ({text.kind})")
+_QUEUED_AT: Column[ListedTextByHand] = Column(
+    N_("TIME"), TIME_WIDTH, lambda text: moment(text.answer.queued_at), right=True
 )
-_OUTCOME: Column[Contact] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda text: text["outcome"], _style)
-_HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: text["answer"]["text"] or "")
+_OUTCOME: Column[ListedTextByHand] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda text: text.outcome, _style)
+_HAND_TEXT: Column[ListedTextByHand] = Column(N_("TEXT"), 0, lambda text: text.answer.text or "")
 TEXTS_BY_HAND = (
     Layout(80, (_HAND_ID, _QUEUED_AT, _TO, _BY, _OUTCOME, _HAND_TEXT)),
     Layout(
         0,
         (_HAND_ID, _QUEUED_AT, _TO),
-        below=Column("", 2, lambda text: f"{text['outcome']} · {_HAND_TEXT.cell(text)}"),
+        below=Column("", 2, lambda text: f"{text.outcome} · {_HAND_TEXT.cell(text)}"),
     ),
 )
 """The columns of `log --by-hand`, for a wide and a narrow terminal."""

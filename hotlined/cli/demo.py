@@ -25,6 +25,7 @@ import click
 
 from hotlined import status
 from hotlined.cli.output import wrapped
+from hotlined.documents import LoggedContact
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.language import N_, _, language_of_environment, ngettext, pgettext, speak, spoken
 from hotlined.simulator import client as simulation
@@ -239,30 +240,27 @@ def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
 def _report(stage: Stage, db: Database) -> None:
     """Print what has changed in the log since the last call."""
     for entry in contact_log.entries(db, contact_log.Filter(), limit=0):
-        answer = entry["answer"] or {}
-        verdict, state = entry["verdict"], answer.get("state")
-        if entry["segments"]["received"] < entry["segments"]["total"]:
+        answer = entry.answer
+        verdict, state = entry.verdict, answer.state if answer else None
+        if entry.segments.received < entry.segments.total:
             continue
-        printed = stage.printed.get(entry["id"])
+        printed = stage.printed.get(entry.id)
         if printed == (verdict, state):
             continue
-        stage.printed[entry["id"]] = (verdict, state)
+        stage.printed[entry.id] = (verdict, state)
         if printed is None:
-            what = harmless(entry["text"] or "") if entry["kind"] == ContactKind.TEXT else f"({KINDS[entry['kind']]})"
-            _line(pgettext("demo", "in"), "cyan", entry["originator"], what)
+            what = harmless(entry.text or "") if entry.kind == ContactKind.TEXT else f"({KINDS[entry.kind]})"
+            _line(pgettext("demo", "in"), "cyan", entry.originator, what)
         if verdict and (printed is None or printed[0] is None):
             colour = "green" if verdict == ContactVerdict.ANSWER else "yellow"
-            _line(pgettext("demo", "why"), colour, "", _verdict(verdict, entry["reason"]))
-        if state == AnswerState.SENT:
-            _line(
-                pgettext("demo", "out"),
-                "magenta",
-                entry["originator"],
-                _("{segments}: {text}", segments=in_segments(answer["segments"]), text=harmless(answer["text"])),
-            )
+            _line(pgettext("demo", "why"), colour, "", _verdict(verdict, entry.reason))
+        if answer and answer.state is AnswerState.SENT:
+            segments, text = in_segments(answer.segments or 0), harmless(answer.text or "")
+            words = _("{segments}: {text}", segments=segments, text=text)
+            _line(pgettext("demo", "out"), "magenta", entry.originator, words)
 
 
-def _verdict(verdict: str, reason: str) -> str:
+def _verdict(verdict: str, reason: str | None) -> str:
     if verdict == ContactVerdict.ANSWER:
         return _("answer: {reason}", reason=briefly(reason))
     return _("no answer: {reason}", reason=briefly(reason))
@@ -293,11 +291,11 @@ def _summary(stage: Stage, keep: Path | None) -> None:
         click.echo(f"  {command}")
 
 
-def _sentences(contacts: list[dict[str, Any]], used: int) -> Iterator[str]:
-    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == ContactVerdict.SUPPRESS)
-    answers = [contact["answer"] for contact in contacts if contact["answer"]]
+def _sentences(contacts: list[LoggedContact], used: int) -> Iterator[str]:
+    reasons = Counter(contact.reason for contact in contacts if contact.verdict == ContactVerdict.SUPPRESS)
+    answers = [contact.answer for contact in contacts if contact.answer]
     counts = {"contacts": in_contacts(len(contacts)), "answered": len(answers), "not_answered": sum(reasons.values())}
-    if unjudged := sum(contact["verdict"] is None for contact in contacts):
+    if unjudged := sum(contact.verdict is None for contact in contacts):
         yield _(
             "{contacts} recorded, {answered} answered, {unjudged} not judged yet, {not_answered} not:",
             unjudged=unjudged,
@@ -311,7 +309,7 @@ def _sentences(contacts: list[dict[str, Any]], used: int) -> Iterator[str]:
     segments = ngettext(
         "{number} segment was sent.",
         "{number} segments were sent.",
-        sum(answer["segments_sent"] for answer in answers),
+        sum(answer.segments_sent for answer in answers),
     )
     if used:
         left = ngettext("{number} text is still on the SIM.", "{number} texts are still on the SIM.", used)

@@ -1,7 +1,6 @@
 """`hotlined limits`: what is left in each window, what waits, and the worst that can be spent."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 import click
 
@@ -31,7 +30,7 @@ def limits(settings: Settings, as_json: bool) -> None:
     config = settings.config()
     report = report_limits(config, settings.unknown)
     if as_json:
-        click.echo(json_line(asdict(report)))
+        click.echo(json_line(report))
         return
     _print_windows(report)
     for hold in report.held:

@@ -5,7 +5,7 @@ Known to be wrong: a number that became a pseudonym in part stands in the list t
 
 import csv
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import click
 
@@ -13,6 +13,7 @@ from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
+from hotlined.documents import by_key
 from hotlined.language import N_, _
 from hotlined.reports.number import correspondents_of, decided_about, refused_by, refused_in_words
 from hotlined.store.answers import correspondents
@@ -95,11 +96,11 @@ def numbers(
             shown = correspondents_of(db, config, sort, limit)
     if as_json:
         for who in shown:
-            click.echo(json_line(asdict(who)))
+            click.echo(json_line(who))
     elif as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(_COLUMNS)
-        writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
+        writer.writerows(map(csv_cell, by_key(who).values()) for who in shown)
     else:
         nobody = _("Nobody is refused so.") if refused else _("Nobody has contacted the line yet.")
         print_lines(table(shown, _REFUSED if refused else _LAYOUTS, nobody))

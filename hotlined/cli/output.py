@@ -72,8 +72,10 @@ def columns() -> int:
 
 
 def json_line(value: Any) -> str:
-    """Write a value as one line of ASCII JSON, harmless on a terminal; a price, which is a Decimal, as a number."""
-    return json.dumps(value, ensure_ascii=True, default=float).replace("\x7f", "\\u007f")
+    """Write a document as one line of ASCII JSON, harmless on a terminal."""
+    from hotlined.documents import plain  # noqa: PLC0415  to make its types takes longer than most commands
+
+    return json.dumps(value, ensure_ascii=True, default=plain).replace("\x7f", "\\u007f")
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -29,6 +29,7 @@ from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.people import evidence as stored_evidence
+from hotlined.store.people import export as stored_export
 from hotlined.store.people import purging, stored
 from hotlined.store.reading import log
 from hotlined.words.refusals import result_in_words
@@ -108,17 +109,15 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
         print_wrapped(as_typed(erased.withheld(contacts)))
         return
     with open_beside_daemon(config.database) as db:
-        entries = stored.export(db, name)
-    for request in entries["requests"]:
-        request["result"] = result_in_words(request["result"], request.pop("detail"))
-    if not as_json and not any(value for key, value in entries.items() if key not in ("number", "pseudonym")):
+        known = stored_export.export(db, name, result_in_words)
+    if not as_json and not known.anything:
         print_wrapped(erased.nothing(name))  # also with a FILE: it may be the rest of a number with blanks
         return
     with output_to(file):
         if as_json:
-            click.echo(json_line(entries))
+            click.echo(json_line(known))
         else:
-            print_sheet(sheet(entries))
+            print_sheet(sheet(known))
 
 
 @click.command
@@ -174,7 +173,7 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
     decide(config, who, "evidence", name=name)
     with open_beside_daemon(config.database) as db:
         known = stored_evidence.of_number(db, name)
-        if not known["contacts"]:  # there was none, or somebody has erased them meanwhile
+        if not known.contacts:  # there was none, or somebody has erased them meanwhile
             raise HotlinedError(
                 _("Nothing is stored about {name}: there is no evidence.", name=name),
                 _("Give the number: `hotlined show ID` has that of a contact, and `hotlined numbers` lists who came."),

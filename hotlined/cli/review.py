@@ -13,6 +13,7 @@ from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import read, tag_word
 from hotlined.control.client import decide
+from hotlined.documents import WholeContact
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports.decided import kept_already
@@ -77,13 +78,13 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
     skipped = 0  # each waits still, for the next `review`
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
-        if contact is None or contact["text"] is None:  # erased since
+        if contact is None or contact.text is None:  # erased since
             waiting.popleft()
             continue
         print_wrapped(_head(contact, len(waiting) + skipped))
-        if contact["alert_words"]:
-            print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact["alert_words"])))
-        print_wrapped(contact["text"])
+        if contact.alert_words:
+            print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact.alert_words)))
+        print_wrapped(contact.text)
         key = _press(legend, meanings)
         if key == "q":
             break
@@ -92,16 +93,16 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
                 skipped -= done[-1][1] == "s"
                 _undo(decided, waiting, *done.pop(), words)
             continue
-        done.append((contact["id"], key))
+        done.append((contact.id, key))
         if key in words:
             decided("tag", contact_id=waiting.popleft(), word=words[key])
         elif key == "s":
             decided("skip", contact_id=waiting.popleft())
             skipped += 1
-        elif contact["kept"]:
+        elif contact.kept:
             print_wrapped(kept_already(contact))
         else:  # it can get its tag now
-            kept += decided("keep", contact_id=contact["id"]) or 0
+            kept += decided("keep", contact_id=contact.id) or 0
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
 
@@ -117,12 +118,12 @@ def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
     return f"{', '.join(counts)}."
 
 
-def _head(contact: dict[str, Any], left: int) -> str:
+def _head(contact: WholeContact, left: int) -> str:
     """Return the line above a text: which contact it is, and how many texts are left."""
     places = {
-        "id": contact["id"],
-        "moment": moment(contact["received_at"]),
-        "sender": contact["originator"] or _("withheld"),
+        "id": contact.id,
+        "moment": moment(contact.received_at),
+        "sender": contact.originator or _("withheld"),
     }
     head = ngettext(
         "{number} left: contact {id}, {moment}, {sender}",
@@ -130,7 +131,7 @@ def _head(contact: dict[str, Any], left: int) -> str:
         left,
         **places,
     )
-    return _("{contact}, kept", contact=head) if contact["kept"] else head
+    return _("{contact}, kept", contact=head) if contact.kept else head
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:

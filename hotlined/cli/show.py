@@ -3,11 +3,7 @@
 Whether a number may be answered is asked of the policy itself, as for a text that came now.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict
 from itertools import chain
-from sqlite3 import Row
-from typing import Any
 
 import click
 
@@ -19,16 +15,15 @@ from hotlined.cli.typed import COUNT, complete_number, read_number
 from hotlined.config import Config
 from hotlined.errors import HotlinedError
 from hotlined.language import N_, _
-from hotlined.reports.contact import by_hand_facts, entry, name_wording, preview, rows_for_people
+from hotlined.reports.contact import by_hand_facts, rows_for_people, shown
 from hotlined.reports.contact import facts as contact_facts
 from hotlined.reports.decided import no_text_by_hand
 from hotlined.reports.line import sending_now
-from hotlined.reports.number import NumberReport, report_number
+from hotlined.reports.number import document, report_number
 from hotlined.reports.number import facts as number_facts
 from hotlined.reports.typed import answer_meant, is_id
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.database import Database
-from hotlined.store.line.line import FREE, is_paused, sending_of
+from hotlined.store.line.line import FREE, sending_of
 from hotlined.store.reading import log
 
 
@@ -75,10 +70,8 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
 
 def _show_contact(config: Config, contact_id: int, *, as_json: bool) -> None:
     with open_beside_daemon(config.database) as db:
-        contact, sending = log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
-        if contact:
-            preview(db, config, contact)
-            name_wording(db, config, contact)
+        found, sending = log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
+        contact = shown(db, config, found) if found else None
     if contact is None:
         raise HotlinedError(
             _("There is no contact {number}.", number=contact_id),
@@ -111,20 +104,9 @@ def _show_number(config: Config, number: str, limit: int, *, as_json: bool) -> N
         report = report_number(db, config, number, now)
         rows = log.rows(db, report.where, limit)
         if as_json:
-            click.echo(json_line(_as_json(db, config, report, rows)))
+            click.echo(json_line(document(db, config, report, rows)))
             return
         sending = next(iter(report.holds), FREE)
         head = sheet((label, as_typed(value)) for label, value in number_facts(report, config, now))
         history = table(rows_for_people(db, config, rows, sending), CONTACTS, _("It has not contacted the line."))
         print_lines(chain(head, [""], history))
-
-
-def _as_json(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> dict[str, Any]:
-    return asdict(report.correspondent) | {
-        "country": report.identity.country,
-        "line_type": report.identity.line_type,
-        "next": asdict(report.outlook),
-        "paused": is_paused(db),
-        "history": [entry(db, config, row) for row in rows],
-        "by_hand": [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, report.originator)],
-    }

@@ -5,7 +5,6 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -110,7 +109,7 @@ def simulate(
         seconds = play(db, coming, config, rng, _rules(config))
         report = sum_up(db, config, seed, seconds)
     if as_json:
-        click.echo(json_line(asdict(report)))
+        click.echo(json_line(report))
     else:
         _print(report, config.limits)
 

@@ -22,6 +22,7 @@ from hotlined.config.values import (
     BackupConfig,
     Config,
     CreditConfig,
+    FleetConfig,
     ModemConfig,
     PrivacyConfig,
     WebConfig,
@@ -58,6 +59,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         alerts=AlertsConfig(**of("alerts")),
         backup=BackupConfig(**of("backup")),
         web=WebConfig(**of("web")),
+        fleet=FleetConfig(**of("fleet")),
         path=path.absolute(),
     )
 

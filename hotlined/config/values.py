@@ -13,6 +13,7 @@ from hotlined.config.problems import Problem, quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules
 from hotlined.recognition import fold
+from hotlined.states import Shared
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
@@ -248,6 +249,13 @@ class WebConfig(NamedTuple):
     ask: str | None
 
 
+class FleetConfig(NamedTuple):
+    """The hub of a fleet as a PostgreSQL URL, if not where joining stored one, and what is shared there."""
+
+    hub: str | None
+    share: tuple[Shared, ...]
+
+
 class Config(NamedTuple):
     """The configuration in force, and the file it came from."""
 
@@ -267,6 +275,7 @@ class Config(NamedTuple):
     alerts: AlertsConfig
     backup: BackupConfig
     web: WebConfig
+    fleet: FleetConfig
     path: Path
 
     @property

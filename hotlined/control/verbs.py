@@ -25,7 +25,7 @@ from hotlined.store.answers import answers, correspondents, decisions
 from hotlined.store.file import rebuilding
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
-from hotlined.store.people import erasing, evidence, purging
+from hotlined.store.people import erasing, purging
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
@@ -163,7 +163,7 @@ VERBS: Mapping[str, Verb] = {
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(
-        lambda decision: evidence.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
+        lambda decision: decisions.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
         {"name": is_name},
     ),
     "keep_no_more": Verb(_on_contact(decisions.keep_no_more), _CONTACT),

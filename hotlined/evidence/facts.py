@@ -3,25 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from hotlined import __version__, pseudonym
 from hotlined.clock import Now, parse_rfc3339
-from hotlined.errors import PduError
+from hotlined.documents import TextByHand, extended
 from hotlined.evidence.words import MISSING
-from hotlined.gsm import tpdu
+from hotlined.forms import Time
 from hotlined.language import _
 from hotlined.states import ContactKind
+from hotlined.store.people.evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence
 from hotlined.words.times import exact
-
-Contact = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFacts:
     """What is held, as the store has it, and who asked for it, when, and how right the clock was."""
 
-    held: Mapping[str, Any]
+    held: StoredEvidence
     line: str
     line_number: str | None
     made_at: str
@@ -31,37 +29,58 @@ class EvidenceFacts:
     @property
     def number(self) -> str:
         """The number, the name or the pseudonym."""
-        return str(self.held["number"])
+        return self.held.number
 
     @property
-    def contacts(self) -> list[Contact]:
+    def contacts(self) -> tuple[EvidenceContact, ...]:
         """The contacts, in the order of time."""
-        return list(self.held["contacts"])
+        return self.held.contacts
 
 
-def facts(held: dict[str, Any], line: str, line_number: str | None, who: str, now: Now) -> EvidenceFacts:
-    """Put what is held beside who asks, when and where; each raw segment gets its service centre."""
-    for contact in held["contacts"]:
-        for part in contact["parts"]:
-            part["service_centre"] = service_centre(part["pdu"])
-        for report in (contact["answer"] or {}).get("reports", ()):
-            report["service_centre"] = service_centre(report["pdu"])
-    return EvidenceFacts(held, line, line_number or held["line"]["number"], now.rfc3339, who, now.synchronised)
+@dataclass(frozen=True, slots=True)
+class EvidenceOrigin:
+    """When evidence was made and by whom, whether the clock was right then, and by which version of hotlined."""
+
+    at: Time
+    by: str
+    clock_synchronised: bool
+    version: str
 
 
-def service_centre(pdu: str | None) -> str | None:
-    """Return the address of the service centre that a PDU begins with; None where there is none to be read."""
-    try:
-        return tpdu.decode(pdu).service_centre if pdu else None
-    except PduError:
-        return None
+@dataclass(frozen=True, slots=True)
+class NamedLine(EvidenceLine):
+    """The line, with its name."""
+
+    name: str
 
 
-def as_json(facts: EvidenceFacts) -> dict[str, Any]:
-    """Return everything as one object: what is held, and how it came to be in a file."""
-    made = {"at": facts.made_at, "by": facts.made_by, "clock_synchronised": facts.synchronised, "version": __version__}
-    line = dict(facts.held["line"]) | {"name": facts.line, "number": facts.line_number}
-    return {"number": facts.number, "made": made, "missing": list(missing(facts))} | {**facts.held, "line": line}
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything as one object: what is held, and how it came to be in a file."""
+
+    number: str
+    made: EvidenceOrigin
+    missing: tuple[str, ...]
+    line: NamedLine
+    decided: RefusedSince
+    contacts: tuple[EvidenceContact, ...]
+    by_hand: tuple[TextByHand, ...]
+
+
+def facts(held: StoredEvidence, line: str, line_number: str | None, who: str, now: Now) -> EvidenceFacts:
+    """Put what is held beside who asks, when and where."""
+    return EvidenceFacts(held, line, line_number or held.line.number, now.rfc3339, who, now.synchronised)
+
+
+def document(facts: EvidenceFacts) -> Evidence:
+    """Return everything as one object."""
+    return extended(
+        Evidence,
+        facts.held,
+        made=EvidenceOrigin(facts.made_at, facts.made_by, facts.synchronised, __version__),
+        missing=tuple(missing(facts)),
+        line=extended(NamedLine, facts.held.line, name=facts.line, number=facts.line_number),
+    )
 
 
 def missing(facts: EvidenceFacts) -> Iterator[str]:
@@ -71,7 +90,7 @@ def missing(facts: EvidenceFacts) -> Iterator[str]:
     elif not facts.number.removeprefix("+").isdecimal():
         yield _(MISSING["name"])
     for name, applies in _OF_CONTACTS.items():
-        if ids := [str(contact["id"]) for contact in facts.contacts if applies(contact)]:
+        if ids := [str(contact.id) for contact in facts.contacts if applies(contact)]:
             yield _(MISSING[name], contacts=", ".join(ids))
     if not facts.synchronised:
         yield _(MISSING["clock_now"])
@@ -79,19 +98,17 @@ def missing(facts: EvidenceFacts) -> Iterator[str]:
         yield _(MISSING["line_number"])
 
 
-def _is_erased(contact: Contact) -> bool:
-    return contact["kind"] == ContactKind.TEXT and contact["text"] is None
+def _is_erased(contact: EvidenceContact) -> bool:
+    return contact.kind == ContactKind.TEXT and contact.text is None
 
 
-_OF_CONTACTS: Mapping[str, Callable[[Contact], bool]] = {
+_OF_CONTACTS: Mapping[str, Callable[[EvidenceContact], bool]] = {
     "erased": _is_erased,
-    "pdu_erased": lambda contact: any(part["pdu"] is None for part in contact["parts"]),
-    "clock": lambda contact: not contact["synchronised"],
-    "incomplete": lambda contact: contact["segments"]["received"] < contact["segments"]["total"],
-    "unreadable": lambda contact: (
-        contact["kind"] == ContactKind.UNREADABLE or any(part["problem"] for part in contact["parts"])
-    ),
-    "other": lambda contact: bool(contact["other_originator"]),
+    "pdu_erased": lambda contact: any(part.pdu is None for part in contact.parts),
+    "clock": lambda contact: not contact.synchronised,
+    "incomplete": lambda contact: contact.segments.received < contact.segments.total,
+    "unreadable": lambda contact: contact.kind == ContactKind.UNREADABLE or any(part.problem for part in contact.parts),
+    "other": lambda contact: bool(contact.other_originator),
 }
 
 

@@ -6,11 +6,12 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from hotlined.evidence.facts import EvidenceFacts, as_json
+from hotlined.documents import by_key, plain
+from hotlined.evidence.facts import EvidenceFacts, document
 from hotlined.evidence.page import draw
 from hotlined.evidence.words import FILES
+from hotlined.store.people.evidence import EvidenceContact
 from hotlined.words.harmless import csv_cell
 
 _PAGE, _JSON, _CONTACTS, _SEGMENTS, SUMS = FILES
@@ -29,7 +30,7 @@ def zipped(facts: EvidenceFacts) -> tuple[bytes, str]:
 def compose(facts: EvidenceFacts) -> tuple[dict[str, bytes], str]:
     """Return the files by their names, and the SHA-256 of the list of sums."""
     data = {
-        _JSON: json.dumps(as_json(facts), indent=1, ensure_ascii=True).encode() + b"\n",
+        _JSON: json.dumps(document(facts), indent=1, ensure_ascii=True, default=plain).encode() + b"\n",
         _CONTACTS: _table(_CONTACT_COLUMNS, map(_contact_row, facts.contacts)),
         _SEGMENTS: _table(_SEGMENT_COLUMNS, _segment_rows(facts)),
     }
@@ -44,7 +45,7 @@ def digest(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> bytes:
+def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> bytes:
     """Write a table as RFC 4180 has it, its first row the names of the columns; nothing in it is calculated."""
     written = io.StringIO(newline="")
     table = csv.DictWriter(written, columns, lineterminator="\r\n")
@@ -64,22 +65,23 @@ _SEGMENT_COLUMNS = (
 )
 
 
-def _contact_row(contact: Mapping[str, Any]) -> dict[str, Any]:
-    answer = contact["answer"] or {}
-    return {
-        **{name: contact[name] for name in ("id", "kind", "originator", "received_at", "scts", "text", "repeats")},
-        **{name: contact[name] for name in ("verdict", "reason")},
-        "clock_synchronised": int(contact["synchronised"]),
-        "segments_received": contact["segments"]["received"],
-        "segments_total": contact["segments"]["total"],
-        "tags": " ".join(contact["tags"]),
-        "kept_at": contact["kept"]["at"],
-        "kept_by": contact["kept"]["by"],
-        **{f"answer_{name}": answer.get(name) for name in ("state", "text", "sent_at", "reported_at")},
+def _contact_row(contact: EvidenceContact) -> dict[str, object]:
+    answer = contact.answer
+    return by_key(contact) | {
+        "clock_synchronised": int(contact.synchronised),
+        "segments_received": contact.segments.received,
+        "segments_total": contact.segments.total,
+        "tags": " ".join(contact.tags),
+        "kept_at": contact.kept.at,
+        "kept_by": contact.kept.by,
+        "answer_state": answer.state if answer else None,
+        "answer_text": answer.text if answer else None,
+        "answer_sent_at": answer.sent_at if answer else None,
+        "answer_reported_at": answer.reported_at if answer else None,
     }
 
 
-def _segment_rows(facts: EvidenceFacts) -> Iterable[dict[str, Any]]:
+def _segment_rows(facts: EvidenceFacts) -> Iterable[dict[str, object]]:
     for contact in facts.contacts:
-        for part in contact["parts"]:
-            yield dict(part) | {"contact_id": contact["id"], "repeat": int(part["repeat"])}
+        for part in contact.parts:
+            yield by_key(part) | {"contact_id": contact.id, "repeat": int(part.repeat)}

@@ -5,13 +5,14 @@ Whatever a stranger wrote is text alone: escaped, harmless, in a direction of it
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from hotlined import __version__
-from hotlined.evidence.facts import Contact, EvidenceFacts, local, missing, network, universal
+from hotlined.documents import TextByHand
+from hotlined.evidence.facts import EvidenceFacts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
 from hotlined.language import N_, NP_, Phrases, _, in_row
-from hotlined.states import AnswerState, ContactKind, SegmentState
+from hotlined.states import ContactKind
+from hotlined.store.people.evidence import EvidenceContact, EvidencePart, EvidenceReport
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
@@ -92,24 +93,24 @@ def _summary(facts: EvidenceFacts) -> Iterator[Row]:
     contacts = facts.contacts
     yield _("From"), f"<strong>{_stranger(facts.number)}</strong>"
     yield _("To the line"), _html(f"{facts.line_number or '–'} ({facts.line})")
-    kinds = [contact["kind"] for contact in contacts]
+    kinds = [contact.kind for contact in contacts]
     counted = (_("{kind}: {number}", kind=_KINDS[kind], number=kinds.count(kind)) for kind in _KINDS if kind in kinds)
     yield _("Contacts"), _html(", ".join(counted))
-    yield _("First"), _both(contacts[0]["received_at"])
-    yield _("Last"), _both(contacts[-1]["received_at"])
-    decided = facts.held["decided"]
-    if decided.get("blocked_at"):
-        by = _("by {by}, {moment}", by=decided["blocked_by"], moment=local(decided["blocked_at"]))
+    yield _("First"), _both(contacts[0].received_at)
+    yield _("Last"), _both(contacts[-1].received_at)
+    decided = facts.held.decided
+    if decided.blocked_at:
+        by = _("by {by}, {moment}", by=decided.blocked_by, moment=local(decided.blocked_at))
         yield _("Blocked"), _html(by)
-    if decided.get("opted_out_at"):
-        yield _("No answers wanted"), _html(local(decided["opted_out_at"]))
+    if decided.opted_out_at:
+        yield _("No answers wanted"), _html(local(decided.opted_out_at))
     maker = _("by {who}, with hotlined {version}", who=facts.made_by, version=__version__)
     yield _("Page made"), f"{_both(facts.made_at)}<br>{_html(maker)}"
     clock = _("synchronised when the page was made") if facts.synchronised else _("not synchronised then")
     yield _("The machine's clock"), _html(clock)
     yield (
         _("SIM and modem"),
-        _html(f"IMSI {facts.held['line']['imsi'] or '–'}, IMEI {facts.held['line']['imei'] or '–'}"),
+        _html(f"IMSI {facts.held.line.imsi or '–'}, IMEI {facts.held.line.imei or '–'}"),
     )
 
 
@@ -120,48 +121,48 @@ def _missing(facts: EvidenceFacts) -> str:
     return "<ul>" + "".join(f"<li>{_typed(_html(sentence))}</li>" for sentence in sentences) + "</ul>"
 
 
-def _contact(contact: Contact) -> str:
-    heading = _("Contact {number}: {kind}", number=contact["id"], kind=_KINDS[contact["kind"]])
-    text = f"<blockquote>{_stranger(contact['text'])}</blockquote>" if contact["text"] is not None else ""
+def _contact(contact: EvidenceContact) -> str:
+    heading = _("Contact {number}: {kind}", number=contact.id, kind=_KINDS[contact.kind])
+    text = f"<blockquote>{_stranger(contact.text)}</blockquote>" if contact.text is not None else ""
     inside = f"<h3>{_html(heading)}</h3>{text}{_rows(_contact_rows(contact))}"
     return f"<article>{inside}</article>"
 
 
-def _contact_rows(contact: Contact) -> Iterator[Row]:
-    yield _("From"), _stranger(contact["originator"] or _("withheld"))
-    if contact["other_originator"]:
-        yield _("Other address"), _stranger(contact["other_originator"])
-    unsure = "" if contact["synchronised"] else f"<br>{_html(_(UNSURE))}"
-    yield _("Received"), _both(contact["received_at"]) + unsure
-    if contact["scts"]:
-        yield _("Network's time"), _html(network(contact["scts"]))
-    if centres := sorted({part["service_centre"] for part in contact["parts"] if part["service_centre"]}):
+def _contact_rows(contact: EvidenceContact) -> Iterator[Row]:
+    yield _("From"), _stranger(contact.originator or _("withheld"))
+    if contact.other_originator:
+        yield _("Other address"), _stranger(contact.other_originator)
+    unsure = "" if contact.synchronised else f"<br>{_html(_(UNSURE))}"
+    yield _("Received"), _both(contact.received_at) + unsure
+    if contact.scts:
+        yield _("Network's time"), _html(network(contact.scts))
+    if centres := sorted({part.service_centre for part in contact.parts if part.service_centre}):
         yield _("Service centre"), _html(", ".join(centres))
-    if contact["kind"] == ContactKind.TEXT and contact["text"] is None:
+    if contact.kind == ContactKind.TEXT and contact.text is None:
         yield _("Text"), _html(_(NOT_STORED))
-    segments = contact["segments"]
-    if segments["total"]:
-        yield _("Segments"), _html(_("{received} of {total}", **segments))
-    if contact["repeats"]:
-        yield _("Delivered again"), _html(contact["repeats"])
+    segments = contact.segments
+    if segments.total:
+        yield _("Segments"), _html(_("{received} of {total}", received=segments.received, total=segments.total))
+    if contact.repeats:
+        yield _("Delivered again"), _html(contact.repeats)
     yield from _answer_rows(contact)
-    if contact["tags"]:
-        yield _("Tags"), _html(" ".join(f"#{tag_in_words(tag)}" for tag in contact["tags"]))
-    yield _("Kept"), _html(_("by {who}, {moment}", who=contact["kept"]["by"], moment=local(contact["kept"]["at"])))
+    if contact.tags:
+        yield _("Tags"), _html(" ".join(f"#{tag_in_words(tag)}" for tag in contact.tags))
+    yield _("Kept"), _html(_("by {who}, {moment}", who=contact.kept.by, moment=local(contact.kept.at)))
 
 
-def _answer_rows(contact: Contact) -> Iterator[Row]:
-    answer = contact["answer"]
+def _answer_rows(contact: EvidenceContact) -> Iterator[Row]:
+    answer = contact.answer
     if answer is None:
-        yield _("No answer"), _html(reason_in_words(contact["reason"]) or _("not decided yet"))
+        yield _("No answer"), _html(reason_in_words(contact.reason) or _("not decided yet"))
         return
-    said = f"<br>{_stranger(answer['text'])}" if answer["text"] else ""
-    yield _("Answer"), f"{_html(STATES[AnswerState(answer['state'])])}{said}"
-    for part in answer["parts"]:
-        fate = [SEGMENT_STATES[SegmentState(part["state"])]]
-        fate += [_(words, moment=local(part[key])) for words, key in _FATES if part[key]]
-        fate += [_("reference {number}", number=part["mr"])] if part["mr"] is not None else []
-        yield _("Segment {number}", number=part["sequence"]), _html(in_row(fate))
+    said = f"<br>{_stranger(answer.text)}" if answer.text else ""
+    yield _("Answer"), f"{_html(STATES[answer.state])}{said}"
+    for part in answer.parts:
+        fate = [SEGMENT_STATES[part.state]]
+        fate += [_(words, moment=local(getattr(part, key))) for words, key in _FATES if getattr(part, key)]
+        fate += [_("reference {number}", number=part.mr)] if part.mr is not None else []
+        yield _("Segment {number}", number=part.sequence), _html(in_row(fate))
 
 
 _FATES = (
@@ -174,58 +175,57 @@ _FATES = (
 
 def _by_hand(facts: EvidenceFacts) -> str:
     """Write what people of the line sent to the number themselves, or nothing."""
-    texts = facts.held["by_hand"]
+    texts = facts.held.by_hand
     if not texts:
         return ""
-    rows = ((local(text["answer"]["queued_at"]), _sent_by_hand(text)) for text in texts)
+    rows = ((local(text.answer.queued_at), _sent_by_hand(text)) for text in texts)
     heading = _html(_("Texts that people of the line sent by hand"))
     return f"<section><h2>{heading}</h2>{_rows(iter(rows))}</section>"
 
 
-def _sent_by_hand(text: Mapping[str, Any]) -> str:
-    state = STATES[AnswerState(text["answer"]["state"])]
-    said = _stranger(text["answer"]["text"] or _(NOT_STORED))
-    fate = _("{by}: {fate}", by=text["asked_by"] or "–", fate=state)
+def _sent_by_hand(text: TextByHand) -> str:
+    state = STATES[text.answer.state]
+    said = _stranger(text.answer.text or _(NOT_STORED))
+    fate = _("{by}: {fate}", by=text.asked_by or "–", fate=state)
     return f"{_html(fate)}<br>{said}"
 
 
-def _annex(contact: Contact) -> str:
+def _annex(contact: EvidenceContact) -> str:
     """Write the raw data of a contact; nothing for a call, which has none."""
-    parts: Sequence[Mapping[str, object]] = contact["parts"]
-    if not parts:
+    if not contact.parts:
         return ""
-    inside = "".join(_segment(contact, part) for part in parts)
-    reports = "".join(_report(report) for report in (contact["answer"] or {}).get("reports", ()))
-    heading = _html(_("Contact {number}", number=contact["id"]))
+    inside = "".join(_segment(contact, part) for part in contact.parts)
+    reports = "".join(map(_report, contact.answer.reports if contact.answer else ()))
+    heading = _html(_("Contact {number}", number=contact.id))
     return f"<h3>{heading}</h3>{inside}{reports}"
 
 
-def _segment(contact: Contact, part: Mapping[str, object]) -> str:
-    place = f"{part['storage']} {part['storage_index']}" if part["storage"] else _("handed over directly")
-    deleted = part["deleted_at"]
+def _segment(contact: EvidenceContact, part: EvidencePart) -> str:
+    place = f"{part.storage} {part.storage_index}" if part.storage else _("handed over directly")
+    deleted = part.deleted_at
     known = [
-        _("Segment {number} of {total}", number=part["sequence"] or "–", total=contact["segments"]["total"]),
-        _("a repeat") if part["repeat"] else "",
-        _("received {moment}", moment=universal(str(part["received_at"]))),
-        _("network's time {moment}", moment=network(str(part["scts"])) if part["scts"] else "–"),
-        _("service centre {number}", number=part["service_centre"] or "–"),
-        _("storage {place}, IMSI {imsi}", place=place, imsi=part["imsi"]),
-        _("deleted there {moment}", moment=universal(str(deleted))) if deleted else _("not deleted there yet"),
-        _("could not be read: {problem}", problem=problem_in_words(str(part["problem"]))) if part["problem"] else "",
+        _("Segment {number} of {total}", number=part.sequence or "–", total=contact.segments.total),
+        _("a repeat") if part.repeat else "",
+        _("received {moment}", moment=universal(part.received_at)),
+        _("network's time {moment}", moment=network(part.scts) if part.scts else "–"),
+        _("service centre {number}", number=part.service_centre or "–"),
+        _("storage {place}, IMSI {imsi}", place=place, imsi=part.imsi),
+        _("deleted there {moment}", moment=universal(deleted)) if deleted else _("not deleted there yet"),
+        _("could not be read: {problem}", problem=problem_in_words(part.problem)) if part.problem else "",
     ]
-    return _raw(known, part["pdu"])
+    return _raw(known, part.pdu)
 
 
-def _report(report: Mapping[str, object]) -> str:
+def _report(report: EvidenceReport) -> str:
     known = [
         _("Report of the network about the answer"),
-        _("received {moment}", moment=universal(str(report["received_at"]))),
-        _("service centre {number}", number=report["service_centre"] or "–"),
+        _("received {moment}", moment=universal(report.received_at)),
+        _("service centre {number}", number=report.service_centre or "–"),
     ]
-    return _raw(known, report["pdu"])
+    return _raw(known, report.pdu)
 
 
-def _raw(known: Sequence[str], pdu: object) -> str:
+def _raw(known: Sequence[str], pdu: str | None) -> str:
     words = _html(in_row(known))
     return f'<div class="raw"><p>{words}</p><code>{_html(pdu or _(NOT_STORED))}</code></div>'
 

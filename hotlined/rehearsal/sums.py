@@ -4,9 +4,11 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
 
 from hotlined import policy
 from hotlined.config import Config
+from hotlined.forms import ByWindow, Form, Seconds
 from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS
 from hotlined.store.line.database import Database
 from hotlined.store.reading import rehearsal
@@ -36,14 +38,14 @@ class Hours:
 class FloodReport:
     """What `simulate --json` prints; contacts are counted by their fate, each with its reasons."""
 
-    seed: int
-    seconds: float
+    seed: Annotated[int, Form(minimum=None)]
+    seconds: Seconds
     received: int
     fates: dict[str, dict[str, int]]
     segments: int
     price: Decimal | None
     currency: str
-    worst: dict[str, Peak]
+    worst: ByWindow[Peak]
     first_contacts: rehearsal.Waits
     bin_seconds: int
     timeline: tuple[Hours, ...]

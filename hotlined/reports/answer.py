@@ -88,10 +88,10 @@ def require_text(config: Config, contact_id: int) -> None:
         return
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
-        answer = contact["answer"] if contact else None
-        if answer is None or answer["state"] not in REPEATABLE or answer["encoding"] is not None:
+        answer = contact.answer if contact else None
+        if answer is None or answer.state not in REPEATABLE or answer.encoding is not None:
             return
-        country, _draw = log.chosen_by(db, answer["id"])
+        country, _draw = log.chosen_by(db, answer.id)
         if not obeyed.choices(0, country):
             words, cure = refusal_in_words(Reason.NO_ANSWER_TEXT, None)
             raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)

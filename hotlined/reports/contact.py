@@ -3,16 +3,31 @@
 import json
 from collections.abc import Iterable, Iterator
 from sqlite3 import Row
-from typing import Any
 
 from hotlined.config import Config, Mode
+from hotlined.documents import (
+    ListedContact,
+    ListedTextByHand,
+    LoggedAnswer,
+    LoggedContact,
+    PreviewedAnswer,
+    PreviewedContact,
+    ReceivedPart,
+    ShownAnswer,
+    ShownContact,
+    WholeAnswer,
+    WholeContact,
+    WholeTextByHand,
+    WordingPlace,
+    extended,
+)
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.reports.text import place_in_words
-from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
+from hotlined.states import AnswerState, ContactKind, ContactVerdict
+from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of
 from hotlined.store.line.line import FREE, Sending, sending_of
 from hotlined.store.reading import log as contact_log
 from hotlined.words.amounts import in_segments
@@ -23,204 +38,218 @@ from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
 
-Contact = dict[str, Any]
-"""An object of `log --json`."""
 
-
-def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
-    """Return a row as the object of `log --json`."""
+def entry(db: Database, config: Config, row: Row) -> PreviewedContact:
+    """Return a row of the view `log` as `log --json` has it."""
     contact = contact_log.entry(row)
-    preview(db, config, contact)
-    return contact
+    answer = extended(PreviewedAnswer, contact.answer, **_preview(db, config, contact)) if contact.answer else None
+    return extended(PreviewedContact, contact, answer=answer)
 
 
-def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet.
+def shown(db: Database, config: Config, contact: WholeContact) -> ShownContact:
+    """Return a contact as `show --json` has it."""
+    answer = None
+    if contact.answer:
+        more = _preview(db, config, contact)
+        answer = extended(ShownAnswer, contact.answer, wording=_maybe_wording(db, config, contact), **more)
+    return extended(ShownContact, contact, answer=answer)
+
+
+def _preview(db: Database, config: Config, contact: LoggedContact) -> dict[str, object]:
+    """Return whether an answer is composed, and the text, encoding and segments by today's configuration if it is not.
 
     They stay None where the configuration has no text for it.
     """
-    answer = contact["answer"]
-    if answer is None:
-        return
-    answer["composed"] = answer["encoding"] is not None
-    if answer["composed"] or answer["state"] != AnswerState.QUEUED:
-        return
-    answers, country, draw = _chosen_by(db, config, contact)
-    if chosen := config.answer.maybe_choose(answers, country, draw):
-        planned = plan(chosen.text, config.answer.encoding)
-        answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
+    answer = contact.answer
+    assert answer
+    composed = answer.encoding is not None
+    if composed or answer.state is not AnswerState.QUEUED:
+        return {"composed": composed}
+    answers, country, draw = _chosen_by(db, config, contact.originator, answer)
+    chosen = config.answer.maybe_choose(answers, country, draw)
+    if chosen is None:
+        return {"composed": False}
+    planned = plan(chosen.text, config.answer.encoding)
+    return {"composed": False, "text": planned.text, "encoding": planned.encoding, "segments": planned.segments}
 
 
-def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Put into an answer which of the line's texts it has or would have, counted from 1, as `wording`.
+def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> WordingPlace | None:
+    """Return which of the line's texts an answer has or would have.
 
     It is None if the line has one text alone, and for an answer that ended before it had a text.
     """
-    if (answer := contact["answer"]) is None:
-        return
-    place = contact_log.maybe_place(db, answer["id"])
-    if place is None and answer["state"] == AnswerState.QUEUED:
-        answers, country, draw = _chosen_by(db, config, contact)
+    answer = contact.answer
+    assert answer
+    place = contact_log.maybe_place(db, answer.id)
+    if place is None and answer.state is AnswerState.QUEUED:
+        answers, country, draw = _chosen_by(db, config, contact.originator, answer)
         chosen = config.answer.maybe_choose(answers, country, draw)
         place = contact_log.Place(answers, chosen.variant, chosen.country) if chosen else None
-    answer["wording"] = None
     if place and (len(config.answer.texts) > 1 or place.variant or place.country):
-        answer["wording"] = {"answer": place.step + 1, "variant": place.variant + 1, "country": place.country}
+        return WordingPlace(place.step + 1, place.variant + 1, place.country)
+    return None
 
 
-def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[int, str | None, int]:
+def _chosen_by(
+    db: Database, config: Config, originator: str | None, answer: LoggedAnswer
+) -> tuple[int, str | None, int]:
     """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
-    answer_id, shadow = contact["answer"]["id"], config.mode is Mode.SHADOW
-    history = history_of(db, contact["originator"], shadow=shadow, without=answer_id)
-    return history.answers, *contact_log.chosen_by(db, answer_id)
+    history = history_of(db, originator, shadow=config.mode is Mode.SHADOW, without=answer.id)
+    return history.answers, *contact_log.chosen_by(db, answer.id)
 
 
 def rows_for_people(
     db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
-) -> Iterator[Contact]:
+) -> Iterator[ListedContact]:
     """Yield contacts, each with whether it is kept, its words that are an alert, and its outcome in words.
 
     `known` says whether answers go out, if the caller knows it; otherwise the database says it.
     """
     for row in rows:
         contact = contact_log.entry(row)
-        waits = contact["answer"] and contact["answer"]["waiting_for"]
+        waits = contact.answer and contact.answer.waiting_for
         sending = sending_now(config, known or sending_of(db)) if waits else FREE  # asked only where it is of use
-        more = {"kept": row["kept"], "alert_words": json.loads(row["alert_words"] or "[]")}
-        yield contact | more | {"outcome": outcome(contact, sending)}
+        yield extended(
+            ListedContact,
+            contact,
+            kept=bool(row["kept"]),
+            alert_words=tuple(json.loads(row["alert_words"] or "[]")),
+            outcome=outcome(contact, sending),
+        )
 
 
-def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[ListedTextByHand]:
     """Yield texts that people sent themselves, with their outcome in words."""
     sending = sending_now(config, sending_of(db))
     for row in rows:
         text = contact_log.by_hand_entry(row)
-        yield text | {"outcome": answer_in_words(text["answer"], sending.state)}
+        yield extended(ListedTextByHand, text, outcome=answer_in_words(text.answer, sending.state))
 
 
-def outcome(contact: Contact, sending: Sending) -> str:
+def outcome(contact: LoggedContact, sending: Sending) -> str:
     """Return the outcome of a contact in words: the state of its answer, or why it has none."""
-    if contact["answer"]:
-        return answer_in_words(contact["answer"], sending.state)
+    if contact.answer:
+        return answer_in_words(contact.answer, sending.state)
     reason = maybe_why_not(contact)
     return _("no answer: {reason}", reason=reason) if reason else VERDICTS[None]
 
 
-def sender(contact: Contact) -> str:
+def sender(contact: LoggedContact) -> str:
     """Return who a contact is from; one that withholds its number is `withheld`."""
-    nobody = _("unknown") if contact["kind"] == ContactKind.UNREADABLE else _("withheld")
-    return contact["originator"] or nobody
+    nobody = _("unknown") if contact.kind == ContactKind.UNREADABLE else _("withheld")
+    return contact.originator or nobody
 
 
-def maybe_why_not(contact: Contact) -> str | None:
+def maybe_why_not(contact: LoggedContact) -> str | None:
     """Return in a few words why a contact has no answer and gets none; None where it has one, or may get it."""
-    answer = contact["answer"]
+    answer = contact.answer
     if answer is None:
-        return briefly(contact["reason"]) or None
-    return briefly(answer["reason"]) if answer["state"] == AnswerState.CANCELLED else None
+        return briefly(contact.reason) or None
+    return briefly(answer.reason) if answer.state == AnswerState.CANCELLED else None
 
 
-def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is known of a contact of `show --json`, as labels and values; None for what is not known."""
-    kind = KINDS.get(contact["kind"], contact["kind"])
+def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is known of a contact, as labels and values; None for what is not known."""
+    kind = KINDS[contact.kind]
     yield (
         _("contact"),
-        _("{number}: {kind} on line {line}", number=contact["id"], kind=kind, line=contact["line"]),
+        _("{number}: {kind} on line {line}", number=contact.id, kind=kind, line=contact.line),
     )
     yield _("from"), sender(contact)
-    yield _("other address"), contact["other_originator"]
-    yield _("received"), moment(contact["received_at"])
-    yield _("network's time"), maybe_moment(contact["scts"])
-    yield _("text"), contact["text"]
-    yield _("alert words"), ", ".join(contact["alert_words"])
+    yield _("other address"), contact.other_originator
+    yield _("received"), moment(contact.received_at)
+    yield _("network's time"), maybe_moment(contact.scts)
+    yield _("text"), contact.text
+    yield _("alert words"), ", ".join(contact.alert_words)
     yield _("segments"), _segments(contact)
-    yield _("tags"), " ".join(map(tag_in_words, contact["tags"]))
+    yield _("tags"), " ".join(map(tag_in_words, contact.tags))
     yield _("outcome"), outcome(contact, sending)
-    if contact["verdict"] == ContactVerdict.ANSWER:  # else the outcome says the same
-        yield _("decision"), VERDICTS[contact["verdict"]]
-    yield inner(_("because")), reason_in_words(contact["reason"])
-    if kept := contact["kept"]:
-        yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))
-    for number, part in enumerate(contact["parts"], 1):
+    if contact.verdict == ContactVerdict.ANSWER:  # else the outcome says the same
+        yield _("decision"), VERDICTS[contact.verdict]
+    yield inner(_("because")), reason_in_words(contact.reason)
+    if kept := contact.kept:
+        yield _("kept"), _("by {by}, {moment}", by=kept.by, moment=moment(kept.at))
+    for number, part in enumerate(contact.parts, 1):
         yield _("part {number}", number=number), _part(part)
-        yield inner(_("problem")), problem_in_words(part["problem"])
-        yield inner(_("octets")), part["pdu"]
-    if answer := contact["answer"]:
+        yield inner(_("problem")), problem_in_words(part.problem)
+        yield inner(_("octets")), part.pdu
+    if answer := contact.answer:
         yield from _answer_facts(answer, sending)
-    for text in contact["by_hand"]:
-        fate, at = answer_in_words(text["answer"], sending.state), moment(text["answer"]["queued_at"])
-        by = _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at)
-        yield _("by hand"), f"{text['id']}: {by}"
-        yield inner(_("text")), text["answer"]["text"]
-    for event in contact["events"]:
-        what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
-        yield _("event"), " ".join(filter(None, (moment(event["at"]), what, event_in_words(event))))
+    for text in contact.by_hand:
+        fate, at = answer_in_words(text.answer, sending.state), moment(text.answer.queued_at)
+        by = _("{by} ({command}): {fate}, {moment}", by=text.asked_by, command=text.kind, fate=fate, moment=at)
+        yield _("by hand"), f"{text.id}: {by}"
+        yield inner(_("text")), text.answer.text
+    for event in contact.events:
+        what = EVENTS.get(event.kind, event.kind.replace("_", " "))
+        yield _("event"), " ".join(filter(None, (moment(event.at), what, event_in_words(event))))
 
 
-def by_hand_facts(text: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is known of a text by hand of `show --json`, as labels and values."""
-    yield _("text by hand"), f"{text['id']}: {answer_in_words(text['answer'], sending.state)}"
-    yield _("to"), text["recipient"]
-    yield _("by"), f"{text['asked_by']} ({text['kind']})"
-    yield from _fate_facts(text["answer"] | {"composed": True})
+def by_hand_facts(text: WholeTextByHand, sending: Sending) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is known of a text by hand, as labels and values."""
+    yield _("text by hand"), f"{text.id}: {answer_in_words(text.answer, sending.state)}"
+    yield _("to"), text.recipient
+    yield _("by"), f"{text.asked_by} ({text.kind})"
+    yield from _fate_facts(text.answer)
 
 
-def _segments(contact: Contact) -> str:
-    repeats = contact["repeats"]
+def _segments(contact: LoggedContact) -> str:
+    repeats = contact.repeats
     return ngettext(
         "{received} of {total}; {number} repeat",
         "{received} of {total}; {number} repeats",
         repeats,
-        **contact["segments"],
+        received=contact.segments.received,
+        total=contact.segments.total,
     )
 
 
-def _part(part: dict[str, Any]) -> str:
-    storage = f"{part['storage']} {part['storage_index']}" if part["storage"] else _("handed over directly")
-    deleted_at = part["deleted_at"]
-    known = [SEGMENT_KINDS.get(part["kind"], part["kind"]), _("sequence {number}", number=part["sequence"] or "-")]
-    known += [_("a repeat")] if part["repeat"] else []
+def _part(part: ReceivedPart) -> str:
+    storage = f"{part.storage} {part.storage_index}" if part.storage else _("handed over directly")
+    deleted_at = part.deleted_at
+    known = [SEGMENT_KINDS.get(part.kind, part.kind), _("sequence {number}", number=part.sequence or "-")]
+    known += [_("a repeat")] if part.repeat else []
     deleted = _("deleted {moment}", moment=moment(deleted_at)) if deleted_at else _("not deleted yet")
     return in_row((", ".join(known), f"{storage}, {deleted}"))
 
 
-def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
+def _answer_facts(answer: WholeAnswer, sending: Sending) -> Iterator[tuple[str, str | None]]:
     fate = answer_in_words(answer, sending.state)
-    yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
+    yield _("answer"), _("{number}: {fate}", number=answer.id, fate=fate)
     yield from _fate_facts(answer)
 
 
-def _fate_facts(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _fate_facts(answer: WholeAnswer) -> Iterator[tuple[str, str | None]]:
     """Yield the text of an answer or of a text by hand, and what became of it."""
-    yield inner(_("because")), cause_in_words(answer["reason"])
-    yield inner(_("text")), answer["text"]
-    if wording := answer.get("wording"):
-        place = place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
+    yield inner(_("because")), cause_in_words(answer.reason)
+    yield inner(_("text")), answer.text
+    if isinstance(answer, ShownAnswer) and (wording := answer.wording):
+        place = place_in_words(wording.answer - 1, wording.variant - 1, wording.country)
         yield inner(_("which")), place
-    if answer["segments"]:
+    if answer.segments:
         yield inner(_("segments")), _answer_segments(answer)
     yield (
         inner(_("queued")),
-        _("{moment}, to go {due}", moment=moment(answer["queued_at"]), due=moment(answer["due_at"])),
+        _("{moment}, to go {due}", moment=moment(answer.queued_at), due=moment(answer.due_at)),
     )
-    yield inner(_("sent")), maybe_moment(answer["sent_at"])
-    yield inner(_("reported")), maybe_moment(answer["reported_at"])
-    for part in answer["parts"]:
-        state = SEGMENT_STATES[SegmentState(part["state"])]
-        first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
-        known = [cause_in_words(part["cause"])] if part["cause"] else []
-        known += [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
-        known += [_("detail: {words}", words=words)] if (words := problem_in_words(part["detail"])) else []
-        known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
-        yield inner(inner(_("octets"))), part["pdu"]
+    yield inner(_("sent")), maybe_moment(answer.sent_at)
+    yield inner(_("reported")), maybe_moment(answer.reported_at)
+    for part in answer.parts:
+        state = SEGMENT_STATES[part.state]
+        first = state if part.current else _("{state} (an earlier attempt)", state=state)
+        known = [cause_in_words(part.cause)] if part.cause else []
+        known += [f"{_(name)} {getattr(part, key)}" for name, key in _FATE if getattr(part, key) is not None]
+        known += [_("detail: {words}", words=words)] if (words := problem_in_words(part.detail)) else []
+        known += [f"{_(name)} {moment(getattr(part, key))}" for name, key in _FATE_AT if getattr(part, key) is not None]
+        yield inner(_("part {number}", number=part.sequence)), in_row([first, *known])
+        yield inner(inner(_("octets"))), part.pdu
 
 
-def _answer_segments(answer: dict[str, Any]) -> str:
-    places = {"sent": answer["segments_sent"], "segments": answer["segments"], "encoding": answer["encoding"]}
-    if answer["state"] == AnswerState.SHADOWED:
-        return _("{segments}, in {encoding}", segments=in_segments(answer["segments"]), encoding=answer["encoding"])
-    if answer["composed"]:
+def _answer_segments(answer: WholeAnswer) -> str:
+    places = {"sent": answer.segments_sent, "segments": answer.segments, "encoding": answer.encoding}
+    if answer.state == AnswerState.SHADOWED:
+        return _("{segments}, in {encoding}", segments=in_segments(answer.segments or 0), encoding=answer.encoding)
+    if not isinstance(answer, ShownAnswer) or answer.composed:
         return _("{sent} of {segments} sent, in {encoding}", **places)
     return _("{sent} of {segments} sent; by the configuration in force, in {encoding}", **places)
 

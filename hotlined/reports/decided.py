@@ -5,10 +5,10 @@ The control program carries out the decision. This module asks the database only
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from hotlined.clock import synchronised
 from hotlined.config import Config
+from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.language import N_, Phrases, _, ngettext
 from hotlined.policy import History, Reason, WaitingFor
@@ -17,7 +17,7 @@ from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.line.history import history_of
+from hotlined.store.fleet import history_of
 from hotlined.store.line.line import Sending, TopUp, recorded_holds
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log
@@ -241,20 +241,20 @@ def _maybe_due(config: Config, contact_id: int) -> str | None:
     """Return when the answer to a contact goes, if its time has yet to come."""
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
-    answer = contact["answer"] if contact else None
-    return answer["due_at"] if answer and answer["waiting_for"] == WaitingFor.DUE else None
+    answer = contact.answer if contact else None
+    return answer.due_at if answer and answer.waiting_for == WaitingFor.DUE else None
 
 
-def withdrawn(text: dict[str, Any] | None = None, state: str | None = None) -> str:
+def withdrawn(text: TextByHand | None = None, state: str | None = None) -> str:
     """Return what came of Ctrl-C in a sentence.
 
-    `text` is that of `show --json` that the daemon had queued, None where it had begun nothing; `state` is None where
+    `text` is what the daemon had queued, None where it had begun nothing; `state` is None where
     the text was cancelled, or its state that forbids that.
     """
     if text and state:
-        fate = fate_in_words(_("The text {id}", id=text["id"]), state)
+        fate = fate_in_words(_("The text {id}", id=text.id), state)
         return f"{fate} " + _("It cannot be withdrawn any more.")
-    if text and text["answer"]["segments_sent"]:
+    if text and text.answer.segments_sent:
         return _("Withdrawn; a part of it has left.")
     return _("Withdrawn: nothing has left.")
 
@@ -296,15 +296,16 @@ def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
     if not news:
         with open_beside_daemon(config.database) as db:
             contact = log.maybe_contact(db, contact_id)
-        if contact and contact["kept"]:
+        if contact and contact.kept:
             return kept_already(contact)
     return _("Contact {number} is kept, however old it becomes.", number=contact_id)
 
 
-def kept_already(contact: dict[str, Any]) -> str:
-    """Return the sentence for who keeps a contact, of `show --json`, that is kept already."""
-    by, at = contact["kept"]["by"], moment(contact["kept"]["at"])
-    return _("Contact {number} is kept already, by {by} since {moment}.", number=contact["id"], by=by, moment=at)
+def kept_already(contact: WholeContact) -> str:
+    """Return the sentence for who keeps a contact that is kept already."""
+    assert contact.kept
+    by, at = contact.kept.by, moment(contact.kept.at)
+    return _("Contact {number} is kept already, by {by} since {moment}.", number=contact.id, by=by, moment=at)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:

@@ -1,12 +1,12 @@
 """What is stored about a number, as labels and values, for a person who asks what the line stores about them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from hotlined.clock import rfc3339
+from hotlined.documents import LoggedAnswer, WholeContact
 from hotlined.language import _, pgettext
-from hotlined.states import AnswerState
+from hotlined.store.people.export import Export, ExportedRequest, ExportedText
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, SEGMENT_KINDS, event_in_words
@@ -14,69 +14,66 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
 
-def sheet(export: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def sheet(export: Export) -> Iterator[tuple[str, str | None]]:
     """Yield all that is stored, as labels and values. The first is the moment of writing: it may be read on paper."""
     now = datetime.now().astimezone()
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
-    yield _("number"), export["number"]
-    yield _("pseudonym"), export["pseudonym"]
-    if decided := export["decided"]:
-        if decided["blocked_at"]:
-            by = _("by {by}, {moment}", by=decided["blocked_by"], moment=exact(decided["blocked_at"]))
+    yield _("number"), export.number
+    yield _("pseudonym"), export.pseudonym
+    if decided := export.decided:
+        if decided.blocked_at:
+            by = _("by {by}, {moment}", by=decided.blocked_by, moment=exact(decided.blocked_at))
             yield _("blocked"), by
-        yield _("opted out"), maybe_exact(decided["opted_out_at"])
-    for contact in export["contacts"]:
+        yield _("opted out"), maybe_exact(decided.opted_out_at)
+    for contact in export.contacts:
         yield from _contact(contact)
-    for answer in export["by_hand"]:
-        yield _("text by hand"), f"{answer['id']}: {_queued(answer)}"
-        yield inner(_("to")), answer["recipient"]
-        yield inner(_("text")), answer["text"]
-        yield inner(_("sent")), maybe_exact(answer["sent_at"])
-    for segment in export["segments"]:
-        yield _("segment"), f"{SEGMENT_KINDS.get(segment['kind'], segment['kind'])}, {exact(segment['received_at'])}"
-        yield inner(_("octets")), segment["pdu"]
-    for request in export["requests"]:
+    for answer in export.by_hand:
+        yield _("text by hand"), f"{answer.id}: {_queued(answer)}"
+        yield inner(_("to")), answer.recipient
+        yield inner(_("text")), answer.text
+        yield inner(_("sent")), maybe_exact(answer.sent_at)
+    for segment in export.segments:
+        yield _("segment"), f"{SEGMENT_KINDS.get(segment.kind, segment.kind)}, {exact(segment.received_at)}"
+        yield inner(_("octets")), segment.pdu
+    for request in export.requests:
         yield _("request"), _request(request)
-        yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
-    for event in export["events"]:
-        what = f"{EVENTS.get(event['kind'], event['kind'])} {event_in_words(event)}".rstrip()
-        yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
+        for name, value in request.arguments.items():
+            yield f"  {name}", value
+        yield "  result", request.result
+    for event in export.events:
+        what = f"{EVENTS.get(event.kind, event.kind)} {event_in_words(event)}".rstrip()
+        yield _("event"), _("{moment}: {what}", moment=exact(event.at), what=what)
 
 
-def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    places = {"number": contact["id"], "kind": KINDS.get(contact["kind"], contact["kind"]), "line": contact["line"]}
-    yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact['received_at'])}"
-    yield inner(_("from")), contact["originator"]
-    yield inner(pgettext("address", "other")), contact["other_originator"]
-    yield inner(_("text")), contact["text"]
-    yield inner(pgettext("time", "network")), maybe_exact(contact["scts"])
-    yield inner(_("decision")), VERDICTS[contact["verdict"]]
-    yield inner(_("because")), reason_in_words(contact["reason"])
-    yield inner(_("tags")), " ".join(map(tag_in_words, contact["tags"]))
-    for part in contact["parts"]:
-        yield inner(_("octets")), part["pdu"]
-    if answer := contact["answer"]:
+def _contact(contact: WholeContact) -> Iterator[tuple[str, str | None]]:
+    places = {"number": contact.id, "kind": KINDS[contact.kind], "line": contact.line}
+    yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact.received_at)}"
+    yield inner(_("from")), contact.originator
+    yield inner(pgettext("address", "other")), contact.other_originator
+    yield inner(_("text")), contact.text
+    yield inner(pgettext("time", "network")), maybe_exact(contact.scts)
+    yield inner(_("decision")), VERDICTS[contact.verdict]
+    yield inner(_("because")), reason_in_words(contact.reason)
+    yield inner(_("tags")), " ".join(map(tag_in_words, contact.tags))
+    for part in contact.parts:
+        yield inner(_("octets")), part.pdu
+    if answer := contact.answer:
         yield inner(_("answer")), _queued(answer)
-        yield inner(_("its text")), answer["text"]
-        for part in answer["parts"]:
-            yield inner(_("its octets")), part["pdu"]
+        yield inner(_("its text")), answer.text
+        for sent in answer.parts:
+            yield inner(_("its octets")), sent.pdu
 
 
-def _queued(answer: dict[str, Any]) -> str:
-    return _("{state}, queued {moment}", state=STATES[AnswerState(answer["state"])], moment=exact(answer["queued_at"]))
+def _queued(answer: LoggedAnswer | ExportedText) -> str:
+    return _("{state}, queued {moment}", state=STATES[answer.state], moment=exact(answer.queued_at))
 
 
-def _request(request: dict[str, Any]) -> str:
+def _request(request: ExportedRequest) -> str:
     return _(
         "{command} by {by}, {moment}: {state}",
-        command=request["verb"],
-        by=request["who"],
-        moment=exact(request["created_at"]),
-        state=REQUEST_STATES.get(request["state"], request["state"]),
+        command=request.verb,
+        by=request.who,
+        moment=exact(request.created_at),
+        state=REQUEST_STATES[request.state],
     )
-
-
-def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    for name in names:
-        yield f"  {name}", row[name]

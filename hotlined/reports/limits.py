@@ -12,6 +12,7 @@ from hotlined import policy
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
+from hotlined.forms import ByWindow, Seconds
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
@@ -39,8 +40,8 @@ class Window:
     known: int
     limit: int | None
     reserve: int | None
-    new_in_seconds: float | None
-    known_in_seconds: float | None
+    new_in_seconds: Seconds | None
+    known_in_seconds: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Queue:
 
     answers: int
     segments: int
-    next_in_seconds: float | None
+    next_in_seconds: Seconds | None
     ahead: int
 
 
@@ -84,15 +85,15 @@ class LimitsReport:
     """
 
     line: str
-    mode: str
+    mode: Mode
     currency: str
-    windows: dict[str, Window]
+    windows: ByWindow[Window]
     queue: dict[str, Queue]
     held: tuple[Sending, ...]
     worst: dict[str, Worst]
     answers: tuple[AnswerCost, ...]
     waits: int
-    first_in_seconds: float | None
+    first_in_seconds: Seconds | None
     unknown: tuple[str, ...] = ()
     """The keys that nobody can say while the configuration is broken; what follows from them is left out."""
 
@@ -131,7 +132,7 @@ def _report(config: Config) -> LimitsReport:
     new, known = (_outlook(view, size, share) for share, size in sizes(config).items())
     return LimitsReport(
         line=config.line,
-        mode=config.mode.value,
+        mode=config.mode,
         currency=limits.currency,
         windows={name: _window(name, used, limits, view, new, known) for name, used in spent.items()},
         queue={

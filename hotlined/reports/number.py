@@ -3,19 +3,22 @@
 The policy itself says whether a number may be answered, as for a text that came now.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from sqlite3 import Row
 
 from hotlined import policy
 from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
+from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand, extended
 from hotlined.errors import AddressError, UsageError
-from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
+from hotlined.forms import ByWindow, Seconds
+from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
+from hotlined.reports.contact import entry
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
@@ -25,10 +28,10 @@ from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
+from hotlined.store.fleet import history_of
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of
-from hotlined.store.line.line import FREE, Sending
+from hotlined.store.line.line import FREE, Sending, is_paused
 from hotlined.store.reading import log
 from hotlined.store.reading.forecast import Ahead
 from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, room_in_words
@@ -49,9 +52,23 @@ class NumberOutlook:
 
     answer: bool
     reason: Reason
-    in_seconds: float | None
-    windows: dict[str, float | None]
+    in_seconds: Seconds | None
+    """Null: never, until something changes."""
+    windows: ByWindow[Seconds | None]
     ahead: Ahead
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNumber(Correspondent):
+    """A number, a name or a short code, whole: show NUMBER --json."""
+
+    country: str | None
+    line_type: LineType
+    next: NumberOutlook
+    """What would become of a text that came now."""
+    paused: bool
+    history: tuple[PreviewedContact, ...]
+    by_hand: tuple[TextByHand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ class NumberReport:
     correspondent: Correspondent
     outlook: NumberOutlook
     holds: tuple[Sending, ...]
-    queued: Mapping[str, Any] | None
+    queued: LoggedAnswer | None
     texts: tuple[Wording, ...]
     shadowed: int
 
@@ -90,13 +107,27 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     queued = None
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=OPEN)
-        queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
+        queued = next((contact.answer for contact in log.entries(db, where, 1)), None)
     shadow = config.mode is Mode.SHADOW
     history = history_of(db, originator, shadow=shadow)
     shadowed = history.answers - history_of(db, originator, shadow=False).answers if shadow else 0
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
     return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed)
+
+
+def document(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> ShownNumber:
+    """Return what `show --json` says of a number, with these contacts of its."""
+    return extended(
+        ShownNumber,
+        report.correspondent,
+        country=report.identity.country,
+        line_type=report.identity.line_type,
+        next=report.outlook,
+        paused=is_paused(db),
+        history=tuple(entry(db, config, row) for row in rows),
+        by_hand=tuple(map(log.by_hand_entry, log.texts_by_hand(db, 0, report.originator))),
+    )
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -106,7 +137,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     history = history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = longest(config, history.answers, identity.country)
-    known = history.answers > 0
+    known = history.known
     room = look_ahead(db, config, now).outlook(segments, known=known)
     windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
     waits = [None if room.at is None else room.at - now.limit]

@@ -1,9 +1,9 @@
 """Reasons, states and verdicts in words: codes are for scripts, people read these."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotlined import policy
+from hotlined.documents import LoggedAnswer
 from hotlined.language import N_, NP_, Phrases, _, ngettext
 from hotlined.policy import AttemptCause, Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
@@ -193,22 +193,20 @@ def queue_in_words(queue: Mapping[str, int]) -> str:
     )
 
 
-def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
+def answer_in_words(answer: LoggedAnswer, sending: SendingState) -> str:
     """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled one, the reason.
 
-    `answer` is the object of `log --json`. `sending` says what keeps all answers back, or that no daemon runs: then the
-    words contain no time.
+    `sending` says what keeps all answers back, or that no daemon runs: then the words contain no time.
     """
-    state = AnswerState(answer["state"])
-    if state is AnswerState.QUEUED:
-        waits = answer["waiting_for"]
+    if answer.state is AnswerState.QUEUED:
+        waits = answer.waiting_for
         if sending is SendingState.NO_DAEMON and waits in _TIMED:
             return _(NO_DAEMON)
-        if waits == WaitingFor.DUE:
+        if waits is WaitingFor.DUE:
             waits = _KEPT_BACK.get(sending, waits)
-        return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
-    if state is AnswerState.CANCELLED and answer["reason"] in list(Reason):
-        return _("cancelled: {reason}", reason=briefly(answer["reason"]))
-    if state is AnswerState.FAILED and answer["segments_sent"]:
-        return _("only {sent} of {segments} left", sent=answer["segments_sent"], segments=answer["segments"])
-    return STATES[state]
+        return briefly(waits).format(at=clock_time(answer.due_at)) or STATES[answer.state]
+    if answer.state is AnswerState.CANCELLED and answer.reason in list(Reason):
+        return _("cancelled: {reason}", reason=briefly(answer.reason))
+    if answer.state is AnswerState.FAILED and answer.segments_sent:
+        return _("only {sent} of {segments} left", sent=answer.segments_sent, segments=answer.segments)
+    return STATES[answer.state]

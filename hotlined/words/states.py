@@ -1,8 +1,6 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from hotlined.documents import ExportedEvent, ShownEvent
 from hotlined.language import N_, NP_, Phrases, _
 from hotlined.states import (
     ContactKind,
@@ -152,11 +150,10 @@ REQUEST_STATES: Phrases[str] = Phrases(
 """How far a request to the daemon is."""
 
 
-def event_in_words(event: Mapping[str, Any]) -> str:
-    """Write the details of an event of `show --json`: where a person did it, to what, and who it was."""
-    who, word = event["who"], event["word"]
-    values = [tag_in_words(word) if word else event["number"], *map(str, (event["detail"] or {}).values())]
+def event_in_words(event: ShownEvent | ExportedEvent) -> str:
+    """Write the details of an event: where a person did it, to what, and who it was."""
+    values = [tag_in_words(event.word) if event.word else event.number, *map(str, (event.detail or {}).values())]
     what = ", ".join(filter(None, values))
-    if who is None:
+    if event.who is None:
         return what
-    return _("{what} by {by}", what=what, by=who) if what else _("by {by}", by=who)
+    return _("{what} by {by}", what=what, by=event.who) if what else _("by {by}", by=event.who)

@@ -27,6 +27,8 @@ from hotlined.cli.output import json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.config import load
+from hotlined.documents import LoggedAnswer
+from hotlined.gsm.alphabet import Encoding
 from hotlined.language import Language, spoken
 from hotlined.policy import AttemptCause, Reason, WaitingFor, cms_code
 from hotlined.reports.contact import rows_for_people
@@ -346,9 +348,15 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
     free = SendingState.FREE
     for state in AnswerState:
-        answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
-        assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME_WIDTH
-    assert len(answer_in_words({"state": "queued", "waiting_for": "due"}, SendingState.NO_DAEMON)) <= OUTCOME_WIDTH
+        assert 0 < len(answer_in_words(logged_answer(state), free)) <= OUTCOME_WIDTH
+    queued = logged_answer(AnswerState.QUEUED, WaitingFor.DUE)
+    assert len(answer_in_words(queued, SendingState.NO_DAEMON)) <= OUTCOME_WIDTH
+
+
+def logged_answer(state: AnswerState, waiting_for: WaitingFor | None = None) -> LoggedAnswer:
+    """Return an answer of two segments in a state."""
+    at = "2026-11-24T22:00:00.000Z"
+    return LoggedAnswer(1, state, None, "Non.", Encoding.GSM7, 2, 0, waiting_for, at, at, None, None)
 
 
 def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:

@@ -214,7 +214,7 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
 
 def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> None:
     """The number is forgotten while its contacts are read one by one: all are there, whole."""
-    evidence.keep_all(threatened.db, KEVIN, "anna", threatened.now())
+    decisions.keep_all(threatened.db, KEVIN, "anna", threatened.now())
     before = evidence.of_number(threatened.db, KEVIN)
     forgotten: list[stored.StoredCounts | None] = []
 
@@ -229,7 +229,7 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
 
     assert forgotten[0]
     assert read == before
-    assert evidence.of_number(threatened.db, KEVIN)["contacts"] == []
+    assert evidence.of_number(threatened.db, KEVIN).contacts == ()
 
 
 def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:

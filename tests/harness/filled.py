@@ -38,7 +38,7 @@ ANSWER = "Non, c'est non. " * 12  # two segments
 # what is promised of `log --json`, in its order
 LOG_KEYS = [
     "id", "line", "kind", "originator", "other_originator", "text", "segments", "scts", "received_at", "repeats",
-    "tags", "verdict", "reason", "answer",
+    "tags", "verdict", "reason", "elsewhere", "answer",
 ]  # fmt: skip
 ANSWER_KEYS = [
     "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for", "queued_at", "due_at",

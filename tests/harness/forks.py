@@ -196,8 +196,11 @@ def _work(session: pytest.Session, shares: Iterable[range], reports: int) -> Non
     config.pluginmanager.register(reporting)
     try:
         for share in filter(None, shares):
-            # what the tests of a file have in common ends with them, what all have does not
-            elsewhere = next((item for item in items if item.path != items[share[0]].path), None)
+            # what the tests of a file or of a folder have in common ends with them, what all have does not
+            here = items[share[0]].path
+            elsewhere = next((item for item in items if item.path.parent != here.parent), None) or next(
+                (item for item in items if item.path != here), None
+            )
             for number in share:
                 reporting.say(range(number, share.stop))
                 following = items[number + 1] if number + 1 in share else elsewhere

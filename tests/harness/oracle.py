@@ -906,7 +906,7 @@ class _Waiting:
             return
         for each in self._promised.values():
             came = self._asks[each.contact]
-            is_due = came.at + came.delay + self._lost <= now
+            is_due = each.at + came.delay + self._lost <= now  # of half a text, the verdict waits for the rest
             is_fresh = limits.max_age is None or now <= came.at + limits.max_age / 2
             if is_due and is_fresh and came.number not in self._excused and self._has_room(each.segments, now, limits):
                 yield each.answer

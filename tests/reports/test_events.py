@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hotlined.store.answers import answers, contacts, decisions
 from hotlined.store.line import alerting, events
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, commit_balance
-from hotlined.store.people import erasing, evidence
+from hotlined.store.people import erasing
 from hotlined.store.reading import log
 
 FREE = Sending(SendingState.FREE)
@@ -69,7 +70,7 @@ def said(db: Database) -> list[str]:
     """Return how the events of a contact are told, by `show` and as a timeline, in the language in force."""
     shown = log.maybe_contact(db, 1)
     assert shown
-    shown["answer"] = None  # its steps are told elsewhere
+    shown = replace(shown, answer=None)  # its steps are told elsewhere
     lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
     steps = [step.words for step in timeline.timeline(shown, FREE)]
     return [*lines, *steps[-len(lines) :]]
@@ -194,7 +195,7 @@ def decide(line: Filled) -> None:
     decisions.commit_look(db, 1, "anna", now)
     decisions.commit_look_up(db, KEVIN, "anna", now)
     decisions.commit_look_through(db, "by_hand", "anna", now)
-    evidence.keep_all(db, LEA, "anna", now)
+    decisions.keep_all(db, LEA, "anna", now)
     decisions.pause(db, "by", now)
     decisions.resume(db, "uid 1003", now)
     decisions.top_up(db, "2026-11-24T10:00:00.000Z", "pi", now)

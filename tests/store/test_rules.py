@@ -509,7 +509,7 @@ def test_answers_find_their_shares_once_the_key_is_back(db: Database) -> None:
     for _ in purging.purge(db, timedelta(0), timedelta(0), at(10)):
         pass
     away = db.key_path.rename(db.path.with_name("away"))
-    db.key = None
+    db.keys.clear()
     assert decisions.commit_key_lack(db, at(11))
     wrote(db, HERS, 20, delay=60)
     assert db.value("SELECT share FROM answers WHERE state = 'queued'") == "new"

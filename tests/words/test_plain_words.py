@@ -9,9 +9,11 @@ from conftest import speaking
 from filled import KEVIN, LEA, Filled
 
 from hotlined.cli.contacts import CONTACTS
+from hotlined.documents import ListedContact, LoggedContact, SegmentCount, extended
 from hotlined.language import Language
 from hotlined.policy import Reason
 from hotlined.reports import contact
+from hotlined.states import ContactKind, ContactVerdict
 from hotlined.store.line.line import FREE
 
 ROOT = Path(__file__).parents[2]
@@ -226,10 +228,12 @@ NO = {
 def test_what_is_not_answered_cannot_be_read_as_answered(language: Language, reason: Reason) -> None:
     """The words say no first, in the list and wherever else it stands, and no sign has to say it."""
     (column,) = (each for each in CONTACTS[0].columns if each.heading_message == "ANSWER")
-    row = {"verdict": "suppress", "reason": reason, "answer": None, "kind": "text", "originator": KEVIN}
+    at = "2026-11-24T22:00:00.000Z"
+    words = ContactKind.TEXT, KEVIN, None, "Salut", SegmentCount(1, 1), None, at, 0, (), ContactVerdict.SUPPRESS, reason
+    row = LoggedContact(1, "fr", *words, elsewhere=(), answer=None)
     with speaking(language):
         outcome = contact.outcome(row, FREE)
-        in_list = column.cell(row | {"outcome": outcome})
+        in_list = column.cell(extended(ListedContact, row, kept=False, alert_words=(), outcome=outcome))
 
     assert outcome.startswith(NO[language][0])
     assert in_list.startswith(NO[language][1])

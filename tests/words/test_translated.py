@@ -200,6 +200,8 @@ ENGLISH = {
     "gsm/responses.py": "has codes",
     "gsm/tpdu.py": "marks what it says; what is wrong with a PDU that can be read, nobody reads",
     "migrations.py": "is SQL",
+    "documents.py": "speaks to readers of the schema",
+    "forms.py": "the same",
     "policy.py": "has codes",
     "recognition.py": "has what strangers type",
     "reports/metrics.py": "speaks to Prometheus",

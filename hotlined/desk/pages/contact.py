@@ -7,7 +7,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, reading
 from hotlined.language import N_
-from hotlined.reports.contact import facts, name_wording, outcome, preview
+from hotlined.reports.contact import facts, outcome, shown
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
 from hotlined.reports.timeline import timeline
@@ -31,25 +31,24 @@ _CAME = {
 def show(contact_id: int) -> str:
     """Show a contact."""
     with reading() as db:
-        contact, sending = log.maybe_contact(db, contact_id), sending_now(line(), sending_of(db))
-        if contact is None:
+        found, sending = log.maybe_contact(db, contact_id), sending_now(line(), sending_of(db))
+        if found is None:
             raise NotFound(no_contact(contact_id).message)
-        preview(db, line(), contact)
-        name_wording(db, line(), contact)
-        contact["outcome"] = outcome(contact, sending)
+        contact = shown(db, line(), found)
         tags = decisions.tags_in_use(db)
     looked_at(contact_id)
-    state = contact["answer"] and contact["answer"]["state"]
+    state = contact.answer and contact.answer.state
     return render_template(
         "contact.html",
         contact=contact,
+        outcome=outcome(contact, sending),
         steps=timeline(contact, sending),
         facts=[(label, value) for label, value in facts(contact, sending) if value],
         tags=tags,
         came=_CAME,
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,
-        words=[word for word in TAG_KEYS.values() if word not in contact["tags"]],
+        words=[word for word in TAG_KEYS.values() if word not in contact.tags],
     )
 
 

@@ -61,7 +61,7 @@ def show() -> str:
     looked_through("log")
     # nothing else: the maker of links has arguments of its own
     asked = {name: request.args.getlist(name) for name in (*_READS, *_CHOICES, "kept") if name in request.args}
-    last = found[_ROWS - 1]["id"] if len(found) > _ROWS else read_to + 1
+    last = found[_ROWS - 1].id if len(found) > _ROWS else read_to + 1
     older = asked | {"before": last} if last > 1 else None
     return render_template(
         "log.html",

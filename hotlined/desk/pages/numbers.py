@@ -67,9 +67,9 @@ def by_contact(contact_id: int) -> str | Response:
         contact = log.maybe_contact(db, contact_id)
     if contact is None:
         raise NotFound(no_contact(contact_id).message)
-    if contact["originator"] is None:
+    if contact.originator is None:
         return redirect(url_for("log", number=log.WITHHELD))
-    return _person(contact["originator"])
+    return _person(contact.originator)
 
 
 def by_number() -> str:

@@ -9,9 +9,10 @@ from flask import render_template
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
+from hotlined.documents import ListedContact
 from hotlined.errors import StoreError
 from hotlined.language import N_
-from hotlined.reports.contact import Contact, rows_for_people
+from hotlined.reports.contact import rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store.reading import log, review
@@ -43,7 +44,7 @@ class _Seen:
     """What a visitor may see of the database: who came, the last contacts, and what waits for a person."""
 
     came: Came | None = None
-    contacts: Sequence[Contact] = ()
+    contacts: Sequence[ListedContact] = ()
     waiting: Waiting | None = None
 
 

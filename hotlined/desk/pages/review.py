@@ -1,7 +1,6 @@
 """`/review`: what waits for a person, one text after the other, for a thumb or a key."""
 
 from itertools import islice
-from typing import Any
 
 from flask import render_template, request
 
@@ -19,14 +18,14 @@ def show() -> str:
     here, last = (_maybe_contact_id(name) for name in ("here", "last"))
     every = bool(request.args.get("all"))
     with reading() as db:
-        contact: dict[str, Any] | None = log.maybe_contact(db, here) if here else None
+        contact = log.maybe_contact(db, here) if here else None
         queue = review.queue(db, every=every)
         waiting = [*(islice(queue, 1) if every else queue)]  # every text are too many to be counted for a page
-        if contact is None or contact["tags"] or contact["text"] is None:
+        if contact is None or contact.tags or contact.text is None:
             contact = log.maybe_contact(db, waiting[0]) if waiting else None
         before = log.maybe_contact(db, last) if last else None
     if contact:
-        looked_at(contact["id"])
+        looked_at(contact.id)
     left = None if every else len(waiting)
     return render_template("review.html", contact=contact, last=before, left=left, every=every, keys=TAG_KEYS)
 

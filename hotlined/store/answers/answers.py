@@ -16,11 +16,13 @@ from hotlined.clock import Now, age
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
+from hotlined.store import fleet
 from hotlined.store.answers import decisions, gate, lifecycle
 from hotlined.store.answers.correspondents import identity_of
+from hotlined.store.fleet import history_of
 from hotlined.store.line import events, line
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of, may_have_left
+from hotlined.store.line.history import may_have_left
 
 LATEST_TEXTS = 20
 """How many earlier texts of a number are compared with a new one."""
@@ -43,6 +45,8 @@ def judge(
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
         text = recognition.fold(row["text"] or "")
+        if identity.originator is not None:
+            fleet.meet(db, identity.originator)
         history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
         if history.answers and text:
             history = history._replace(same_texts=_same_texts(db, row, text))
@@ -50,9 +54,10 @@ def judge(
         contact = policy.Contact(row["kind"], identity, _contact_age(row, now), text, opts_out)
         verdict = policy.judge(contact, history, rules, now.limit)
         db.execute(
-            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
+            "UPDATE contacts SET verdict = ?, reason = ?, elsewhere = ? WHERE id = ?",
             ContactVerdict.ANSWER if verdict.answer else ContactVerdict.SUPPRESS,
             verdict.reason,
+            fleet.lines_of(history, verdict.reason),
             contact_id,
         )
         if identity.originator is not None:
@@ -65,7 +70,7 @@ def judge(
                     now,
                     contact_id=contact_id,
                     delay_seconds=delay_seconds,
-                    share=Share.KNOWN if history.answers else Share.NEW,
+                    share=Share.KNOWN if history.known else Share.NEW,
                     age_limit=row["received_limit"],
                 )
     return verdict
@@ -203,6 +208,9 @@ def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[
         return decided
     if not lifecycle.reopen(db, answer["id"]):
         return str(answer["state"])
+    db.execute(
+        "UPDATE contacts SET elsewhere = NULL WHERE id = (SELECT contact_id FROM answers WHERE id = ?)", answer["id"]
+    )
     left = may_have_left(db, answer["id"], shadow=False)
     db.execute(
         "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined import policy
+from hotlined.forms import Time
 from hotlined.gsm.address import UNKNOWN_COUNTRY, Address, Identity, LineType, Ton, identify
 from hotlined.pseudonym import NOBODY
 from hotlined.states import OCCUPIES, ContactKind
@@ -21,18 +22,19 @@ class Correspondent:
     """
 
     number: str | None
+    """Null for those who withhold it."""
     contacts: int
-    first_at: str | None
-    last_at: str | None
+    first_at: Time | None
+    last_at: Time | None
     last_id: int | None
     answers: int
     segments: int
     blocked: bool
     opted_out: bool
-    blocked_at: str | None
-    """When a person blocked it, and who: None where the configuration alone does."""
+    blocked_at: Time | None
+    """When a person blocked it; null where the configuration alone does."""
     blocked_by: str | None
-    opted_out_at: str | None
+    opted_out_at: Time | None
 
 
 class Order(StrEnum):

@@ -11,6 +11,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
+from hotlined.store import fleet
 from hotlined.store.answers import lifecycle, shares
 from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
@@ -67,9 +68,19 @@ def resume(db: Database, who: str, now: Now) -> bool:
     """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
 
     From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
-    the next time a person knows what is decided. After a pause the breaker may try an answer.
+    the next time a person knows what is decided; and where it is the fleet's key that is lost. After a pause the
+    breaker may try an answer.
     """
-    if commit_key_lack(db, now):
+    known = not commit_key_lack(db, now)
+    if pseudonyms.is_fleet_key_lost(db):
+        raise RefusedError(
+            _(
+                "{problem}: without it this line knows nobody of whom other lines speak.",
+                problem=pseudonyms.lost_in_words(db),
+            ),
+            _("Bring it back from a backup or with the invitation, or take the line out of the fleet."),
+        )
+    if not known:
         raise RefusedError(
             _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
             _(
@@ -157,7 +168,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
     if lack == line.key_lack(db):
         return False
     with db.transaction():
-        line.note_key_lack(db, lack, now)
+        line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
         shares.refile(db)
     return lack is not None
 
@@ -165,7 +176,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
 def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
     """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
     decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
-    if not db.one(decided, *pseudonyms.names(db, number)):
+    if not fleet.lift(db, number, columns[0]) and not db.one(decided, *pseudonyms.names(db, number)):
         return False
     _change(db, ", ".join(f"{column} = NULL" for column in columns), (), number, now)
     events.record(db, now, kind, who=who, number=number)
@@ -187,6 +198,7 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, now
         now.limit,
         *names,
     )
+    fleet.touch(db, number)
 
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
@@ -198,6 +210,29 @@ def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
     if row is None:
         return None
     return row["kept_at"] is None and _keep(db, contact_id, EventKind.KEEP, (now.rfc3339, who), who, now)
+
+
+def keep_all(db: Database, name: str, who: str, now: Now) -> int:
+    """Commit that every contact of a number or name is exempt from erasure, and that somebody takes its evidence.
+
+    Return how many contacts there are. What was kept before stays as it was.
+    """
+    names = {"names": json.dumps(pseudonyms.names(db, name))}
+    with db.transaction():
+        total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
+        if total:
+            values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
+            db.execute(
+                "INSERT INTO events (at, at_limit, kind, who, contact_id)"
+                f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
+                **values,
+            )
+            db.execute(f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", **values)
+            events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
+    return total
+
+
+_OF = "originator IN (SELECT value FROM json_each(:names)) OR other_originator IN (SELECT value FROM json_each(:names))"
 
 
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:

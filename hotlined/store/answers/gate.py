@@ -16,12 +16,14 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
+from hotlined.store import fleet
 from hotlined.store.answers import breaking, lifecycle, windows
 from hotlined.store.answers.correspondents import identity_of
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_segment
+from hotlined.store.fleet import history_of
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import history_of, may_have_left
+from hotlined.store.line.history import may_have_left
 from hotlined.store.line.line import breaker_of, is_paused, save_limit_clock
 from hotlined.timing import USUAL
 
@@ -106,6 +108,8 @@ def begin(
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
+            lines = fleet.lines_of(history, verdict.reason)
+            db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, answer["contact_id"])
         elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
         if not isinstance(verdict, policy.Pass):

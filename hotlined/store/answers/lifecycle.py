@@ -34,6 +34,7 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
 from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.store import fleet
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.answers.shares import refile
 from hotlined.store.line.database import Database
@@ -105,6 +106,7 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
     )
     if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
         db.before_commit(refile, row["recipient"])
+        fleet.touch(db, row["recipient"])
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:

@@ -63,10 +63,10 @@ def mark_named(db: Database) -> None:
     db.execute("UPDATE words_met SET alerted = 1 WHERE NOT alerted")
 
 
-def of(db: Database, contact_id: int) -> list[str]:
+def of(db: Database, contact_id: int) -> tuple[str, ...]:
     """Return the words of alerts.words that stand in a contact's text."""
     row = db.one("SELECT words FROM words_met WHERE contact_id = ?", contact_id)
-    return json.loads(row["words"]) if row else []
+    return tuple(json.loads(row["words"])) if row else ()
 
 
 HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"

@@ -34,7 +34,7 @@ class Database:
         self.connection = connection
         self.clock = clock
         self.limit_epoch = limit_epoch
-        self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
+        self.keys: dict[str, bytes] = {}  # of its pseudonyms, once `pseudonyms` has read them
         self._release = release
         self._following: dict[Follow, set[str]] = {}
 

@@ -93,12 +93,12 @@ def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
 
 
 def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
-    """Return the events of a contact as `show --json` has them."""
+    """Return the events of a contact: the fields of `ShownEvent`."""
     return _read(db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id))
 
 
 def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[dict[str, Any]]:
-    """Return the events of contacts, and those about a number or name, as `export --json` has them.
+    """Return the events of contacts, and those about a number or name: the fields of `ExportedEvent`.
 
     The number is None where another one is masked alike.
     """

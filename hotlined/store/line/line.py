@@ -505,20 +505,26 @@ def key_digest_of(connection: sqlite3.Connection) -> str | None:
     return None
 
 
+def key_digests(db: Database) -> tuple[str | None, str | None]:
+    """Return the digests of the line's own key and of its fleet's; None for one that there is not."""
+    own, fleet = db.the("SELECT key_digest, (SELECT key_digest FROM fleet WHERE id = 1) FROM line_state")
+    return own, fleet
+
+
 def bind_key(db: Database, digest: str) -> None:
     """Record with which key pseudonyms are made from now on, inside the transaction that is open."""
     db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", digest)
 
 
-def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
-    """Record why the key cannot be used, or with None that it can, inside the transaction that is open."""
+def note_key_lack(db: Database, lack: HoldReason | None, file: str, now: Now) -> None:
+    """Record why a key cannot be used, or with None that all can, inside the transaction that is open."""
     db.execute(
         "UPDATE line_state SET key_lost_at = iif(?, coalesce(key_lost_at, ?), NULL), key_denied = ?",
         bool(lack),
         now.rfc3339,
         lack is HoldReason.KEY_DENIED,
     )
-    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, detail={"key": db.key_path.name})
+    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, detail={"key": file})
 
 
 _KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: EventKind.KEY_DENIED}

@@ -1,15 +1,17 @@
 """Finds the rows of a number, under the number or its pseudonym, and keeps the key that pseudonyms are made with.
 
 Which key that is stands in the database, as a digest. Where the key is lost nobody knows who had an answer or opted
-out, so nothing is sent until a person decides.
+out, so nothing is sent until a person decides. A line in a fleet has its key, too: by the pseudonyms under it the lines
+know whom they speak of.
 """
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from hotlined import pseudonym
 from hotlined.clock import Now
-from hotlined.database_files import KEY, write_key
+from hotlined.database_files import FLEET, KEY, beside, write_key
 from hotlined.errors import StoreError, reason_of
 from hotlined.language import _
 from hotlined.peer import user_name
@@ -34,25 +36,43 @@ def teach(db: Database) -> None:
 
 def is_lost(db: Database) -> bool:
     """Tell whether there are pseudonyms whose key is not beside the database, or may not be read."""
-    return line.key_digest_of(db.connection) is not None and _maybe_key(db) is None
+    return _lost(db) is not None
+
+
+def is_fleet_key_lost(db: Database) -> bool:
+    """Tell whether it is the fleet's key that is lost, and the line's own is not."""
+    return _lost(db) == FLEET
+
+
+def _lost(db: Database) -> str | None:
+    """Return the ending of the file in which a key is missing, the line's own first; None where none is."""
+    wanted = zip((KEY, FLEET), line.key_digests(db), strict=True)
+    return next((ending for ending, digest in wanted if digest and not _key_of(db, ending, digest)), None)
 
 
 def maybe_lack(db: Database) -> HoldReason | None:
-    """Return why the key cannot be used now, None where it can, or where there are no pseudonyms."""
-    return _lack(db) if is_lost(db) else None
+    """Return why a key cannot be used now, None where all can, or where there are no pseudonyms."""
+    lost = _lost(db)
+    return _lack(db, lost) if lost else None
+
+
+def lacking_file(db: Database) -> Path:
+    """Return where the key lies that cannot be used; that of the line's own where all can."""
+    return beside(db.path, _lost(db) or KEY)
 
 
 def lost_in_words(db: Database) -> str:
     """Say in words why this user cannot use the key."""
-    if _lack(db) is HoldReason.KEY_DENIED:
-        return _("{file} may not be read by {user}", file=db.key_path, user=user_name(os.geteuid()))
-    return _("{file} is missing or another key", file=db.key_path)
+    file = lacking_file(db)
+    if maybe_lack(db) is HoldReason.KEY_DENIED:
+        return _("{file} may not be read by {user}", file=file, user=user_name(os.geteuid()))
+    return _("{file} is missing or another key", file=file)
 
 
-def _lack(db: Database) -> HoldReason:
-    """Return why this user cannot use the key: it is missing, or may not be read."""
+def _lack(db: Database, ending: str) -> HoldReason:
+    """Return why this user cannot use a key: it is missing, or may not be read."""
     try:
-        pseudonym.maybe_key(db.key_path)
+        pseudonym.maybe_key(beside(db.path, ending))
     except PermissionError:
         return HoldReason.KEY_DENIED
     except OSError:
@@ -77,7 +97,7 @@ def require_key(db: Database, now: Now) -> None:
     if lack := maybe_lack(db):
         if lack != line.key_lack(db):
             with db.transaction():
-                line.note_key_lack(db, lack, now)
+                line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
             _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
             _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),
@@ -100,19 +120,35 @@ def adopt_key(db: Database) -> bytes:
             _("Its owner decides this: run it as the line's own user, with sudo where it is a service."),
         ) from error
     line.bind_key(db, pseudonym.digest(key))
-    db.key = key
+    db.keys[KEY] = key
     return key
+
+
+def have_fleet_key(db: Database, key: bytes) -> None:
+    """Put the key of a fleet beside the database. Raises OSError."""
+    write_key(db.path, FLEET, key)
+    db.keys[FLEET] = key
+
+
+def maybe_fleet_key(db: Database) -> bytes | None:
+    """Return the key of the line's fleet; None where it is in none, or the key is lost."""
+    _own, wanted = line.key_digests(db)
+    return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
     wanted = line.key_digest_of(db.connection)
-    return _key_of(db, wanted) if wanted else None
+    return _key_of(db, KEY, wanted) if wanted else None
 
 
-def _key_of(db: Database, wanted: str) -> bytes | None:
-    """Return the key with a digest; None where it is lost."""
-    if db.key is None or pseudonym.digest(db.key) != wanted:
+def _key_of(db: Database, ending: str, wanted: str) -> bytes | None:
+    """Return the key with a digest from its file; None where it is lost."""
+    key = db.keys.get(ending)
+    if key is None or pseudonym.digest(key) != wanted:
         with suppress(OSError):  # to this user it is lost
-            db.key = pseudonym.maybe_key(db.key_path)
-    return db.key if db.key and pseudonym.digest(db.key) == wanted else None
+            key = pseudonym.maybe_key(beside(db.path, ending))
+    if key is None or pseudonym.digest(key) != wanted:
+        return None
+    db.keys[ending] = key
+    return key

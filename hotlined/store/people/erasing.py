@@ -12,6 +12,7 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, EventKind, Refusal, RequestState, SegmentState, listed
+from hotlined.store import fleet
 from hotlined.store.answers import decisions, lifecycle
 from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
@@ -20,17 +21,19 @@ from hotlined.store.people.stored import PersonRows, StoredCounts
 
 
 def forget(
-    db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]
+    db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool], asks: bool = True
 ) -> StoredCounts | None:
     """Commit that nothing is stored of a number or name any more, kept or not.
 
     None, and nothing is done, while a segment to it is being submitted. What is queued for it is cancelled. Segments
     that the windows still count stay, as nobody's; of a text that is still on the SIM a pseudonym stays, to know it by
     when it is read again. With `keep_opt_out` an opt-out stays under the number's pseudonym, also one that was not
-    judged yet: `opts_out` tells whether a text is one. Raises StoreError if the key of the pseudonyms is lost.
+    judged yet: `opts_out` tells whether a text is one. In a fleet an opt-out always stays, and with `asks` the other
+    lines are asked to erase the person, too. Raises StoreError if the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
     names = pseudonyms.names(db, name)
+    keep_opt_out |= fleet.maybe_member(db) is not None
     with db.transaction():
         found = stored.find(db, names)
         if _is_submitting(db, found):
@@ -39,6 +42,7 @@ def forget(
             _note_opt_out(db, name, found, now, opts_out)
         before = stored.count(db, names, found)
         _erase(db, name, found, now, keep_opt_out=keep_opt_out)
+        fleet.forget(db, name, now, asks=asks)
         events.record(db, now, EventKind.FORGET)
     return before
 

@@ -1,54 +1,116 @@
-"""Keeps and reads all that is stored of one number, for the police. What it means is told by the room `evidence`."""
+"""Reads all that is stored of one number and kept, for the police. What it means is told by the room `evidence`."""
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from sqlite3 import Row
 
 from hotlined import pseudonym
-from hotlined.clock import Now
-from hotlined.states import EventKind
-from hotlined.store.line import events, pseudonyms
+from hotlined.documents import (
+    Kept,
+    LoggedContact,
+    ReceivedPart,
+    ShownEvent,
+    TextByHand,
+    WholeAnswer,
+    extended,
+)
+from hotlined.errors import PduError
+from hotlined.forms import Time
+from hotlined.gsm import tpdu
+from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import bound_sim, own_number
 from hotlined.store.reading import log
 
 _NAMED = "IN (SELECT value FROM json_each(:names))"
-_OF = f"originator {_NAMED} OR other_originator {_NAMED}"
 
 
-def keep_all(db: Database, name: str, who: str, now: Now) -> int:
-    """Commit that every contact of a number or name is exempt from erasure, and that somebody takes its evidence.
+@dataclass(frozen=True, slots=True)
+class EvidencePart(ReceivedPart):
+    """A segment as it came, with the SIM that it came to and the service centre that it begins with."""
 
-    Return how many contacts there are. What was kept before stays as it was.
-    """
-    names = _names(db, name)
-    with db.transaction():
-        total = int(db.value(f"SELECT count(*) FROM contacts WHERE {_OF}", **names))
-        if total:
-            values = names | {"at": now.rfc3339, "limit": now.limit, "kind": EventKind.KEEP, "who": who}
-            db.execute(
-                "INSERT INTO events (at, at_limit, kind, who, contact_id)"
-                f" SELECT :at, :limit, :kind, :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
-                **values,
-            )
-            db.execute(f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", **values)
-            events.record(db, now, EventKind.EVIDENCE, who=who, number=name)
-    return total
+    imsi: str | None
+    service_centre: str | None
 
 
-def of_number(db: Database, name: str) -> dict[str, Any]:
-    """Return all that is stored of a number or name and kept, in the order of time, as one object for JSON.
+@dataclass(frozen=True, slots=True)
+class EvidenceReport:
+    """A status report of the network about a segment of an answer."""
+
+    id: int
+    answer_segment_id: int
+    pdu: str | None
+    scts: str | None
+    received_at: Time
+    service_centre: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceAnswer(WholeAnswer):
+    """An answer with its segments, and what the network reported about them."""
+
+    reports: tuple[EvidenceReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceContact(LoggedContact):
+    """A contact as `show` has it, with what evidence needs beside it."""
+
+    answer: EvidenceAnswer | None
+    kept: Kept
+    alert_words: tuple[str, ...]
+    parts: tuple[EvidencePart, ...]
+    events: tuple[ShownEvent, ...]
+    country: str | None
+    line_type: str
+    synchronised: bool
+    """Whether the machine's clock was right when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """The number of the line and the SIM that it is bound to, as far as they are known."""
+
+    number: str | None
+    imei: str | None
+    imsi: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSince:
+    """Since when a number is refused, and by whom it is blocked."""
+
+    blocked_at: Time | None
+    blocked_by: str | None
+    opted_out_at: Time | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvidence:
+    """All that is stored of a number or name and kept; contacts in the order of time."""
+
+    number: str
+    line: EvidenceLine
+    decided: RefusedSince
+    contacts: tuple[EvidenceContact, ...]
+    by_hand: tuple[TextByHand, ...]
+
+
+def of_number(db: Database, name: str) -> StoredEvidence:
+    """Return all that is stored of a number or name and kept.
 
     All of it is of one moment, whatever is erased meanwhile.
     """
-    names = _names(db, name)
+    names = {"names": json.dumps(pseudonyms.names(db, name))}
     with db.snapshot():
         return _all_of(db, name, names)
 
 
-def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
+def _all_of(db: Database, name: str, names: dict[str, str]) -> StoredEvidence:
     rows = db.all(
-        "SELECT id, country, line_type, other_originator, synchronised FROM contacts"
-        f" WHERE kept_at IS NOT NULL AND ({_OF}) ORDER BY received_limit, id",
+        "SELECT id, country, line_type, synchronised FROM contacts"
+        f" WHERE kept_at IS NOT NULL AND (originator {_NAMED} OR other_originator {_NAMED})"
+        " ORDER BY received_limit, id",
         **names,
     )
     decided = db.the(
@@ -57,34 +119,48 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
         **names,
     )
     sim = bound_sim(db)
-    return {
-        "number": name,
-        "line": {"number": own_number(db), "imei": sim[0] if sim else None, "imsi": sim[1] if sim else None},
-        "decided": dict(decided),
-        "contacts": [_contact(db, dict(row)) for row in rows],
-        "by_hand": [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, name)],
-    }
+    return StoredEvidence(
+        number=name,
+        line=EvidenceLine(own_number(db), sim[0] if sim else None, sim[1] if sim else None),
+        decided=RefusedSince(**decided),
+        contacts=tuple(_contact(db, row) for row in rows),
+        by_hand=tuple(map(log.by_hand_entry, log.texts_by_hand(db, 0, name))),
+    )
 
 
-def _names(db: Database, name: str) -> dict[str, str]:
-    return {"names": json.dumps(pseudonyms.names(db, name))}
-
-
-def _contact(db: Database, more: dict[str, Any]) -> dict[str, Any]:
-    """Return a contact as `show --json` has it, with what evidence needs beside it."""
-    contact = log.maybe_contact(db, more["id"])
+def _contact(db: Database, row: Row) -> EvidenceContact:
+    contact = log.maybe_contact(db, row["id"])
     assert contact is not None  # it is kept
-    del contact["by_hand"]  # told once, for the number
-    more["synchronised"] = bool(more["synchronised"])
-    sims = {row["id"]: row["imsi"] for row in db.all("SELECT id, imsi FROM segments WHERE contact_id = ?", more["id"])}
-    for part in contact["parts"]:
-        part["imsi"] = sims[part["id"]]
-    if contact["answer"]:
-        sent = json.dumps([part["id"] for part in contact["answer"]["parts"]])
-        reports = db.all(
-            f"SELECT id, answer_segment_id, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, scts, received_at"
-            " FROM segments WHERE answer_segment_id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            sent,
-        )
-        contact["answer"]["reports"] = [dict(row) for row in reports]
-    return contact | more
+    sims = {
+        part["id"]: part["imsi"] for part in db.all("SELECT id, imsi FROM segments WHERE contact_id = ?", contact.id)
+    }
+    return extended(
+        EvidenceContact,
+        contact,
+        answer=_answer(db, contact.answer) if contact.answer else None,
+        parts=tuple(
+            extended(EvidencePart, part, imsi=sims[part.id], service_centre=service_centre(part.pdu))
+            for part in contact.parts
+        ),
+        country=row["country"],
+        line_type=row["line_type"],
+        synchronised=bool(row["synchronised"]),
+    )
+
+
+def _answer(db: Database, answer: WholeAnswer) -> EvidenceAnswer:
+    found = db.all(
+        f"SELECT id, answer_segment_id, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, scts, received_at"
+        " FROM segments WHERE answer_segment_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        json.dumps([part.id for part in answer.parts]),
+    )
+    reports = (EvidenceReport(**report, service_centre=service_centre(report["pdu"])) for report in found)
+    return extended(EvidenceAnswer, answer, reports=tuple(reports))
+
+
+def service_centre(pdu: str | None) -> str | None:
+    """Return the address of the service centre that a PDU begins with; None where there is none to be read."""
+    try:
+        return tpdu.decode(pdu).service_centre if pdu else None
+    except PduError:
+        return None

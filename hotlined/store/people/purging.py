@@ -178,6 +178,17 @@ NUMBERS = (
         ),
     ),
     Erasure(
+        "f.person",
+        "fleet_said f",
+        ("f.own IS NOT NULL",),
+        """
+        f.number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = f.number)
+        AND NOT EXISTS (SELECT 1 FROM answers WHERE recipient = f.number)
+        AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = f.number)
+        """,
+        ("UPDATE fleet_said SET number = NULL WHERE person = :id",),
+    ),
+    Erasure(
         "e.id",
         "events e",
         ("e.at_limit <= :limit",),

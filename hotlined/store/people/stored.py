@@ -1,20 +1,18 @@
-"""Finds what is stored of a person under its number or name and its pseudonym, counts it, and exports all of it.
+"""Finds what is stored of a person under its number or name and its pseudonym, and counts it.
 
 Known to be wrong: a text of somebody else that mentions a number is counted, and is not found.
 """
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from hotlined import pseudonym
 from hotlined.gsm import tpdu
-from hotlined.gsm.address import Address, mask
+from hotlined.gsm.address import Address
 from hotlined.states import SegmentKind
 from hotlined.store.answers import fates
-from hotlined.store.line import events, pseudonyms
+from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
-from hotlined.store.reading import log
 
 _SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
 
@@ -161,63 +159,3 @@ def is_number(name: str) -> bool:
 def _maybe_recipient(pdu: str) -> Address | None:
     message = tpdu.decode(pdu)
     return message.recipient if isinstance(message, tpdu.StatusReport) else None
-
-
-def export(db: Database, name: str) -> dict[str, Any]:
-    """Return all that is stored of a number or name, also under its pseudonym, as one object for JSON."""
-    names = pseudonyms.names(db, name)
-    found = find(db, names)
-    decided = db.one(
-        "SELECT number, max(blocked_at) AS blocked_at, max(blocked_by) AS blocked_by,"
-        " max(opted_out_at) AS opted_out_at FROM numbers"
-        # max() makes one row of none: HAVING takes that away again
-        " WHERE number IN (?, ?) HAVING count(*)",
-        *names,
-    )
-    requests = _dicts(
-        db,
-        "SELECT id, verb, arguments, who, created_at, state, result, detail FROM requests"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        json.dumps(found.requests),
-    )
-    return {
-        "number": name,
-        "pseudonym": names[1] if names[1] != name else None,
-        "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
-        "decided": dict(decided) if decided else None,
-        "named_by": _dicts(
-            db,
-            "SELECT id, received_at FROM contacts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            json.dumps(found.named),
-        ),
-        "by_hand": _dicts(
-            db,
-            "SELECT 'h' || id AS id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
-            " AND id IN (SELECT value FROM json_each(?))",
-            json.dumps(found.answers),
-        ),
-        "segments": _dicts(
-            db,
-            "SELECT id, kind, pdu, scts, received_at FROM segments WHERE contact_id IS NULL"
-            " AND id IN (SELECT value FROM json_each(?))",
-            json.dumps(found.segments),
-        ),
-        "requests": [row | {"arguments": json.loads(row["arguments"])} for row in requests],
-        "events": events.of_person(db, found.contacts, name if _is_masked_alone(db, name) else None),
-    }
-
-
-def _dicts(db: Database, sql: str, *arguments: object) -> list[dict[str, Any]]:
-    return [dict(row) for row in db.all(sql, *arguments)]
-
-
-def _is_masked_alone(db: Database, name: str) -> bool:
-    """Tell whether what is masked like a number can be nobody else's that the database knows."""
-    return all(
-        mask(row["number"]) != mask(name)
-        for row in db.all(
-            "SELECT originator AS number FROM contacts UNION SELECT other_originator FROM contacts"
-            " UNION SELECT recipient FROM answers UNION SELECT number FROM numbers"
-        )
-        if row["number"] != name
-    )

@@ -18,7 +18,23 @@ from typing import Any, NamedTuple
 
 from hotlined import pseudonym, recognition
 from hotlined.clock import rfc3339
-from hotlined.states import OPEN, AnswerState, ContactKind, listed
+from hotlined.documents import (
+    Kept,
+    LoggedAnswer,
+    LoggedContact,
+    ReceivedPart,
+    SegmentCount,
+    SentPart,
+    ShownEvent,
+    TextByHand,
+    WholeAnswer,
+    WholeContact,
+    WholeTextByHand,
+    extended,
+)
+from hotlined.gsm.alphabet import Encoding
+from hotlined.policy import WaitingFor
+from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState, listed
 from hotlined.store.answers import words_met
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
@@ -115,8 +131,8 @@ def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
         yield from db.all(_THESE, json.dumps(ids[start : start + _BATCH].tolist()))
 
 
-def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield contacts as `log --json` has them, oldest first: the newest `limit` that fit, or all for 0."""
+def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[LoggedContact]:
+    """Yield contacts, oldest first: the newest `limit` that fit, or all for 0."""
     return map(entry, rows(db, where, limit))
 
 
@@ -202,15 +218,44 @@ _TOUCHED = (
 )
 
 
-def entry(row: sqlite3.Row) -> dict[str, Any]:
-    """Return a row of the view `log` as the object of `log --json`."""
-    contact = {name: row[name] for name in ("id", "line", "kind", "originator", "other_originator", "text")}
-    contact["segments"] = {"received": row["segments_received"], "total": row["segments_total"]}
-    contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
-    contact["tags"] = json.loads(row["tags"])
-    contact |= {name: row[name] for name in ("verdict", "reason")}
-    answer = {name: row[f"answer_{name}"] for name in _ANSWER}
-    return contact | {"answer": None if answer["id"] is None else answer}
+def entry(row: sqlite3.Row) -> LoggedContact:
+    """Return a row of the view `log`."""
+    return LoggedContact(
+        id=row["id"],
+        line=row["line"],
+        kind=ContactKind(row["kind"]),
+        originator=row["originator"],
+        other_originator=row["other_originator"],
+        text=row["text"],
+        segments=SegmentCount(row["segments_received"], row["segments_total"]),
+        scts=row["scts"],
+        received_at=row["received_at"],
+        repeats=row["repeats"],
+        tags=tuple(json.loads(row["tags"])),
+        verdict=ContactVerdict(row["verdict"]) if row["verdict"] else None,
+        reason=row["reason"],
+        elsewhere=tuple(json.loads(row["elsewhere"] or "[]")),
+        answer=None if row["answer_id"] is None else _answer(row),
+    )
+
+
+def _answer(row: sqlite3.Row) -> LoggedAnswer:
+    """Return the answer in a row of the view `log` or `log_by_hand`."""
+    encoding, waiting_for = row["answer_encoding"], row["answer_waiting_for"]
+    return LoggedAnswer(
+        id=row["answer_id"],
+        state=AnswerState(row["answer_state"]),
+        reason=row["answer_reason"],
+        text=row["answer_text"],
+        encoding=Encoding(encoding) if encoding else None,
+        segments=row["answer_segments"],
+        segments_sent=row["answer_segments_sent"],
+        waiting_for=WaitingFor(waiting_for) if waiting_for else None,
+        queued_at=row["answer_queued_at"],
+        due_at=row["answer_due_at"],
+        sent_at=row["answer_sent_at"],
+        reported_at=row["answer_reported_at"],
+    )
 
 
 def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
@@ -226,61 +271,63 @@ def by_hand_id(answer_id: int) -> str:
     return f"h{answer_id}"
 
 
-def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
-    """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
-    text = {name: row[name] for name in ("id", "kind", "recipient", "asked_by")}
-    return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
+def by_hand_entry(row: sqlite3.Row) -> TextByHand:
+    """Return a row of the view `log_by_hand`."""
+    return TextByHand(row["id"], ByHand(row["kind"]), row["recipient"], row["asked_by"], _answer(row))
 
 
-_ANSWER = (
-    "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for",
-    "queued_at", "due_at", "sent_at", "reported_at",
-)  # fmt: skip
-
-
-def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
-    """Return one contact as `show --json` has it, or None: the object of the log, with its segments and events."""
+def maybe_contact(db: Database, contact_id: int) -> WholeContact | None:
+    """Return one contact with its segments, its answer's, the texts by hand to its number, and its events; or None."""
     row = db.one("SELECT * FROM log WHERE id = ?", contact_id)
     if row is None:
         return None
     contact = entry(row)
     kept = db.one("SELECT kept_at AS at, kept_by AS by FROM contacts WHERE id = ? AND kept_at IS NOT NULL", contact_id)
-    contact["kept"] = dict(kept) if kept else None
-    contact["alert_words"] = words_met.of(db, contact_id)
+    by_hand = texts_by_hand(db, 0, contact.originator) if contact.originator else []
+    return extended(
+        WholeContact,
+        contact,
+        answer=_whole(db, contact.answer) if contact.answer else None,
+        kept=Kept(**kept) if kept else None,
+        alert_words=words_met.of(db, contact_id),
+        parts=_parts(db, contact_id),
+        by_hand=tuple(map(by_hand_entry, by_hand)),
+        events=tuple(ShownEvent(**event) for event in events.of_contact(db, contact_id)),
+    )
+
+
+def _parts(db: Database, contact_id: int) -> tuple[ReceivedPart, ...]:
     parts = db.all(
         f"SELECT id, kind, sequence, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, tpdu_length, problem, repeat,"
         " storage, storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
         contact_id,
     )
-    contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
-    if contact["answer"]:
-        contact["answer"]["parts"] = _answer_parts(db, contact["answer"]["id"])
-    by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
-    contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
-    contact["events"] = events.of_contact(db, contact_id)
-    return contact
+    return tuple(ReceivedPart(**dict(part) | {"repeat": bool(part["repeat"])}) for part in parts)
 
 
-def maybe_text_by_hand(db: Database, answer_id: int) -> dict[str, Any] | None:
-    """Return a text by hand as `show --json` has it, or None: the object of `log --by-hand`, with its segments."""
+def maybe_text_by_hand(db: Database, answer_id: int) -> WholeTextByHand | None:
+    """Return a text by hand with its segments, or None."""
     row = db.one("SELECT * FROM log_by_hand WHERE answer_id = ?", answer_id)
     if row is None:
         return None
     text = by_hand_entry(row)
-    text["answer"]["parts"] = _answer_parts(db, answer_id)
-    return text
+    return extended(WholeTextByHand, text, answer=_whole(db, text.answer))
 
 
-def _answer_parts(db: Database, answer_id: int) -> list[dict[str, Any]]:
+def _whole(db: Database, answer: LoggedAnswer) -> WholeAnswer:
     sent = db.all(
         "SELECT s.id, t.id AS attempt, s.sequence,"
         " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
         " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
         " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
         " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
-        answer_id,
+        answer.id,
     )
-    return [dict(part) | {"current": bool(part["current"])} for part in sent]
+    parts = (
+        SentPart(**dict(part) | {"current": bool(part["current"]), "state": SegmentState(part["state"])})
+        for part in sent
+    )
+    return extended(WholeAnswer, answer, parts=tuple(parts))
 
 
 class Place(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from hotlined.forms import Seconds
 from hotlined.policy import Reason
 from hotlined.states import MAY_HAVE_LEFT, AnswerState, ContactVerdict
 from hotlined.store.file.opening import open_for_daemon
@@ -30,8 +31,8 @@ class Waits:
 
     asked: int
     answered: int
-    median_seconds: float | None
-    worst_seconds: float | None
+    median_seconds: Seconds | None
+    worst_seconds: Seconds | None
 
 
 def open_to_throw_away(path: Path) -> Database:

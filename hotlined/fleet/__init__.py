@@ -1,0 +1,1 @@
+"""What speaks to the hub of a fleet, and what the hub is."""

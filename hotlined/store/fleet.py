@@ -1,0 +1,707 @@
+"""What the lines of a fleet know of each other: a row for each line and person, written by that line alone.
+
+A row says what holds now: opted out, blocked, how many answers and when the last, whether the others are asked to erase
+the person. At a line holds what it decided itself or another line's present row says. Nobody undoes another's word and
+nobody erases for another, so nothing is remembered as undone. A person is a pseudonym under the fleet's key
+(`fleet_said.person`), beside which stands the one under the line's own key; the hub has neither key.
+
+The line asks one question (`question`), the hub answers it in one transaction (hotlined/fleet/hub.sql), and the line
+takes the answer (`take`). Any of the three may be lost, late or doubled; a line's database or the hub's may be put back
+from a backup, and neither is told. What a line says is composed of its tables when it is sent: `fleet_said` has the
+versions alone, and what this line said and lost in a restore stands in `fleet_heard` under its own name. The rules, and
+what happens without each (A and B are lines, P and Q persons):
+
+R1 The line knows which of its rows the hub had as the highest (`base`); the hub takes a batch only where it is that.
+   Without: backup of A; P says stop at A; exchange; A is put back and decides as much as it had lost; exchange. The hub
+   drops the new rows as old, A takes them for sent, and P is answered.
+R2 A version grows by a random step. Without: the same, and A comes to the very version that the hub has.
+R3 Whatever does not fit (another hub, another highest, a cursor above the hub's last place) has one consequence: all is
+   read again, the own rows, too; only then every row gets a version above all that the hub has, and is sent. Without: A
+   is put back and says something of P first; its row without the stop covers the one with it, everywhere.
+R4 An own row is believed only where its version is above what the hub had acknowledged of it, and is not under way; so
+   the batch under way is kept as composed. Without: P is blocked; backup of the hub; unblocked; the hub is put
+   back: A reads its old block and blocks again.
+R5 A place is at least the hub's clock. Without: the hub is put back to place 3, B has read up to 4; P says stop at A,
+   which gets 4, and A's next row gets 5: B never hears of it.
+R6 A row of another line is replaced by a newer one only, and never removed because the hub lacks it. Without: an empty
+   hub comes, B asks it before A does, and P, who said stop to A, is answered by B.
+R7 A request for erasure is named by the row's version at that moment, and each line notes which one it has answered.
+   Without (one number for all): A asks, B answers, C asks with as high a number: B never lists it.
+C8 Answers that a restore lost are the hub's count less those that the database has at that moment. Without: A answers;
+   backup of A; exchange; A is put back; the hub's count is added to its own, and one answer counts twice.
+C9 To lift a block or an opt-out writes a row where nothing stands, too. Without: line and hub were both put back, and
+   others alone know what A had said of P, and go on refusing for ever.
+
+Known to be wrong: line and hub both put back to before a decision forget it, though others may not; what a line had not
+sent when it was put back is nowhere. docs/limits.md has the rest.
+"""
+
+import json
+import random
+import re
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from hotlined import pseudonym
+from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined.database_files import FLEET, beside
+from hotlined.errors import RefusedError
+from hotlined.language import _
+from hotlined.policy import History, Reason
+from hotlined.states import FleetTrouble, Shared
+from hotlined.store.line import history, pseudonyms
+from hotlined.store.line.database import Database
+
+MOST_ROWS = 200
+"""The most rows of a question or an answer."""
+MOST_HEARD = 500_000
+"""The most rows of other lines that are stored, about 40 MB: a hub that lies does not fill the card."""
+RENEWALS_SECONDS = 3600.0
+"""All is read again twice in this time at most: two machines that speak as one line would do it for ever."""
+_STEP = 1_000_000  # R2; what a line says of a million persons, a hundred times each, stays far below 2**53
+_LATEST = 1 << 53  # what a hub may say that its clock or a version is: 2255, in microseconds
+_LARGEST = 1 << 60  # what a version of another line may be: its own hub may have lied to it
+_MOST_ANSWERS = 1_000_000
+_COLUMNS = {Shared.OPT_OUTS: "opted_out_at", Shared.BLOCKS: "blocked_at"}
+_LINE = re.compile(r"[a-z0-9][a-z0-9_]{0,21}")
+_PERSON = re.compile(r"~[0-9a-f]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_HUB = re.compile(r"[0-9a-f-]{36}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(\+00:00|Z)", re.ASCII)
+
+
+# ---- the line in its fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The line in its fleet: its name there, what is shared, the hub that it knows, and what is wrong with that."""
+
+    line: str
+    shared: frozenset[Shared]
+    hub: str | None
+    trouble: FleetTrouble | None
+    trouble_at: str | None
+
+
+def maybe_member(db: Database) -> Member | None:
+    """Return the line as a member of its fleet; None if it is in none."""
+    row = db.one("SELECT line, shared, hub, trouble, trouble_at FROM fleet WHERE id = 1")
+    if row is None:
+        return None
+    shared = frozenset(map(Shared, json.loads(row["shared"] or "[]")))
+    trouble = FleetTrouble(row["trouble"]) if row["trouble"] else None
+    return Member(row["line"], shared, row["hub"], trouble, row["trouble_at"])
+
+
+def join(db: Database, line: str, key: bytes, now: Now) -> int:
+    """Commit that the line is in a fleet; return how many decisions stand under the own pseudonym alone.
+
+    Those are shared when their number comes again. A line that is invited again reads everything again. Raises
+    RefusedError where it is in a fleet with another key, StoreError where its own key is lost.
+    """
+    digest = pseudonym.digest(key)
+    if db.one("SELECT 1 FROM fleet WHERE key_digest <> ? OR line <> ?", digest, line):
+        raise RefusedError(
+            _("The line is in a fleet already, and the invitation is of another fleet or for another line."),
+            _("Take it out of that fleet first."),
+        )
+    pseudonyms.have_fleet_key(db, key)  # before the row that makes the line wait for it
+    pseudonyms.have_key(db, now)
+    with db.transaction():
+        # `hub` is forgotten: what does not fit is read again, whatever the hub's person has dropped meanwhile
+        db.execute(
+            "INSERT INTO fleet (id, line, key_digest) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET hub = NULL,"
+            " shared = NULL, trouble = NULL, trouble_at = NULL",
+            line,
+            digest,
+        )
+    return int(
+        db.value(
+            "SELECT count(*) FROM numbers WHERE number GLOB ? AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM fleet_said WHERE own = number)",
+            pseudonym.GLOB,
+        )
+    )
+
+
+class DecidedElsewhere(NamedTuple):
+    """How many opt-outs and blocks of other lines hold at this one."""
+
+    opt_outs: int
+    blocks: int
+
+
+def counts(db: Database) -> DecidedElsewhere:
+    """Return how much of what other lines said holds here."""
+    return DecidedElsewhere(*db.the("SELECT count(opted_out_at), count(blocked_at) FROM fleet_heard"))
+
+
+def leave(db: Database) -> DecidedElsewhere:
+    """Commit that the line is in no fleet; return what of other lines no longer holds here."""
+    lifted = counts(db)
+    with db.transaction():
+        for table in ("fleet", "fleet_said", "fleet_heard"):
+            db.execute(f"DELETE FROM {table}")
+    beside(db.path, FLEET).unlink(missing_ok=True)
+    return lifted
+
+
+# ---- what this line says
+
+
+def touch(db: Database, name: str) -> None:
+    """Note that what the line says of a number or name has changed, inside the transaction that changes it.
+
+    Of an own pseudonym whose number the fleet never met nothing can be said.
+    """
+    if name == pseudonym.NOBODY or not db.one("SELECT 1 FROM fleet WHERE id = 1"):
+        return
+    met = person(db, name)
+    if met is None:
+        if not pseudonym.is_one(name):  # the key is lost: once it is back all is said anew
+            db.execute("UPDATE fleet SET shared = NULL")
+        return
+    own = pseudonyms.names(db, name)[1]
+    before = db.one("SELECT own FROM fleet_said WHERE person = ?", met)
+    db.execute(
+        "INSERT INTO fleet_said (person, own, number, version) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " own = coalesce(excluded.own, own), number = coalesce(excluded.number, number), version = excluded.version",
+        met,
+        own if pseudonym.is_one(own) else None,
+        None if pseudonym.is_one(name) else name,
+        _next_version(db),
+    )
+    if before and before["own"] is None:  # only now it is known whose lost answers those are: C8
+        had = _answered(db, met).answers
+        sql = (
+            "UPDATE fleet_heard SET answers = max(0, answers - ?) WHERE person = ? AND line IN (SELECT line FROM fleet)"
+        )
+        db.execute(sql, had, met)
+
+
+def meet(db: Database, name: str) -> None:
+    """Note that a number came whose decisions or answers stand under its own pseudonym alone, inside a transaction."""
+    met = person(db, name)
+    if met is None or db.one("SELECT 1 FROM fleet_said WHERE person = ? AND own IS NOT NULL", met):
+        return
+    found = history.history_of(db, name, shadow=False)
+    if found.answers or found.blocked or found.opted_out:
+        touch(db, name)
+
+
+def lift(db: Database, name: str, column: str) -> bool:
+    """Lift what this line had said and lost, inside the transaction that lifts the rest; tell whether there was such.
+
+    It is said whatever was lifted: others may know what no database here does (C9).
+    """
+    met = person(db, name)
+    touch(db, name)
+    if met is None:
+        return False
+    return bool(
+        db.execute(
+            f"UPDATE fleet_heard SET {column} = NULL WHERE person = ? AND line IN (SELECT line FROM fleet)"
+            f" AND {column} IS NOT NULL RETURNING 1",
+            met,
+        ).fetchall()
+    )
+
+
+def forget(db: Database, name: str, now: Now, *, asks: bool) -> None:
+    """Note that a person is erased here, and every request for it answered, inside the transaction that erases.
+
+    With `asks` the other lines are asked to erase it, too. Opt-outs stay.
+    """
+    met = person(db, name)
+    if met is None:
+        return
+    touch(db, name)
+    db.execute("UPDATE fleet_said SET number = NULL WHERE person = ?", met)
+    if asks:
+        db.execute("UPDATE fleet_said SET asked = version, asked_at = ? WHERE person = ?", now.rfc3339, met)
+    db.execute("UPDATE fleet_heard SET confirmed = asked WHERE person = ?", met)
+    db.execute(
+        "UPDATE fleet_heard SET blocked_at = NULL, answers = 0, last_limit = NULL"
+        " WHERE person = ? AND line IN (SELECT line FROM fleet)",
+        met,
+    )
+
+
+def unsent(db: Database) -> int:
+    """Return of how many persons the hub has not acknowledged what this line says."""
+    return int(db.value("SELECT count(*) FROM fleet_said WHERE version > sent"))
+
+
+def _next_version(db: Database) -> int:
+    step = random.SystemRandom().randrange(1, _STEP + 1)
+    return int(db.execute("UPDATE fleet SET version = version + ? RETURNING version", step).fetchall()[0][0])
+
+
+def _say_all(db: Database, shared: Collection[Shared]) -> None:
+    """Note that all that the line says of anybody is to be said anew, inside the transaction that is open."""
+    names = db.all("SELECT number FROM numbers WHERE blocked_at IS NOT NULL OR opted_out_at IS NOT NULL")
+    if Shared.ANSWERS in shared:
+        names += db.all("SELECT DISTINCT recipient FROM answers WHERE by_hand IS NULL")
+    for name in sorted({name for (name,) in names}):
+        touch(db, name)
+    _renew(db)
+
+
+def _renew(db: Database) -> None:
+    """Give every row of this line a new version, the oldest first."""
+    for row in db.all("SELECT person FROM fleet_said ORDER BY version"):
+        db.execute("UPDATE fleet_said SET version = ? WHERE person = ?", _next_version(db), row["person"])
+
+
+def _answered(db: Database, met: str) -> History:
+    """Return what this line alone has of a person."""
+    row = db.the("SELECT coalesce(number, own) AS name FROM fleet_said WHERE person = ?", met)
+    return history.history_of(db, row["name"], shadow=False)
+
+
+# ---- what holds here
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What another line says of somebody, as far as this line shares such: since when, and how many answers it sent."""
+
+    line: str
+    opted_out_at: str | None
+    blocked_at: str | None
+    answers: int
+    last_limit: float | None
+
+
+def person(db: Database, name: str) -> str | None:
+    """Return the pseudonym by which the fleet knows a number, a name or an own pseudonym; None where there is none."""
+    if pseudonym.is_one(name):
+        row = db.one("SELECT person FROM fleet_said WHERE own = ?", name)
+        return row["person"] if row else None
+    key = pseudonyms.maybe_fleet_key(db)
+    return pseudonym.of(key, name) if key else None
+
+
+def elsewhere(db: Database, name: str) -> list[Elsewhere]:
+    """Return what other lines say of a number or name."""
+    member, met = maybe_member(db), person(db, name)
+    rows = _heard(db, member, met) if member and met else []
+    return [row for row in rows if member and row.line != member.line]
+
+
+def _heard(db: Database, member: Member, met: str) -> list[Elsewhere]:
+    """Return what is known of a person beside this line's tables, as far as such is shared and says something."""
+    rows = db.all(
+        "SELECT line, iif(?, opted_out_at, NULL) AS opted_out_at, iif(?, blocked_at, NULL) AS blocked_at,"
+        " iif(?, answers, 0) AS answers, last_limit FROM fleet_heard WHERE person = ? ORDER BY line",
+        *(kind in member.shared for kind in (Shared.OPT_OUTS, Shared.BLOCKS, Shared.ANSWERS)),
+        met,
+    )
+    return [Elsewhere(*row) for row in rows if row["opted_out_at"] or row["blocked_at"] or row["answers"]]
+
+
+def history_of(
+    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
+) -> History:
+    """Return what limits need to know of a number, as `history.history_of` does, with what other lines say of it."""
+    known = history.history_of(db, number, shadow=shadow, without=without, other=other)
+    met = person(db, number) if number else None
+    member = maybe_member(db) if met else None
+    if met is None or member is None:
+        return known
+    rows = _heard(db, member, met)
+    decided = rows + (_heard(db, member, named) if other and (named := person(db, other)) else [])
+    return known._replace(
+        answers=known.answers + sum(row.answers for row in rows),
+        answers_elsewhere=sum(row.answers for row in rows),
+        last_answer=max(
+            (at for at in (known.last_answer, *(row.last_limit for row in rows if row.answers)) if at is not None),
+            default=None,
+        ),
+        blocked=known.blocked or any(row.blocked_at for row in decided),
+        opted_out=known.opted_out or any(row.opted_out_at for row in decided),
+        elsewhere={
+            Reason.BLOCKED: _others(member, known.blocked, (row.line for row in decided if row.blocked_at)),
+            Reason.OPTED_OUT: _others(member, known.opted_out, (row.line for row in decided if row.opted_out_at)),
+            **dict.fromkeys(
+                (Reason.PER_NUMBER, Reason.COOLDOWN), _others(member, False, (row.line for row in rows if row.answers))
+            ),
+        },
+    )
+
+
+def _others(member: Member, is_own: bool, lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the lines that a refusal is due to; none where it is this line's own word."""
+    found = tuple(dict.fromkeys(lines))
+    return () if is_own or member.line in found else found
+
+
+def lines_of(history: History, reason: Reason) -> str | None:
+    """Return the lines that a refusal is due to as a contact's row has them, None for none."""
+    lines = history.elsewhere.get(reason)
+    return json.dumps(lines) if lines else None
+
+
+# ---- requests for erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of another line to erase a person that is here under `name`; or of this one, lost in a restore."""
+
+    person: str
+    by: str
+    since: str | None
+    name: str
+
+
+def asked(db: Database) -> list[Asked]:
+    """Return the requests that were not answered here, the oldest first."""
+    rows = db.all(f"SELECT * {_OPEN} ORDER BY asked_at, person, line")
+    names = _names_here(db, {row["person"] for row in rows}) if rows else {}
+    return [Asked(row["person"], row["line"], row["asked_at"], names.get(row["person"], row["person"])) for row in rows]
+
+
+def open_here(db: Database) -> dict[str, int]:
+    """Return how many requests of each line were not answered here."""
+    return dict(map(tuple, db.all(f"SELECT line, count(*) {_OPEN} GROUP BY line ORDER BY line")))
+
+
+_OPEN = "FROM fleet_heard WHERE asked IS NOT NULL AND asked IS NOT confirmed"
+
+
+def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
+    """Return under which name each of these persons is here, of those that are; all names are gone through.
+
+    A kept opt-out under a pseudonym is nothing of a person's any more.
+    """
+    key = pseudonyms.maybe_fleet_key(db)
+    owns = {
+        row["own"]: row["person"]
+        for row in db.all(
+            "SELECT own, person FROM fleet_said WHERE person IN (SELECT value FROM json_each(?))",
+            json.dumps(sorted(persons)),
+        )
+    }
+    found: dict[str, str] = {}
+    for (name,) in db.execute(
+        "SELECT originator FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient"
+        " FROM answers UNION SELECT number FROM numbers WHERE number NOT GLOB ? OR blocked_at IS NOT NULL",
+        pseudonym.GLOB,
+    ):
+        if name and key:
+            met = owns.get(name) if pseudonym.is_one(name) else pseudonym.of(key, name)
+            if met and met in persons and (met not in found or not pseudonym.is_one(name)):
+                found[met] = name
+    return found
+
+
+# ---- the question and its answer
+
+
+def question(db: Database, share: Collection[Shared], now: Now, figures: str | None = None) -> dict[str, Any]:
+    """Return the question for the hub, committing the batch that it sends; nothing is written where nothing is new.
+
+    `figures` is what others see of this line. Raises RefusedError for a line in no fleet, StoreError where a key is
+    lost.
+    """
+    state = _require_state(db)
+    pseudonyms.require_key(db, now)
+    shared = json.dumps(sorted(share))
+    if state["shared"] != shared or (state["batch"] == "[]" and not state["again"] and unsent(db)):
+        with db.transaction():
+            if state["shared"] != shared:
+                db.execute("UPDATE fleet SET shared = ?", shared)
+                _say_all(db, share)
+            if state["batch"] == "[]" and not state["again"]:
+                db.execute("UPDATE fleet SET batch = ?", json.dumps(_compose(db)))
+            state = _require_state(db)
+    rows = [] if state["again"] else [_aged(row, now) for row in json.loads(state["batch"])]
+    return _header(state) | {"rows": rows} | ({"figures": figures} if figures is not None else {})
+
+
+def _require_state(db: Database) -> sqlite3.Row:
+    row = db.one("SELECT * FROM fleet WHERE id = 1")
+    if row is None:
+        raise RefusedError(_("The line is in no fleet."), _("Whoever runs the hub invites it."))
+    return row
+
+
+def _header(state: sqlite3.Row) -> dict[str, Any]:
+    """Return what a question says of its line; its answer says the same, so that one which is late is known."""
+    batch = [] if state["again"] else json.loads(state["batch"])
+    return {
+        "hub": state["hub"],
+        "base": state["base"],
+        "upto": batch[-1]["version"] if batch else state["base"],
+        "cursor": state["cursor"],
+        "again": bool(state["again"]),
+    }
+
+
+def _compose(db: Database) -> list[dict[str, Any]]:
+    """Return what the line says of the persons whose row was not sent, the oldest first, as many as go at once."""
+    member = maybe_member(db)
+    assert member
+    rows = db.all("SELECT * FROM fleet_said WHERE version > sent ORDER BY version LIMIT ?", MOST_ROWS)
+    return [_row_of(db, member, row) for row in rows]
+
+
+def _row_of(db: Database, member: Member, said: sqlite3.Row) -> dict[str, Any]:
+    names = said["number"], said["own"]
+    sql = "SELECT min(opted_out_at) AS opted_out_at, min(blocked_at) AS blocked_at FROM numbers WHERE number IN (?, ?)"
+    lost = db.one("SELECT * FROM fleet_heard WHERE person = ? AND line = ?", said["person"], member.line)
+    decided = [db.the(sql, *names), *([lost] if lost else [])]
+    had = _answered(db, said["person"])
+    answers = had.answers + (lost["answers"] if lost else 0)
+    moments = [at for at in (had.last_answer, lost["last_limit"] if lost else None) if at is not None]
+    shares = Shared.ANSWERS in member.shared
+    return {
+        "person": said["person"],
+        "version": said["version"],
+        **{
+            column: min(filter(None, (row[column] for row in decided)), default=None) if kind in member.shared else None
+            for kind, column in _COLUMNS.items()
+        },
+        "asked": said["asked"],
+        "asked_at": said["asked_at"],
+        "answers": min(answers, _MOST_ANSWERS) if shares else 0,
+        "last_limit": max(moments) if shares and answers and moments else None,
+    }
+
+
+def _aged(row: Mapping[str, Any], now: Now) -> dict[str, Any]:
+    """Return a row with the age of the last answer in seconds, by which no calendar enters."""
+    last = row["last_limit"]
+    said = {name: value for name, value in row.items() if name != "last_limit"}
+    return said | {"age": None if last is None else max(0, int(now.limit - last))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row as the hub has it; `last_limit` is the last answer by this line's limit clock."""
+
+    line: str
+    person: str
+    version: int
+    opted_out_at: str | None
+    blocked_at: str | None
+    asked: int | None
+    asked_at: str | None
+    answers: int
+    last_limit: float | None
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer of the hub that has the form of one."""
+
+    hub: str
+    key: str
+    fits: bool
+    full: bool
+    highest: int
+    now: int
+    rows: list[_Row]
+    more: bool
+
+
+def take(db: Database, answer: Mapping[str, Any], now: Now) -> bool:
+    """Commit what an answer of the hub says; return whether to ask again at once.
+
+    One that is late or comes twice changes nothing. One that has not the form of an answer is the line's trouble.
+    """
+    state = _require_state(db)
+    try:
+        if answer["echo"] != _header(state):
+            return False
+        said = _read(answer, max(_LATEST, state["version"]), now)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        with db.transaction():
+            _note(db, FleetTrouble.REFUSED, now)
+        return False
+    # before the transaction: all names are gone through
+    wanted = {row.person for row in said.rows if row.asked is not None}
+    here = _names_here(db, wanted) if wanted else {}
+    with db.transaction():
+        state = _require_state(db)
+        if answer["echo"] != _header(state):
+            return False
+        if said.key != state["key_digest"]:
+            _note(db, FleetTrouble.OTHER_KEY, now)
+            return False
+        if not said.fits:
+            return _begin_anew(db, state, said, now)
+        return _take(db, state, said, here, now)
+
+
+def _begin_anew(db: Database, state: sqlite3.Row, said: _Answer, now: Now) -> bool:
+    """Read all again, the own rows, too, before anything is sent: R3."""
+    renewals = (state["renewed_limit"], state["renewed_before"])
+    if state["hub"] is not None:
+        before = state["renewed_before"]
+        if before is not None and now.limit - before < RENEWALS_SECONDS:
+            _note(db, FleetTrouble.TWICE, now)
+            return False
+        renewals = (now.limit, state["renewed_limit"])
+    db.execute(
+        "UPDATE fleet SET hub = ?, base = ?, cursor = 0, again = 1, version = max(version, ?),"
+        " renewed_limit = ?, renewed_before = ?",
+        said.hub,
+        said.highest,
+        said.highest,
+        *renewals,
+    )
+    return True
+
+
+def _take(db: Database, state: sqlite3.Row, said: _Answer, here: Collection[str], now: Now) -> bool:
+    batch = json.loads(state["batch"])
+    arrived = bool(batch) and not state["again"] and said.highest == batch[-1]["version"]
+    if arrived:
+        for row in batch:
+            db.execute("UPDATE fleet_said SET sent = ? WHERE person = ?", row["version"], row["person"])
+        db.execute("UPDATE fleet SET base = ?, batch = '[]'", said.highest)
+    is_full = bool(said.rows) and db.value("SELECT count(*) FROM fleet_heard") > MOST_HEARD
+    for row in () if is_full else said.rows:
+        if row.line != state["line"]:
+            _hear(db, row, is_here=row.person in here)
+        elif state["again"]:
+            _take_back(db, row, {each["version"] for each in batch}, is_here=row.person in here)
+        db.execute("UPDATE fleet SET cursor = ?", row.place)
+    if state["again"] and not said.more and not is_full:
+        db.execute("UPDATE fleet SET again = 0, batch = '[]', version = max(version, base, ?)", said.now)
+        _renew(db)
+    _note(db, FleetTrouble.FULL if is_full or said.full else None, now)
+    return not (is_full or said.full) and (said.more or bool(state["again"]) or (arrived and unsent(db) > 0))
+
+
+def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
+    """Store what a line says of a person, unless something newer is here: R6."""
+    values = asdict(row)
+    del values["place"]
+    changes = (f"{name} = excluded.{name}" for name in values if name not in {"line", "person"})
+    db.execute(
+        f"INSERT INTO fleet_heard ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        f" ON CONFLICT DO UPDATE SET {', '.join(changes)} WHERE excluded.version > version",
+        *values.values(),
+    )
+    if not is_here:  # R7: there is nothing to erase
+        _confirm(db, row)
+
+
+def _take_back(db: Database, row: _Row, under_way: Collection[int], *, is_here: bool) -> None:
+    """Take back what this line said after the backup from which it was restored: R4, C8."""
+    before = db.one("SELECT sent, asked FROM fleet_said WHERE person = ?", row.person)
+    if row.version in under_way or (before and row.version <= before["sent"]):
+        return
+    db.execute("INSERT INTO fleet_said (person, version) VALUES (?, 0) ON CONFLICT DO NOTHING", row.person)
+    db.execute(
+        "UPDATE fleet_said SET version = max(version, ?1), sent = ?1, asked = coalesce(asked, ?2),"
+        " asked_at = coalesce(asked_at, ?3) WHERE person = ?4",
+        row.version,
+        row.asked,
+        row.asked_at,
+        row.person,
+    )
+    lost = max(0, row.answers - _answered(db, row.person).answers)
+    known = db.one("SELECT * FROM fleet_heard WHERE person = ? AND line = ?", row.person, row.line)
+    lost_before = known["answers"] if known else 0
+    kept = replace(
+        row,
+        opted_out_at=(known and known["opted_out_at"]) or row.opted_out_at,
+        blocked_at=(known and known["blocked_at"]) or row.blocked_at,
+        answers=max(lost, lost_before),
+        last_limit=row.last_limit if lost > lost_before or known is None else known["last_limit"],
+    )
+    _hear(db, kept, is_here=is_here)
+    if before and before["asked"] == row.asked:
+        _confirm(db, row)
+
+
+def _confirm(db: Database, row: _Row) -> None:
+    db.execute(
+        "UPDATE fleet_heard SET confirmed = asked WHERE person = ? AND line = ? AND asked = ?",
+        row.person,
+        row.line,
+        row.asked,
+    )
+
+
+def _note(db: Database, trouble: FleetTrouble | None, now: Now) -> None:
+    """Note what is wrong between the line and the hub, and since when, where that has changed."""
+    db.execute(
+        "UPDATE fleet SET trouble = ?, trouble_at = ? WHERE trouble IS NOT ?",
+        trouble,
+        now.rfc3339 if trouble else None,
+        trouble,
+    )
+
+
+# ---- the form of an answer
+
+
+def _read(answer: Mapping[str, Any], latest: int, now: Now) -> _Answer:
+    """Return an answer; raises KeyError, TypeError or ValueError where it has not the form of one."""
+    rows = answer["rows"]
+    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+        raise ValueError
+    read = [_read_row(row, now) for row in rows]
+    places = [answer["echo"]["cursor"], *(row.place for row in read)]
+    if places != sorted(set(places)):
+        raise ValueError
+    return _Answer(
+        hub=_text(answer["hub"], _HUB),
+        key=_text(answer["key"], _DIGEST),
+        fits=_flag(answer["fits"]),
+        full=_flag(answer["full"]),
+        highest=_integer(answer["highest"], latest),
+        now=_integer(answer["now"], _LATEST),
+        rows=read,
+        more=_flag(answer["more"]) and bool(read),
+    )
+
+
+def _read_row(row: Mapping[str, Any], now: Now) -> _Row:
+    age = row["age"]
+    return _Row(
+        line=_text(row["line"], _LINE),
+        person=_text(row["person"], _PERSON),
+        version=_integer(row["version"], _LARGEST),
+        opted_out_at=_maybe_moment(row["opted_out_at"]),
+        blocked_at=_maybe_moment(row["blocked_at"]),
+        asked=None if row["asked"] is None else _integer(row["asked"], _LARGEST),
+        asked_at=_maybe_moment(row["asked_at"]),
+        answers=_integer(row["answers"], _MOST_ANSWERS),
+        # the hub's clock may have gone back since
+        last_limit=None if age is None else now.limit - _integer(max(0, age), _LATEST),
+        place=_integer(row["place"], _LARGEST),
+    )
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _integer(value: object, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError
+    return value
+
+
+def _text(value: object, form: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError
+    return value
+
+
+def _maybe_moment(value: object) -> str | None:
+    if value is None:
+        return None
+    return rfc3339(parse_rfc3339(_text(value, _MOMENT)))

@@ -1,0 +1,136 @@
+"""A PostgreSQL of the tests' own, and hubs in it: the newest that is installed, in a folder that is gone afterwards.
+
+It trusts whoever reaches its Unix socket, hears nobody else, and keeps nothing safe from a power cut.
+"""
+
+import contextlib
+import importlib.resources
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import psycopg
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+"""Where the programs of each PostgreSQL are, the newest one last."""
+OPTIONS = ("fsync=off", "listen_addresses=", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
+SUPERUSER = "postgres"
+HUB = (importlib.resources.files("hotlined.fleet") / "hub.sql").read_text()
+
+
+class Cluster:
+    """A PostgreSQL that runs."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
+        self._names = (f"hub{number}" for number in itertools.count(1))
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run a program of PostgreSQL's to its end, as a user that is not root: it refuses that one."""
+        command = [str(self.programs / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["setpriv", "--reuid", SUPERUSER, "--regid", SUPERUSER, "--clear-groups", *command]
+        # its server inherits what it writes to, and would keep a pipe open
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def url(self, database: str, user: str = SUPERUSER) -> str:
+        """Return the URL of a database, for a role."""
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+    def connect(self, database: str, user: str = SUPERUSER) -> "psycopg.Connection[Any]":
+        """Log in; each statement is a transaction."""
+        import psycopg  # noqa: PLC0415  the fixture has looked for it
+
+        return psycopg.connect(self.url(database, user), autocommit=True)
+
+    @contextlib.contextmanager
+    def hub(self, digest: str, *lines: str) -> Iterator["Hub"]:
+        """Give a hub of a fleet whose key has this digest, with these lines."""
+        name = next(self._names)
+        with self.connect(SUPERUSER) as session:
+            session.execute(f"CREATE DATABASE {name}".encode())
+        hub = Hub(self, name, digest, *lines)
+        yield hub
+        hub.close()
+
+
+class Hub:
+    """A hub, and a session of each line that has asked it."""
+
+    def __init__(self, cluster: Cluster, name: str, digest: str, *lines: str) -> None:
+        self.cluster, self.name = cluster, name
+        self.admin = cluster.connect(name)
+        self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        with self.admin.transaction():
+            self.admin.execute(HUB.encode())
+        self.admin.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", [digest])
+        for line in lines:
+            self.invite(line)
+
+    def invite(self, line: str) -> None:
+        """Let a line log in and ask."""
+        role = f'"hotlined_{line}"'
+        if not self.admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [f"hotlined_{line}"]).rowcount:
+            self.admin.execute(f"CREATE ROLE {role}".encode())
+        self.admin.execute(f"ALTER ROLE {role} LOGIN".encode())
+        self.admin.execute(f"GRANT USAGE ON SCHEMA hotlined TO {role}".encode())
+        self.admin.execute(f"GRANT EXECUTE ON FUNCTION hotlined.exchange TO {role}".encode())
+        self.admin.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", [line])
+
+    def close(self) -> None:
+        """End every session."""
+        for session in (self.admin, *self._sessions.values()):
+            session.close()
+
+    def session(self, line: str) -> "psycopg.Connection[Any]":
+        """Return the session of a line."""
+        if line not in self._sessions or self._sessions[line].closed:
+            self._sessions[line] = self.cluster.connect(self.name, f"hotlined_{line}")
+        return self._sessions[line]
+
+    def ask(self, line: str, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to a question of a line."""
+        sql = "SELECT hotlined.exchange(%s::jsonb)::text"
+        row = self.session(line).execute(sql, [json.dumps(question)]).fetchone()
+        assert row
+        answer: dict[str, Any] = json.loads(row[0])
+        return answer
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Give a PostgreSQL, the newest that there is; what is missing for that is the reason of a skipped test."""
+    pytest.importorskip("psycopg", reason="python3-psycopg is missing")
+    if not PROGRAMS:
+        pytest.skip("postgresql is missing")
+    with running(PROGRAMS[-1]) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running(programs: Path) -> Iterator[Cluster]:
+    """Have a PostgreSQL run, and leave nothing of it behind."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
+    if os.geteuid() == 0:
+        folder.chmod(0o755)
+        shutil.chown(folder, SUPERUSER, SUPERUSER)
+    cluster = Cluster(folder, programs)
+    data = str(folder / "data")
+    options = " ".join(f"-c {option}" for option in OPTIONS)
+    try:
+        cluster.run("initdb", "-N", "--auth=trust", "-E", "UTF8", "--locale", "C", "-U", SUPERUSER, "-D", data)
+        cluster.run("pg_ctl", "-w", "-D", data, "-l", str(folder / "log"), "-o", f"-k {folder} {options}", "start")
+        yield cluster
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            cluster.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
