@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from hotlined.forms import Form, Time
+from hotlined.forms import Detail, Form, Time
 from hotlined.gsm.alphabet import Encoding
 from hotlined.policy import WaitingFor
 from hotlined.states import AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState
@@ -233,7 +233,7 @@ class ShownEvent:
 
     at: Time
     kind: str
-    detail: dict[str, object] | None
+    detail: Detail | None
     """What else is known, by its name; more may be added."""
     who: str | None
     """The person who did it; null if nobody did."""
@@ -250,7 +250,7 @@ class ExportedEvent:
     id: int
     at: Time
     kind: str
-    detail: dict[str, object] | None
+    detail: Detail | None
     """What else is known, by its name; more may be added."""
     who: str | None
     """The person who did it; null if nobody did."""

@@ -466,8 +466,9 @@ FLEET = (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       line TEXT NOT NULL,
       key_digest TEXT NOT NULL,
-      -- what is shared, as JSON; NULL: all that the line says is to be said anew
-      shared TEXT,
+      -- what is shared, as JSON; and whether all that the line says is to be said anew
+      shared TEXT NOT NULL DEFAULT '[]',
+      anew INTEGER NOT NULL DEFAULT 1 CHECK (anew IN (0, 1)),
       hub TEXT,
       base INTEGER NOT NULL DEFAULT 0,
       batch TEXT NOT NULL DEFAULT '[]',

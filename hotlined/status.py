@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Annotated, Any, Self, get_type_hints
 
 from hotlined import clock, files
 from hotlined.causes import Value
-from hotlined.states import DatabaseState
+from hotlined.forms import Form, Time
+from hotlined.states import DatabaseState, ModemState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
 
@@ -46,8 +47,8 @@ class Storage:
 class ModemStatus:
     """How the modem is; None for what it has not said, and for all of it where no daemon has said anything."""
 
-    state: str | None = None
-    since: str | None = None
+    state: Annotated[str | None, Form(enum=(*ModemState, None))] = None
+    since: Time | None = None
     step: str | None = None
     """The last rung of the recovery ladder, while it is climbed."""
     steps: int = 0
@@ -57,11 +58,11 @@ class ModemStatus:
     port: str | None = None
     manufacturer: str | None = None
     model: str | None = None
-    generation: str | None = None
+    generation: Annotated[str | None, Form(enum=("LTE", "3G", "2G", "before LTE", None))] = None
     """The newest networks that the modem knows: LTE, 3G, 2G, or "before LTE"."""
     operator: str | None = None
-    registration: str = "unknown"
-    signal_percent: int | None = None
+    registration: Annotated[str, Form(enum=("home", "roaming", "searching", "denied", "none", "unknown"))] = "unknown"
+    signal_percent: Annotated[int | None, Form(maximum=100)] = None
     technology: str | None = None
     """What the network is: 2G, 3G, LTE, NB-IoT, 5G."""
     sms_service: str | None = None

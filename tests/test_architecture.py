@@ -508,7 +508,6 @@ NO_EVENTS = {
     ("doctor/checks.py", "backup"): "a check",
     ("reports/decided.py", "cancel"): "a command",
     ("reports/decided.py", "requeue"): "the same",
-    ("reports/line.py", "backup"): "a key in JSON",
     ("sealing/restoring.py", "block"): "a command",
     ("store/line/line.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",

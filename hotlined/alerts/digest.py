@@ -95,8 +95,8 @@ def _health(report: LineReport, summary: Summary) -> Iterator[str]:
         yield _(words.READY, percent=in_digits(share, 1 if share % 1 else 0))
     if report.stored is None:
         return
-    credit = report.stored.credit
-    yield month_in_words(report.stored.budgets["month"])
+    credit, month = report.stored.credit, report.stored.budgets["month"]
+    yield month_in_words(month.used, month.limit)
     if credit.balance is not None and credit.asked_at:
         yield _(words.BALANCE, balance=balance_in_words(report.config, credit), asked=moment(credit.asked_at))
     if credit.valid_until:

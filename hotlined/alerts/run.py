@@ -161,7 +161,7 @@ class Run:
             name=self.config.name,
             modem_state=modem.state if report.alive else None,
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
-            budgets={name: (budget["used"], budget["limit"]) for name, budget in budgets.items()},
+            budgets={name: (budget.used, budget.limit) for name, budget in budgets.items()},
             currency=self.config.limits.currency,
             disk=(disk.free, disk.total),
             pause=Chosen(

@@ -1,7 +1,6 @@
 """`hotlined doctor`: checks everything that a line needs, says what is wrong, and names the cure."""
 
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ import click
 from hotlined.cli.output import FILE, as_typed, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
-from hotlined.doctor.findings import VERDICTS, Health, tally_in_words
+from hotlined.doctor.findings import VERDICTS, Checked, Health, tally_in_words
 from hotlined.doctor.record import record, wanted
 from hotlined.doctor.scene import Scene
 from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageError
@@ -58,7 +57,7 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
     for name, finding in examine(scene):
         if as_json:
             tally[finding.verdict] += 1
-            click.echo(json_line({"check": name} | asdict(finding)))
+            click.echo(json_line(Checked(name, finding.verdict, finding.seen, finding.cure)))
             continue
         if CHECKS[name] in OF_A_MODEM and finding.verdict is Health.UNKNOWN and not scene.has_port:
             continue

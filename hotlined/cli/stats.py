@@ -17,11 +17,12 @@ from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_w
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
+from hotlined.documents import by_key
 from hotlined.errors import UsageError
 from hotlined.language import N_, _, in_digits, in_row, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
-from hotlined.statistics.document import as_json, bins
+from hotlined.statistics.document import bins, document
 from hotlined.statistics.periods import UNITS, By, zone
 from hotlined.statistics.plain import calendar, length, text_in_words
 from hotlined.statistics.sentences import sentences
@@ -97,11 +98,11 @@ def _at_work(what: str) -> AbstractContextManager[Any]:
 
 
 def _print_json(summary: Summary) -> None:
-    click.echo(json_line(as_json(summary)))
+    click.echo(json_line(document(summary)))
 
 
 def _print_csv(summary: Summary) -> None:
-    rows = list(bins(summary))
+    rows = [*map(by_key, bins(summary))]
     sheet = io.StringIO()
     written = csv.DictWriter(sheet, list(rows[0]))
     written.writeheader()

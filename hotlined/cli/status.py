@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -16,6 +15,7 @@ from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
 from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
+from hotlined.reports.status import document
 from hotlined.reports.trouble import Trouble
 from hotlined.states import SmsService
 from hotlined.store.line.line import TopUp
@@ -46,7 +46,7 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
     yield _("answers"), queue_in_words(stored.queue) if stored else None
     yield _("next answer"), _next(stored.next_due_at) if stored and report.alive else None
     yield _("to read"), _to_read(waiting) if waiting else None
-    yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
+    yield _("spent"), ", ".join(spent_in_words(name, budget.used, budget.limit) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         amount = balance_in_words(report.config, stored.credit)
         yield _("balance"), _("{amount}, asked {moment}", amount=amount, moment=_when(stored.credit.asked_at))
@@ -95,7 +95,7 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
         undeletable = ngettext(
             "{number} that it does not delete", "{number} that it does not delete", modem.undeletable
         )
-    storages = (_("{name} {used} of {total}", **asdict(use)) for use in modem.storages)
+    storages = (_("{name} {used} of {total}", name=use.name, used=use.used, total=use.total) for use in modem.storages)
     yield inner(_("storages")), ", ".join(filter(None, (*storages, undeletable)))
 
 
@@ -153,7 +153,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     config = settings.config()
     report, waiting = report_line(config, settings.broken), maybe_waiting(config)
     if as_json:
-        click.echo(json_line(report.document(waiting)))
+        click.echo(json_line(document(report, waiting)))
     else:
         print_sheet(_sheet(report, waiting))
     ctx.exit(0 if report.ready else UnavailableError.exit_code)

@@ -9,13 +9,13 @@ from hotlined import config as configuration
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import AnswerConfig, Config, Wording
+from hotlined.config import AnswerConfig, Config
 from hotlined.errors import ConfigError, HotlinedError
 from hotlined.gsm.alphabet import Encoding
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.answer import empty_in_words
 from hotlined.reports.risks import of_texts
-from hotlined.reports.text import TextCost, cost, wording_in_words
+from hotlined.reports.text import TextCost, checked, cost, wording_in_words
 from hotlined.words.amounts import in_money, in_segments
 from hotlined.words.characters import replacement_in_words
 
@@ -54,7 +54,7 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
         text_cost = cost(wording.text, chosen)
         fits = fits and text_cost.fits
         if as_json:
-            click.echo(json_line(text_cost.document() | _place(wording, is_ours=text is None)))
+            click.echo(json_line(checked(text_cost, wording if text is None else None)))
             continue
         if len(answer.texts) > 1:
             print_wrapped(_("{name}:", name=wording_in_words(wording, len(answer.steps))))
@@ -69,17 +69,6 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 def _answer_of(text: str, answer: AnswerConfig) -> AnswerConfig:
     """Return the answer with one text that was typed in the place of all others."""
     return answer._replace(text_file=None, file=None, steps=((text,),), by_country=())
-
-
-def _place(wording: Wording, *, is_ours: bool) -> dict[str, int | str | None]:
-    """Return which text it is, for programs, counted from 1: the number of the answer, the country, the variant.
-
-    A text for a country belongs to every answer, so `answer` is None; for a text that was typed, all three are None.
-    """
-    if not is_ours:
-        return {"answer": None, "country": None, "variant": None}
-    answer = None if wording.step is None else wording.step + 1
-    return {"answer": answer, "country": wording.country, "variant": wording.variant + 1}
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
@@ -152,10 +141,10 @@ def _print(text_cost: TextCost) -> None:
             name=one.name,
             segments=in_segments(one.segments_without),
         )
-        for one in text_cost.forcing
+        for one in text_cost.to_blame
     ]
-    if len(text_cost.forcing) > 1:
-        lines.append(_("without all of them: {segments}", segments=in_segments(text_cost.segments_without_forcing)))
+    if len(text_cost.to_blame) > 1:
+        lines.append(_("without all of them: {segments}", segments=in_segments(text_cost.segments_without_blamed)))
     for line in lines:
         print_wrapped(line)
 

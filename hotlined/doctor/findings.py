@@ -48,6 +48,16 @@ class Finding:
     cure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A line of doctor --json."""
+
+    check: str
+    verdict: Health
+    seen: str
+    cure: str
+
+
 def ok(seen: str) -> Finding:
     """Return a finding that all is well."""
     return Finding(Health.OK, seen)

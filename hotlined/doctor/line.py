@@ -73,7 +73,9 @@ def budgets(scene: Scene) -> Finding:
     """Check that there is room for answers."""
     if scene.report is None or scene.report.stored is None:
         return unknown(_(DATABASE_UNREADABLE) if scene.report else _(NO_CONFIGURATION))
-    spent = ", ".join(spent_in_words(name, budget) for name, budget in scene.report.stored.budgets.items())
+    spent = ", ".join(
+        spent_in_words(name, budget.used, budget.limit) for name, budget in scene.report.stored.budgets.items()
+    )
     if any(scene.report.maybe(code) for code in WINDOW_CODES):
         return warn(_("{spent}: answers wait", spent=spent), WINDOW_FULL.cure)
     return ok(spent)

@@ -97,7 +97,7 @@ BEGIN
     'rows', found, 'more', jsonb_array_length(found) = 200,
     'lines', CASE WHEN q ? 'figures' THEN (SELECT jsonb_agg(jsonb_build_object('line', line, 'away',
       extract(epoch FROM clock_timestamp() - seen_at)::bigint, 'figures', figures) ORDER BY line)
-      FROM hotlined.lines) END,
+      FROM hotlined.lines JOIN pg_roles ON rolname = 'hotlined_' || line AND rolcanlogin) END,
     'echo', q - 'rows' - 'figures');
 END $$;
 

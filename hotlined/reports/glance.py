@@ -38,7 +38,8 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
     if stored := report.stored:
         if waiting := stored.queue.get(AnswerState.QUEUED, 0):
             yield _waiting(waiting, stored.next_due_at if report.answers else None)
-        yield month_in_words(stored.budgets["month"])
+        month = stored.budgets["month"]
+        yield month_in_words(month.used, month.limit)
 
 
 def _answering(report: LineReport) -> str:

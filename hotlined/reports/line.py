@@ -3,15 +3,12 @@
 Each of the three may be missing; what is not known is None.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
-from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.clock import Now
 from hotlined.config import Config, Mode, kept_by_root
@@ -65,7 +62,7 @@ from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
 WINDOW_CODES = tuple(BUDGETS.values())
-_HARMLESS = frozenset(
+HARMLESS = frozenset(
     {
         *WINDOW_CODES,
         TroubleCode.COUNTRY_OUTAGE,
@@ -96,6 +93,19 @@ _HOLD_NOTHING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What is spent of a window, in segments, and its limit."""
+
+    limit: int
+    used: int
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.used >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What the database knows of the line."""
 
@@ -105,7 +115,7 @@ class Stored:
     holds: tuple[Sending, ...]
     queue: dict[str, int]
     next_due_at: str | None
-    budgets: dict[str, dict[str, int]]
+    budgets: dict[str, Budget]
     full_windows: frozenset[str]
     shadow_since: str | None
     countries: tuple[CountryOutage, ...]
@@ -149,7 +159,7 @@ class LineReport:
     @property
     def grave(self) -> tuple[Trouble, ...]:
         """The troubles that a person has to deal with; shadow mode and a full window are none."""
-        return tuple(trouble for trouble in self.trouble if trouble.code not in _HARMLESS)
+        return tuple(trouble for trouble in self.trouble if trouble.code not in HARMLESS)
 
     @property
     def ready(self) -> bool:
@@ -179,7 +189,7 @@ class LineReport:
                 modem_is_ready=self.daemon.modem.state == ModemState.READY,
                 shadow=self.mode == Mode.SHADOW,
                 holds=stored.holds,
-                full=any(budget["used"] >= budget["limit"] for budget in stored.budgets.values()),
+                full=any(budget.is_spent for budget in stored.budgets.values()),
                 knows_itself=stored.own_number is not None,
             ),
             None,
@@ -188,53 +198,6 @@ class LineReport:
     def maybe(self, code: str) -> Trouble | None:
         """Return the trouble with this code, or None."""
         return next((trouble for trouble in self.trouble if trouble.code == code), None)
-
-    def document(self, waiting: Waiting | None) -> dict[str, Any]:
-        """Return what `status --json` prints; `waiting` is what waits for a person.
-
-        Two of the modem's keys have older names than the fields here.
-        """
-        daemon, stored = self.daemon, self.stored
-        return {
-            "alive": self.alive,
-            "pid": daemon.pid,
-            "version": daemon.version or __version__,
-            "line": self.config.line,
-            "config": os.fspath(self.config.path),
-            "database": os.fspath(self.config.database),
-            "mode": self.mode,
-            "paused": stored.paused_by is not None if stored else None,
-            "paused_by": stored.paused_by if stored else None,
-            "since": daemon.since,
-            "last_scan_at": daemon.last_scan_at,
-            "clock": {"synchronised": clock.synchronised()},
-            "queue": stored.queue if stored else None,
-            "budgets": stored.budgets if stored else None,
-            "modem": asdict(daemon.modem),
-            "database_state": self.database_state,
-            "sending": asdict(stored.sending) if stored else None,
-            "next_due_at": stored.next_due_at if stored else None,
-            "credit": asdict(stored.credit) if stored else None,
-            "backup": self._backup(),
-            "waiting": asdict(waiting) | {"asked": 0} if waiting else None,  # no other line can ask yet
-            "trouble": [asdict(each) | {"warning": each.code in _HARMLESS} for each in self.trouble],
-        }
-
-    def _backup(self) -> dict[str, Any] | None:
-        """Return what `status --json` says of the sealed backup; None if none is configured, or none is known."""
-        folder = self.config.backup.folder
-        if not self.config.backup.is_wanted or self.stored is None:
-            return None
-        sealed = self.stored.sealed
-        age = None if sealed.age_seconds is None else int(sealed.age_seconds)
-        return {
-            "folder": None if folder is None else os.fspath(folder),
-            "at": sealed.at,
-            "age_seconds": age,
-            "name": sealed.name,
-            "failure": sealed.failure,
-            "failed_at": sealed.failed_at,
-        }
 
 
 def report_line(config: Config, broken: Broken | None = None) -> LineReport:
@@ -361,7 +324,7 @@ def _stored(
                     holds=holds,
                     queue=queue_counts.counted(db, now.limit),
                     next_due_at=queue_counts.maybe_next_due_at(db, first),
-                    budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
+                    budgets={name: Budget(getattr(limits, name), spent[name].total) for name in spent},
                     full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
@@ -450,9 +413,9 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(kept_back.value, *hold_in_words(hold.reason, hold.by), hold.since)
     yield from _country_trouble(stored) if stored else ()
     for window, budget in stored.budgets.items() if stored else ():
-        if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
-            spent = {name: in_digits(count) for name, count in budget.items()}
-            words = WINDOW_FULL.words.format(budget=BUDGET_NAMES[window], **spent)
+        if budget.is_spent or (stored and window in stored.full_windows):
+            used, limit = in_digits(budget.used), in_digits(budget.limit)
+            words = WINDOW_FULL.words.format(budget=BUDGET_NAMES[window], used=used, limit=limit)
             yield Trouble(BUDGETS[window], words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
         known = sim_life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)

@@ -134,7 +134,7 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
             yield Family(
                 f"hotlined_budget_{name}_segments",
                 meaning,
-                [({"window": window}, budget[name]) for window, budget in stored.budgets.items()],
+                [({"window": window}, getattr(budget, name)) for window, budget in stored.budgets.items()],
             )
     yield _one("hotlined_balance", "The credit of the SIM, in the line's currency.", stored.credit.balance)
 

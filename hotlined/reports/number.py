@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from sqlite3 import Row
+from typing import Annotated
 
 from hotlined import policy
 from hotlined.causes import CauseCode
@@ -14,7 +15,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand, extended
 from hotlined.errors import AddressError, UsageError
-from hotlined.forms import ByWindow, Seconds
+from hotlined.forms import ByWindow, Form, Seconds
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
@@ -51,7 +52,8 @@ class NumberOutlook:
     """
 
     answer: bool
-    reason: Reason
+    reason: Annotated[Reason, Form(type="string")]
+    """More may be added."""
     in_seconds: Seconds | None
     """Null: never, until something changes."""
     windows: ByWindow[Seconds | None]
@@ -63,7 +65,7 @@ class ShownNumber(Correspondent):
     """A number, a name or a short code, whole: show NUMBER --json."""
 
     country: str | None
-    line_type: LineType
+    line_type: Annotated[LineType, Form(type="string")]
     next: NumberOutlook
     """What would become of a text that came now."""
     paused: bool

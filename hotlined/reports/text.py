@@ -2,11 +2,11 @@
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from hotlined.config import Config, Wording
+from hotlined.documents import extended
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
 from hotlined.language import _
 from hotlined.words.amounts import maybe_price, segments_and_price
@@ -31,7 +31,7 @@ class TextCost:
     """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is the text that is sent."""
 
     text: str
-    encoding: str
+    encoding: Encoding
     characters: int
     units: int
     segments: int
@@ -41,13 +41,29 @@ class TextCost:
     price: Decimal | None
     currency: str
     replaced: tuple[Replacement, ...]
-    forcing: tuple[ForcingCharacter, ...]
-    segments_without_forcing: int
+    to_blame: tuple[ForcingCharacter, ...]
+    segments_without_blamed: int
 
-    def document(self) -> dict[str, Any]:
-        """Return what `text check --json` prints; some of its keys have older names than the fields here."""
-        older = {"forcing": "to_blame", "segments_without_forcing": "segments_without_blamed"}
-        return {older.get(name, name): value for name, value in asdict(self).items()}
+
+@dataclass(frozen=True, slots=True)
+class CheckedText(TextCost):
+    """A line of text check --json: what a text costs, and which of the line's texts it is, counted from 1.
+
+    A text for a country belongs to every answer, so `answer` is null; for a text that was typed, all three are.
+    """
+
+    answer: int | None
+    """Which answer to a number it is."""
+    country: str | None
+    variant: int | None
+
+
+def checked(text_cost: TextCost, wording: Wording | None) -> CheckedText:
+    """Return what a text costs as `text check --json` has it; `wording` is None for a text that was typed."""
+    if wording is None:
+        return extended(CheckedText, text_cost, answer=None, country=None, variant=None)
+    answer = None if wording.step is None else wording.step + 1
+    return extended(CheckedText, text_cost, answer=answer, country=wording.country, variant=wording.variant + 1)
 
 
 def cost(text: str, config: Config) -> TextCost:
@@ -56,7 +72,7 @@ def cost(text: str, config: Config) -> TextCost:
     most = config.answer.max_segments
     return TextCost(
         text=planned.text,
-        encoding=planned.encoding.value,
+        encoding=planned.encoding,
         characters=len(planned.text),
         units=sum(map(len, planned.bodies)) // _UNIT_OCTETS[planned.encoding],
         segments=planned.segments,
@@ -66,8 +82,8 @@ def cost(text: str, config: Config) -> TextCost:
         price=maybe_price(planned.segments, config.limits),
         currency=config.limits.currency,
         replaced=planned.replaced,
-        forcing=tuple(_forcing(character, text, config) for character in planned.forcing),
-        segments_without_forcing=_without(text, planned.forcing, config).segments,
+        to_blame=tuple(_forcing(character, text, config) for character in planned.forcing),
+        segments_without_blamed=_without(text, planned.forcing, config).segments,
     )
 
 

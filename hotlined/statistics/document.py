@@ -1,66 +1,159 @@
 """The figures of a period as machines read them: `stats --json` and `stats --csv`."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from hotlined.clock import rfc3339
+from hotlined.documents import by_key, extended
+from hotlined.forms import Form, Seconds, Time
 from hotlined.policy import Limits
-from hotlined.statistics.periods import zone
+from hotlined.statistics.periods import By, zone
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds
-from hotlined.store.reading import figures
+from hotlined.store.reading.figures import SentText, Tagged, Tally
 from hotlined.words.amounts import maybe_price
 
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """Return what `stats --json` prints: times in RFC 3339, durations in seconds, money in `currency`."""
-    period = summary.period
-    return {
-        "line": summary.line,
-        "currency": summary.limits.currency,
-        "zone": zone(period),
-        "by": period.by.value,
-        "since": rfc3339(period.start),
-        "until": rfc3339(period.end),
-        "began": rfc3339(summary.began) if summary.began else None,
-        "price_per_segment": _cost(1, summary.limits),
-        "total": _ends_json(period.start, period.end) | _tally_json(summary.total, summary.limits),
-        "before": _ends_json(summary.before_start, period.start) | _tally_json(summary.before, summary.limits)
-        if summary.before_start and summary.before
-        else None,
-        "bins": list(bins(summary)),
-        "week": summary.week,
-        "week_days": summary.week_days,
-        "busiest_day": {"day": summary.busiest_day.date.isoformat(), "texts": summary.busiest_day.texts}
-        if summary.busiest_day
-        else None,
-        "weeks": [_ends_json(week.start, week.end) | {"texts": week.texts} for week in summary.weeks],
-        "modem_seconds": modem_seconds(summary),
-        "words": list(sentences(summary)),
-    }
+_ByHour = Annotated[tuple[tuple[int, ...], ...], Form(minItems=7, maxItems=7)]
 
 
-def bins(summary: Summary) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class PeriodCounts:
+    """What happened in an hour, a day, a week or a month, as far as it lies in the period; money in `currency`."""
+
+    since: Time
+    until: Time
+    texts: int
+    calls: int
+    others: int
+    mms: int
+    """Of the others."""
+    withheld: int
+    new: int
+    """Telephone numbers."""
+    returning: int
+    suppressed: int
+    answers: int
+    unconfirmed: int
+    shadowed: int
+    segments: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCounts:
+    """Contacts by the reason of their verdict, and of the end of their answer."""
+
+    suppressed: dict[str, int]
+    cancelled: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodTally(PeriodCounts):
+    """What happened in a whole period."""
+
+    seconds_to_answer: tuple[Seconds, Seconds, Seconds] | None
+    """Quartiles."""
+    timed: int
+    reactions: int
+    untagged: int
+    """Those that can be read."""
+    tags: dict[str, int]
+    unread: int
+    """Those whose text was erased before anybody tagged it."""
+    by_tags: tuple[Tagged, ...]
+    other_tags: dict[str, int]
+    by_text: tuple[SentText, ...]
+    """What each text that was sent brought; null stands for all that are erased."""
+    reasons: ReasonCounts
+
+
+@dataclass(frozen=True, slots=True)
+class BusiestDay:
+    """The day with most texts."""
+
+    day: Annotated[str, Form(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeekTexts:
+    """A whole week, and the texts that came in it."""
+
+    since: Time
+    until: Time
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """stats --json: times in RFC 3339, durations in seconds, money in `currency`."""
+
+    line: str
+    currency: str
+    zone: str
+    by: By
+    since: Time
+    until: Time
+    began: Time | None
+    price_per_segment: float | None
+    total: PeriodTally
+    before: PeriodTally | None
+    bins: tuple[PeriodCounts, ...]
+    week: _ByHour
+    """Contacts by weekday, Monday first, and hour."""
+    week_days: _ByHour
+    busiest_day: BusiestDay | None
+    weeks: tuple[WeekTexts, ...]
+    modem_seconds: dict[str, Seconds]
+    words: tuple[str, ...]
+
+
+def document(summary: Summary) -> Stats:
+    """Return what `stats --json` prints."""
+    period, limits, busiest, before = summary.period, summary.limits, summary.busiest_day, None
+    if summary.before_start and summary.before:
+        before = _tally(summary.before_start, period.start, summary.before, limits)
+    return Stats(
+        line=summary.line,
+        currency=limits.currency,
+        zone=zone(period),
+        by=period.by,
+        since=rfc3339(period.start),
+        until=rfc3339(period.end),
+        began=rfc3339(summary.began) if summary.began else None,
+        price_per_segment=_cost(1, limits),
+        total=_tally(period.start, period.end, summary.total, limits),
+        before=before,
+        bins=tuple(bins(summary)),
+        week=summary.week,
+        week_days=summary.week_days,
+        busiest_day=BusiestDay(busiest.date.isoformat(), busiest.texts) if busiest else None,
+        weeks=tuple(WeekTexts(rfc3339(week.start), rfc3339(week.end), week.texts) for week in summary.weeks),
+        modem_seconds=modem_seconds(summary),
+        words=tuple(sentences(summary)),
+    )
+
+
+def bins(summary: Summary) -> Iterator[PeriodCounts]:
     """Yield the bins as `stats --json` and `stats --csv` have them."""
     for part in summary.bins:
-        yield _ends_json(part.start, part.end) | _counts_json(part.counts, summary.limits)
+        since, until = rfc3339(part.start), rfc3339(part.end)
+        cost = _cost(part.counts.segments, summary.limits)
+        yield extended(PeriodCounts, part.counts, since=since, until=until, cost=cost)
 
 
-def _ends_json(start: datetime, end: datetime) -> dict[str, Any]:
-    return {"since": rfc3339(start), "until": rfc3339(end)}
-
-
-def _counts_json(counts: figures.Counts, limits: Limits) -> dict[str, Any]:
-    return asdict(counts) | {"cost": _cost(counts.segments, limits)}
-
-
-def _tally_json(tally: figures.Tally, limits: Limits) -> dict[str, Any]:
-    more = asdict(tally)
-    more["reasons"] = {"suppressed": more.pop("suppressed"), "cancelled": more.pop("cancelled")}
-    del more["counts"]
-    return _counts_json(tally.counts, limits) | more
+def _tally(start: datetime, end: datetime, tally: Tally, limits: Limits) -> PeriodTally:
+    return extended(
+        PeriodTally,
+        tally,
+        **by_key(tally.counts),
+        since=rfc3339(start),
+        until=rfc3339(end),
+        cost=_cost(tally.counts.segments, limits),
+        reasons=ReasonCounts(tally.suppressed, tally.cancelled),
+    )
 
 
 def _cost(segments: int, limits: Limits) -> float | None:

@@ -84,16 +84,18 @@ class Member:
     hub: str | None
     trouble: FleetTrouble | None
     trouble_at: str | None
+    version: int
+    """It grows whenever the line has something new for the others."""
 
 
 def maybe_member(db: Database) -> Member | None:
     """Return the line as a member of its fleet; None if it is in none."""
-    row = db.one("SELECT line, shared, hub, trouble, trouble_at FROM fleet WHERE id = 1")
+    row = db.one("SELECT line, shared, hub, trouble, trouble_at, version FROM fleet WHERE id = 1")
     if row is None:
         return None
-    shared = frozenset(map(Shared, json.loads(row["shared"] or "[]")))
+    shared = frozenset(map(Shared, json.loads(row["shared"])))
     trouble = FleetTrouble(row["trouble"]) if row["trouble"] else None
-    return Member(row["line"], shared, row["hub"], trouble, row["trouble_at"])
+    return Member(row["line"], shared, row["hub"], trouble, row["trouble_at"], row["version"])
 
 
 def join(db: Database, line: str, key: bytes, now: Now) -> int:
@@ -114,7 +116,7 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
         # `hub` is forgotten: what does not fit is read again, whatever the hub's person has dropped meanwhile
         db.execute(
             "INSERT INTO fleet (id, line, key_digest) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET hub = NULL,"
-            " shared = NULL, trouble = NULL, trouble_at = NULL",
+            " anew = 1, trouble = NULL, trouble_at = NULL",
             line,
             digest,
         )
@@ -162,7 +164,7 @@ def touch(db: Database, name: str) -> None:
     met = person(db, name)
     if met is None:
         if not pseudonym.is_one(name):  # the key is lost: once it is back all is said anew
-            db.execute("UPDATE fleet SET shared = NULL")
+            db.execute("UPDATE fleet SET anew = 1")
         return
     own = pseudonyms.names(db, name)[1]
     before = db.one("SELECT own FROM fleet_said WHERE person = ?", met)
@@ -387,7 +389,7 @@ def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
         )
     }
     found: dict[str, str] = {}
-    for (name,) in db.execute(
+    for (name,) in db.rows(
         "SELECT originator FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient"
         " FROM answers UNION SELECT number FROM numbers WHERE number NOT GLOB ? OR blocked_at IS NOT NULL",
         pseudonym.GLOB,
@@ -402,25 +404,25 @@ def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
 # ---- the question and its answer
 
 
-def question(db: Database, share: Collection[Shared], now: Now, figures: str | None = None) -> dict[str, Any]:
+def question(db: Database, share: Collection[Shared], now: Now) -> dict[str, Any]:
     """Return the question for the hub, committing the batch that it sends; nothing is written where nothing is new.
 
-    `figures` is what others see of this line. Raises RefusedError for a line in no fleet, StoreError where a key is
-    lost.
+    Raises RefusedError for a line in no fleet, StoreError where a key is lost.
     """
     state = _require_state(db)
     pseudonyms.require_key(db, now)
     shared = json.dumps(sorted(share))
-    if state["shared"] != shared or (state["batch"] == "[]" and not state["again"] and unsent(db)):
+    is_anew = state["anew"] or state["shared"] != shared
+    if is_anew or (state["batch"] == "[]" and not state["again"] and unsent(db)):
         with db.transaction():
-            if state["shared"] != shared:
-                db.execute("UPDATE fleet SET shared = ?", shared)
+            if is_anew:
+                db.execute("UPDATE fleet SET shared = ?, anew = 0", shared)
                 _say_all(db, share)
             if state["batch"] == "[]" and not state["again"]:
                 db.execute("UPDATE fleet SET batch = ?", json.dumps(_compose(db)))
             state = _require_state(db)
     rows = [] if state["again"] else [_aged(row, now) for row in json.loads(state["batch"])]
-    return _header(state) | {"rows": rows} | ({"figures": figures} if figures is not None else {})
+    return _header(state) | {"rows": rows}
 
 
 def _require_state(db: Database) -> sqlite3.Row:

@@ -4,7 +4,6 @@
 backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from hotlined.causes import CodedCause
@@ -427,18 +426,16 @@ def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:
     return known.words.format(by=by or _("somebody")), known.cure
 
 
-def spent_in_words(window: str, budget: Mapping[str, int]) -> str:
-    """Return what is spent of a window: hour 3 of 60."""
-    used, limit = in_digits(budget["used"]), in_digits(budget["limit"])
-    return _("{window} {used} of {limit}", used=used, limit=limit, window=WINDOW_NAMES[window])
+def spent_in_words(window: str, used: int, limit: int) -> str:
+    """Return how many segments of a window are spent: hour 3 of 60."""
+    return _("{window} {used} of {limit}", used=in_digits(used), limit=in_digits(limit), window=WINDOW_NAMES[window])
 
 
-def month_in_words(budget: Mapping[str, int]) -> str:
+def month_in_words(used: int, limit: int) -> str:
     """Say what is spent of the month's budget. It slides, so its 30 days are no days of the calendar, and not named."""
-    used = in_digits(budget["used"])
     return ngettext(
         "Of the month's budget {used} of {number} segment is spent.",
         "Of the month's budget {used} of {number} segments are spent.",
-        budget["limit"],
-        used=used,
+        limit,
+        used=in_digits(used),
     )

@@ -176,5 +176,5 @@ def test_the_cost_is_what_is_sent(text: str) -> None:
     assert found.units == (
         len(planned.text.encode("utf-16-be")) // 2 if planned.forcing else sum(map(len, planned.bodies))
     )
-    assert all(each.count > 0 and each.segments_without <= found.segments for each in found.forcing)
-    assert found.segments_without_forcing <= found.segments
+    assert all(each.count > 0 and each.segments_without <= found.segments for each in found.to_blame)
+    assert found.segments_without_blamed <= found.segments

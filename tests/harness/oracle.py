@@ -720,6 +720,8 @@ def breaker(facts: History) -> Iterator[str]:
             state = _Breaker()
             for each in taken_in:
                 state.take_in(each)
+            # an answer that was open in the backup is evidence of nothing: nobody knows what became of it since
+            state.ended = [each for each in state.ended if each.what == "taken"]
             continue
         taken_in.append(fact)
         if (words := state.take_in(fact)) and isinstance(fact, Submitted):

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stats import DAY, HOUR, MINUTE, MONDAY, answer, brussels, contact
 
+from hotlined.cli.output import json_line
 from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.config import load
-from hotlined.statistics.document import as_json
+from hotlined.statistics.document import document
 from hotlined.statistics.summary import summarise
 
 __all__ = ["brussels"]  # the fixture
@@ -294,6 +295,6 @@ def test_whatever_came_parts_add_up_and_sentences_say_the_figures(
             fill(line, *came)
             now = MONDAY + age + HOUR
             begins = None if since is None else min(MONDAY + since * DAY, now - MINUTE)
-            found = json.loads(json.dumps(as_json(summarise(line.db, load(line.config), begins, None, None, now))))
+            found = json.loads(json_line(document(summarise(line.db, load(line.config), begins, None, None, now))))
     parts_add_up(found)
     sentences_are_true(found)

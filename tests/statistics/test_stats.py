@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hotlined.clock import rfc3339
 from hotlined.config import load
 from hotlined.errors import UsageError
-from hotlined.statistics.document import as_json
+from hotlined.statistics.document import document
 from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.statistics.sentences import sentences
@@ -387,18 +387,18 @@ def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
         for number in range(21):
             contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
     now = MONDAY + 25 * HOUR + 50 * MINUTE
-    found = as_json(summarise(line.db, load(line.config), None, now, None, now))
+    found = document(summarise(line.db, load(line.config), None, now, None, now))
 
-    assert found["words"] == [
+    assert [*found.words] == [
         "21 texts in four hours (3 November, 22:05 to 4 November 2025, 01:50), more than 5 an hour.",
         "The busiest day was 3 November 2025, with 12 texts.",
         "21 different telephone numbers texted or called.",
         "The line's records begin on 3 November 2025 at 22:05.",
     ]
-    assert [each["texts"] for each in found["bins"]] == [6, 6, 6, 3]
-    assert found["before"] is None
-    yesterday = as_json(summarise(line.db, load(line.config), None, None, None, now))
-    assert yesterday["words"][0] == "12 texts in 115 minutes (3 November 2025, 22:05 to 24:00)."
+    assert [each.texts for each in found.bins] == [6, 6, 6, 3]
+    assert found.before is None
+    yesterday = document(summarise(line.db, load(line.config), None, None, None, now))
+    assert yesterday.words[0] == "12 texts in 115 minutes (3 November 2025, 22:05 to 24:00)."
 
 
 @pytest.mark.parametrize(

@@ -439,6 +439,30 @@ def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> 
 # ---- what else people and backups do
 
 
+@pytest.mark.parametrize("late", ["result", "report"])
+def test_a_late_proof_lets_a_country_wait_by_itself(db: Database, late: str) -> None:
+    """It closes the line's breaker: the country of which all failed meanwhile stays out, as after any other answer."""
+    rules = AGAIN._replace(numbers=policy.Numbers(answer_countries=("BE", "FR")))
+    french = "+33612345678"
+    contact = contacts.record_whole(db, "main", "text", Identity(french, french, "FR", LineType.MOBILE), "salut", at(0))
+    store_steps.judge(db, contact, at(0), rules, delay=0.0, shadow=False)
+    begun = [goes(db, 1, rules)]
+    lose(db, begun[0], at(2))
+    for nth, number in enumerate((HERS, HIS), 1):
+        wrote(db, number, 10.0 * nth, rules)
+        begun.append(goes(db, 10.0 * nth + 1, rules))
+        lose(db, begun[-1], at(10.0 * nth + 2))
+    assert line.breaker_of(db).is_open
+
+    if late == "result":
+        fates.settle_late(db, begun[1].segment_id, 7, rules, at(40))
+    else:
+        report(db, 40, number=HERS)
+
+    assert not line.breaker_of(db).is_open
+    assert [row["country"] for row in db.all("SELECT country FROM country_outages")] == ["FR"]
+
+
 def test_what_a_late_proof_says_is_written_down(db: Database) -> None:
     """An answer that is known to have left has a time of its leaving; a report that was overtaken changes nothing."""
     wrote(db)

@@ -362,8 +362,10 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
     update = None
     if whole and row["outcome"] != Outcome.TAKEN:
-        # no pauses: an answer that was taken closes the breaker and never opens it
-        update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), certainly_not_sent=False)
+        # it closes the breaker; a country of which all failed meanwhile waits by itself then, with the usual pauses
+        update = _end_attempt(
+            db, row["attempt_id"], Outcome.TAKEN, None, now, USUAL.trial_after, certainly_not_sent=False
+        )
     if not is_latest:
         return update
     if whole:

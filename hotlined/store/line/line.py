@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
+from hotlined.forms import Time
 from hotlined.policy import Share, WaitingFor
 from hotlined.states import KEPT_BACK, EventKind, HoldReason, SealFailure, SendingState
 from hotlined.store.line import events
@@ -143,9 +144,9 @@ class Credit:
     """
 
     balance: float | None = None
-    asked_at: str | None = None
-    topped_up_at: str | None = None
-    valid_until: str | None = None
+    asked_at: Time | None = None
+    topped_up_at: Time | None = None
+    valid_until: Time | None = None
 
 
 def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
@@ -290,7 +291,7 @@ class Sending:
 
     state: SendingState
     reason: HoldReason | None = None
-    since: str | None = None
+    since: Time | None = None
     by: str | None = None
 
     @classmethod

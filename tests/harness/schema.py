@@ -1,0 +1,172 @@
+"""Makes docs/output.schema.json of the types of the documents: `scripts/run schema`.
+
+A dataclass is an object whose keys are its fields, an enum lists its members, and both are definitions. What the schema
+says of them is their docstring, and what it says of a key is the docstring below the field. A `Form` adds words.
+"""
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from hotlined.doctor.findings import Checked
+from hotlined.documents import PreviewedContact, ShownContact, TextByHand, WholeTextByHand
+from hotlined.forms import Form
+from hotlined.rehearsal.sums import FloodReport
+from hotlined.reports.limits import LimitsReport
+from hotlined.reports.number import ShownNumber
+from hotlined.reports.status import LineStatus
+from hotlined.reports.text import CheckedText
+from hotlined.statistics.document import Stats
+from hotlined.store.answers.correspondents import Correspondent
+from hotlined.store.people.export import Export
+
+FILE = Path(__file__).resolve().parents[2] / "docs/output.schema.json"
+DOCUMENTS: dict[str, type] = {
+    "log": PreviewedContact,
+    "log_by_hand": TextByHand,
+    "show": ShownContact,
+    "show_by_hand": WholeTextByHand,
+    "show_number": ShownNumber,
+    "numbers": Correspondent,
+    "stats": Stats,
+    "limits": LimitsReport,
+    "status": LineStatus,
+    "doctor": Checked,
+    "text_check": CheckedText,
+    "export": Export,
+    "simulate": FloodReport,
+}
+"""What each command prints, by the name of its definition."""
+_SIMPLE: dict[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer", "minimum": 0},
+    float: {"type": "number"},
+    Decimal: {"type": "number"},
+    bool: {"type": "boolean"},
+    NoneType: {"type": "null"},
+}
+_WIDTH = 120  # characters: what is longer is laid out on several lines
+
+Schema = dict[str, Any]
+
+
+def made() -> str:
+    """Return the schema as it stands in the file."""
+    definitions = _Definitions()
+    for kind in DOCUMENTS.values():
+        definitions.schema_of(kind)
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "What hotlined prints with --json",
+        "description": f"A definition for each command: {', '.join(DOCUMENTS)}. JSON Lines where it is a list: one such"
+        " object a line. Further properties may be added.",
+        "definitions": definitions.found,
+    }
+    return f"{_laid_out(schema)}\n"
+
+
+class _Definitions:
+    """The definitions of what was asked for, and of all that it is made of."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Schema] = {}
+
+    def schema_of(self, kind: Any) -> Schema:
+        """Return the schema of a type."""
+        origin, arguments = get_origin(kind), get_args(kind)
+        if kind in _SIMPLE:
+            return dict(_SIMPLE[kind])
+        if origin is Annotated:
+            return self._formed(*arguments)
+        if origin in (Union, UnionType):
+            return _any_of([self.schema_of(each) for each in arguments])
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.schema_of(arguments[1])}
+        if origin is tuple:
+            length = {} if arguments[-1] is ... else {"minItems": len(arguments), "maxItems": len(arguments)}
+            return {"type": "array", "items": self.schema_of(arguments[0])} | length
+        if issubclass(kind, Enum):
+            return self._referred(_snake(kind.__name__), lambda: {"enum": [each.value for each in kind]})
+        assert is_dataclass(kind), kind
+        names = (name for name, each in DOCUMENTS.items() if each is kind)
+        return self._referred(next(names, _snake(kind.__name__)), lambda: self._object(kind))
+
+    def _formed(self, kind: Any, form: Form) -> Schema:
+        if form.keys:
+            each = self.schema_of(get_args(kind)[1])
+            return {"type": "object", "properties": dict.fromkeys(form.keys, each), "required": list(form.keys)}
+        if form.words.keys() & {"enum", "type"}:  # it says all
+            return dict(form.words)
+        schema = {name: word for name, word in (self.schema_of(kind) | form.words).items() if word is not None}
+        return self._referred(form.name, lambda: schema) if form.name else schema
+
+    def _referred(self, name: str, make: Callable[[], Schema]) -> Schema:
+        if name not in self.found:
+            self.found[name] = {}  # its place, before what it is made of
+            self.found[name] = make()
+        return {"$ref": f"#/definitions/{name}"}
+
+    def _object(self, kind: type) -> Schema:
+        hints, said = get_type_hints(kind, include_extras=True), dict(_docstrings(kind))
+        keys = [field.name for field in fields(kind)]
+        properties = {key: _described(self.schema_of(hints[key]), said.get(key)) for key in keys}
+        about = " ".join((kind.__doc__ or "").split())
+        return {"description": about, "type": "object", "properties": properties, "required": keys}
+
+
+def _any_of(schemas: list[Schema]) -> Schema:
+    """Return what fits any of these: null beside one plain type stands in its `type`."""
+    match schemas:
+        case [{"type": plain, **words}, {"type": "null"}] if "properties" not in words:
+            return {"type": [plain, "null"], **words}
+    return {"anyOf": schemas}
+
+
+def _described(schema: Schema, said: str | None) -> Schema:
+    """Return a schema with a description; draft 7 passes over all that stands beside a reference."""
+    if said is None:
+        return schema
+    return {"description": said} | ({"allOf": [schema]} if "$ref" in schema else schema)
+
+
+def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a class, and of those that it is made of, that have a docstring below them."""
+    for each in reversed(kind.__mro__[:-1]):
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
+        assert isinstance(body, ast.ClassDef)
+        for above, below in zip(body.body, body.body[1:], strict=False):
+            match above, below:
+                case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(value=ast.Constant(value=str(words))):
+                    yield field, " ".join(words.split())
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _laid_out(value: Any, indent: str = "", before: int = 0) -> str:
+    """Write JSON: each object and list on one line where there is room, else each of its items on lines of its own."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(indent) + before + len(line) < _WIDTH:
+        return line
+    inner = f"{indent}  "
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return f"[\n{textwrap.fill(line[1:-1], _WIDTH, initial_indent=inner, subsequent_indent=inner)}\n{indent}]"
+    if isinstance(value, list):
+        items = ",\n".join(f"{inner}{_laid_out(each, inner)}" for each in value)
+        return f"[\n{items}\n{indent}]"
+    items = ",\n".join(f'{inner}"{key}": {_laid_out(each, inner, len(key) + 4)}' for key, each in value.items())
+    return f"{{\n{items}\n{indent}}}"
+
+
+if __name__ == "__main__":
+    FILE.write_text(made(), "utf-8")
