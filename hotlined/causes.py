@@ -234,6 +234,16 @@ class CauseCode(StrEnum):
         N_("The text takes {number} segments; {most} is the most there can be."),
         N_("Shorten it."),
     )
+    CONFIG_UNREAD = (
+        "config_unread",
+        N_("{path} cannot be read: {reason}"),
+        N_("See that it exists, and that this user may read it (group hotlined-NAME, after installation)."),
+    )
+    NO_PIN_FILE = (
+        "no_pin_file",
+        N_("modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none."),
+        N_("Put the SIM's PIN into that file, or take modem.pin_file out of the configuration."),
+    )
     RESTART_NEEDED = (
         "restart_needed",
         N_("line, database and runtime_dir change only with a restart."),
@@ -332,6 +342,7 @@ def _programs(value: object) -> str:
 
 _SAID: Mapping[str, Callable[[Any], str]] = {
     "cause": system_in_words,
+    "reason": system_in_words,
     "holders": _programs,
     "settings": lambda settings: _plain(settings) or _("it does not say which it has"),
     "modem": lambda name: name or _("The modem"),

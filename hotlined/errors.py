@@ -64,13 +64,15 @@ class UsageError(HotlinedError):
 
 
 class ConfigError(HotlinedError):
-    """The configuration cannot be used; `problems` holds every reason, each with its line."""
+    """The configuration cannot be used; `problems` holds every reason, each with its line, or `cause` the only one."""
 
     exit_code = 78
 
-    def __init__(self, message: str, problems: tuple[str, ...] = (), hint: str = "") -> None:
+    def __init__(
+        self, message: str, problems: tuple[str, ...] = (), hint: str = "", cause: CodedCause | None = None
+    ) -> None:
         super().__init__(message, hint)
-        self.problems = problems
+        self.problems, self.cause = problems, cause
 
 
 class PduError(HotlinedError):

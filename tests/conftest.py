@@ -208,7 +208,8 @@ class Line:
         """Return what the daemon says is wrong, with the cures."""
         path = self.folder / "run" / "main" / "status.json"
         troubles = DaemonStatus.from_json(path.read_text()).trouble if path.exists() else ()
-        return " ".join(said(each, configuration.load(self.config)).sentences for each in troubles)
+        config = configuration.parse(json.dumps(self.settings), self.config)
+        return " ".join(said(each, config).sentences for each in troubles)
 
     def wait_state(self, state: str) -> None:
         """Wait until the modem is in a state."""

@@ -572,7 +572,8 @@ def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
             case ast.Subscript():
                 others.add(id(node.slice))
             case ast.ClassDef():
-                others |= {id(each.value) for each in node.body if isinstance(each, ast.Assign)}
+                values = [each.value for each in node.body if isinstance(each, ast.Assign)]
+                others |= {id(each) for value in values for each in (value, *getattr(value, "elts", ()))}
             case ast.Call(func=ast.Name("_" | "N_" | "NP_")):
                 others |= {id(each) for each in node.args}
     constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in others]

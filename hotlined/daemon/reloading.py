@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined import files
-from hotlined.causes import CauseCode
+from hotlined.causes import CauseCode, CodedCause
 from hotlined.config import Config
 from hotlined.config.problems import Problem
 from hotlined.daemon.line import Line
@@ -30,13 +30,11 @@ def load_again(line: Line) -> bool:
     except ConfigError as error:
         problems = "; ".join(error.problems) or error.message
         log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
-        line.config_refused = DaemonTrouble(TroubleCode.CONFIG_REFUSED, since=line.db.now().rfc3339)
+        _refuse(line, error.cause)
         return False
     if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
         log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
-        line.config_refused = DaemonTrouble(
-            TroubleCode.CONFIG_REFUSED, CauseCode.RESTART_NEEDED, {"name": old.name}, line.db.now().rfc3339
-        )
+        _refuse(line, CodedCause(CauseCode.RESTART_NEEDED, {"name": old.name}))
         return False
     if new.answer.text_file and new.answer.file and new.answer.file.problems:
         _refuse_answer(line, new.answer.text_file, new.answer.file.problems)
@@ -60,6 +58,12 @@ def log_answer(config: Config) -> None:
         log.error("nobody is answered, for the answer's file cannot be used: %s", "; ".join(unusable.problems))
     elif not config.answer.steps:
         log.warning("nobody is answered: %s is empty", config.answer.text_file)
+
+
+def _refuse(line: Line, cause: CodedCause | None) -> None:
+    """Keep why the configuration was not read again; None where `config check` names what is wrong."""
+    code, values = (cause.code, cause.values) if cause else (None, {})
+    line.config_refused = DaemonTrouble(TroubleCode.CONFIG_REFUSED, code, values, line.db.now().rfc3339)
 
 
 def _refuse_answer(line: Line, file: Path, problems: Sequence[Problem]) -> None:

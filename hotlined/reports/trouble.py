@@ -9,6 +9,7 @@ from hotlined.states import DatabaseState, TroubleCode, database_trouble, is_abo
 from hotlined.status import DaemonTrouble
 from hotlined.store.file.trouble import TROUBLES, UNNAMED_HINT
 from hotlined.words import conditions
+from hotlined.words.amounts import sentence
 from hotlined.words.conditions import modem_in_words
 
 _NO_REPORTS = (
@@ -58,7 +59,7 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
     cause = CodedCause(trouble.cause, trouble.values) if trouble.cause else None
     match trouble.code:
         case TroubleCode.CONFIG_REFUSED if cause and cause.words:
-            reason = cause.words
+            reason = sentence(cause.words)
             return _("The configuration was not read again, and the old one holds: {reason}", reason=reason), cause.cure
         case TroubleCode.CONFIG_REFUSED:
             words, cure = _NOT_READ_AGAIN
