@@ -28,7 +28,7 @@ from hotlined.config.values import (
     PrivacyConfig,
     WebConfig,
 )
-from hotlined.errors import ConfigError, UsageError
+from hotlined.errors import ConfigError, UsageError, number_of
 from hotlined.files import is_missing
 from hotlined.language import Language, _, in_digits
 from hotlined.policy import Limits, Numbers, Windows
