@@ -2,9 +2,30 @@
 
 Whatever keeps answers from leaving (no credit, a service centre that is out, a network that refuses, a stick that dies
 at each transmission) looks the same from here: answers to different people, one after the other, that were not taken.
-Then all wait, and one is tried now and then. A country that stays out when the line is back waits by itself. Every
-moment is a reading of the limit clock in seconds, so that neither a restart nor a wrong calendar buys a trial. The
-callers keep a `Breaker` where it survives a power cut.
+Without a breaker each of them would be lost: an answer of which nobody knows whether it left is never sent again by the
+line, so an hour without a network would cost everybody of that hour his answer, and the SIM perhaps its credit. With
+one, three people pay for the outage, and all others wait. What has to be got right is the way back, the trials:
+
+- A trial is an answer to a person, and may be lost like the others. So one is out at a time, after pauses that grow.
+- Its round is used up when it *begins* (`trial_begun`), in the transaction that lets the segment out. Were it used up
+  by its result, a stick that takes the Pi down with each transmission would be tried at every start. What never
+  reached the modem gives its round back (`trial_withdrawn`).
+- Where nothing can have left, the next recipient follows at once, up to three: one wrong number must not cost an hour.
+  Where something may have left the round is over, for each further one might be paid, and lost.
+- Who is tried is chosen by hope: where the fewest have failed since it opened, there whoever was reached before. A
+  country where nothing has failed yet is tried before the round is due, and so is anybody once something may have
+  ended the outage (a balance, a network that is back, a person's word); but not within `trial_gap` of the last trial.
+- One that is taken closes the breaker. In the same transaction the refusals since its first failure are void, for they
+  were the line's and not the recipients'; and a country of which all failed meanwhile begins to wait by itself. Were
+  that left for later, its answers would be at the head of the queue, and close the line again.
+- A country's trial says nothing about the line, in either direction but one: what is taken anywhere was taken.
+
+What opens it is evidence only where it is about the line. A recipient who is never reached is one recipient, so the
+row counts different ones, and of each answer its latest attempt. While anything left in the last three hours, what the
+*network* refuses is about recipients; what the modem refuses, and silence, is not.
+
+Every moment is a reading of the limit clock in seconds, so that neither a restart nor a wrong calendar buys a trial.
+The callers keep a `Breaker` where it survives a power cut.
 """
 
 import itertools

@@ -1,9 +1,25 @@
 """The three clocks: calendar time for people, the limit clock for limits, monotonic time for waits.
 
-The limit clock counts the seconds that this machine was powered on (CLOCK_BOOTTIME). Within a boot it is
-exact, also over restarts of the daemon; a reboot adds nothing for the time off. It never runs backwards,
-whatever happens to the calendar. What it does not know: seconds powered on in boots in which the daemon
-left no anchor; it then runs late, which only makes limits stricter.
+A limit says: so many segments a day, no second answer within a week. On the calendar that would be worth nothing. A Pi
+has no clock chip: it starts in 1970, or where it stopped, and is set minutes later, or never. Set forward, all windows
+are empty at once and every cooldown is over, so a crowd is answered again, and whoever can move the time of a network
+can buy that. Set back, nothing is due until the calendar has caught up, be it in a year. A monotonic clock is no help
+either: it begins anew at each boot, and pulling the plug would buy answers.
+
+So limits run on the seconds that this machine was powered on. The limit clock is made of two things: what the kernel
+counts within a boot (CLOCK_BOOTTIME, time asleep included), and an anchor on the disk, which says that the clock stood
+at so much at such a moment of such a boot. In the same boot it is the anchor plus what has passed since: exact, however
+often the daemon starts. In another boot it goes on from the anchor, for nobody knows how long the machine was off.
+
+    boot 1   0 ──────── 500 (anchor) ─ ─ 520  power cut
+    boot 2                  500 ──────────────── 900      the 20 s behind the anchor are not known
+
+It may thus be late by what was powered on without an anchor, and is never early: that makes limits stricter, and buys
+nothing. But a row of then would have a moment that the clock has yet to reach, and count for longer than its window. So
+the anchor is written *in the transaction* of each row that limits read (`line.save_limit_clock`), not before it and not
+after it. It is also written hourly, for the sake of cooldowns that wait, and every five minutes while an answer or a
+trial is due soon: else a machine whose plug is pulled each half hour would never come to it. Within one process no
+reading is before an earlier one, whatever the kernel says.
 """
 
 import contextlib
@@ -63,6 +79,14 @@ class LimitClock:
         """Read all clocks at once."""
         self._latest = max(self._latest, boottime() + self._offset)
         return Now(datetime.now(UTC), self._latest, synchronised())
+
+
+def here() -> datetime:
+    """Return what the calendar of this machine says, in its local time: for what is told about now, and typed by it.
+
+    Only who is nearest to the person asks (a command, a page, the words for a time); everybody else is handed it.
+    """
+    return datetime.now(UTC).astimezone()
 
 
 def boot_id() -> str:

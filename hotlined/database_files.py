@@ -1,6 +1,5 @@
 """The files of a database: what each is called after it, where it lies, and who may read it."""
 
-import os
 import stat
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def make_keys_folder(database: Path) -> None:
             stat.S_IMODE(folder.stat().st_mode) & 0o777 != 0o750
         ):  # a unit, which may set no such bit, has the right umask
             folder.chmod(FOLDER_MODE)
-        sync(folder.parent)
+        files.sync(folder.parent)
 
 
 def write_key(database: Path, ending: str, octets: bytes) -> None:
@@ -59,12 +58,3 @@ def write_key(database: Path, ending: str, octets: bytes) -> None:
     make_keys_folder(database)
     mode = SECRET_MODE if ending in SECRET else FILE_MODE
     files.replace(beside(database, ending), octets, mode, beside=database, durable=True)
-
-
-def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ is new appears whole. Known to be wrong: what is replaced may be lost in a power
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -34,6 +35,39 @@ def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
     return descriptor
 
 
+def open_new(path: Path, mode: int) -> int:
+    """Make a file and return its descriptor; raises FileExistsError where anything has its name, OSError."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    """Give the descriptor of a folder; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int) -> bool:
+    """Lock an open file or folder against other processes until it is closed; return whether it was free.
+
+    Nothing is waited for. Raises OSError where the file system knows no locks.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk; raises OSError."""
+    with open_folder(folder) as descriptor:
+        os.fsync(descriptor)
+
+
 def _require_plain(descriptor: int, path: Path, mode: int | None) -> None:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
@@ -59,7 +93,7 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
     Whoever owns the file `beside` owns it too, if that may be given away. A durable one is on the disk afterwards.
     """
     new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = open_new(new, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
@@ -77,11 +111,7 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
         new.unlink(missing_ok=True)
         raise
     if durable:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
 
 
 def keep(path: Path) -> None:
@@ -106,7 +136,7 @@ def create(path: Path) -> Iterator[BinaryIO]:
             _("Type `- > {file}` instead: then your shell opens it.", file=path),
         )
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_new(path, 0o600)
     except FileExistsError as error:
         raise UsageError(_("{file} is there already.", file=path), _("Name a file that is not.")) from error
     made = os.fstat(descriptor)

@@ -6,8 +6,9 @@ something, so a daemon has 5 MiB more from the first start of a version to the s
 """
 
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
+
+from hotlined.clock import here, rfc3339
 
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
       c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
@@ -596,6 +597,6 @@ def apply(path: Path) -> None:
                 if name not in known:
                     for statement in (*statements, _RECORDS):
                         db.execute(statement)
-                    db.execute(_RECORD, (name, datetime.now(UTC).isoformat()))
+                    db.execute(_RECORD, (name, rfc3339(here())))
     finally:
         db.conn.close()

@@ -8,7 +8,7 @@ import json
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def parse(octets: bytes) -> Any:
         raise ValueError("this is no line of JSON") from error
 
 
-def send(channel: socket.socket, message: dict[str, Any], deadline: float) -> None:
+def send(channel: socket.socket, message: Mapping[str, object], deadline: float) -> None:
     """Send a line of JSON."""
     channel.settimeout(max(0.001, deadline - time.monotonic()))
     channel.sendall(json.dumps(message).encode() + b"\n")
@@ -101,19 +101,19 @@ def serve(
                 answer(caller.door, channel, caller.octets)
 
 
-def from_error(error: HotlinedError) -> dict[str, Any]:
+def from_error(error: HotlinedError) -> dict[str, object]:
     """Return an error as it goes over the socket."""
     return {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
 
 
-def to_error(error: dict[str, Any]) -> HotlinedError:
+def to_error(error: Mapping[str, object]) -> HotlinedError:
     """Return the error that came over the socket: of its own class where there is one."""
     kind = getattr(errors, str(error.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, HotlinedError) else HotlinedError
     return kind(str(error.get("message")), hint=str(error.get("hint") or ""))
 
 
-def ask(channel: socket.socket, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+def ask(channel: socket.socket, request: Mapping[str, object], deadline: float) -> dict[str, Any]:
     """Ask at a socket that is connected and return the answer; raises OSError or ValueError where there is none."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
         send(channel, request, deadline)

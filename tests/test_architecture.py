@@ -85,12 +85,12 @@ FLOORS = {
         "evidence",
         "agekey",
         "sealing",
-        "rehearsal",
+        "simulation",
         "desk",
     },
     "__main__": {"cli"},
     "alerts": {"documents", "config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
-    "rehearsal": {"documents", "store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
+    "simulation": {"documents", "store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
     "statistics": {"documents", "store", "config", "policy", "words"},
     "sealing": {"agekey", "config", "pseudonym", "store", "words"},
     "evidence": {"documents", "pseudonym", "store", "words"},
@@ -391,6 +391,41 @@ def test_sql_stands_in_the_store(modules: Nodes) -> None:
     assert speakers <= {"store", "migrations.py"}
 
 
+UNTYPED = {
+    "cli/demo.py": "messages to the simulator",
+    "config/loading.py": "the table of keys says of what type each value is",
+    "config/reading.py": "the same",
+    "control/client.py": "JSON over a socket",
+    "control/server.py": "the same",
+    "control/verbs.py": "arguments, which the table of verbs checks",
+    "desk/app.py": "what fills the places of a sentence",
+    "desk/looks.py": "the arguments of a verb",
+    "desk/pages/acts.py": "the same",
+    "desk/pages/log.py": "the fields of a form, each read by its own function",
+    "documents.py": "a document by its keys, for JSON and CSV",
+    "status.py": "JSON that a daemon of another version may have written",
+    "wire.py": "JSON over a socket",
+    "words/refusals.py": "what fills the places of a sentence",
+}
+"""The modules above the store in which values stand under names that mypy does not see, each with the reason."""
+
+
+def test_documents_are_types(modules: Nodes) -> None:
+    """Above the store nothing is a dictionary of anything, but what comes from outside or goes there as it is."""
+    untyped = set()
+    for path, nodes in modules.items():
+        place = path.relative_to(PACKAGE)
+        for node in nodes:
+            is_untyped = isinstance(node, ast.Subscript) and ast.unparse(node) in _ANYTHING
+            if is_untyped and place.parts[0] not in {"store", "simulator"}:
+                untyped.add(place.as_posix())
+
+    assert sorted(untyped) == sorted(UNTYPED)
+
+
+_ANYTHING = {f"{kind}[str, Any]" for kind in ("dict", "Mapping", "MutableMapping")}
+
+
 def test_the_state_of_the_line_has_one_owner() -> None:
     """Only store/line/line.py and the schema speak of the line's row."""
     speakers = {
@@ -462,6 +497,130 @@ def test_what_follows_a_state_is_asked_for_where_it_is_written(modules: Nodes) -
     }
 
     assert {name.rpartition("/")[2] for name in askers} == {"lifecycle.py", "decisions.py"}
+
+
+PLACES = {
+    "os.open": {"files.py", "pseudonym.py", "store/file/snapshot.py"},
+    "os.O_DIRECTORY": {"files.py"},
+    "os.fsync": {"files.py", "sealing/shelf.py", "store/people/backup.py"},
+    "fcntl.flock": {"files.py"},
+    "subprocess.run": {"doctor/machine.py", "sealing/age.py"},
+    "subprocess.Popen": {"cli/demo.py", "sealing/age.py"},
+    "os.fork": {"control/server.py"},
+    "datetime.now": {"clock.py"},
+    "db.connection.execute": {"store/people/erasing.py", "store/reading/simulation.py"},
+    "sqlite3.connect": {"store/file/opening.py", "store/people/backup.py"},
+}
+"""What has one way, by how it is spelled, and the modules in which it may stand; the simulator is another program."""
+NOWHERE = re.compile(
+    r"os\.(replace|rename|system|popen|spawn\w*|exec\w*|posix_spawn\w*|mkfifo)|fcntl\.lockf|time\.time|date(time)?\.today"
+    r"|datetime\.utcnow|tempfile\.(NamedTemporaryFile|mkstemp)|subprocess\.(call|check_\w+|getoutput)"
+)
+
+
+def test_each_thing_has_one_way(modules: Nodes) -> None:
+    """Whatever CONTRIBUTING.md names a way for stands only in the modules of that way, and its rivals nowhere."""
+    found: dict[str, set[str]] = {}
+    for path, nodes in modules.items():
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and "simulator" not in path.parts:
+                found.setdefault(ast.unparse(node), set()).add(path.relative_to(PACKAGE).as_posix())
+
+    assert {spelled: found.get(spelled, set()) for spelled in PLACES} == PLACES
+    assert {spelled: places for spelled, places in found.items() if NOWHERE.fullmatch(spelled)} == {}
+
+
+def test_only_who_is_nearest_to_a_person_asks_what_time_it_is(modules: Nodes) -> None:
+    """A command, a page, the words for a time: everything below is handed it, and so is what tests play."""
+    askers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"here", "clock.here"}
+    }
+
+    assert {path for path in askers if not path.startswith(("cli/", "desk/pages/"))} == {
+        "alerts/run.py",
+        "doctor/record.py",
+        "migrations.py",
+        "words/times.py",
+    }
+
+
+def test_a_logger_has_the_name_of_its_module(modules: Nodes) -> None:
+    """Who reads a record with its name finds the module that wrote it."""
+    made = {
+        ast.unparse(node)
+        for nodes in modules.values()
+        for node in nodes
+        if isinstance(node, ast.Assign) and "getLogger" in ast.unparse(node.value)
+    }
+
+    assert made == {"log = logging.getLogger(__name__)"}
+
+
+def test_an_exception_is_at_home_among_the_errors(modules: Nodes) -> None:
+    """Every kind of error stands in errors.py, but for one that never leaves its module."""
+    homes = {
+        (path.relative_to(PACKAGE).as_posix(), node.name)
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and "simulator" not in path.parts
+        if any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
+    }
+
+    assert {path for path, _ in homes} == {"errors.py", "daemon/starting.py"}
+
+
+def test_a_dataclass_has_slots(modules: Nodes) -> None:
+    """A name that is misspelled where it is set is an error; what `doctor` looks at has none, for it keeps answers."""
+    loose = {
+        (path.relative_to(PACKAGE).as_posix(), node.name)
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if ast.unparse(decorator).startswith("dataclass") and "slots=True" not in ast.unparse(decorator)
+    }
+
+    assert loose == {("doctor/scene.py", "Scene")}
+
+
+ESSAYS = {"clock.py", "breaker.py", "store/answers/lifecycle.py", "store/fleet.py", "store/people/erasing.py"}
+"""Modules in which it is hard to see what would go wrong: their heads say it, and in which order things are done."""
+
+
+def test_a_module_opens_in_ten_lines(modules: Nodes) -> None:
+    """What a module is stands at its head, and fits there, but for the essays."""
+    long = set()
+    for path, (module, *_nodes) in modules.items():
+        assert isinstance(module, ast.Module)
+        if len((ast.get_docstring(module) or "").splitlines()) > 10:
+            long.add(path.relative_to(PACKAGE).as_posix())
+
+    assert long == ESSAYS
+
+
+def test_a_list_in_sql_is_one_value(modules: Nodes) -> None:
+    """No statement numbers its marks or makes as many as a list is long: `:name`, and `json_each`."""
+    numbered = re.compile(r"\?\d")
+    statements = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|VALUES)\b")
+    spelled = {
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path, nodes in modules.items()
+        if "store" in path.parts
+        for text in _texts(nodes)
+        if numbered.search(text) and statements.search(text)
+    }
+    makers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and "'?'" in ast.unparse(node)
+    }
+
+    assert spelled == set()
+    assert makers == {"store/line/database.py"}
 
 
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:

@@ -85,7 +85,7 @@ def _kept(config: Config, sender: Path | None) -> list[Channel]:
     return channels.of(channels.read(path, "alerts.urls_file")) if path else []
 
 
-def _ask(path: Path, request: dict[str, Any]) -> Any:
+def _ask(path: Path, request: dict[str, object]) -> Any:
     try:
         with socket.socket(socket.AF_UNIX) as channel:
             channel.connect(os.fspath(path))

@@ -5,7 +5,6 @@ It lies in the line's folder of the runtime directory, and is locked while alert
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -86,10 +85,8 @@ def _no_note(path: Path, error: OSError) -> HotlinedError:
 def open_note(config: Config) -> Iterator[Note]:
     """Open and lock the note; raises RefusedError while another run has it."""
     with _open_note(configuration.runtime_dir(config) / "alerts.json") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RefusedError(_("Alerts are being sent already."), _("Wait for that to end.")) from error
+        if not files.lock(file.fileno()):
+            raise RefusedError(_("Alerts are being sent already."), _("Wait for that to end."))
         file.seek(0)
         note = Note(file)
         with contextlib.suppress(ValueError, TypeError, AttributeError):  # what a crash cut off says nothing

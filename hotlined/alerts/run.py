@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from hotlined import clock
 from hotlined.alerts import texting
@@ -281,7 +280,7 @@ class Run:
     def _send_about_database(self, note: Note, state: str, words: str) -> None:
         """Send every URL once that the database is in trouble; the note keeps who has it."""
         if note.trouble is None:
-            note.trouble, note.words, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
+            note.trouble, note.words, note.at, note.taken = state, words, clock.rfc3339(clock.here()), []
         note.save()
         alert = _database_draft(note)
         for channel in self.usable:

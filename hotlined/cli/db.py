@@ -1,7 +1,6 @@
 """`hotlined db`: checks the database, copies it, makes and opens sealed backups, and makes and checks their key."""
 
 import contextlib
-import json
 import os
 import sys
 import time
@@ -14,7 +13,7 @@ import click
 
 from hotlined import agekey, files
 from hotlined.cli.group import Group
-from hotlined.cli.output import FILE, STANDARD_OUTPUT, output_to, print_wrapped
+from hotlined.cli.output import FILE, STANDARD_OUTPUT, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import answer_octets, kept_by_root
 from hotlined.database_files import KEY, beside
@@ -152,7 +151,7 @@ def unpack(settings: Settings, plain: bool) -> None:
         with key_file.open(encoding="utf-8", errors="replace") as file:
             identity = _identity_in(file)
         found = restoring.unpack(sealed, identity, path)
-    click.echo(json.dumps(found))
+    click.echo(json_line(found))
 
 
 @db.command(hidden=True)
@@ -169,7 +168,7 @@ def place(settings: Settings, discard: bool) -> None:
     if discard:
         restoring.discard(path)
     else:
-        click.echo(json.dumps({"said": restoring.place(path)}))
+        click.echo(json_line({"said": restoring.place(path)}))
 
 
 @db.command

@@ -32,8 +32,8 @@ from hotlined.simulator import client as simulation
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
+from hotlined.store.reading import forecast
 from hotlined.store.reading import log as contact_log
-from hotlined.store.reading import queue_counts
 from hotlined.words.amounts import in_contacts, in_segments
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import briefly
@@ -224,7 +224,7 @@ def _ready(stage: Stage) -> bool:
 
 
 def _busy(db: Database) -> bool:
-    counts = queue_counts.counted(db, db.now().limit)
+    counts = forecast.counted(db, db.now().limit)
     return bool(counts[AnswerState.QUEUED] or counts[AnswerState.SENDING])
 
 

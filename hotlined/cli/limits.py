@@ -7,6 +7,7 @@ import click
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
+from hotlined.clock import here
 from hotlined.language import N_, _, in_digits
 from hotlined.policy import Limits
 from hotlined.reports.limits import LimitsReport, report_limits, waits_in_words
@@ -35,7 +36,7 @@ def limits(settings: Settings, as_json: bool) -> None:
     _print_windows(report)
     for hold in report.held:
         print_wrapped(as_typed(" ".join(hold_in_words(hold.reason, hold.by))))
-    print_wrapped(waits_in_words(report, config.answer.delay[0]))
+    print_wrapped(waits_in_words(report, config.answer.delay[0], here()))
     if not report.unknown:
         click.echo()
         _print_worst(report, config.limits)

@@ -15,6 +15,7 @@ from hotlined.cli import typed
 from hotlined.cli.output import FILE, as_typed, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
+from hotlined.clock import here
 from hotlined.config import Config
 from hotlined.control import erasing
 from hotlined.control.client import decide
@@ -117,7 +118,7 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
         if as_json:
             click.echo(json_line(known))
         else:
-            print_sheet(sheet(known))
+            print_sheet(sheet(known, here()))
 
 
 @click.command

@@ -6,7 +6,7 @@ from hotlined.cli.deciding import asked, decided_now
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.clock import rfc3339
+from hotlined.clock import here, rfc3339
 from hotlined.reports import decided
 from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.store.line.requests import RequestVerb
@@ -50,7 +50,7 @@ def topup(settings: Settings, date: str | None) -> None:
     Example: hotlined sim topup yesterday
     """
     config = settings.config()
-    at = rfc3339(read_topped_up(date, config.credit.valid_for)) if date else None
+    at = rfc3339(read_topped_up(date, config.credit.valid_for, here())) if date else None
     moment = decided_now(config, settings.who, "topup", at=at)
     print_wrapped(as_typed(decided.topped_up(config, moment, is_dated=date is not None)))
 

@@ -18,13 +18,13 @@ from hotlined.config import Config
 from hotlined.errors import StoreError, UsageError
 from hotlined.language import N_, NP_, Phrases, _, in_digits, ngettext
 from hotlined.policy import Limits, Rules
-from hotlined.rehearsal.flood import Arrival, flood, replay
-from hotlined.rehearsal.play import play
-from hotlined.rehearsal.sums import FloodReport, sum_up
 from hotlined.reports.rules import rules_of
+from hotlined.simulation.flood import Arrival, flood, replay
+from hotlined.simulation.play import play
+from hotlined.simulation.sums import FloodReport, sum_up
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.reading import rehearsal
-from hotlined.store.reading.rehearsal import FinalState, Waits
+from hotlined.store.reading import simulation
+from hotlined.store.reading.simulation import FinalState, Waits
 from hotlined.words.amounts import in_contacts, segments_and_price, wait_in_words
 from hotlined.words.columns import FITTED, Column, Layout, inner
 from hotlined.words.reasons import briefly
@@ -104,7 +104,7 @@ def simulate(
         raise click.UsageError(N_("--csv says what comes: --messages, --numbers, --hours and --new do not go with it."))
     rng = random.Random(seed)  # noqa: S311  no secret: the same seed has to give the same flood
     arrivals = replay(log, config) if log else flood(**shape, config=config, rng=rng)
-    with tempfile.TemporaryDirectory() as folder, rehearsal.open_to_throw_away(Path(folder) / "flood.db") as db:
+    with tempfile.TemporaryDirectory() as folder, simulation.open_to_throw_away(Path(folder) / "flood.db") as db:
         coming = _with_progress(arrivals, None if log else shape["messages"])
         seconds = play(db, coming, config, rng, _rules(config))
         report = sum_up(db, config, seed, seconds)

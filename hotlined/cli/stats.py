@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_w
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
+from hotlined.clock import here
 from hotlined.documents import by_key
 from hotlined.errors import UsageError
 from hotlined.language import N_, _, in_digits, in_row, pgettext
@@ -73,17 +73,17 @@ def stats(
 
     Example: hotlined stats --since 7d --by day
     """
-    chosen = settings.config()
+    chosen, now = settings.config(), here()
     if page and form:
         raise UsageError(_("{one} and {other} exclude each other.", one="--html", other="--" + form))
     ends = since.start if since else None, until.end if until else None
     with _at_work(_("Counting")), open_beside_daemon(chosen.database) as db:
-        summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
+        summary = summarise(db, chosen, *ends, By(by) if by else None, now)
     if page:
         from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do without
 
         with output_to(page):
-            click.echo(draw(summary, datetime.now().astimezone()), nl=False)
+            click.echo(draw(summary, now), nl=False)
     else:
         {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
 

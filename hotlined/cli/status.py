@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import click
 
 from hotlined import clock
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.clock import parse_rfc3339
+from hotlined.clock import here, parse_rfc3339
 from hotlined.errors import UnavailableError
 from hotlined.language import _, ngettext
 from hotlined.reports import sealed, selftest
@@ -130,7 +129,7 @@ def _next(at: str | None) -> str | None:
     """Return when the next answer goes; `now` for one whose time has come: it waits for its turn, or for room."""
     if at is None:
         return None
-    return _("now") if parse_rfc3339(at) <= datetime.now(UTC) else moment(at)
+    return _("now") if parse_rfc3339(at) <= here() else moment(at)
 
 
 def _when(at: str | None) -> str | None:

@@ -11,7 +11,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import click
 
@@ -22,10 +23,10 @@ _Row = TypeVar("_Row")
 
 _LEAST = 8  # characters: a narrower text is not worth having
 _LEAST_BAR, _MOST_BAR = 6, 40  # characters
-_STYLES: dict[str, dict[str, Any]] = {
-    "bold": {"bold": True},
-    "dim": {"dim": True},
-    **{colour: {"fg": colour} for colour in ("green", "red", "yellow", "cyan")},
+_STYLES = {
+    "bold": partial(click.style, bold=True),
+    "dim": partial(click.style, dim=True),
+    **{colour: partial(click.style, fg=colour) for colour in ("green", "red", "yellow", "cyan")},
 }
 
 
@@ -60,7 +61,7 @@ def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = 
         if not coloured:
             return " ".join(fitted).rstrip()
         styled = zip(fitted, [*styles, "cyan"], strict=False)  # the last is a bar's
-        return " ".join(click.style(cell, **_STYLES[style]) if style else cell for cell, style in styled)
+        return " ".join(_STYLES[style](cell) if style else cell for cell, style in styled)
 
     first = True
     for row in rows:

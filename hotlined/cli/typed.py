@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hotlined.clock import here
 from hotlined.errors import HotlinedError, UsageError
 from hotlined.language import N_, spoken
 from hotlined.reports import typed
@@ -57,7 +58,7 @@ ANSWER_ID = read(typed.answer_meant)
 COUNT = read(typed.limit)
 """The `type` of an option that says how many are shown."""
 
-WHEN = read(typed.when)
+WHEN = read(lambda text: typed.when(text, here()))
 """The `type` of an option that is a time."""
 
 tag_word = read(typed.tag_word)

@@ -62,7 +62,7 @@ def in_force(config: Config) -> str:
     return _yaml(config, [], keys, _texts(config.answer, resolved=True), lambda _key: "")
 
 
-def _texts(answer: AnswerConfig, *, resolved: bool) -> dict[str, Any]:
+def _texts(answer: AnswerConfig, *, resolved: bool) -> dict[str, object]:
     """Return the values of the keys that say what is answered; `resolved` names the texts and not their file."""
     if answer.text_file and not (resolved and answer.steps):
         return {"answer.text_file": answer.text_file, "answer.text": None, "answer.texts": ()}
@@ -72,7 +72,7 @@ def _texts(answer: AnswerConfig, *, resolved: bool) -> dict[str, Any]:
 
 
 def _yaml(
-    config: Config, lines: list[str], keys: Iterable[Key], texts: dict[str, Any], remark: Callable[[Key], str]
+    config: Config, lines: list[str], keys: Iterable[Key], texts: dict[str, object], remark: Callable[[Key], str]
 ) -> str:
     opened: tuple[str, ...] = ()
     for key in keys:

@@ -44,7 +44,7 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
     raise wire.to_error(answer["error"])
 
 
-def _asked(channel: socket.socket, config: Config, who: str, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _asked(channel: socket.socket, config: Config, who: str, verb: str, arguments: dict[str, object]) -> dict[str, Any]:
     request = {"verb": verb, "arguments": arguments, "database": os.path.realpath(config.database)}
     request |= {"who": who, "language": spoken()}
     deadline = time.monotonic() + (LONG_SECONDS if verb in LONG else _ANSWER_SECONDS)
@@ -65,7 +65,7 @@ def _path(config: Config) -> Path:
     return wire.socket_path(config.runtime_dir, "control", config.name)
 
 
-def _directly(config: Config, who: str, verb: str, arguments: dict[str, Any]) -> Any:
+def _directly(config: Config, who: str, verb: str, arguments: dict[str, object]) -> Any:
     from hotlined.control.verbs import VERBS, Decision  # noqa: PLC0415  who asks at the socket does without the store
     from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
 

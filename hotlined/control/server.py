@@ -164,7 +164,7 @@ class Server:
                 log.warning("a decision of %s was refused: this is no door of its (%d times)", peer.name, count)
             raise not_allowed(peer.name)
 
-    def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
+    def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, object]:
         try:
             with open_beside_daemon(self._database) as db:
                 decision = Decision(db, request["arguments"], who, db.now(), self._config)

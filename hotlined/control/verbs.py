@@ -22,13 +22,12 @@ from hotlined.control.arguments import (
 from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store.answers import answers, correspondents, decisions
-from hotlined.store.file import rebuilding
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
 from hotlined.store.people import erasing, purging
 
 Arguments = Mapping[str, Any]
-Result = bool | int | str | dict[str, Any] | None
+Result = bool | int | str | dict[str, object] | None
 
 _PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
 
@@ -90,7 +89,7 @@ def _lift_opt_out(decision: Decision) -> bool:
     return decisions.lift_opt_out(decision.db, _whom(decision), decision.who, decision.now)
 
 
-def _forget(decision: Decision) -> dict[str, Any] | None:
+def _forget(decision: Decision) -> dict[str, object] | None:
     """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
     name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
     erased = erasing.forget(
@@ -100,10 +99,10 @@ def _forget(decision: Decision) -> dict[str, Any] | None:
         keep_opt_out=keep,
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
-    return {"erased": asdict(erased), "rebuilt": rebuilding.rebuild(decision.db)} if erased else None
+    return {"erased": asdict(erased), "rebuilt": erasing.rebuild(decision.db)} if erased else None
 
 
-def _purge(decision: Decision) -> dict[str, Any] | None:
+def _purge(decision: Decision) -> dict[str, object] | None:
     """Erase of what is old enough as much as a few seconds allow; None once nothing is left."""
     kept = decision.config().privacy
     until = time.monotonic() + _PURGE_SECONDS
@@ -197,7 +196,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
     "purge": Verb(_purge, {}),
-    "rebuild": Verb(lambda decision: rebuilding.rebuild(decision.db), {}),
+    "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
 

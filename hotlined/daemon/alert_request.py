@@ -12,7 +12,7 @@ from hotlined.daemon.line import Line
 from hotlined.store.answers import words_met
 from hotlined.timing import Interval
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 FILE = "alarm"  # systemd/hotlined-alerts@.path names it
 

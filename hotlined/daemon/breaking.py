@@ -15,7 +15,7 @@ from hotlined.states import ModemTrouble
 from hotlined.store.answers import breaking
 from hotlined.store.line.line import breaker_of
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class BreakerWatch:

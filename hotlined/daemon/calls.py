@@ -16,7 +16,7 @@ from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Modem
 from hotlined.store.answers import contacts
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_cha
 from hotlined.timing import Backoff, Interval, RateLimit
 from hotlined.words.conditions import MODEM, modem_in_words
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 

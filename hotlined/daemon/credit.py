@@ -27,7 +27,7 @@ from hotlined.store.line.line import (
     note_top_up,
 )
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 BALANCE_SECONDS = 86_400.0  # between two questions without a reason
 REASON_SECONDS = 3600.0  # between two questions for a reason

@@ -19,7 +19,7 @@ from hotlined.store.line.line import save_limit_clock
 from hotlined.timing import Interval
 from hotlined.words.conditions import REPLACED
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class DatabaseOutage(NamedTuple):

@@ -14,7 +14,7 @@ from hotlined.daemon.sending import Sender
 from hotlined.store.answers import answers, contacts, queue
 from hotlined.timing import Interval
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
 

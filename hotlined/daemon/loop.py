@@ -49,7 +49,7 @@ from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
 from hotlined.words.conditions import modem_in_words
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHINE) -> None:

@@ -17,7 +17,7 @@ from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
 from hotlined.timing import Timing, pause_after
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}

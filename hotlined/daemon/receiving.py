@@ -32,7 +32,7 @@ from hotlined.store.answers import contacts
 from hotlined.store.line import events
 from hotlined.timing import Backoff, Interval
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 _VOLTAGES = {Meaning.UNDERVOLTAGE: EventKind.UNDERVOLTAGE, Meaning.OVERVOLTAGE: EventKind.OVERVOLTAGE}
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})

@@ -28,7 +28,7 @@ from hotlined.states import EventKind, ModemState, ModemTrouble
 from hotlined.store.line import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class Rung(StrEnum):

@@ -17,7 +17,7 @@ from hotlined.errors import ConfigError
 from hotlined.states import TroubleCode
 from hotlined.status import DaemonTrouble
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 def load_again(line: Line) -> bool:

@@ -24,7 +24,7 @@ from hotlined.store.fleet import history_of
 from hotlined.store.line import requests
 from hotlined.store.line.requests import Request, RequestVerb
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 IGNORED_BY_HAND = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
 """The reasons against an answer that do not count where a person has it sent to their own phone."""

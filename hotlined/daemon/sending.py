@@ -28,7 +28,7 @@ from hotlined.store.answers import answers, breaking, contacts, decisions, fates
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits is asked again
 _plan = functools.lru_cache(maxsize=32)(alphabet.plan)  # while the head of a share waits, its text is asked for often

@@ -41,7 +41,7 @@ from hotlined.store.line import pins
 from hotlined.store.line.line import bind_sim, bound_sim
 from hotlined.words.conditions import MODEM
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 AUTO = "auto"  # in `modem.port`
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried

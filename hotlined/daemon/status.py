@@ -21,7 +21,7 @@ from hotlined.states import DatabaseState, ModemState, TroubleCode, database_tro
 from hotlined.status import FILE, DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.timing import Interval, Timing
 
-log = logging.getLogger("hotlined")
+log = logging.getLogger(__name__)
 
 
 class StatusFile:

@@ -70,8 +70,6 @@ _WORDS = Phrases(
 )
 """What is wrong, for errors that are raised without a sentence."""
 
-_logger = logging.getLogger(__name__)
-
 
 def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
     """Return the desk of a line; its forms stay valid as long as the key is the same.
@@ -156,7 +154,7 @@ def _explained(error: Exception) -> tuple[str, str, int]:
         unusable = isinstance(error, StoreError) and error.exit_code == 1
         status = HTTPStatus.SERVICE_UNAVAILABLE if unusable else _STATUS.get(error.exit_code, 500)
         return sentence(error.message), error.hint, status
-    _logger.error("%s failed", request.endpoint, exc_info=error)
+    logging.getLogger(__name__).error("%s failed", request.endpoint, exc_info=error)
     hint = _("Its journal shows where: `journalctl -u 'hotlined-web@*'`.")
     return _("The desk has a bug."), hint, 500
 

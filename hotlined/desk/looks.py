@@ -19,7 +19,7 @@ CLOSE_SECONDS = 20.0
 """What the looks that wait are given when the desk ends."""
 _MOST = 100  # that wait: more come only while the database is locked
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Looks:
         """Record later that a person looks, with a verb of the control program."""
         with self._changed:
             if self._is_closing:
-                _logger.warning("that %s looked is not recorded: the desk ends", who)
+                log.warning("that %s looked is not recorded: the desk ends", who)
             elif len(self._waiting) == _MOST:
-                _logger.warning("that %s looked is not recorded: too much waits for the database", who)
+                log.warning("that %s looked is not recorded: too much waits for the database", who)
             else:
                 self._waiting.append(_Look(config, who, verb, arguments))
                 self._changed.notify()
@@ -70,9 +70,9 @@ class Looks:
         finally:  # also when somebody types Ctrl-C once more
             left = [look.who for look in tuple(self._waiting)]
             for who in left[:1]:  # the control program was asked for this one, and may still record it
-                _logger.warning("that %s looked may not be recorded: the desk ends", who)
+                log.warning("that %s looked may not be recorded: the desk ends", who)
             for who in left[1:]:
-                _logger.warning("that %s looked is not recorded: the desk ends", who)
+                log.warning("that %s looked is not recorded: the desk ends", who)
 
     def _write_all(self) -> None:
         while True:
@@ -87,6 +87,6 @@ class Looks:
         try:
             decide(look.config, look.who, look.verb, **look.arguments)
         except (HotlinedError, sqlite3.Error) as error:
-            _logger.warning("that %s looked could not be recorded: %s", look.who, error)
+            log.warning("that %s looked could not be recorded: %s", look.who, error)
         except Exception:  # a bug; the looks that come after it are still recorded
-            _logger.exception("that %s looked could not be recorded", look.who)
+            log.exception("that %s looked could not be recorded", look.who)

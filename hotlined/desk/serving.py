@@ -41,14 +41,15 @@ _REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a
 _LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
 MOST = 500  # connections: half of the descriptors that a process usually has
 MOST_OF_A_DOOR = 400
-_LIMITS: dict[str, Any] = {
-    "threads": 4,
-    "connection_limit": MOST,
-    "channel_timeout": 30,  # seconds of silence
-    "max_request_header_size": 16 * 1024,
-    "max_request_body_size": 64 * 1024,  # a form of ours has less than 1 KiB
-    "clear_untrusted_proxy_headers": True,  # the default of later ones; an older one asks to be told
-}
+_limited = partial(
+    create_server,
+    threads=4,
+    connection_limit=MOST,
+    channel_timeout=30,  # seconds of silence
+    max_request_header_size=16 * 1024,
+    max_request_body_size=64 * 1024,  # a form of ours has less than 1 KiB
+    clear_untrusted_proxy_headers=True,  # the default of later ones; an older one asks to be told
+)
 
 
 class _Task(WSGITask):
@@ -141,7 +142,7 @@ def serve(
     ending = ending or Ending()
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
-    create_server(app, map=table, sockets=[*doors], ident=None, **_LIMITS)
+    _limited(app, map=table, sockets=[*doors], ident=None)
     servers = [each for each in table.values() if isinstance(each, BaseWSGIServer)]
     for server in servers:
         server.channel_class = cast(

@@ -4,10 +4,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from hotlined import __version__
+from hotlined.clock import here
 from hotlined.doctor.machine import unit_name
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
@@ -65,7 +66,7 @@ def _ask(wanted: Wanted, before: Callable[[str], None], ends: float) -> tuple[re
     machine = os.uname()
     comments = [
         f"hotlined {__version__}, {machine.sysname} {machine.release} {machine.machine}",
-        f"recorded on {datetime.now(UTC):%Y-%m-%d} at {wanted.baudrate} Bd",
+        f"recorded on {here().astimezone(UTC):%Y-%m-%d} at {wanted.baudrate} Bd",
         *_sticks(wanted.candidates),
     ]
     log, unasked = recording.Log(), None

@@ -14,9 +14,8 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
 
-def sheet(export: Export) -> Iterator[tuple[str, str | None]]:
+def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
     """Yield all that is stored, as labels and values. The first is the moment of writing: it may be read on paper."""
-    now = datetime.now().astimezone()
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
     yield _("number"), export.number

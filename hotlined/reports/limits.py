@@ -5,7 +5,7 @@ whatever comes; it needs neither a daemon nor a database.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hotlined import policy
@@ -208,7 +208,7 @@ def worst_in_words(limits: policy.Limits) -> str:
     return _("At worst it spends {hour} in an hour, {day} in a day, {month} in 30 days.", **places)
 
 
-def waits_in_words(report: LimitsReport, delay: timedelta) -> str:
+def waits_in_words(report: LimitsReport, delay: timedelta, now: datetime) -> str:
     """Write what waits, and when it can go, and when the answer to a text of now can; `delay` is the shortest one."""
     new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     waiting = _("No answer waits.")
@@ -231,7 +231,7 @@ def waits_in_words(report: LimitsReport, delay: timedelta) -> str:
         new=_next_in_words(new, delay),
         known=_next_in_words(known, delay),
     )
-    return f"{_first_in_words(report)} {note}".lstrip()
+    return f"{_first_in_words(report, now)} {note}".lstrip()
 
 
 def _next_in_words(queue: Queue, delay: timedelta) -> str:
@@ -246,7 +246,7 @@ def _next_in_words(queue: Queue, delay: timedelta) -> str:
     return ngettext("{when} ({number} answer goes first)", "{when} ({number} answers go first)", queue.ahead, when=when)
 
 
-def _first_in_words(report: LimitsReport) -> str:
+def _first_in_words(report: LimitsReport, now: datetime) -> str:
     """Write how many answers wait and when the first of them goes; nothing where none waits."""
     if not report.waits:
         return ""
@@ -255,7 +255,7 @@ def _first_in_words(report: LimitsReport) -> str:
         return _("{waits}; none will find room in time.", waits=waits)
     if report.first_in_seconds < SOON_SECONDS:
         return _("{waits}; the next can go now.", waits=waits)
-    at = rfc3339(datetime.now(UTC) + timedelta(seconds=report.first_in_seconds))
+    at = rfc3339(now + timedelta(seconds=report.first_in_seconds))
     return _("{waits}; the next can go {at}.", waits=waits, at=clock_time(at))
 
 

@@ -52,7 +52,7 @@ from hotlined.store.line.line import (
     sealed_of,
 )
 from hotlined.store.line.reception import LostText, SelfTest, maybe_lost_text
-from hotlined.store.reading import queue_counts, review
+from hotlined.store.reading import forecast, review
 from hotlined.store.reading.review import Waiting
 from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
@@ -322,10 +322,10 @@ def _stored(
                     paused_by=maybe_paused_by(db),
                     sending=first,
                     holds=holds,
-                    queue=queue_counts.counted(db, now.limit),
-                    next_due_at=queue_counts.maybe_next_due_at(db, first),
+                    queue=forecast.counted(db, now.limit),
+                    next_due_at=forecast.maybe_next_due_at(db, first),
                     budgets={name: Budget(getattr(limits, name), spent[name].total) for name in spent},
-                    full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
+                    full_windows=frozenset(forecast.full_windows(db, now.limit)),
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     countries=tuple(country_outages(db)),
                     declined=maybe_declined(db, now),

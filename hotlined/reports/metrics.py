@@ -23,7 +23,7 @@ from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import AnswerState, DatabaseState, EventKind, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.reading import figures, queue_counts, totals
+from hotlined.store.reading import figures, forecast, totals
 
 _LIMITS = "limits.segments"
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value of a label
@@ -82,7 +82,7 @@ def _maybe_counted(config: Config) -> Counted | None:
         with open_beside_daemon(config.database) as db, db.snapshot():
             return Counted(
                 totals.ever(db),
-                queue_counts.waiting(db),
+                forecast.waiting(db),
                 figures.maybe_newest(db),
                 figures.maybe_last_event(db, EventKind.RESTORED),
             )

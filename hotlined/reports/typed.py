@@ -102,10 +102,10 @@ def _days(first: date, length: timedelta = _DAY) -> TimeRange:
     return TimeRange(*midnights)
 
 
-def when(text: str) -> TimeRange:
-    """Read a period as of now."""
+def when(text: str, now: datetime) -> TimeRange:
+    """Read a period as `period` does; raises UsageError."""
     try:
-        return period(text, datetime.now().astimezone())
+        return period(text, now)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             _("{typed} is no time.", typed=repr(text)),
@@ -116,13 +116,12 @@ def when(text: str) -> TimeRange:
         ) from error
 
 
-def topped_up(text: str, longest: timedelta | None) -> datetime:
+def topped_up(text: str, longest: timedelta | None, now: datetime) -> datetime:
     """Read the day or the moment of a top-up; `longest` is how long the SIM lives after one.
 
     Raises UsageError for a moment in the future, and for one so long ago that the SIM would have ended long before now.
     """
-    now = datetime.now().astimezone()
-    start = when(text).start
+    start = when(text, now).start
     if synchronised() and start > now:
         raise UsageError(
             _("{typed} is in the future.", typed=repr(text)), _("Name the day on which the SIM was topped up.")
@@ -222,11 +221,13 @@ def contacts_meant(
     **more: Any,
 ) -> Filter:
     """Return the filter of a list of contacts; `more` are its other fields; a tag may be the word that people see."""
+    originator, name = _sender(number, country) if number is not None else (None, None)
     return Filter(
         since=since.start if since else None,
         until=until.end if until else None,
         tag=tag_of_words(tag) if tag else None,
-        **_sender(number, country),
+        originator=originator,
+        name=name,
         **more,
     )
 
@@ -236,17 +237,15 @@ def is_withheld(text: str) -> bool:
     return unicodedata.normalize("NFC", text.strip()).casefold() in _WITHHELD
 
 
-def _sender(text: str | None, country: str) -> dict[str, Any]:
-    """Return the part of a filter for a number or a name."""
-    if text is None:
-        return {}
+def _sender(text: str, country: str) -> tuple[str | None, str | None]:
+    """Return the originator of a filter for a number, or its name."""
     if "…" in text or "..." in text:
         raise UsageError(
             _("{typed} is masked.", typed=repr(text)), _("Take the whole number, as `hotlined log` shows it.")
         )
     if is_withheld(text):
-        return {"name": WITHHELD}
+        return None, WITHHELD
     try:
-        return {"originator": parse_number(text, country)}
+        return parse_number(text, country), None
     except AddressError:
-        return {"name": text.strip()}
+        return None, text.strip()

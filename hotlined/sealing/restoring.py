@@ -9,8 +9,9 @@ import contextlib
 import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from hotlined.config import Config, parse_octets, salvage, salvage_text
 from hotlined.config import differences as differing
@@ -41,7 +42,24 @@ def _nothing(path: Path) -> Config:
     return salvage_text("", path).config
 
 
-def unpack(file: IO[bytes], identity: str, path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class UnpackedFile:
+    """A file that is root's to write: its octets in base64, what is shown of it, and whether it can be used."""
+
+    octets: str
+    shown: list[str]
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What root needs of a backup: what is said of it, and its files by their names."""
+
+    said: list[str]
+    files: dict[str, UnpackedFile]
+
+
+def unpack(file: IO[bytes], identity: str, path: Path) -> Unpacked:
     """Stage what is in a sealed backup for the line whose configuration is `path`; return what root needs of it.
 
     Raises SealError and StoreError where it cannot be used, OSError.
@@ -62,15 +80,15 @@ def unpack(file: IO[bytes], identity: str, path: Path) -> dict[str, Any]:
         moment=moment(about.made_at, dated=True),
         version=about.version,
     )
-    return {"said": [said], "files": dict(_files(opened.small, path, database))}
+    return Unpacked([said], dict(_files(opened.small, path, database)))
 
 
-def unpack_plain(file: IO[bytes], path: Path) -> dict[str, Any]:
+def unpack_plain(file: IO[bytes], path: Path) -> Unpacked:
     """Stage a copy of the database that was made before an upgrade; the keys stay. Raises as `unpack` does."""
     database = place_of_database(path)
     made_at = backup.stage(database, iter(lambda: file.read(_PIECE), b""), None, None)
     said = _("This is the database as it was {moment}.", moment=moment(made_at, dated=True))
-    return {"said": [said], "files": {}}
+    return Unpacked([said], {})
 
 
 def place(path: Path) -> list[str]:
@@ -109,8 +127,8 @@ def _placed(placed: backup.Placed, name: str) -> Iterator[str]:
         )
 
 
-def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each file that is root's to write: its octets, what is shown of it, and whether it can be used."""
+def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[tuple[str, UnpackedFile]]:
+    """Yield each file that is root's to write, with its name."""
     for name in (archive.CONFIG, archive.ANSWER, archive.PIN, archive.URLS):
         if (octets := small.get(name)) is None:
             continue
@@ -123,7 +141,7 @@ def _files(small: Mapping[str, bytes], path: Path, database: Path) -> Iterator[t
             shown = [*_addresses(octets)]
         else:
             shown = [_("A PIN for the SIM.")]
-        yield name, {"octets": base64.b64encode(octets).decode(), "shown": shown, "usable": usable}
+        yield name, UnpackedFile(base64.b64encode(octets).decode(), shown, usable)
 
 
 def _configuration(octets: bytes, path: Path, database: Path) -> tuple[bool, list[str]]:

@@ -7,7 +7,6 @@ Several lines can have one folder. Known to be wrong: two lines of one name, on 
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -74,7 +73,10 @@ class Shelf:
             with self._named_errors():
                 with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
                     os.fchmod(descriptor, _MODE)
-                self._lock(descriptor)
+                if not files.lock(descriptor):
+                    raise RefusedError(
+                        _("Another backup is being written to {folder}.", folder=self.folder), _("Wait until it ends.")
+                    )
                 os.ftruncate(descriptor, 0)  # of one that was cut off
                 try:
                     yield Writing(self, descriptor, unfinished, now)
@@ -97,7 +99,7 @@ class Shelf:
             oldest, *others = self.backups()
             if others:
                 oldest.unlink()
-                self.sync()
+                files.sync(self.folder)
                 return True
         return False
 
@@ -105,22 +107,6 @@ class Shelf:
         """Return the number of the next backup."""
         numbers = [int(match["number"]) for path in self.backups() if (match := NAME.fullmatch(path.name))]
         return max(numbers, default=0) + 1
-
-    def sync(self) -> None:
-        """Bring the names to the disk."""
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError(
-                _("Another backup is being written to {folder}.", folder=self.folder), _("Wait until it ends.")
-            ) from None
 
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -156,7 +142,7 @@ class Writing:
         name = f"{self._shelf.line}-{self._shelf.next_number():06}-{self._now:%Y%m%dT%H%M%SZ}.age"
         path = self._path.with_name(name)
         self._path.rename(path)
-        self._shelf.sync()
+        files.sync(self._shelf.folder)
         return path
 
     def _read_back(self) -> bytes:

@@ -588,9 +588,9 @@ def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
     del values["place"]
     changes = (f"{name} = excluded.{name}" for name in values if name not in {"line", "person"})
     db.execute(
-        f"INSERT INTO fleet_heard ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        f"INSERT INTO fleet_heard ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})"
         f" ON CONFLICT DO UPDATE SET {', '.join(changes)} WHERE excluded.version > version",
-        *values.values(),
+        **values,
     )
     if not is_here:  # R7: there is nothing to erase
         _confirm(db, row)
@@ -603,12 +603,12 @@ def _take_back(db: Database, row: _Row, under_way: Collection[int], *, is_here: 
         return
     db.execute("INSERT INTO fleet_said (person, version) VALUES (?, 0) ON CONFLICT DO NOTHING", row.person)
     db.execute(
-        "UPDATE fleet_said SET version = max(version, ?1), sent = ?1, asked = coalesce(asked, ?2),"
-        " asked_at = coalesce(asked_at, ?3) WHERE person = ?4",
-        row.version,
-        row.asked,
-        row.asked_at,
-        row.person,
+        "UPDATE fleet_said SET version = max(version, :version), sent = :version, asked = coalesce(asked, :asked),"
+        " asked_at = coalesce(asked_at, :asked_at) WHERE person = :person",
+        version=row.version,
+        asked=row.asked,
+        asked_at=row.asked_at,
+        person=row.person,
     )
     lost = max(0, row.answers - _answered(db, row.person).answers)
     known = db.one("SELECT * FROM fleet_heard WHERE person = ? AND line = ?", row.person, row.line)

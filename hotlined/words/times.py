@@ -5,7 +5,7 @@ No locale has a say but the language in force. What machines read is RFC 3339, i
 
 from datetime import datetime, timedelta
 
-from hotlined.clock import parse_rfc3339
+from hotlined.clock import here, parse_rfc3339
 from hotlined.language import Language, _, ngettext, spoken
 
 MONTHS = {
@@ -54,7 +54,7 @@ def maybe_moment(text: str | None) -> str | None:
 def clock_time(text: str) -> str:
     """Write a moment by the clock alone where it is less than half a day away, 04:12, else as `moment` does."""
     local = parse_rfc3339(text).astimezone()
-    return f"{local:%H:%M}" if abs(local - datetime.now().astimezone()) < _HALF_A_DAY else moment(text)
+    return f"{local:%H:%M}" if abs(local - here()) < _HALF_A_DAY else moment(text)
 
 
 def ago(text: str) -> str:
@@ -62,7 +62,7 @@ def ago(text: str) -> str:
 
     A moment in the future, which a clock that was set back can make, gets its date and time, too.
     """
-    passed = datetime.now().astimezone() - parse_rfc3339(text)
+    passed = here() - parse_rfc3339(text)
     if not timedelta(0) <= passed < _HALF_A_DAY:
         return _("on {moment}", moment=moment(text))
     minutes = passed // timedelta(minutes=1)
@@ -74,5 +74,5 @@ def ago(text: str) -> str:
 
 
 def _day(local: datetime, *, dated: bool = False) -> str:
-    year = f" {local.year}" if dated or local.year != datetime.now().astimezone().year else ""
+    year = f" {local.year}" if dated or local.year != here().year else ""
     return f"{local.day} {MONTHS[spoken()][local.month - 1]}{year}"

@@ -22,7 +22,7 @@ from hotlined.cli.output import json_line
 from hotlined.gsm.address import identify
 from hotlined.store.answers import contacts
 from hotlined.store.reading import log
-from hotlined.store.reading.rehearsal import open_to_throw_away
+from hotlined.store.reading.simulation import open_to_throw_away
 
 CORPUS = Path(__file__).parents[1] / "data" / "pdus.jsonl"
 LISTING = 50  # entries: a SIM with room for many

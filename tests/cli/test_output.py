@@ -219,7 +219,7 @@ def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
 
 
 def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
-    """Status of a daemon with a modem, a text by hand, doctor and the rehearsal of a flood."""
+    """Status of a daemon with a modem, a text by hand, doctor and the simulation of a flood."""
     line.start()
     line.wait_state("ready")
     subprocess.run(

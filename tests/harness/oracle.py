@@ -639,19 +639,20 @@ def tries(facts: History) -> Iterator[str]:
 
 def shadowed(facts: History) -> Iterator[str]:
     """In shadow mode what is let out keeps to the limits, together with what left live; live it counts for nothing."""
-    moments: deque[tuple[float, int]] = deque()
+    moments: list[tuple[float, int, str]] = []
     answers: dict[str, dict[int, float]] = defaultdict(dict)
     for fact, limits in _configured(facts):
-        if isinstance(fact, Forgotten):
+        if isinstance(fact, Forgotten):  # nothing of it has left: it is erased whole
             answers.pop(fact.number, None)
+            moments = [each for each in moments if each[2] != fact.number]
         if isinstance(fact, Submitted) and fact.left:
-            moments.append((fact.at, 1))
+            moments.append((fact.at, 1, ""))
             if not fact.by_hand:
                 answers[fact.number].setdefault(fact.answer, fact.at)
         if not isinstance(fact, Shadowed):
             continue
         for name, seconds in WINDOWS.items():
-            count = sum(segments for at, segments in moments if at > fact.at - seconds) + fact.segments
+            count = sum(segments for at, segments, _ in moments if at > fact.at - seconds) + fact.segments
             if count > getattr(limits, name):
                 yield f"{fact.at:.12g} s, answer {fact.answer}: {count} segments in the {name}"
         earlier = {answer: at for answer, at in answers[fact.number].items() if answer != fact.answer}
@@ -659,7 +660,7 @@ def shadowed(facts: History) -> Iterator[str]:
             seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
             if len(earlier) >= limits.per_number or fact.at - max(earlier.values()) < seconds:
                 yield f"{fact.at:.12g} s, answer {fact.answer}: the number was answered {len(earlier)} times"
-        moments.append((fact.at, fact.segments))
+        moments.append((fact.at, fact.segments, fact.number))
         answers[fact.number][fact.answer] = fact.at
 
 
@@ -720,8 +721,9 @@ def breaker(facts: History) -> Iterator[str]:
             state = _Breaker()
             for each in taken_in:
                 state.take_in(each)
-            # an answer that was open in the backup is evidence of nothing: nobody knows what became of it since
-            state.ended = [each for each in state.ended if each.what == "taken"]
+            last = {each.answer: each for each in taken_in if isinstance(each, Submitted)}
+            # one that was to be tried again is evidence of nothing: nobody knows what became of it since
+            state.ended = [each for each in state.ended if last[each.answer].outcome != "refused"]
             continue
         taken_in.append(fact)
         if (words := state.take_in(fact)) and isinstance(fact, Submitted):

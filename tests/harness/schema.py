@@ -20,11 +20,11 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from hotlined.doctor.findings import Checked
 from hotlined.documents import PreviewedContact, ShownContact, TextByHand, WholeTextByHand
 from hotlined.forms import Form
-from hotlined.rehearsal.sums import FloodReport
 from hotlined.reports.limits import LimitsReport
 from hotlined.reports.number import ShownNumber
 from hotlined.reports.status import LineStatus
 from hotlined.reports.text import CheckedText
+from hotlined.simulation.sums import FloodReport
 from hotlined.statistics.document import Stats
 from hotlined.store.answers.correspondents import Correspondent
 from hotlined.store.people.export import Export

@@ -622,6 +622,7 @@ def test_breaker_goes_by_what_a_backup_has() -> None:
     assert found(*outage(), Restored(at=10, copied_at=9), sent(4, 12, phone(4))) == {"breaker"}
     again = [sent(4, 12, phone(4), "unknown"), sent(5, 15, phone(5))]
     assert found(*outage(), Restored(at=10, copied_at=8), *again) == {"breaker"}
+    assert not found(*outage("refused", 38), Restored(at=10, copied_at=8), *again)
     assert not found(*outage(), sent(4, 69, phone(4)), Restored(at=70, copied_at=8), sent(5, 71, phone(5)))
 
 

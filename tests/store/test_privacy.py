@@ -31,7 +31,7 @@ from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store.answers import answers, contacts, decisions, fates, queue, windows
-from hotlined.store.file import opening, rebuilding
+from hotlined.store.file import opening
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line import events, requests
 from hotlined.store.line.database import Database
@@ -219,7 +219,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
     db.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert len(held.findall(line_of.database.read_bytes())) > 3000
     assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
-    assert rebuilding.rebuild(db)
+    assert erasing.rebuild(db)
 
     assert held.findall(line_of.database.read_bytes()) == []
 
@@ -227,7 +227,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
 def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a program reads in an old transaction the copy in the WAL is not called gone; afterwards it goes."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
-    monkeypatch.setattr(rebuilding, "CHECKPOINT_SECONDS", 0.2)
+    monkeypatch.setattr(erasing, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
     with closing(sqlite3.connect(line_of.database)) as reader:
         reader.execute("BEGIN")
@@ -282,7 +282,7 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
     """An erasure that comes after VACUUM, and before it is noted, is not noted with it: of a person, or by age."""
     answered(line_of)
     line_of.text(TEXT, LEA)
-    checkpoint, said = rebuilding._checkpoint, list[str]()
+    checkpoint, said = erasing._checkpoint, list[str]()
     others = [
         lambda db: forgotten(db, LEA, line_of.now()),
         lambda db: [*purging.purge(db, timedelta(0), timedelta(0), line_of.now())],
@@ -295,16 +295,16 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
         return checkpoint(db)
 
     assert forgotten(line_of.db, "+32470999999", line_of.now()) is not None
-    monkeypatch.setattr(rebuilding, "_checkpoint", meanwhile)
+    monkeypatch.setattr(erasing, "_checkpoint", meanwhile)
     line_of.db.connection.set_trace_callback(said.append)
 
-    assert rebuilding.rebuild(line_of.db)
+    assert erasing.rebuild(line_of.db)
     assert (said.count("VACUUM"), needs_rebuild(line_of.db)) == (3, False)
 
 
 def test_a_rebuild_ends_however_many_are_erased_meanwhile(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where somebody else is erased each time, it gives up, and a later one ends it."""
-    checkpoint = rebuilding._checkpoint
+    checkpoint = erasing._checkpoint
 
     def meanwhile(db: Database) -> bool:
         with open_beside_daemon(line_of.database) as other:
@@ -313,11 +313,11 @@ def test_a_rebuild_ends_however_many_are_erased_meanwhile(line_of: Filled, monke
 
     answered(line_of)
     with monkeypatch.context() as patch:
-        patch.setattr(rebuilding, "_checkpoint", meanwhile)
+        patch.setattr(erasing, "_checkpoint", meanwhile)
         assert line_of.run("forget", KEVIN, "--yes").exit_code == 69
     assert needs_rebuild(line_of.db)
 
-    assert rebuilding.rebuild(line_of.db)
+    assert erasing.rebuild(line_of.db)
     assert not needs_rebuild(line_of.db)
 
 
@@ -1151,7 +1151,7 @@ def erase(db: Database, act: str, now: Now) -> None:
             pass
     else:
         assert erasing.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
-    assert rebuilding.rebuild(db)
+    assert erasing.rebuild(db)
 
 
 def erase_with_copies(database: Path, act: str, now: Now) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import render_template, request
 
+from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_through, reading
@@ -25,8 +26,8 @@ _ROWS = 50
 _READ = 100_000
 """So many contacts are looked through at a time, the newest first, where no index tells which fit the filter."""
 _READS: Mapping[str, Callable[[str], Any]] = {
-    "since": typed.when,
-    "until": typed.when,
+    "since": lambda text: typed.when(text, here()),
+    "until": lambda text: typed.when(text, here()),
     "number": str,
     "tag": tag_meant,
     "search": str,

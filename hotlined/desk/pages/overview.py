@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import render_template
 
+from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
@@ -54,7 +54,7 @@ def _seen(report: LineReport) -> _Seen:
         return _Seen()
     try:
         with reading() as db:
-            seen = came(db, datetime.now().astimezone())
+            seen = came(db, here())
             if not visitor().role.may(Role.READER):
                 return _Seen(seen)
             contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]

@@ -1,10 +1,9 @@
 """`/stats`: the figures of a period, as on the page of `stats --html`; they name no number."""
 
-from datetime import datetime
-
 from flask import Response, render_template, request
 from markupsafe import Markup
 
+from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, reading
@@ -24,12 +23,12 @@ _USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "
 
 def show() -> Response:
     """Show the figures of the period that is asked for, by default of the last 30 days."""
+    now = here()
     given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
-    since, until = (typed.when(given[name]) if given[name] else None for name in ("since", "until"))
+    since, until = (typed.when(given[name], now) if given[name] else None for name in ("since", "until"))
     if given["by"] and given["by"] not in list(By):
         raise UsageError(_("'{text}' is no unit.", text=given["by"]), _("There are {choices}.", choices=", ".join(By)))
     by = By(given["by"]) if given["by"] else None
-    now = datetime.now().astimezone()
     with reading() as db:
         summary = summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
     described = Markup(describe(summary))  # noqa: S704  by us, of counts; every word in it is escaped there

@@ -12,7 +12,7 @@ from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import EventKind
 from hotlined.store import fleet
-from hotlined.store.answers import lifecycle, shares
+from hotlined.store.answers import lifecycle
 from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
 
@@ -155,7 +155,7 @@ def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
         with db.transaction():
             line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
             events.record(db, now, EventKind.MODE_SHADOW if shadow else EventKind.MODE_LIVE)
-            shares.refile(db)
+            lifecycle.refile(db)
 
 
 def commit_key_lack(db: Database, now: Now) -> bool:
@@ -169,7 +169,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
         return False
     with db.transaction():
         line.note_key_lack(db, lack, pseudonyms.lacking_file(db).name, now)
-        shares.refile(db)
+        lifecycle.refile(db)
     return lack is not None
 
 

@@ -23,20 +23,34 @@ second half that leaves hours later never exceeds a window that was full in betw
 line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
 half of it delivered; and a proof that the attempt before left whole leads from there to sent. A backup that was
 restored leads from queued to unconfirmed: what waited may have left since.
+
+What follows a change follows here, once, before the commit: whoever moves a segment need not know that its number is
+now an answered one, and that other answers to it stand in another share (`refile`).
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
-from hotlined.states import FACTS, LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
+from hotlined.states import (
+    FACTS,
+    IN_SHADOW,
+    LEFT,
+    MAY_HAVE_LEFT,
+    REPEATABLE,
+    SEGMENT_TRANSITIONS,
+    TRANSITIONS,
+    WAITS,
+    AnswerState,
+    SegmentState,
+)
 from hotlined.store import fleet
 from hotlined.store.answers.correspondents import country_of
-from hotlined.store.answers.shares import refile
+from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 
 
@@ -204,3 +218,33 @@ def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: boo
     for row in rows:
         end(db, row["id"], reason)
     return len(rows)
+
+
+# ---- what follows: the shares
+
+
+def refile(db: Database, recipients: Collection[str] | None = None) -> None:
+    """Put queued answers into the shares that the gate counts them in: those to some numbers, or all.
+
+    The gate looks up the share of each answer that it lets out, new or known; the others stand in the shares in which
+    it will count them, and a text by hand in one of its own. So it follows, before the commit, where a segment of the
+    number moved or its answer waits again; `decisions` does it for all where that changes who is known.
+    """
+    names = [name for each in recipients or () for name in pseudonyms.names(db, each)]
+    # `+state`: by its index SQLite would read the whole queue at each text
+    which = "state" if recipients is None else "recipient IN (SELECT value FROM json_each(:names)) AND +state"
+    # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
+    db.execute(
+        f"UPDATE answers SET share = {_SHARE} WHERE {which} = '{AnswerState.QUEUED}' AND by_hand IS NULL"
+        f" AND share <> {_SHARE}",
+        names=json.dumps(names),
+    )
+
+
+_SHARE = f"""
+CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
+  JOIN answer_segments s ON s.attempt_id = t.id
+  WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
+    AND (s.state IN {MAY_HAVE_LEFT} OR ({line.IN_SHADOW_MODE} AND s.state IN {IN_SHADOW})))
+THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
+"""

@@ -6,7 +6,6 @@ is written to it.
 
 import contextlib
 import errno
-import fcntl
 import functools
 import grp
 import os
@@ -74,7 +73,7 @@ def _make_empty(path: Path, group: int) -> None:
     may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        descriptor = files.open_new(path, FILE_MODE)
     except FileExistsError:
         return
     try:
@@ -469,9 +468,7 @@ def _lock_file(path: Path, lock: Lock) -> None:
 
 
 def _take(file: IO[bytes], path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not files.lock(file.fileno()):
         file.close()
         raise DatabaseInUseError(
             _("Another daemon has {database}.", database=", ".join(map(str, (path, *holders.who_has(path))))),
@@ -479,4 +476,4 @@ def _take(file: IO[bytes], path: Path) -> None:
                 "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one"
                 " runs."
             ),
-        ) from error
+        )

@@ -6,7 +6,6 @@ Known to be wrong: a copy that was made with anything else is not known for what
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -30,7 +29,6 @@ from hotlined.database_files import (
     beside,
     keys_folder,
     make_keys_folder,
-    sync,
     write_key,
 )
 from hotlined.errors import RefusedError, StoreError, UsageError
@@ -68,8 +66,7 @@ def copied(database: Path, progress: Progress) -> Iterator[BinaryIO]:
         new = own / f"{database.name}.copy"
         _remove(new)  # of a copy that was cut off
         try:
-            descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, SECRET_MODE)
-            file = stack.enter_context(os.fdopen(descriptor, "rb"))
+            file = stack.enter_context(os.fdopen(files.open_new(new, SECRET_MODE), "rb"))
             with open_to_read(database) as source:
                 _copy(source, new, progress)
         finally:
@@ -136,9 +133,9 @@ def stage(database: Path, pieces: Iterable[bytes], made_at: str | None, secrets:
                 octets = pseudonym.maybe_key(beside(real, ending)) if secrets is None else secrets.get(ending)
                 if octets is not None:
                     write_key(new, ending, octets)
-            sync(part)
+            files.sync(part)
             part.rename(_staged(real))
-            sync(real.parent)
+            files.sync(real.parent)
         except BaseException:
             discard(database)
             raise
@@ -181,13 +178,13 @@ def place(database: Path) -> Placed:
             else:
                 beside(real, ending).unlink(missing_ok=True)
         if keys_folder(real).exists():
-            sync(keys_folder(real))
+            files.sync(keys_folder(real))
         for ending in (WAL, SHM, JOURNAL):  # of the one that was there; it has them aside
             beside(real, ending).unlink(missing_ok=True)
         # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
         # empty one, and answer everybody again
         new.replace(real)
-        sync(real.parent)
+        files.sync(real.parent)
         discard(database)
     return Placed(made_at, aside, contacts, decided)
 
@@ -201,8 +198,7 @@ def _staged(real: Path) -> Path:
 
 
 def _write(new: Path, pieces: Iterable[bytes]) -> None:
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(files.open_new(new, FILE_MODE), "wb") as file:
         for piece in pieces:
             file.write(piece)
 
@@ -256,9 +252,9 @@ def _keep_aside(real: Path) -> None:
             (part / path.name).hardlink_to(path)
         except OSError:  # a file system that knows no second name
             shutil.copy2(path, part / path.name)
-    sync(part)
+    files.sync(part)
     part.rename(real.with_name(f"{_BEFORE}{_number(last) + 1}"))
-    sync(real.parent)
+    files.sync(real.parent)
 
 
 def _last_aside(real: Path) -> Path | None:
@@ -320,18 +316,13 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Let one copy at a time be made in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with files.open_folder(folder) as descriptor:
         with contextlib.suppress(OSError):  # a file system that knows no locks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not files.lock(descriptor):
                 raise RefusedError(
                     _("Another backup is being made in {folder}.", folder=folder), _("Wait until it ends.")
-                ) from None
+                )
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove(database: Path) -> None:

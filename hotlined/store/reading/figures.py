@@ -31,7 +31,7 @@ from hotlined.states import (
     modem_state_of,
 )
 from hotlined.store.line.database import Database
-from hotlined.store.reading.reactions import IS_WITHIN, REACTION_HOURS, SENT
+from hotlined.store.reading.review import IS_WITHIN, REACTION_HOURS, SENT
 
 MODEM_STATES = (*ModemState, NoModemState.STOPPED)
 """The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to."""

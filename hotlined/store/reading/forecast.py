@@ -1,13 +1,13 @@
-"""Works out when the next answer can go if those that wait before it go first, as the gate would let them out.
+"""What waits to be sent: how many answers, what holds each back, and when the next one can go.
 
-It plays the queue in memory: each share has its own head, an answer goes when its time has come and all windows have
-room for it, and one that would be too old by then is cancelled. It writes nothing, and asks nothing of numbers: what
-waits is taken to pass.
-Known to be wrong: what holds the whole line back is left aside.
+The forecast plays the queue in memory, as the gate would let it out: each share has its own head, an answer goes when
+its time has come and all windows have room for it, and one that would be too old by then is cancelled. It writes
+nothing, and asks nothing of numbers: what waits is taken to pass.
+Known to be wrong: what holds the whole line back is left aside in the forecast.
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,10 +15,12 @@ from operator import attrgetter
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.policy import Share
-from hotlined.states import AnswerState, SegmentState
+from hotlined.policy import BUDGETS, WINDOW_SECONDS, Share
+from hotlined.states import OPEN, AnswerState, SegmentState, SendingState, listed
+from hotlined.store.answers import breaking
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
+from hotlined.store.line.line import FREE, Sending, breaker_of, calendar_time, share_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +160,58 @@ SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{Answ
     WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
 ORDER BY due_limit, id
 """
+
+
+# ---- what waits now
+
+
+def counted(db: Database, now: float) -> dict[str, int]:
+    """Count the answers that are queued and sending, and those unconfirmed of which an attempt began in the last day.
+
+    `now` is the limit clock's: like a window the day is 86,400 s of it.
+    """
+    counted = dict(
+        db.rows(
+            f"SELECT state, count(*) FROM answers WHERE state IN {listed(OPEN)} GROUP BY state UNION ALL"
+            " SELECT a.state, count(DISTINCT a.id) FROM attempts t JOIN answers a ON a.id = t.answer_id"
+            f" WHERE t.begun_limit > ? AND a.state = '{AnswerState.UNCONFIRMED}' GROUP BY a.state",
+            now - WINDOW_SECONDS["day"],
+        )
+    )
+    return {state.value: counted.get(state, 0) for state in (*OPEN, AnswerState.UNCONFIRMED)}
+
+
+def waiting(db: Database) -> Counter[str]:
+    """Count the queued answers, texts by hand among them, by what holds each back now."""
+    found: Counter[str] = Counter()
+    for view in ("log", "log_by_hand"):
+        found.update(
+            dict(
+                db.rows(
+                    f"SELECT answer_waiting_for, count(*) FROM {view}"
+                    f" WHERE answer_state = '{AnswerState.QUEUED}' GROUP BY answer_waiting_for"
+                )
+            )
+        )
+    return found
+
+
+def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
+    """Return when the next queued answer may go, by the calendar; None where none is queued, or nobody can say.
+
+    Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
+    """
+    first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
+    due = db.value(f"{first} AND NOT {breaking.WAITS_BY_ITSELF}")
+    if due is None and (due := db.value(first)) is not None:  # those of countries that wait by themselves
+        due = max(due, db.value("SELECT min(due) FROM country_outages"))
+    if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
+        return None
+    return calendar_time(db, max(due, breaker_of(db).due) if held.state is SendingState.TRIAL else due)
+
+
+def full_windows(db: Database, now: float) -> set[str]:
+    """Return the windows that are full, by what the daemon noted of each share in which an answer is due at `now`."""
+    due = f"SELECT 1 FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
+    waits = {waiting_for for share, waiting_for in share_waits(db).items() if waiting_for and db.one(due, share, now)}
+    return {window for window, waits_for in BUDGETS.items() if waits_for in waits}

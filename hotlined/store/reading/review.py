@@ -1,7 +1,11 @@
-"""What waits for a person to read and tag: texts with a word of alerts.words, then reactions; each once.
+"""What a reaction is, and what waits for a person to read and tag: texts with a word of alerts.words, then reactions.
 
-Only a text that can still be read waits. The newest comes first, and what somebody skipped comes last: what was skipped
-the longest ago before the rest. Whoever lists or counts what waits asks here.
+A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand. Where two
+answers to a number are a day apart or less, a text is a reaction to the later one. The figures ask here, too, and leave
+contacts that are no texts out: they count them apart.
+
+What waits, waits once, and only while it can still be read. The newest comes first, and what somebody skipped comes
+last: what was skipped the longest ago before the rest.
 """
 
 from collections.abc import Iterator
@@ -10,7 +14,37 @@ from dataclasses import dataclass
 from hotlined.states import ContactKind, EventKind
 from hotlined.store.answers.words_met import HAS_WORDS
 from hotlined.store.line.database import Database
-from hotlined.store.reading.reactions import IS_REACTION, reaction_ends
+
+REACTION_HOURS = 24
+
+
+def reaction_ends(sent_at: str) -> str:
+    """Return as SQL the last moment at which a text is a reaction to an answer; `sent_at` is SQL too."""
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {sent_at}, '+{REACTION_HOURS} hours')"
+
+
+# '~' is after every date: there is no next one
+SENT = f"""
+  SELECT recipient, text, sent_at AS since, min({reaction_ends("sent_at")},
+      ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at, id), '~')) AS until
+  FROM answers"""
+"""SQL that selects answers, each with the time in which a text is a reaction to it; texts by hand are left to exclude.
+
+That time is a day, and ends with the next answer to the same number among those that are selected.
+"""
+
+IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
+"""The condition on a contact `c` that it is a reaction to an answer `s`, of which `since` and `until` are known."""
+
+# (sent_at, sent_at + 24 h]
+IS_REACTION = (
+    "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
+    f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')})"
+)
+"""The condition on a text `c` of `contacts`: it came later than an answer, and no more than a day later."""
+
+
+# ---- what waits
 
 
 @dataclass(frozen=True, slots=True)

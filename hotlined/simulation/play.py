@@ -16,7 +16,7 @@ from hotlined.config import Config
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
-from hotlined.rehearsal.flood import EPOCH, Arrival
+from hotlined.simulation.flood import EPOCH, Arrival
 from hotlined.store.answers import answers, contacts, fates, gate, queue, windows
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import commit_share_wait

@@ -1,4 +1,4 @@
-"""The sums of a rehearsal: what became of the contacts, what was spent, and what each window held at most."""
+"""The sums of a simulation: what became of the contacts, what was spent, and what each window held at most."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from typing import Annotated
 from hotlined import policy
 from hotlined.config import Config
 from hotlined.forms import ByWindow, Form, Seconds
-from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS
+from hotlined.simulation.flood import DAY_SECONDS, HOUR_SECONDS
 from hotlined.store.line.database import Database
-from hotlined.store.reading import rehearsal
+from hotlined.store.reading import simulation
 from hotlined.words.amounts import maybe_price
 
 HOURLY_UP_TO = 100 * HOUR_SECONDS  # what lasts longer is counted by the day
@@ -46,15 +46,15 @@ class FloodReport:
     price: Decimal | None
     currency: str
     worst: ByWindow[Peak]
-    first_contacts: rehearsal.Waits
+    first_contacts: simulation.Waits
     bin_seconds: int
     timeline: tuple[Hours, ...]
 
 
 def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodReport:
     """Return the report of a simulation that ended after so many seconds."""
-    fates = rehearsal.fates(db)
-    segments, worst = peaks(rehearsal.segment_times(db))
+    fates = simulation.fates(db)
+    segments, worst = peaks(simulation.segment_times(db))
     bin_seconds = HOUR_SECONDS if seconds <= HOURLY_UP_TO else DAY_SECONDS
     return FloodReport(
         seed=seed,
@@ -65,10 +65,10 @@ def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodRepo
         price=maybe_price(segments, config.limits),
         currency=config.limits.currency,
         worst={name: Peak(most, getattr(config.limits.segments, name)) for name, most in worst.items()},
-        first_contacts=rehearsal.waits(db),
+        first_contacts=simulation.waits(db),
         bin_seconds=bin_seconds,
         timeline=tuple(
-            Hours(number * bin_seconds, *counts) for number, counts in rehearsal.timeline(db, bin_seconds).items()
+            Hours(number * bin_seconds, *counts) for number, counts in simulation.timeline(db, bin_seconds).items()
         ),
     )
 

@@ -17,12 +17,12 @@ from store_steps import make_empty
 from hotlined import config as configuration
 from hotlined import policy
 from hotlined.gsm.address import Identity, LineType
-from hotlined.rehearsal.flood import Arrival, flood, replay
-from hotlined.rehearsal.play import LOOK_AGAIN_SECONDS, play
-from hotlined.rehearsal.sums import peaks, sum_up
+from hotlined.simulation.flood import Arrival, flood, replay
+from hotlined.simulation.play import LOOK_AGAIN_SECONDS, play
+from hotlined.simulation.sums import peaks, sum_up
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import commit_own_number
-from hotlined.store.reading import rehearsal
+from hotlined.store.reading import simulation
 
 SMALL = {"hour": 6, "day": 20, "month": 50}
 HEADER = "received_at,originator,kind,text\n"
@@ -36,7 +36,7 @@ def configured(**sections: Any) -> configuration.Config:
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     """Give a database to throw away."""
-    with rehearsal.open_to_throw_away(make_empty(tmp_path / "flood.db")) as db:
+    with simulation.open_to_throw_away(make_empty(tmp_path / "flood.db")) as db:
         yield db
 
 
@@ -217,7 +217,7 @@ def test_first_contacts_are_measured(db: Database) -> None:
     arrivals = [text(0.0, f"+3247000000{each}") for each in range(4)] + [text(1000.0, "+32470000000", "again")]
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
-    assert told.first_contacts == rehearsal.Waits(4, 4, 110.0, 130.0)
+    assert told.first_contacts == simulation.Waits(4, 4, 110.0, 130.0)
 
 
 def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
@@ -227,7 +227,7 @@ def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
     told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert (told.segments, told.fates["cancelled"], told.fates["waiting"]) == (0, {"stale": 1}, {"budget_hour": 1})
-    assert told.first_contacts == rehearsal.Waits(2, 0, None, None)
+    assert told.first_contacts == simulation.Waits(2, 0, None, None)
 
 
 @settings(deadline=None)

@@ -1,4 +1,4 @@
-"""What comes in a rehearsal: a flood that is made up, or the log of what really came."""
+"""What comes in a simulation: a flood that is made up, or the log of what really came."""
 
 import csv
 import random
