@@ -24,7 +24,7 @@ import hypothesis
 import pytest
 import warm
 from running import CliRunner
-from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
+from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
 
 from hotlined import config as configuration
@@ -233,10 +233,14 @@ def pytest_configure() -> None:
     """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
 
     What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
-    property has to hold within some time: the machine may have other things to do.
+    property has to hold within some time: the machine may have other things to do. The examples of a property are the
+    same in each run, but where all of each sweep is taken.
     """
     hypothesis.settings.register_profile(
-        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        "patient",
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        derandomize=not extent.WHOLE,
     )
     hypothesis.settings.load_profile("patient")
     sys.dont_write_bytecode = False

@@ -7,6 +7,7 @@ import logging
 import time
 
 from hotlined import breaker
+from hotlined.breaker import Breaker
 from hotlined.clock import Now
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
@@ -27,13 +28,10 @@ class BreakerWatch:
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
-    def announce_changes(self, now: Now, ladder: Ladder) -> None:
+    def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
         """Tell the log, the ladder and the balance what has changed of the breaker."""
-        db = self._line.db
-        state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            breaking.make_trial_due(db, now, self._line.timing.trial_gap)
-            state = breaker_of(db)
+            breaking.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
@@ -53,7 +51,7 @@ class BreakerWatch:
             self._balance.ask_soon()
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)
-        self.announce_changes(self._line.db.now(), ladder)
+        self.announce_changes(update.breaker, ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
         """Make a trial due where the modem is registered again after a long time without a network."""

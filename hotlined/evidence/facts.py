@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from hotlined import __version__, pseudonym
 from hotlined.clock import Now, parse_rfc3339
-from hotlined.documents import TextByHand, extended
+from hotlined.documents import TextByHand
 from hotlined.evidence.words import MISSING
-from hotlined.forms import Time
+from hotlined.forms import Time, extended
 from hotlined.language import _
 from hotlined.states import ContactKind
 from hotlined.store.people.evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence

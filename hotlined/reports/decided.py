@@ -18,6 +18,7 @@ from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
+from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, TopUp, recorded_holds
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log
@@ -280,6 +281,27 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
     return _("Contact {number} was already tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
+def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
+    """Return the sentence for a tag that was not put on, because somebody has changed the tags since they were seen."""
+    contact = log.maybe_contact(db, contact_id)
+    tags = ", ".join(map(tag_in_words, contact.tags)) if contact else ""
+    return _(
+        "{by} has sorted contact {number} meanwhile: {tags}. Nothing was changed.",
+        number=contact_id,
+        by=by or _("Somebody"),
+        tags=tags or _("no tag"),
+    )
+
+
+def told(contact_id: int, *, news: bool | None) -> str:
+    """Return what came of asking the admin to look at a contact; raises HotlinedError without such a contact (None)."""
+    if news is None:
+        raise no_contact(contact_id)
+    if news:
+        return _("The admin is told of contact {number} within five minutes.", number=contact_id)
+    return _("The admin was told of contact {number} within the last hour.", number=contact_id)
+
+
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     """Return the result of `tag --remove` in a sentence; raises HotlinedError without such a contact (None)."""
     if news is None:
@@ -319,4 +341,4 @@ def skipped(contact_id: int, *, found: bool) -> str:
     """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
     if not found:
         raise no_contact(contact_id)
-    return _("Contact {number} is skipped: it comes last in the review.", number=contact_id)
+    return _("Contact {number} is skipped: it comes last in the inbox.", number=contact_id)

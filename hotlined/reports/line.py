@@ -87,9 +87,12 @@ _HOLD_NOTHING = frozenset(
         TroubleCode.ANSWER_REFUSED,
         TroubleCode.STORAGE_UNREAD,
         TroubleCode.TEXT_LOST,
+        TroubleCode.NO_REPORTS,
+        TroubleCode.CONFIG_BROKEN,
+        TroubleCode.CONFIG_REFUSED,
     }
 )
-"""Troubles that somebody has to do something about, though answers go out."""
+"""Troubles that somebody has to do something about, though a daemon that runs sends answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +255,13 @@ def balance_in_words(config: Config, credit: Credit) -> str:
 
 def words_go_nowhere(config: Config) -> bool:
     """Tell whether texts with a word of alerts.words raise an alert that certainly goes nowhere."""
+    return bool(config.alerts.words) and not alerts_reach_somebody(config)
+
+
+def alerts_reach_somebody(config: Config) -> bool:
+    """Tell whether alerts have anywhere to go."""
     alerts = config.alerts
-    somewhere = alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config)
-    return bool(alerts.words) and not somewhere
+    return bool(alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

@@ -13,9 +13,9 @@ from hotlined import policy
 from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
-from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand, extended
+from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
 from hotlined.errors import AddressError, UsageError
-from hotlined.forms import ByWindow, Form, Seconds
+from hotlined.forms import ByWindow, Form, Seconds, extended
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
@@ -241,7 +241,6 @@ def refused_in_words(who: Correspondent) -> str:
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
     """Yield everything that is known of a number, as labels and values; empty values are to be left out."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
-    queued = _queued_in_words(report, config)
     nobody = _("withheld")
     line_type = LINE_TYPES.get(identity.line_type, identity.line_type)
     where = ", ".join(filter(None, (identity.country, line_type)))
@@ -256,18 +255,22 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
             ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
         )
     yield _("state"), refused_in_words(who)
-    if queued:
-        yield _("next answer"), _("one is on its way: {fate}", fate=queued)
-    else:
-        yield _("next answer"), _next_in_words(outlook, now, config)
+    yield _("next answer"), next_answer(report, config, now)
     yield inner(_("because")), REASONS[outlook.reason]
     yield inner(_("waiting")), _ahead_in_words(outlook)
     yield inner(_("room")), _room_in_words(outlook.windows)
-    if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
+    if len(config.answer.texts) > 1 and outlook.reason is not Reason.PENDING and outlook.in_seconds is not None:
         for each in report.texts:
             yield _("would get"), labelled(wording_in_words(each, len(config.answer.steps)), each.text)
     for hold in report.holds:
         yield inner(_("held back")), " ".join(hold_in_words(hold.reason, hold.by))
+
+
+def next_answer(report: NumberReport, config: Config, now: Now) -> str:
+    """Say when a number is answered next: that an answer is on its way, that its next text is answered, or not yet."""
+    if queued := _queued_in_words(report, config):
+        return _("one is on its way: {fate}", fate=queued)
+    return _next_in_words(report.outlook, now, config)
 
 
 def _answers_in_words(who: Correspondent) -> str:

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from hotlined.clock import rfc3339
-from hotlined.documents import by_key, extended
-from hotlined.forms import Form, Seconds, Time
+from hotlined.forms import Form, Seconds, Time, by_key, extended
 from hotlined.policy import Limits
 from hotlined.statistics.periods import By, zone
 from hotlined.statistics.sentences import sentences

@@ -22,7 +22,7 @@ from hotlined import config as configuration
 from hotlined.breaker import Cause, Opening
 from hotlined.causes import CauseCode
 from hotlined.clock import boottime, parse_rfc3339
-from hotlined.reports.glance import at_a_glance
+from hotlined.desk.band import Mood, band_of
 from hotlined.reports.line import report_line
 from hotlined.reports.trouble import Trouble
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
@@ -529,7 +529,11 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST]
+    "code",
+    [
+        *(TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST),
+        *(TroubleCode.NO_REPORTS, TroubleCode.CONFIG_BROKEN, TroubleCode.CONFIG_REFUSED),
+    ],
 )
 def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
     """A SIM that was not topped up, a text that is lost or not read: status ends with 69, and answers go out."""
@@ -539,7 +543,7 @@ def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: st
 
     assert report.answers
     assert (wrong.ready, wrong.answers) == (False, True)
-    assert next(at_a_glance(wrong, None)) == "Answering."
+    assert band_of(wrong).mood is Mood.ANSWERS
 
 
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:

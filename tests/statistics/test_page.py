@@ -5,7 +5,6 @@ import hashlib
 import html.parser
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,15 +12,15 @@ from pathlib import Path
 
 import pytest
 from filled import ANSWER, KEVIN, LEA, Filled
+from needs import needs
 
 from hotlined.clock import rfc3339
 from hotlined.statistics.page import ready_percent
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
 FIGURES = [
-    "Texts, calls and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Service",
+    "Texts, calls and answers", "Reactions to the answer", "Hours of the week", "New and returning numbers",
+    "Not answered, and why", "Service",
 ]  # fmt: skip
 MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
 EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
@@ -175,6 +174,25 @@ def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
     assert '<th scope="col">Before</th>' in page
 
 
+def test_the_page_says_what_the_line_is(tmp_path: Path) -> None:
+    """The sentence of the configuration stands at its head, escaped; without one there is none."""
+    line = Filled(tmp_path, about="Un numéro contre le harcèlement <b>.")
+    with line.db:
+        line.text()
+        assert '<p class="about">Un numéro contre le harcèlement &lt;b&gt;.</p>' in written(line)
+        line.config.write_text(json.dumps(line.settings | {"about": None}))
+        assert 'class="about"' not in written(line).partition("</style>")[2]
+
+
+def test_a_part_of_a_day_is_marked(line: Filled) -> None:
+    """The first and the last bar may be of less than a day: they are pale, and say so."""
+    page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
+    assert "Pale is a time that lies in the period only in part." in page
+    assert "(in part)" not in written(line, "--since", "2026-11-25", "--until", "2026-11-25")
+
+
 def test_the_heat_map_shows_averages(line: Filled) -> None:
     """What came at an hour is divided by the number of such days; hours that the period has not are blank."""
     line.db.connection.execute("DELETE FROM events")
@@ -293,11 +311,11 @@ _NO_PAGE = "not an origin"  # in the browser's record of requests
 
 def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
     """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
-    assert BROWSER
     traffic = folder / "net.json"
     done = subprocess.run(
         [
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-first-run",
             f"--user-data-dir={folder / 'browser'}", f"--log-net-log={traffic}", "--enable-logging=stderr", *options,
             "--dump-dom", page.as_uri(),
         ],
@@ -313,7 +331,7 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
     return done.stdout, complaints, visited
 
 
-@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@needs("chromium")
 @pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
 def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
     """A browser shows every figure, complains of nothing and asks nobody for anything."""
@@ -325,7 +343,7 @@ def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> N
     assert visited == []
 
 
-@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@needs("chromium")
 def test_a_browser_would_complain(line: Filled) -> None:
     """What the page's policy forbids is noticed, and so is a request where no policy forbids it: tests can fail."""
     page = line.folder / "page.html"

@@ -88,13 +88,10 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
         events.record(db, now, EventKind.SET_ASIDE, contact_id=contact_id, detail={"error": why})
 
 
-def maybe_notice(db: Database, contact_id: int) -> str | None:
-    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
-    row = db.one(
-        f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
-        contact_id,
-    )
-    return recognition.fold(row["text"] or "") if row else None
+def notice(db: Database, contact_id: int) -> str:
+    """Return the text of a contact, folded: from the operator's centre it may be about credit."""
+    row = db.one("SELECT text FROM contacts WHERE id = ?", contact_id)
+    return recognition.fold(row["text"] or "") if row else ""
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:
@@ -124,17 +121,8 @@ def enqueue_by_hand(
 
     A text that would have to wait is refused instead, for the person can try again.
     """
-    verdict = gate.ask_at_once(
-        db,
-        recipient,
-        planned.segments,
-        rules,
-        now,
-        by_hand=True,
-        known=kind == ByHand.ANSWER,
-        shadow=shadow,
-        before=_by_hand_before(db),
-    )
+    asked = gate.at_once(recipient, planned.segments, by_hand=True, known=kind == ByHand.ANSWER)
+    verdict = gate.ask_at_once(db, asked, rules, now, shadow=shadow, before=_by_hand_before(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(

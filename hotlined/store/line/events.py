@@ -25,6 +25,8 @@ class Event(NamedTuple):
     kind: str
     at: str
     detail: Mapping[str, Any]
+    contact_id: int | None = None
+    who: str | None = None
 
 
 def record(
@@ -84,12 +86,12 @@ def is_repeated(
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, detail FROM events"
+        "SELECT id AS event_id, kind, at, detail, contact_id, who FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),
     )
-    return [Event(row["event_id"], row["kind"], row["at"], json.loads(row["detail"] or "{}")) for row in rows]
+    return [Event(**dict(row) | {"detail": json.loads(row["detail"] or "{}")}) for row in rows]
 
 
 def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
