@@ -124,7 +124,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read what `rfc3339` wrote."""
+    """Read what `rfc3339` wrote, or an `scts`, which keeps the offset of its centre."""
     return datetime.fromisoformat(text)
 
 

@@ -425,16 +425,21 @@ class Daemon:
         if self.calls.call:
             waits.append(self.timing.call_tick)
         if not self.sender.is_idle():
-            waits += [self.timing.tick, *self._seconds_to_answers()]
+            waits += self._seconds_to_answers()
         return max(0.0, min(waits))
 
     def _seconds_to_answers(self) -> Iterator[float]:
-        """Yield how many seconds are left until a contact may be judged, and an answer sent."""
+        """Yield how many seconds are left until a contact may be judged, and an answer sent.
+
+        What is due and waits is looked at every second, for what holds it back may end; what is not due yet is not.
+        """
         limit_now, waiting = self.db.now().limit, self.sender.waiting()
         if waiting.judgement is not None:
             yield waiting.judgement - limit_now
         if waiting.due is not None and waiting.due > limit_now:
             yield waiting.due - limit_now
+        if waiting.early or waiting.due is None or waiting.due <= limit_now:
+            yield self.timing.tick
         if self.connection.modem is None:
             return
         left = self.sender.next_segment_at - time.monotonic()

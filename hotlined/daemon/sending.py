@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
@@ -24,7 +24,7 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Reason, Share, WaitingFor
-from hotlined.store.answers import answers, breaking, decisions, fates, gate, queue
+from hotlined.store.answers import answers, breakers, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.line import (
     Standing,
@@ -62,7 +62,7 @@ class Sender:
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._looked_at: tuple[int, tuple[int, int]] | None = None
         """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
-        self._waiting = queue.Backlog(None, None, None, answers=False)
+        self._waiting = queue.Backlog(None, None, None, answers=False, early=False)
         self.breaker_watch = BreakerWatch(line, balance)
 
     def waiting(self) -> queue.Backlog:
@@ -113,7 +113,7 @@ class Sender:
     def reload(self) -> None:
         """Apply a configuration, at the start and when it was read again: queued answers are asked again."""
         self.forget_marks()
-        breaking.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
+        breakers.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
         decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
 
     # ---- sending

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
 _MOST = 100
 _SIGN_OCTETS = 9
@@ -20,7 +19,7 @@ class Undo:
     """The act that takes another one back, and the fields of its form."""
 
     act: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _plural_sentence(one: str, several: str, number: int, /, **places: Any) -> M
     return _filled(unfilled_plural(one, several, number), {"number": in_digits(number), **places})
 
 
-def _filled(message: str, places: Mapping[str, Any]) -> Markup:
+def _filled(message: str, places: Mapping[str, object]) -> Markup:
     sentence = escape(message)
     return sentence.format(**{name: shown(value) for name, value in places.items()}) if places else sentence
 
@@ -149,7 +149,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "trouble": _trouble,
 }
 """The filters of the templates."""
-GLOBALS: Mapping[str, Any] = {
+GLOBALS: Mapping[str, object] = {
     "form_token": _form_token,
     "maybe_band": _maybe_band,
     "maybe_notice": _maybe_notice,

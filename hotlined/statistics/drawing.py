@@ -118,7 +118,8 @@ def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
 def figure_in_html(figure: Figure, number: int, picture: str = "") -> str:
     """Write a figure with its drawing, its key and its table; `picture` is the path of the drawing alone, if any."""
     says = text_in_html(figure.says)
-    link = f'<p><a class="picture" href="{text_in_html(picture)}" download>{_("Picture (SVG)")}</a></p>'
+    words = _("Picture (SVG)")
+    link = f'<p><a class="picture" href="{text_in_html(picture)}" download>{words}</a></p>'
     return _SECTION.format(
         title=figure.title,
         says=says,

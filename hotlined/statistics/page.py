@@ -300,12 +300,13 @@ def _week(summary: Summary) -> Figure:
 
 def _ground(day: Sequence[float | None], wide: float) -> Iterator[str]:
     """Yield the hours that a weekday has in the period, side by side: what came in them is drawn on these."""
+    says = _("no contact")
     for has, group in groupby(enumerate(day), lambda each: each[1] is not None):
         hours = [hour for hour, _average in group]
         if has:
             yield (
                 f'<rect x="{hours[0] * wide:.2f}%" y="1" width="{len(hours) * wide - 0.25:.2f}%" height="{_CELL - 2}"'
-                f' rx="2" class="none"><title>{_("no contact")}</title></rect>'
+                f' rx="2" class="none"><title>{says}</title></rect>'
             )
 
 

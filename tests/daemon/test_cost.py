@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -166,6 +167,22 @@ def test_a_text_asks_the_database_little_and_commits_three_times(line: Line, tmp
 
     assert statements.count("COMMIT") == 30
     assert len(statements) <= 10 * 60
+
+
+def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) -> None:
+    """However long its delay, no pass is made for it before: half an hour of them would cost more than all else."""
+    asked = tmp_path / "aside" / "asked"
+    asked.parent.mkdir()
+    line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
+    start_bare(line, "-c", COUNTED, str(asked))
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470123456", text="Salut")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'"), "an answer that waits")
+    time.sleep(2)
+    asked.write_text("")
+    time.sleep(5)
+
+    assert len(asked.read_text().splitlines()) <= 10  # of a pass that was due for something else
 
 
 # ---- nothing

@@ -25,7 +25,7 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, queue, windows
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import pins, requests
 from hotlined.store.line.database import Database
@@ -1376,9 +1376,9 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
             with db.transaction():
-                breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+                breakers.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
     with db.transaction():
-        breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
+        breakers.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

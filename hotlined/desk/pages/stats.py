@@ -1,6 +1,6 @@
 """`/stats`: the figures of a period, as on the page of `stats --html`; they name no number."""
 
-from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, render_template, request, url_for
 from markupsafe import Markup
@@ -32,8 +32,8 @@ def show() -> Response:
         "stats.html", described=described, given=given, units=UNITS, usual=_USUAL, about=summary.about
     )
     head, _mark, foot = page.partition(_INSIDE)
-    query: dict[str, Any] = {name: value for name, value in given.items() if value}
-    parts = draw_parts(summary, lambda name: url_for("stats_picture", name=name, **query))
+    query = urlencode({name: value for name, value in given.items() if value})
+    parts = draw_parts(summary, lambda name: f"{url_for('stats_picture', name=name)}?{query}")
     # put together as octets: as text in a template, a bar for each hour of a month takes 2 MiB more
     body = b"\n".join([head.encode(), *(part.encode() for part in parts), foot.encode()])
     return Response(body, mimetype="text/html")

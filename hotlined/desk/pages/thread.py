@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -127,6 +126,21 @@ def _by_hand(text: ListedTextByHand, sending: Sending) -> Item:
     return _ours(answer, answer.text, sending, answer.sent_at or answer.queued_at, by)
 
 
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A page of a person: the conversation, and what is known; of who withholds the number there is one contact alone.
+
+    `to_type` is the number or name as a shell takes it, `refused` why it gets no answer, `next` when it gets one.
+    """
+
+    thread: Thread
+    report: NumberReport | None = None
+    to_type: str = ""
+    refused: str = ""
+    next: str = ""
+    known: Sequence[tuple[str, str]] = ()
+
+
 def contact(contact_id: int) -> str:
     """Show a conversation at the place of a contact, with all that is known of it."""
     with reading() as db:
@@ -141,7 +155,7 @@ def contact(contact_id: int) -> str:
     state = found.answer.state if found.answer else None
     return render_template(
         "thread.html",
-        **page,
+        page=page,
         here=found,
         steps=timeline(found, sending),
         known=[(label, value) for label, value in facts(found, sending) if value],
@@ -154,22 +168,21 @@ def contact(contact_id: int) -> str:
     )
 
 
-def _page(db: Database, originator: str | None, sending: Sending, here: int) -> dict[str, Any]:
-    """Return what the template needs of a person; of somebody who withholds the number there is one contact alone."""
+def _page(db: Database, originator: str | None, sending: Sending, here: int) -> PersonPage:
+    """Return the page of a person at the place of a contact; 0: at the newest."""
     if originator is None:
         contacts = [*rows_for_people(db, line(), log.rows(db, log.Filter(before=here + 1), 1), sending)]
-        return {"report": None, "thread": Thread([*items_of(db, contacts, sending)], None, is_newest=True)}
+        return PersonPage(Thread([*items_of(db, contacts, sending)], None, is_newest=True))
     now = db.now()
     report = report_number(db, line(), originator, now)
-    thread = _thread(db, report.where, sending, report, here)
-    return {
-        "report": report,
-        "thread": thread,
-        "to_type": shlex.quote(report.originator),  # a name may be anything, and is pasted into a shell
-        "refused": refused_in_words(report.correspondent),
-        "next": next_answer(report, line(), now),
-        "person": [(label, value) for label, value in number_facts(report, line(), now) if value],
-    }
+    return PersonPage(
+        _thread(db, report.where, sending, report, here),
+        report,
+        shlex.quote(report.originator),  # a name may be anything, and is pasted into a shell
+        refused_in_words(report.correspondent),
+        next_answer(report, line(), now),
+        [(label, value) for label, value in number_facts(report, line(), now) if value],
+    )
 
 
 def by_contact(contact_id: int) -> str | Response:
@@ -193,8 +206,9 @@ def _person(name: str) -> str:
     with reading() as db:
         sending = sending_now(line(), sending_of(db))
         page = _page(db, name, sending, before - 1 if before else 0)
-    looked_up(page["report"].originator)
-    return render_template("thread.html", **page, here=None)
+    assert page.report
+    looked_up(page.report.originator)
+    return render_template("thread.html", page=page, here=None)
 
 
 PAGES = (

@@ -8,11 +8,11 @@ what became of them.
 import random
 import sqlite3
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from sqlite3 import Row
 
 from hotlined import policy, pseudonym, recognition, states
-from hotlined.clock import Now, age
+from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
@@ -305,5 +305,5 @@ def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
 
 
 def _contact_age(row: sqlite3.Row, now: Now) -> timedelta:
-    scts = datetime.fromisoformat(row["scts"]) if row["scts"] else None
+    scts = parse_rfc3339(row["scts"]) if row["scts"] else None
     return age(now, arrived_limit=row["received_limit"], scts=scts)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hotlined import policy, states
-from hotlined.clock import Now
+from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
@@ -380,7 +380,7 @@ def _distance(scts: datetime | None, first: str | None, elapsed: float) -> timed
     """Return how far apart two segments were sent, by the centre's time where both have one, else by ours."""
     if scts is None or first is None:
         return timedelta(seconds=elapsed)
-    return abs(scts - datetime.fromisoformat(first))
+    return abs(scts - parse_rfc3339(first))
 
 
 def _insert_contact(

@@ -15,8 +15,8 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton
 from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
-from hotlined.store.answers import breaking, gate, lifecycle
-from hotlined.store.answers.breaking import BreakerUpdate
+from hotlined.store.answers import breakers, gate, lifecycle
+from hotlined.store.answers.breakers import BreakerUpdate
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.answers.gate import Begun
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -92,7 +92,7 @@ def _end_attempt(
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
-    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
+    return breakers.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
@@ -158,7 +158,7 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
         " AND (NOT ? OR t.recipient_country = ?) LIMIT 1",
         answer["refused_limit"],
         answer["recipient"],
-        breaking.is_out(db, country),
+        breakers.is_out(db, country),
         country,
     )
     attempt = db.one(
@@ -189,7 +189,7 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
         move(db, begun.answer_id, AnswerState.QUEUED)
-        breaking.withdraw_trial(db, begun.attempt_id, now)
+        breakers.withdraw_trial(db, begun.attempt_id, now)
         if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
             lifecycle.drop_attempt(db, begun.attempt_id)
             if asked_by is None:

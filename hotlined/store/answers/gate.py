@@ -7,17 +7,17 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotlined import policy
-from hotlined.clock import Now, age
+from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store import fleet
-from hotlined.store.answers import breaking, lifecycle, windows
+from hotlined.store.answers import breakers, lifecycle, windows
 from hotlined.store.answers.correspondents import country_in, identity_of
 from hotlined.store.answers.lifecycle import move, move_segment
 from hotlined.store.fleet import history_of
@@ -203,7 +203,7 @@ def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
 _HOLD = (
     f"CASE WHEN {IS_PAUSED} THEN '{policy.LineHold.PAUSED}'"
     f" WHEN {BREAKER_IS_OPEN} THEN '{policy.LineHold.BREAKER_OPEN}'"
-    f" WHEN {breaking.IS_OUT} THEN '{policy.LineHold.COUNTRY_OUT}' END"
+    f" WHEN {breakers.IS_OUT} THEN '{policy.LineHold.COUNTRY_OUT}' END"
 )
 
 
@@ -223,7 +223,7 @@ def _let_out(
         attempt_id = row["attempt_id"]
         begun = _next_segment(db, asked, attempt_id)
     if asked.trial:
-        breaking.begin_trial(db, attempt_id, now, pauses)
+        breakers.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
     if row["state"] == AnswerState.QUEUED:
         move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
@@ -337,5 +337,5 @@ def _age(answer: sqlite3.Row, now: Now) -> timedelta:
     A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
     """
     moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
-    began = datetime.fromisoformat(moment) if moment and not answer["asked_by"] else None
+    began = parse_rfc3339(moment) if moment and not answer["asked_by"] else None
     return age(now, arrived_limit=answer["age_limit"], scts=began)

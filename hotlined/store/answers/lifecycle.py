@@ -147,7 +147,7 @@ def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentSt
 
 
 def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | None, now: Now) -> None:
-    """Record how an attempt ended; `breaking` passes it on to the breaker."""
+    """Record how an attempt ended; `breakers` passes it on to the breaker."""
     db.execute(
         "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
         outcome,

@@ -13,7 +13,7 @@ from hotlined import breaker, states
 from hotlined.clock import Now, rfc3339
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store.answers import breaking, contacts, lifecycle
+from hotlined.store.answers import breakers, contacts, lifecycle
 from hotlined.store.answers.lifecycle import move
 from hotlined.store.line import line
 from hotlined.store.line.database import Database
@@ -38,28 +38,31 @@ class Backlog(NamedTuple):
     """What waits: when the oldest contact without a verdict is judged as it is, and when the first answer is due.
 
     In limit time, None where there is none; `oldest` is from when the age of the oldest queued answer runs. `answers`
-    says whether any answer is queued or being sent.
+    says whether any answer is queued or being sent, `early` whether one may go on or be tried before it is due.
     """
 
     judgement: float | None
     due: float | None
     oldest: float | None
     answers: bool
+    early: bool
 
 
 def waiting(db: Database) -> Backlog:
     """Return what waits."""
-    judgement, answers, oldest, *dues = db.the(_WAITING)
+    judgement, answers, early, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
-    return Backlog(judged, due, oldest, bool(answers))
+    return Backlog(judged, due, oldest, bool(answers), bool(early))
 
 
+_ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
 _DUES = ", ".join(_DUE.format(share) for share in Share)  # of each share alone: so the index has it first
 _WAITING = f"""
 SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
   EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
+  EXISTS (SELECT 1 FROM answers WHERE state = '{AnswerState.SENDING}') OR {_ANY_TRIAL},
   (SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'), {_DUES}
 """
 
@@ -83,14 +86,14 @@ _IN_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
 _HEAD = (
     f"(SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
     " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
-    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breaking.WAITS_BY_ITSELF}"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
     " ORDER BY due_limit, id LIMIT 1) AS {0}"
 )
 # what is seldom there is looked up only where there is any
 _HEADS = f"""
 SELECT {", ".join(_HEAD.format(share) for share in _IN_ORDER)},
   EXISTS (SELECT 1 FROM answer_segments WHERE state = '{SegmentState.WAITING}') AS any_half_sent,
-  {line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages) AS any_trial
+  {_ANY_TRIAL} AS any_trial
 """
 _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
@@ -108,17 +111,17 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     """
     state = line.breaker_of(db)
     if not state.is_open:
-        for country, outage in breaking.countries_due(db, now, timing.trial_after):
-            if turns := _candidates(db, country, breaking.in_round(db, outage, now, country), now):
+        for country, outage in breakers.countries_due(db, now, timing.trial_after):
+            if turns := _candidates(db, country, breakers.in_round(db, outage, now, country), now):
                 return turns
         return []
     if not (state.lets_try(now.limit) or state.lets_try_fresh(now.limit, timing.trial_gap)):
         return []
-    in_round = breaking.in_round(db, state, now)
+    in_round = breakers.in_round(db, state, now)
     countries = [row["country"] for row in db.all(_COUNTRIES, now.limit)]
-    records = breaker.by_hope(breaking.records(db, state, countries))
+    records = breaker.by_hope(breakers.records(db, state, countries))
     if not state.lets_try(now.limit):
-        records = [each for each in records if breaker.is_fresh(each)] if breaking.has_failed(db, state) else []
+        records = [each for each in records if breaker.is_fresh(each)] if breakers.has_failed(db, state) else []
     return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 

@@ -1,6 +1,6 @@
 """Watches the line's breaker: once it has opened or closed, log, ladder and balance are told, each time once.
 
-What a breaker does is in `hotlined.breaker`; `store.breaking` keeps it, and the gate begins its trials.
+What a breaker does is in `hotlined.breaker`; `store.breakers` keeps it, and the gate begins its trials.
 """
 
 import logging
@@ -13,7 +13,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
-from hotlined.store.answers import breaking
+from hotlined.store.answers import breakers
 from hotlined.store.line.line import breaker_of
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class BreakerWatch:
     def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
         """Tell the log, the ladder and the balance what has changed of the breaker."""
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            breaking.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
+            breakers.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
@@ -42,7 +42,7 @@ class BreakerWatch:
                 ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
 
-    def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
+    def report(self, update: breakers.BreakerUpdate, ladder: Ladder) -> None:
         """Tell the others what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
@@ -60,7 +60,7 @@ class BreakerWatch:
             return
         since, self._unregistered_since = self._unregistered_since, None
         if since is not None and time.monotonic() - since >= self._line.timing.unregistered_for:
-            breaking.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
+            breakers.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
         """Forget since when there has been no network: without a modem, nobody knows whether there is one."""
