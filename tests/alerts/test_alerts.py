@@ -81,7 +81,7 @@ class Teller:
 
     def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
         """Return conditions and levels that are told."""
-        happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
+        happened = [events.Event(number, kind, at(seconds).rfc3339, {}) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
 
@@ -1032,7 +1032,7 @@ def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., 
         ("Non.", (), ["the answer is fine again"]),
     ):
         (line.folder / "main.txt").write_text(text)
-        line.say(trouble=trouble)
+        line.say(trouble=trouble, in_force="answer: {text: Oui.}" if trouble else "")
         line.alerts()
         assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
