@@ -1032,7 +1032,7 @@ def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., 
         ("Non.", (), ["the answer is fine again"]),
     ):
         (line.folder / "main.txt").write_text(text)
-        line.say(trouble=trouble, in_force="answer: {text: Oui.}" if trouble else "")
+        line.say(trouble=trouble, config=str(line.config), in_force="answer: {text: Oui.}" if trouble else "")
         line.alerts()
         assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
