@@ -23,9 +23,10 @@ import forks
 import hypothesis
 import pytest
 import warm
-from running import CliRunner
+from running import CliRunner, Result
 from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
+from unchanged import pytest_sessionfinish, pytest_sessionstart  # noqa: F401  the same
 
 from hotlined import config as configuration
 from hotlined.cli import main
@@ -152,33 +153,23 @@ class Line:
                 self.daemon.kill()
                 self.daemon.wait()
 
-    def cli(self, *arguments: str, check: bool = True) -> str:
-        """Run a command of the admin and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout
-
-    def ask(self, *arguments: str, check: bool = True) -> str:
-        """Run a command in this process and return what it prints.
-
-        Tests ask hundreds of times: most of it would be the start of a program.
-        """
+    def run(self, *arguments: str) -> Result:
+        """Run a command in this process: most of what a program costs is its start."""
         with speaking(spoken()):
             result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
+        return result
+
+    def cli(self, *arguments: str, check: bool = True) -> str:
+        """Run a command and return what it prints."""
+        result = self.run(*arguments)
         assert not check or result.exit_code == 0, result.output
         return result.stdout
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
         """Return what `log --json` says."""
-        return [json.loads(line) for line in self.ask("log", "-n", "0", "--json", *arguments).splitlines()]
+        return [json.loads(line) for line in self.cli("log", "-n", "0", "--json", *arguments).splitlines()]
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Query the database as any program of the group may."""

@@ -14,7 +14,8 @@ from hotlined.statistics.summary import Summary, modem_seconds
 from hotlined.store.reading.figures import SentText, Tagged, Tally
 from hotlined.words.amounts import maybe_price
 
-_ByHour = Annotated[tuple[tuple[int, ...], ...], Form(minItems=7, maxItems=7)]
+_Hours = Annotated[tuple[int, ...], Form(minItems=24, maxItems=24)]
+_ByHour = Annotated[tuple[_Hours, ...], Form(minItems=7, maxItems=7)]
 
 
 @dataclass(frozen=True, slots=True)

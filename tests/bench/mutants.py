@@ -213,11 +213,13 @@ def main(only: str) -> None:
         with tempfile.TemporaryDirectory(prefix="mutant-") as name:
             return survives(mutant, Path(name))
 
+    survivors = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        survivors = [mutant for mutant, alive in zip(chosen, pool.map(tried, chosen), strict=True) if alive]
-    for mutant in survivors:
-        click.echo(f"SURVIVES: {mutant.module}: {mutant.before!r} as {mutant.after!r}")
-    click.echo(f"{len(chosen)} mutants, {len(survivors)} survivors, {time.monotonic() - began:.0f} s")
+        for mutant, survives_all in zip(chosen, pool.map(tried, chosen), strict=True):
+            if survives_all:
+                survivors += 1
+                click.echo(f"SURVIVES: {mutant.module}: {mutant.before!r} as {mutant.after!r}")
+    click.echo(f"{len(chosen)} mutants, {survivors} survivors, {time.monotonic() - began:.0f} s")
     sys.exit(bool(survivors))
 
 

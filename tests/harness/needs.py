@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -20,6 +21,7 @@ PACKAGES = {
     "git": "git",
     "lintian": "lintian",
     "openssl": "openssl",
+    "pg_lsclusters": "postgresql",
     "promtool": "promtool",
     "shellcheck": "shellcheck",
     "strace": "strace",
@@ -36,6 +38,13 @@ FORBIDDEN = "the system forbids it: "
 """How the reasons begin that no package and no user takes away."""
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason=ROOT)
+
+
+needs_readers = pytest.mark.skipif(
+    os.getuid() == 0 and not all(each.stat().st_mode & 0o001 for each in Path(__file__).resolve().parents),
+    reason=f"{FORBIDDEN}other users cannot come to the files of this checkout",
+)
+"""The mark of tests in which other users read files of the project: templates, catalogues."""
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:

@@ -240,6 +240,7 @@ def test_a_second_boot_changes_nothing(pi: Pi) -> None:
     assert (pi.boot / "hotlined.txt").stat().st_ino == before
 
 
+@pytest.mark.timeout(1200)  # it boots some sixty times
 def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
     """Cut off before any of its commands, or in the middle of dpkg, the next boot finishes it; nothing is lost."""
     whole = Pi(tmp_path / "whole")

@@ -535,18 +535,15 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 # ---- the key of the pseudonyms
 
 
-def key_digest_of(connection: sqlite3.Connection) -> str | None:
-    """Return the digest of the key that pseudonyms are made with, in a database of any version; None without any."""
+def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
+    """Return the digests of the line's own key and of its fleet's, in a database of any version; None without such."""
     with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
-        row = connection.execute("SELECT key_digest FROM line_state").fetchone()
-        return str(row[0]) if row and row[0] else None
-    return None
+        own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
+        return own, fleet
+    return None, None
 
 
-def key_digests(db: Database) -> tuple[str | None, str | None]:
-    """Return the digests of the line's own key and of its fleet's; None for one that there is not."""
-    own, fleet = db.the(f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST}")
-    return own, fleet
+_DIGESTS = f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST} FROM line_state"
 
 
 def bind_key(db: Database, digest: str) -> None:

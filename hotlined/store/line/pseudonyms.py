@@ -25,7 +25,7 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
     The second one is the name again where there are no pseudonyms yet, or their key is lost.
     """
-    return name, _second(db, name, line.key_digest_of(db.connection))
+    return name, _second(db, name, line.key_digests_of(db.connection)[0])
 
 
 def both(name: str) -> str:
@@ -60,7 +60,7 @@ def is_fleet_key_lost(db: Database) -> bool:
 
 def _lost(db: Database) -> str | None:
     """Return the ending of the file in which a key is missing, the line's own first; None where none is."""
-    return _lacking(db, line.key_digests(db))
+    return _lacking(db, line.key_digests_of(db.connection))
 
 
 def _lacking(db: Database, digests: tuple[str | None, ...]) -> str | None:
@@ -150,13 +150,13 @@ def have_fleet_key(db: Database, key: bytes) -> None:
 
 def maybe_fleet_key(db: Database) -> bytes | None:
     """Return the key of the line's fleet; None where it is in none, or the key is lost."""
-    _own, wanted = line.key_digests(db)
+    _own, wanted = line.key_digests_of(db.connection)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
-    wanted = line.key_digest_of(db.connection)
+    wanted, _fleet = line.key_digests_of(db.connection)
     return _key_of(db, KEY, wanted) if wanted else None
 
 
