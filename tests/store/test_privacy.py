@@ -1019,8 +1019,8 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
     over = moment._replace(limit=moment.limit + contacts.FLOOD_SECONDS)
 
     assert contacts.watch_flood(line_of.db, over) == "flood_end"
-    size = f"{contacts.FLOOD_CONTACTS - 1} contacts"
-    assert rows(line_of.db, "SELECT detail FROM events WHERE kind = 'flood_end'") == [(size,)]
+    size = "SELECT detail ->> 'contacts' FROM events WHERE kind = 'flood_end'"
+    assert rows(line_of.db, size) == [(contacts.FLOOD_CONTACTS - 1,)]
 
 
 def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:
