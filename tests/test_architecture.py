@@ -54,7 +54,7 @@ GROUND = {
     "clock",
     "person",
     "states",
-    "problems",
+    "causes",
     "status",
     "timing",
     "systemd",
@@ -125,7 +125,7 @@ FLOORS = {
     "breaker": set(),
     "recognition": set(),
     "states": set(),
-    "problems": set(),
+    "causes": set(),
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),
@@ -678,6 +678,7 @@ NO_EVENTS = {
     ("reports/decided.py", "cancel"): "a command",
     ("reports/decided.py", "requeue"): "the same",
     ("sealing/restoring.py", "block"): "a command",
+    ("store/line/line.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""
@@ -740,7 +741,8 @@ def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
             case ast.Subscript():
                 others.add(id(node.slice))
             case ast.ClassDef():
-                others |= {id(each.value) for each in node.body if isinstance(each, ast.Assign)}
+                values = [each.value for each in node.body if isinstance(each, ast.Assign)]
+                others |= {id(each) for value in values for each in (value, *getattr(value, "elts", ()))}
             case ast.Call(func=ast.Name("_" | "N_" | "NP_")):
                 others |= {id(each) for each in node.args}
     constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in others]

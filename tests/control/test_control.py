@@ -184,7 +184,7 @@ def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors)
     ):
         done = person.hotlined(doors.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == f"by {name}"
+        assert doors.one("SELECT who FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == name
     assert doors.one("SELECT paused_by FROM line_state") == "anna"  # who began it
     assert MEMBER.hotlined(doors.config, "resume").returncode == 0
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
@@ -309,7 +309,7 @@ decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume")
     for person, name in ((DESK, "ada (proxy)"), (MEMBER, "anna")):
         done = person.call(decide, str(doors.config))
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT detail FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1").endswith(name)
+        assert doors.one("SELECT who FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1") == name
 
 
 @needs_root
