@@ -266,7 +266,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         )
     yield _("state"), refused_in_words(who)
     for said in report.elsewhere:
-        yield _("elsewhere"), labelled(said.line, _said_elsewhere(said))
+        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
     yield _("in the fleet"), report.fleet_pseudonym or ""
     yield _("next answer"), next_answer(report, config, now)
     yield inner(_("because")), REASONS[outlook.reason]
@@ -286,7 +286,7 @@ def next_answer(report: NumberReport, config: Config, now: Now) -> str:
     return _next_in_words(report.outlook, now, config)
 
 
-def _said_elsewhere(said: Elsewhere) -> str:
+def said_elsewhere(said: Elsewhere) -> str:
     """Write what another line says of a number."""
     parts = (
         _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",

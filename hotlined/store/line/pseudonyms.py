@@ -118,7 +118,7 @@ def require_key(db: Database, now: Now) -> None:
                 line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
             _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
-            _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),
+            _("Bring it back from a backup, or decide to go on without it: `hotlined resume`."),
         )
 
 
@@ -150,13 +150,13 @@ def have_fleet_key(db: Database, key: bytes) -> None:
 
 def maybe_fleet_key(db: Database) -> bytes | None:
     """Return the key of the line's fleet; None where it is in none, or the key is lost."""
-    _own, wanted = line.key_digests_of(db.connection)
+    _own, wanted = line.key_digests(db)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
-    wanted, _fleet = line.key_digests_of(db.connection)
+    wanted, _fleet = line.key_digests(db)
     return _key_of(db, KEY, wanted) if wanted else None
 
 
