@@ -150,13 +150,13 @@ def have_fleet_key(db: Database, key: bytes) -> None:
 
 def maybe_fleet_key(db: Database) -> bytes | None:
     """Return the key of the line's fleet; None where it is in none, or the key is lost."""
-    _own, wanted = line.key_digests(db)
+    _own, wanted = line.key_digests_of(db.connection)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
-    wanted, _fleet = line.key_digests(db)
+    wanted, _fleet = line.key_digests_of(db.connection)
     return _key_of(db, KEY, wanted) if wanted else None
 
 
