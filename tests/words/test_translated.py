@@ -431,8 +431,8 @@ def pages(line: Filled) -> Callable[[str], str]:
 
 PAGES: tuple[str, ...] = (
     *("/", "/log", "/log?search=zzz", "/by-hand", "/contact/1", "/contact/2", "/contact/3", "/contact/9"),
-    *("/numbers", "/person/1", "/person/4", "/review", "/review?all=1", "/review?last=2", "/review?here=3&last=3"),
-    *("/review?last=3", "/stats", "/nothing"),
+    *("/numbers", "/person/1", "/person/4", "/inbox", "/inbox?all=1", "/inbox?here=3"),
+    *("/contact/4", "/stats", "/nothing"),
     *("/act/pause", "/act/block?number=0470123456", "/act/untag?contact_id=2&word=excuses"),
     "/act/cancel?contact_id=1",
 )
