@@ -538,7 +538,7 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
     """Return the digests of the line's own key and of its fleet's, in a database of any version; None without such."""
     with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
-        own, fleet = connection.execute(f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST}").fetchone()
+        own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
         return own, fleet
     return None, None
 
