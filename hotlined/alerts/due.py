@@ -23,7 +23,7 @@ from hotlined.states import (
     maybe_country,
     modem_event,
 )
-from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
@@ -129,7 +129,7 @@ EVENTS: Mapping[str, tuple[str, int]] = {
 }
 """Events that begin (1) or end (0) a condition."""
 _READY = modem_event(ModemState.READY)
-KINDS = (*EVENTS, _READY)
+KINDS = (*EVENTS, EventKind.TOLD, _READY)
 """Every kind of event that is looked at."""
 
 
@@ -154,6 +154,8 @@ def due(
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
+    if progress.event_id is not None:
+        drafts += [_told(event) for event in news if event.kind == EventKind.TOLD]
     if state.words:
         drafts.append(_words(state.words, now))
     newest = max((event.event_id for event in news), default=progress.event_id or 0)
@@ -278,6 +280,11 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
     for condition, level in progress.levels.items():
         if level and maybe_country(condition) and condition not in waiting:
             yield _Sign(condition, 0, None, {})
+
+
+def _told(event: Event) -> Draft:
+    """Return the alert that somebody asks the admin to look at a contact: it names no text and no number."""
+    return draft(AlertCondition.TOLD, 1, event.at, by=event.who, id=event.contact_id)
 
 
 def _words(new: NewTexts, now: Now) -> Draft:

@@ -16,7 +16,7 @@ from hotlined.control.client import decide
 from hotlined.documents import WholeContact
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
-from hotlined.reports.decided import kept_already
+from hotlined.reports.decided import kept_already, sorted_meanwhile
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.reading import log
@@ -95,7 +95,8 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             continue
         done.append((contact.id, key))
         if key in words:
-            decided("tag", contact_id=waiting.popleft(), word=words[key])
+            waiting.popleft()
+            _tag(db, decided, done, contact, words[key])
         elif key == "s":
             decided("skip", contact_id=waiting.popleft())
             skipped += 1
@@ -105,6 +106,16 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             kept += decided("keep", contact_id=contact.id) or 0
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
+
+
+def _tag(
+    db: Database, decided: Callable[..., Any], done: list[tuple[int, str]], contact: WholeContact, word: str
+) -> None:
+    """Tag a text as it was shown; what somebody sorted meanwhile stays as it is, and is said."""
+    by = decided("tag", contact_id=contact.id, word=word, seen=[*contact.tags])
+    if isinstance(by, str):
+        done.pop()
+        print_wrapped(sorted_meanwhile(db, contact.id, by))
 
 
 def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:

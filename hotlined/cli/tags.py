@@ -34,8 +34,12 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
     config, word = settings.config(), tag_of_words(word)
     if not remove and not new:
         word = _meant(config, contact_id, word)
-    verb, said = ("untag", decided.untagged) if remove else ("tag", decided.tagged)
-    print_wrapped(said(contact_id, word, news=decide(config, settings.who, verb, contact_id=contact_id, word=word)))
+    if remove:
+        news = decide(config, settings.who, "untag", contact_id=contact_id, word=word)
+        print_wrapped(decided.untagged(contact_id, word, news=news))
+    else:
+        news = decide(config, settings.who, "tag", contact_id=contact_id, word=word, seen=None)
+        print_wrapped(decided.tagged(contact_id, word, news=news))
 
 
 def _meant(config: Config, contact_id: int, word: str) -> str:

@@ -234,6 +234,11 @@ _ASK = Kind(
     personal=True,
     comment=ANY_HASH,
 )
+_ABOUT = Kind(
+    N_("a sentence, 200 characters at most"),
+    r"[^\x00-\x1f\x7f]{1,200}",
+    comment=ANY_HASH,
+)
 _HOST = Kind(
     N_("the name of a host without port, like desk.example.org"),
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
@@ -300,6 +305,7 @@ KEYS = {
             Shape.MAYBE,
         ),
         Key("language", _choice(Language), Language.ENGLISH, N_("what people read: en, fr or nl")),
+        Key("about", _ABOUT, None, N_("what the line is, in a sentence for the press"), Shape.MAYBE),
         Key("line_number", _NUMBER, None, N_("its own number"), Shape.MAYBE),
         Key("database", _PATH, None, N_("one a line"), Shape.MAYBE),
         Key("runtime_dir", _PATH, Path("/run/hotlined"), N_("where lines have a folder for their status")),

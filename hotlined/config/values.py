@@ -261,6 +261,8 @@ class Config(NamedTuple):
 
     line: str
     language: Language
+    about: str | None
+    """What the line is, in a sentence for those who read its figures."""
     line_number: str | None
     database: Path
     runtime_dir: Path

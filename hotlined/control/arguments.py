@@ -44,6 +44,11 @@ def is_word(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[^\W_][\w-]{0,39}", value) is not None
 
 
+def are_tags(value: Any) -> bool:
+    """Tell whether these are the tags that a person saw on a contact; None: it does not matter which."""
+    return value is None or (isinstance(value, list) and all(map(is_word, value)))
+
+
 def is_request(value: Any) -> bool:
     """Tell whether it is something that the daemon is asked."""
     return isinstance(value, str) and value in list(RequestVerb)

@@ -9,6 +9,7 @@ from hotlined import recognition
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.control.arguments import (
+    are_tags,
     are_texts,
     is_flag,
     is_id,
@@ -91,12 +92,12 @@ def _lift_opt_out(decision: Decision) -> bool:
 
 def _forget(decision: Decision) -> dict[str, object] | None:
     """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
-    name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
     erased = erasing.forget(
         decision.db,
-        name,
+        decision.arguments["name"],
         decision.now,
-        keep_opt_out=keep,
+        keep_opt_out=decision.arguments["keep_opt_out"],
+        asks=decision.arguments["asks"],
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
     return {"erased": asdict(erased), "rebuilt": erasing.rebuild(decision.db)} if erased else None
@@ -135,10 +136,14 @@ def _on_text_by_hand(act: Callable[[Database, int, str, Now], Any]) -> Callable[
     return lambda decision: act(decision.db, decision.arguments["answer_id"], decision.who, decision.now)
 
 
-def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Callable[[Decision], bool | None]:
-    return lambda decision: act(
-        decision.db, decision.arguments["contact_id"], decision.arguments["word"], decision.who, decision.now
-    )
+def _tag(decision: Decision) -> bool | str | None:
+    given = decision.arguments
+    return decisions.tag(decision.db, given["contact_id"], given["word"], decision.who, decision.now, given["seen"])
+
+
+def _untag(decision: Decision) -> bool | None:
+    given = decision.arguments
+    return decisions.untag(decision.db, given["contact_id"], given["word"], decision.who, decision.now)
 
 
 _WHOM = {"number": is_name}
@@ -158,8 +163,9 @@ VERBS: Mapping[str, Verb] = {
     "requeue_by_hand": Verb(_requeue_by_hand, {"answer_id": is_id}),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "cancel_by_hand": Verb(_on_text_by_hand(answers.cancel_by_hand), {"answer_id": is_id}),
-    "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": is_word}),
-    "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
+    "tag": Verb(_tag, _CONTACT | {"word": is_word, "seen": are_tags}),
+    "untag": Verb(_untag, _CONTACT | {"word": is_word}),
+    "tell": Verb(_on_contact(decisions.tell), _CONTACT),
     "keep": Verb(_on_contact(decisions.keep), _CONTACT),
     "evidence": Verb(
         lambda decision: decisions.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
@@ -194,7 +200,7 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
+    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag, "asks": is_flag}),
     "purge": Verb(_purge, {}),
     "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }
@@ -203,7 +209,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "skip", "look", "look_up", "look_through"),
+        *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "evidence", "look", "look_up", "look_through"),
     }
 )
 """The decisions that a page of the desk can take, and the desk's door takes."""

@@ -9,36 +9,31 @@ from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from jinja2 import StrictUndefined
-from markupsafe import Markup, escape
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from hotlined.config import Config
-from hotlined.desk import forms
+from hotlined.desk import forms, showing
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.looks import Looks
-from hotlined.desk.pages import acts, contact, enter, health, log, numbers, overview, review, stats
+from hotlined.desk.pages import acts, enter, evidence, health, inbox, log, numbers, overview, stats, thread
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import EXTENSION, Desk, desk, line, visitor
-from hotlined.desk.who import Visitor, door_of
+from hotlined.desk.visit import EXTENSION, Desk, desk, line, maybe_visitor
+from hotlined.desk.who import door_of
 from hotlined.errors import HotlinedError, StoreError
-from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
-from hotlined.reports.contact import sender
+from hotlined.language import N_, Phrases, _
 from hotlined.reports.in_force import Broken
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
-from hotlined.words.harmless import harmless
-from hotlined.words.states import KINDS
-from hotlined.words.tags import tag_in_words
-from hotlined.words.times import moment
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *inbox.PAGES,
     *log.PAGES,
-    *contact.PAGES,
+    *thread.PAGES,
     *numbers.PAGES,
-    *review.PAGES,
     *stats.PAGES,
+    *evidence.PAGES,
     *acts.PAGES,
     *health.PAGES,
     *enter.PAGES,
@@ -81,22 +76,9 @@ def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None)
     app.extensions[EXTENSION] = Desk(config, key, looks, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
-    app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
-    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "tag": tag_in_words}
-    app.jinja_env.globals |= {
-        "form_token": _form_token,
-        "navigation": _navigation,
-        "may": _may,
-        "maybe_visitor": _maybe_visitor,
-        "form_field": forms.FIELD,
-        "language": spoken,
-        "roles": ROLES,
-        "kinds": KINDS,
-        "in_digits": in_digits,
-        "_": _sentence,
-        "ngettext": _plural_sentence,
-        "pgettext": _phrase,
-    }
+    app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": showing.shown}
+    app.jinja_env.filters |= showing.FILTERS
+    app.jinja_env.globals |= {**showing.GLOBALS, "navigation": _navigation, "may": _may}
     app.url_map.merge_slashes = False  # a path names a page exactly, or none
     # OPTIONS is refused by each rule: the configuration could say so for all of them in later Flasks alone
     add_rule = partial(app.add_url_rule, provide_automatic_options=False)
@@ -138,6 +120,8 @@ def _finish(response: Response) -> Response:
 def _fail(error: Exception) -> tuple[str, int]:
     """Show an error as a page: what is wrong, and its cure."""
     words, hint, status = _explained(error)
+    if not isinstance(error, HTTPException | HotlinedError | sqlite3.Error):
+        g.has_bug = True
     title = _TITLES.get(status) or HTTPStatus(status).phrase
     return render_template("error.html", words=words, hint=hint, title=title, status=status), status
 
@@ -159,55 +143,13 @@ def _explained(error: Exception) -> tuple[str, str, int]:
     return _("The desk has a bug."), hint, 500
 
 
-def _shown(value: Any) -> Any:
-    """Make every value that a template shows harmless, so that no template can forget it."""
-    return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def _sentence(message: str, /, **places: Any) -> Markup:
-    """Return a sentence for a template in the language in force; the values in it are escaped and harmless."""
-    return _filled(unfilled(message), places)
-
-
-def _phrase(context: str, message: str, /, **places: Any) -> Markup:
-    """Return a phrase that is translated differently elsewhere, as `_sentence` does."""
-    return _filled(unfilled(NP_(context, message)), places)
-
-
-def _plural_sentence(one: str, several: str, number: int, /, **places: Any) -> Markup:
-    """Return the sentence for a number of something, as `_sentence` does; `{number}` is that number."""
-    return _filled(unfilled_plural(one, several, number), {"number": in_digits(number), **places})
-
-
-def _filled(message: str, places: Mapping[str, Any]) -> Markup:
-    sentence = escape(message)
-    return sentence.format(**{name: _shown(value) for name, value in places.items()}) if places else sentence
-
-
-def _prose(text: str) -> Markup:
-    """Write a sentence of ours in HTML: what stands between backticks is code."""
-    parts = harmless(text).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
-    )
-
-
-def _form_token() -> str:
-    return forms.token(desk().key, visitor().name, line().name)
-
-
-def _maybe_visitor() -> Visitor | None:
-    found: Visitor | None = g.get("visitor")
-    return found
-
-
 def _navigation() -> list[Page]:
     """Return the pages that this visitor can go to."""
-    visitor = _maybe_visitor()
+    visitor = maybe_visitor()
     return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]
 
 
 def _may(name: str) -> bool:
     """Tell whether this visitor may go to a page, or take an act."""
-    visitor, needed = _maybe_visitor(), NEEDS[name]
+    visitor, needed = maybe_visitor(), NEEDS[name]
     return needed is None or (visitor is not None and visitor.role.may(needed))

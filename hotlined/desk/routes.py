@@ -16,7 +16,7 @@ class Page:
     """A page: its path, its name (for `url_for`), the role that it needs, and the function that shows it.
 
     `needs` is None for a page without a visitor's role; the door checks the request all the same. `title` is the page's
-    name in the navigation.
+    name in the navigation, `sign` the icon beside it.
     """
 
     path: str
@@ -25,3 +25,4 @@ class Page:
     show: Callable[..., Any]
     methods: tuple[str, ...] = ("GET",)
     title: str = ""
+    sign: str = ""

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.desk.looks import Looks
+from hotlined.desk.notices import Notice, Notices
 from hotlined.desk.who import Visitor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
@@ -29,6 +30,7 @@ class Desk:
     looks: Looks
     broken: Broken | None = None
     """What is wrong with the configuration file, if the desk shows the line with the configuration in force instead."""
+    notices: Notices = field(default_factory=Notices)
 
 
 def desk() -> Desk:
@@ -43,14 +45,37 @@ def line() -> Config:
 
 
 def line_report() -> LineReport:
-    """Return the report of the line at this moment."""
-    return report_line(line(), desk().broken)
+    """Return the report of the line at this moment: the same one for all of a page."""
+    if "report" not in g:
+        g.report = report_line(line(), desk().broken)
+    report: LineReport = g.report
+    return report
 
 
 def visitor() -> Visitor:
     """Return the visitor of this request."""
     found: Visitor = g.visitor
     return found
+
+
+def maybe_visitor() -> Visitor | None:
+    """Return the visitor of this request; None while nobody knows who that is."""
+    found: Visitor | None = g.get("visitor")
+    return found
+
+
+SAID = "said"
+"""The name of the sign of a notice in an address."""
+
+
+def notify(notice: Notice) -> str:
+    """Leave a sentence for the page that this visitor is led to, and return the sign for its address."""
+    return desk().notices.leave(visitor().name, notice)
+
+
+def notice_of(visitor: Visitor) -> Notice | None:
+    """Return the sentence that this page is asked to show to its visitor; None where there is none."""
+    return desk().notices.maybe(visitor.name, request.args.get(SAID, ""))
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ class Visitor:
     name: str
     role: Role
     by_proxy: bool = False
+    """Whether a proxy names the person: then it is somebody without a terminal."""
 
 
 class Door(Protocol):

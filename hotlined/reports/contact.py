@@ -19,8 +19,8 @@ from hotlined.documents import (
     WholeContact,
     WholeTextByHand,
     WordingPlace,
-    extended,
 )
+from hotlined.forms import extended
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
@@ -71,6 +71,12 @@ def _preview(db: Database, config: Config, contact: LoggedContact) -> dict[str, 
         return {"composed": False}
     planned = plan(chosen.text, config.answer.encoding)
     return {"composed": False, "text": planned.text, "encoding": planned.encoding, "segments": planned.segments}
+
+
+def maybe_answer_text(db: Database, config: Config, contact: LoggedContact) -> str | None:
+    """Return the text of a contact's answer, or that which it would have by today's configuration."""
+    text = _preview(db, config, contact).get("text", contact.answer.text) if contact.answer else None
+    return None if text is None else str(text)
 
 
 def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> WordingPlace | None:

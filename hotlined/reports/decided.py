@@ -10,7 +10,7 @@ from hotlined.clock import synchronised
 from hotlined.config import Config
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
-from hotlined.language import N_, Phrases, _, ngettext
+from hotlined.language import N_, Phrases, _, in_row, ngettext
 from hotlined.policy import History, Reason, WaitingFor
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
@@ -18,6 +18,7 @@ from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
+from hotlined.store.line.database import Database
 from hotlined.store.line.line import Sending, TopUp, recorded_holds
 from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log
@@ -85,7 +86,10 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
         words = _("{number} is not blocked any more.", number=number)
     else:
         words = _("{number} was not blocked.", number=number)
-    if has_opted_out(config, number):
+    history = _history(config, number)
+    if elsewhere := _elsewhere(history):
+        words += f" {elsewhere}"
+    elif history.opted_out:
         words += " " + _(
             "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
             number=shlex.quote(number),  # a name may be anything, and is pasted into a shell
@@ -95,16 +99,30 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
 
 def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock --opted-out` in a sentence."""
+    history = _history(config, number)
     if not was:
-        return _("{number} had not opted out: nothing has changed.", number=number)
+        words = _("{number} had not opted out: nothing has changed.", number=number)
+        return f"{words} {_elsewhere(history)}".rstrip()
     words = _("The opt-out of {number} is lifted.", number=number)
+    if elsewhere := _elsewhere(history):
+        return f"{words} {elsewhere}"
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
-    if _history(config, number).blocked:
+    if history.blocked:
         return f"{words} " + _(
             "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
         )
     return f"{words} " + _("Its next text can be answered.")
+
+
+def _elsewhere(history: History) -> str:
+    """Return that other lines of the fleet go on refusing a number, and that it is lifted there; empty for none."""
+    blocked, opted_out = (history.elsewhere.get(reason, ()) for reason in (Reason.BLOCKED, Reason.OPTED_OUT))
+    parts = (
+        _("It is blocked at {lines}: that is lifted there.", lines=in_row(blocked)) if blocked else "",
+        _("It has opted out at {lines}: that is lifted there.", lines=in_row(opted_out)) if opted_out else "",
+    )
+    return " ".join(filter(None, parts))
 
 
 def has_opted_out(config: Config, number: str) -> bool:
@@ -280,6 +298,27 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
     return _("Contact {number} was already tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
+def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
+    """Return the sentence for a tag that was not put on, because somebody has changed the tags since they were seen."""
+    contact = log.maybe_contact(db, contact_id)
+    tags = ", ".join(map(tag_in_words, contact.tags)) if contact else ""
+    return _(
+        "{by} has sorted contact {number} meanwhile: {tags}. Nothing was changed.",
+        number=contact_id,
+        by=by or _("Somebody"),
+        tags=tags or _("no tag"),
+    )
+
+
+def told(contact_id: int, *, news: bool | None) -> str:
+    """Return what came of asking the admin to look at a contact; raises HotlinedError without such a contact (None)."""
+    if news is None:
+        raise no_contact(contact_id)
+    if news:
+        return _("The admin is told of contact {number} within five minutes.", number=contact_id)
+    return _("The admin was told of contact {number} within the last hour.", number=contact_id)
+
+
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     """Return the result of `tag --remove` in a sentence; raises HotlinedError without such a contact (None)."""
     if news is None:
@@ -319,4 +358,4 @@ def skipped(contact_id: int, *, found: bool) -> str:
     """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
     if not found:
         raise no_contact(contact_id)
-    return _("Contact {number} is skipped: it comes last in the review.", number=contact_id)
+    return _("Contact {number} is skipped: it comes last in the inbox.", number=contact_id)

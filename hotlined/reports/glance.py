@@ -1,13 +1,12 @@
-"""A line at a glance: whether it answers, who came, what goes when and what is spent, in a few sentences."""
+"""A line at a glance: who came, what goes when and what is spent, in a few sentences."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from hotlined.config import Mode
 from hotlined.language import _, ngettext
 from hotlined.reports.line import LineReport
-from hotlined.states import AnswerState, SendingState
+from hotlined.states import AnswerState
 from hotlined.store.line.database import Database
 from hotlined.store.reading import figures, log
 from hotlined.words.conditions import month_in_words
@@ -32,7 +31,6 @@ def came(db: Database, now: datetime) -> Came:
 
 def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
     """Yield the most important sentences about a line; `seen` is None if the database cannot be read."""
-    yield _answering(report)
     if seen:
         yield _contacts(seen)
     if stored := report.stored:
@@ -40,15 +38,6 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
             yield _waiting(waiting, stored.next_due_at if report.answers else None)
         month = stored.budgets["month"]
         yield month_in_words(month.used, month.limit)
-
-
-def _answering(report: LineReport) -> str:
-    if report.mode == Mode.SHADOW:
-        return _("Shadow mode: nobody is answered.")
-    if report.answers:
-        return _("Answering.")
-    paused = report.alive and report.sending is not None and report.sending.state is SendingState.PAUSED
-    return _("Paused: nobody is answered.") if paused else _("Not answering.")
 
 
 def _contacts(seen: Came) -> str:

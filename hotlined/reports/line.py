@@ -32,7 +32,7 @@ from hotlined.states import (
 )
 from hotlined.status import DaemonStatus, FoundStatus, Trouble
 from hotlined.store.answers import windows
-from hotlined.store.answers.breaking import CountryOutage, Declined, country_outages, maybe_declined
+from hotlined.store.answers.breakers import CountryOutage, Declined, country_outages, maybe_declined
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
@@ -86,9 +86,12 @@ _HOLD_NOTHING = frozenset(
         TroubleCode.ANSWER_REFUSED,
         TroubleCode.STORAGE_UNREAD,
         TroubleCode.TEXT_LOST,
+        TroubleCode.NO_REPORTS,
+        TroubleCode.CONFIG_BROKEN,
+        TroubleCode.CONFIG_REFUSED,
     }
 )
-"""Troubles that somebody has to do something about, though answers go out."""
+"""Troubles that somebody has to do something about, though a daemon that runs sends answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +263,13 @@ def balance_in_words(config: Config, credit: Credit) -> str:
 
 def words_go_nowhere(config: Config) -> bool:
     """Tell whether texts with a word of alerts.words raise an alert that certainly goes nowhere."""
+    return bool(config.alerts.words) and not alerts_reach_somebody(config)
+
+
+def alerts_reach_somebody(config: Config) -> bool:
+    """Tell whether alerts have anywhere to go."""
     alerts = config.alerts
-    somewhere = alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config)
-    return bool(alerts.words) and not somewhere
+    return bool(alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

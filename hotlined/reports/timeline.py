@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hotlined.documents import ReceivedPart, WholeContact
+from hotlined.documents import ReceivedPart, ShownEvent, WholeContact
 from hotlined.language import N_, Phrases, _
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, EventKind, SegmentState
 from hotlined.store.line.line import Sending
@@ -25,6 +25,7 @@ _EVENTS: Phrases[str] = Phrases(
         EventKind.KEEP: N_("Kept {detail}"),
         EventKind.UNKEEP: N_("No longer kept, {detail}"),
         EventKind.SKIP: N_("Skipped {detail}"),
+        EventKind.TOLD: N_("The admin was told {detail}"),
         EventKind.CANCEL: N_("Answer cancelled {detail}"),
         EventKind.LOOK: N_("Looked at {detail}"),
         EventKind.REQUEUE: N_("Answer queued again {detail}"),
@@ -110,10 +111,15 @@ def _end(contact: WholeContact) -> Iterator[Step]:
         yield Step(None, _("The answer is cancelled: {reason}.", reason=cause_in_words(answer.reason)))
 
 
+def event_sentence(event: ShownEvent) -> str:
+    """Say what a person did with a contact, or the program could not do."""
+    known = _EVENTS.get(event.kind) or f"{event.kind.replace('_', ' ').capitalize()}: {{detail}}"
+    return f"{known.format(detail=event_in_words(event)).rstrip(' :')}."
+
+
 def _people(contact: WholeContact, sending: Sending) -> Iterator[Step]:
     for event in contact.events:
-        known = _EVENTS.get(event.kind) or f"{event.kind.replace('_', ' ').capitalize()}: {{detail}}"
-        yield Step(event.at, f"{known.format(detail=event_in_words(event)).rstrip(' :')}.")
+        yield Step(event.at, event_sentence(event))
     for text in contact.by_hand:
         words = _(
             "{by} sent this number a text by hand ({id}, {command}): {fate}.",

@@ -5,11 +5,13 @@ Known to be wrong: a period of thousands of bars has bars thinner than a pixel.
 """
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from hotlined.language import _, in_digits
+from hotlined.statistics.style import PICTURE
 from hotlined.words.html import text_in_html
 
 HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
@@ -22,8 +24,12 @@ _LAST_LABEL = 93  # percent of the width: the label of a bar further right would
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing, what it shows, the key to its colours (CSS class and word), and the table behind it."""
+    """A drawing, what it shows, the key to its colours (CSS class and word), and the table behind it.
 
+    `name` is that of the file which has the drawing alone.
+    """
+
+    name: str
     title: str
     says: str
     drawing: str
@@ -45,8 +51,8 @@ class Bars:
     width: float
 
 
-def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]) -> str:
-    """Draw bars side by side on one axis, with what each says when it is pointed at."""
+def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars], whole: Sequence[bool]) -> str:
+    """Draw bars side by side on one axis, with what each says when it is pointed at; pale where it is not `whole`."""
     top, step = _scale(
         max(base + height for bars in series for base, height in zip(bars.bases, bars.heights, strict=True))
     )
@@ -69,7 +75,8 @@ def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]
             for bars in series
             if bars.heights[at]
         )
-        parts.append(f"<g><title>{title}</title>{rects}</g>" if rects else "")
+        pale = "" if whole[at] else ' class="part"'
+        parts.append(f"<g{pale}><title>{title}</title>{rects}</g>" if rects else "")
     parts.append(f'<line x1="0" x2="100%" y1="{floor}" y2="{floor}" class="floor"/>')
     every = math.ceil(len(labels) / _LABELS)
     for number, at in enumerate(range(0, len(labels), every)):
@@ -98,9 +105,9 @@ def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
     parts = []
     for number, (name, says, value, percent) in enumerate(rows):
         top = number * ROW
+        meaning = f'<tspan dx="8" class="says">{text_in_html(says)}</tspan>' if says else ""
         parts.append(
-            f'<text x="0" y="{top + 15}" class="name">{text_in_html(name)}'
-            f'<tspan dx="8" class="says">{text_in_html(says)}</tspan></text>'
+            f'<text x="0" y="{top + 15}" class="name">{text_in_html(name)}{meaning}</text>'
             f'<text x="100%" y="{top + 15}" class="name end">{value}</text>'
             f'<rect x="0" y="{top + 21}" width="100%" height="7" rx="3" class="none"/>'
             f'<rect x="0" y="{top + 21}" width="{min(100.0, percent):.2f}%" height="7" rx="3" class="a"/>'
@@ -108,9 +115,11 @@ def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
     return "".join(parts)
 
 
-def figure_in_html(figure: Figure, number: int) -> str:
-    """Write a figure with its drawing, its key and its table."""
+def figure_in_html(figure: Figure, number: int, picture: str = "") -> str:
+    """Write a figure with its drawing, its key and its table; `picture` is the path of the drawing alone, if any."""
     says = text_in_html(figure.says)
+    words = _("Picture (SVG)")
+    link = f'<p><a class="picture" href="{text_in_html(picture)}" download>{words}</a></p>'
     return _SECTION.format(
         title=figure.title,
         says=says,
@@ -120,6 +129,7 @@ def figure_in_html(figure: Figure, number: int) -> str:
         height=figure.height,
         number=number,
         drawing=figure.drawing,
+        picture=link if picture else "",
         table="in-words" if figure.ends_in_words else "counted",
         head="".join(f'<th scope="col">{text_in_html(heading)}</th>' for heading in figure.headings),
         body="\n".join(
@@ -141,7 +151,7 @@ _SECTION = """<section>
 </svg>
 </div>
 </figure>
-<details><summary>{in_figures}</summary>
+{picture}<details><summary>{in_figures}</summary>
 <div><table class="{table}"><thead><tr>{head}</tr></thead>
 <tbody>
 {body}
@@ -152,3 +162,54 @@ _SECTION = """<section>
 
 def _cell(value: object) -> str:
     return in_digits(value) if isinstance(value, int) else text_in_html(value)
+
+
+_WIDTH, _MARGIN, _AXIS = 900, 24, 44  # pixels: of a picture, around it, and left of bars
+_LINE, _LETTERS = 20, 120  # pixels of a line of words, and how many characters fit into one
+
+
+def figure_as_picture(figure: Figure, heading: str, about: Sequence[str]) -> str:
+    """Write a drawing as a picture of its own, in SVG: with its title, what it shows, its key, and whose it is."""
+    told = [*textwrap.wrap(figure.says, _LETTERS), *about]
+    left = _MARGIN + (_AXIS if figure.beside else 0)
+    words = "".join(
+        f'<text x="{_MARGIN}" y="{_MARGIN + 34 + number * _LINE}">{text_in_html(each)}</text>'
+        for number, each in enumerate(told)
+    )
+    top = _MARGIN + 44 + len(told) * _LINE
+    keys, at = [], _MARGIN
+    for style, word in figure.key:
+        keys.append(
+            f'<rect x="{at}" y="{top}" width="12" height="12" rx="2" class="{style}"/>'
+            f'<text x="{at + 18}" y="{top + 11}">{text_in_html(word)}</text>'
+        )
+        at += 40 + 8 * len(word)
+    top += 28 if keys else 0
+    height = top + figure.height + _MARGIN
+    return _PICTURE.format(
+        width=_WIDTH,
+        height=height,
+        style=PICTURE,
+        heading=text_in_html(f"{heading}: {figure.title}"),
+        margin=_MARGIN,
+        title_at=_MARGIN + 8,
+        words=words,
+        key="".join(keys),
+        left=left,
+        top=top,
+        inside=_WIDTH - left - _MARGIN,
+        drawing=figure.drawing,
+    )
+
+
+_PICTURE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+<title>{heading}</title>
+<style>{style}</style>
+<rect width="{width}" height="{height}" class="paper"/>
+<text x="{margin}" y="{title_at}" class="heading">{heading}</text>
+{words}{key}
+<svg x="{left}" y="{top}" width="{inside}" height="100%" overflow="visible">
+{drawing}
+</svg>
+</svg>
+"""

@@ -5,9 +5,10 @@ the press: what the line has left to spend would tell a troll how much more it t
 """
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import count
+from itertools import count, groupby
 
 from hotlined import __version__
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext
@@ -23,22 +24,24 @@ from hotlined.statistics.drawing import (
     draw_bars,
     draw_list,
     draw_strip,
+    figure_as_picture,
     figure_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
 from hotlined.statistics.plain import calendar, day_in_words, length, text_in_words
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
-from hotlined.statistics.summary import Summary, averages, modem_seconds
+from hotlined.statistics.summary import Bin, Summary, averages, modem_seconds
 from hotlined.store.reading.figures import Span, Tally
 from hotlined.words.amounts import in_answers, in_reactions, maybe_money, wait_in_words
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
-from hotlined.words.tags import tag_in_words
+from hotlined.words.tags import tag_in_words, tagged_in_words
 
 _CELL = 22  # pixels: a row of the heat map
 _NAME = 40  # characters of a text that stand beside its bar
+_SENTENCE = 120  # characters of it in a line of a picture
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by week"), By.MONTH: N_("by month")})
 _OTHER_STATES: Phrases[str] = Phrases({NoModemState.STOPPED: N_("daemon stopped"), NoModemState.UNKNOWN: N_("unknown")})
@@ -48,6 +51,7 @@ def draw(summary: Summary, written: datetime) -> str:
     """Write the page, whole, in HTML."""
     body = _BODY.format(
         heading=text_in_html(_("Line {line}", line=summary.line)),
+        about=f'<p class="about">{text_in_html(summary.about)}</p>\n' if summary.about else "",
         described=describe(summary),
         inside=draw_inside(summary),
         written=_(
@@ -88,18 +92,31 @@ def draw_inside(summary: Summary) -> str:
     return "\n".join(draw_parts(summary))
 
 
-def draw_parts(summary: Summary) -> Iterator[str]:
-    """Write the same part by part: a drawing of a bar for each hour of a month is long."""
+def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "") -> Iterator[str]:
+    """Write the same part by part: a drawing of a bar for each hour of a month is long.
+
+    `picture` returns the path of a drawing alone by its name, if there is one.
+    """
     ids = count(1)
     words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
     heading = _("In words")
     yield f'{_tiles(summary)}\n<section class="words"><h2>{heading}</h2>{words}</section>'
     for figure in _figures(summary):
-        yield figure_in_html(figure, next(ids))
+        yield figure_in_html(figure, next(ids), picture(figure.name))
+
+
+def maybe_picture(summary: Summary, name: str) -> str | None:
+    """Write a drawing of the page alone, in SVG, to be printed elsewhere; None if there is none by that name."""
+    figure = next((each for each in _figures(summary) if each.name == name), None)
+    if figure is None:
+        return None
+    dates = calendar(summary.period.start, summary.period.end)
+    about = [*textwrap.wrap(summary.about, _SENTENCE)] if summary.about else []
+    return figure_as_picture(figure, _("Line {line}: {dates}", line=summary.line, dates=dates), about)
 
 
 _BODY = """<header><h1>{heading}</h1>
-<p>{described}</p></header>
+{about}<p>{described}</p></header>
 <main>
 {inside}
 </main>
@@ -110,6 +127,8 @@ _BODY = """<header><h1>{heading}</h1>
 
 def _figures(summary: Summary) -> Iterator[Figure]:
     yield _over_time(summary)
+    if summary.total.reactions:
+        yield _reactions(summary.total)
     yield _week(summary)
     yield _numbers(summary)
     yield _reasons(summary)
@@ -162,17 +181,27 @@ def _over_time(summary: Summary) -> Figure:
     answers = [part.counts.answers for part in summary.bins]
     costs = [maybe_money(part.counts.segments, summary.limits) for part in summary.bins]
     has_price = summary.limits.price_per_segment is not None
-    ground = [0] * len(texts)
+    ground, whole = [0] * len(texts), [part.whole for part in summary.bins]
     called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
     return Figure(
+        name="texts",
         title=_("Texts, calls and answers"),
-        says=_("Texts and calls received, and answers let out, {by_unit}.", by_unit=_BY[summary.period.by]),
+        says=" ".join(
+            filter(
+                None,
+                (
+                    _("Texts and calls received, and answers let out, {by_unit}.", by_unit=_BY[summary.period.by]),
+                    "" if all(whole) else _("Pale is a time that lies in the period only in part."),
+                ),
+            )
+        ),
         drawing=draw_bars(
             [part.label for part in summary.bins],
-            [_("{label}: {texts}, {calls}, {answers}", label=part.label, texts=_in_texts(texts), calls=_in_calls(calls),
-               answers=in_answers(answers))
+            [_("{label}: {texts}, {calls}, {answers}", label=_named(part), texts=_in_texts(texts),
+               calls=_in_calls(calls), answers=in_answers(answers))
              for part, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
             [Bars("a", texts, ground, 0.84), *called, Bars("b", answers, ground, 0.36)],
+            whole,
         ),
         height=HEAD + HEIGHT + FOOT,
         headings=(UNITS[summary.period.by].capitalize(), _("Texts"), _("Calls"), _("Answers"), _("Segments"),
@@ -185,6 +214,27 @@ def _over_time(summary: Summary) -> Figure:
         key=(("a", _("texts")), *([("c", _("calls"))] if called else []), ("b", _("answers"))),
         beside=True,
     )  # fmt: skip
+
+
+def _named(part: Bin) -> str:
+    """Name a part of the period."""
+    return part.label if part.whole else _("{label} (in part)", label=part.label)
+
+
+def _reactions(total: Tally) -> Figure:
+    rows = [(tagged_in_words(each.tags, each.reactions), each.reactions) for each in total.by_tags if each.tags]
+    rows += [(_("not read yet"), total.untagged)] if total.untagged else []
+    rows += [(_("erased before anybody read them"), total.unread)] if total.unread else []
+    most = max(number for _name, number in rows)
+    return Figure(
+        name="reactions",
+        title=_("Reactions to the answer"),
+        says=_("What people wrote within a day after the answer, as volunteers read it."),
+        drawing=draw_list([(name, "", in_digits(number), 100 * number / most) for name, number in rows]),
+        height=ROW * len(rows),
+        headings=(_("Reactions"), _("Texts")),
+        rows=rows,
+    )
 
 
 def _in_texts(number: int) -> str:
@@ -205,9 +255,10 @@ def _week(summary: Summary) -> Figure:
     wide = 100 / 24
     parts = []
     for row, (name, day) in enumerate(zip(WEEKDAYS.values(), week, strict=True)):
-        parts.append(f'<text x="-8" y="{row * _CELL + 15}" class="end">{name}</text>')
+        parts.append(f'<g transform="translate(0 {row * _CELL})"><text x="-8" y="15" class="end">{name}</text>')
+        parts += _ground(day, wide)
         for hour, average in enumerate(day):
-            if average is None:
+            if not average:
                 continue
             contacts, days = summary.week[row][hour], summary.week_days[row][hour]
             says = _(
@@ -219,11 +270,11 @@ def _week(summary: Summary) -> Figure:
                 contacts=in_digits(contacts),
                 days=ngettext("{number} day", "{number} days", days),
             )
-            strength = f' class="a" fill-opacity="{0.12 + 0.88 * average / most:.2f}"' if average else ' class="none"'
             parts.append(
-                f'<rect x="{hour * wide:.2f}%" y="{row * _CELL + 1}" width="{wide - 0.25:.2f}%"'
-                f' height="{_CELL - 2}" rx="2"{strength}><title>{says}</title></rect>'
+                f'<rect x="{hour * wide:.2f}%" y="1" width="{wide - 0.25:.2f}%" height="{_CELL - 2}" rx="2" class="a"'
+                f' fill-opacity="{0.12 + 0.88 * average / most:.2f}"><title>{says}</title></rect>'
             )
+        parts.append("</g>")
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
     shades = {average for day in week for average in day if average}
     told = [_("Contacts by weekday and hour: the average of all such days of the period.")]
@@ -233,6 +284,7 @@ def _week(summary: Summary) -> Figure:
     if any(None in day for day in week):
         told.append(_("Where there is no field, the period has no such hour."))
     return Figure(
+        name="week",
         title=_("Hours of the week"),
         says=" ".join(told),
         drawing="".join(parts),
@@ -246,10 +298,23 @@ def _week(summary: Summary) -> Figure:
     )
 
 
+def _ground(day: Sequence[float | None], wide: float) -> Iterator[str]:
+    """Yield the hours that a weekday has in the period, side by side: what came in them is drawn on these."""
+    says = _("no contact")
+    for has, group in groupby(enumerate(day), lambda each: each[1] is not None):
+        hours = [hour for hour, _average in group]
+        if has:
+            yield (
+                f'<rect x="{hours[0] * wide:.2f}%" y="1" width="{len(hours) * wide - 0.25:.2f}%" height="{_CELL - 2}"'
+                f' rx="2" class="none"><title>{says}</title></rect>'
+            )
+
+
 def _numbers(summary: Summary) -> Figure:
     new = [part.counts.new for part in summary.bins]
-    returning = [part.counts.returning for part in summary.bins]
+    returning, whole = [part.counts.returning for part in summary.bins], [part.whole for part in summary.bins]
     return Figure(
+        name="numbers",
         title=_("New and returning numbers"),
         says=_(
             "Numbers that texted or called, {by_unit}: for the first time, or again. A number that comes in several of"
@@ -258,10 +323,11 @@ def _numbers(summary: Summary) -> Figure:
         ),
         drawing=draw_bars(
             [part.label for part in summary.bins],
-            [_("{label}: {new} new, {again} returning", label=part.label, new=in_digits(first),
+            [_("{label}: {new} new, {again} returning", label=_named(part), new=in_digits(first),
                again=in_digits(again)) for part, first, again in
              zip(summary.bins, new, returning, strict=True)],
             [Bars("d", new, [0] * len(new), 0.84), Bars("c", returning, new, 0.84)],
+            whole,
         ),
         height=HEAD + HEIGHT + FOOT,
         headings=(UNITS[summary.period.by].capitalize(), _("New"), _("Returning"), _("Without a number")),
@@ -275,6 +341,7 @@ def _by_text(total: Tally) -> Figure:
     texts = [(text_in_words(sent), sent) for sent in total.by_text]
     most = max([1, *(sent.answers for sent in total.by_text)])
     return Figure(
+        name="by-text",
         title=_("Answers by their text"),
         says=_("How many answers were sent with each text, and the reactions to them; the table has their tags."),
         drawing=draw_list(
@@ -311,6 +378,7 @@ def _reasons(summary: Summary) -> Figure:
     most = max([1, *(counts[0] for _name, counts, _says in rows)])
     contacts, cancelled = total.counts.suppressed, sum(total.cancelled.values())
     return Figure(
+        name="reasons",
         title=_("Not answered, and why"),
         says=" ".join(
             [
@@ -343,6 +411,7 @@ def _service(summary: Summary) -> Figure:
         f'<text x="100%" y="{STRIP + 17}" class="end">{_moment(period.end)}</text>',
     ]
     return Figure(
+        name="service",
         title=_("Service"),
         says=_was_ready(seconds),
         drawing="".join(parts),

@@ -109,6 +109,20 @@ def _next(moment: datetime, by: By) -> datetime:
     return midnight(day + (7 - day.weekday() if by is By.WEEK else 1) * DAY)
 
 
+def is_whole(start: datetime, end: datetime, by: By) -> bool:
+    """Tell whether this is a whole hour, day, week or month: the first or the last of a period may be a part of one."""
+    day = start.date()
+    first = {
+        By.HOUR: start.replace(minute=0, second=0, microsecond=0),
+        By.DAY: midnight(day),
+        By.WEEK: midnight(day - day.weekday() * DAY),
+        By.MONTH: midnight(day.replace(day=1)),
+    }[by]
+    with suppress(OverflowError):  # the last of the calendar
+        return start == first and end == _next(start, by)
+    return False
+
+
 def full_minute(moment: datetime) -> datetime:
     """Return the beginning of a moment's minute, in local time."""
     return moment.astimezone().replace(second=0, microsecond=0)

@@ -1,5 +1,7 @@
 """The colours and the style sheet of the page, and what of it the figures need."""
 
+import re
+
 _LIGHT = """color-scheme:light;--paper:#fff;--ink:#1b1f24;--soft:#59636e;--rule:#dfe3e8;--none:#eceff2;--tile:#f6f7f9;
 --a:#5b95cc;--b:#12355b;--c:#6bb3a6;--d:#0b5d57;--e:#6bb3a6;--f:#8f1d1d"""
 _DARK = """color-scheme:dark;--paper:#14171c;--ink:#e8ebef;--soft:#9aa5b1;--rule:#2d333b;--none:#252b33;--tile:#1b2027;
@@ -28,6 +30,8 @@ line.floor{stroke:var(--soft)}
 .a{fill:var(--a);background:var(--a)}.b{fill:var(--b);background:var(--b)}.c{fill:var(--c);background:var(--c)}
 .d{fill:var(--d);background:var(--d)}.e{fill:var(--e);background:var(--e)}.f{fill:var(--f);background:var(--f)}
 .none{fill:var(--none);background:var(--none)}
+.part rect{opacity:.45}
+.about{font-size:1.1rem}
 details{margin-top:.75rem;font-size:.9rem}
 summary{cursor:pointer;color:var(--soft);width:max-content}
 details div{overflow-x:auto;margin-top:.5rem}
@@ -62,3 +66,12 @@ footer{margin-top:3rem;font-size:.8rem}
 @media print{body{padding:0;font-size:11pt;max-width:none}section{margin-top:1.5rem}}
 """
 """The style sheet of the page, whole."""
+
+_LIGHT_COLOURS = dict(each.split(":") for each in _LIGHT.replace("\n", "").split(";"))
+_DRAWN = """text{font:13px "DejaVu Sans",Arial,sans-serif;fill:var(--soft)}
+.heading{font-size:18px;font-weight:bold;fill:var(--ink)}.name{fill:var(--ink)}.paper{fill:var(--paper)}
+.end{text-anchor:end}.middle{text-anchor:middle}line{stroke:var(--rule)}line.floor{stroke:var(--soft)}
+.a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}.d{fill:var(--d)}.e{fill:var(--e)}.f{fill:var(--f)}
+.none{fill:var(--none)}.part rect{opacity:.45}"""
+PICTURE = re.sub(r"var\((--\w+)\)", lambda found: _LIGHT_COLOURS[found[1]], _DRAWN)
+"""The style of a drawing that is a file of its own, without variables, which not every program knows."""

@@ -19,6 +19,7 @@ from hotlined.statistics.periods import (
     choose,
     edges,
     full_minute,
+    is_whole,
     label_of,
     midnight,
     week_days,
@@ -36,6 +37,8 @@ class Bin:
     end: datetime
     label: str
     counts: figures.Counts
+    whole: bool
+    """Whether all of it lies in the period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Summary:
     """
 
     line: str
+    about: str | None
     limits: Limits
     period: Period
     began: datetime | None
@@ -97,6 +101,7 @@ def summarise(
         modem = figures.spans(db, start, end)
     return Summary(
         line=chosen.line,
+        about=chosen.about,
         limits=chosen.limits,
         period=period,
         began=extent.first,
@@ -104,7 +109,7 @@ def summarise(
         total=total,
         before=earlier[0] if earlier else None,
         bins=tuple(
-            Bin(first, last, label_of(first, period), counted)
+            Bin(first, last, label_of(first, period), counted, is_whole(first, last, period.by))
             for first, last, counted in zip(bounds, bounds[1:], counts, strict=False)
         ),
         week=_by_hour(slots),

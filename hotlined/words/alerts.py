@@ -96,6 +96,10 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
         _WORDS,
         N_("Contacts {ids} and more, since {since}. 'hotlined review' shows them."),
     ),
+    (AlertCondition.TOLD, 1): (
+        N_("somebody asks you to look at a text"),
+        N_("{by} asks: look at contact {id}. 'hotlined show {id}' shows it."),
+    ),
     (AlertCondition.SELFTEST, 1): ("{title}", "{cure}"),
     (AlertCondition.SELFTEST, 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),
     (AlertCondition.SILENCE, 1): ("{title}", "{words} {cure}"),

@@ -6,7 +6,7 @@ No locale has a say but the language in force. What machines read is RFC 3339, i
 from datetime import datetime, timedelta
 
 from hotlined.clock import here, parse_rfc3339
-from hotlined.language import Language, _, ngettext, spoken
+from hotlined.language import N_, Language, Phrases, _, ngettext, spoken
 
 MONTHS = {
     Language.ENGLISH: ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -17,6 +17,14 @@ MONTHS = {
     Language.DUTCH: ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"),
 }
 _HALF_A_DAY = timedelta(hours=12)
+_WEEKDAYS = Phrases(
+    dict(
+        enumerate(
+            (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
+        )
+    )
+)
+_WEEK = 7  # days: the name of a weekday is one of them
 
 TIME_WIDTH = {language: len("24  22:18") + max(map(len, names)) for language, names in MONTHS.items()}
 """The width of a column of times: of another year it holds the day, and the rest is cut off."""
@@ -55,6 +63,27 @@ def clock_time(text: str) -> str:
     """Write a moment by the clock alone where it is less than half a day away, 04:12, else as `moment` does."""
     local = parse_rfc3339(text).astimezone()
     return f"{local:%H:%M}" if abs(local - here()) < _HALF_A_DAY else moment(text)
+
+
+def lately(text: str) -> str:
+    """Write a moment as people say it: today 03:53, Tuesday 22:18, else as `moment` does."""
+    local = parse_rfc3339(text).astimezone()
+    return f"{day_said(text)} {local:%H:%M}"
+
+
+def day_said(text: str) -> str:
+    """Write the day of a moment as people say it: today, yesterday, Tuesday, 24 Nov."""
+    local = parse_rfc3339(text).astimezone()
+    days = (here().date() - local.date()).days
+    named = {-1: N_("tomorrow"), 0: N_("today"), 1: N_("yesterday")}
+    if days in named:
+        return _(named[days])
+    return _WEEKDAYS[local.weekday()] if 1 < days < _WEEK else _day(local)
+
+
+def of_day(text: str) -> str:
+    """Write a moment by the clock alone: 22:18."""
+    return f"{parse_rfc3339(text).astimezone():%H:%M}"
 
 
 def ago(text: str) -> str:

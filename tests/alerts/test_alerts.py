@@ -43,7 +43,7 @@ from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store.answers import decisions
-from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES
 from hotlined.store.line import events, requests
@@ -291,6 +291,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "count": "9,999",
         "id": 12_345,
         "ids": "12345, 12346, 12347",
+        "by": "anna@example.org",
         "last": "24 Nov 23:00",
     }
     if known not in {
@@ -1415,6 +1416,24 @@ def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
     assert code == 1
     assert f"alerts.urls_file: {tmp_path / 'nowhere'} cannot be read" in " ".join(output.split())
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+# ---- somebody asks
+
+
+def test_somebody_at_the_desk_who_asks_the_admin_is_heard(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The alert has who asks and the contact, and neither text nor number; once in an hour for each contact."""
+    line = quiet()
+    contact = line.text("je te tue", "+32470123456")
+    assert decisions.tell(line.db, contact, "léa", line.db.now())
+    assert decisions.tell(line.db, contact, "anna", line.db.now()) is False  # once in an hour
+    assert decisions.tell(line.db, 99, "anna", line.db.now()) is None
+    line.alerts()
+    line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: somebody asks you to look at a text"
+    assert f"léa asks: look at contact {contact}. 'hotlined show {contact}' shows it." in body["message"]
+    assert not re.search("tue|32470|123456", json.dumps(body))
 
 
 # ---- words of a text

@@ -1,85 +1,162 @@
-"""Makes the pictures of the documentation from the demo's line, in a real browser: `scripts/run pictures`.
+"""Makes the pictures of the documentation, in a real browser: `scripts/run pictures`.
 
-No test. The demo plays first, which takes half a minute. `pngquant` makes the pictures small.
+No test. The line is one that a week went by at: a threat, reactions of which some are tagged, a troll who is blocked.
+Each page is taken as a phone and as a table have it, by day and by night, in French. `pngquant` makes them small.
 """
 
+import random
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "harness"))
 
 import click
-from chromium import chromium
+import filled
+from chromium import chromium, linked_desk
+from filled import KEVIN, Filled
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from hotlined.clock import Now
+from hotlined.states import ModemState
+from hotlined.store.answers import decisions, words_met
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 720}, "has_touch": True, "is_mobile": True}
-TABLE: dict[str, Any] = {"viewport": {"width": 1000, "height": 640}}
+SIZES: dict[str, dict[str, Any]] = {
+    "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
+    "table": {"viewport": {"width": 1280, "height": 800}},
+}
+SCHEMES = ("light", "dark")
 COLOURS = "32"
+ANSWER = (
+    "Non, c'est non. Ce numéro n'est pas le sien : elle te l'a donné pour que tu la laisses tranquille. Ne réponds pas."
+)
+ABOUT = "Un numéro que l’on donne à Bruxelles à la place du sien, quand quelqu’un insiste."
+THREAT = "je sais où tu habites"
+FIRST = (
+    "Salut, c’est Kevin du bar", "Coucou toi 😊", "On se voit quand ?", "C’était sympa hier", "Slt c Mehdi",
+    "tu fais quoi", "Bonsoir, tu te souviens de moi ?", "Enfin ton numéro ^^", "Dag, ken je me nog?",
+)  # fmt: skip
+REACTIONS = (
+    ("ok désolé, je savais pas", "apology"), ("mais elle m’a dit oui", "other"), ("espèce de conne", "insult"),
+    ("Pardon, bonne soirée", "apology"), ("t’es qui toi ??", "other"), ("pff", "other"), ("Compris, désolé", "apology"),
+)  # fmt: skip
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture: its name, the page that is shown, what is done there first, and how large and bright it is."""
+class Said:
+    """A text that came: when, from whom, and the tag that somebody gave it, if any."""
 
-    name: str
-    path: str
-    size: dict[str, Any]
-    scheme: Any = "light"
-    first: Callable[["Page"], object] = field(default=lambda _: None)
-
-
-PICTURES = (
-    Picture("now", "/", PHONE),
-    Picture("review", "/review", PHONE),
-    Picture("contact", "/log", PHONE, first=lambda page: page.get_by_role("link", name="Contact 1,").click()),
-    Picture("log", "/log", TABLE),
-    Picture("figures", "/stats", TABLE, "dark"),
-)
+    at: datetime
+    sender: str
+    text: str
+    tag: str = ""
 
 
-def take(link: str) -> None:
+class Story(Filled):
+    """A line whose contacts come when they are said to come."""
+
+    at = datetime.now(UTC)
+
+    def now(self) -> Now:
+        """Return the next moment."""
+        self.at += timedelta(seconds=5)
+        real = self.db.now()
+        return Now(self.at, real.limit - (real.utc - self.at).total_seconds(), synchronised=True)
+
+    def tell(self, said: Said) -> int:
+        """Receive a text, answer it where a rule says so, and tag it."""
+        self.at = said.at
+        contact = self.text(said.text, said.sender)
+        if THREAT in said.text:
+            with self.db.transaction():
+                words_met.note(self.db, contact, [THREAT])
+        self.at += timedelta(minutes=38)
+        if self.judge(contact).answer and self.at < datetime.now(UTC):
+            self.send((1,))
+        if said.tag:
+            decisions.tag(self.db, contact, said.tag, "marie", self.now())
+        return contact
+
+
+def story(now: datetime) -> Iterator[Said]:
+    """Yield what came to the line in five weeks."""
+    chance = random.Random(7)
+    for ago in range(35, 0, -1):
+        for number in range(chance.choice((1, 2, 2, 3, 5))):
+            at, sender = now - ago * DAY - timedelta(minutes=97 * number), f"+3247{ago:03}{number}{ago:03}"[:12]
+            yield Said(at, sender, chance.choice(FIRST))
+            if chance.random() < 0.7:
+                text, tag = chance.choice(REACTIONS)
+                yield Said(at + timedelta(minutes=50), sender, text, tag if ago > 1 else "")
+    for minutes in range(6):
+        yield Said(now - DAY + timedelta(minutes=minutes), "+32485556677", f"réponds {minutes}")
+    yield Said(now - timedelta(hours=9), KEVIN, "Salut beauté 😍 c’est Kevin, tu m’as donné ton num samedi")
+    yield Said(now - timedelta(hours=7), "+32470998877", "Coucou, c’est Léo")
+    yield Said(now - timedelta(hours=5), KEVIN, "tu te crois maligne ? " + THREAT)
+    yield Said(now - timedelta(minutes=50), "+32470998877", "ok désolé, je savais pas")
+    yield Said(now - timedelta(minutes=20), "+32499887766", "Bonjour, on s’est vus au Zinneke")
+
+
+def tell(folder: Path) -> tuple[Story, int]:
+    """Make the line; return it with the contact of the threat."""
+    filled.ANSWER = ANSWER
+    line = Story(
+        folder,
+        line="bruxelles",
+        language="fr",
+        about=ABOUT,
+        answer={"text": ANSWER},
+        alerts={"words": [THREAT], "sms_to": "+32470123499"},
+        web={"ask": "Anna, 0470 12 34 56"},
+    )
+    for said in sorted(story(datetime.now(UTC)), key=lambda said: said.at):
+        line.tell(said)
+    decisions.block(line.db, "+32485556677", "anna", line.now())
+    line.daemon_runs(modem=ModemState.READY)
+    return line, max(words["contact_id"] for words in line.db.all("SELECT contact_id FROM words_met"))
+
+
+def take(link: str, threat: int) -> None:
     """Take every picture of the desk that a link leads to."""
+    pages = {
+        "now": "/",
+        "inbox": "/inbox",
+        "conversation": f"/contact/{threat}#t{threat}",
+        "log": "/log",
+        "numbers": "/numbers",
+        "figures": "/stats",
+    }
     with chromium() as browser:
         entered = browser.new_context()
         page = entered.new_page()
         page.goto(link)
         page.wait_for_url("**/")
         at, state = page.url, entered.storage_state()
-        for picture in PICTURES:
-            context = browser.new_context(
-                base_url=at, storage_state=state, color_scheme=picture.scheme, reduced_motion="reduce", **picture.size
-            )
-            page = context.new_page()
-            page.goto(picture.path)
-            picture.first(page)
-            page.wait_for_load_state("networkidle")
-            target = FOLDER / f"{picture.name}.png"
-            page.screenshot(path=target)
-            subprocess.run(
-                [
-                    "pngquant",
-                    "--force",
-                    "--skip-if-larger",
-                    "--strip",
-                    "--speed",
-                    "1",
-                    "--output",
-                    target,
-                    COLOURS,
-                    target,
-                ],
-                check=True,
-            )
-            click.echo(f"{target.relative_to(FOLDER.parent.parent)} {target.stat().st_size:,} octets")
+        for size, options in SIZES.items():
+            for scheme in SCHEMES:
+                context = browser.new_context(
+                    base_url=at, storage_state=state, color_scheme=scheme, reduced_motion="reduce", **options
+                )
+                page = context.new_page()
+                for name, path in pages.items():
+                    page.goto(path)
+                    page.wait_for_load_state("networkidle")
+                    small(page.screenshot(), FOLDER / f"{name}-{size}-{scheme}.png")
+
+
+def small(octets: bytes, target: Path) -> None:
+    """Write a picture with few colours."""
+    target.write_bytes(octets)
+    options = ["--force", "--skip-if-larger", "--strip", "--speed", "1", "--output", target]
+    subprocess.run(["pngquant", *options, COLOURS, target], check=False)  # 98: it would be larger
+    click.echo(f"{target.relative_to(FOLDER.parent.parent)} {target.stat().st_size:,} octets")
 
 
 @click.command
@@ -92,15 +169,12 @@ def main() -> None:
     if missing:
         raise click.ClickException(f"Here is no {' and no '.join(missing)}.")
     FOLDER.mkdir(exist_ok=True)
-    demo = subprocess.Popen(
-        [sys.executable, "-P", "-m", "hotlined", "demo", "--web"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert demo.stdout
-        take(next(line.strip() for line in demo.stdout if line.startswith("http://")))
-    finally:
-        demo.send_signal(signal.SIGINT)
-        demo.communicate()
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        line, threat = tell(Path(folder))
+        with line.db, linked_desk(line.config) as link:
+            take(link, threat)
 
 
 if __name__ == "__main__":

@@ -271,7 +271,7 @@ WAITS = "UPDATE line_state SET paused_at = NULL, hold = NULL, hold_new = NULL, b
     [
         ("", "goes in a moment"),
         (", paused_at = '2026-11-24T22:00:00.000Z'", "paused"),
-        (", hold = 'held'", "waits: see `status`"),
+        (", hold = 'held'", "waits: held back"),
         (", hold = 'network'", "waits: no network"),
         (", breaker_cause = 'outage'", "waits: nothing leaves"),
         (", breaker_cause = 'credit'", "waits: no credit"),

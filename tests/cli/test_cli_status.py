@@ -21,11 +21,11 @@ from filled import KEVIN, LEA, Filled
 from hotlined import config as configuration
 from hotlined.breaker import Cause, Opening
 from hotlined.clock import boottime, parse_rfc3339
-from hotlined.reports.glance import at_a_glance
+from hotlined.desk.band import Mood, band_of
 from hotlined.reports.line import report_line
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store.answers import breaking, decisions
+from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
 from hotlined.store.line.line import commit_balance, recorded_holds
 from hotlined.words import conditions
@@ -527,7 +527,11 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST]
+    "code",
+    [
+        *(TroubleCode.SIM_ENDED, TroubleCode.SELFTEST_LOST, TroubleCode.STORAGE_UNREAD, TroubleCode.TEXT_LOST),
+        *(TroubleCode.NO_REPORTS, TroubleCode.CONFIG_BROKEN, TroubleCode.CONFIG_REFUSED),
+    ],
 )
 def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
     """A SIM that was not topped up, a text that is lost or not read: status ends with 69, and answers go out."""
@@ -537,7 +541,7 @@ def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: st
 
     assert report.answers
     assert (wrong.ready, wrong.answers) == (False, True)
-    assert next(at_a_glance(wrong, None)) == "Answering."
+    assert band_of(wrong).mood is Mood.ANSWERS
 
 
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
@@ -582,7 +586,7 @@ def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
-        breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
+        breakers.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
     say(line)
 
     assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]

@@ -411,7 +411,7 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())
 
-    assert " waits: see `status`" in line.run("show", KEVIN).stdout
+    assert " waits: held back" in line.run("show", KEVIN).stdout
     path.write_text(told.to_json())
     shown = line.run("show", KEVIN).stdout
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)

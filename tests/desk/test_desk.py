@@ -105,7 +105,7 @@ def test_the_overview_is_words_first(desk: Desk) -> None:
     """It begins with whether the line answers, and says what is wrong with its cure."""
     words = desk.browser().get("/").words
 
-    assert "Line fr Not answering. " in words
+    assert "To the content The line does not answer. Its program is not running. Call the person " in words
     assert "The daemon does not run. Start it: sudo systemctl start hotlined@main, or hotlined run where" in words
 
 
@@ -233,7 +233,7 @@ def test_a_form_of_another_line_is_none(tmp_path: Path) -> None:
         (tmp_path / "nl").mkdir()
         with Desk(other, at=tmp_path / "nl", RUNTIME_DIRECTORY=str(tmp_path / "kept")) as elsewhere:
             assert elsewhere.browser().post("/act/block", form).status == 400
-        assert desk.browser().post("/act/block", form).status == 200
+        assert desk.browser().post("/act/block", form).status == 303
 
 
 FETCHED = (
@@ -322,7 +322,7 @@ def test_a_locked_database_is_told(tmp_path: Path) -> None:
     """While another program keeps readers out, each page names it, and is there again afterwards."""
     filled = Filled(tmp_path)
     filled.db.close()
-    paths = ("/", "/log", "/stats", "/review", "/numbers")
+    paths = ("/", "/log", "/stats", "/inbox", "/numbers")
     other = sqlite3.connect(filled.database, isolation_level=None)
     with Desk(filled.config) as desk, contextlib.closing(other):
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -729,7 +729,7 @@ def test_who_connects_while_the_desk_ends_waits_for_the_next_one(tmp_path: Path)
             wait_until(lambda: accepted(handed.path) == 1, "the decision is asked for")
             desk.terminate()
             later = next(filter(None, (maybe_waiting(handed.path) for _ in range(50))))
-        assert answer.result().status == 200
+        assert answer.result().status == 303
         assert desk.wait(PATIENCE_SECONDS) == 0
         with later, killed(handed.start()):
             assert later.recv(12) == b"HTTP/1.1 200"
@@ -803,7 +803,7 @@ def test_a_request_in_hand_or_in_the_queue_is_answered_before_the_desk_ends(tmp_
                 answers = [visitors.submit(browser.post, "/act/block", form | {"number": each}) for each in numbers]
                 wait_until(lambda: accepted(desk.socket) == len(numbers), "all are connected")
                 desk.program.terminate()
-            assert {answer.result().status for answer in answers} == {200}
+            assert {answer.result().status for answer in answers} == {303}
         assert desk.program.wait(PATIENCE_SECONDS) == 0
         assert len(line.db.all("SELECT 1 FROM events WHERE kind = 'block'")) == len(numbers)
 

@@ -19,6 +19,8 @@ from needs import needs_browser
 from test_hostile import receive
 
 from hotlined.desk.app import PAGES
+from hotlined.states import ModemState
+from hotlined.store.answers import decisions, words_met
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -119,8 +121,9 @@ def visiting(windows: Windows, folder: Path, **settings: Any) -> Iterator[Visit]
 def paths(line: Filled) -> Iterator[str]:
     """Yield every page, the question of one act, for they are put the same way, and what goes wrong."""
     newest = str(line.newest())
+    files = {"enter", "healthz", "stats_style", "stats_picture", "evidence"}
     for page in PAGES:
-        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style"} and "act_" not in page.name:
+        if "GET" in page.methods and page.name not in files and "act_" not in page.name:
             yield re.sub("<.*?>", newest, page.path)
     yield from (f"/person?number=%2B{KEVIN[1:]}", f"/act/block?number=%2B{KEVIN[1:]}", "/act/block", "/none")
 
@@ -158,25 +161,26 @@ def test_a_day(visit: Visit, kind: str) -> None:
         found.tap() if is_phone else found.click()
 
     assert page.get_by_role("heading", level=1).inner_text() == "Line fr"
-    assert "Not answering." in page.locator("main").inner_text()
+    assert "The line does not answer." in page.locator("#band").inner_text()
 
     press("Log", "link")
     page.wait_for_url("**/log")
-    assert page.locator("tbody tr").count() == len(WRITERS) * 2 + len(SHOWN) + 1
-    press(f"Contact {REACTIONS.start}", "link")
-    page.wait_for_url(f"**/contact/{REACTIONS.start}")
-    assert "pardon, je savais pas" in page.locator("blockquote").inner_text()
+    assert page.locator(".rows li").count() == len(WRITERS) * 2 + len(SHOWN) + 1
+    row = page.locator(f'.rows a[href^="/contact/{REACTIONS.start}#"]')
+    row.tap(force=True) if is_phone else row.click(force=True)
+    page.wait_for_url(f"**/contact/{REACTIONS.start}#t{REACTIONS.start}")
+    assert "pardon, je savais pas" in page.locator(".here").inner_text()
 
-    press("Review", "link")
+    press("Inbox", "link")
     for number, word in zip(reversed(REACTIONS), (*TO_TAG, "keep"), strict=False):
-        page.get_by_role("heading", name=f"Contact {number},").wait_for()
+        page.locator(f'h2 a[href^="/contact/{number}#"]').wait_for()
         page.wait_for_load_state()  # with its style sheet
         assert page.locator("kbd").first.is_visible() != is_phone  # a thumb has no keys
         if is_phone:
             press(word.capitalize())
         else:
             page.keyboard.press(word[0])
-    page.get_by_text("It still wants a tag.").wait_for()
+    page.get_by_text("is kept, however old it becomes.").wait_for()
     kept = page.get_by_role("button", name="Kept")
     kept.tap(force=True) if is_phone else page.keyboard.press("k")  # once more, where the button was: nothing is lost
     assert tags(line) == dict(zip(reversed(REACTIONS), ([word] for word in TO_TAG), strict=False))
@@ -188,9 +192,84 @@ def test_a_day(visit: Visit, kind: str) -> None:
         page.get_by_role("heading", name=does).wait_for()
         press(f"Yes: {does.lower()}")
         page.get_by_role("status").wait_for()
-        press("the line", "link")
         page.get_by_role("heading", name="Line fr").wait_for()
         assert page.get_by_role("button", name=then).is_visible()
+
+
+TROLL = "+32479000001"
+EVENING = [f"+3247066{each:04}" for each in range(40)]
+
+
+def test_an_evening(windows: Windows, tmp_path: Path) -> None:
+    """A volunteer sorts forty reactions by as many taps; in between a threat comes, and others pause and sort."""
+    line = Filled(tmp_path, alerts={"words": ["tue"]})
+    with line.db, linked_desk(line.config) as link:
+        for writer in (*EVENING, TROLL):
+            line.judge(line.text(sender=writer))
+            line.send()
+        for number in range(6):
+            line.judge(line.text(f"réponds {number}", sender=TROLL))
+        first = line.newest() + 1
+        for writer in EVENING:
+            line.judge(line.text("pardon, je savais pas", sender=writer))
+        line.daemon_runs(modem=ModemState.READY)
+        page = windows.new(**PHONE)
+        page.goto(link)
+        taps = 0
+
+        def tap(name: str, role: Any = "button") -> None:
+            nonlocal taps
+            page.get_by_role(role, name=name).first.tap()
+            taps += 1
+
+        def reaches(contact: int) -> None:
+            page.locator(f'h2 a[href^="/contact/{contact}#"]').wait_for()
+            page.wait_for_load_state()
+
+        page.get_by_text("The line answers.").wait_for()
+        tap("Inbox", "link")
+        queue = [*range(first + len(EVENING) - 1, first - 1, -1)]
+        for contact in queue[:20]:
+            reaches(contact)
+            tap("Apology")
+        reaches(queue[20])
+        threat = line.text("je te tue", sender=EVENING[0])  # at 23:10
+        with line.db.transaction():
+            words_met.note(line.db, threat, ["tue"])
+        decisions.pause(line.db, "léa", line.now())
+        decisions.tag(line.db, queue[20], "insult", "léa", line.now())
+        tap("Apology")
+        page.get_by_text(f"léa has sorted contact {queue[20]} meanwhile: insult.").wait_for()
+        assert "léa has paused the line." in page.locator("#band").inner_text()
+        reaches(threat)
+        assert "call 112" in page.locator(".box.threat").inner_text()
+        tap("Keep")
+        page.get_by_text("is kept, however old it becomes.").wait_for()
+        tap("Threat")
+        for contact in queue[21:]:
+            reaches(contact)
+            tap("Apology")
+        for number in range(5, -1, -1):
+            page.get_by_text(f"réponds {number}").wait_for()
+            page.wait_for_load_state()
+            tap("Other")
+        page.get_by_text("Every reaction has its tag.").wait_for()
+        assert taps == 1 + 40 + 2 + 6
+        assert tags(line)[queue[20]] == ["insult"]
+        assert tags(line)[threat] == ["threat"]
+        assert [*tags(line).values()].count(["apology"]) == 39
+
+        taps = 0
+        tap("Undo")
+        page.get_by_text("réponds 0").wait_for()
+        page.wait_for_load_state()
+        tap(TROLL, "link")
+        page.locator(".bubble.here").wait_for()
+        tap("Block …")
+        tap("Yes: block")
+        page.get_by_text(f"{TROLL} is blocked.").wait_for()
+        assert taps == 4
+        page.context.close()
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
@@ -200,7 +279,7 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     assert page.locator(":focus").inner_text() == "To the content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
-    for path in ("/", "/log", "/review", f"/contact/{REACTIONS.start}", "/numbers", "/stats"):
+    for path in ("/", "/log", "/inbox", f"/contact/{REACTIONS.start}", "/numbers", "/stats"):
         visit.go(page, path)
         wanted = set(range(page.evaluate(MARK)))
         reached = set()
@@ -236,7 +315,7 @@ def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
     page = visit.windows.new(**TABLE)
     page.clock.install()
     visit.go(page, "/")
-    before = page.locator("tbody tr").first.inner_text()
+    before = page.locator(".rows li").first.inner_text()
     line.text("une nouvelle", sender=WRITERS[0])
     page.clock.run_for(20_000)
     page.get_by_text("une nouvelle").first.wait_for()
@@ -247,7 +326,7 @@ def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
     page.clock.run_for(60_000)
     assert asked == []
     assert page.get_by_text("encore une").count() == 0
-    assert before != page.locator("tbody tr").first.inner_text()
+    assert before != page.locator(".rows li").first.inner_text()
     page.context.close()
 
     still = visit.windows.page("without a script")
@@ -303,7 +382,7 @@ def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]])
 def test_a_page_can_be_printed(visit: Visit) -> None:
     """On paper stands what a page says, dark on white, and nothing that is to be pressed."""
     page = visit.open("/log")
-    for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/review", "/stats"):
+    for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/inbox", "/stats"):
         page.emulate_media(media="screen", color_scheme="dark")
         visit.go(page, path)
         page.emulate_media(media="print")
@@ -313,4 +392,4 @@ def test_a_page_can_be_printed(visit: Visit) -> None:
         ink, paper = page.evaluate(
             "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
         )
-        assert (ink, paper) == ("rgb(27, 31, 36)", "rgb(255, 255, 255)"), path
+        assert (ink, paper) == ("rgb(22, 25, 29)", "rgb(255, 255, 255)"), path

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import Open, wait_until
@@ -19,12 +21,14 @@ from persons import user_name
 
 from hotlined.config import load
 from hotlined.desk.app import NEEDS, PAGES, make
+from hotlined.desk.band import Mood
 from hotlined.desk.looks import Looks
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import DOOR
 from hotlined.desk.who import Visitor
-from hotlined.store.answers import decisions
+from hotlined.states import ModemState
+from hotlined.store.answers import decisions, words_met
 from hotlined.store.line.reception import ask_selftest
 from hotlined.store.reading import review
 from hotlined.words.tags import TAG_KEYS
@@ -82,7 +86,7 @@ def busy(tmp_path: Path) -> Iterator[tuple[Filled, Browser]]:
 
 def shown(page: Answer) -> list[int]:
     """Return the contacts that a page lists, in its order."""
-    return [int(each) for each in re.findall(r'<a href="/contact/(\d+)"><span', page.body)]
+    return [int(each) for each in re.findall(r'<a class="whole" href="/contact/(\d+)#', page.body)]
 
 
 def plain(text: str) -> str:
@@ -97,19 +101,20 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     """It says when the last contact came, what waits and what is spent; below are the last contacts."""
     page = browser.get("/")
 
-    assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
+    assert "The line does not answer. Its program is not running. Call the person who runs this line." in page.words
+    assert re.search(r"No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
     assert "Of the month's budget 4 of 3,000 segments are spent." in page.words
     assert shown(page) == [10, 9, 8, 7, 6]
 
 
 def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Browser]) -> None:
-    """It says how many there are, as the review does, and nothing once each has its tag."""
+    """It says how many there are, as the inbox does, and nothing once each has its tag."""
     line, browser = busy
     assert "1 reaction wants a tag" in browser.get("/").words
     (contact,) = review.queue(line.db)
 
     decisions.untag(line.db, 2, "apology", "anna", line.now())
-    assert '<a href="/review">2 reactions want a tag</a>' in browser.get("/").body
+    assert re.search('<a class="button" href="/inbox">.*2 reactions want a tag</a>', browser.get("/").body)
 
     for each in (2, contact):
         decisions.tag(line.db, each, "insult", "anna", line.now())
@@ -147,20 +152,21 @@ def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open
     line.cli("send", LEA, "Tout va bien.")
     with Desk(line.config) as desk:
         browser = desk.browser()
-        assert "Answering. 1 contact today, the last just now." in browser.get("/").words
+        assert re.search("The line answers. .* 1 contact today, the last just now.", browser.get("/").words)
         assert re.search(
-            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) sent Tout va bien\.", browser.get("/by-hand").words
+            rf"Tout va bien\. .* {LEA.replace('+', '.')}, today .* {user_name(0)} \(send\) · sent",
+            browser.get("/by-hand").words,
         )
         asked = browser.get("/act/pause")
         assert "Send nothing until somebody resumes?" in asked.words
-        assert "Answering." in browser.get("/").words
+        assert "The line answers." in browser.get("/").words
         done = browser.act("/act/pause")
         assert "Paused: nothing is sent until somebody resumes." in done.words
         paused = browser.get("/").words
-        assert "Paused: nobody is answered." in paused
+        assert f"{user_name(0)} has paused the line. Since today " in paused
         assert f"Paused by {user_name(0)}: nothing is sent." in paused
         assert "Answers go out again." in browser.act("/act/resume").words
-        assert "Answering." in browser.get("/").words
+        assert "The line answers." in browser.get("/").words
 
 
 # ---- the log
@@ -307,7 +313,8 @@ def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
 def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_id: int) -> None:
     """Every label and value of `show` stands on the page of the contact, and nothing else."""
     page = looked(line, browser, contact_id)
-    listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", page.body, re.DOTALL)
+    own = page.body.partition("of this person</summary>")[0]
+    listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", own, re.DOTALL)
 
     assert len(listed) > 5
     assert Answer(200, {}, "\n".join(listed)).words == plain(line.run("show", str(contact_id)).stdout)
@@ -375,15 +382,14 @@ def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, or
     """The same, in the same order, the last of the command first; each leads to its person."""
     page = browser.get(f"/numbers?sort={order}")
     listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
-    rows = re.findall(r'<tr role="row">\s*<td(.*?)</tr>', page.body, re.DOTALL)
+    rows = re.findall(r"<li><p(.*?)</li>", page.body, re.DOTALL)
 
     assert len(rows) == len(listed) == 6
     for row, who in zip(rows, listed, strict=True):
-        words = Answer(200, {}, f"<td{row}").words
+        words = Answer(200, {}, f"<p{row}").words
         assert words.startswith(who["number"] or "withheld")
         assert f"{who['contacts']} contact" in words
         assert f"{who['answers']} answer" in words
-        assert f" {who['segments']} " in words
         assert ("blocked" in words) == who["blocked"]
         assert f"/person/{who['last_id']}" in row
 
@@ -399,7 +405,7 @@ def test_those_whom_the_line_refuses_are_a_list(busy: tuple[Filled, Browser], on
     page = browser.get(f"/numbers?only={only}")
 
     said = f"blocked by somebody, {moment(who['blocked_at'])}" if who["blocked"] else "opted out, "
-    assert len(re.findall(r'<tr role="row">\s*<td', page.body)) == 1
+    assert len(re.findall("<li><p", page.body)) == 1
     assert who["number"] in page.words
     assert said in page.words
     assert browser.get("/numbers?only=x").status == 400
@@ -416,7 +422,7 @@ def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: st
     assert len(said) > 4
     assert [each for each in said if each not in page.words] == []
     assert "next answer on" in page.words
-    assert shown(page) == [3, 2, 1]
+    assert shown(page) == [1, 2, 3]
 
 
 def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -> None:
@@ -427,8 +433,8 @@ def test_an_opt_out_is_lifted_at_the_shell_alone(busy: tuple[Filled, Browser]) -
         decisions.opt_out(line.db, KEVIN, line.now())
     page = browser.get(f"/person?number={KEVIN}")
 
-    assert f"It has opted out, and stays so: hotlined unblock --opted-out {KEVIN} lifts that." in page.words
-    assert set(re.findall(r"/act/(\w+)", page.body)) == {"block"}
+    assert f"It has opted out, and stays so. hotlined unblock --opted-out {KEVIN} lifts that." in page.words
+    assert set(re.findall(r"/act/(\w+)", page.body)) == {"block", "evidence"}
 
 
 def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
@@ -440,7 +446,7 @@ def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> No
 
 NONSENSE = """
 /person /person?number=x /person?number=withheld /numbers?sort=x /log?since=x /log?tag=a+b /log?before=x
-/log?number=%2B3247%E2%80%A656 /review?here=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
+/log?number=%2B3247%E2%80%A656 /inbox?here=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
 /act/block?number=8850 /act/tag?contact_id=0&word=x /act/tag?contact_id=1
 """
 
@@ -454,50 +460,91 @@ def test_what_makes_no_sense_is_refused_with_what_to_write(browser: Browser, pat
     assert re.search("This makes no sense .{15}", answer.words.partition("Figures")[2])
 
 
-# ---- review
+# ---- inbox
 
 
-def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
+def at(page: Answer) -> int:
+    """Return the contact that the inbox shows."""
+    return int(page.form("/act/skip")["contact_id"])
+
+
+def test_the_inbox_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
     """A tag leads to the next reaction and can be undone; what is kept wants its tag still; a text is skipped."""
     line, browser = busy
     line.judge(line.text("Pardon"))
-    page = browser.get("/review")
-    assert "Contact 11, 2 left" in page.words
-    assert "Pardon" in page.words
+    page = browser.get("/inbox")
+    assert (at(page), "Inbox 2 texts" in page.words) == (11, True)
     assert [word for word in TAG_KEYS.values() if f"{word.capitalize()} " in page.words] == list(TAG_KEYS.values())
 
     kept = follow(browser, press(browser, page, "/act/keep", 0))
-    assert "Contact 11 is kept. It still wants a tag." in kept.words
+    assert (at(kept), "Contact 11 is kept, however old it becomes." in kept.words) == (11, True)
     tagged = follow(browser, press(browser, kept, "/act/tag", 2))
-    assert "Contact 11: #threat" in tagged.words
-    assert "Contact 3, 1 left" in tagged.words
+    assert "Contact 11 is tagged threat. Undo" in tagged.words
+    assert (at(tagged), "Inbox 1 text" in tagged.words) == (3, True)
     undone = follow(browser, press(browser, tagged, "/act/untag", 0))
-    assert "Contact 11, 2 left" in undone.words
+    assert (at(undone), "Inbox 2 texts" in undone.words) == (11, True)
     skipped = follow(browser, press(browser, undone, "/act/skip", 0))
-    assert "Contact 11 is skipped: it comes last in the review. Back to it u" in skipped.words
-    assert "Contact 3, 2 left" in skipped.words
-    again = browser.get("/review?here=11")
-    assert "Contact 11, 2 left" in again.words
+    assert "Contact 11 is skipped: it comes last in the inbox. Back to it u" in skipped.words
+    assert (at(skipped), "Inbox 2 texts" in skipped.words) == (3, True)
+    again = browser.get("/inbox?here=11")
+    assert at(again) == 11
     newer = line.text("Et alors ?")
-    assert "Contact 11, 3 left" in browser.get("/review?here=11").words  # who is at a text stays there
-    assert f"Contact {newer}, 3 left" in browser.get("/review").words
+    assert at(browser.get("/inbox?here=11")) == 11  # who is at a text stays there
+    assert at(browser.get("/inbox")) == newer
     follow(browser, press(browser, again, "/act/tag", 0))
-    assert f"Contact {newer}, 2 left" in browser.get("/review?here=11").words
+    assert at(browser.get("/inbox?here=11")) == newer
     for contact in (newer, 3):
         decisions.tag(line.db, contact, "other", "anna", line.now())
-    assert "Every reaction has its tag." in browser.get("/review?here=11").words
+    assert "Every reaction has its tag." in browser.get("/inbox?here=11").words
     assert [contact["tags"] for contact in line.log("--number", KEVIN)][-2:] == [["apology"], ["other"]]
 
 
-def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
-    """In the review nothing is in the place of the button that keeps; to end it is a question on the contact's page."""
+def test_a_reaction_stands_behind_what_went_before(busy: tuple[Filled, Browser]) -> None:
+    """Who sorts it sees the text that was answered, and the answer."""
+    _, browser = busy
+    page = browser.get("/inbox")
+    assert re.search("Salut beauté 😍 .*Non, c'est non.* sent 22:0.* Je sais où tu habites", page.words)
+
+
+def test_what_somebody_sorted_meanwhile_is_not_overwritten(busy: tuple[Filled, Browser]) -> None:
+    """A form has what was shown: the next page says who was first, and with what; nothing is changed."""
     line, browser = busy
-    page = browser.get("/review")
-    assert "Contact 3, 1 left" in page.words
+    page = browser.get("/inbox")
+    contact = at(page)
+    decisions.tag(line.db, contact, "insult", "léa", line.now())
+    late = follow(browser, press(browser, page, "/act/tag", 2))
+    assert f"léa has sorted contact {contact} meanwhile: insult. Nothing was changed. See it" in late.words
+    assert line.log("--tag", "insult")[0]["tags"] == ["insult"]
+    assert line.log("--tag", "threat") == []
+    shown_before = browser.get("/contact/4")
+    decisions.tag(line.db, 4, "other", "léa", line.now())
+    late = follow(browser, press(browser, shown_before, "/act/tag", 0))
+    assert "léa has sorted contact 4 meanwhile: other." in late.words
+
+
+def test_a_reload_repeats_nothing(busy: tuple[Filled, Browser]) -> None:
+    """An act ends in a redirect; its sentence is for the one who acted, and an invented sign shows none."""
+    line, browser = busy
+    done = press(browser, browser.get("/contact/4"), "/act/keep", 0)
+    where = done.headers["Location"]
+    events = "SELECT count(*) FROM events WHERE kind = 'keep'"
+    counted = line.db.value(events)
+    assert re.fullmatch(r"/contact/4\?said=[\w-]+", where)
+    for _ in range(2):
+        assert "Contact 4 is kept" in browser.get(where).words
+    assert line.db.value(events) == counted
+    assert 'role="status"' not in browser.get("/contact/4?said=invented").body
+
+
+def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
+    """In the inbox nothing is in the place of the button that keeps; to end it is a question on the contact's page."""
+    line, browser = busy
+    page = browser.get("/inbox")
+    assert at(page) == 3
     assert "(kept by " in page.words
     assert "keep_no_more" not in page.body
     assert 'data-key="k"' not in page.body
-    assert '<button class="large" disabled>Kept</button>' in page.body
+    assert re.search("<button [^>]*disabled>.*Kept</button>", page.body)
 
     asked = browser.get("/act/keep_no_more?contact_id=3")
     assert "Somebody kept contact 3. Let it be erased when it is old, like any other?" in asked.words
@@ -505,10 +552,10 @@ def test_what_is_kept_is_lost_by_no_key(busy: tuple[Filled, Browser]) -> None:
     assert line.log("--kept")[0]["id"] == 3
 
 
-def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
+def test_an_inbox_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
     """As with `review --all`, every text without a tag comes, but the newest first, and calls do not."""
     line, browser = busy
-    page, seen = browser.get("/review?all=1"), list[int]()
+    page, seen = browser.get("/inbox?all=1"), list[int]()
     while (found := int(page.form("/act/keep")["contact_id"]) if "/act/keep" in page.body else 3) not in seen:
         seen.append(found)
         page = follow(browser, press(browser, page, "/act/skip", 0))
@@ -516,16 +563,14 @@ def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser])
     assert seen == [*review.queue(line.db, every=True)] == [10, 7, 6, 5, 4, 3, 1]
 
 
-def test_a_review_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
+def test_an_inbox_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
     """A tag leads to the text before it, and can be undone; what is kept wants its tag still."""
     _, browser = busy
-    kept = follow(browser, press(browser, browser.get("/review?all=1"), "/act/keep", 0))
-    assert "Contact 10 is kept. It still wants a tag." in kept.words
+    kept = follow(browser, press(browser, browser.get("/inbox?all=1"), "/act/keep", 0))
+    assert (at(kept), "Contact 10 is kept" in kept.words) == (10, True)
     tagged = follow(browser, press(browser, kept, "/act/tag", 3))
-    assert "Contact 10: #other" in tagged.words
-    assert 'href="/contact/7"' in tagged.body
-    undone = follow(browser, press(browser, tagged, "/act/untag", 0))
-    assert 'href="/contact/10"' in undone.body
+    assert (at(tagged), "Contact 10 is tagged other." in tagged.words) == (7, True)
+    assert at(follow(browser, press(browser, tagged, "/act/untag", 0))) == 10
 
 
 def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
@@ -582,6 +627,21 @@ def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query
     assert browser.get("/stats.css").headers["Content-Type"].startswith("text/css")
 
 
+def test_a_drawing_is_a_picture_for_the_press(browser: Browser) -> None:
+    """The page leads to each drawing alone, of the same period: well-formed, with its own colours, naming nobody."""
+    page = browser.get("/stats?since=2026-11-24&until=2026-11-24")
+    pictures = re.findall('<a class="picture" href="([^"]*)"', page.body)
+    assert len(pictures) == page.body.count("<svg role")
+    for each in pictures:
+        picture = browser.get(each.replace("&amp;", "&"))
+        assert picture.headers["Content-Type"].startswith("image/svg+xml")
+        assert ET.fromstring(picture.body).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "24 November 2026" in picture.body
+        assert "var(" not in picture.body
+        assert KEVIN not in picture.body
+    assert browser.get("/stats/none.svg").status == 404
+
+
 # ---- acts
 
 ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
@@ -595,7 +655,9 @@ ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
     "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
     "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),
-    "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the review.", "by {who}"),
+    "skip": ({"contact_id": 3}, "Contact 3 is skipped: it comes last in the inbox.", "by {who}"),
+    "tell": ({"contact_id": 3}, "The admin is told of contact 3 within five minutes.", "by {who}"),
+    "evidence": ({"contact_id": 4}, "1 contact is kept. The file is personal data", "by {who}"),
 }
 """For each act what it takes, what is said, and how its event ends."""
 
@@ -613,7 +675,7 @@ def test_every_act_asks_and_is_recorded_with_the_name(busy: tuple[Filled, Browse
         assert line.db.value("SELECT count(*) FROM events WHERE kind <> 'look'") == counted
         assert words in browser.act(path).words, verb
         event = line.db.the("SELECT kind, detail FROM events WHERE kind <> 'look' ORDER BY id DESC LIMIT 1")
-        assert event["kind"] == {"keep_no_more": "unkeep"}.get(verb, verb)
+        assert event["kind"] == {"keep_no_more": "unkeep", "tell": "told"}.get(verb, verb)
         assert event["detail"].endswith(detail.format(who=user_name(0)))
         browser.act("/act/resume")
 
@@ -676,33 +738,39 @@ def test_an_answer_that_never_had_a_text_is_not_sent_again_without_one(tmp_path:
         assert line.log()[0]["answer"]["state"] == "cancelled"
 
 
+OF_A_PERSON = {"block", "evidence"}
+
+
 def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
     """A contact offers what its answer allows, a person what is not decided about it yet."""
 
     def offered(path: str) -> set[str]:
         return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
 
-    assert offered("/contact/1") == {"tag", "keep"}
-    assert offered("/contact/10") == {"tag", "keep", "requeue"}
-    assert offered("/contact/2") == {"tag", "untag", "keep"}
-    assert offered("/contact/3") == {"tag", "keep_no_more"}
-    assert offered("/contact/4") == {"tag", "keep", "cancel"}
-    assert offered("/person/1") == {"block"}
-    assert offered("/person/5") == {"unblock"}
+    assert offered("/contact/1") == {"tag", "keep", *OF_A_PERSON}
+    assert offered("/contact/10") == {"tag", "keep", "requeue", *OF_A_PERSON}
+    assert offered("/contact/2") == {"tag", "untag", "keep", *OF_A_PERSON}
+    assert offered("/contact/3") == {"tag", "keep_no_more", *OF_A_PERSON}
+    assert offered("/contact/4") == {"tag", "keep", "cancel", *OF_A_PERSON}
+    assert offered("/person/1") == {"block", "evidence"}
+    assert offered("/person/5") == {"unblock", "evidence"}
     assert offered("/") == {"pause"}
 
 
 def test_acts_need_the_roles_that_are_promised() -> None:
     """Figures see no text; readers decide nothing; volunteers tag and keep; whom the line answers is for admins."""
     needs = {name: needed for name, needed in NEEDS.items() if needed}
-    volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "review"}
+    volunteers = {"act_tag", "act_untag", "act_keep", "act_skip", "act_tell", "inbox"}
     readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
 
     assert {name for name, needed in needs.items() if needed is Role.VOLUNTEER} == volunteers
     assert {name for name, needed in needs.items() if needed is Role.READER} == readers
-    assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= {"overview", "stats", "stats_style"}
+    figures = {"overview", "stats", "stats_style", "stats_picture"}
+    assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= figures
     assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
-        f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more")
+        "evidence",
+        "act_evidence",
+        *(f"act_{verb}" for verb in ("block", "unblock", "cancel", "pause", "resume", "requeue", "keep_no_more")),
     }
 
 
@@ -711,11 +779,12 @@ class AnyDoor:
     """A door through which somebody with a role comes."""
 
     role: Role
+    by_proxy: bool = False
 
     def visitor(self, request: Request) -> Visitor:
         """Return who that is."""
         del request
-        return Visitor("anna", self.role)
+        return Visitor("anna", self.role, self.by_proxy)
 
 
 @pytest.fixture(scope="module")
@@ -743,15 +812,82 @@ def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], rol
     named = [who for who in (KEVIN, LEA, DAVE, "tu dors", "Hello") if who in everything]
     assert (named == []) == (role is Role.FIGURES)
     assert set(pages) == {"/", "/stats"} if role is Role.FIGURES else set(found)
-    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block", "keep_no_more"}
+    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block", "keep_no_more", "evidence"}
     assert offered == {Role.VOLUNTEER: tagging, Role.ADMIN: tagging | deciding}.get(role, set())
-    assert all(("/review" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
+    assert all(("/inbox" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
+
+
+# ---- for people without a terminal
+
+STATES: Mapping[str, Callable[[Filled], object]] = {
+    "answers": lambda line: line.daemon_runs(modem=ModemState.READY),
+    "no daemon": lambda line: line.daemon_runs(runs=False, modem=ModemState.READY),
+    "paused": lambda line: [line.daemon_runs(modem=ModemState.READY), decisions.pause(line.db, "léa", line.now())],
+    **{
+        state: partial(lambda line, state: line.daemon_runs(modem=state), state=state)
+        for state in ModemState
+        if state is not ModemState.READY
+    },
+}
+"""What may be so with a line, by a name."""
+MOODS = {"answers": Mood.ANSWERS, "paused": Mood.PAUSED, ModemState.STARTING: Mood.LATER}
+COMMAND = re.compile(r"hotlined |sudo|systemctl|journalctl|\b(answer|web|alerts|modem|limits|numbers|credit)\.[a-z_]+")
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_who_has_no_terminal_reads_of_no_command(tmp_path: Path, name: str) -> None:
+    """Whatever is wrong stands in the band, with its colour, in plain words and with whom to call; no page has more."""
+    people = {"people": {"anna": "volunteer"}, "ask": "Rosa, 0470 12 34 56"}
+    line = Filled(tmp_path, web=people, alerts={"words": ["tue"]})
+    with line.db:
+        line.judge(line.text("je te tue"), delay=3600)
+        with line.db.transaction():
+            words_met.note(line.db, 1, ["tue"])
+        STATES[name](line)
+        door = AnyDoor(Role.VOLUNTEER, by_proxy=True)
+        client = make(load(line.config), b"", Looks()).test_client()
+        client.environ_base[DOOR] = door
+        found = {
+            path: client.get(path).text
+            for path in (
+                "/",
+                "/inbox",
+                "/contact/1",
+                "/log",
+                "/numbers",
+                "/stats",
+                "/contact/99",
+                "/act/block?number=1",
+            )
+        }
+        for path, page in found.items():
+            words = Answer(200, {}, page).words.replace("– hotlined ", "")
+            assert not COMMAND.search(words), (path, COMMAND.search(words))
+            assert f'<div class="band {MOODS.get(name, Mood.SILENT)}"' in page, path
+            if MOODS.get(name, Mood.SILENT) is Mood.SILENT:
+                assert "The line does not answer. " in words
+                assert "Call Rosa, 0470 12 34 56." in words
+        assert "To pause the line, ask Rosa" in found["/"] or name == "paused"
+        assert "call Rosa, 0470 12 34 56." in found["/inbox"]
+        assert "Tell the admin" not in found["/inbox"]  # it would reach nobody
+
+
+def test_a_window_that_is_full_says_until_when(tmp_path: Path) -> None:
+    """The band says what is used up, and when there is room again."""
+    line = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 9, "month": 9}})
+    with line.db, Desk(line.config) as desk:
+        line.judge(line.text())
+        line.send()
+        line.daemon_runs(modem=ModemState.READY)
+        words = desk.browser().get("/log").words
+        used_up = "The line answers later. What it may send in an hour is used up."
+        assert re.search(f"{used_up} There is room again to[a-z]* [0-9:]{{5}}", words)
 
 
 # ---- for everyone
 
 LOOKS = ["/", "/log", "/log?tag=other", "/by-hand", "/contact/1", "/contact/2", "/contact/9", "/numbers", "/person/1",
-         "/review", "/review?all=1", "/stats", "/lines", "/act/pause", "/act/block?number=0470123456",
+         "/inbox", "/inbox?all=1", "/stats", "/lines", "/act/pause", "/act/block?number=0470123456",
          "/none"]  # fmt: skip
 
 
@@ -805,7 +941,8 @@ def test_a_page_has_what_a_screen_reader_goes_by(browser: Browser, path: str) ->
 def test_every_page_is_among_them() -> None:
     """A new page is looked at, too."""
     paths = {each.partition("?")[0] for each in LOOKS}
-    shows = {page.path for page in PAGES if page.needs and not page.path.startswith(("/act/", "/person", "/stats.css"))}
+    files = ("/act/", "/person", "/stats.css", "/stats/", "/evidence")
+    shows = {page.path for page in PAGES if page.needs and not page.path.startswith(files)}
 
     assert {re.sub("<.*>", "1", path) for path in shows} <= paths
 
@@ -905,7 +1042,7 @@ def ancestors(element: Element) -> Iterator[Element]:
 def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
     """What has a colour has words that say the same; colours of one drawing have a key, each with a word of its own."""
     coloured = coloured_classes(browser)
-    assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag", "alarm"}
+    assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag"}
     for path in every_page(line):
         for element in Tree(browser.get(path).body).root.every():
             if element.tag == "figure":
@@ -916,6 +1053,9 @@ def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
                 assert len(used) <= 1 or used <= key.keys(), path
                 assert len(set(key.values())) == len(key), path
                 assert not [shape.attributes for shape in shapes if says_nothing(shape, key)], path
+            elif element.attributes.get("aria-hidden"):
+                assert element.inside, path
+                assert element.inside.words, path  # a sign stands beside its words
             elif element.classes & coloured and element.tag not in {"rect", "line"}:  # an axis says nothing
                 assert not says_nothing(element, {}), (path, element.tag, element.attributes)
 
@@ -924,7 +1064,7 @@ def every_page(line: Filled) -> Iterator[str]:
     """Yield every page, of a contact that has a tag and of the newest, and each question."""
     query = urlencode({"contact_id": 3, "number": KEVIN, "word": "other"})
     for page in PAGES:
-        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style"}:
+        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style", "stats_picture", "evidence"}:
             for contact_id in (2, line.newest()) if "<" in page.path else (0,):
                 yield re.sub("<.*?>", str(contact_id), page.path) + f"?{query}" * ("act_" in page.name)
-    yield from ("/none", "/review?all=1", "/stats?by=hour", "/log?kept=1")
+    yield from ("/none", "/inbox?all=1", "/stats?by=hour", "/log?kept=1")

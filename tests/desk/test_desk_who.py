@@ -164,7 +164,7 @@ def test_who_comes_through_a_proxy_is_whom_it_names(house: House) -> None:
         assert browser.cookies == {}
 
         assert [re.sub(r".* by ", "", each) for each in house.events("block")] == ["admin"]
-        wait_until(lambda: house.events("look") == ["log by admin"], "that she looked is recorded")
+        wait_until(lambda: "log by admin" in house.events("look"), "that she looked is recorded")
 
 
 @needs_root
@@ -175,7 +175,7 @@ def test_nobody_behind_a_proxy_is_taken_for_a_user_of_the_machine(house: House) 
         browser = desk.proxied("stranger")
         form = browser.get(f"/act/block?number={KEVIN[1:]}").form("/act/block")
         assert desk.proxied("admin").post("/act/block", form).status == 400
-        assert browser.post("/act/block", form).status == 200
+        assert browser.post("/act/block", form).status == 303
 
         assert "stranger (proxy) (admin)" in browser.get("/").words
         assert [re.sub(r".* by ", "", each) for each in house.events("block")] == ["stranger (proxy)"]
@@ -308,7 +308,7 @@ def test_a_form_outlives_the_program(house: House) -> None:
 
     with house.desk() as desk:
         form = desk.proxied("admin").get(f"/act/block?number={KEVIN[1:]}").form("/act/block")
-    assert sent(form).status == 200
+    assert sent(form).status == 303
     (key,) = (house.folder / "memory").iterdir()
     assert (key.stat().st_mode & 0o777, key.stat().st_uid) == (0o600, DESK.uid)
     for broken in ("", "00", "no key"):  # as a desk leaves it that is killed, were it not replaced whole
@@ -392,7 +392,7 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
         "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
-        "keep_opt_out": False, "at": None,
+        "keep_opt_out": False, "at": None, "seen": None, "asks": False,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}

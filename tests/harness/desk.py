@@ -137,11 +137,12 @@ class Browser:
         return self.ask("POST", path, urlencode(fields), **{"Sec_Fetch_Site": "same-origin"} | headers)
 
     def act(self, path: str) -> Answer:
-        """Ask for an act and say yes to its question."""
+        """Ask for an act, say yes to its question, and go where it leads."""
         asked = self.get(path)
         assert asked.status == 200, asked.words
         action = path.partition("?")[0]
-        return self.post(action, asked.form(action))
+        done = self.post(action, asked.form(action))
+        return self.get(done.headers["Location"]) if done.status == 303 else done
 
 
 class Desk:

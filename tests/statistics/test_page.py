@@ -19,7 +19,8 @@ from hotlined.statistics.page import ready_percent
 
 MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
 FIGURES = [
-    "Texts, calls and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Service",
+    "Texts, calls and answers", "Reactions to the answer", "Hours of the week", "New and returning numbers",
+    "Not answered, and why", "Service",
 ]  # fmt: skip
 MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
 EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
@@ -171,6 +172,25 @@ def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
     )
     assert page.count("before:") == 5
     assert '<th scope="col">Before</th>' in page
+
+
+def test_the_page_says_what_the_line_is(tmp_path: Path) -> None:
+    """The sentence of the configuration stands at its head, escaped; without one there is none."""
+    line = Filled(tmp_path, about="Un numéro contre le harcèlement <b>.")
+    with line.db:
+        line.text()
+        assert '<p class="about">Un numéro contre le harcèlement &lt;b&gt;.</p>' in written(line)
+        line.config.write_text(json.dumps(line.settings | {"about": None}))
+        assert 'class="about"' not in written(line).partition("</style>")[2]
+
+
+def test_a_part_of_a_day_is_marked(line: Filled) -> None:
+    """The first and the last bar may be of less than a day: they are pale, and say so."""
+    page = written(line, "--since", "2026-11-24T12:00", "--until", "2026-11-26")
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    assert len(re.findall('<g class="part"><title>[^<]* \\(in part\\): ', bars)) == 1
+    assert "Pale is a time that lies in the period only in part." in page
+    assert "(in part)" not in written(line, "--since", "2026-11-25", "--until", "2026-11-25")
 
 
 def test_the_heat_map_shows_averages(line: Filled) -> None:

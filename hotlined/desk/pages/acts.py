@@ -1,6 +1,7 @@
 """`/act/…`: decisions of people, a row of a table for each. A GET shows the question, a POST decides.
 
-The control program carries it out, in the visitor's name.
+The control program carries it out, in the visitor's name. Then the page that the act is about is shown, with a sentence
+about it: what a browser loads again is that page.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,21 +9,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from hotlined.desk.notices import Link, Notice, Undo
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import decided, line, reading
+from hotlined.desk.visit import SAID, decided, line, notify, reading
 from hotlined.errors import UsageError
-from hotlined.language import N_, _, pgettext
+from hotlined.language import N_, _, ngettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
 from hotlined.reports.answer import require_text
 from hotlined.reports.number import whom
 from hotlined.reports.review import maybe_nearly, nearly_in_words, tag_meant
+from hotlined.store.reading import log
 from hotlined.words.tags import tag_in_words
 
 Arguments = Mapping[str, Any]
+INBOX = "inbox"
+"""What a form has in its field `then` where the inbox shows the next text after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Act:
     """A decision: its verb at the control program, the role that may take it, and its arguments.
 
     `takes` reads each argument from a field of the form, and raises an error of ours for a wrong one. `question` is
-    asked first, with the arguments in it; `carry_out` decides and returns the sentence about it. A form has a field
-    `then` if its page shows the result by itself: `review` leads to the next text, `back` to the page before.
+    asked first, with the arguments in it; `carry_out` decides and returns the sentence about it. `undo` is the verb
+    that takes it back at once.
     """
 
     verb: str
@@ -39,7 +45,8 @@ class Act:
     title: str
     takes: Mapping[str, Callable[[str], Any]]
     question: str
-    carry_out: Callable[[Arguments], str]
+    carry_out: Callable[[Arguments], str | Notice]
+    undo: str = ""
 
     @property
     def page(self) -> Page:
@@ -49,39 +56,46 @@ class Act:
     def show(self) -> str | Response:
         """Ask, or do what was asked for."""
         arguments = {name: read(request.values.get(name, "")) for name, read in self.takes.items()}
-        back, where = _back(arguments)
         if request.method != "POST":
             meant = arguments | {"word": tag_in_words(arguments["word"])} if "word" in arguments else arguments
             question = _(self.question, **meant)
-            return render_template("ask.html", act=self, arguments=arguments, question=question, back=back)
-        words = self.carry_out(arguments)
-        match request.form.get("then"):
-            case "review":
-                return redirect(_on_in_review(self.verb, arguments), 303)
-            case "back":
-                return redirect(back, 303)
-        return render_template("done.html", act=self, words=words, back=back, where=where)
+            return render_template("ask.html", act=self, arguments=arguments, question=question, back=_back(arguments))
+        is_of_inbox = request.form.get("then") == INBOX
+        done = self.carry_out(arguments)
+        notice = done if isinstance(done, Notice) else Notice(done, self._undo(arguments, is_of_inbox=is_of_inbox))
+        said = {SAID: notify(notice)}
+        where = _on_in_inbox(self.verb, arguments, said) if is_of_inbox else _back(arguments, said)
+        return redirect(where, 303)
+
+    def _undo(self, arguments: Arguments, *, is_of_inbox: bool) -> Undo | None:
+        if not self.undo:
+            return None
+        after = {"then": INBOX, "all": request.form.get("all", "")} if is_of_inbox else {}
+        return Undo(f"act_{self.undo}", {**arguments, **after})
 
 
-def _back(arguments: Arguments) -> tuple[str, str]:
-    """Return the path of the page that an act is about, and what its link says."""
+def _back(arguments: Arguments, said: Mapping[str, Any] | None = None) -> str:
+    """Return the path of the page that an act is about."""
     if "contact_id" in arguments:
         contact_id = arguments["contact_id"]
-        return url_for("contact", contact_id=contact_id), _("To contact {id}", id=contact_id)
+        return url_for("contact", contact_id=contact_id, _anchor=None if said else f"t{contact_id}", **(said or {}))
     if "number" in arguments:
-        return url_for("person_of", number=arguments["number"]), _("To {number}", number=arguments["number"])
-    return url_for("overview"), pgettext("link", "To the line")
+        with reading() as db:
+            found = next(log.rows(db, log.Filter(originator=arguments["number"]), 1), None)
+        if found:
+            return url_for("person", contact_id=found["id"], **(said or {}))
+        return url_for("person_of", number=arguments["number"], **(said or {}))
+    return url_for("overview", **(said or {}))
 
 
 _LEAVES = ("tag", "skip")
 """The acts by which the text in hand is done with."""
 
 
-def _on_in_review(verb: str, arguments: Arguments) -> str:
+def _on_in_inbox(verb: str, arguments: Arguments, said: Mapping[str, Any]) -> str:
     """Return the path of the next text to tag: the same text again, unless it has got its tag or was skipped."""
-    contact_id = arguments["contact_id"]
-    here = None if verb in _LEAVES else contact_id
-    return url_for("review", here=here, last=contact_id, all=request.form.get("all"))
+    here = None if verb in _LEAVES else arguments["contact_id"]
+    return url_for("inbox", here=here, all=request.form.get("all") or None, **said)
 
 
 def _whom(text: str) -> str:
@@ -127,12 +141,22 @@ def _requeue(arguments: Arguments) -> str:
     return _change("requeue")(arguments)
 
 
-def _tag(arguments: Arguments) -> str:
+def _tag(arguments: Arguments) -> str | Notice:
+    seen = request.form.get("seen")
     with reading() as db:
         known = maybe_nearly(db, arguments["word"])
     if known:
         raise UsageError(nearly_in_words(arguments["word"], known), _("Choose that one, or another word."))
-    return in_words.tagged(**arguments, news=decided("tag", **arguments))
+    news = decided("tag", **arguments, seen=None if seen is None else [tag_meant(word) for word in seen.split()])
+    if isinstance(news, str):
+        with reading() as db:
+            words = in_words.sorted_meanwhile(db, arguments["contact_id"], news)
+        return Notice(words, link=_link_to(arguments["contact_id"]))
+    return in_words.tagged(**arguments, news=news)
+
+
+def _link_to(contact_id: int) -> Link:
+    return Link(url_for("contact", contact_id=contact_id, _anchor=f"t{contact_id}"), _("See it"), "log")
 
 
 def _untag(arguments: Arguments) -> str:
@@ -147,8 +171,27 @@ def _keep_no_more(arguments: Arguments) -> str:
     return in_words.kept_no_more(arguments["contact_id"], found=decided("keep_no_more", **arguments))
 
 
-def _skip(arguments: Arguments) -> str:
-    return in_words.skipped(arguments["contact_id"], found=decided("skip", **arguments))
+def _skip(arguments: Arguments) -> Notice:
+    contact_id = arguments["contact_id"]
+    words = in_words.skipped(contact_id, found=decided("skip", **arguments))
+    every = request.form.get("all") or None
+    return Notice(words, link=Link(url_for("inbox", here=contact_id, all=every), _("Back to it"), "undo", key="u"))
+
+
+def _tell(arguments: Arguments) -> str:
+    return in_words.told(arguments["contact_id"], news=decided("tell", **arguments))
+
+
+def _evidence(arguments: Arguments) -> Notice:
+    contact_id = arguments["contact_id"]
+    with reading() as db:
+        contact = log.maybe_contact(db, contact_id)
+    if contact is None or contact.originator is None:
+        raise NotFound(in_words.no_contact(contact_id).message)
+    kept = decided("evidence", name=contact.originator)
+    words = ngettext("{number} contact is kept.", "{number} contacts are kept.", kept)
+    download = Link(url_for("evidence", contact_id=contact_id), _("Load the file (ZIP)"), "file")
+    return Notice(f"{words} " + _("The file is personal data: give it to the police or a lawyer alone."), link=download)
 
 
 ACTS = (
@@ -156,14 +199,15 @@ ACTS = (
         N_("Send nothing until somebody resumes? Texts and calls are still recorded."), _pause),
     Act("resume", Role.ADMIN, N_("Resume"), {}, N_("Let answers go out again?"), _resume),
     Act("block", Role.ADMIN, N_("Block"), _NUMBER,
-        N_("Never answer {number} again, and cancel what waits for it?"), _block),
+        N_("Never answer {number} again, and cancel what waits for it?"), _block, undo="unblock"),
     Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
     Act("requeue", Role.ADMIN, N_("Send again"), _CONTACT,
         N_("Send the answer to contact {contact_id} once more? If it left the first time, it arrives twice."),
         _requeue),
     Act("cancel", Role.ADMIN, N_("Cancel the answer"), _CONTACT,
         N_("Cancel the answer to contact {contact_id} while it waits?"), _change("cancel")),
-    Act("tag", Role.VOLUNTEER, N_("Put the tag on"), _TAG, N_("Put the tag {word} on contact {contact_id}?"), _tag),
+    Act("tag", Role.VOLUNTEER, N_("Put the tag on"), _TAG, N_("Put the tag {word} on contact {contact_id}?"), _tag,
+        undo="untag"),
     Act("untag", Role.VOLUNTEER, N_("Take the tag off"), _TAG,
         N_("Take the tag {word} off contact {contact_id}?"), _untag),
     Act("keep", Role.VOLUNTEER, N_("Keep"), _CONTACT,
@@ -171,7 +215,12 @@ ACTS = (
     Act("keep_no_more", Role.ADMIN, N_("Keep no longer"), _CONTACT,
         N_("Somebody kept contact {contact_id}. Let it be erased when it is old, like any other?"), _keep_no_more),
     Act("skip", Role.VOLUNTEER, N_("Skip"), _CONTACT,
-        N_("Skip contact {contact_id}: let it come last in the review?"), _skip),
+        N_("Skip contact {contact_id}: let it come last in the inbox?"), _skip),
+    Act("tell", Role.VOLUNTEER, N_("Tell the admin"), _CONTACT,
+        N_("Ask the admin to look at contact {contact_id}?"), _tell),
+    Act("evidence", Role.ADMIN, N_("File for the police"), _CONTACT,
+        N_("Keep everything that came from the person of contact {contact_id}, and make a file of it for the police?"),
+        _evidence),
 )  # fmt: skip
 """Every act."""
 

@@ -88,6 +88,6 @@ def by_hand() -> str:
 
 
 PAGES = (
-    Page("/log", "log", Role.READER, show, title=NP_("page", "Log")),
+    Page("/log", "log", Role.READER, show, title=NP_("page", "Log"), sign="log"),
     Page("/by-hand", "by_hand", Role.READER, by_hand),
 )

@@ -1,4 +1,4 @@
-"""`/`: a summary of the line in sentences, then what is wrong with its cure, then the last contacts."""
+"""`/`: whether the line answers, what waits for a person, what is wrong with its cure, and the last contacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,13 @@ from hotlined.clock import here
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
-from hotlined.documents import ListedContact
+from hotlined.documents import ListedContact, WholeContact
 from hotlined.errors import StoreError
 from hotlined.language import N_
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
 from hotlined.store.reading import log, review
-from hotlined.store.reading.review import Waiting
 from hotlined.words.conditions import WINDOW_NAMES
 
 _LAST = 5  # contacts
@@ -34,18 +33,18 @@ def show() -> str:
         report=report,
         words=words,
         contacts=seen.contacts,
-        waiting=seen.waiting,
+        threat=seen.threat,
         windows=WINDOW_NAMES,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a visitor may see of the database: who came, the last contacts, and what waits for a person."""
+    """What a visitor may see of the database: who came, the last contacts, the newest text with an alert word."""
 
     came: Came | None = None
     contacts: Sequence[ListedContact] = ()
-    waiting: Waiting | None = None
+    threat: WholeContact | None = None
 
 
 def _seen(report: LineReport) -> _Seen:
@@ -58,11 +57,10 @@ def _seen(report: LineReport) -> _Seen:
             if not visitor().role.may(Role.READER):
                 return _Seen(seen)
             contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
-            if not visitor().role.may(Role.VOLUNTEER):
-                return _Seen(seen, contacts)
-            return _Seen(seen, contacts, review.waiting(db))
+            first = next(review.queue(db), None) if visitor().role.may(Role.VOLUNTEER) else None
+            return _Seen(seen, contacts, log.maybe_contact(db, first) if first else None)
     except StoreError:
         return _Seen()
 
 
-PAGES = (Page("/", "overview", Role.FIGURES, show, title=N_("Now")),)
+PAGES = (Page("/", "overview", Role.FIGURES, show, title=N_("Now"), sign="now"),)

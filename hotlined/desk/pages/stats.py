@@ -1,7 +1,10 @@
 """`/stats`: the figures of a period, as on the page of `stats --html`; they name no number."""
 
-from flask import Response, render_template, request
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import NotFound
 
 from hotlined.clock import here
 from hotlined.desk.roles import Role
@@ -10,10 +13,10 @@ from hotlined.desk.visit import line, reading
 from hotlined.errors import UsageError
 from hotlined.language import N_, Phrases, _
 from hotlined.reports import typed
-from hotlined.statistics.page import describe, draw_parts
+from hotlined.statistics.page import describe, draw_parts, maybe_picture
 from hotlined.statistics.periods import UNITS, By
 from hotlined.statistics.style import FIGURES
-from hotlined.statistics.summary import summarise
+from hotlined.statistics.summary import Summary, summarise
 
 _INSIDE = "<!-- inside -->"
 """Where the template has what is drawn; a comment there that a visitor types is escaped."""
@@ -23,6 +26,30 @@ _USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "
 
 def show() -> Response:
     """Show the figures of the period that is asked for, by default of the last 30 days."""
+    given, summary = _asked_for()
+    described = Markup(describe(summary))  # noqa: S704  by us, of counts; every word in it is escaped there
+    page = render_template(
+        "stats.html", described=described, given=given, units=UNITS, usual=_USUAL, about=summary.about
+    )
+    head, _mark, foot = page.partition(_INSIDE)
+    query = urlencode({name: value for name, value in given.items() if value})
+    parts = draw_parts(summary, lambda name: f"{url_for('stats_picture', name=name)}?{query}")
+    # put together as octets: as text in a template, a bar for each hour of a month takes 2 MiB more
+    body = b"\n".join([head.encode(), *(part.encode() for part in parts), foot.encode()])
+    return Response(body, mimetype="text/html")
+
+
+def picture(name: str) -> Response:
+    """Give one drawing as a picture of its own, to be given to the press."""
+    _given, summary = _asked_for()
+    drawn = maybe_picture(summary, name)
+    if drawn is None:
+        raise NotFound
+    return Response(drawn, mimetype="image/svg+xml")
+
+
+def _asked_for() -> tuple[dict[str, str], Summary]:
+    """Return what the address asks for, and the figures of that period."""
     now = here()
     given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
     since, until = (typed.when(given[name], now) if given[name] else None for name in ("since", "until"))
@@ -30,13 +57,7 @@ def show() -> Response:
         raise UsageError(_("'{text}' is no unit.", text=given["by"]), _("There are {choices}.", choices=", ".join(By)))
     by = By(given["by"]) if given["by"] else None
     with reading() as db:
-        summary = summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
-    described = Markup(describe(summary))  # noqa: S704  by us, of counts; every word in it is escaped there
-    page = render_template("stats.html", described=described, given=given, units=UNITS, usual=_USUAL)
-    head, _mark, foot = page.partition(_INSIDE)
-    # put together as octets: as text in a template, a bar for each hour of a month takes 2 MiB more
-    body = b"\n".join([head.encode(), *(part.encode() for part in draw_parts(summary)), foot.encode()])
-    return Response(body, mimetype="text/html")
+        return given, summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
 
 
 def style() -> Response:
@@ -45,6 +66,7 @@ def style() -> Response:
 
 
 PAGES = (
-    Page("/stats", "stats", Role.FIGURES, show, title=N_("Figures")),
+    Page("/stats", "stats", Role.FIGURES, show, title=N_("Figures"), sign="stats"),
     Page("/stats.css", "stats_style", Role.FIGURES, style),
+    Page("/stats/<name>.svg", "stats_picture", Role.FIGURES, picture),
 )

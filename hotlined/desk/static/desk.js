@@ -32,8 +32,14 @@
         const answer = await fetch(location.href, { cache: "no-store" });
         if (!answer.ok || answer.redirected) { on = false; tell(); return; }
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const news = page.getElementById("main");
-        if (on && !isInUse() && news.innerHTML !== main.innerHTML) main.replaceChildren(...news.childNodes);
+        if (!on || isInUse()) return;
+        for (const part of ["main", "band"]) {
+          const [old, news] = [document, page].map((each) => each.getElementById(part));
+          if (old && news && news.outerHTML !== old.outerHTML) {
+            old.className = news.className;
+            old.replaceChildren(...news.childNodes);
+          }
+        }
       } catch { on = false; tell(); }
     };
     for (const sign of ["pointerdown", "keydown", "scroll"])

@@ -260,27 +260,66 @@ def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
     return True
 
 
-def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
-    """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact."""
-    return _retag(db, EventKind.TAG, contact_id, word, who, now)
+def tag(
+    db: Database, contact_id: int, word: str, who: str, now: Now, seen: Sequence[str] | None = None
+) -> bool | str | None:
+    """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact.
+
+    `seen` are the tags that the person saw there. Where it has others by now nothing is changed, and the name of who
+    changed them last is returned.
+    """
+    return _retag(db, EventKind.TAG, contact_id, word, who, now, seen)
 
 
 def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
     """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
-    return _retag(db, EventKind.UNTAG, contact_id, word, who, now)
+    return bool(found) if (found := _retag(db, EventKind.UNTAG, contact_id, word, who, now)) is not None else None
 
 
-def _retag(db: Database, kind: EventKind, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+def _retag(
+    db: Database,
+    kind: EventKind,
+    contact_id: int,
+    word: str,
+    who: str,
+    now: Now,
+    seen: Sequence[str] | None = None,
+) -> bool | str | None:
     with db.transaction():
         row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
         if row is None:
             return None
         tags = json.loads(row["tags"])
+        if seen is not None and tags != [*seen]:
+            return _retagged_by(db, contact_id)
         wanted = [*(tag for tag in tags if tag != word), *([word] if kind is EventKind.TAG else [])]
         if len(wanted) == len(tags):
             return False
         db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
         events.record(db, now, kind, contact_id=contact_id, who=who, word=word)
+    return True
+
+
+def _retagged_by(db: Database, contact_id: int) -> str:
+    """Return who changed the tags of a contact last; empty where that is not known any more."""
+    kinds = (EventKind.TAG, EventKind.UNTAG)
+    changes = [event for event in events.of_contact(db, contact_id) if event["kind"] in kinds]
+    return str(changes[-1]["who"] or "") if changes else ""
+
+
+def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
+    """Commit that a person asks the admin to look at a contact, which alerts tell; once in an hour, whoever asks.
+
+    Return whether that is new, None where there is no contact.
+    """
+    if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+        return None
+    after = now.limit - _LOOK_SECONDS
+    told = "SELECT 1 FROM events WHERE contact_id = ? AND kind = ? AND at_limit > ?"
+    if db.one(told, contact_id, EventKind.TOLD, after):
+        return False
+    with db.transaction():
+        events.record(db, now, EventKind.TOLD, contact_id=contact_id, who=who)
     return True
 
 

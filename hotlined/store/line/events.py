@@ -28,6 +28,8 @@ class Event(NamedTuple):
     contacts: int | None = None
     seconds: int | None = None
     balance: str | None = None
+    contact_id: int | None = None
+    who: str | None = None
 
 
 def record(
@@ -93,7 +95,7 @@ def is_repeated(
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, contacts, seconds, balance FROM events"
+        "SELECT id AS event_id, kind, at, contacts, seconds, balance, contact_id, who FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),

@@ -1,0 +1,111 @@
+"""The band at the head of every page: whether the line answers, with a colour, a sign and a sentence.
+
+It is seen from two metres, and says what a volunteer needs: what the line waits for and until when, who has paused it,
+or why it does not answer and whom to call.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from hotlined.clock import rfc3339
+from hotlined.config import Mode
+from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask
+from hotlined.language import N_, Phrases, _
+from hotlined.policy import BUDGETS
+from hotlined.reports.limits import report_limits
+from hotlined.reports.line import LineReport
+from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.words.conditions import MODEM
+from hotlined.words.times import lately
+
+
+class Mood(StrEnum):
+    """How the line is, in one word; the style sheet has a colour for each, and `icons` a sign."""
+
+    ANSWERS = "answers"
+    LATER = "later"
+    PAUSED = "paused"
+    SILENT = "silent"
+
+
+_WINDOWS = Phrases(
+    {
+        "hour": N_("What it may send in an hour is used up."),
+        "day": N_("What it may send in a day is used up."),
+        "month": N_("What it may send in a month is used up."),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """How the line is: in a sentence, and in a second one what that means."""
+
+    mood: Mood
+    words: str
+    more: str = ""
+
+
+def band_of(report: LineReport) -> Band:
+    """Return the band of a line."""
+    if report.mode == Mode.SHADOW and report.alive:
+        return Band(Mood.PAUSED, _("The line is being tried out."), _("Everything is done, but nothing is sent."))
+    sending, modem = report.sending, report.daemon.modem.state
+    if report.alive and sending and sending.state is SendingState.PAUSED:
+        return _paused(report)
+    if report.answers:
+        full = [window for window, code in BUDGETS.items() if report.maybe(code)]
+        return _full(report, full[-1]) if full else Band(Mood.ANSWERS, _("The line answers."))
+    if report.alive and modem == ModemState.STARTING:
+        return Band(Mood.LATER, _("The line answers in a moment."), MODEM[ModemState.STARTING].words)
+    if (
+        report.alive
+        and sending
+        and sending.reason is HoldReason.OUTAGE
+        and report.daemon.modem.state == ModemState.READY
+    ):
+        return _outage(report)
+    return _silent(report)
+
+
+def _paused(report: LineReport) -> Band:
+    """Say who has paused the line."""
+    hold = report.sending
+    assert hold is not None
+    since = _("Since {moment}.", moment=lately(hold.since)) if hold.since else ""
+    recorded = _("Texts and calls are still recorded.")
+    if hold.reason is HoldReason.RESTORED:
+        words = _("The line is paused, since it came back from a backup.")
+    elif hold.by:
+        words = _("{by} has paused the line.", by=hold.by)
+    else:
+        words = _("The line is paused.")
+    return Band(Mood.PAUSED, words, f"{since} {recorded}".lstrip())
+
+
+def _full(report: LineReport, window: str) -> Band:
+    """Say that the line waits for room in a window, and until when."""
+    more = _WINDOWS[window]
+    left = report_limits(report.config).windows[window].new_in_seconds
+    if left and report.stored:
+        at = rfc3339(report.stored.at.utc + timedelta(seconds=left))
+        more = f"{more} " + _("There is room again {moment}.", moment=lately(at))
+    return Band(Mood.LATER, _("The line answers later."), more)
+
+
+def _outage(report: LineReport) -> Band:
+    """Say that nothing leaves, and when the next answer is tried."""
+    more = _("Nothing leaves, though the network is there.")
+    at = report.stored.next_due_at if report.stored else None
+    if at:
+        more = f"{more} " + _("It tries again {moment}.", moment=lately(at))
+    return Band(Mood.LATER, _("The line answers later."), more)
+
+
+def _silent(report: LineReport) -> Band:
+    """Say why the line does not answer, and whom to call."""
+    grave = next(iter(report.grave), None)
+    why = trouble_in_plain_words(grave) if grave else ""
+    call = _("Call {person}.", person=whom_to_ask(report.config))
+    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip())

@@ -1,0 +1,68 @@
+"""`/inbox`: what waits for a person, threats first, one text after the other, for a thumb or a key."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from flask import render_template, request
+
+from hotlined.desk.pages.thread import Item, Side, items_of
+from hotlined.desk.roles import Role
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import line, looked_at, reading
+from hotlined.documents import WholeContact
+from hotlined.language import N_
+from hotlined.reports import typed
+from hotlined.reports.contact import rows_for_people
+from hotlined.reports.line import alerts_reach_somebody, sending_now
+from hotlined.store.line.database import Database
+from hotlined.store.line.line import sending_of
+from hotlined.store.reading import log, review
+from hotlined.words.tags import TAG_KEYS
+
+_BEFORE = 8  # contacts of the person, among which the one that was answered last is looked for
+
+
+def show() -> str:
+    """Show the first text of the queue; or the one that somebody comes back to, while it has no tag."""
+    here = _maybe_contact_id("here")
+    every = bool(request.args.get("all"))
+    before: Sequence[Item] = ()
+    with reading() as db:
+        contact = log.maybe_contact(db, here) if here else None
+        queue = review.queue(db, every=every)
+        waiting = [*(islice(queue, 1) if every else queue)]  # every text are too many to be counted for a page
+        if contact is None or contact.tags or contact.text is None:
+            contact = log.maybe_contact(db, waiting[0]) if waiting else None
+        if contact:
+            before = _before(db, contact)
+    if contact:
+        looked_at(contact.id)
+    left = None if every else len(waiting)
+    return render_template(
+        "inbox.html",
+        contact=contact,
+        before=before,
+        left=left,
+        every=every,
+        keys=TAG_KEYS,
+        can_be_told=alerts_reach_somebody(line()),
+    )
+
+
+def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
+    """Return what went before a text: the last contact of the person that was answered, and the answer."""
+    if contact.originator is None:
+        return ()
+    where = log.Filter(originator=contact.originator, before=contact.id)
+    sending = sending_now(line(), sending_of(db))
+    rows = rows_for_people(db, line(), log.rows(db, where, _BEFORE), sending)
+    answered = [each for each in rows if each.answer and each.answer.sent_at]
+    return [item for item in items_of(db, answered[-1:], sending) if item.side is not Side.BETWEEN]
+
+
+def _maybe_contact_id(name: str) -> int | None:
+    """Return the ID of a contact in the address; None where it has none."""
+    return typed.contact_id(text) if (text := request.args.get(name)) else None
+
+
+PAGES = (Page("/inbox", "inbox", Role.VOLUNTEER, show, title=N_("Inbox"), sign="inbox"),)

@@ -1,0 +1,56 @@
+"""What is wrong with a line, for people at the desk who have no terminal: no command, no file, no key of the settings.
+
+Sentences that other rooms made are kept as far as they name none of these; whom to ask stands in the place of the rest.
+"""
+
+import re
+
+from hotlined.config import Config
+from hotlined.language import N_, Phrases, _, in_sequence
+from hotlined.states import TroubleCode, is_about_database
+from hotlined.status import Trouble
+from hotlined.words.conditions import MODEM
+
+_TECHNICAL = re.compile(r"`|'hotlined |\b[a-z]+\.[a-z_]{2,}\b|/\w+[/.]|\b[A-Z_]{2,}=")
+"""What a person without a terminal can do nothing with: commands, keys such as web.ask, files."""
+_ENDS = re.compile(r"(?<=[.!?])\s+")
+
+_TROUBLES: Phrases[str] = Phrases(
+    {
+        TroubleCode.NOT_RUNNING: N_("Its program is not running."),
+        TroubleCode.NOT_ALIVE: N_("Its program ended unexpectedly, or hangs."),
+        TroubleCode.OTHER_DAEMON: N_("Another program has the line."),
+        TroubleCode.CONFIG_BROKEN: N_("There is a mistake in its settings."),
+        TroubleCode.CONFIG_REFUSED: N_("There is a mistake in its settings."),
+        TroubleCode.NO_ANSWER_TEXT: N_("Its answer has no text."),
+        TroubleCode.ANSWER_REFUSED: N_("Its answer was changed, and the new text cannot be used."),
+        TroubleCode.ANSWER_DIFFERS: N_("Its answer was changed, and it still sends the old one."),
+        TroubleCode.STORAGE_UNREAD: N_("Some texts may lie where they cannot be read."),
+        TroubleCode.NO_REPORTS: N_("Nobody hears whether answers arrive."),
+        TroubleCode.SHADOW: N_("It is being tried out: everything is done, but nothing is sent."),
+        TroubleCode.BACKUP_OLD: N_("There is no new backup: if the card dies, what came since the last one is lost."),
+        TroubleCode.ALERTS_NOWHERE: N_("Nobody is told when a threat comes in: it is on these pages alone."),
+        TroubleCode.READER: N_("Another program keeps its records from shrinking."),
+    }
+)
+"""The troubles whose sentences name commands, files or settings."""
+_DATABASE = N_("Its records cannot be used.")
+
+
+def trouble_in_plain_words(trouble: Trouble) -> str:
+    """Say what is wrong so that a volunteer understands it."""
+    if is_about_database(trouble.code):
+        return _(_DATABASE)
+    if trouble.code in MODEM:  # the driver may know more, but in terms of modems
+        return MODEM[trouble.code].words
+    return _TROUBLES.get(trouble.code) or without_commands(trouble.words) or _("Something is wrong with it.")
+
+
+def without_commands(text: str) -> str:
+    """Leave out the sentences of a text that name a command, a file or a key of the configuration."""
+    return in_sequence(each for each in _ENDS.split(text) if not _TECHNICAL.search(each))
+
+
+def whom_to_ask(config: Config) -> str:
+    """Name the person whom people at the desk ask or call."""
+    return config.web.ask or _("the person who runs this line")

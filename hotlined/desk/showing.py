@@ -1,0 +1,171 @@
+"""What the templates of the desk call: sentences, dates, and what every page shows of the line and of its visitor.
+
+Every value that a template shows is made harmless here, so that none can forget it.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import groupby
+from typing import Any
+
+from flask import g
+from markupsafe import Markup, escape
+
+from hotlined.desk import forms
+from hotlined.desk.band import Band, band_of
+from hotlined.desk.icons import icon
+from hotlined.desk.notices import Notice
+from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask, without_commands
+from hotlined.desk.roles import ROLES, Role
+from hotlined.desk.visit import desk, line, line_report, maybe_visitor, notice_of, reading, visitor
+from hotlined.errors import StoreError
+from hotlined.language import N_, NP_, Phrases, _, in_digits, in_sequence, spoken, unfilled, unfilled_plural
+from hotlined.reports.contact import sender
+from hotlined.states import ContactKind
+from hotlined.status import Trouble
+from hotlined.store.reading import review
+from hotlined.store.reading.review import Waiting
+from hotlined.words.harmless import harmless
+from hotlined.words.tags import tag_in_words
+from hotlined.words.times import day_said, lately, moment, of_day
+
+_SAID_KINDS: Phrases[str] = Phrases(
+    {
+        ContactKind.CALL: N_("Call"),
+        ContactKind.MMS: N_("Picture message; the picture is not fetched"),
+        ContactKind.DATA: N_("Message for an app"),
+        ContactKind.SERVICE: N_("Message of the network"),
+        ContactKind.UNREADABLE: N_("Message that cannot be read"),
+    }
+)
+"""What came, in the place of a text."""
+_SIGNS: Mapping[str, str] = {ContactKind.CALL: "call", ContactKind.MMS: "picture"}
+"""The icon of what came."""
+
+
+def shown(value: Any) -> Any:
+    """Make every value that a template shows harmless, so that no template can forget it."""
+    return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _sentence(message: str, /, **places: Any) -> Markup:
+    """Return a sentence for a template in the language in force; the values in it are escaped and harmless."""
+    return _filled(unfilled(message), places)
+
+
+def _phrase(context: str, message: str, /, **places: Any) -> Markup:
+    """Return a phrase that is translated differently elsewhere, as `_sentence` does."""
+    return _filled(unfilled(NP_(context, message)), places)
+
+
+def _plural_sentence(one: str, several: str, number: int, /, **places: Any) -> Markup:
+    """Return the sentence for a number of something, as `_sentence` does; `{number}` is that number."""
+    return _filled(unfilled_plural(one, several, number), {"number": in_digits(number), **places})
+
+
+def _filled(message: str, places: Mapping[str, object]) -> Markup:
+    sentence = escape(message)
+    return sentence.format(**{name: shown(value) for name, value in places.items()}) if places else sentence
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the beginning of a long text, for a list."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _by_day(rows: Iterable[Any], at: str = "received_at") -> Iterator[tuple[str, list[Any]]]:
+    """Yield rows by the day as people say it; `at` is their field with the moment."""
+    for said, group in groupby(rows, lambda row: day_said(row[at] if isinstance(row, dict) else getattr(row, at))):
+        yield said, [*group]
+
+
+def _trouble(trouble: Trouble) -> Markup:
+    """Say what is wrong: to somebody without a terminal in plain words."""
+    return _prose(trouble.words) if _has_terminal() else escape(harmless(trouble_in_plain_words(trouble)))
+
+
+def _for_visitor(text: str) -> Markup:
+    """Write a sentence of ours in HTML; who has no terminal is told whom to ask instead of what to type there."""
+    if _has_terminal():
+        return _prose(text)
+    kept = without_commands(text)
+    return escape(harmless(kept if kept == text else in_sequence((kept, _("Ask {person}.", person=_whom_to_ask())))))
+
+
+def _prose(text: str) -> Markup:
+    """Write a sentence of ours in HTML: what stands between backticks is code."""
+    parts = harmless(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
+def _form_token() -> str:
+    return forms.token(desk().key, visitor().name, line().name)
+
+
+def _has_terminal() -> bool:
+    """Tell whether the visitor can type commands, or sets the desk up: everybody but the people whom a proxy names."""
+    visitor = maybe_visitor()
+    return visitor is None or not visitor.by_proxy
+
+
+def _whom_to_ask() -> str:
+    return whom_to_ask(line())
+
+
+def _maybe_band() -> Band | None:
+    """Return the band of the line; None where a page failed by a bug, which may be in it."""
+    return None if maybe_visitor() is None or g.get("has_bug") else band_of(line_report())
+
+
+def _maybe_notice() -> Notice | None:
+    visitor = maybe_visitor()
+    return notice_of(visitor) if visitor else None
+
+
+def _maybe_waiting() -> Waiting | None:
+    """Return what waits for a person, for who may read it; None where the database fails."""
+    visitor = maybe_visitor()
+    if visitor is None or not visitor.role.may(Role.VOLUNTEER) or g.get("has_bug"):
+        return None
+    with suppress(StoreError, sqlite3.Error), reading() as db:
+        return review.waiting(db)
+    return None
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "cut": _cut,
+    "day": day_said,
+    "days": _by_day,
+    "for_visitor": _for_visitor,
+    "lately": lately,
+    "moment": moment,
+    "of_day": of_day,
+    "prose": _prose,
+    "sender": sender,
+    "tag": tag_in_words,
+    "trouble": _trouble,
+}
+"""The filters of the templates."""
+GLOBALS: Mapping[str, object] = {
+    "form_token": _form_token,
+    "maybe_band": _maybe_band,
+    "maybe_notice": _maybe_notice,
+    "maybe_visitor": maybe_visitor,
+    "maybe_waiting": _maybe_waiting,
+    "has_terminal": _has_terminal,
+    "icon": icon,
+    "whom_to_ask": _whom_to_ask,
+    "form_field": forms.FIELD,
+    "language": spoken,
+    "roles": ROLES,
+    "said_kinds": _SAID_KINDS,
+    "signs": _SIGNS,
+    "in_digits": in_digits,
+    "_": _sentence,
+    "ngettext": _plural_sentence,
+    "pgettext": _phrase,
+}
+"""What the templates call, beside the navigation."""
