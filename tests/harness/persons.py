@@ -59,7 +59,7 @@ ADMIN = Person(0, (0,))
 
 
 NAMED = {"hotlined-main": LINE, "anna": MEMBER, "stranger": STRANGER, "hotlined-nl": OTHER_LINE, "hotweb-main": DESK}
-_LAID_OVER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@"'
+_LAID_OVER = 'mount -n --bind "$0" /etc/passwd && mount -n --bind "$1" /etc/group && shift && exec "$@"'
 
 
 @dataclass(frozen=True)
