@@ -37,6 +37,7 @@ from hotlined.cli import main
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language, unfilled
+from hotlined.reports.fleet import LEVELS
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
@@ -84,6 +85,35 @@ class Teller:
         happened = [events.Event(number, kind, at(seconds).rfc3339, {}) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
+
+
+def test_who_is_asked_for_is_told_at_once_and_weekly() -> None:
+    """Each further person is, too; once nobody is asked for any more, that is told once."""
+    teller, day = Teller(), 86_400.0
+
+    assert teller.tell(seen(asked=1)) == [("asked", 1)]
+    assert [teller.tell(seen(asked=1), number * day) for number in range(1, 7)] == [[]] * 6
+    assert teller.tell(seen(asked=1), 7 * day) == [("asked", 1)]
+    assert teller.tell(seen(asked=2), 7.1 * day) == [("asked", 2)]
+    assert teller.tell(seen(asked=40), 7.2 * day) == [("asked", 9)]
+    assert teller.tell(seen(asked=41), 7.3 * day) == []
+    assert [teller.tell(seen(), number * day) for number in (7.4, 15)] == [[("asked", 0)], []]
+
+
+def test_a_trouble_of_the_exchange_is_told_and_its_end() -> None:
+    """A graver one is told anew; while nobody can say how the hub is, nothing is."""
+    teller = Teller()
+    away, login = (LEVELS.index(code) + 1 for code in ("hub_away", "hub_login"))
+    known = {code: conditions.FLEET[code] for code in LEVELS}
+
+    def look(level: int | None) -> LineState:
+        if not level:
+            return seen(hub=None if level is None else Judged(0, {}))
+        condition = known[LEVELS[level - 1]]
+        return seen(hub=Judged(level, {"title": condition.title, "cure": condition.cure}))
+
+    said = [teller.tell(look(level)) for level in (0, away, None, away, login, 0)]
+    assert said == [[], [("hub", away)], [], [], [("hub", login)], [("hub", 0)]]
 
 
 def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
@@ -261,6 +291,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         conditions.BACKUP_OLD,
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
+        *conditions.FLEET.values(),
     )
     with speaking(language):
         texts = {_maybe_text(condition, level, known) for known in told} - {None}
@@ -301,9 +332,10 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "silence": [conditions.SILENCE],
         "reception": [conditions.VOLTE_ONLY],
         "text_lost": [conditions.TEXT_LOST],
+        "hub": [*conditions.FLEET.values()],
         "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
-    }.get(condition, [known]):
+    }.get(condition, [] if known in conditions.FLEET.values() else [known]):
         return None
     named = country_condition("GB") if condition == "country" else condition
     alert = draft(named, level, "", **filling)

@@ -14,11 +14,14 @@ from hotlined import exchange, pseudonym
 from hotlined.clock import boottime
 from hotlined.config import load
 from hotlined.control import joining
+from hotlined.daemon.line import Line
+from hotlined.daemon.mark import MarkWriter
 from hotlined.errors import HotlinedError, UnavailableError
 from hotlined.exchange import Mark, RunFiles
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import HubExchange, Pace
+from hotlined.status import DaemonStatus, Trouble
 
 __all__ = ["cluster"]
 KEY = bytes(range(32))
@@ -170,6 +173,38 @@ def test_while_nothing_is_new_the_line_is_left_alone(enter: Enter) -> None:
     assert len(handed) == 2  # the first question, and that nothing is wrong
     assert pauses == [1.0] * 31
     assert fr.db.changed_elsewhere() == before
+
+
+def test_the_daemon_marks_what_is_new_and_how_the_line_is(enter: Enter) -> None:
+    """Another decision is another mark; nothing new, none. Of a line that has left there is none any more."""
+    fr = enter("fr")
+    writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
+    fr.judge(fr.text("Stop"))
+    fr.judge(fr.text(sender=LEA))
+
+    writer.write(DaemonStatus(trouble=(Trouble("sim_absent", ""),)))
+    first = place(fr).maybe_mark()
+    file.unlink()
+    writer.write(None)
+    assert not file.exists()
+    fr.run("block", LEA)
+    writer.write(None)
+    second = place(fr).maybe_mark()
+
+    assert first
+    assert second
+    assert first.changed < second.changed
+    said = json.loads(first.figures)
+    assert said == {
+        "state": "not_answering",
+        "contacts_today": said["contacts_today"],
+        "answers_today": 0,
+        "trouble": ["sim_absent"],
+        "open": {},
+    }
+    assert fr.run("fleet", "leave", "--yes").exit_code == 0
+    writer.write(None)
+    assert not file.exists()
 
 
 def test_without_a_daemon_the_line_is_asked_now_and_then(enter: Enter) -> None:

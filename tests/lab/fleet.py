@@ -131,9 +131,8 @@ def joining() -> None:
         ):
             seen = sh(*inside, "ls", path)
             check(f"it does not see {path}", seen.returncode != 0 or not seen.stdout.strip())
-        check(
-            "but the daemon's mark", sh(*inside, "cat", f"/run/hotlined-fleet/{line}/mark.json").stdout.startswith("{")
-        )
+        mark = [*inside, "cat", f"/run/hotlined-fleet/{line}/mark.json"]
+        check("but the daemon's mark", until(lambda mark=mark: sh(*mark).stdout.startswith("{")) or print(sh(*mark)))  # type: ignore[misc]
         rated = sh("systemd-analyze", "security", "--threshold=20", "--no-pager", unit)
         figure(f"exposure of {unit}", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
         check("its sandbox is at 2.0 or better", rated.returncode == 0)
@@ -143,7 +142,8 @@ def joining() -> None:
     check("nl over TLS", asked(encrypted) == "t")
     for line, unit in EXCHANGES.items():
         status = Path(f"/proc/{show(unit, 'MainPID')}/status").read_text()
-        figure(f"the exchange of {line} takes MiB", int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024)
+        (taken,) = re.findall(r"VmRSS:\s+(\d+)", status)
+        figure(f"the exchange of {line} takes", f"{int(taken) / 1024:.0f} MiB")
 
 
 def exchanging(sims: dict[str, Client]) -> None:

@@ -52,7 +52,7 @@ class Today(NamedTuple):
 
 def today(db: Database, midnight: str) -> Today:
     """Return the totals of the hours since midnight, which is written as in the database."""
-    found = dict(db.execute(_TODAY, midnight[:13], AnswerState.SENT).fetchall())
+    found: dict[str, int] = dict(map(tuple, db.all(_TODAY, midnight[:13], AnswerState.SENT)))
     return Today(found.get("contacts", 0), found.get("answers", 0))
 
 
