@@ -32,7 +32,8 @@ from typing import NamedTuple
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIMEX_STATUS_OFFSET = 4 * ctypes.sizeof(ctypes.c_long) + ctypes.sizeof(ctypes.c_long)
-_TIMEX_SIZE = 512  # struct timex is 208 octets or less; the kernel writes no more than that
+_TIMEX = ctypes.create_string_buffer(512)  # struct timex is 208 octets or less; with zeros it only asks
+_STATUS = ctypes.c_int.from_buffer(_TIMEX, _TIMEX_STATUS_OFFSET)
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -62,10 +63,10 @@ class LimitClock:
     """The limit clock of one line, continued from the last anchor in its database."""
 
     def __init__(self, anchor: Anchor | None) -> None:
-        self._boot_id = boot_id()
+        self.boot_id = boot_id()
         if anchor is None:
-            anchor = Anchor(0.0, self._boot_id, boottime())
-        if anchor.boot_id == self._boot_id:
+            anchor = Anchor(0.0, self.boot_id, boottime())
+        if anchor.boot_id == self.boot_id:
             self._offset = anchor.limit_time - anchor.boottime
         else:
             self._offset = anchor.limit_time
@@ -73,7 +74,7 @@ class LimitClock:
 
     def anchor(self, limit_time: float) -> Anchor:
         """Return what to commit so that a later start continues from `limit_time`."""
-        return Anchor(limit_time, self._boot_id, limit_time - self._offset)
+        return Anchor(limit_time, self.boot_id, limit_time - self._offset)
 
     def now(self) -> Now:
         """Read all clocks at once."""
@@ -110,11 +111,9 @@ def synchronised() -> bool:
 
     Where a sandbox refuses the call, systemd-timesyncd's mark is asked instead.
     """
-    timex = ctypes.create_string_buffer(_TIMEX_SIZE)
     with contextlib.suppress(AttributeError, OSError):
-        if libc().adjtimex(timex) >= 0:
-            status = ctypes.c_int.from_buffer(timex, _TIMEX_STATUS_OFFSET).value
-            return not status & _STA_UNSYNC
+        if libc().adjtimex(_TIMEX) >= 0:
+            return not _STATUS.value & _STA_UNSYNC
     return _TIMESYNCD_MARK.exists()
 
 
@@ -125,7 +124,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read what `rfc3339` wrote."""
+    """Read what `rfc3339` wrote, or an `scts`, which keeps the offset of its centre."""
     return datetime.fromisoformat(text)
 
 

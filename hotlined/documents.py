@@ -8,16 +8,12 @@ To make so many dataclasses takes a tenth of the daemon's start, so nothing that
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from hotlined.forms import Form, Time
 from hotlined.gsm.alphabet import Encoding
 from hotlined.policy import WaitingFor
 from hotlined.states import AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState
-
-_Document = TypeVar("_Document")
-
 
 ByHandId = Annotated[
     str,
@@ -27,23 +23,6 @@ ByHandId = Annotated[
         pattern="^h[1-9][0-9]*$",
     ),
 ]
-
-
-def by_key(document: Any) -> dict[str, Any]:
-    """Return what a document has by its keys; unlike `asdict` it copies nothing, and leaves documents inside it."""
-    return {name: getattr(document, name) for name in document.__dataclass_fields__}
-
-
-def plain(value: Any) -> float | dict[str, Any]:
-    """Return what `json.dumps` does not know as what it knows: a document by its keys, a price as a number."""
-    return float(value) if isinstance(value, Decimal) else by_key(value)
-
-
-def extended(kind: type[_Document], value: object, **more: object) -> _Document:
-    """Return a document that takes over the keys that it shares with another one; `more` are the rest, or others."""
-    names = kind.__dataclass_fields__  # type: ignore[attr-defined]  # of every dataclass
-    shared = {name: held for name, held in by_key(value).items() if name in names}
-    return kind(**shared | more)
 
 
 @dataclass(frozen=True, slots=True)

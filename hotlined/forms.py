@@ -1,9 +1,10 @@
-"""What the schema of `--json` says of a value beyond its type: how it is written, between what it lies, what there is.
+"""How a document is written: as JSON, made of another one, and what the schema says of a value beyond its type.
 
-A `Form` stands in the type: `Annotated[str, Form(…)]`. `scripts/run schema` reads it, and nothing else does.
+A `Form` stands in a type: `Annotated[str, Form(…)]`. `scripts/run schema` reads it, and nothing else does.
 """
 
-from typing import Annotated, TypeVar
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
 
 class Form:
@@ -18,6 +19,7 @@ class Form:
 
 
 _Each = TypeVar("_Each")
+_Document = TypeVar("_Document")
 
 Time = Annotated[
     str,
@@ -30,3 +32,20 @@ Time = Annotated[
 Seconds = Annotated[float, Form(minimum=0)]
 ByWindow = Annotated[dict[str, _Each], Form(keys=("hour", "day", "month"))]
 """A value for each window of the limits."""
+
+
+def by_key(document: Any) -> dict[str, Any]:
+    """Return what a document has by its keys; unlike `asdict` it copies nothing, and leaves documents inside it."""
+    return {name: getattr(document, name) for name in document.__dataclass_fields__}
+
+
+def plain(value: Any) -> float | dict[str, Any]:
+    """Return what `json.dumps` does not know as what it knows: a document by its keys, a price as a number."""
+    return float(value) if isinstance(value, Decimal) else by_key(value)
+
+
+def extended(kind: type[_Document], value: object, **more: object) -> _Document:
+    """Return a document that takes over the keys that it shares with another one; `more` are the rest, or others."""
+    names = kind.__dataclass_fields__  # type: ignore[attr-defined]  # of every dataclass
+    shared = {name: held for name, held in by_key(value).items() if name in names}
+    return kind(**shared | more)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from hotlined.clock import here, rfc3339
 
+PAGE_OCTETS = 2048
+"""A page is written whole to the log, however little of it has changed, and a text changes some forty."""
+
 _CONTACT = """c.id, c.line, c.kind, c.originator, c.other_originator, c.text, c.segments_received, c.segments_total,
       c.scts, c.received_at, c.repeats, c.tags, c.verdict, c.reason, c.elsewhere"""
 _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
@@ -122,7 +125,7 @@ LINE = (
     ) STRICT
     """,
     "CREATE INDEX segments_contact ON segments (contact_id)",
-    "CREATE INDEX segments_answer_segment ON segments (answer_segment_id)",
+    "CREATE INDEX segments_answer_segment ON segments (answer_segment_id) WHERE answer_segment_id IS NOT NULL",
     "CREATE INDEX segments_pdu ON segments (pdu)",
     "CREATE INDEX segments_undeleted ON segments (imsi, storage) WHERE deleted_at IS NULL",
     # text, encoding and segments are NULL until the gate composes it; what it counts for is read from its segments
@@ -187,7 +190,6 @@ LINE = (
     ) STRICT
     """,
     "CREATE INDEX attempts_answer ON attempts (answer_id)",
-    "CREATE INDEX attempts_begun ON attempts (begun_limit)",
     "CREATE INDEX attempts_ended ON attempts (ended_limit) WHERE outcome IS NOT NULL",
     # the network may refuse thousands between two that say something about the line
     "CREATE INDEX attempts_undeclined ON attempts (ended_limit) WHERE outcome <> 'declined'",
@@ -213,13 +215,10 @@ LINE = (
       UNIQUE (attempt_id, sequence)
     ) STRICT
     """,
-    """
-    CREATE INDEX answer_segments_submitted ON answer_segments (submitted_limit, state)
-      WHERE submitted_limit IS NOT NULL
-    """,
+    # each of these is written to for each segment: none has what no query needs
+    "CREATE INDEX answer_segments_submitted ON answer_segments (submitted_limit) WHERE submitted_limit IS NOT NULL",
     "CREATE INDEX answer_segments_waiting ON answer_segments (attempt_id) WHERE state = 'waiting'",
-    "CREATE INDEX answer_segments_submitting ON answer_segments (attempt_id) WHERE state = 'submitting'",
-    "CREATE INDEX answer_segments_mr ON answer_segments (mr, id)",
+    "CREATE INDEX answer_segments_mr ON answer_segments (mr) WHERE mr IS NOT NULL",
     "CREATE INDEX answer_segments_unconfirmed ON answer_segments (attempt_id) WHERE state = 'unconfirmed'",
     # what people decided about a number
     """
@@ -599,6 +598,7 @@ def apply(path: Path) -> None:
 
     db = sqlite_utils.Database(path)
     try:
+        db.execute(f"PRAGMA page_size = {PAGE_OCTETS}")  # of a new one; else nothing happens
         db.execute("PRAGMA synchronous = FULL")
         with db.conn:
             db.execute("BEGIN IMMEDIATE")  # whoever comes second waits, and finds them applied

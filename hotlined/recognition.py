@@ -4,6 +4,7 @@ A text is compared folded, for people write the same word with and without capit
 from it is decided in `policy`.
 """
 
+import functools
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
@@ -48,7 +49,7 @@ def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
     Letters alone are compared: digits, blanks, signs and emojis are left out. Each word may stand as often as it likes.
     At any time: a first contact may say it, and someone whose answer is still queued.
     """
-    wanted, polite = (set(filter(None, map(letters, words))) for words in (opt_out_words, _POLITE))
+    wanted, polite = (set(filter(None, map(_known, words))) for words in (opt_out_words, _POLITE))
     said = letters(text)
     met = {0: False}  # where a word may begin, after nothing but words; and whether one of them opts out
     for at in range(len(said)):
@@ -66,6 +67,9 @@ def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
 def letters(text: str) -> str:
     """Put all but letters aside, and case and accents."""
     return "".join(filter(str.isalpha, _decomposed(text)))
+
+
+_known = functools.lru_cache(maxsize=256)(letters)  # the words are the configuration's, and are the same for all texts
 
 
 def words_met(text: str, wanted: Collection[str]) -> list[str]:

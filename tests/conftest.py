@@ -23,9 +23,10 @@ import forks
 import hypothesis
 import pytest
 import warm
-from running import CliRunner
-from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
+from running import CliRunner, Result
+from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
+from unchanged import pytest_sessionfinish, pytest_sessionstart  # noqa: F401  the same
 
 from hotlined.cli import main
 from hotlined.gsm.modem import Modem
@@ -149,33 +150,23 @@ class Line:
                 self.daemon.kill()
                 self.daemon.wait()
 
-    def cli(self, *arguments: str, check: bool = True) -> str:
-        """Run a command of the admin and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout
-
-    def ask(self, *arguments: str, check: bool = True) -> str:
-        """Run a command in this process and return what it prints.
-
-        Tests ask hundreds of times: most of it would be the start of a program.
-        """
+    def run(self, *arguments: str) -> Result:
+        """Run a command in this process: most of what a program costs is its start."""
         with speaking(spoken()):
             result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
+        return result
+
+    def cli(self, *arguments: str, check: bool = True) -> str:
+        """Run a command and return what it prints."""
+        result = self.run(*arguments)
         assert not check or result.exit_code == 0, result.output
         return result.stdout
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
         """Return what `log --json` says."""
-        return [json.loads(line) for line in self.ask("log", "-n", "0", "--json", *arguments).splitlines()]
+        return [json.loads(line) for line in self.cli("log", "-n", "0", "--json", *arguments).splitlines()]
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Query the database as any program of the group may."""
@@ -227,10 +218,14 @@ def pytest_configure() -> None:
     """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
 
     What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
-    property has to hold within some time: the machine may have other things to do.
+    property has to hold within some time: the machine may have other things to do. The examples of a property are the
+    same in each run, but where all of each sweep is taken.
     """
     hypothesis.settings.register_profile(
-        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        "patient",
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        derandomize=not extent.WHOLE,
     )
     hypothesis.settings.load_profile("patient")
     sys.dont_write_bytecode = False

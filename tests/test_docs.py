@@ -24,6 +24,7 @@ from _pytest.mark import ParameterSet
 from catalogues import TRANSLATED, said, stored
 from conftest import speaking
 from filled import Filled
+from needs import needs, needs_allowance
 
 from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
@@ -249,15 +250,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return filled.folder
 
 
-NEEDED = {"db key": "age"}
-"""Commands whose example runs another program, and that program."""
+NEEDED = {"db key": ("age",)}
+"""Commands whose example runs other programs, and these."""
 
 
 def runnable(path: str) -> ParameterSet:
     """Return a command as a parameter, skipped where the program that its example runs is missing."""
-    program = NEEDED.get(path)
-    missing = bool(program) and not shutil.which(str(program))
-    return pytest.param(path, marks=pytest.mark.skipif(missing, reason=f"needs {program}"))
+    return pytest.param(path, marks=needs(*NEEDED.get(path, ())))
 
 
 @pytest.mark.parametrize(
@@ -504,7 +503,7 @@ def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
     assert [words for words in named if re.sub(r"\d+", "{id}", words).casefold() not in sentences] == []
 
 
-@pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
+@needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
     """What is typed about a threat keeps and tags it, and leaves a ZIP of a page with its text."""
     filled = Filled(tmp_path)

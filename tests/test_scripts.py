@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from skips import FORBIDDEN
-from test_page import BROWSERS
+from needs import PACKAGES
 
 ROOT = Path(__file__).parent.parent
 RED = '''"""Red."""
@@ -59,7 +58,36 @@ def test_a_part_of_the_tests_is_green_where_it_is(checkout: Path) -> None:
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "1 failed" in done.stdout or "passed" in done.stdout
-    assert (ROOT / ".ci/run").read_text().endswith("\nscripts/test\n")
+
+
+WHERE = """#!/bin/sh
+echo "${HOTLINED_WHOLE:-0}" "$@"
+"""
+
+
+def test_both_depths_are_asked_for_by_one_command(tmp_path: Path) -> None:
+    """`scripts/test` takes samples of the sweeps, --whole all of each; CI runs the first, and a release the second."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts/test", tmp_path / "scripts")
+    (tmp_path / "scripts/environment").write_text("")
+    for name in ("ruff", "mypy", "python"):
+        (tmp_path / ".venv/bin" / name).write_text(WHERE)
+        (tmp_path / ".venv/bin" / name).chmod(0o755)
+
+    def last(*words: str) -> str:
+        return subprocess.check_output([tmp_path / "scripts/test", *words], text=True).splitlines()[-1]
+
+    assert last().startswith("0 -m pytest ")
+    assert last("--whole").startswith("1 -m pytest ")
+    assert last("--whole", "tests/test_x.py").startswith("1 -m pytest ")
+    assert last("--whole", "tests/test_x.py").endswith(" tests/test_x.py")
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+    assert "scripts/test" in ci
+    swept = " ".join(ci).partition("scripts/test --whole ")[2].replace("\\", "").split()
+    assert swept
+    assert [name for name in swept if "extent" not in (ROOT / name).read_text()] == []
+    assert "\nscripts/test --whole\nscripts/mutants\n" in (ROOT / "scripts/release").read_text()
 
 
 @pytest.mark.timeout(900)
@@ -113,55 +141,73 @@ def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
 
 SKIPPED = """
 import pytest
+from needs import forbidden, needs, needs_allowance, needs_root
 
-@pytest.mark.skipif(True, reason="needs a mark")
+@pytest.mark.skipif(True, reason="sudo apt install fish zsh")
 def test_mark():
     pass
 
 @pytest.fixture
 def place():
-    pytest.skip("needs a place")
+    pytest.skip("sudo apt install zsh")
 
 def test_fixture(place):
     pass
 
+def test_root():
+    pytest.skip("sudo scripts/test")
+
+@needs_allowance(False, "nobody may mount")
 def test_mount():
-    pytest.skip("here nobody may mount")
+    pass
 
 @pytest.mark.xfail(reason="is known")
 def test_known():
     assert False
 
+@needs()
 def test_green():
     pass
 """
+LAST = (
+    "Left out: 4 tests: 2 that `sudo apt install fish zsh` brings; 1 that `sudo scripts/test` brings; "
+    "the system forbids it: nobody may mount (1). Of each sweep a sample was taken: `scripts/test --whole` takes all."
+)
+
+
+def skipping(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run tests that are skipped."""
+    (folder / "test_skipped.py").write_text(SKIPPED)
+    (folder / "conftest.py").write_text("from skips import pytest_runtest_makereport, pytest_unconfigure\n")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", folder]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+
+
+def test_the_last_line_says_what_was_left_out_and_what_brings_it(tmp_path: Path) -> None:
+    """A stranger reads how many tests did not run, and the command after which they do."""
+    done = skipping(tmp_path)
+
+    assert done.returncode == 0
+    assert "1 passed, 4 skipped, 1 xfailed" in done.stdout
+    assert done.stdout.splitlines()[-1] == LAST
+    assert skipping(tmp_path, HOTLINED_WHOLE="1").stdout.splitlines()[-1] == LAST.partition(" Of each")[0]
 
 
 def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
-    """With HOTLINED_NO_SKIPS nothing is skipped but what no package brings; without it, all is that asks for it."""
-    (tmp_path / "test_skipped.py").write_text(SKIPPED)
-    (tmp_path / "conftest.py").write_text("from skips import pytest_runtest_makereport\n")
+    """With HOTLINED_NO_SKIPS nothing is skipped but what the system forbids."""
+    strict = skipping(tmp_path, HOTLINED_NO_SKIPS="yes")
 
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests/harness"), **more}
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", tmp_path]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-
-    usual, strict = run(), run(HOTLINED_NO_SKIPS="yes")
-    assert usual.returncode == 0
-    assert "1 passed, 3 skipped, 1 xfailed" in usual.stdout
     assert strict.returncode == 1
-    assert "1 passed, 1 skipped, 1 xfailed, 2 errors" in strict.stdout
-    assert {"needs a mark", "needs a place"} == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
+    assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors" in strict.stdout
+    brought = {"sudo apt install fish zsh", "sudo apt install zsh", "sudo scripts/test"}
+    assert brought == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
 
 
 def test_ci_has_what_the_tests_look_for() -> None:
     """Each program that a test is skipped without is installed by .ci/run, which lets no test be skipped."""
     ci = (ROOT / ".ci/run").read_text()
-    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    looked_for = set(re.findall(r'skipif\(.*which\("([\w-]+)"\)', tests)) | {"strace", BROWSERS[0]}
 
-    assert {"fish", "zsh", "shellcheck", "systemd-analyze", "udevadm"} < looked_for
-    assert set(re.findall(r"^(\S+) \S+$", ci, re.MULTILINE)) >= looked_for - {"bash"}
+    listed = ci.partition("<<'END'\n")[2].partition("\nEND\n")[0]
+    assert dict(line.split() for line in listed.splitlines()) == PACKAGES
     assert "export HOTLINED_NO_SKIPS=" in ci
-    assert all(tests.count(f'"{reason}"') > 1 for reason in FORBIDDEN)

@@ -23,7 +23,7 @@ from hotlined.states import (
     maybe_country,
     modem_event,
 )
-from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event

@@ -34,7 +34,7 @@ from hotlined.states import (
     is_about_database,
 )
 from hotlined.store.answers import words_met
-from hotlined.store.answers.breaking import country_outages
+from hotlined.store.answers.breakers import country_outages
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
 from hotlined.store.line import alerting, events, reception

@@ -16,7 +16,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import FILE, STANDARD_OUTPUT, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import answer_octets, kept_by_root
-from hotlined.database_files import KEY, beside
+from hotlined.database_files import FLEET, KEY, beside
 from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.states import DatabaseState
@@ -77,8 +77,8 @@ def back_up(settings: Settings, file: Path | None) -> None:
     """Copy the database to FILE, which must not exist yet; without FILE, make a sealed backup off the card.
 
     FILE may be - for the standard output. The daemon may run and write meanwhile. The key of the pseudonyms goes to
-    FILE.key, if there is one, and the answer's file to FILE.answer; the standard output has neither. docs/backup.md
-    says how to put a copy back.
+    FILE.key, if there is one, that of the line's fleet to FILE.fleet, and the answer's file to FILE.answer; the
+    standard output has none of them. docs/backup.md says how to put a copy back.
 
     A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
     and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
@@ -94,9 +94,10 @@ def back_up(settings: Settings, file: Path | None) -> None:
     is_named = file != STANDARD_OUTPUT
     key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
     key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
+    beside_it = {key_file: key, Path(f"{file}{FLEET}"): backup.maybe_key(database, FLEET), answer_file: answer}
     with contextlib.ExitStack() as opened:
         opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
-        for path, octets in ((key_file, key), (answer_file, answer)):
+        for path, octets in beside_it.items():
             if is_named and octets is not None:
                 opened.enter_context(files.create(path)).write(octets)
         with _progress(_("copying")) as show:

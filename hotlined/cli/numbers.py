@@ -13,7 +13,7 @@ from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
-from hotlined.documents import by_key
+from hotlined.forms import by_key
 from hotlined.language import N_, _
 from hotlined.reports.number import correspondents_of, decided_about, refused_by, refused_in_words
 from hotlined.store.answers import correspondents

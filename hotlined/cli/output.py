@@ -20,6 +20,7 @@ import click
 
 from hotlined import files
 from hotlined.errors import UsageError
+from hotlined.forms import plain
 from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
@@ -73,8 +74,6 @@ def columns() -> int:
 
 def json_line(value: Any) -> str:
     """Write a document as one line of ASCII JSON, harmless on a terminal."""
-    from hotlined.documents import plain  # noqa: PLC0415  to make its types takes longer than most commands
-
     return json.dumps(value, ensure_ascii=True, default=plain).replace("\x7f", "\\u007f")
 
 

@@ -12,7 +12,7 @@ import click
 
 from hotlined import pseudonym
 from hotlined.cli import typed
-from hotlined.cli.output import FILE, as_typed, confirm, json_line, output_to, print_sheet, print_wrapped
+from hotlined.cli.output import FILE, as_typed, asked, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import here
@@ -23,11 +23,12 @@ from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.evidence.facts import EvidenceFacts, facts
 from hotlined.evidence.files import SUMS, zipped
 from hotlined.gsm.address import parse_number
-from hotlined.language import _
+from hotlined.language import N_, _
 from hotlined.reports import decided, erased
 from hotlined.reports.export_sheet import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
+from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.people import evidence as stored_evidence
 from hotlined.store.people import export as stored_export
@@ -53,38 +54,81 @@ def purge(settings: Settings) -> None:
 
 
 @click.command
-@typed.number
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@typed.maybe_number
+@click.option("--asked", "is_asked", is_flag=True, help="Erase whom other lines of the fleet ask to erase, one by one.")
+@click.option("--yes", is_flag=True, help="Do not ask; with --asked, whoever has what may be evidence stays.")
 @click.option("--keep-opt-out", is_flag=True, help="Keep its opt-out, if it has opted out.")
 @pass_settings
-def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> None:
+def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, keep_opt_out: bool) -> None:
     """Erase everything about NUMBER, also what `keep` exempts; an answer that waits for it is never sent.
 
     When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
     contacts the line again, it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
     answer to it is being sent, the command erases nothing, and the exit code is 75.
 
+    In a fleet the other lines are asked to erase it, too: people there decide, with --asked. An opt-out stays as a
+    pseudonym.
+
     Example: hotlined forget +32470123456 --yes
     """
     config = settings.config()
+    if is_asked is (number is not None):
+        raise click.UsageError(N_("Give a number, or --asked."))
+    if number is None:
+        _forget_asked(settings, config, yes=yes)
+        return
     name = _name(number, config)
     if is_withheld(name):
         raise _nobodys()
     with open_beside_daemon(config.database) as db:
         amounts = stored.stored_of(db, name)
-    if amounts.anything and not yes:
+        in_fleet = fleet.maybe_member(db) is not None
+        asks = fleet.person(db, name) is not None
+    keep_opt_out |= in_fleet
+    if (amounts.anything or asks) and not yes:
         confirm(
-            erased.question(name, amounts, keep_opt_out=keep_opt_out),
+            erased.question(name, amounts, keep_opt_out=keep_opt_out, asks=asks),
             _("`hotlined forget NUMBER --yes` erases without asking."),
         )
-    if amounts.anything:
-        amounts = erasing.forget(
-            config, settings.who, name, keep_opt_out=keep_opt_out, daemon_runs=lambda: report_line(config).alive
-        )
+    if amounts.anything or asks:
+        amounts = _erase(settings, config, name, keep_opt_out=keep_opt_out, asks=True)
     else:  # a reader may have kept an earlier `forget` from coming to its end
         erasing.rebuild(config, settings.who, "forget")
-    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keep_opt_out and amounts.opted_out):
+    keeps = keep_opt_out and amounts.opted_out
+    for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps, asks=asks):
         print_wrapped(as_typed(words))
+
+
+def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
+    """Erase whom other lines ask to erase, each where a person says so, or where nothing may be evidence."""
+    with open_beside_daemon(config.database) as db:
+        requests = {request.person: request for request in reversed(fleet.asked(db))}
+        found = [
+            (each, stored.stored_of(db, each.name), stored.evidence_of(db, each.name)) for each in requests.values()
+        ][::-1]
+    if not found:
+        print_wrapped(_("No line asks to erase anybody."))
+    for request, amounts, evidence in found:
+        for words in erased.asked(request, amounts, evidence):
+            print_wrapped(as_typed(words))
+        without = _("`hotlined forget --asked --yes` erases whoever has nothing that may be evidence.")
+        if (yes and evidence) or (not yes and not asked(_("Erase it?"), _("Nobody can be asked here."), without)):
+            print_wrapped(_("It stays, and the request stays open."))
+            continue
+        gone = _erase(settings, config, request.name, keep_opt_out=True, asks=False)
+        for words in erased.forgotten(config, request.name, gone, keeps_opt_out=gone.opted_out, asks=False):
+            print_wrapped(as_typed(words))
+
+
+def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool, asks: bool) -> stored.StoredCounts:
+    return erasing.forget(
+        config,
+        settings.who,
+        name,
+        keep_opt_out=keep_opt_out,
+        daemon_runs=lambda: report_line(config).alive,
+        asks=asks,
+    )
 
 
 @click.command

@@ -17,8 +17,8 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import WHEN
 from hotlined.clock import here
-from hotlined.documents import by_key
 from hotlined.errors import UsageError
+from hotlined.forms import by_key
 from hotlined.language import N_, _, in_digits, in_row, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState

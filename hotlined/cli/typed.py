@@ -105,5 +105,9 @@ def read_number(_context: click.Context, _parameter: click.Parameter, value: str
     return number
 
 
+maybe_number: Callable[[_Command], _Command] = click.argument(
+    "number", required=False, shell_complete=complete_number, callback=read_number
+)
+"""The number of a person, where another option may stand for it."""
 number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=read_number)
 """The number of a person."""

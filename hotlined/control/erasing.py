@@ -24,15 +24,16 @@ def purge(config: Config, who: str) -> Iterator[purging.Batch]:
 
 
 def forget(
-    config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool]
+    config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool], asks: bool = True
 ) -> stored.StoredCounts:
     """Erase a person from every file once nothing is being sent to it, and return what was erased.
 
+    With `asks` the other lines of a fleet are asked to erase it, too.
     Raises RefusedError where that takes too long, or no daemon runs that would settle what is being sent, and
     UnavailableError where a file still holds a copy.
     """
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + _SETTLED_SECONDS
-    while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
+    while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out, asks=asks)) is None:
         runs = daemon_runs()
         if not runs or time.monotonic() > deadline:
             raise RefusedError(

@@ -92,12 +92,12 @@ def _lift_opt_out(decision: Decision) -> bool:
 
 def _forget(decision: Decision) -> dict[str, object] | None:
     """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
-    name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
     erased = erasing.forget(
         decision.db,
-        name,
+        decision.arguments["name"],
         decision.now,
-        keep_opt_out=keep,
+        keep_opt_out=decision.arguments["keep_opt_out"],
+        asks=decision.arguments["asks"],
         opts_out=lambda text: recognition.opts_out(text, decision.config().numbers.opt_out_words),
     )
     return {"erased": asdict(erased), "rebuilt": erasing.rebuild(decision.db)} if erased else None
@@ -200,7 +200,7 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
+    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag, "asks": is_flag}),
     "purge": Verb(_purge, {}),
     "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }

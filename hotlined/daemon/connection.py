@@ -40,7 +40,7 @@ from hotlined.gsm.responses import REGISTERED, Identification, Network, Registra
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
-from hotlined.store.answers import answers, breaking
+from hotlined.store.answers import answers, breakers
 from hotlined.store.line import events
 from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
@@ -197,7 +197,7 @@ class Connection:
             events.record(db, db.now(), EventKind.SIM_ADOPTED, who=who)
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
-        breaking.make_trial_due(db, db.now(), self.line.timing.trial_gap)
+        breakers.make_trial_due(db, db.now(), self.line.timing.trial_gap)
         self.mismatch = ()
         self._note_own_number()
         if self.modem:

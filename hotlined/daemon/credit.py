@@ -15,7 +15,7 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
 from hotlined.states import EventKind
-from hotlined.store.answers import breaking
+from hotlined.store.answers import breakers
 from hotlined.store.line import events
 from hotlined.store.line.line import (
     TopUp,
@@ -153,7 +153,7 @@ class Balance:
         if not pays and cause is None:
             with db.transaction():
                 opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)
-                breaking.open_breaker(db, opening, db.now(), timing.trial_after, f"the balance is {balance}")
+                breakers.open_breaker(db, opening, db.now(), timing.trial_after, f"the balance is {balance}")
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
-            breaking.make_trial_due(db, db.now(), timing.trial_gap)
+            breakers.make_trial_due(db, db.now(), timing.trial_gap)

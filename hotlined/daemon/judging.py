@@ -7,6 +7,7 @@ ones go on.
 import logging
 import random
 
+from hotlined import policy
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
 from hotlined.daemon.line import Line
@@ -33,32 +34,45 @@ class Judge:
         db = self._line.db
         if self._sender.is_idle():
             return
+        oldest, longest = self._sender.waiting().oldest, self._line.config.answer.max_age
         by_calendar = self._by_calendar.is_due()
         if by_calendar:
             self._by_calendar.restart()
-        if ended := queue.sweep(db, self._line.config.answer.max_age, db.now(), by_calendar=by_calendar):
-            log.info("%d answers cancelled (stale)", ended)
-        if ended == queue.SWEPT_AT_ONCE:
-            return  # there may be more: else a contact would be refused because a stale answer is pending
-        while (contact_id := contacts.next_unjudged(db, db.now())) is not None:
-            try:
-                self._judge(contact_id)
-            except Exception as error:
-                if concerns_database(error):
-                    raise
-                log.exception("contact %d cannot be judged: set aside", contact_id)
-                answers.set_contact_aside(db, contact_id, repr(error), db.now())
+        if by_calendar or (oldest is not None and oldest < db.now().limit - longest.total_seconds()):
+            ended = queue.sweep(db, longest, db.now(), by_calendar=by_calendar)
+            if ended:
+                log.info("%d answers cancelled (stale)", ended)
+            if ended == queue.SWEPT_AT_ONCE:
+                return  # there may be more: else a contact would be refused because a stale answer is pending
+        if self._sender.waiting().judgement is None:
+            return
+        while unjudged := contacts.unjudged(db, db.now()):
+            rules = self._sender.rules()
+            for contact in unjudged:
+                self._judge(contact, rules)
+            if len(unjudged) < contacts.BATCH:
+                return
+            db.flush()  # there are many: others want to write, too
 
-    def _judge(self, contact_id: int) -> None:
-        shortest, longest = self._line.config.answer.delay
-        verdict = answers.judge(
-            self._line.db,
-            contact_id,
-            self._sender.rules(),
-            self._line.db.now(),
-            delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
-            shadow=self._line.shadow,
-        )
-        if notice := answers.maybe_notice(self._line.db, contact_id):
-            self._balance.note_operator_text(notice)
-        log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
+    def _judge(self, contact: contacts.Unjudged, rules: policy.Rules) -> None:
+        """Commit the verdict on a contact; one that cannot be judged is set aside."""
+        db, line = self._line.db, self._line
+        shortest, longest = line.config.answer.delay
+        try:
+            verdict = answers.judge(
+                db,
+                contact.contact_id,
+                rules,
+                db.now(),
+                delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
+                shadow=line.shadow,
+            )
+        except Exception as error:
+            if concerns_database(error):
+                raise
+            log.exception("contact %d cannot be judged: set aside", contact.contact_id)
+            answers.set_contact_aside(db, contact.contact_id, repr(error), db.now())
+            return
+        if contact.is_from_centre:
+            self._balance.note_operator_text(answers.notice(db, contact.contact_id))
+        log.info("contact %d: %s (%s)", contact.contact_id, "answer" if verdict.answer else "no answer", verdict.reason)

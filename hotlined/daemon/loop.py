@@ -3,7 +3,9 @@
 A pass does a bounded amount of each kind of work and returns; only `_sleep` waits for what is not due. Nothing is kept
 for the next pass that a restart would need: that is in the database, so a pass may break off at any line. An error of
 the modem or the disk ends a pass, is a state from then on (`_guarded`), and the next pass begins at the top again.
-Receiving goes before sending: a full SIM takes no text, and an answer can wait. While nothing waits, a pass is made
+Receiving goes before sending: a full SIM takes no text, and an answer can wait. A text costs three commits, before each
+of which nothing is done that counts on it: it is received; it has left the SIM, has its verdict, and an answer is let
+out; the fate of that. While nothing waits, a pass is made
 every ten seconds, and a hint from the database's folder ends the sleep sooner (`watch`).
 """
 
@@ -41,7 +43,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.states import EventKind, ModemState, NoModemState, modem_event
-from hotlined.store.answers import contacts, decisions, fates, queue
+from hotlined.store.answers import contacts, decisions, fates
 from hotlined.store.line import events, pseudonyms, requests
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
@@ -293,8 +295,9 @@ class Daemon:
             if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
         finally:  # without a modem, too: texts that were read are judged, and people are served
-            self.judge.judge_contacts()
-            self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
+            with self.db.shared_commit():
+                self._judge()
+                self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
             self._serve_requests()
             self._housekeep()
 
@@ -313,7 +316,7 @@ class Daemon:
 
     def _wants_anchor(self, now: Now) -> bool:
         """Tell whether the limit clock is to be saved: hourly, and sooner while an answer or a trial waits for it."""
-        due = queue.next_due(self.db)
+        due = self.sender.waiting().due
         is_soon = due is not None and due - now.limit <= self.timing.anchor
         return self._anchor.is_due() or is_soon or breaker_of(self.db).is_open
 
@@ -334,11 +337,21 @@ class Daemon:
         self.connection.ask_network()  # before sending: nothing leaves from another SIM or without a network
         self._show_state()
         self.calls.update(modem)
-        self.judge.judge_contacts()  # before sending: what came just now may opt out or block
-        if self._stopping is None and self.receiver.begin_sending_turn():
-            if self.connection.registered and not self.connection.mismatch:
-                self.balance.ask_if_due(modem)
-            self.sender.send(modem)
+        sends = self._stopping is None and self.receiver.begin_sending_turn()
+        if sends and self.connection.registered and not self.connection.mismatch:
+            self.balance.ask_if_due(modem)
+        begun = None
+        with self.db.shared_commit():  # nobody is promised anything in between, and nothing is asked of the modem
+            self._judge()  # before sending: what came just now may opt out or block
+            if sends:
+                begun = self.sender.begin_next(modem)
+        if begun:  # now that it is on the disk
+            self.sender.submit(modem, begun)
+
+    def _judge(self) -> None:
+        """Note what has left the SIM, and judge what has come."""
+        self.receiver.confirm_deletions()
+        self.judge.judge_contacts()
 
     def _scan(self, modem: Modem) -> None:
         """Scan, and finish the start of a modem that was just opened, whether or not it can be listed."""
@@ -413,16 +426,21 @@ class Daemon:
         if self.calls.call:
             waits.append(self.timing.call_tick)
         if not self.sender.is_idle():
-            waits += [self.timing.tick, *self._seconds_to_answers()]
+            waits += self._seconds_to_answers()
         return max(0.0, min(waits))
 
     def _seconds_to_answers(self) -> Iterator[float]:
-        """Yield how many seconds are left until a contact may be judged, and an answer sent."""
-        limit_now = self.db.now().limit
-        if (judgement := contacts.next_judgement(self.db)) is not None:
-            yield judgement - limit_now
-        if (due := queue.next_due(self.db)) is not None and due > limit_now:
-            yield due - limit_now
+        """Yield how many seconds are left until a contact may be judged, and an answer sent.
+
+        What is due and waits is looked at every second, for what holds it back may end; what is not due yet is not.
+        """
+        limit_now, waiting = self.db.now().limit, self.sender.waiting()
+        if waiting.judgement is not None:
+            yield waiting.judgement - limit_now
+        if waiting.due is not None and waiting.due > limit_now:
+            yield waiting.due - limit_now
+        if waiting.early or waiting.due is None or waiting.due <= limit_now:
+            yield self.timing.tick
         if self.connection.modem is None:
             return
         left = self.sender.next_segment_at - time.monotonic()

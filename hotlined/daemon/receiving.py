@@ -89,6 +89,8 @@ class Receiver:
         """The text that the modem handed over last: it is committed once, even where its acknowledgement fails."""
         self._refused: dict[int, Postponed] = {}
         """Entries that the modem does not delete, by the id of their segment."""
+        self._deleted: list[int] = []
+        """The segments that have left the SIM, which is not committed yet."""
         self._recorded_refusals: set[int] = set()
         """The segments whose refusal is an event already: one event each, however often the modem comes and goes."""
         self._unlisted: dict[str, Postponed] = {}
@@ -260,6 +262,8 @@ class Receiver:
             for entry in listing.entries
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
+        if entries:
+            self.confirm_deletions()  # before: the same text again, at whichever place, is one that came again
         kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
         if kept:
             self._alert_request.make_if_due()
@@ -351,8 +355,17 @@ class Receiver:
                 self._count_refused_deletion(storage, entry)
         finally:
             if deleted:
-                contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
+                self._deleted += deleted
                 modem.storages.forget_deleted(storage, len(deleted))
+
+    def confirm_deletions(self) -> None:
+        """Commit which entries have left the SIM since the last time.
+
+        That promises nothing: where the commit fails, or a crash comes before it, the next listing shows it again.
+        """
+        if self._deleted:
+            deleted, self._deleted = self._deleted, []
+            contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
         """Tell whether deletions end for this pass: after some seconds, or sooner if something waits to be read.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import concerns_database
@@ -23,10 +23,17 @@ from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
-from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
-from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue
+from hotlined.policy import AttemptCause, Fate, Reason, Share, WaitingFor
+from hotlined.store.answers import answers, breakers, decisions, fates, gate, queue
 from hotlined.store.line import pseudonyms
-from hotlined.store.line.line import commit_half_sent_wait, commit_share_wait, commit_wait, is_paused, own_number
+from hotlined.store.line.line import (
+    Standing,
+    commit_half_sent_wait,
+    commit_share_wait,
+    commit_wait,
+    own_number,
+    standing_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +60,23 @@ class Sender:
         """When the head of a share, or its trial, that was found to wait is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
         """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
-        self._idle_since_write: tuple[int, int] | None = None
-        """The count of writings (others', ours) after which nothing waited; None where something did."""
+        self._looked_at: tuple[int, tuple[int, int]] | None = None
+        """The count of writings (others', ours) after which it was looked up what waits, `_waiting`."""
+        self._waiting = queue.Backlog(None, None, None, answers=False, early=False)
         self.breaker_watch = BreakerWatch(line, balance)
 
-    def is_idle(self) -> bool:
-        """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
+    def waiting(self) -> queue.Backlog:
+        """Return what waits to be judged or sent; looked up only after somebody has written."""
         db = self.line.db
-        written = (self.line.version, db.connection.total_changes)  # by others, by us
-        if written != self._idle_since_write:
-            waits = contacts.next_judgement(db) is not None or queue.is_waiting(db)
-            self._idle_since_write = None if waits else written
-        return self._idle_since_write is not None
+        written = (self.line.version, db.changed_here())  # by others, by us
+        if written != self._looked_at:
+            self._waiting, self._looked_at = queue.waiting(db), written
+        return self._waiting
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits to be judged or sent."""
+        waiting = self.waiting()
+        return waiting.judgement is None and not waiting.answers
 
     def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
@@ -101,7 +113,7 @@ class Sender:
     def reload(self) -> None:
         """Apply a configuration, at the start and when it was read again: queued answers are asked again."""
         self.forget_marks()
-        breaking.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
+        breakers.keep_countries(self.line.db, self.line.config.numbers.answer_countries)
         decisions.commit_mode(self.line.db, self.line.db.now(), shadow=self.line.shadow)
 
     # ---- sending
@@ -119,36 +131,41 @@ class Sender:
             return
         self.breaker_watch.forget_registration()  # a port that comes back is no network that does
         if not self.is_idle():
-            self._note_and_apply_hold()
+            self._note_and_apply_hold(standing_of(self.line.db))
 
-    def send(self, modem: Modem) -> None:
-        """Submit at most one segment: of the first answer, of those whose turn it is, that passes the gate."""
+    def begin_next(self, modem: Modem) -> gate.Begun | None:
+        """Ask the gate about the answers whose turn it is; return the segment of the first one that passes.
+
+        What is returned is to be submitted once it is on the disk: at the end of the shared commit, if there is one.
+        """
         db, now = self.line.db, self.line.db.now()
         self.breaker_watch.note_registration(now, registered=self.connection.registered)
         if self.is_idle():
             self._all_wait = False
-            return
+            return None
         if time.monotonic() < self.next_segment_at or not modem.in_step:
-            return
-        if self._note_and_apply_hold():
-            return
-        shadow = self.line.shadow
-        self._hold_half_sent(shadow=shadow)
-        self.breaker_watch.announce_changes(now, self.connection.ladder)
-        for turn in queue.due(db, now, shadow=shadow, timing=self.line.timing):
+            return None
+        standing = standing_of(db)
+        if self._note_and_apply_hold(standing):
+            return None
+        self.breaker_watch.announce_changes(standing.breaker, self.connection.ladder)
+        for turn in self._turns(standing, now):
             if time.monotonic() < self._asked_again_at.get((turn.share, turn.trial), 0.0):
                 self._all_wait = True
-            elif self._take_turn(modem, turn, now):
-                return
+                continue
+            result = self._take_turn(turn, standing, now)
+            if not isinstance(result, policy.Wait):
+                return result if isinstance(result, gate.Begun) else None
+        return None
 
-    def _take_turn(self, modem: Modem, turn: queue.Turn, now: Now) -> bool:
-        """Ask the gate about an answer and act on its verdict; return whether this pass sends nothing more."""
+    def _take_turn(self, turn: queue.Turn, standing: Standing, now: Now) -> gate.TurnResult:
+        """Ask the gate about an answer, and note what follows from its verdict."""
         db = self.line.db
         try:
             result = gate.begin(
                 db,
                 turn.answer_id,
-                self.rules(),
+                self._rules(standing.own_number),
                 now,
                 compose=self.compose,
                 encode=self._encode,
@@ -161,43 +178,54 @@ class Sender:
                 raise
             log.exception("answer %d cannot be sent: set aside", turn.answer_id)
             gate.set_aside(db, turn.answer_id, repr(error), now)
-            return True
+            return policy.Cancel(Reason.SET_ASIDE)
         if isinstance(result, policy.Wait):
             self._all_wait = True
             if turn.share:
                 self._asked_again_at[turn.share, turn.trial] = time.monotonic() + SHARE_PAUSE_SECONDS
                 if result.waiting_for in policy.FULL_WINDOWS:
-                    commit_share_wait(db, turn.share, result.waiting_for)
-            return False
+                    self._note_share_wait(turn.share, result.waiting_for, standing)
+            return result
         self.forget_marks()
         if turn.share:
-            commit_share_wait(db, turn.share, None)
+            self._note_share_wait(turn.share, None, standing)
         if isinstance(result, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, result.reason)
-            return True
-        self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
+        else:
+            self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
         if isinstance(result, gate.Shadowed):
             log.info("answer %d: shadowed", turn.answer_id)
-        else:
-            self._submit(modem, result)
-            self._begin_interval()  # from its end: the network may take as long as the interval
-        return True
+        return result
 
     def _begin_interval(self) -> None:
         """Let no segment out before the interval between two is over."""
         self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
 
-    def _hold_half_sent(self, *, shadow: bool) -> None:
-        """Queue answers again that are half sent and may not go on: in shadow mode, and while the key is lost."""
-        if shadow or pseudonyms.is_lost(self.line.db):
-            queue.requeue_half_sent(self.line.db)
-        commit_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
+    def _note_share_wait(self, share: Share, waiting_for: WaitingFor | None, standing: Standing) -> None:
+        """Commit what the answers of a share wait for, where that is news."""
+        if standing.share_waits.get(share) != waiting_for:
+            commit_share_wait(self.line.db, share, waiting_for)
 
-    def _note_and_apply_hold(self) -> bool:
+    def _turns(self, standing: Standing, now: Now) -> list[queue.Turn]:
+        """Return whose turn it is; answers that are half sent and may not go on are queued again before.
+
+        They may not in shadow mode, and while the key is lost.
+        """
+        db, shadow = self.line.db, self.line.shadow
+        if standing.half_sent_wait != (half_sent_wait := WaitingFor.HELD if shadow else None):
+            commit_half_sent_wait(db, half_sent_wait)
+        turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
+        if any(turn.share is None for turn in turns) and (shadow or pseudonyms.is_lost(db)):
+            queue.requeue_half_sent(db)
+            turns = queue.due(db, now, shadow=shadow, timing=self.line.timing)
+        return turns
+
+    def _note_and_apply_hold(self, standing: Standing) -> bool:
         """Commit what holds all answers back; where something does, queue half-sent ones again, and return True."""
         waiting_for = self._maybe_wait()
-        commit_wait(self.line.db, waiting_for)
-        self._all_wait = waiting_for is not None or is_paused(self.line.db)
+        if standing.wait != waiting_for:
+            commit_wait(self.line.db, waiting_for)
+        self._all_wait = waiting_for is not None or standing.is_paused
         if self._all_wait:
             queue.requeue_half_sent(self.line.db)
         return self._all_wait
@@ -211,11 +239,12 @@ class Sender:
 
     def rules(self) -> policy.Rules:
         """Return the rules of the configuration, with the SIM's own number and the line's earlier texts."""
+        return self._rules(own_number(self.line.db))
+
+    def _rules(self, own: str | None) -> policy.Rules:
         if self._texts is None:
             self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
-        return self.line.config.rules(
-            own_number(self.line.db), sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts
-        )
+        return self.line.config.rules(own, sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts)
 
     def compose(self, step: int, country: str | None, draw: int) -> gate.Composition | None:
         """Choose the text for an answer: the variant that its random number draws, at its step or for its country.
@@ -242,8 +271,8 @@ class Sender:
 
     # ---- one segment
 
-    def _submit(self, modem: Modem, begun: gate.Begun) -> None:
-        """Submit a segment that is committed as being submitted, and commit its result."""
+    def submit(self, modem: Modem, begun: gate.Begun) -> None:
+        """Submit a segment that is on the disk as being submitted, and commit its result."""
         try:
             result = self._hand_over(modem, begun)
         except (ModemError, PortError):  # raised only where nothing can have left
@@ -251,9 +280,11 @@ class Sender:
             raise
         if result is None:
             self._withdraw_segment(begun)
+            self._begin_interval()
             return
         now = self.line.db.now()
         self._commit_fate(lambda: self._settle(begun, result, now))
+        self._begin_interval()  # from its end: the network may take as long as the interval
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
         """Give a segment to the modem and return the result; if the SIM is not surely the line's, only return None."""

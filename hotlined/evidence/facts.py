@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 
 from hotlined import __version__, pseudonym
 from hotlined.clock import Now, parse_rfc3339
-from hotlined.documents import TextByHand, extended
+from hotlined.documents import TextByHand
 from hotlined.evidence.words import MISSING
-from hotlined.forms import Time
+from hotlined.forms import Time, extended
 from hotlined.language import _
 from hotlined.states import ContactKind
 from hotlined.store.people.evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence
@@ -126,5 +126,5 @@ def universal(moment: str) -> str:
 
 def network(scts: str) -> str:
     """Write a time stamp of the service centre as it came, with its difference from UTC, and in UTC."""
-    stamp = datetime.fromisoformat(scts)
+    stamp = parse_rfc3339(scts)
     return f"{stamp.isoformat(' ')} = {universal(scts)}"

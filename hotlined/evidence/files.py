@@ -7,10 +7,10 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping
 
-from hotlined.documents import by_key, plain
 from hotlined.evidence.facts import EvidenceFacts, document
 from hotlined.evidence.page import draw
 from hotlined.evidence.words import FILES
+from hotlined.forms import by_key, plain
 from hotlined.store.people.evidence import EvidenceContact
 from hotlined.words.harmless import csv_cell
 

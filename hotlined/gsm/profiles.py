@@ -6,6 +6,7 @@ Known to be wrong: it was written from manuals, without the hardware, and firmwa
 has a fallback.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -255,6 +256,7 @@ def choose(manufacturer: str, model: str) -> Profile:
     return next((row for row in PROFILES if row.manufacturer.search(manufacturer) and row.model.search(model)), GENERIC)
 
 
+@functools.lru_cache(maxsize=64)  # each line is asked about three times, and most of them come again and again
 def meaning(text: str) -> Meaning:
     """Return what an unsolicited line says; CHATTER where no row has it."""
     spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY

@@ -13,7 +13,6 @@ from hotlined.policy import Reason
 from hotlined.states import REPEATABLE, TroubleCode
 from hotlined.status import DaemonStatus, Trouble
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.reading import log
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import Condition
@@ -85,6 +84,8 @@ def require_text(config: Config, contact_id: int) -> None:
     obeyed = in_force(config, daemon, alive=daemon.is_alive())
     if obeyed.steps:
         return
+    from hotlined.store.reading import log  # noqa: PLC0415  `status` asks for troubles, and shows no contact
+
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
         answer = contact.answer if contact else None

@@ -19,8 +19,8 @@ from hotlined.documents import (
     WholeContact,
     WholeTextByHand,
     WordingPlace,
-    extended,
 )
+from hotlined.forms import extended
 from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now

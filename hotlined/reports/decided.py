@@ -10,7 +10,7 @@ from hotlined.clock import synchronised
 from hotlined.config import Config
 from hotlined.documents import TextByHand, WholeContact
 from hotlined.errors import HotlinedError, RefusedError
-from hotlined.language import N_, Phrases, _, ngettext
+from hotlined.language import N_, Phrases, _, in_row, ngettext
 from hotlined.policy import History, Reason, WaitingFor
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
@@ -86,7 +86,10 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
         words = _("{number} is not blocked any more.", number=number)
     else:
         words = _("{number} was not blocked.", number=number)
-    if has_opted_out(config, number):
+    history = _history(config, number)
+    if elsewhere := _elsewhere(history):
+        words += f" {elsewhere}"
+    elif history.opted_out:
         words += " " + _(
             "It has opted out, and stays so: `hotlined unblock --opted-out {number}` lifts that.",
             number=shlex.quote(number),  # a name may be anything, and is pasted into a shell
@@ -96,16 +99,30 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
 
 def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     """Return the result of `unblock --opted-out` in a sentence."""
+    history = _history(config, number)
     if not was:
-        return _("{number} had not opted out: nothing has changed.", number=number)
+        words = _("{number} had not opted out: nothing has changed.", number=number)
+        return f"{words} {_elsewhere(history)}".rstrip()
     words = _("The opt-out of {number} is lifted.", number=number)
+    if elsewhere := _elsewhere(history):
+        return f"{words} {elsewhere}"
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
-    if _history(config, number).blocked:
+    if history.blocked:
         return f"{words} " + _(
             "It is still blocked: `hotlined unblock {number}` ends that.", number=shlex.quote(number)
         )
     return f"{words} " + _("Its next text can be answered.")
+
+
+def _elsewhere(history: History) -> str:
+    """Return that other lines of the fleet go on refusing a number, and that it is lifted there; empty for none."""
+    blocked, opted_out = (history.elsewhere.get(reason, ()) for reason in (Reason.BLOCKED, Reason.OPTED_OUT))
+    parts = (
+        _("It is blocked at {lines}: that is lifted there.", lines=in_row(blocked)) if blocked else "",
+        _("It has opted out at {lines}: that is lifted there.", lines=in_row(opted_out)) if opted_out else "",
+    )
+    return " ".join(filter(None, parts))
 
 
 def has_opted_out(config: Config, number: str) -> bool:

@@ -1,15 +1,17 @@
 """What is stored of a person who is to be forgotten, and what was erased, in sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hotlined.config import Config
-from hotlined.language import _, ngettext
+from hotlined.language import _, in_row, ngettext
+from hotlined.store.fleet import Asked
 from hotlined.store.people.purging import Batch
-from hotlined.store.people.stored import StoredCounts
+from hotlined.store.people.stored import LikelyEvidence, StoredCounts
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
+from hotlined.words.times import moment
 
 
-def question(name: str, stored: StoredCounts, *, keep_opt_out: bool) -> str:
+def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool) -> str:
     """Return what a person is asked before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
@@ -18,14 +20,36 @@ def question(name: str, stored: StoredCounts, *, keep_opt_out: bool) -> str:
     )
     parts = (
         kept if stored.kept else "",
-        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored)),
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(stored) or _("nothing here")),
         _("Its opt-out goes too; --keep-opt-out keeps it.") if stored.opted_out and not keep_opt_out else "",
+        _("The other lines of the fleet are asked to erase it, too.") if asks else "",
     )
     return " ".join(filter(None, parts))
 
 
-def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool) -> Iterator[str]:
-    """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it."""
+def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidence]) -> Iterator[str]:
+    """Yield whom a line asks to erase, what is stored of it, and which of its contacts may be evidence."""
+    yield _(
+        "Line {line} asks since {moment} to erase {name}: {what}.",
+        line=request.by,
+        moment=moment(request.since),
+        name=request.name,
+        what=_in_words(stored) or _("nothing here"),
+    )
+    for each in evidence:
+        why = (
+            _("a person keeps it") if each.kept else "",
+            _("it is tagged as a threat") if each.threat else "",
+            _("it has alert words") if each.alert_words else "",
+        )
+        yield _("Contact {number} may be evidence: {why}.", number=each.contact_id, why=in_row(why))
+
+
+def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool, asks: bool) -> Iterator[str]:
+    """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it.
+
+    `asks` says that other lines of a fleet are asked to erase it.
+    """
     yield (
         _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
         if stored.anything
@@ -35,6 +59,8 @@ def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out:
         yield _("Its opt-out is kept as a pseudonym.")
     elif stored.anything:
         yield _("If it contacts the line again, it is a new number.")
+    if asks:
+        yield _("The other lines of the fleet are asked to erase it; people there decide.")
     if name in config.numbers.blocked:
         yield _("The configuration still blocks it (numbers.blocked): {path}.", path=config.path)
     if stored.mentions:

@@ -32,7 +32,7 @@ from hotlined.states import (
 )
 from hotlined.status import DaemonStatus, FoundStatus, Trouble
 from hotlined.store.answers import windows
-from hotlined.store.answers.breaking import CountryOutage, Declined, country_outages, maybe_declined
+from hotlined.store.answers.breakers import CountryOutage, Declined, country_outages, maybe_declined
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble

@@ -12,9 +12,9 @@ from typing import Annotated
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
-from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand, extended
+from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
 from hotlined.errors import AddressError, UsageError
-from hotlined.forms import ByWindow, Form, Seconds
+from hotlined.forms import ByWindow, Form, Seconds, extended
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify, parse_number
 from hotlined.language import _, in_digits, in_row, labelled, ngettext
 from hotlined.policy import Reason
@@ -25,10 +25,11 @@ from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
+from hotlined.store import fleet
 from hotlined.store.answers import correspondents
 from hotlined.store.answers.correspondents import Correspondent, Order
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.fleet import history_of
+from hotlined.store.fleet import Elsewhere, history_of
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import FREE, Sending, is_paused
@@ -70,6 +71,10 @@ class ShownNumber(Correspondent):
     paused: bool
     history: tuple[PreviewedContact, ...]
     by_hand: tuple[TextByHand, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    """What other lines of the fleet say of it."""
+    fleet_pseudonym: str | None
+    """By which the fleet knows it; null in no fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class NumberReport:
     queued: LoggedAnswer | None
     texts: tuple[Wording, ...]
     shadowed: int
+    elsewhere: tuple[Elsewhere, ...]
+    fleet_pseudonym: str | None
 
     @property
     def where(self) -> log.Filter:
@@ -114,7 +121,8 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     shadowed = history.answers - history_of(db, originator, shadow=False).answers if shadow else 0
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
-    return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed)
+    elsewhere, met = tuple(fleet.elsewhere(db, originator)), fleet.person(db, originator)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, shadowed, elsewhere, met)
 
 
 def document(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> ShownNumber:
@@ -128,6 +136,8 @@ def document(db: Database, config: Config, report: NumberReport, rows: Iterable[
         paused=is_paused(db),
         history=tuple(entry(db, config, row) for row in rows),
         by_hand=tuple(map(log.by_hand_entry, log.texts_by_hand(db, 0, report.originator))),
+        elsewhere=report.elsewhere,
+        fleet_pseudonym=report.fleet_pseudonym,
     )
 
 
@@ -256,6 +266,9 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
             ngettext("{number} answer would have gone", "{number} answers would have gone", report.shadowed),
         )
     yield _("state"), refused_in_words(who)
+    for said in report.elsewhere:
+        yield _("elsewhere"), labelled(said.line, _said_elsewhere(said))
+    yield _("in the fleet"), report.fleet_pseudonym or ""
     yield _("next answer"), next_answer(report, config, now)
     yield inner(_("because")), REASONS[outlook.reason]
     yield inner(_("waiting")), _ahead_in_words(outlook)
@@ -272,6 +285,16 @@ def next_answer(report: NumberReport, config: Config, now: Now) -> str:
     if queued := _queued_in_words(report, config):
         return _("one is on its way: {fate}", fate=queued)
     return _next_in_words(report.outlook, now, config)
+
+
+def _said_elsewhere(said: Elsewhere) -> str:
+    """Write what another line says of a number."""
+    parts = (
+        _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",
+        _("opted out, {moment}", moment=moment(said.opted_out_at)) if said.opted_out_at else "",
+        in_answers(said.answers) if said.answers else "",
+    )
+    return in_row(parts)
 
 
 def _answers_in_words(who: Correspondent) -> str:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from hotlined import __version__, clock
 from hotlined.config import Mode
-from hotlined.documents import extended
-from hotlined.forms import ByWindow, Form, Time
+from hotlined.forms import ByWindow, Form, Time, extended
 from hotlined.reports.line import HARMLESS, Budget, LineReport
 from hotlined.states import OPEN, AnswerState, SealFailure
 from hotlined.status import ModemStatus

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hotlined.config import Config, Wording
-from hotlined.documents import extended
+from hotlined.forms import extended
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
 from hotlined.language import _
 from hotlined.words.amounts import maybe_price, segments_and_price

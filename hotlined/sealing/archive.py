@@ -27,15 +27,16 @@ from hotlined.store.file.snapshot import Snapshot
 FORMAT = 2
 _ABOUT, DATABASE = "about.json", "hotlined.db"
 CONFIG, ANSWER = "config.yaml", "answer.txt"
-KEY, PINS = "hotlined.db.key", "hotlined.db.pins"
+KEY, FLEET, PINS = "hotlined.db.key", "hotlined.db.fleet", "hotlined.db.pins"
 PIN, URLS = "pin", "urls"
-BESIDE = {KEY: database_files.KEY, PINS: database_files.PINS}
+BESIDE = {KEY: database_files.KEY, FLEET: database_files.FLEET, PINS: database_files.PINS}
 """Those that lie beside the database, and what they are called after it."""
 LARGEST_MEMBERS = {
     _ABOUT: 4096,
     CONFIG: LARGEST,
     ANSWER: LARGEST_ANSWER + 1,
     KEY: KEY_OCTETS,
+    FLEET: KEY_OCTETS,
     PINS: KEY_OCTETS,
     PIN: LARGEST,
     URLS: LARGEST,

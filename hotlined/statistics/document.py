@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from hotlined.clock import rfc3339
-from hotlined.documents import by_key, extended
-from hotlined.forms import Form, Seconds, Time
+from hotlined.forms import Form, Seconds, Time, by_key, extended
 from hotlined.policy import Limits
 from hotlined.statistics.periods import By, zone
 from hotlined.statistics.sentences import sentences
@@ -15,7 +14,8 @@ from hotlined.statistics.summary import Summary, modem_seconds
 from hotlined.store.reading.figures import SentText, Tagged, Tally
 from hotlined.words.amounts import maybe_price
 
-_ByHour = Annotated[tuple[tuple[int, ...], ...], Form(minItems=7, maxItems=7)]
+_Hours = Annotated[tuple[int, ...], Form(minItems=24, maxItems=24)]
+_ByHour = Annotated[tuple[_Hours, ...], Form(minItems=7, maxItems=7)]
 
 
 @dataclass(frozen=True, slots=True)

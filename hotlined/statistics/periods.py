@@ -118,7 +118,9 @@ def is_whole(start: datetime, end: datetime, by: By) -> bool:
         By.WEEK: midnight(day - day.weekday() * DAY),
         By.MONTH: midnight(day.replace(day=1)),
     }[by]
-    return start == first and end == _next(start, by)
+    with suppress(OverflowError):  # the last of the calendar
+        return start == first and end == _next(start, by)
+    return False
 
 
 def full_minute(moment: datetime) -> datetime:

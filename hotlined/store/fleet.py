@@ -40,7 +40,7 @@ import json
 import random
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -48,6 +48,7 @@ from hotlined import pseudonym
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.database_files import FLEET, beside
 from hotlined.errors import RefusedError
+from hotlined.forms import Time
 from hotlined.language import _
 from hotlined.policy import History, Reason
 from hotlined.states import FleetTrouble, Shared
@@ -123,7 +124,7 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
     return int(
         db.value(
             "SELECT count(*) FROM numbers WHERE number GLOB ? AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM fleet_said WHERE own = number)",
+            " AND NOT EXISTS (SELECT 1 FROM fleet_said WHERE own = numbers.number)",
             pseudonym.GLOB,
         )
     )
@@ -166,7 +167,7 @@ def touch(db: Database, name: str) -> None:
         if not pseudonym.is_one(name):  # the key is lost: once it is back all is said anew
             db.execute("UPDATE fleet SET anew = 1")
         return
-    own = pseudonyms.names(db, name)[1]
+    own = pseudonyms.names(db, name)[1] if name != met else ""
     before = db.one("SELECT own FROM fleet_said WHERE person = ?", met)
     db.execute(
         "INSERT INTO fleet_said (person, own, number, version) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
@@ -220,7 +221,8 @@ def forget(db: Database, name: str, now: Now, *, asks: bool) -> None:
     met = person(db, name)
     if met is None:
         return
-    touch(db, name)
+    if asks or db.one("SELECT 1 FROM fleet_said WHERE person = ?", met):
+        touch(db, name)
     db.execute("UPDATE fleet_said SET number = NULL WHERE person = ?", met)
     if asks:
         db.execute("UPDATE fleet_said SET asked = version, asked_at = ? WHERE person = ?", now.rfc3339, met)
@@ -269,19 +271,21 @@ def _answered(db: Database, met: str) -> History:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What another line says of somebody, as far as this line shares such: since when, and how many answers it sent."""
+    """What another line says of somebody, as far as this line shares such, and how many answers it sent."""
 
     line: str
-    opted_out_at: str | None
-    blocked_at: str | None
+    opted_out_at: Time | None
+    blocked_at: Time | None
     answers: int
-    last_limit: float | None
 
 
 def person(db: Database, name: str) -> str | None:
     """Return the pseudonym by which the fleet knows a number, a name or an own pseudonym; None where there is none."""
     if pseudonym.is_one(name):
-        row = db.one("SELECT person FROM fleet_said WHERE own = ?", name)
+        row = db.one(
+            "SELECT person FROM fleet_said WHERE own = :name UNION SELECT person FROM fleet_heard WHERE person = :name",
+            name=name,
+        )
         return row["person"] if row else None
     key = pseudonyms.maybe_fleet_key(db)
     return pseudonym.of(key, name) if key else None
@@ -289,12 +293,19 @@ def person(db: Database, name: str) -> str | None:
 
 def elsewhere(db: Database, name: str) -> list[Elsewhere]:
     """Return what other lines say of a number or name."""
-    member, met = maybe_member(db), person(db, name)
-    rows = _heard(db, member, met) if member and met else []
-    return [row for row in rows if member and row.line != member.line]
+    met = person(db, name)
+    member = maybe_member(db) if met else None
+    if met is None or member is None:
+        return []
+    columns = Elsewhere.__dataclass_fields__
+    return [
+        Elsewhere(**{column: row[column] for column in columns})
+        for row in _heard(db, member, met)
+        if row["line"] != member.line
+    ]
 
 
-def _heard(db: Database, member: Member, met: str) -> list[Elsewhere]:
+def _heard(db: Database, member: Member, met: str) -> list[sqlite3.Row]:
     """Return what is known of a person beside this line's tables, as far as such is shared and says something."""
     rows = db.all(
         "SELECT line, iif(?, opted_out_at, NULL) AS opted_out_at, iif(?, blocked_at, NULL) AS blocked_at,"
@@ -302,7 +313,7 @@ def _heard(db: Database, member: Member, met: str) -> list[Elsewhere]:
         *(kind in member.shared for kind in (Shared.OPT_OUTS, Shared.BLOCKS, Shared.ANSWERS)),
         met,
     )
-    return [Elsewhere(*row) for row in rows if row["opted_out_at"] or row["blocked_at"] or row["answers"]]
+    return [row for row in rows if row["opted_out_at"] or row["blocked_at"] or row["answers"]]
 
 
 def history_of(
@@ -316,29 +327,29 @@ def history_of(
         return known
     rows = _heard(db, member, met)
     decided = rows + (_heard(db, member, named) if other and (named := person(db, other)) else [])
+    blocked = [row["line"] for row in decided if row["blocked_at"]]
+    opted_out = [row["line"] for row in decided if row["opted_out_at"]]
+    answered = [row["line"] for row in rows if row["answers"]]
+    moments = [known.last_answer, *(row["last_limit"] for row in rows if row["answers"])]
+    counted = sum(row["answers"] for row in rows)
     return known._replace(
-        answers=known.answers + sum(row.answers for row in rows),
-        answers_elsewhere=sum(row.answers for row in rows),
-        last_answer=max(
-            (at for at in (known.last_answer, *(row.last_limit for row in rows if row.answers)) if at is not None),
-            default=None,
-        ),
-        blocked=known.blocked or any(row.blocked_at for row in decided),
-        opted_out=known.opted_out or any(row.opted_out_at for row in decided),
+        answers=known.answers + counted,
+        answers_elsewhere=counted,
+        last_answer=max((at for at in moments if at is not None), default=None),
+        blocked=known.blocked or bool(blocked),
+        opted_out=known.opted_out or bool(opted_out),
         elsewhere={
-            Reason.BLOCKED: _others(member, known.blocked, (row.line for row in decided if row.blocked_at)),
-            Reason.OPTED_OUT: _others(member, known.opted_out, (row.line for row in decided if row.opted_out_at)),
-            **dict.fromkeys(
-                (Reason.PER_NUMBER, Reason.COOLDOWN), _others(member, False, (row.line for row in rows if row.answers))
-            ),
+            Reason.BLOCKED: _others(member, blocked, is_own=known.blocked),
+            Reason.OPTED_OUT: _others(member, opted_out, is_own=known.opted_out),
+            Reason.PER_NUMBER: (others := _others(member, answered)),
+            Reason.COOLDOWN: others,
         },
     )
 
 
-def _others(member: Member, is_own: bool, lines: Iterable[str]) -> tuple[str, ...]:
+def _others(member: Member, lines: Sequence[str], *, is_own: bool = False) -> tuple[str, ...]:
     """Return the lines that a refusal is due to; none where it is this line's own word."""
-    found = tuple(dict.fromkeys(lines))
-    return () if is_own or member.line in found else found
+    return () if is_own or member.line in lines else tuple(dict.fromkeys(lines))
 
 
 def lines_of(history: History, reason: Reason) -> str | None:
@@ -356,7 +367,7 @@ class Asked:
 
     person: str
     by: str
-    since: str | None
+    since: str
     name: str
 
 
@@ -670,6 +681,8 @@ def _read(answer: Mapping[str, Any], latest: int, now: Now) -> _Answer:
 
 def _read_row(row: Mapping[str, Any], now: Now) -> _Row:
     age = row["age"]
+    if (row["asked"] is None) is not (row["asked_at"] is None):
+        raise ValueError
     return _Row(
         line=_text(row["line"], _LINE),
         person=_text(row["person"], _PERSON),

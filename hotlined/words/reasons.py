@@ -1,13 +1,16 @@
 """Reasons, states and verdicts in words: codes are for scripts, people read these."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from hotlined import policy
-from hotlined.documents import LoggedAnswer
 from hotlined.language import N_, NP_, Phrases, _, ngettext
 from hotlined.policy import AttemptCause, Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
+
+if TYPE_CHECKING:  # each command says a reason, and few show a contact
+    from hotlined.documents import LoggedAnswer
 
 REASONS = Phrases(
     {
@@ -193,7 +196,7 @@ def queue_in_words(queue: Mapping[str, int]) -> str:
     )
 
 
-def answer_in_words(answer: LoggedAnswer, sending: SendingState) -> str:
+def answer_in_words(answer: "LoggedAnswer", sending: SendingState) -> str:
     """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled one, the reason.
 
     `sending` says what keeps all answers back, or that no daemon runs: then the words contain no time.

@@ -1,6 +1,7 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
-from hotlined.documents import ExportedEvent, ShownEvent
+from typing import TYPE_CHECKING
+
 from hotlined.language import N_, NP_, Phrases, _
 from hotlined.states import (
     ContactKind,
@@ -12,6 +13,9 @@ from hotlined.states import (
     SmsService,
 )
 from hotlined.words.tags import tag_in_words
+
+if TYPE_CHECKING:  # each command says a state, and few show a contact
+    from hotlined.documents import ExportedEvent, ShownEvent
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
@@ -151,7 +155,7 @@ REQUEST_STATES: Phrases[str] = Phrases(
 """How far a request to the daemon is."""
 
 
-def event_in_words(event: ShownEvent | ExportedEvent) -> str:
+def event_in_words(event: "ShownEvent | ExportedEvent") -> str:
     """Write the details of an event: where a person did it, to what, and who it was."""
     if event.who is None:
         return str(event.detail)

@@ -43,7 +43,7 @@ from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store.answers import decisions
-from hotlined.store.answers.breaking import CountryOutage
+from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import TROUBLES
 from hotlined.store.line import events, requests

@@ -33,7 +33,7 @@ import store_steps
 from conftest import Line, wait_until
 from desk import Browser, Desk
 from persons import COMMAND
-from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
+from test_cost import COUNTED, SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
 from hotlined import policy
 from hotlined.clock import rfc3339
@@ -158,21 +158,6 @@ def is_emptied(connection: sqlite3.Connection) -> bool:
     """Have what the log holds written into the database; tell whether nobody was in the way."""
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
-
-
-# started in place of the daemon: writes down each statement that it has SQLite run, on a line of its own
-COUNTED = """
-import os, runpy, sqlite3, sys
-asked = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-def connect(*arguments, factory=sqlite3.Connection, **options):
-    class Counted(factory):
-        def execute(self, sql, *values):
-            os.write(asked, " ".join(sql.split()).encode() + b"\\n")
-            return super().execute(sql, *values)
-    return plain(*arguments, factory=Counted, **options)
-plain, sqlite3.connect = sqlite3.connect, connect
-runpy.run_module("hotlined", run_name="__main__", alter_sys=True)
-"""
 
 
 class Spent(NamedTuple):

@@ -183,7 +183,7 @@ class Player:
         )
         if row and row["at"] is not None:
             moments.append(row["at"] - self.now.limit)
-        if queue.is_waiting(self.db):
+        if queue.waiting(self.db).answers:
             moments.append(60.0)
         return min(moments)
 

@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "harness"))
 
 import click
 import filled
-from chromium import MISSING, chromium, linked_desk
+from chromium import chromium, linked_desk
 from filled import KEVIN, Filled
 
 from hotlined.clock import Now
@@ -165,7 +165,7 @@ def main() -> None:
 
     Example: scripts/run pictures
     """
-    missing = MISSING + ["pngquant"] * (not shutil.which("pngquant"))
+    missing = [program for program in ("chromium", "pngquant") if not shutil.which(program)]
     if missing:
         raise click.ClickException(f"Here is no {' and no '.join(missing)}.")
     FOLDER.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Some thousand mutated PDUs on each run of the tests, others each time; scripts/run fuzz takes a million."""
+"""Some thousand mutated PDUs in each run of the tests; scripts/run fuzz takes a million."""
 
 from itertools import islice
 from pathlib import Path

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from filled import KEVIN, Filled
+from needs import needs_allowance
 from running import CliRunner
 
 from hotlined import __version__
@@ -115,7 +116,7 @@ def test_hotlined_alone_is_its_status(line: Filled) -> None:
     assert bare(line.folder.parent, *named).stdout == bare(line.folder.parent, *named, "status").stdout != ""
 
 
-@pytest.mark.skipif(Path("/etc/hotlined/main.yaml").exists(), reason="needs a machine without a line")
+@needs_allowance(not Path("/etc/hotlined/main.yaml").exists(), "a line is installed here")
 def test_hotlined_alone_is_the_help_where_nothing_is_configured(tmp_path: Path) -> None:
     """Whoever has just installed it reads what there is, and a script does not take that for a line that is well."""
     asked, done = bare(tmp_path, "--help"), bare(tmp_path)

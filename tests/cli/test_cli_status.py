@@ -25,7 +25,7 @@ from hotlined.desk.band import Mood, band_of
 from hotlined.reports.line import report_line
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store.answers import breaking, decisions
+from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
 from hotlined.store.line.line import commit_balance, recorded_holds
 from hotlined.words import conditions
@@ -586,7 +586,7 @@ def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
-        breaking.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
+        breakers.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
     say(line)
 
     assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]

@@ -14,6 +14,7 @@ import click
 import pytest
 from conftest import ANSWER, ANSWERS, PATIENCE_SECONDS, SPENT, Line, wait_until
 from filled import Filled
+from promised import run
 from test_docs import COMMANDS
 
 from hotlined.policy import Reason, WaitingFor
@@ -21,17 +22,6 @@ from hotlined.states import Refusal
 from hotlined.words.refusals import REFUSALS, refusal_in_words, result_in_words
 
 NUMBER = "+32470123456"
-
-
-def run(line: Line, *arguments: str) -> tuple[int, str]:
-    """Run a command and return its exit code and all that it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> None:

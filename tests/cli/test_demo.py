@@ -68,7 +68,8 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
 
     assert "  20 contacts enregistrés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
     assert not {f"-- {step.title}\n" for step in STEPS} & {*printed}
-    assert "Ligne demo La ligne répond." in now.words
+    assert "Aller au contenu La ligne répond. " in now.words
+    assert "Ligne demo 20 contacts" in now.words
     assert heard.returncode == 0, heard.stderr
     assert heard.stdout.endswith("Il est revenu. La ligne fonctionne.\n")
     assert "Salut beauté 😍 c'est Kevin !" in log.words

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from filled import KEVIN, LEA, Filled
+from needs import needs, needs_allowance
 from running import CliRunner
 
 from hotlined.cli import main
@@ -19,6 +20,7 @@ from hotlined.cli.completion import completion
 from hotlined.store.answers import decisions
 
 PROGRAM = Path(sys.executable).with_name("hotlined")
+installed = needs_allowance(PROGRAM.exists(), "no hotlined is installed beside this Python")
 
 
 @pytest.fixture
@@ -128,7 +130,8 @@ def test_the_program_says_what_completes(line: Filled, typed: str, words: list[s
     assert sorted(completed) == sorted(words)
 
 
-@pytest.mark.skipif(not shutil.which("bash") or not PROGRAM.exists(), reason="needs bash and an installed hotlined")
+@needs("bash")
+@installed
 def test_bash_completes(line: Filled) -> None:
     """By the script that it is told to read, bash completes each line so."""
     script = [
@@ -167,7 +170,8 @@ def asked(line: Filled, *shell: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("fish") or not PROGRAM.exists(), reason="needs fish and an installed hotlined")
+@needs("fish")
+@installed
 @pytest.mark.parametrize(
     ("typed", "words"), [("hotlined re", ["requeue", "resume", "review"]), ("hotlined tag 1 e", ["excuses"])]
 )
@@ -178,7 +182,8 @@ def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
     assert sorted(each.split("\t")[0] for each in shown.splitlines()) == words
 
 
-@pytest.mark.skipif(not shutil.which("zsh") or not PROGRAM.exists(), reason="needs zsh and an installed hotlined")
+@needs("zsh")
+@installed
 def test_zsh_completes(line: Filled) -> None:
     """A zsh that was never set up knows who completes hotlined, and one that was is not set up again."""
     turn_on = 'eval "$(hotlined completion zsh)"; echo $_comps[hotlined]'

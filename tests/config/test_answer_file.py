@@ -334,7 +334,7 @@ def reload(line: Line, *, until: Callable[[dict[str, Any]], object]) -> None:
 
 def codes(line: Line) -> list[str]:
     """Return what is wrong, as `status` says it."""
-    return [each["code"] for each in json.loads(line.ask("status", "--json", check=False))["trouble"]]
+    return [each["code"] for each in json.loads(line.cli("status", "--json", check=False))["trouble"]]
 
 
 def texted(line: Line, number: str, text: str = "") -> tuple[str, str]:
@@ -359,19 +359,19 @@ def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) ->
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
-    line.ask("pause")
+    line.cli("pause")
     line.sim.do("deliver", from_=KEVIN, text="coucou")
     wait_until(lambda: line.count("SELECT count(*) FROM answers") == 2)
     write(line, "\n")
     reload(line, until=lambda status: ONE not in status["in_force"])
     assert codes(line) == ["no_answer_text", "paused"]
-    line.ask("resume")
+    line.cli("resume")
     wait_until(line.settled)
     assert line.rows("SELECT state, reason FROM answers ORDER BY id")[1:] == [("cancelled", "no_answer_text")]
     assert texted(line, KEVIN) == ("suppress", "no_answer_text")
     assert texted(line, PAUL) == ("suppress", "no_answer_text")  # also where a cooldown runs
     assert texted(line, LEA, "stop") == ("suppress", "opted_out")
-    wrong = json.loads(line.ask("status", "--json", check=False))["trouble"][0]
+    wrong = json.loads(line.cli("status", "--json", check=False))["trouble"][0]
     assert wrong["words"] == f"{line.folder}/main.txt is empty: nobody is answered."
     assert f"`sudo nano {line.folder}/main.txt`" in wrong["cure"]
     assert given_to(line) == [(PAUL, SENT_AS)]
@@ -381,7 +381,7 @@ def test_a_file_that_is_emptied_answers_nobody_and_counts_nothing(line: Line) ->
     assert codes(line) == []
     assert texted(line, KEVIN) == ("answer", "first_contact")
     assert line.count("SELECT count(*) FROM contacts WHERE reason = 'no_answer_text'") == 2
-    assert "no text for it" in line.ask("stats")
+    assert "no text for it" in line.cli("stats")
 
 
 def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) -> None:
@@ -392,7 +392,7 @@ def test_numbers_of_a_country_with_a_text_of_its_own_are_answered(line: Line) ->
     assert texted(line, GRETA) == ("answer", "first_contact")
     assert texted(line, PAUL) == ("suppress", "no_answer_text")
     assert given_to(line) == [(GRETA, THREE)]
-    wrong = json.loads(line.ask("status", "--json", check=False))["trouble"][0]
+    wrong = json.loads(line.cli("status", "--json", check=False))["trouble"][0]
     assert wrong["words"].endswith("nobody is answered. Numbers of NL have a text of their own.")
 
 
@@ -409,7 +409,7 @@ def test_a_file_that_cannot_be_used_keeps_what_is_in_force_until_a_restart(line:
     assert codes(line) == ["answer_differs"]
     reload(line, until=lambda status: status["trouble"])
     assert codes(line) == ["answer_refused"]
-    (wrong,) = json.loads(line.ask("status", "--json", check=False))["trouble"]
+    (wrong,) = json.loads(line.cli("status", "--json", check=False))["trouble"]
     assert wrong["words"].startswith(f"{line.folder}/main.txt:1: ")
     assert wrong["words"].endswith(". What is in force stays, and after a restart this line answers nobody.")
     assert wrong["since"]
@@ -449,14 +449,14 @@ def test_what_was_written_and_not_read_is_said(line: Line) -> None:
     write(line, f"\n{ONE}\n")  # the same text
     assert codes(line) == []
     write(line, TWO)
-    shown = line.ask("status")
+    shown = line.cli("status")
     assert f"{line.folder}/main.txt is not what is in force" in shown
-    first = json.loads(line.ask("doctor", "--json", check=False).splitlines()[0])
+    first = json.loads(line.cli("doctor", "--json", check=False).splitlines()[0])
     assert (first["check"], first["verdict"]) == ("answer", "warn")
     assert texted(line, PAUL) == ("answer", "first_contact")
     assert given_to(line) == [(PAUL, SENT_AS)]
     write(line, "")
-    assert "after a reload or a restart, nobody is answered" in line.ask("status")
+    assert "after a reload or a restart, nobody is answered" in line.cli("status")
 
 
 def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
@@ -464,11 +464,11 @@ def test_what_people_ask_to_be_sent_has_no_text_either(line: Line) -> None:
     write(line, ONE)
     line.start()
     assert texted(line, PAUL) == ("answer", "first_contact")
-    line.ask("pause")
+    line.cli("pause")
     line.sim.do("deliver", from_=KEVIN, text="coucou")
     wait_until(lambda: line.count("SELECT count(*) FROM answers") == 2)
-    line.ask("cancel", "2")
-    line.ask("resume")
+    line.cli("cancel", "2")
+    line.cli("resume")
     write(line, "")
     reload(line, until=lambda status: ONE not in status["in_force"])
     refused = [asked(line, "send", "--answer", LEA), asked(line, "requeue", "2")]
@@ -499,7 +499,7 @@ def test_an_answer_that_has_a_stored_text_is_sent_again_without_another(line: Li
     wait_until(lambda: line.rows("SELECT state FROM answers") == [("unconfirmed",)])
     write(line, "")
     reload(line, until=lambda status: ONE not in status["in_force"])
-    line.ask("requeue", "1")
+    line.cli("requeue", "1")
     wait_until(lambda: line.rows("SELECT state FROM answers") == [("sent",)])
     assert given_to(line)[-1] == (PAUL, SENT_AS)
 

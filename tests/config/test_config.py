@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import needs_root
 
 from hotlined import config
 from hotlined.config import (
@@ -738,7 +739,7 @@ def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Co
         config.runtime_dir(homeless)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@needs_root
 def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, homeless: Config) -> None:
     """A folder that another user put there first is refused, and left as it is; the line's own is gone around."""
     private = tmp_path / f"hotlined-{os.getuid()}"

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from conftest import speaking, wait_until
 from filled import Filled
-from needs import needs_root
+from needs import needs_readers, needs_root
 from persons import ADMIN, COMMAND, DESK, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
 from store_steps import make_empty
 
@@ -345,6 +345,7 @@ def test_a_socket_that_fails_is_an_error(doors: Doors) -> None:
 
 
 @needs_root
+@needs_readers
 def test_another_lines_socket_decides_nothing_here(doors: Doors) -> None:
     """A configuration of the same name that has its own database is not served by the line whose socket is there."""
     doors.start()
@@ -530,6 +531,7 @@ def test_a_command_says_in_which_language_it_asks(asked: tuple[Path, Path]) -> N
 
 
 @needs_root
+@needs_readers
 def test_a_refusal_speaks_the_language_of_the_line_and_its_journal_english(doors: Doors) -> None:
     """Who may not decide on a French line reads why in French; the journal says so in English."""
     doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"language": "fr"}))

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import Line, Open, wait_until
+from needs import forbidden
 
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
@@ -23,6 +26,21 @@ DISK, SHM = Path("/var/tmp"), Path("/dev/shm")
 CHECK = ("+CMGF", "+CNMI", "+CPMS", "+CSCS")
 """What is asked for to see whether the modem has kept its settings and its storages."""
 SENDERS = {"SM": "+3247010", "ME": "+3247011"}
+
+
+# started in place of the daemon: writes down each statement that it has SQLite run, on a line of its own
+COUNTED = """
+import os, runpy, sqlite3, sys
+asked = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def connect(*arguments, factory=sqlite3.Connection, **options):
+    class Counted(factory):
+        def execute(self, sql, *values):
+            os.write(asked, " ".join(sql.split()).encode() + b"\\n")
+            return super().execute(sql, *values)
+    return plain(*arguments, factory=Counted, **options)
+plain, sqlite3.connect = sqlite3.connect, connect
+runpy.run_module("hotlined", run_name="__main__", alter_sys=True)
+"""
 
 
 def commands(line: Line) -> Counter[str]:
@@ -130,6 +148,43 @@ def test_two_storages_are_each_listed_once_a_scan(open_line: Open) -> None:
     assert commands(line) - before == {"+CPMS": 1, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
 
 
+def test_a_text_asks_the_database_little_and_commits_three_times(line: Line, tmp_path: Path) -> None:
+    """It is on the disk before it leaves the SIM, its answer before it is handed over, its fate before anything else.
+
+    What promises nothing (that it has left the SIM, its verdict) is committed with the next of these.
+    """
+    asked = tmp_path / "aside" / "asked"  # not beside the database, whose folder the daemon watches
+    asked.parent.mkdir()
+    line.configure(modem={"poll_interval": "60s"}, limits={"segments": {"hour": 100, "day": 100, "month": 100}})
+    start_bare(line, "-c", COUNTED, str(asked))
+    line.wait_state("ready")
+    for count in range(11):
+        if count == 1:
+            asked.write_text("")  # the first one has the rules made, and SQLite compile its statements
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
+        wait_until(partial(received, line, count + 1))
+    statements = asked.read_text().splitlines()
+
+    assert statements.count("COMMIT") == 30
+    assert len(statements) <= 10 * 60
+
+
+def test_an_answer_that_is_not_due_yet_asks_nothing(line: Line, tmp_path: Path) -> None:
+    """However long its delay, no pass is made for it before: half an hour of them would cost more than all else."""
+    asked = tmp_path / "aside" / "asked"
+    asked.parent.mkdir()
+    line.configure(modem={"poll_interval": "60s"}, answer={"delay": "45m"})
+    start_bare(line, "-c", COUNTED, str(asked))
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470123456", text="Salut")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'"), "an answer that waits")
+    time.sleep(2)
+    asked.write_text("")
+    time.sleep(5)
+
+    assert len(asked.read_text().splitlines()) <= 10  # of a pass that was due for something else
+
+
 # ---- nothing
 
 
@@ -192,7 +247,7 @@ def test_six_polls_of_two_storages_cost_at_most_27_commands(tmp_path: Path) -> N
 def idle() -> Iterator[tuple[Meters, Meters]]:
     """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs alone, and read them again."""
     if not SHM.is_dir():
-        pytest.skip("there is no tmpfs at /dev/shm")
+        forbidden("there is no tmpfs at /dev/shm")
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         simulation.start(name) as simulator,
@@ -241,10 +296,15 @@ def test_idling_sleeps(idle: tuple[Meters, Meters]) -> None:
 # ---- memory
 
 
+def once(line: Line) -> None:
+    """Run the daemon until nothing is left to do."""
+    subprocess.run([sys.executable, "-m", "hotlined", "--config", str(line.config), "run", "--once"], check=True)
+
+
 def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
     """After texts were received and answered, the daemon's memory is below 32 MiB, from its second start on."""
     line.configure()
-    line.cli("run", "--once")
+    once(line)
     start_bare(line, "-m", "hotlined")
     for count in range(9):
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count} 😀")
@@ -256,7 +316,7 @@ def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
 def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
     """Consoles, documents, the simulator and tests leave nothing in the daemon, nor do migrations that are not due."""
     line.configure()
-    line.cli("run", "--once")
+    once(line)
     start_bare(line, "-c", LIST_MODULES)
     line.sim.do("deliver", from_="+32470123456", text="un")
     wait_until(lambda: line.submitted() and line.settled())

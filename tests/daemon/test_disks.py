@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
+from needs import forbidden, needs_root
 from store_steps import make_empty
 
 from hotlined.clock import LimitClock
@@ -243,16 +244,13 @@ def test_a_disk_that_takes_no_more_is_waited_for(line: Line) -> None:
     assert line.log_path.read_text().count("the database can be used again") == 1
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-
-
 @pytest.fixture
 def small(line: Line) -> Iterator[Path]:
     """Give a disk of 1 MiB with the database of the line, which has nothing in it."""
     folder = line.folder / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
+        forbidden("nobody may mount a small disk")
     line.database = folder / "hotlined.db"
     line.configure(database=str(line.database))
     make_empty(line.database)

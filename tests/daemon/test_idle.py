@@ -2,6 +2,7 @@
 
 import select
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,20 @@ def test_what_is_written_is_seen_in_the_next_pass(sides: tuple[Filled, Answering
     look(filled, answering)
 
     assert filled.db.one("SELECT 1 FROM contacts WHERE originator = '+32470999999' AND verdict IS NOT NULL")
+
+
+def test_a_verdict_that_never_came_to_the_disk_is_given_again(sides: tuple[Filled, Answering]) -> None:
+    """Where the disk fails at the end of a shared commit, what was read before that is not believed any more."""
+    filled, answering = sides
+    contact_id = filled.text("Salut", "+32470999999")
+    with suppress(ZeroDivisionError), filled.db.shared_commit():
+        answering.judge.judge_contacts()
+        assert not answering.sender.is_idle()  # which is looked up now, and not again before somebody writes
+        raise ZeroDivisionError
+    assert filled.db.one("SELECT 1 FROM contacts WHERE id = ? AND verdict IS NULL", contact_id)
+    look(filled, answering)
+
+    assert filled.db.one("SELECT 1 FROM contacts WHERE id = ? AND verdict IS NOT NULL", contact_id)
 
 
 @pytest.mark.parametrize("held", ["paused", "no modem"])

@@ -19,12 +19,12 @@ from store_steps import refuse, segment_of, take
 
 from hotlined import breaker, policy
 from hotlined.clock import Now
-from hotlined.daemon.breaking import BreakerWatch
+from hotlined.daemon.breaker_watch import BreakerWatch
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.recovery import Ladder
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.states import ByHand
-from hotlined.store.answers import answers, breaking, contacts, fates, gate, queue
+from hotlined.store.answers import answers, breakers, contacts, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import bind_sim, breaker_of
@@ -135,7 +135,7 @@ def country_out(db: Database) -> list[str]:
     wrote(db, 1.0, person(1))
     take(db, begun(db, 1.0), at(1.0))
     assert not breaker_of(db).is_open
-    return [each.country for each in breaking.country_outages(db)]
+    return [each.country for each in breakers.country_outages(db)]
 
 
 def test_a_country_that_waits_by_itself_holds_up_nobody_behind_it(db: Database) -> None:
@@ -213,7 +213,7 @@ def test_anything_taken_there_ends_it(db: Database, how: str) -> None:
         segment = db.value("SELECT id FROM answer_segments WHERE state = 'unconfirmed' LIMIT 1")
         fates.settle_late(db, segment, 7, outages.RULES, at(3.0))
 
-    assert breaking.country_outages(db) == []
+    assert breakers.country_outages(db) == []
     assert begun(db, 62.0).recipient[:3] == "+49"
 
 
@@ -257,7 +257,7 @@ def test_erasing_people_changes_nothing_of_it(db: Database) -> None:
     wrote(db, 2.0, person(1))
     take(db, begun(db, 2.0), at(2.0))
 
-    assert [each.country for each in breaking.country_outages(db)] == ["DE"]
+    assert [each.country for each in breakers.country_outages(db)] == ["DE"]
 
 
 def test_another_sim_may_text_where_the_one_before_might_not(db: Database) -> None:
@@ -265,22 +265,22 @@ def test_another_sim_may_text_where_the_one_before_might_not(db: Database) -> No
     with db.transaction():
         bind_sim(db, "imei", "206010000000001")
     country_out(db)
-    breaking.keep_countries(db, ("BE", "DE"))
-    assert [each.country for each in breaking.country_outages(db)] == ["DE"]
+    breakers.keep_countries(db, ("BE", "DE"))
+    assert [each.country for each in breakers.country_outages(db)] == ["DE"]
     with db.transaction():
         bind_sim(db, "imei", "206010000000002")
-    assert breaking.country_outages(db) == []
+    assert breakers.country_outages(db) == []
 
 
 def test_a_country_that_is_not_answered_any_more_waits_for_nothing(db: Database) -> None:
     """What stands in the queue for it has its turn, and is cancelled there."""
     country_out(db)
     wrote(db, 2.0, DE)
-    breaking.keep_countries(db, ("BE", "FR"))
+    breakers.keep_countries(db, ("BE", "FR"))
     (turn,) = queue.due(db, at(3.0))
     rules = outages.RULES._replace(numbers=policy.Numbers())
 
-    assert breaking.country_outages(db) == []
+    assert breakers.country_outages(db) == []
     assert store_steps.begin(db, turn.answer_id, at(3.0), outages.TEXT, rules) == policy.Cancel(policy.Reason.COUNTRY)
 
 
@@ -313,7 +313,7 @@ def test_a_balance_that_opened_it_makes_no_country_a_fresh_one(db: Database) -> 
     """Nothing has failed then, so the first trial comes after its pause."""
     with db.transaction():
         opening = breaker.Opening(breaker.Cause.CREDIT, at(0.0).limit)
-        breaking.open_breaker(db, opening, at(0.0), USUAL.trial_after)
+        breakers.open_breaker(db, opening, at(0.0), USUAL.trial_after)
     wrote(db, 1.0, person(1))
 
     assert (tried(db, 59.0), tried(db, 60.0)) == ([], [person(1)])
@@ -334,7 +334,7 @@ def test_a_country_in_which_one_was_taken_meanwhile_does_not_wait(db: Database) 
     wrote(db, 4.0, f"{DE[:-1]}9")
     take(db, begun(db, 4.0), at(4.0))
 
-    assert [each.country for each in breaking.country_outages(db)] == ["BE"]
+    assert [each.country for each in breakers.country_outages(db)] == ["BE"]
 
 
 def test_a_country_that_waits_by_itself_is_tried_last_and_says_nothing(db: Database) -> None:
@@ -354,9 +354,9 @@ def test_three_refusals_in_a_row_are_a_reason_to_ask_for_the_balance(db: Databas
     """Others left lately, so nothing is stopped; but the SIM may be running out of credit."""
     balance = Balance(SimpleNamespace(db=db))  # type: ignore[arg-type]
     watch = BreakerWatch(SimpleNamespace(db=db, timing=USUAL), balance)  # type: ignore[arg-type]
-    watch.report(breaking.BreakerUpdate(None, breaker_of(db)), Ladder())
+    watch.report(breakers.BreakerUpdate(None, breaker_of(db)), Ladder())
     assert not balance._has_reason
-    watch.report(breaking.BreakerUpdate(breaker.Change.ROW_DECLINED, breaker_of(db)), Ladder())
+    watch.report(breakers.BreakerUpdate(breaker.Change.ROW_DECLINED, breaker_of(db)), Ladder())
 
     assert balance._has_reason
 
@@ -369,7 +369,7 @@ def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: 
     moments = [600.0, 601.0, 602.0, 603.0]
     changes = [refuse(db, begun(db, moment), at(moment), 38).update.change for moment in moments]
     assert changes == [None, None, breaker.Change.ROW_DECLINED, breaker.Change.ROW_DECLINED]
-    declined = breaking.maybe_declined(db, at(700.0))
+    declined = breakers.maybe_declined(db, at(700.0))
     assert declined
     assert declined.since > declined.left_at
     wrote(db, 3 * HOUR, person(7))
@@ -377,7 +377,7 @@ def test_the_networks_refusals_open_it_three_hours_after_the_last_was_taken(db: 
     segment = segment_of(store_steps.begin(db, late.answer_id, at(3 * HOUR), outages.TEXT, outages.RULES))
 
     assert refuse(db, segment, at(3 * HOUR), 38).update.change is breaker.Change.OPENED
-    assert breaking.maybe_declined(db, at(3 * HOUR)) is None
+    assert breakers.maybe_declined(db, at(3 * HOUR)) is None
 
 
 def test_texts_by_hand_that_fail_open_nothing(db: Database) -> None:
@@ -400,7 +400,7 @@ def test_half_an_answer_waits_where_the_breaker_opens_between_its_segments(db: D
     take(db, segment_of(store_steps.begin(db, turn.answer_id, at(0.0), two, outages.RULES)), at(0.0))
     with db.transaction():
         opening = breaker.Opening(breaker.Cause.CREDIT, at(1.0).limit)
-        breaking.open_breaker(db, opening, at(1.0), USUAL.trial_after)
+        breakers.open_breaker(db, opening, at(1.0), USUAL.trial_after)
     (turn,) = queue.due(db, at(2.0))
     wait = policy.Wait(policy.WaitingFor.OUTAGE)
     assert store_steps.begin(db, turn.answer_id, at(2.0), two, outages.RULES) == wait

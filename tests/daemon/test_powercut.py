@@ -22,6 +22,7 @@ from pathlib import Path
 import extent
 import pytest
 from conftest import Line, wait_until
+from needs import needs, needs_allowance
 
 from hotlined.simulator import client as simulation
 
@@ -34,16 +35,12 @@ CALLS = "openat,unlink,ftruncate,read,write,pwrite64,fsync,fdatasync"
 Files = dict[str, bytearray]
 
 
-def _strace_works() -> bool:
+def _may_trace() -> bool:
     command = ["strace", "-f", "-o", os.devnull, "true"]
-    return bool(shutil.which("strace")) and not subprocess.run(command, capture_output=True, check=False).returncode
+    return not shutil.which("strace") or not subprocess.run(command, capture_output=True, check=False).returncode
 
 
-pytestmark = [
-    pytest.mark.skipif(
-        not _strace_works(), reason="strace is missing (`sudo apt install strace`) or may not trace here"
-    ),
-]
+pytestmark = [needs("strace"), needs_allowance(_may_trace(), "strace may not trace")]
 
 
 # ---- what was asked of the kernel

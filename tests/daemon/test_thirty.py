@@ -222,6 +222,7 @@ SCHEMA: dict[str, Any] = {
     "tags": [str],
     "verdict": ("answer|suppress", None),
     "reason": (REASON, None),
+    "elsewhere": [str],
     "answer": (
         None,
         {

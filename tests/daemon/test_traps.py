@@ -97,7 +97,7 @@ def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, en
     line.start()
     wait_until(lambda: "since" in line.status(), "that it runs")
     for words in ("log", "status", "db check", "pause", "resume"):
-        line.ask(*words.split(), check=False)
+        line.cli(*words.split(), check=False)
     backup = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "backup", "-"]
     subprocess.run(backup, capture_output=True, check=False)
     line.stop()

@@ -29,7 +29,7 @@ from desk import Browser, Connection, Desk, listening, start
 from filled import KEVIN, Filled
 from flask import render_template_string
 from jinja2 import UndefinedError
-from needs import needs_root
+from needs import needs_readers, needs_root
 from persons import ADMIN, COMMAND, DESK, LINE, MEMBER, NOBODY, STRANGER, Lists, Person, give, user_name
 from running import CliRunner
 from test_hostile import TEXTS, receive
@@ -170,6 +170,7 @@ def folder() -> Iterator[Path]:
 
 
 @needs_root
+@needs_readers
 def test_the_system_says_who_comes(folder: Path) -> None:
     """Members of the line's group look at everything; others at nothing, root too, though they may open the socket."""
     Filled(folder).db.close()
@@ -420,6 +421,7 @@ def test_a_port_is_no_other_users(folder: Path, family: int) -> None:
 
 
 @needs_root
+@needs_readers
 @pytest.mark.parametrize(
     ("named", "person"), [({"SUDO_UID": str(STRANGER.uid)}, STRANGER), ({"SUDO_UID": "0"}, ADMIN), ({}, ADMIN)]
 )

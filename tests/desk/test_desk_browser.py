@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from chromium import MISSING, chromium, linked_desk
+from chromium import chromium, linked_desk
 from filled import KEVIN, Filled
+from needs import needs_browser
 from test_hostile import receive
 
 from hotlined.desk.app import PAGES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+pytestmark = needs_browser
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 TABLE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 KINDS = {"phone": PHONE, "table": TABLE, "without a script": PHONE | {"java_script_enabled": False}}
@@ -83,8 +85,6 @@ class Visit:
 @pytest.fixture(scope="module", name="windows")
 def _windows() -> Iterator[Windows]:
     """Give the windows of the one browser."""
-    if MISSING:
-        pytest.skip(f"here is no {' and no '.join(MISSING)}")
     with chromium() as browser:
         yield Windows(browser)
 

@@ -17,7 +17,7 @@ import pytest
 from conftest import wait_until
 from desk import Answer, Browser, Desk
 from filled import KEVIN, Filled
-from needs import needs_root
+from needs import needs_readers, needs_root
 from persons import COMMAND, DESK, LINE, MEMBER, STRANGER, Lists, Person, give
 
 from hotlined import config as configuration
@@ -27,6 +27,7 @@ from hotlined.desk.app import PAGES
 from hotlined.desk.looks import Looks
 from hotlined.desk.roles import Role
 
+pytestmark = needs_readers
 HEADER = "X-Remote-User"
 PEOPLE = {role.value: role.value for role in Role} | {
     "anna": "reader",
@@ -391,7 +392,7 @@ def decided_by_desk(house: House, verb: str) -> dict[str, Any]:
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "answer_id": 1, "word": "other", "listed": "log",
         "originator": KEVIN, "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN,
-        "keep_opt_out": False, "at": None, "seen": None,
+        "keep_opt_out": False, "at": None, "seen": None, "asks": False,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}

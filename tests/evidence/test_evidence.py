@@ -13,9 +13,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from chromium import MISSING, chromium
+from chromium import chromium
 from filled import ANSWER, KEVIN, LEA, Filled, unpack
 from gsmmodem.pdu import decodeSmsPdu
+from needs import needs_browser
 from persons import user_name
 
 from hotlined.evidence.words import SHEET
@@ -292,7 +293,7 @@ def test_it_is_nothing_for_a_terminal(threatened: Filled, capfd: pytest.CaptureF
 # ---- how it reads
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"without {', '.join(MISSING)}")
+@needs_browser
 def test_it_prints_on_paper_and_fits_a_phone(threatened: Filled) -> None:
     """A text of 1,600 letters without a blank is wrapped, nothing is wider than the page, and it prints as PDF."""
     threatened.pdu(*pdus.write_text(KEVIN, "X" * 1600, scts=threatened.now().utc, reference=9))

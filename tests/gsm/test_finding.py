@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
+from needs import forbidden, needs_root
 from sysfs import Plugged, build
 
 from hotlined.errors import PortBusyError
@@ -328,14 +329,14 @@ else:
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a container's terminals")
+@needs_root
 def test_a_containers_terminal_of_the_same_number_is_another(terminal: str, tmp_path: Path) -> None:
     """Who has a pseudo-terminal of another container open is no holder of ours."""
     words = ["unshare", "--mount", sys.executable, "-c", OTHER_CONTAINER, str(tmp_path), Path(terminal).name]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
         assert container.stdout
         if not container.stdout.readline():
-            pytest.skip("here nobody may mount")
+            forbidden("nobody may mount")
         assert finding.holders(terminal) == []
 
 

@@ -1,4 +1,4 @@
-"""A real browser for the desk: Debian's Chromium, moved by Playwright. CI has both; elsewhere its tests are skipped."""
+"""A real browser for the desk: Debian's Chromium, moved by Playwright; `needs` has the mark of its tests."""
 
 import os
 import shutil
@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium")
-NEEDS = {
-    "Playwright": find_spec("playwright"),
-    "axe-playwright-python": find_spec("axe_playwright_python"),
-    "Chromium": CHROMIUM,
-}
-MISSING = [name for name, found in NEEDS.items() if not found]
-"""What this machine lacks for a browser: there are no wheels of Playwright for 32-bit ARM."""
 
 
 @contextmanager

@@ -563,11 +563,13 @@ def _stale_not_swept() -> Iterator[None]:
 def _second_after_refusal() -> Iterator[None]:
     refuse = fates._refuse
 
-    def goes_on(db: Database, begun: gate.Begun, *more: Any, **named: Any) -> None:
-        if begun.sequence == 1 and named["again"]:
+    def goes_on(
+        db: Database, begun: gate.Begun, result: policy.Refused, *more: Any
+    ) -> tuple[policy.Fate, breaker.Outcome]:
+        if begun.sequence == 1 and policy.fate(result, policy.Refusals()) is policy.Fate.RETRY:
             db.connection.execute("UPDATE answer_segments SET state = 'refused' WHERE id = ?", (begun.segment_id,))
-            return
-        refuse(db, begun, *more, **named)
+            return policy.Fate.RETRY, fates._outcome_of(result, policy.Fate.RETRY)
+        return refuse(db, begun, result, *more)
 
     with patched(fates, "_refuse", goes_on):
         yield
@@ -616,7 +618,7 @@ def _names_are_believed() -> Iterator[None]:
 
 @mutant("pseudonym not recognised")
 def _pseudonym_unknown() -> Iterator[None]:
-    with patched(pseudonyms, "names", lambda _, name: (name, name)):
+    with patched(pseudonyms, "_second", lambda _db, name, _wanted: name):
         yield
 
 

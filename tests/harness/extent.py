@@ -1,7 +1,7 @@
 """How much of a sweep one run of the tests takes: a sample, or with HOTLINED_WHOLE=1 all of it.
 
-A sample is drawn by a seed, another one in each run; pytest prints it, and HOTLINED_SEED repeats it. What is drawn
-so is each n-th of what there is, from a place that the seed chooses: n runs in a row take all of it by and by.
+A sample is each n-th of what there is, from a place that HOTLINED_SEED chooses: the same one in each run unless it is
+set. The whole draws what is random by another seed each time; pytest prints it, and HOTLINED_SEED repeats it.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 WHOLE = os.environ.get("HOTLINED_WHOLE", "0") != "0"
-SEED = int(os.environ.setdefault("HOTLINED_SEED", str(random.SystemRandom().randrange(1_000_000))))
+SEED = int(os.environ.setdefault("HOTLINED_SEED", str(random.SystemRandom().randrange(1_000_000) if WHOLE else 0)))
 """Also that of the processes that are started from here."""
 
 
@@ -28,4 +28,9 @@ def examples(few: int, many: int) -> int:
 
 def header() -> str:
     """Return what repeats a run."""
-    return "all of every sweep (HOTLINED_WHOLE)" if WHOLE else f"samples drawn by HOTLINED_SEED={SEED}"
+    return f"{'all' if WHOLE else 'a sample'} of every sweep, HOTLINED_SEED={SEED}"
+
+
+def left_out() -> str:
+    """Return what this run left out of the sweeps."""
+    return "" if WHOLE else "Of each sweep a sample was taken: `scripts/test --whole` takes all."

@@ -1,15 +1,22 @@
-"""A line's real database as a member of a fleet, with a clock that a test sets, and what people do there."""
+"""A line's real database as a member of a fleet, and what people do there."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from store_steps import judge, make_empty
+from running import CliRunner, Result
+from store_steps import RULES, begin_next, judge, make_empty, segment_of, take
 
 from hotlined import policy
+from hotlined.cli import main
 from hotlined.clock import Now
+from hotlined.database_files import SHM, WAL, beside
+from hotlined.documents import LoggedContact
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.gsm.alphabet import plan
 from hotlined.states import ContactKind, Shared
 from hotlined.store import fleet
 from hotlined.store.answers import contacts
@@ -24,19 +31,27 @@ SHARED = (Shared.OPT_OUTS, Shared.BLOCKS, Shared.ANSWERS)
 class Asked(Protocol):
     """What answers the questions of lines."""
 
-    def ask(self, line: str, question: dict[str, Any]) -> dict[str, Any] | None:
+    def ask(self, line: str, question: Mapping[str, Any], /) -> dict[str, Any] | None:
         """Return the answer to a question of a line; None where it is not let in."""
 
 
 class Line:
-    """A line that has joined."""
+    """A line that has joined, if it is to; `hours` is how much later it is than it began."""
 
-    def __init__(self, folder: Path, name: str, share: Collection[Shared] = SHARED) -> None:
-        self.name, self.share = name, share
-        (folder / name).mkdir()
-        self.db = open_for_daemon(make_empty(folder / name / "hotlined.db"))
-        self.limit = 0.0
-        fleet.join(self.db, name, KEY, self.now())
+    def __init__(self, folder: Path, name: str, share: Collection[Shared] = SHARED, *, joins: bool = True) -> None:
+        self.name, self.share, self.hours = name, share, 0.0
+        self.folder = folder / name
+        self.folder.mkdir(parents=True)
+        self.config = self.folder / "main.yaml"
+        (self.folder / "answer.txt").write_text("Non.")
+        settings = {"line": name, "database": "hotlined.db", "runtime_dir": "run"}
+        self.config.write_text(json.dumps(settings | {"answer": {"text_file": "answer.txt"}}))
+        self.path = make_empty(self.folder / "hotlined.db")
+        self.empty = self.path.read_bytes()
+        self.db = open_for_daemon(self.path)
+        self._began = self.db.now()
+        if joins:
+            self.join()
 
     def __enter__(self) -> Self:
         return self
@@ -46,24 +61,56 @@ class Line:
     ) -> None:
         self.db.close()
 
+    def copy(self) -> bytes:
+        """Return its database as it is."""
+        return self.db.connection.serialize()
+
+    def put_back(self, octets: bytes) -> None:
+        """Put a database in the place of its own, without a mark that it is a copy."""
+        self.db.close()
+        for ending in (WAL, SHM):
+            beside(self.path, ending).unlink(missing_ok=True)
+        self.path.write_bytes(octets)
+        self.db = open_for_daemon(self.path)
+
+    def join(self) -> int:
+        """Join the fleet."""
+        return fleet.join(self.db, self.name, KEY, self.now())
+
     def now(self) -> Now:
         """Return what its clocks say."""
-        return self.db.now()
+        later = timedelta(hours=self.hours)
+        return Now(self._began.utc + later, self._began.limit + later.total_seconds(), self._began.synchronised)
 
-    def text(self, number: str, text: str) -> policy.Verdict:
+    def text(self, number: str, text: str = "hello", rules: policy.Rules = RULES) -> policy.Verdict:
         """Let a text come in and be judged."""
         who = identify(Address(number.removeprefix("+"), Ton.INTERNATIONAL), "BE")
         contact = contacts.record_whole(self.db, self.name, ContactKind.TEXT, who, text, self.now())
-        return judge(self.db, contact, self.now())
+        return judge(self.db, contact, self.now(), rules)
+
+    def answer(self, number: str, text: str = "hello") -> policy.Reason:
+        """Let a text come in and be answered, if it is to be; return the verdict's reason."""
+        verdict = self.text(number, text)
+        if verdict.answer:
+            take(self.db, segment_of(begin_next(self.db, self.now(), plan("Non."))), self.now())
+        return verdict.reason
+
+    def question(self) -> dict[str, Any]:
+        """Return the question that it would ask now."""
+        return fleet.question(self.db, self.share, self.now())
 
     def exchange(self, hub: Asked, most: int = 50) -> None:
         """Ask the hub until there is nothing more to ask."""
         for _ in range(most):
-            answer = hub.ask(self.name, fleet.question(self.db, self.share, self.now()))
+            answer = hub.ask(self.name, self.question())
             if answer is None or not fleet.take(self.db, answer, self.now()):
                 return
         raise AssertionError("the line never comes to its end")
 
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[LoggedContact]:
         """Return its contacts."""
         return list(log.entries(self.db, log.Filter()))
+
+    def run(self, *arguments: str, **options: Any) -> Result:
+        """Run a command of the admin."""
+        return CliRunner().invoke(main, ["--config", str(self.config), *arguments], **options)

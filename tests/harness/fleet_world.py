@@ -14,20 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fleet_lines import KEY, SHARED
+from fleet_lines import KEY, SHARED, Line
 from fleet_oracle import Oracle
 from hubs import Hub
-from store_steps import begin_next, judge, make_empty, segment_of, take
+from store_steps import begin_next, judge, segment_of, take
 
 from hotlined import policy, pseudonym
 from hotlined.clock import Now
-from hotlined.database_files import SHM, WAL, beside
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.states import ContactKind
 from hotlined.store import fleet
 from hotlined.store.answers import contacts, decisions
-from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line import history
 from hotlined.store.people import erasing
 
@@ -46,8 +44,8 @@ Row = dict[str, Any]
 class PlainHub:
     """What hub.sql says, in Python; `without` names rules that it leaves out, `skew` how wrong its clock is."""
 
-    def __init__(self, digest: str, names: Sequence[str], without: str = "") -> None:
-        self.digest, self.allowed, self.without = digest, set(names), without
+    def __init__(self, digest: str, names: Sequence[str], without: str = "", page: int = 200) -> None:
+        self.digest, self.allowed, self.without, self.page = digest, set(names), without, page
         self.known: dict[tuple[str, str], Row] = {}
         self.place, self.id, self.skew, self._ticks = 0, str(uuid.uuid4()), 0, 0
 
@@ -74,7 +72,7 @@ class PlainHub:
                     self.known[key] = {**said, "line": line, "place": self.place}
         fits = fits and (self._highest(line) in {base, upto} or self.without == "R1")
         found = sorted((row for row in self.rows() if row["place"] > cursor), key=lambda row: int(row["place"]))
-        page = found[:PAGE] if fits else []
+        page = found[: self.page] if fits else []
         return {
             "hub": self.id,
             "key": self.digest,
@@ -83,7 +81,7 @@ class PlainHub:
             "highest": self._highest(line),
             "now": self._now(),
             "rows": json.loads(json.dumps(page)),
-            "more": len(page) == PAGE,
+            "more": len(page) == self.page,
             "lines": None,
             "echo": {name: value for name, value in question.items() if name != "rows"},
         }
@@ -174,33 +172,13 @@ class RealHub:
 AnyHub = PlainHub | RealHub
 
 
-class _Line:
-    """A line with a real database, which can be copied and put back."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.name, self.path = name, folder / name / "hotlined.db"
-        self.path.parent.mkdir(parents=True)
-        self.empty = make_empty(self.path).read_bytes()
-        self.db = open_for_daemon(self.path)
-
-    def copy(self) -> bytes:
-        return self.db.connection.serialize()
-
-    def put_back(self, octets: bytes) -> None:
-        self.db.close()
-        for ending in (WAL, SHM):
-            beside(self.path, ending).unlink(missing_ok=True)
-        self.path.write_bytes(octets)
-        self.db = open_for_daemon(self.path)
-
-
 class Played:
     """Lines and their hub, and what an oracle says of what happens there."""
 
     def __init__(self, folder: Path, hub: AnyHub, names: tuple[str, ...] = ("a", "b", "c")) -> None:
         self.hub, self.names, self.persons = hub, names, tuple(range(len(PERSONS)))
         self.time = 0.0
-        self.lines = {name: _Line(folder, name) for name in names}
+        self.lines = {name: Line(folder, name, joins=False) for name in names}
         self.on_the_way: list[tuple[str, str, Row, list[tuple[str, int, int]], int]] = []
         self.moment = 0
         self.copies: dict[str, bytes] = {}

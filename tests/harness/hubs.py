@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from needs import APT, PACKAGES
 
 if TYPE_CHECKING:
     import psycopg
@@ -109,9 +110,9 @@ class Hub:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Give a PostgreSQL, the newest that there is; what is missing for that is the reason of a skipped test."""
-    pytest.importorskip("psycopg", reason="python3-psycopg is missing")
     if not PROGRAMS:
-        pytest.skip("postgresql is missing")
+        pytest.skip(APT + PACKAGES["pg_lsclusters"])
+    pytest.importorskip("psycopg", reason=f"{APT}python3-psycopg")
     with running(PROGRAMS[-1]) as found:
         yield found
 

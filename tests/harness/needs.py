@@ -1,7 +1,83 @@
-"""What a test needs of whoever runs it; what it needs of the machine it looks for itself."""
+"""What a test needs beside Python and what scripts/environment brings; it is asked for when tests are collected.
+
+A test that lacks something is skipped, and its reason is the command that brings it, or what the system forbids.
+"""
 
 import os
+import shutil
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as other users")
+PACKAGES = {
+    "age": "age",
+    "bash": "bash",
+    "chromium": "chromium",
+    "dpkg-deb": "dpkg",
+    "fish": "fish",
+    "git": "git",
+    "lintian": "lintian",
+    "openssl": "openssl",
+    "pg_lsclusters": "postgresql",
+    "promtool": "promtool",
+    "shellcheck": "shellcheck",
+    "strace": "strace",
+    "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
+    "udevadm": "udev",
+    "zsh": "zsh",
+}
+"""The programs that tests look for, and the packages of Debian that have them."""
+APT = "sudo apt install "
+ROOT = "sudo scripts/test"
+BROWSER = ". scripts/environment test,browser"
+FORBIDDEN = "the system forbids it: "
+"""How the reasons begin that no package and no user takes away."""
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason=ROOT)
+
+
+needs_readers = pytest.mark.skipif(
+    os.getuid() == 0 and not all(each.stat().st_mode & 0o001 for each in Path(__file__).resolve().parents),
+    reason=f"{FORBIDDEN}other users cannot come to the files of this checkout",
+)
+"""The mark of tests in which other users read files of the project: templates, catalogues."""
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Return the mark of tests that start these programs."""
+    return pytest.mark.skipif(bool(_missing(programs)), reason=_missing(programs))
+
+
+def _missing(programs: Iterable[str]) -> str:
+    """Return the command that brings what is missing of some programs; nothing if all are here."""
+    missing = sorted({PACKAGES[program] for program in programs if not shutil.which(program)})
+    return APT + " ".join(missing) if missing else ""
+
+
+def needs_allowance(is_allowed: bool, what: str) -> pytest.MarkDecorator:
+    """Return the mark of tests that need what a kernel or a container may forbid."""
+    return pytest.mark.skipif(not is_allowed, reason=FORBIDDEN + what)
+
+
+def require_root(*programs: str) -> None:
+    """Skip the test that runs where it is not root's or lacks one of these programs: for what fixtures make."""
+    if os.getuid():
+        pytest.skip(ROOT)
+    if missing := _missing(programs):
+        pytest.skip(missing)
+
+
+def forbidden(what: str) -> NoReturn:
+    """Skip the test that runs: what it needs showed only now that it is forbidden."""
+    pytest.skip(FORBIDDEN + what)
+
+
+needs_browser = pytest.mark.skipif(
+    not (find_spec("playwright") and find_spec("axe_playwright_python") and shutil.which("chromium")),
+    reason=BROWSER if shutil.which("chromium") else APT + PACKAGES["chromium"],
+)
+"""Debian's Chromium, moved by Playwright: there are no wheels of it for 32-bit ARM."""

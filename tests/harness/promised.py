@@ -5,8 +5,6 @@ No table, no module of the store: `log`, `show`, `limits`, `stats` and `status` 
 
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -34,19 +32,13 @@ def begin(line: Line, **more: Any) -> None:
 
 def run(line: Line, *arguments: str) -> tuple[int, str]:
     """Run a command and return its exit code and all that it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    return done.returncode, done.stdout + done.stderr
+    done = line.run(*arguments)
+    return done.exit_code, done.output
 
 
 def told(line: Line, *command: str) -> dict[str, Any]:
     """Return the one object that a command prints with --json, whatever its exit code."""
-    document: dict[str, Any] = json.loads(line.ask(*command, "--json", check=False))
+    document: dict[str, Any] = json.loads(line.cli(*command, "--json", check=False))
     return document
 
 

@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 import warm
 from filled import Filled
-from needs import needs_root
+from needs import needs_allowance, needs_root
 from persons import ADMIN
 
-pytestmark = pytest.mark.skipif(
-    warm.CLONE is None, reason="the number of clone(2) on this processor is not in warm.CLONE"
-)
+pytestmark = needs_allowance(warm.CLONE is not None, "this processor has no number of clone(2) in warm.CLONE")
 HELP = [sys.executable, "-m", "hotlined", "--help"]
 
 

@@ -282,7 +282,7 @@ class Line:
     def next_due(self, at: int) -> int | None:
         """Say when a daemon that looks every second would see something new."""
         self.to(at)
-        if not queue.is_waiting(self.db):
+        if not queue.waiting(self.db).answers:
             return None
         now = self.db.now().limit
         moments = [*self._stale_at(at, now)]
@@ -334,7 +334,8 @@ class Line:
         while self.modem.handed is None:
             before = self.db.connection.total_changes
             try:
-                self.daemon.sender.send(self.modem)  # type: ignore[arg-type]
+                if begun := self.daemon.sender.begin_next(self.modem):  # type: ignore[arg-type]
+                    self.daemon.sender.submit(self.modem, begun)  # type: ignore[arg-type]
             except Ended as ended:
                 is_cut = ended.outcome.kind == "power_cut"
                 self.again(ended.outcome.seconds_off if is_cut else None, ended.outcome.seconds)

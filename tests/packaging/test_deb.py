@@ -14,6 +14,7 @@ from pathlib import Path
 
 import packaged
 import pytest
+from needs import needs, needs_allowance
 from test_docs import SETUP
 
 from hotlined.doctor.machine import LIBRARIES, OPTIONAL_LIBRARIES
@@ -68,8 +69,8 @@ BOOKWORM = {
 """What the older Debian has of what we name; trixie has all of it, newer."""
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb"),
-    pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a clone"),
+    needs("dpkg-deb", "git"),
+    needs_allowance((ROOT / ".git").exists(), "this is no clone"),
     pytest.mark.timeout(900),
 ]
 
@@ -300,7 +301,7 @@ def test_its_changelog_names_its_version(package: Path, tree: Path) -> None:
     assert (tree / DOC / "CHANGELOG.md").is_file()
 
 
-@pytest.mark.skipif(not shutil.which("lintian"), reason="needs lintian")
+@needs("lintian")
 def test_lintian_finds_nothing(package: Path) -> None:
     """Debian's own checks of a package find no error, and no warning but those that are meant to be."""
     words = ["lintian", "--fail-on", "error,warning", "--allow-root", package]

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from needs import needs, require_root
 from test_docs import resolve
 
 from hotlined import wire
@@ -343,7 +344,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@needs("systemd-analyze")
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
     """systemd-analyze rates each service, with its drop-ins, 1.5 or better; 0 is a locked room, 10 an open field."""
@@ -354,7 +355,7 @@ def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@needs("systemd-analyze")
 def test_systemd_knows_every_setting(installed: Path) -> None:
     """systemd-analyze verify finds nothing, for the first line and for another."""
     command = ["systemd-analyze", "verify", "--man=no", *(str(installed / unit) for unit in UNITS)]
@@ -625,7 +626,7 @@ def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
     assert int(service["OOMScoreAdjust"][0]) > 0 > int(daemon()["OOMScoreAdjust"][0])
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
+@needs("shellcheck")
 def test_the_shell_scripts_are_clean() -> None:
     """Shellcheck finds nothing in any of them."""
     files = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix not in (".py", ".txt")]
@@ -737,8 +738,7 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
     """Give a hub whose command may be run."""
-    if os.getuid():
-        pytest.skip("the command has to be root's")
+    require_root()
     return Hub(tmp_path)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from needs import needs
 from test_metrics import NAMES
 
 from hotlined.states import AnswerState, ModemState, SendingState
 
-pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
+pytestmark = needs("promtool")
 RULES = Path(__file__).parents[2] / "docs/prometheus/hotlined.rules.yml"
 ALERTS = {rule["alert"]: rule for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
 LINE = 'instance="pi",line="fr"'

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 from filled import Filled
-from needs import needs_root
+from needs import needs_allowance, needs_root
 from test_docs import ROOT
-from test_sealing import IDENTITY, NOT_HERE, UNUSABLE, contents, forged, hostile, member
+from test_sealing import IDENTITY, UNUSABLE, contents, forged, hostile, member, needs_age
 
 from hotlined.sealing import archive
 
@@ -54,7 +54,7 @@ def unshared() -> bool:
     return subprocess.run(("unshare", "--mount", "true"), capture_output=True, check=False).returncode == 0
 
 
-pytestmark = [needs_root, NOT_HERE, pytest.mark.skipif(not unshared(), reason="no mount namespace")]
+pytestmark = [needs_root, needs_age, needs_allowance(os.getuid() != 0 or unshared(), "nobody may mount")]
 
 
 class Machine:

@@ -35,6 +35,7 @@ from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import forbidden, needs
 from running import CliRunner
 from test_db import small_files, spoil
 from test_docs import ROOT, TEXTS, blocks
@@ -62,7 +63,7 @@ from hotlined.words.sealing import key_on_paper
 IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
 RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
 """A key that age-keygen made; nothing was ever sealed with it but in these tests."""
-NOT_HERE = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+needs_age = needs("age")
 PLACES = [Path(each) for each in ("/dev/shm", "/tmp", "/var/tmp")]
 SECRET = "la phrase que personne ne lit"
 
@@ -73,7 +74,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     here = tmp_path.stat().st_dev
     place = next((place for place in PLACES if place.is_dir() and place.stat().st_dev != here), None)
     if place is None:
-        pytest.skip("there is one file system here")
+        forbidden("there is one file system")
     with tempfile.TemporaryDirectory(dir=place) as folder:
         yield Path(folder)
 
@@ -149,7 +150,7 @@ def test_the_group_of_a_mistake_is_named() -> None:
         assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
 
 
-@NOT_HERE
+@needs_age
 def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
     """The page has the key and the lines of the configuration, which work; no file has it."""
     line = Filled(tmp_path)
@@ -168,7 +169,7 @@ def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
     assert (checked.exit_code, "This is the right key" in checked.stdout) == (0, True), checked.output
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize(
     ("typed", "code", "words"),
     [
@@ -189,7 +190,7 @@ def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int
     assert (result.exit_code, words in result.stderr) == (code, True), result.output
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize(("rows", "words"), [(None, "This is the right key"), (2, "not the whole key: 32 of 58")])
 def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: str) -> None:
     """At a terminal it is asked for until it is whole; an empty line ends it."""
@@ -228,7 +229,7 @@ def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: 
 # ---- what is in a backup
 
 
-@NOT_HERE
+@needs_age
 def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
     """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
     write_key(filled.database, KEY, b"k" * 32)
@@ -245,7 +246,7 @@ def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path)
         assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
 
 
-@NOT_HERE
+@needs_age
 def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
     """Neither a text nor a number stands on it, and no copy of the database is left on the card."""
     before = names(filled.folder)
@@ -262,7 +263,7 @@ def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-@NOT_HERE
+@needs_age
 def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials of the unit go in; one that root has no file for does not."""
     handed = tmp_path / "credentials"
@@ -276,6 +277,7 @@ def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, mon
     assert not (out / "urls").exists()
 
 
+@needs_age
 def test_a_backup_by_hand_names_what_it_lacks(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only root reads is handed over by the unit alone: without it one line says so, and how to have all."""
     assert "Not in it" not in filled.run("db", "backup").output
@@ -336,7 +338,7 @@ def test_a_moment_is_found_between_two_writers(filled: Filled) -> None:
 # ---- the disk
 
 
-@NOT_HERE
+@needs_age
 def test_the_newest_are_kept(filled: Filled, disk: Path) -> None:
     """Of this line; what else lies there stays: other lines' backups, files of people."""
     others = ["nl-000001-20260101T000000Z.age", "fr-x-000001-20260101T000000Z.age", "photo.jpg", "fr-000001.age"]
@@ -363,7 +365,7 @@ def test_a_clock_that_says_1970_is_not_believed(tmp_path: Path) -> None:
     ]
 
 
-@NOT_HERE
+@needs_age
 def test_the_last_good_one_outlives_a_full_disk(
     filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,7 +381,7 @@ def test_the_last_good_one_outlives_a_full_disk(
     assert paths[-1].read_bytes() == before
 
 
-@NOT_HERE
+@needs_age
 def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path) -> None:
     """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
     before = sealed(filled)
@@ -413,7 +415,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> N
     assert names(tmp_path) == []
 
 
-@NOT_HERE
+@needs_age
 def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
     """Where the stick would be mounted, the card's own folder lies, or none: nothing is written there."""
     for folder in (tmp_path / "media", tmp_path / "nowhere"):
@@ -453,7 +455,7 @@ def test_a_disk_that_refuses_in_the_middle_is_told_by_its_name(tmp_path: Path, n
     assert names(tmp_path) == [before.name]
 
 
-@NOT_HERE
+@needs_age
 def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path) -> None:
     """It is looked through first; the ones before stay, and why it failed is told."""
     made = [sealed(filled).name for _ in range(3)]
@@ -463,7 +465,7 @@ def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path
     assert names(disk) == made
 
 
-@NOT_HERE
+@needs_age
 def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
     """A second one of the same line is refused with 75, and it is no failure; one of another line is not refused."""
     with Shelf(disk, "fr").new(datetime(2026, 1, 1, tzinfo=UTC)):
@@ -472,7 +474,7 @@ def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
         assert failure(filled) == (0, None)
 
 
-@NOT_HERE
+@needs_age
 def test_nothing_behind_a_link_is_written(filled: Filled, disk: Path) -> None:
     """A stick may be prepared by anybody: a link or a FIFO in the place of the file is not followed, nor waited for."""
     victim = filled.folder / "victim"
@@ -571,7 +573,7 @@ def resealed(path: Path, **changed: bytes) -> Path:
     return forged(path, [member(name, octets) for name, octets in {**contents(path), **changed}.items()])
 
 
-@NOT_HERE
+@needs_age
 def test_a_line_begins_again_on_a_new_card(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Database and keys are as they were, each for those who read it; root gets the other files as they were."""
     handed = tmp_path / "credentials"
@@ -610,7 +612,7 @@ NEITHER = "Non.\r\n---\r\nNee.\r\n".encode("utf-8-sig")
 """Two variants, as an editor on Windows saves them."""
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize("octets", [NEITHER, b""], ids=["two variants", "empty"])
 def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None:
     """Root gets it as it was, and a person sees it beside the one that is here."""
@@ -628,7 +630,7 @@ def test_the_answer_belongs_to_the_backup(filled: Filled, octets: bytes) -> None
     assert any("nobody is answered" in each for each in shown) == (octets == b"")
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: (path.unlink(), os.mkfifo(path))], ids=["gone", "fifo"])
 def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callable[[Path], object]) -> None:
     """What cannot be read is not waited for, and keeps nothing else from being sealed."""
@@ -642,7 +644,7 @@ def test_a_backup_is_made_without_an_answers_file(filled: Filled, spoil: Callabl
     assert "answer.txt" not in said.stdout
 
 
-@NOT_HERE
+@needs_age
 def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
     """What waited is unconfirmed and counts as sent, what was not judged is not answered: it is known as a copy."""
     path = sealed(filled)
@@ -657,7 +659,7 @@ def test_nobody_is_answered_twice_after_a_restore(filled: Filled) -> None:
         assert backup.quarantine_restored(db, filled.now()) is None
 
 
-@NOT_HERE
+@needs_age
 def test_what_was_there_stays_beside_it_and_is_counted(filled: Filled) -> None:
     """Texts that came before somebody thought of the backup are not lost, and who said stop since is named."""
     path = sealed(filled)
@@ -711,7 +713,7 @@ def killed(step: int, *words: str) -> int:
         os._exit(code)
 
 
-@NOT_HERE
+@needs_age
 def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Filled, tmp_path: Path) -> None:
     """Killed at any step, a database is there, the old or the new one; the same command then ends as if uncut."""
     write_key(filled.database, KEY, b"n" * 32)
@@ -746,7 +748,7 @@ def test_a_restore_that_is_killed_and_done_again_ends_the_same_way(filled: Fille
     assert step > 8
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -775,7 +777,7 @@ def test_a_configuration_that_cannot_be_used_keeps_nothing_else_from_being_put_b
         assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize(
     ("spoiled", "code", "words"),
     [
@@ -872,7 +874,7 @@ UNUSABLE = ("config bomb", "config binary", "config tag")
 """Their archives are sound: the database is taken, and the configuration never comes into force."""
 
 
-@NOT_HERE
+@needs_age
 def test_archives_that_somebody_made_up_change_nothing(filled: Filled, tmp_path: Path) -> None:
     """Links, devices, names twice or unknown, sizes, modes: whatever `write` does not make is refused at once."""
     path = sealed(filled)
@@ -932,7 +934,7 @@ def test_no_header_is_read_but_what_is_written(octets: bytes, place: int, octet:
 ABOUT = b'{"line": "fr", "made_at": "2026-11-30T00:00:00.000Z", "version": "1", "format": 2}'
 
 
-@NOT_HERE
+@needs_age
 def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
     """As `db key` prints its page, as age-keygen writes its file, and as a person types it."""
     path = sealed(filled)
@@ -948,7 +950,7 @@ def test_a_key_is_read_with_what_is_printed_around_it(filled: Filled) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@NOT_HERE
+@needs_age
 def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
     """A daemon that has the database keeps it; once it is stopped the line is restored, and answers nobody again."""
     line.configure(backup={"folder": str(disk), "recipients": [RECIPIENT]})
@@ -1025,7 +1027,7 @@ def look(filled: Filled) -> LineState:
     return Run(config, find(config), report_line(config), say=print, complain=print).look(filled.db)
 
 
-@NOT_HERE
+@needs_age
 def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> None:
     """Status and alerts tell of it with its cure; it is over with the first, and one that is too old is told, too."""
 
@@ -1046,7 +1048,7 @@ def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> N
     assert [each.level for each in (look(filled).backup,) if each] == [1]
 
 
-@NOT_HERE
+@needs_age
 def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
     """A stick that is away for weeks wears no card; since when it is away is told, and it ends with the next backup."""
     disk.rename(away := disk.with_name(f"{disk.name}.away"))
@@ -1153,7 +1155,7 @@ def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
     machine.close()
 
 
-@NOT_HERE
+@needs_age
 def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled, OtherMachine], tmp_path: Path) -> None:
     """It opens with the key alone, status knows its name there, and nothing of it lies on the card."""
     filled, machine = away
@@ -1173,7 +1175,7 @@ def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled,
     assert [each.level for each in (look(filled).backup,) if each] == [0]
 
 
-@NOT_HERE
+@needs_age
 @pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
 def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
     """Whatever is lost on the way, the exit code asks for another try, the last one stays, and it is told."""
@@ -1197,7 +1199,7 @@ def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherM
     assert len(names(machine.folder)) == 2
 
 
-@NOT_HERE
+@needs_age
 def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
     away: tuple[Filled, OtherMachine], disk: Path
 ) -> None:
@@ -1214,7 +1216,7 @@ def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
     assert (len(names(machine.folder)), len(names(disk / "stick"))) == (1, 1)
 
 
-@NOT_HERE
+@needs_age
 def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine], disk: Path) -> None:
     """The command says both with their cures, the status what waits for a person, and the exit code asks for a try."""
     filled, machine = away
@@ -1231,7 +1233,7 @@ def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine],
     assert f"{disk / 'stick'}" in said
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="OpenSSL is not installed")
+@needs("openssl")
 def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Path) -> None:
     """The commands of the page encrypt a copy on a machine that cannot open it, and open it where the key is."""
     before = filled.run("db", "backup", "-").stdout_bytes

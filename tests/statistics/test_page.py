@@ -5,7 +5,6 @@ import hashlib
 import html.parser
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,12 +12,11 @@ from pathlib import Path
 
 import pytest
 from filled import ANSWER, KEVIN, LEA, Filled
+from needs import needs
 
 from hotlined.clock import rfc3339
 from hotlined.statistics.page import ready_percent
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
 FIGURES = [
     "Texts, calls and answers", "Reactions to the answer", "Hours of the week", "New and returning numbers",
@@ -313,11 +311,11 @@ _NO_PAGE = "not an origin"  # in the browser's record of requests
 
 def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
     """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
-    assert BROWSER
     traffic = folder / "net.json"
     done = subprocess.run(
         [
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-first-run",
             f"--user-data-dir={folder / 'browser'}", f"--log-net-log={traffic}", "--enable-logging=stderr", *options,
             "--dump-dom", page.as_uri(),
         ],
@@ -333,7 +331,7 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
     return done.stdout, complaints, visited
 
 
-@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@needs("chromium")
 @pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
 def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
     """A browser shows every figure, complains of nothing and asks nobody for anything."""
@@ -345,7 +343,7 @@ def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> N
     assert visited == []
 
 
-@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@needs("chromium")
 def test_a_browser_would_complain(line: Filled) -> None:
     """What the page's policy forbids is noticed, and so is a request where no policy forbids it: tests can fail."""
     page = line.folder / "page.html"

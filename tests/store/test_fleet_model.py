@@ -80,7 +80,7 @@ def store_without(rule: str) -> Iterator[None]:
 @contextlib.contextmanager
 def plain(rule: str) -> Iterator[AnyHub]:
     """Give a hub in Python."""
-    yield PlainHub(pseudonym.digest(KEY), LINES, rule)
+    yield PlainHub(pseudonym.digest(KEY), LINES, rule, PAGE)
 
 
 def real(cluster: Cluster) -> Make:  # noqa: F811

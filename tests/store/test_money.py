@@ -360,7 +360,7 @@ class Hotline(RuleBasedStateMachine):
 
     def judge(self) -> None:
         """Judge what is unjudged, as the daemon does."""
-        while (contact_id := contacts.next_unjudged(self.db, self.now())) is not None:
+        for contact_id, _ in contacts.unjudged(self.db, self.now()):
             row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
             assert row
             if (row["text"] or "").startswith("Stop"):

@@ -25,7 +25,7 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
 from hotlined.states import ByHand, Refusal, RequestState
-from hotlined.store.answers import answers, breaking, contacts, decisions, fates, gate, queue, windows
+from hotlined.store.answers import answers, breakers, contacts, decisions, fates, gate, queue, windows
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 from hotlined.store.line import pins, requests
 from hotlined.store.line.database import Database
@@ -35,6 +35,11 @@ from hotlined.store.line.line import (
     breaker_of,
     commit_share_wait,
     commit_wait,
+    flood_began,
+    is_paused,
+    maybe_ready_since,
+    note_flood,
+    note_pause,
     note_ready,
     save_limit_clock,
     sending_of,
@@ -204,15 +209,15 @@ def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Dat
     """An incomplete text is waited for, judged as it is, and completed later without another verdict."""
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
-    assert contacts.next_unjudged(db, at(db, 29)) is None
-    assert contacts.next_judgement(db) == contacts.INCOMPLETE_AFTER_SECONDS
-    assert contacts.next_unjudged(db, at(db, 30)) == 1
+    assert not contacts.unjudged(db, at(db, 29))
+    assert queue.waiting(db).judgement == contacts.INCOMPLETE_AFTER_SECONDS
+    assert contacts.unjudged(db, at(db, 30)) == [(1, False)]
     assert "…" in contact(db)["text"]
     judge(db, 1, 30)
     scan(db, parts[1], seconds=300)
 
     assert contact(db)["text"] == LONG
-    assert contacts.next_unjudged(db, at(db, 301)) is None
+    assert not contacts.unjudged(db, at(db, 301))
     assert count(db, "contacts") == count(db, "answers") == 1
 
 
@@ -431,8 +436,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
         pauses.append(answer(db)["due_limit"] - now)
         assert queue.due(db, at(db, answer(db)["due_limit"] - 1)) == []
         scan(db, *text("autre", f"+3247100000{other}", scts=SENT + timedelta(seconds=now)), seconds=now + 1)
-        contact_id = contacts.next_unjudged(db, at(db, now + 1))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, now + 1))[0].contact_id
         assert judge(db, contact_id, now + 1).answer
         for mr in (1, 2):
             take(db, begun(db, now + 2), at(db, now + 2), mr)
@@ -600,8 +604,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
         take(db, begun(db, 10), at(db, 10), mr)
     for seconds, reason in ((86409.0, policy.Reason.COOLDOWN), (86410.0, policy.Reason.COOLDOWN_OVER)):
         scan(db, *text("encore", scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = contacts.next_unjudged(db, at(db, seconds))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
         assert judge(db, contact_id, seconds).reason is reason
 
 
@@ -614,8 +617,7 @@ def send_all(db: Database, seconds: float) -> None:
 def receive(db: Database, body: str, seconds: float) -> policy.Reason:
     """Receive a text and judge it."""
     scan(db, *text(body, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-    contact_id = contacts.next_unjudged(db, at(db, seconds))
-    assert contact_id
+    contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
     return judge(db, contact_id, seconds).reason
 
 
@@ -823,20 +825,49 @@ def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, st
     assert requests.progress_of(db, request_id) == requests.RequestProgress(RequestState.DONE, state, answer_id)
 
 
+def test_transactions_that_share_a_commit_are_each_whole_or_nothing(db: Database) -> None:
+    """One that fails leaves the others as they are, and nobody else sees any of them before the end."""
+    with open_beside_daemon(db.path) as reader:
+        with db.shared_commit():
+            with db.transaction():
+                note_pause(db, "pi", at(db, 0))
+            with contextlib.suppress(ZeroDivisionError), db.transaction():
+                note_flood(db, 1.0)
+                raise ZeroDivisionError
+            with db.transaction():
+                note_ready(db, 2.0)
+            assert not is_paused(reader)
+        assert is_paused(reader)
+        assert flood_began(reader) is None
+        assert maybe_ready_since(reader) == 2.0
+
+
+def test_nothing_remains_of_a_shared_commit_whose_end_is_not_reached(db: Database) -> None:
+    """What comes after a transaction may fail: then the pass has written nothing, and the next one begins anew."""
+    with contextlib.suppress(ZeroDivisionError), db.shared_commit():
+        with db.transaction():
+            note_pause(db, "pi", at(db, 0))
+        raise ZeroDivisionError
+    assert not is_paused(db)
+
+    with db.transaction():
+        note_pause(db, "pi", at(db, 0))
+    assert is_paused(db)
+
+
 def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     """A database of years answers what every pass asks, and what the way of a text asks, from its indexes."""
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
-    queue.is_waiting(db)
+    queue.waiting(db)
     queue.due(db, now)
-    queue.next_due(db)
+    queue.next_dues(db)
     queue.requeue_half_sent(db)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
     commit_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
-    contacts.next_unjudged(db, now)
-    contacts.next_judgement(db)
+    contacts.unjudged(db, now)
     contacts.watch_flood(db, now)
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -846,7 +877,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     receive(db, "encore", 2)
     scan(db, pdus.write_status_report(1, SENDER, SENT, SENT, 0), seconds=3)
     contacts.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
-    answers.maybe_notice(db, 1)
+    answers.notice(db, 1)
     db.connection.set_trace_callback(None)
     plans = {
         query: [row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
@@ -855,9 +886,9 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     }
     harmless = {
         "SCAN contacts USING INDEX contacts_unjudged",  # it holds nothing but what is not judged yet
-        "SCAN s USING COVERING INDEX answer_segments_submitting",  # nothing but what is being submitted
-        "SCAN s USING INDEX answer_segments_submitting",  # the same, in the SQLite of bookworm
+        "SCAN answer_segments USING COVERING INDEX answer_segments_waiting",  # nothing but the second halves that wait
         "SCAN line_state",  # one row
+        "SCAN CONSTANT ROW",  # no table at all
         "SCAN country_outages",  # a row for a country that is answered
         "SCAN c",  # the few that its sub-query finds
         "SCAN json_each VIRTUAL TABLE INDEX 1:",  # the names of one person
@@ -1187,8 +1218,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
     """Let answers to three people be lost, so that the breaker opens at 0 s."""
     for number in range(3):
         scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
-        contact_id = contacts.next_unjudged(db, at(db, 0))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, 0))[0].contact_id
         judge(db, contact_id)
         if breaker_of(db).is_open:
             return
@@ -1211,8 +1241,7 @@ def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
     """Queue an answer to each of these numbers."""
     for number in numbers:
         scan(db, *text(f"salut {number} {seconds}", number, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = contacts.next_unjudged(db, at(db, seconds))
-        assert contact_id
+        contact_id = contacts.unjudged(db, at(db, seconds))[0].contact_id
         assert judge(db, contact_id, seconds).answer
 
 
@@ -1347,9 +1376,9 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
             with db.transaction():
-                breaking.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
+                breakers.close_breaker(db, at(db, 2), "BE", USUAL.trial_after)
     with db.transaction():
-        breaking.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
+        breakers.close_breaker(db, at(db, 3), "BE", USUAL.trial_after)
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

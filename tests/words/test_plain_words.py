@@ -9,7 +9,8 @@ from conftest import speaking
 from filled import KEVIN, LEA, Filled
 
 from hotlined.cli.contacts import CONTACTS
-from hotlined.documents import ListedContact, LoggedContact, SegmentCount, extended
+from hotlined.documents import ListedContact, LoggedContact, SegmentCount
+from hotlined.forms import extended
 from hotlined.language import Language
 from hotlined.policy import Reason
 from hotlined.reports import contact

@@ -8,11 +8,11 @@ what became of them.
 import random
 import sqlite3
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from sqlite3 import Row
 
 from hotlined import policy, pseudonym, recognition, states
-from hotlined.clock import Now, age
+from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, EventKind
@@ -88,13 +88,10 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
         events.record(db, now, EventKind.SET_ASIDE, f"contact {contact_id}: {why}", contact_id=contact_id)
 
 
-def maybe_notice(db: Database, contact_id: int) -> str | None:
-    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
-    row = db.one(
-        f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
-        contact_id,
-    )
-    return recognition.fold(row["text"] or "") if row else None
+def notice(db: Database, contact_id: int) -> str:
+    """Return the text of a contact, folded: from the operator's centre it may be about credit."""
+    row = db.one("SELECT text FROM contacts WHERE id = ?", contact_id)
+    return recognition.fold(row["text"] or "") if row else ""
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:
@@ -124,17 +121,8 @@ def enqueue_by_hand(
 
     A text that would have to wait is refused instead, for the person can try again.
     """
-    verdict = gate.ask_at_once(
-        db,
-        recipient,
-        planned.segments,
-        rules,
-        now,
-        by_hand=True,
-        known=kind == ByHand.ANSWER,
-        shadow=shadow,
-        before=_by_hand_before(db),
-    )
+    asked = gate.at_once(recipient, planned.segments, by_hand=True, known=kind == ByHand.ANSWER)
+    verdict = gate.ask_at_once(db, asked, rules, now, shadow=shadow, before=_by_hand_before(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(
@@ -317,5 +305,5 @@ def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
 
 
 def _contact_age(row: sqlite3.Row, now: Now) -> timedelta:
-    scts = datetime.fromisoformat(row["scts"]) if row["scts"] else None
+    scts = parse_rfc3339(row["scts"]) if row["scts"] else None
     return age(now, arrived_limit=row["received_limit"], scts=scts)

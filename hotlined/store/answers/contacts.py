@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from hotlined.clock import Now
+from hotlined import policy, states
+from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
@@ -21,8 +22,8 @@ from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
 
-BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
-INCOMPLETE_AFTER_SECONDS = 30.0
+BATCH = 50  # entries or verdicts a commit: bounds how long a flood keeps others from writing
+INCOMPLETE_AFTER_SECONDS = 30.0  # after its first segment a contact is judged without those that are missing
 SAME_MESSAGE_WITHIN = timedelta(hours=1)
 """How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
 
@@ -131,7 +132,7 @@ def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Ro
     """Take the row of the same text out of those that are left, and return it; None for a text that is new."""
     # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
     # used up is falsy: one entry more than there are rows is a new text
-    names = (pdu,) if rows.get(pdu) else pseudonyms.names(db, pdu)
+    names = (pdu,) if rows.get(pdu) or not rows else pseudonyms.names(db, pdu)
     same = next(filter(None, map(rows.get, names)), None)
     return same.pop() if same else None
 
@@ -247,20 +248,26 @@ def _contacts_since(db: Database, limit: float) -> int:
     return int(db.value("SELECT count(*) FROM contacts WHERE received_limit > ?", limit))
 
 
-def next_unjudged(db: Database, now: Now) -> int | None:
-    """Return the oldest contact that is complete, or whose missing segments were waited for long enough."""
-    row = db.one(
-        "SELECT id FROM contacts WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
-        " ORDER BY received_limit, id LIMIT 1",
+class Unjudged(NamedTuple):
+    """A contact that has no verdict yet; whether it comes from a short code or a name."""
+
+    contact_id: int
+    is_from_centre: bool
+
+
+def unjudged(db: Database, now: Now) -> list[Unjudged]:
+    """Return the contacts that are complete, or whose missing segments were waited for long enough; the oldest first.
+
+    No more than `BATCH` of them.
+    """
+    rows = db.all(
+        f"SELECT id, line_type IN {states.listed(policy.CENTRES)} AS is_from_centre FROM contacts"
+        " WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
+        " ORDER BY received_limit, id LIMIT ?",
         now.limit - INCOMPLETE_AFTER_SECONDS,
+        BATCH,
     )
-    return row["id"] if row else None
-
-
-def next_judgement(db: Database) -> float | None:
-    """Return the limit time at which the oldest incomplete contact will be judged as it is."""
-    oldest = db.value("SELECT min(received_limit) FROM contacts WHERE verdict IS NULL")
-    return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
+    return [Unjudged(row["id"], bool(row["is_from_centre"])) for row in rows]
 
 
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
@@ -271,13 +278,11 @@ def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: d
     """
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
-    names = pseudonyms.names(db, entry.pdu)
     earlier = db.one(
-        "SELECT contact_id, answer_segment_id, sequence FROM segments"
-        " WHERE pdu IN (?, ?) AND imsi = ?"
-        f" AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
-        *names,
-        source.imsi,
+        f"SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN {pseudonyms.both(':pdu')}"
+        f" AND imsi = :imsi AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
+        pdu=entry.pdu,
+        imsi=source.imsi,
     )
     contact_id = answer_segment_id = sequence = None
     problem = entry.problem
@@ -375,7 +380,7 @@ def _distance(scts: datetime | None, first: str | None, elapsed: float) -> timed
     """Return how far apart two segments were sent, by the centre's time where both have one, else by ours."""
     if scts is None or first is None:
         return timedelta(seconds=elapsed)
-    return abs(scts - datetime.fromisoformat(first))
+    return abs(scts - parse_rfc3339(first))
 
 
 def _insert_contact(
@@ -432,7 +437,8 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
         len(by_sequence),
         contact_id,
     )
-    words_met.note(db, contact_id, source.words_met(text or ""))
+    if (words := source.words_met(text or "")) or earlier:  # of one that came just now none is noted yet
+        words_met.note(db, contact_id, words)
 
 
 def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:

@@ -188,11 +188,17 @@ def names(db: Database) -> list[str]:
 
 def country_of(db: Database, answer_id: int) -> str | None:
     """Return the country of an answer's recipient; None where its number has none."""
-    row = db.the(
-        "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
-        " WHERE a.id = ?",
-        answer_id,
+    return country_in(
+        db.the(
+            "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
+            " WHERE a.id = ?",
+            answer_id,
+        )
     )
+
+
+def country_in(row: sqlite3.Row) -> str | None:
+    """Return the same of a row of `answers` joined with `contacts`."""
     if row["contact_id"] is not None:
         country: str | None = row["country"]
         return country

@@ -15,8 +15,8 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton
 from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, EventKind, SegmentState
-from hotlined.store.answers import breaking, gate, lifecycle
-from hotlined.store.answers.breaking import BreakerUpdate
+from hotlined.store.answers import breakers, gate, lifecycle
+from hotlined.store.answers.breakers import BreakerUpdate
 from hotlined.store.answers.correspondents import country_of
 from hotlined.store.answers.gate import Begun
 from hotlined.store.answers.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -47,21 +47,15 @@ def settle(
 ) -> Settled:
     """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
     with db.transaction():
-        answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
-        refusals = _refusals(db, answer)
-        fate = policy.fate(result, refusals)
-        if fate is Fate.RETRY and answer["by_hand"]:
-            fate = Fate.FAILED  # a person stands there, and can try again
         outcome: Outcome | None
         match result:
-            case policy.Taken():
-                outcome = _take(db, begun, result.mr, now)
-            case policy.Refused() if fate in (Fate.RETRY, Fate.FAILED):
-                _refuse(db, begun, answer, result, refusals, now, retry_after, again=fate is Fate.RETRY)
-                outcome = _outcome_of(result, fate)
-            case policy.Refused() | policy.Unknown():
+            case policy.Taken(mr):
+                fate, outcome = Fate.TAKEN, _take(db, begun, mr, now)
+            case policy.Refused():
+                fate, outcome = _refuse(db, begun, result, now, retry_after)
+            case policy.Unknown():
+                fate, outcome = Fate.UNCONFIRMED, Outcome.UNCONFIRMED
                 _unconfirm(db, begun.segment_id, result.cause, result.words)
-                outcome = Outcome.UNCONFIRMED
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -98,7 +92,7 @@ def _end_attempt(
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
-    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
+    return breakers.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
@@ -106,27 +100,25 @@ def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | Non
     move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339, cause=None)
     if begun.sequence < begun.total:
         return None
-    move(db, begun.answer_id, AnswerState.SENT)
-    db.execute("UPDATE answers SET sent_at = ? WHERE id = ?", now.rfc3339, begun.answer_id)
+    move(db, begun.answer_id, AnswerState.SENT, sent_at=now.rfc3339)
     return Outcome.TAKEN
 
 
 def _refuse(
-    db: Database,
-    begun: Begun,
-    answer: sqlite3.Row,
-    result: policy.Refused,
-    refusals: policy.Refusals,
-    now: Now,
-    retry_after: Sequence[float],
-    *,
-    again: bool,
-) -> None:
-    """Record that a segment cannot have left: its answer waits for another try (`again`), or has failed.
+    db: Database, begun: Begun, result: policy.Refused, now: Now, retry_after: Sequence[float]
+) -> tuple[Fate, Outcome]:
+    """Record a refusal: its answer waits for another try, has failed, or is unconfirmed where it may have left.
 
     An attempt of which a segment has left goes on with the next try. Any other one is over, and its text is composed
     anew, but for what a person asked for.
     """
+    answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
+    refusals = _refusals(db, answer)
+    fate = policy.fate(result, refusals)
+    if fate is Fate.UNCONFIRMED:
+        _unconfirm(db, begun.segment_id, result.cause, result.words)
+        return fate, Outcome.UNCONFIRMED
+    again = fate is Fate.RETRY and not answer["by_hand"]  # else a person stands there, and can try again
     half_sent = lifecycle.has_left(db, begun.attempt_id)
     goes_on = again and half_sent
     to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
@@ -135,11 +127,12 @@ def _refuse(
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
         move(db, begun.answer_id, AnswerState.FAILED, result.cause)
-        return
+        return Fate.FAILED, _outcome_of(result, Fate.FAILED)
     move(db, begun.answer_id, AnswerState.QUEUED, result.cause)
     _count_refusal(db, begun.answer_id, refusals.plus(result), now, pause_after(retry_after, refusals.total))
     if not half_sent and answer["asked_by"] is None:
         _forget_text(db, begun.answer_id)
+    return Fate.RETRY, _outcome_of(result, Fate.RETRY)
 
 
 def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: Now, pause: float) -> None:
@@ -165,7 +158,7 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
         " AND (NOT ? OR t.recipient_country = ?) LIMIT 1",
         answer["refused_limit"],
         answer["recipient"],
-        breaking.is_out(db, country),
+        breakers.is_out(db, country),
         country,
     )
     attempt = db.one(
@@ -196,7 +189,7 @@ def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
         move(db, begun.answer_id, AnswerState.QUEUED)
-        breaking.withdraw_trial(db, begun.attempt_id, now)
+        breakers.withdraw_trial(db, begun.attempt_id, now)
         if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
             lifecycle.drop_attempt(db, begun.attempt_id)
             if asked_by is None:
@@ -210,8 +203,9 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
     takes the Pi down with it. The end of the daemon alone says nothing of the line.
     """
     rows = db.all(
-        "SELECT s.id, s.attempt_id, t.boot_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
-        f" WHERE s.state = '{SegmentState.SUBMITTING}'"
+        "SELECT s.id, s.attempt_id, t.boot_id FROM answers a JOIN attempts t ON t.answer_id = a.id"
+        " JOIN answer_segments s ON s.attempt_id = t.id"
+        f" WHERE a.state = '{AnswerState.SENDING}' AND s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
         forget_waits(db)  # they were noted by the daemon that ended, and this one has yet to look
@@ -240,7 +234,9 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     )
     if row is None:
         share = policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN
-        attempt_id = lifecycle.new_attempt(db, answer_id, share, now, step=0, variant=0, reference=0)
+        attempt_id = lifecycle.new_attempt(
+            db, answer_id, share, now, recipient_country=country_of(db, answer_id), step=0, variant=0, reference=0
+        )
         segment_id = lifecycle.new_segment(db, attempt_id, sequence=1, tpdu_length=0)
     else:
         segment_id = row["id"]
@@ -423,17 +419,14 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     erased = db.one("SELECT 1 FROM answer_segments WHERE attempt_id = ? AND pdu IS NULL", answer["attempt_id"])
     if later or erased:
         return False
-    verdict = gate.ask_at_once(
-        db,
+    asked = gate.at_once(
         answer["recipient"],
         segments,
-        rules,
-        now,
+        country_of(db, answer["id"]),
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
-        country=country_of(db, answer["id"]),
-        without=answer["id"],
     )
+    verdict = gate.ask_at_once(db, asked, rules, now, without=answer["id"])
     return isinstance(verdict, policy.Pass)
 
 

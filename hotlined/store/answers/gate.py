@@ -7,24 +7,24 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotlined import policy
-from hotlined.clock import Now, age, boot_id
+from hotlined.clock import Now, age, parse_rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, EventKind, SegmentState, listed
 from hotlined.store import fleet
-from hotlined.store.answers import breaking, lifecycle, windows
-from hotlined.store.answers.correspondents import identity_of
-from hotlined.store.answers.lifecycle import latest_attempt, move, move_segment
+from hotlined.store.answers import breakers, lifecycle, windows
+from hotlined.store.answers.correspondents import country_in, identity_of
+from hotlined.store.answers.lifecycle import move, move_segment
 from hotlined.store.fleet import history_of
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
-from hotlined.store.line.history import may_have_left
-from hotlined.store.line.line import breaker_of, is_paused, save_limit_clock
+from hotlined.store.line.history import ANY_MAY_HAVE_LEFT
+from hotlined.store.line.line import BREAKER_IS_OPEN, IS_PAUSED, save_limit_clock
 from hotlined.timing import USUAL
 
 if TYPE_CHECKING:
@@ -74,6 +74,44 @@ TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 """What became of an answer at its turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtGate:
+    """An answer at its turn, as it stands in the open transaction: what the gate is asked.
+
+    The row has its contact and the attempt that goes on, if its first segment has left; else there is a composition,
+    or no text for it. `trial`: it would be the trial of a breaker; `shadow`: it would be let out in shadow mode.
+    """
+
+    row: sqlite3.Row
+    history: policy.History
+    composition: Composition | None
+    now: Now
+    trial: bool
+    shadow: bool
+
+    def question(self) -> policy.Queued:
+        """Return what the policy is asked."""
+        row, planned = self.row, self.composition
+        return policy.Queued(
+            identity_of(row, row["recipient"]),
+            row["kind"] or ContactKind.TEXT,
+            row["waiting"] if row["attempt_id"] else planned.plan.segments if planned else 0,
+            _age(row, self.now),
+            skips_number_limits=row["asked_by"] is not None,
+            by_hand=row["by_hand"] is not None,
+            begun=row["attempt_id"] is not None,
+            known=row["left_before"] or row["by_hand"] == ByHand.ANSWER,
+            has_text=row["attempt_id"] is not None or planned is not None,
+        )
+
+    def hold(self) -> policy.LineHold | None:
+        """Return what holds it back; a trial, the rest of one and shadow mode only wait for the end of a pause."""
+        rest_of_trial = self.row["trial"] is not None and self.row["state"] == AnswerState.SENDING
+        hold = _maybe_hold(self.row["hold"])
+        excepted = self.trial or self.shadow or rest_of_trial
+        return None if excepted and hold is not policy.LineHold.PAUSED else hold
+
+
 def begin(
     db: Database,
     answer_id: int,
@@ -92,135 +130,104 @@ def begin(
     HotlinedError where it cannot be composed or encoded: `set_aside` then takes it out of the way.
     """
     with db.transaction():
-        answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
-        if answer is None:  # ended by another process since `queue.due` read it; its own reason stands in its row
+        row = db.one(_ANSWER, answer=answer_id, shadow=shadow)
+        if row is None:  # ended by another process since `queue.due` read it; its own reason stands in its row
             return policy.Cancel(Reason.PERSON)
-        if decided := _decide_without_policy(db, answer, attempt, shadow=shadow):
-            return decided
-        history = history_of(
-            db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
-        )
-        known = may_have_left(db, answer_id, shadow=shadow)
-        composed = None if attempt else _compose(db, answer, history, compose)
-        asked = _question(answer, attempt, composed, now, known=known)
-        under_way = attempt is not None and attempt["trial"] is not None and answer["state"] == AnswerState.SENDING
-        hold = _hold(db, answer["country"], excepted=trial or under_way or shadow)
-        verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
+        if shadow and row["attempt_id"]:
+            return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
+        history = history_of(db, row["recipient"], shadow=shadow, without=answer_id, other=row["other_originator"])
+        composition = None if row["attempt_id"] else _compose(db, row, history, compose)
+        asked = AtGate(row, history, composition, now, trial, shadow)
+        verdict = _verdict(db, asked, rules)
+        if isinstance(verdict, policy.Pass):
+            return _let_out(db, asked, verdict, encode, pauses)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
             lines = fleet.lines_of(history, verdict.reason)
-            db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, answer["contact_id"])
-        elif isinstance(verdict, policy.Wait) and answer["state"] == AnswerState.SENDING:
+            db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, row["contact_id"])
+        elif row["state"] == AnswerState.SENDING:
             move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
-        if not isinstance(verdict, policy.Pass):
-            return verdict
-        if composed:
-            _begin_attempt(db, answer, composed, encode, now, verdict, shadow=shadow)
-        elif attempt:
-            lifecycle.resume_attempt(db, attempt["id"])
-        if trial:
-            breaking.begin_trial(db, answer_id, now, pauses)
-        return _let_out(db, answer, now, shadow=shadow)
+        return verdict
+
+
+def at_once(recipient: str, segments: int, country: str | None = None, *, by_hand: bool, known: bool) -> policy.Queued:
+    """Return the question whether a person's text, or the rest of an answer, may go to a number now.
+
+    Cap and cooldown are not asked, nor whether its country is answered; an answer to a `country` that waits by itself
+    waits.
+    """
+    return policy.Queued(
+        Identity(recipient, recipient, country, LineType.MOBILE),
+        ContactKind.TEXT,
+        segments,
+        timedelta(0),
+        skips_number_limits=True,
+        by_hand=by_hand,
+        known=known,
+    )
 
 
 def ask_at_once(
     db: Database,
-    recipient: str,
-    segments: int,
+    asked: policy.Queued,
     rules: policy.Rules,
     now: Now,
     *,
-    by_hand: bool,
-    known: bool,
-    country: str | None = None,
     shadow: bool = False,
     without: int | None = None,
     before: int = 0,
 ) -> policy.Gate:
-    """Ask whether a person's text, or the rest of an answer, may go to a number now, inside the open transaction.
+    """Ask about what stands in no queue, inside the open transaction.
 
-    Cap and cooldown are not asked, nor whether its country is answered; an answer to a `country` that waits by itself
-    waits. The answer `without` is left out of the number's history; `before` is how many segments wait to go first.
+    The answer `without` is left out of the number's history; `before` is how many segments wait to go first.
     """
-    history = history_of(db, recipient, shadow=shadow, without=without)
-    identity = Identity(recipient, recipient, country, LineType.MOBILE)
-    asked = policy.Queued(
-        identity, ContactKind.TEXT, segments, timedelta(0), skips_number_limits=True, by_hand=by_hand, known=known
-    )
-    return _ask(db, asked, history, rules, now, _hold(db, country), shadow=shadow, before=before)
-
-
-def _ask(
-    db: Database,
-    asked: policy.Queued,
-    history: policy.History,
-    rules: policy.Rules,
-    now: Now,
-    hold: policy.LineHold | None,
-    *,
-    shadow: bool,
-    before: int = 0,
-) -> policy.Gate:
-    spent = {
-        name: policy.Spent(each.total + before, each.known + before)
-        for name, each in windows.spent(db, now, shadow=shadow).items()
-    }
+    history = history_of(db, asked.identity.originator, shadow=shadow, without=without)
+    hold = _maybe_hold(db.value(f"SELECT {_HOLD.format(':country')}", country=asked.identity.country))
+    spent = windows.spent(db, now, shadow=shadow, more=before)
     return policy.gate(asked, history, spent, rules, now.limit, hold)
 
 
-def _decide_without_policy(
-    db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool
-) -> policy.Wait | policy.Cancel | None:
-    """Decide about an answer for which the policy need not be asked; return what becomes of it, None where it is asked.
+def _maybe_hold(found: str | None) -> policy.LineHold | None:
+    return policy.LineHold(found) if found else None
 
-    Half of it went out live, or shadow mode excludes it: then it is ended here.
-    """
-    if attempt and shadow:
-        return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
-    if answer["by_hand"] and shadow:
-        lifecycle.end(db, answer["id"], Reason.SHADOW)
+
+def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
+    """Say whether an answer goes out, waits or is cancelled: the policy does, but shadow mode sends no text by hand."""
+    if asked.shadow and asked.row["by_hand"]:
         return policy.Cancel(Reason.SHADOW)
-    return None
+    spent = windows.spent(db, asked.now, shadow=asked.shadow)
+    return policy.gate(asked.question(), asked.history, spent, rules, asked.now.limit, asked.hold())
 
 
-def _hold(db: Database, country: str | None, *, excepted: bool = False) -> policy.LineHold | None:
-    """Return what holds answers to a country back: all of it, or where they are `excepted`, a pause alone.
-
-    Excepted are a trial, the rest of one, and shadow mode. Texts by hand ask the policy, too, which excepts them.
-    """
-    if is_paused(db):
-        return policy.LineHold.PAUSED
-    if excepted:
-        return None
-    if breaker_of(db).is_open:
-        return policy.LineHold.BREAKER_OPEN
-    return policy.LineHold.COUNTRY_OUT if breaking.is_out(db, country) else None
+# what holds answers to a country back, the first that does; texts by hand ask the policy, too, which excepts them
+_HOLD = (
+    f"CASE WHEN {IS_PAUSED} THEN '{policy.LineHold.PAUSED}'"
+    f" WHEN {BREAKER_IS_OPEN} THEN '{policy.LineHold.BREAKER_OPEN}'"
+    f" WHEN {breakers.IS_OUT} THEN '{policy.LineHold.COUNTRY_OUT}' END"
+)
 
 
-def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | Shadowed:
+def _let_out(
+    db: Database, asked: AtGate, passed: policy.Pass, encode: Encode, pauses: Sequence[float]
+) -> Begun | Shadowed:
     """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
+    row, now = asked.row, asked.now
+    written: dict[str, Any] = {}
+    if asked.composition:
+        segments = encode(row["recipient"], asked.composition.plan, reference := random.SystemRandom().randrange(256))
+        attempt_id = _new_attempt(db, asked, asked.composition, passed, reference)
+        begun = _new_segments(db, asked, attempt_id, segments)
+        planned = asked.composition.plan
+        written = {"text": planned.text, "encoding": planned.encoding, "segments": len(segments)}
+    else:
+        attempt_id = row["attempt_id"]
+        begun = _next_segment(db, asked, attempt_id)
+    if asked.trial:
+        breakers.begin_trial(db, attempt_id, now, pauses)
     save_limit_clock(db, now)
-    if answer["state"] == AnswerState.QUEUED:
-        move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    return Shadowed() if shadow else _begin_segment(db, answer, now)
-
-
-def _question(
-    answer: sqlite3.Row, attempt: sqlite3.Row | None, composed: Composition | None, now: Now, *, known: bool
-) -> policy.Queued:
-    """Return an answer as the question that the policy's gate is asked."""
-    segments = composed.plan.segments if composed else 0
-    return policy.Queued(
-        identity_of(answer, answer["recipient"]),
-        answer["kind"] or ContactKind.TEXT,
-        attempt["waiting"] if attempt else segments,
-        _age(answer, now),
-        skips_number_limits=answer["asked_by"] is not None,
-        by_hand=answer["by_hand"] is not None,
-        begun=attempt is not None,
-        known=known or answer["by_hand"] == ByHand.ANSWER,
-        has_text=attempt is not None or composed is not None,
-    )
+    if row["state"] == AnswerState.QUEUED:
+        move(db, row["id"], AnswerState.SHADOWED if asked.shadow else AnswerState.SENDING, **written)
+    return begun
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
@@ -233,22 +240,16 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         events.record(db, now, EventKind.SET_ASIDE, f"answer {answer_id}: {why}", contact_id=row["contact_id"])
 
 
-def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
-    return db.one(
-        "SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator"
-        " FROM answers a"
-        f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ? AND a.state IN {listed(OPEN)}",
-        answer_id,
-    )
-
-
-def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
-    """Return the attempt that is under way: of its segments the first has left, and others wait; else None."""
-    return db.one(
-        "SELECT t.*, count(*) AS waiting FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
-        f" WHERE t.answer_id = ? AND s.state = '{SegmentState.WAITING}' GROUP BY t.id",
-        answer_id,
-    )
+# the attempt that goes on has segments that wait, for the first one has left; the literal is the index's
+_ANSWER = f"""
+SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator,
+  t.id AS attempt_id, t.trial, {_HOLD.format("c.country")} AS hold, {ANY_MAY_HAVE_LEFT.format("a.id")} AS left_before,
+  (SELECT count(*) FROM answer_segments w WHERE w.attempt_id = t.id AND w.state = '{SegmentState.WAITING}') AS waiting
+FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id
+LEFT JOIN attempts t ON t.id = (SELECT o.id FROM attempts o JOIN answer_segments w ON w.attempt_id = o.id
+  WHERE o.answer_id = a.id AND w.state = '{SegmentState.WAITING}' LIMIT 1)
+WHERE a.id = :answer AND a.state IN {listed(OPEN)}
+"""
 
 
 def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition | None:
@@ -263,65 +264,68 @@ def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose
     return Composition(plan(answer["text"], answer["encoding"]), **place)
 
 
-def _begin_attempt(
-    db: Database,
-    answer: sqlite3.Row,
-    composed: Composition,
-    encode: Encode,
-    now: Now,
-    passed: policy.Pass,
-    *,
-    shadow: bool,
-) -> None:
-    """Write an answer's text, and an attempt with a segment for each TPDU of it, none of which is submitted yet.
-
-    `passed` says whose share of the windows it counts in; in shadow mode it counts from now on. Raises HotlinedError
-    where the text cannot be encoded.
-    """
-    reference = random.SystemRandom().randrange(256)
-    segments = encode(answer["recipient"], composed.plan, reference)
-    db.execute(
-        "UPDATE answers SET text = ?, encoding = ?, segments = ? WHERE id = ?",
-        composed.plan.text,
-        composed.plan.encoding,
-        len(segments),
-        answer["id"],
-    )
-    attempt_id = lifecycle.new_attempt(
+def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: policy.Pass, reference: int) -> int:
+    """Write an attempt and return its id; `passed` says whose share of the windows it counts in."""
+    return lifecycle.new_attempt(
         db,
-        answer["id"],
+        asked.row["id"],
         Share.KNOWN if passed.known else Share.NEW,
-        now,
-        step=composed.step,
-        variant=composed.variant,
-        country=composed.country,
-        asked_by=answer["asked_by"],
+        asked.now,
+        recipient_country=country_in(asked.row),
+        step=composition.step,
+        variant=composition.variant,
+        country=composition.country,
+        asked_by=asked.row["asked_by"],
+        boot_id="" if asked.shadow else db.clock.boot_id,
         reference=reference,
     )
-    for sequence, segment in enumerate(segments, 1):
+
+
+def _new_segments(
+    db: Database, asked: AtGate, attempt_id: int, segments: Sequence["EncodedSegment"]
+) -> Begun | Shadowed:
+    """Write a segment for each TPDU: the first is being submitted, or in shadow mode all were let out."""
+    first, *rest = segments
+    state, now = SegmentState.SHADOWED if asked.shadow else SegmentState.SUBMITTING, asked.now
+    segment_id = lifecycle.new_segment(db, attempt_id, 1, first.tpdu_length, pdu=first.pdu, state=state, at=now)
+    for sequence, segment in enumerate(rest, 2):
+        later = (state, now) if asked.shadow else (SegmentState.WAITING, None)
         lifecycle.new_segment(
-            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, shadow=now if shadow else None
+            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, state=later[0], at=later[1]
         )
+    if asked.shadow:
+        return Shadowed()
+    return Begun(
+        answer_id=asked.row["id"],
+        attempt_id=attempt_id,
+        segment_id=segment_id,
+        sequence=1,
+        total=len(segments),
+        recipient=asked.row["recipient"],
+        pdu=first.pdu,
+        tpdu_length=first.tpdu_length,
+    )
 
 
-def _begin_segment(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
-    """Record the first segment that waits as being submitted, and return it."""
-    attempt_id = latest_attempt(db, answer["id"])
+def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
+    """Record the first segment that waits in the attempt that goes on as being submitted."""
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
         # written out: SQLite compiles anew at each value that it compares with the condition of an index
         f" FROM answer_segments WHERE attempt_id = ? AND state = '{SegmentState.WAITING}' ORDER BY sequence LIMIT 1",
         attempt_id,
     )
+    now = asked.now
+    lifecycle.resume_attempt(db, attempt_id)
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
-    db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
+    db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", db.clock.boot_id, attempt_id)
     return Begun(
-        answer_id=answer["id"],
-        attempt_id=segment["attempt_id"],
+        answer_id=asked.row["id"],
+        attempt_id=attempt_id,
         segment_id=segment["id"],
         sequence=segment["sequence"],
         total=segment["total"],
-        recipient=answer["recipient"],
+        recipient=asked.row["recipient"],
         pdu=segment["pdu"],
         tpdu_length=segment["tpdu_length"],
     )
@@ -333,5 +337,5 @@ def _age(answer: sqlite3.Row, now: Now) -> timedelta:
     A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
     """
     moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
-    began = datetime.fromisoformat(moment) if moment and not answer["asked_by"] else None
+    began = parse_rfc3339(moment) if moment and not answer["asked_by"] else None
     return age(now, arrived_limit=answer["age_limit"], scts=began)

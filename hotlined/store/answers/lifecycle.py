@@ -50,7 +50,6 @@ from hotlined.states import (
     SegmentState,
 )
 from hotlined.store import fleet
-from hotlined.store.answers.correspondents import country_of
 from hotlined.store.line import line, pseudonyms
 from hotlined.store.line.database import Database
 
@@ -62,28 +61,41 @@ def new_answer(db: Database, recipient: str, **columns: Any) -> int:
 
 def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns: Any) -> int:
     """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
-    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit, "recipient_country": country_of(db, answer_id)}
+    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit}
     return db.insert("attempts", answer_id=answer_id, share=share, **begun, **columns)
 
 
 def new_segment(
-    db: Database, attempt_id: int, sequence: int, tpdu_length: int, *, pdu: str | None = None, shadow: Now | None = None
+    db: Database,
+    attempt_id: int,
+    sequence: int,
+    tpdu_length: int,
+    *,
+    pdu: str | None = None,
+    state: SegmentState = SegmentState.WAITING,
+    at: Now | None = None,
 ) -> int:
-    """Add a segment to an attempt and return its id: it waits, or in shadow mode was let out at that moment."""
-    return db.insert(
+    """Add a segment to an attempt and return its id: it waits, or was let out at a moment, in whichever state."""
+    segment_id = db.insert(
         "answer_segments",
         attempt_id=attempt_id,
         sequence=sequence,
-        state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
+        state=state,
         pdu=pdu,
         tpdu_length=tpdu_length,
-        submitted_at=shadow.rfc3339 if shadow else None,
-        submitted_limit=shadow.limit if shadow else None,
+        submitted_at=at.rfc3339 if at else None,
+        submitted_limit=at.limit if at else None,
     )
+    if FACTS[state].may_have_left:
+        _follow(db, attempt_id)
+    return segment_id
 
 
-def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
-    """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
+def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None, **values: Any) -> None:
+    """Bring an answer into another state and set columns of it, inside the transaction that is open.
+
+    Raises LifecycleError if it may not.
+    """
     row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
         raise LifecycleError(
@@ -91,7 +103,7 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
         )
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
-    db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+    _set(db, "answers", answer_id, {"state": to, "reason": reason} | values)
     if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or counts for its number there
         db.before_commit(refile, row["recipient"])
 
@@ -108,24 +120,29 @@ def reopen(db: Database, answer_id: int) -> bool:
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
-    row = db.one(
-        "SELECT s.state, a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
-        " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
-        segment_id,
-    )
+    row = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
     if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
         raise LifecycleError(
             StateProblem.SEGMENT.format(segment=segment_id, to=to, state=row["state"] if row else NOT_THERE)
         )
-    columns = {"state": to} | values
-    db.execute(
-        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
-        *columns.values(),
-        segment_id,
-    )
+    _set(db, "answer_segments", segment_id, {"state": to} | values)
     if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
-        db.before_commit(refile, row["recipient"])
-        fleet.touch(db, row["recipient"])
+        _follow(db, row["attempt_id"])
+
+
+def _set(db: Database, table: str, row_id: int, columns: dict[str, Any]) -> None:
+    db.execute(
+        f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?", *columns.values(), row_id
+    )
+
+
+def _follow(db: Database, attempt_id: int) -> None:
+    """Have done what follows where a segment now counts for its number, or no longer does."""
+    recipient = db.value(
+        "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.id = ?", attempt_id
+    )
+    db.before_commit(refile, recipient)
+    fleet.touch(db, recipient)
 
 
 def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:
@@ -135,7 +152,7 @@ def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentSt
 
 
 def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | None, now: Now) -> None:
-    """Record how an attempt ended; `breaking` passes it on to the breaker."""
+    """Record how an attempt ended; `breakers` passes it on to the breaker."""
     db.execute(
         "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
         outcome,
@@ -235,21 +252,24 @@ def refile(db: Database, recipients: Collection[str] | None = None) -> None:
     it will count them, and a text by hand in one of its own. So it follows, before the commit, where a segment of the
     number moved or its answer waits again; `decisions` does it for all where that changes who is known.
     """
-    names = [name for each in recipients or () for name in pseudonyms.names(db, each)]
     # `+state`: by its index SQLite would read the whole queue at each text
-    which = "state" if recipients is None else "recipient IN (SELECT value FROM json_each(:names)) AND +state"
+    which = "state" if recipients is None else f"{_TO_THEM} AND +state"
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     db.execute(
         f"UPDATE answers SET share = {_SHARE} WHERE {which} = '{AnswerState.QUEUED}' AND by_hand IS NULL"
         f" AND share <> {_SHARE}",
-        names=json.dumps(names),
+        names=json.dumps([] if recipients is None else [*recipients]),
     )
 
 
+_TO_THEM = (
+    "recipient IN (SELECT value FROM json_each(:names)"
+    f" UNION SELECT pseudonym_of(value, {line.KEY_DIGEST}) FROM json_each(:names))"
+)
 _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
   JOIN answer_segments s ON s.attempt_id = t.id
-  WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
+  WHERE o.recipient IN {pseudonyms.both("answers.recipient")} AND o.by_hand IS NULL
     AND (s.state IN {MAY_HAVE_LEFT} OR ({line.IN_SHADOW_MODE} AND s.state IN {IN_SHADOW})))
 THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 """

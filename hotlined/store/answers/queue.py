@@ -3,6 +3,7 @@
 What enters the queue stands in `answers`; `gate` lets it out.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,7 +13,7 @@ from hotlined import breaker, states
 from hotlined.clock import Now, rfc3339
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store.answers import breaking, lifecycle
+from hotlined.store.answers import breakers, contacts, lifecycle
 from hotlined.store.answers.lifecycle import move
 from hotlined.store.line import line
 from hotlined.store.line.database import Database
@@ -33,9 +34,37 @@ class Turn(NamedTuple):
     trial: bool = False
 
 
-def is_waiting(db: Database) -> bool:
-    """Tell whether any answer is queued or being sent."""
-    return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)} LIMIT 1"))
+class Backlog(NamedTuple):
+    """What waits: when the oldest contact without a verdict is judged as it is, and when the first answer is due.
+
+    In limit time, None where there is none; `oldest` is from when the age of the oldest queued answer runs. `answers`
+    says whether any answer is queued or being sent, `early` whether one may go on or be tried before it is due.
+    """
+
+    judgement: float | None
+    due: float | None
+    oldest: float | None
+    answers: bool
+    early: bool
+
+
+def waiting(db: Database) -> Backlog:
+    """Return what waits."""
+    judgement, answers, early, oldest, *dues = db.the(_WAITING)
+    due = min((due for due in dues if due is not None), default=None)
+    judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
+    return Backlog(judged, due, oldest, bool(answers), bool(early))
+
+
+_ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
+_DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
+_DUES = ", ".join(_DUE.format(share) for share in Share)  # of each share alone: so the index has it first
+_WAITING = f"""
+SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
+  EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
+  EXISTS (SELECT 1 FROM answers WHERE state = '{AnswerState.SENDING}') OR {_ANY_TRIAL},
+  (SELECT min(age_limit) FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}'), {_DUES}
+"""
 
 
 def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
@@ -45,14 +74,27 @@ def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL)
     new number and the oldest to one that was answered before: each share has its own head. A country that waits by
     itself has trials alone. In shadow mode nothing is tried.
     """
-    turns = [Turn(row["id"], None) for row in db.all(_HALF_SENT, now.limit)]
-    heads = {share: db.one(_HEAD, share, now.limit) for share in (Share.BY_HAND, Share.NEW, Share.KNOWN)}
-    by_share = [Turn(row["id"], share) for share, row in heads.items() if row]
-    by_hand = [turn for turn in by_share if turn.share is Share.BY_HAND]
-    trials = [] if shadow else _trials(db, now, timing)
-    return [*turns, *by_hand, *trials, *(turn for turn in by_share if turn.share is not Share.BY_HAND)]
+    row = db.the(_HEADS, now=now.limit)
+    half_sent = db.all(_HALF_SENT, now.limit) if row["any_half_sent"] else ()
+    by_hand, *heads = ([Turn(row[share], share)] if row[share] else [] for share in _IN_ORDER)
+    trials = _trials(db, now, timing) if row["any_trial"] and not shadow else ()
+    return [*(Turn(each["id"], None) for each in half_sent), *by_hand, *trials, *itertools.chain(*heads)]
 
 
+_IN_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
+# half of an answer is no head of a share: it has a turn of its own
+_HEAD = (
+    f"(SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
+    " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
+    " ORDER BY due_limit, id LIMIT 1) AS {0}"
+)
+# what is seldom there is looked up only where there is any
+_HEADS = f"""
+SELECT {", ".join(_HEAD.format(share) for share in _IN_ORDER)},
+  EXISTS (SELECT 1 FROM answer_segments WHERE state = '{SegmentState.WAITING}') AS any_half_sent,
+  {_ANY_TRIAL} AS any_trial
+"""
 _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
 JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
@@ -60,13 +102,6 @@ WHERE s.state = '{SegmentState.WAITING}'
   AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= ?))
 ORDER BY a.due_limit, a.id LIMIT 20
 """
-# half of an answer is no head of a share: it has a turn of its own
-_HEAD = (
-    f"SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
-    f" (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
-    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breaking.WAITS_BY_ITSELF}"
-    " ORDER BY due_limit, id LIMIT 1"
-)
 
 
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
@@ -76,17 +111,17 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     """
     state = line.breaker_of(db)
     if not state.is_open:
-        for country, outage in breaking.countries_due(db, now, timing.trial_after):
-            if turns := _candidates(db, country, breaking.in_round(db, outage, now, country), now):
+        for country, outage in breakers.countries_due(db, now, timing.trial_after):
+            if turns := _candidates(db, country, breakers.in_round(db, outage, now, country), now):
                 return turns
         return []
     if not (state.lets_try(now.limit) or state.lets_try_fresh(now.limit, timing.trial_gap)):
         return []
-    in_round = breaking.in_round(db, state, now)
+    in_round = breakers.in_round(db, state, now)
     countries = [row["country"] for row in db.all(_COUNTRIES, now.limit)]
-    records = breaker.by_hope(breaking.records(db, state, countries))
+    records = breaker.by_hope(breakers.records(db, state, countries))
     if not state.lets_try(now.limit):
-        records = [each for each in records if breaker.is_fresh(each)] if breaking.has_failed(db, state) else []
+        records = [each for each in records if breaker.is_fresh(each)] if breakers.has_failed(db, state) else []
     return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 
@@ -129,20 +164,8 @@ _TRIES = "(SELECT count(*) FROM attempts t WHERE t.answer_id = a.id)"
 
 def next_dues(db: Database) -> dict[Share, float]:
     """Return when the first queued answer of each share is due, in limit time."""
-    found = {
-        share: db.one(
-            f"SELECT due_limit FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
-            " ORDER BY due_limit LIMIT 1",
-            share,
-        )
-        for share in Share
-    }
-    return {share: row["due_limit"] for share, row in found.items() if row}
-
-
-def next_due(db: Database) -> float | None:
-    """Return the limit time at which the next queued answer is due."""
-    return min(next_dues(db).values(), default=None)
+    found = zip(Share, db.the(f"SELECT {_DUES}"), strict=True)
+    return {share: due for share, due in found if due is not None}
 
 
 def requeue_half_sent(db: Database) -> None:

@@ -24,10 +24,10 @@ WHERE s.state = '{SegmentState.WAITING}'
 """
 
 
-def spent(db: Database, now: Now, *, shadow: bool) -> dict[str, policy.Spent]:
-    """Return the segments counted in each window."""
+def spent(db: Database, now: Now, *, shadow: bool, more: int = 0) -> dict[str, policy.Spent]:
+    """Return the segments counted in each window, and so many more that are about to be."""
     row = db.the(_SPENT, **_moments(now, shadow=shadow))
-    return {name: policy.Spent(row[name], row[f"{name}_known"]) for name in policy.WINDOW_SECONDS}
+    return {name: policy.Spent(row[name] + more, row[f"{name}_known"] + more) for name in policy.WINDOW_SECONDS}
 
 
 _SPENT = f"""

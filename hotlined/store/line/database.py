@@ -37,6 +37,8 @@ class Database:
         self.keys: dict[str, bytes] = {}  # of its pseudonyms, once `pseudonyms` has read them
         self._release = release
         self._following: dict[Follow, set[str]] = {}
+        self._is_shared = False
+        self._undone = 0
 
     def __enter__(self) -> Self:
         return self
@@ -112,20 +114,56 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Run what is inside as one transaction that has the right to write from its beginning.
 
-        On the way out it is committed and on the disk; on any exception nothing of it remains.
+        On the way out it is committed and on the disk, or with others (`shared_commit`); on any exception nothing of it
+        remains.
         """
+        if self._is_shared and self.connection.in_transaction:  # the first one has begun it
+            with self.savepoint():
+                yield
+                self._follow()
+            return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            for follow, subjects in self._following.items():
-                follow(self, subjects)
-            self.connection.execute("COMMIT")
+            self._follow()
+            if not self._is_shared:
+                self.connection.execute("COMMIT")
         except BaseException:
-            if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
-                self.connection.execute("ROLLBACK")
+            self._roll_back()
+            raise
+
+    @contextlib.contextmanager
+    def shared_commit(self) -> Iterator[None]:
+        """Have the transactions inside on the disk together, at the end: each of them is whole, or nothing of it is.
+
+        For what promises nothing before it is on the disk: whatever is done for it outside the database (a text deleted
+        from the SIM, a segment handed over) comes after the end. Where the end fails, nothing of them remains.
+        """
+        self._is_shared = True
+        try:
+            yield
+            self.flush()
+        except BaseException:
+            self._roll_back()
             raise
         finally:
-            self._following.clear()
+            self._is_shared = False
+
+    def flush(self) -> None:
+        """Commit what waits for the end of a shared commit, if anything does: there is much of it, or others wait."""
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
+
+    def _follow(self) -> None:
+        for follow, subjects in self._following.items():
+            follow(self, subjects)
+        self._following.clear()
+
+    def _roll_back(self) -> None:
+        self._following.clear()
+        self._undone += 1
+        if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
+            self.connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -143,10 +181,17 @@ class Database:
         try:
             yield
         except BaseException:
-            self.execute("ROLLBACK TO inside")
+            self._undone += 1
+            if self.connection.in_transaction:  # else SQLite itself has rolled back all of it
+                self.execute("ROLLBACK TO inside")
             raise
         finally:
-            self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
+            if self.connection.in_transaction:
+                self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
+
+    def changed_here(self) -> tuple[int, int]:
+        """Return what differs after this connection has written, or has undone what it wrote; it asks nothing."""
+        return self.connection.total_changes, self._undone
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written; our own writing leaves it as it is."""

@@ -29,6 +29,14 @@ LIMIT_TIME = "(SELECT limit_time FROM line_state)"
 """The last reading of the limit clock that was saved, as SQL."""
 IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
 """Whether the line is in shadow mode, as SQL."""
+KEY_DIGEST = "(SELECT key_digest FROM line_state)"
+"""The digest of the key that pseudonyms are made with, as SQL; NULL where there are none yet."""
+FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
+"""The same of the fleet's key; NULL where the line is in none."""
+IS_PAUSED = "(SELECT paused_at IS NOT NULL FROM line_state)"
+"""Whether the line is paused, as SQL."""
+BREAKER_IS_OPEN = "(SELECT breaker_cause IS NOT NULL FROM line_state)"
+"""Whether the line's breaker is open, as SQL."""
 WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
 """A query that has a row where the line has not exactly one."""
 
@@ -374,9 +382,13 @@ _BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
 
 def breaker_of(db: Database) -> Breaker:
     """Return the line's breaker."""
-    row = db.the(f"SELECT {', '.join(f'{column} AS {name}' for name, column in _BREAKER.items())} FROM line_state")
-    cause = breaker.Cause(row["cause"]) if row["cause"] else None
-    return Breaker(**{**row, "cause": cause, "trial_requested": bool(row["trial_requested"])})
+    return _breaker_in(db.the(f"SELECT {', '.join(_BREAKER.values())} FROM line_state"))
+
+
+def _breaker_in(row: sqlite3.Row) -> Breaker:
+    values = {name: row[column] for name, column in _BREAKER.items()}
+    cause = breaker.Cause(values["cause"]) if values["cause"] else None
+    return Breaker(**{**values, "cause": cause, "trial_requested": bool(values["trial_requested"])})
 
 
 def set_breaker(db: Database, state: Breaker) -> None:
@@ -388,6 +400,31 @@ def set_breaker(db: Database, state: Breaker) -> None:
 def note_trial_request(db: Database) -> None:
     """Record that a person may have ended the outage, inside the open transaction: the daemon makes a trial due."""
     db.execute("UPDATE line_state SET breaker_trial_requested = 1 WHERE breaker_cause IS NOT NULL")
+
+
+# ---- all that a pass asks
+
+
+class Standing(NamedTuple):
+    """How the line stands: what a pass of the daemon asks of its row, at one moment. It serves that pass alone.
+
+    `wait` and `half_sent_wait` are what was noted that all answers wait for, and those that are half sent.
+    """
+
+    own_number: str | None
+    is_paused: bool
+    wait: str | None
+    half_sent_wait: str | None
+    share_waits: dict[Share, str | None]
+    breaker: Breaker
+
+
+def standing_of(db: Database) -> Standing:
+    """Return how the line stands."""
+    row = db.the("SELECT * FROM line_state")
+    shares = {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
+    paused = row["paused_at"] is not None
+    return Standing(row["own_number"], paused, row["hold"], row["hold_half"], shares, _breaker_in(row))
 
 
 # ---- floods, shadow mode, a backup that was restored
@@ -498,18 +535,15 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 # ---- the key of the pseudonyms
 
 
-def key_digest_of(connection: sqlite3.Connection) -> str | None:
-    """Return the digest of the key that pseudonyms are made with, in a database of any version; None without any."""
+def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
+    """Return the digests of the line's own key and of its fleet's, in a database of any version; None without such."""
     with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
-        row = connection.execute("SELECT key_digest FROM line_state").fetchone()
-        return str(row[0]) if row and row[0] else None
-    return None
+        own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
+        return own, fleet
+    return None, None
 
 
-def key_digests(db: Database) -> tuple[str | None, str | None]:
-    """Return the digests of the line's own key and of its fleet's; None for one that there is not."""
-    own, fleet = db.the("SELECT key_digest, (SELECT key_digest FROM fleet WHERE id = 1) FROM line_state")
-    return own, fleet
+_DIGESTS = f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST} FROM line_state"
 
 
 def bind_key(db: Database, digest: str) -> None:

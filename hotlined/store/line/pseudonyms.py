@@ -25,13 +25,27 @@ def names(db: Database, name: str) -> tuple[str, str]:
 
     The second one is the name again where there are no pseudonyms yet, or their key is lost.
     """
-    key = _maybe_key(db)
-    return name, pseudonym.of(key, name) if key else name
+    return name, _second(db, name, line.key_digests_of(db.connection)[0])
+
+
+def both(name: str) -> str:
+    """Return the `names` of what an expression of SQL gives, as a list of SQL."""
+    return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
+
+
+IS_KEY_LOST = f"is_key_lost({line.KEY_DIGEST}, {line.FLEET_KEY_DIGEST})"
+"""Whether a key is lost, as SQL."""
 
 
 def teach(db: Database) -> None:
-    """Teach SQL the function `pseudonym_of`, which returns the second of the `names` of somebody."""
-    db.connection.create_function("pseudonym_of", 1, lambda name: names(db, name)[1])
+    """Teach SQL the functions of `both` and `IS_KEY_LOST`; they get the digests of the keys that are wanted."""
+    db.connection.create_function("pseudonym_of", 2, lambda name, wanted: _second(db, name, wanted))
+    db.connection.create_function("is_key_lost", 2, lambda *wanted: _lacking(db, wanted) is not None)
+
+
+def _second(db: Database, name: str, wanted: str | None) -> str:
+    key = _key_of(db, KEY, wanted) if wanted and name else None
+    return pseudonym.of(key, name) if key else name
 
 
 def is_lost(db: Database) -> bool:
@@ -46,7 +60,11 @@ def is_fleet_key_lost(db: Database) -> bool:
 
 def _lost(db: Database) -> str | None:
     """Return the ending of the file in which a key is missing, the line's own first; None where none is."""
-    wanted = zip((KEY, FLEET), line.key_digests(db), strict=True)
+    return _lacking(db, line.key_digests_of(db.connection))
+
+
+def _lacking(db: Database, digests: tuple[str | None, ...]) -> str | None:
+    wanted = zip((KEY, FLEET), digests, strict=True)
     return next((ending for ending, digest in wanted if digest and not _key_of(db, ending, digest)), None)
 
 
@@ -132,13 +150,13 @@ def have_fleet_key(db: Database, key: bytes) -> None:
 
 def maybe_fleet_key(db: Database) -> bytes | None:
     """Return the key of the line's fleet; None where it is in none, or the key is lost."""
-    _own, wanted = line.key_digests(db)
+    _own, wanted = line.key_digests_of(db.connection)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
-    wanted = line.key_digest_of(db.connection)
+    wanted, _fleet = line.key_digests_of(db.connection)
     return _key_of(db, KEY, wanted) if wanted else None
 
 

@@ -19,6 +19,7 @@ from hotlined.clock import LimitClock, Now
 from hotlined.database_files import (
     EVERY,
     FILE_MODE,
+    FLEET,
     ITSELF,
     JOURNAL,
     KEY,
@@ -82,11 +83,14 @@ def require_another_file(database: Path, target: Path) -> None:
         )
 
 
-def maybe_key(database: Path) -> bytes | None:
-    """Return the key of a database's pseudonyms; None without one, or where what lies there is the key of another."""
-    octets = pseudonym.maybe_key(beside(database, KEY))
+def maybe_key(database: Path, ending: str = KEY) -> bytes | None:
+    """Return the key of a database's pseudonyms, or with the ending of that file its fleet's.
+
+    None without one, or where what lies there is the key of another.
+    """
+    octets = pseudonym.maybe_key(beside(database, ending))
     with open_to_read(database) as source:
-        digest = line.key_digest_of(source)
+        digest = line.key_digests_of(source)[ending == FLEET]
     return octets if octets is not None and digest in (None, pseudonym.digest(octets)) else None
 
 

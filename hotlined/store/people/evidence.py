@@ -12,10 +12,9 @@ from hotlined.documents import (
     ShownEvent,
     TextByHand,
     WholeAnswer,
-    extended,
 )
 from hotlined.errors import PduError
-from hotlined.forms import Time
+from hotlined.forms import Time, extended
 from hotlined.gsm import tpdu
 from hotlined.store.line import pseudonyms
 from hotlined.store.line.database import Database

@@ -17,7 +17,7 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.policy import BUDGETS, WINDOW_SECONDS, Share
 from hotlined.states import OPEN, AnswerState, SegmentState, SendingState, listed
-from hotlined.store.answers import breaking
+from hotlined.store.answers import breakers
 from hotlined.store.answers.windows import Occupancy, occupancy
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import FREE, Sending, breaker_of, calendar_time, share_waits
@@ -202,7 +202,7 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
     Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
     """
     first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
-    due = db.value(f"{first} AND NOT {breaking.WAITS_BY_ITSELF}")
+    due = db.value(f"{first} AND NOT {breakers.WAITS_BY_ITSELF}")
     if due is None and (due := db.value(first)) is not None:  # those of countries that wait by themselves
         due = max(due, db.value("SELECT min(due) FROM country_outages"))
     if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):

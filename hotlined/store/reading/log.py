@@ -30,8 +30,8 @@ from hotlined.documents import (
     WholeAnswer,
     WholeContact,
     WholeTextByHand,
-    extended,
 )
+from hotlined.forms import extended
 from hotlined.gsm.alphabet import Encoding
 from hotlined.policy import WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState, listed

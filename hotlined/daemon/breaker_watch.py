@@ -1,18 +1,19 @@
 """Watches the line's breaker: once it has opened or closed, log, ladder and balance are told, each time once.
 
-What a breaker does is in `hotlined.breaker`; `store.breaking` keeps it, and the gate begins its trials.
+What a breaker does is in `hotlined.breaker`; `store.breakers` keeps it, and the gate begins its trials.
 """
 
 import logging
 import time
 
 from hotlined import breaker
+from hotlined.breaker import Breaker
 from hotlined.clock import Now
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder
 from hotlined.states import ModemTrouble
-from hotlined.store.answers import breaking
+from hotlined.store.answers import breakers
 from hotlined.store.line.line import breaker_of
 
 log = logging.getLogger(__name__)
@@ -27,13 +28,10 @@ class BreakerWatch:
         self._cause = breaker_of(line.db).cause
         self._unregistered_since: float | None = None
 
-    def announce_changes(self, now: Now, ladder: Ladder) -> None:
+    def announce_changes(self, state: Breaker, ladder: Ladder) -> None:
         """Tell the log, the ladder and the balance what has changed of the breaker."""
-        db = self._line.db
-        state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            breaking.make_trial_due(db, now, self._line.timing.trial_gap)
-            state = breaker_of(db)
+            breakers.make_trial_due(self._line.db, self._line.db.now(), self._line.timing.trial_gap)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
@@ -44,7 +42,7 @@ class BreakerWatch:
                 ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
 
-    def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
+    def report(self, update: breakers.BreakerUpdate, ladder: Ladder) -> None:
         """Tell the others what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._balance.ask_soon()
@@ -53,7 +51,7 @@ class BreakerWatch:
             self._balance.ask_soon()
         elif not update.breaker.is_open:
             ladder.clear(ModemTrouble.NOT_LEAVING)
-        self.announce_changes(self._line.db.now(), ladder)
+        self.announce_changes(update.breaker, ladder)
 
     def note_registration(self, now: Now, *, registered: bool) -> None:
         """Make a trial due where the modem is registered again after a long time without a network."""
@@ -62,7 +60,7 @@ class BreakerWatch:
             return
         since, self._unregistered_since = self._unregistered_since, None
         if since is not None and time.monotonic() - since >= self._line.timing.unregistered_for:
-            breaking.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
+            breakers.make_trial_due(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
         """Forget since when there has been no network: without a modem, nobody knows whether there is one."""

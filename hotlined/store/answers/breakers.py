@@ -28,6 +28,10 @@ WAITS_BY_ITSELF = (
 """As SQL: whether the country of the recipient of answer `a` waits by itself; texts by hand have no contact."""
 
 
+IS_OUT = "EXISTS (SELECT 1 FROM country_outages o WHERE o.country = {})"
+"""As SQL: whether a country waits by itself."""
+
+
 class BreakerUpdate(NamedTuple):
     """The line's breaker after an outcome was reported; `change` is what that changed, None where it was nothing."""
 
@@ -46,9 +50,13 @@ def report_outcome(
 ) -> BreakerUpdate:
     """Report to the breakers how an attempt ended, inside the transaction that is open."""
     state = breaker_of(db)
-    attempt = db.the("SELECT trial, recipient_country AS country FROM attempts WHERE id = ?", attempt_id)
+    attempt = db.the(
+        f"SELECT trial, recipient_country AS country, {IS_OUT.format('recipient_country')} AS is_out FROM attempts"
+        " WHERE id = ?",
+        attempt_id,
+    )
     country, change = attempt["country"], None
-    outage = _countries(db).get(country)
+    outage = _countries(db)[country] if attempt["is_out"] else None
     if outcome is Outcome.TAKEN:
         if outage:
             _end_country(db, country, now)
@@ -294,7 +302,7 @@ def countries_due(db: Database, now: Now, pauses: Sequence[float]) -> Iterator[t
 
 def is_out(db: Database, country: str | None) -> bool:
     """Tell whether a country waits by itself."""
-    return bool(db.one("SELECT 1 FROM country_outages WHERE country = ?", country))
+    return bool(db.value(f"SELECT {IS_OUT.format('?')}", country))
 
 
 def keep_countries(db: Database, countries: Sequence[str]) -> None:
@@ -356,12 +364,10 @@ def _end_country(db: Database, country: str, now: Now) -> None:
 # ---- trials
 
 
-def begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]) -> None:
-    """Record that the latest attempt of an answer is a trial: the line's while that is open, else its country's."""
+def begin_trial(db: Database, attempt_id: int, now: Now, pauses: Sequence[float]) -> None:
+    """Record that an attempt is a trial: the line's while that is open, else its country's."""
     state = breaker_of(db)
-    attempt_id, country = db.the(
-        "SELECT id, recipient_country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer_id
-    )
+    country = db.value("SELECT recipient_country FROM attempts WHERE id = ?", attempt_id)
     if state.is_open:
         trial = TrialOf.LINE
         set_breaker(db, breaker.trial_begun(state, now.limit, pauses))

@@ -1,0 +1,35 @@
+"""The machine is as it was before the tests."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LEAVES = """
+import subprocess, sys
+def test_it():
+    {}
+"""
+PROCESS = "subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
+
+
+@pytest.mark.parametrize(("does", "code"), [("pass", 0), (PROCESS, 1)], ids=["nothing", "a process"])
+def test_a_run_that_leaves_something_fails(does: str, code: int, tmp_path: Path) -> None:
+    """What still runs at the end of the tests is named, and the run is red."""
+    (tmp_path / "conftest.py").write_text("from unchanged import pytest_sessionfinish, pytest_sessionstart\n")
+    (tmp_path / "test_it.py").write_text(LEAVES.format(does))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", tmp_path],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stdout
+    assert len(re.findall(r"^since the tests: .*input\(\) runs$", done.stdout, re.MULTILINE)) == code

@@ -1,0 +1,100 @@
+"""What one line can put into the hub: its own rows, so many, and nothing of another's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fleet_lines import KEY
+from hubs import Cluster, Hub, cluster  # noqa: F401  a fixture
+
+from hotlined import pseudonym
+
+psycopg = pytest.importorskip("psycopg", reason="python3-psycopg is missing")
+PERSON = "~000000000001"
+
+
+@pytest.fixture
+def hub(cluster: Cluster) -> Iterator[Hub]:  # noqa: F811
+    """Give an empty hub that knows two lines."""
+    with cluster.hub(pseudonym.digest(KEY), "fr", "nl") as hub:
+        yield hub
+
+
+def row(person: str = PERSON, version: int = 10, **values: Any) -> dict[str, Any]:
+    """Return a row that a line says."""
+    nothing = dict.fromkeys(("opted_out_at", "blocked_at", "asked", "asked_at", "age"))
+    return {"person": person, "version": version, "answers": 0, **nothing, **values}
+
+
+def ask(hub: Hub, *rows: dict[str, Any], line: str = "fr", base: int = 0, cursor: int = 0) -> dict[str, Any]:
+    """Ask as a line that knows the hub."""
+    known = hub.ask(line, {"hub": None, "base": 0, "upto": 0, "cursor": 0, "rows": []})["hub"]
+    upto = rows[-1]["version"] if rows else base
+    return hub.ask(line, {"hub": known, "base": base, "upto": upto, "cursor": cursor, "rows": list(rows)})
+
+
+def test_a_line_has_room_for_so_many_persons(hub: Hub) -> None:
+    """A line that has its 50,000 rows says nothing of anybody new, and still what has changed; others go on."""
+    hub.admin.execute(
+        "INSERT INTO hotlined.said (line, person, version, answers, place)"
+        " SELECT 'fr', '~' || lpad(to_hex(n), 12, '0'), n, 0, n FROM generate_series(1, 50000) n"
+    )
+    hub.admin.execute("UPDATE hotlined.hub SET place = 50000")
+    full = ask(hub, row("~ffffffffffff", 50001), base=50000, cursor=50000)
+    assert (full["full"], full["fits"], full["highest"], full["rows"]) == (True, True, 50000, [])
+    changed = ask(hub, row("~000000000001", 50001, answers=3), base=50000, cursor=50000)
+    assert (changed["full"], changed["fits"], changed["highest"]) == (False, True, 50001)
+    assert [(each["person"], each["answers"]) for each in changed["rows"]] == [("~000000000001", 3)]
+    assert ask(hub, row(), line="nl", cursor=50000)["fits"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(f"~{number:012x}", number + 1) for number in range(201)],
+        [row(padding="x" * 300_000)],
+        [row("~00000000000G")],
+        [row(answers=-1)],
+        [row(version=0)],
+        [row(person="+32470000001")],
+        [row(opted_out_at="x")],
+    ],
+    ids=("rows", "octets", "person", "answers", "version", "number", "time"),
+)
+def test_what_is_no_row_is_refused(hub: Hub, rows: list[dict[str, Any]]) -> None:
+    """More than a page, or something else than a row: the hub takes nothing of it."""
+    with pytest.raises(psycopg.Error):
+        ask(hub, *rows)
+    assert hub.admin.execute("SELECT FROM hotlined.said").rowcount == 0
+
+
+def test_a_line_speaks_for_itself_alone(hub: Hub) -> None:
+    """Whoever a row says that it is of, it is of the line that is logged in; each hears the others in their order."""
+    ask(hub, row(line="nl", place=7, age=3600, answers=2))
+    ask(hub, row(version=3), line="nl")
+    heard = ask(hub, line="nl", base=3)
+    assert [(each["line"], each["answers"]) for each in heard["rows"]] == [("fr", 2), ("nl", 0)]
+    assert 3600 <= heard["rows"][0]["age"] < 3700
+    assert heard["rows"][0]["place"] < heard["rows"][1]["place"]
+    assert ask(hub, line="nl", base=3, cursor=heard["rows"][1]["place"])["rows"] == []
+
+
+def test_a_batch_that_comes_twice_is_taken_once(hub: Hub) -> None:
+    """The second time the hub has it already, which fits; one that was composed before a restore does not fit."""
+    first = ask(hub, row(answers=1))
+    second = ask(hub, row(answers=1))
+    assert (second["fits"], second["highest"], second["rows"]) == (True, 10, first["rows"])
+    other = ask(hub, row(version=12))
+    assert (other["fits"], other["highest"], other["rows"]) == (False, 10, [])
+
+
+def test_the_hub_says_how_its_lines_are(hub: Hub) -> None:
+    """A question with figures gets those of all lines that may log in, and how long each is away."""
+    known = hub.ask("fr", {"hub": None, "base": 0, "upto": 0, "cursor": 0, "rows": []})
+    assert known["lines"] is None
+    asked = {"hub": known["hub"], "base": 0, "upto": 0, "cursor": 0, "rows": [], "figures": '{"state": "free"}'}
+    lines = hub.ask("fr", asked)["lines"]
+    assert [(each["line"], each["figures"]) for each in lines] == [("fr", '{"state": "free"}'), ("nl", None)]
+    assert (lines[0]["away"], lines[1]["away"]) == (0, None)
+    hub.admin.execute("ALTER ROLE hotlined_nl NOLOGIN")
+    assert [each["line"] for each in hub.ask("fr", asked)["lines"]] == ["fr"]
