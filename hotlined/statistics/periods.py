@@ -94,7 +94,7 @@ def calendar_days(start: datetime, end: datetime) -> int | None:
 def edges(start: datetime, end: datetime, by: By) -> list[datetime]:
     """Return the moments that divide a period into hours, days, weeks or months, with both its ends."""
     moments = [start]
-    with suppress(OverflowError, ValueError):  # the last month of the calendar; Python 3.13 says it by the second
+    with suppress(OverflowError):  # the last month of the calendar
         while (at := _next(moments[-1], by)) < end:
             moments.append(at)
     return [*moments, end]
@@ -118,7 +118,7 @@ def is_whole(start: datetime, end: datetime, by: By) -> bool:
         By.WEEK: midnight(day - day.weekday() * DAY),
         By.MONTH: midnight(day.replace(day=1)),
     }[by]
-    with suppress(OverflowError, ValueError):  # the last of the calendar
+    with suppress(OverflowError):  # the last of the calendar
         return start == first and end == _next(start, by)
     return False
 
