@@ -254,7 +254,7 @@ def test_nobody_decides_at_a_door_of_others(doors: Doors, person: Person) -> Non
 
 ASKED = {
     "ask": {"request": "send", "arguments": {"number": NUMBER, "text": "Tout va bien."}},
-    "forget": {"name": NUMBER, "keep_opt_out": False},
+    "forget": {"name": NUMBER, "keep_opt_out": False, "asks": False},
     "lift_opt_out": {"number": NUMBER},
     "purge": {},
     "pause": {},
@@ -502,8 +502,8 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
                 {"verb": "tag", "arguments": {"contact_id": 1, "word": "two words"}},
                 {"verb": "ask", "arguments": {"request": "reboot", "arguments": {}}},
                 {"verb": "ask", "arguments": {"request": "send", "arguments": {"number": NUMBER, "file": "x"}}},
-                {"verb": "forget", "arguments": {"name": "", "keep_opt_out": False}},
-                {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": "no"}},
+                {"verb": "forget", "arguments": {"name": "", "keep_opt_out": False, "asks": False}},
+                {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": "no", "asks": False}},
             )
         ),
     ]
@@ -515,7 +515,7 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
         assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
-    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False}}
+    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False, "asks": False}}
     assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
 
 
@@ -707,7 +707,7 @@ def test_few_are_erasing_at_a_time(doors: Doors) -> None:
         request = json.dumps(
             {
                 "verb": "forget",
-                "arguments": {"name": NUMBER, "keep_opt_out": False},
+                "arguments": {"name": NUMBER, "keep_opt_out": False, "asks": False},
                 "database": str(doors.database),
             }
         )
@@ -732,7 +732,7 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
         db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
         doors.start()
         assert doors.program
-        forget = {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": False}}
+        forget = {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": False, "asks": False}}
         request = json.dumps(forget | {"database": str(doors.database)})
         with subprocess.Popen(
             MEMBER.program(ASK, str(doors.socket), request), cwd="/", stdout=subprocess.PIPE, text=True

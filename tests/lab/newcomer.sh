@@ -43,7 +43,7 @@ inside='
     find / /run /tmp /var/tmp /dev/shm -xdev \( -path "$home" -o -path /proc -o -name "pytest-of-*" \) -prune -o \
       -type f -printf "%M %u %g %T@ %p\n" -o -printf "%M %u %g %p\n" | sort -u
     cat /proc/mounts
-    for each in /proc/[0-9]*; do tr "\0\n" "  " <"$each/cmdline" && echo; done 2>/dev/null | grep -v "^sh -c" | sort -u
+    for each in /proc/[0-9]*; do tr "\0\n" "  " <"$each/cmdline" && echo; done 2>/dev/null | grep -vE "^(sh -c|find|grep|sort|tr) " | sort -u
   }
   snapshot >"$home/before"
   code=0
