@@ -639,7 +639,7 @@ def test_every_verb_is_asked_for() -> None:
     """A decision that no command and no page makes is a door that nobody uses."""
     package = Path(hotlined.__file__).parent
     asking = [path for room in ("cli", "desk") for path in (package / room).rglob("*.py")]
-    source = "".join(path.read_text() for path in (*asking, package / "control" / "erasing.py"))
+    source = "".join(path.read_text() for path in (*asking, *(package / "control").glob("*ing.py")))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 
 
