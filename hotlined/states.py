@@ -395,6 +395,28 @@ class SegmentKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class PduProblem(StrEnum):
+    """What is wrong with a segment that was received; `words.problems` has each in words."""
+
+    TRUNCATED = "truncated"
+    NOISE = "noise"
+    """Neither its address nor its time is one."""
+    NOT_HEXADECIMAL = "not_hexadecimal"
+    WRONG_DIRECTION = "wrong_direction"
+    """Its type of message only goes out."""
+    CONTRADICTS = "contradicts"
+    """A status report that does not fit the state of its segment."""
+
+
+class SubmitProblem(StrEnum):
+    """Why a segment was not taken, or nobody knows, where the modem itself says nothing of it."""
+
+    OUT_OF_STEP = "out_of_step"
+    NO_PROMPT = "no_prompt"
+    NO_RESPONSE = "no_response"
+    PORT_LOST = "port_lost"
+
+
 class ByHand(StrEnum):
     """How a person had a text sent: the mark of the answer that is queued for the request."""
 
@@ -419,19 +441,16 @@ class RequestState(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the daemon did not do what a person asked, beside the reasons of a verdict and what makes an answer wait.
+    """Why the daemon did not do what a person asked, beside causes, reasons of a verdict and what makes an answer wait.
 
     Some have values, which `words.refusals` puts into the sentence.
     """
 
     SHADOW = "shadow_mode"
-    UNSENDABLE = "unsendable"
-    """The number or the text is none."""
     TOO_MANY_SEGMENTS = "too_many_segments"
     ANSWERS_USED_UP = "answers_used_up"
     NO_USSD = "no_ussd"
     MODEM_UNUSABLE = "modem_unusable"
-    MODEM_FAILED = "modem_failed"
     UNKNOWN_VERB = "unknown_verb"
     MALFORMED = "malformed"
     STOPPED = "stopped"

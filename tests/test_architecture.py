@@ -54,7 +54,7 @@ GROUND = {
     "clock",
     "person",
     "states",
-    "problems",
+    "causes",
     "status",
     "timing",
     "systemd",
@@ -125,7 +125,7 @@ FLOORS = {
     "breaker": set(),
     "recognition": set(),
     "states": set(),
-    "problems": set(),
+    "causes": set(),
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),
@@ -408,9 +408,9 @@ UNTYPED = {
     "desk/looks.py": "the arguments of a verb",
     "desk/pages/acts.py": "the same",
     "desk/pages/log.py": "the fields of a form, each read by its own function",
+    "forms.py": "a document by its keys, for JSON and CSV",
     "fleet/hub.py": "options of libpq",
     "fleet/sync.py": "the hub's answers, and the store's questions",
-    "forms.py": "a document by its keys, for JSON and CSV",
     "status.py": "JSON that a daemon of another version may have written",
     "wire.py": "JSON over a socket",
     "words/refusals.py": "what fills the places of a sentence",
@@ -678,6 +678,7 @@ NO_EVENTS = {
     ("reports/decided.py", "cancel"): "a command",
     ("reports/decided.py", "requeue"): "the same",
     ("sealing/restoring.py", "block"): "a command",
+    ("store/line/line.py", "balance"): "a value of an event",
     ("store/reading/log.py", "tag"): "the name of a filter",
 }
 """Words that a kind of an event is spelled with, too, by module, each with what it is there."""
@@ -740,7 +741,8 @@ def _words_of_code(nodes: Sequence[ast.AST]) -> set[str]:
             case ast.Subscript():
                 others.add(id(node.slice))
             case ast.ClassDef():
-                others |= {id(each.value) for each in node.body if isinstance(each, ast.Assign)}
+                values = [each.value for each in node.body if isinstance(each, ast.Assign)]
+                others |= {id(each) for value in values for each in (value, *getattr(value, "elts", ()))}
             case ast.Call(func=ast.Name("_" | "N_" | "NP_")):
                 others |= {id(each) for each in node.args}
     constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in others]

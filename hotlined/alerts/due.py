@@ -185,8 +185,12 @@ def _happened(news: Sequence[Event], currency: str, *, only_newest: bool) -> Ite
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
     for event in changes:
         condition, level = EVENTS[event.kind]
-        balance = in_money(Decimal(event.balance), currency) if event.balance else None
-        filling = {"contacts": event.contacts, "seconds": event.seconds, "balance": balance}
+        balance = event.detail.get("balance")
+        filling = {
+            "contacts": event.detail.get("contacts"),
+            "seconds": event.detail.get("seconds"),
+            "balance": in_money(Decimal(balance), currency) if balance else None,
+        }
         yield _Sign(condition, level, event.at, filling)
 
 

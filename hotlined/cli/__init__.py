@@ -24,7 +24,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
-from hotlined.language import _, again
+from hotlined.language import _
 
 
 class Listed(NamedTuple):
@@ -260,12 +260,12 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    """Yield an error in the language in force, whatever was in force when it was raised."""
-    yield _("Error: {problem}", problem=as_typed(again(error.message)))
+    """Yield the lines that say what is wrong."""
+    yield _("Error: {problem}", problem=as_typed(error.message))
     if isinstance(error, ConfigError):
         yield from (f"  {as_typed(problem)}" for problem in error.problems)
     if error.hint:
-        yield _("Hint: {hint}", hint=as_typed(again(error.hint)))
+        yield _("Hint: {hint}", hint=as_typed(error.hint))
     if settings and settings.path and str(settings.path) not in error.message:
         yield _("Configuration: {path}", path=settings.path)
 

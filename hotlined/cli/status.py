@@ -16,8 +16,8 @@ from hotlined.reports.fleet import asked_in_words
 from hotlined.reports.line import LineReport, balance_in_words, maybe_waiting, report_line
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.reports.status import document
+from hotlined.reports.trouble import Trouble
 from hotlined.states import SmsService
-from hotlined.status import Trouble
 from hotlined.store.line.line import TopUp
 from hotlined.store.reading.review import Waiting
 from hotlined.words.amounts import sentence

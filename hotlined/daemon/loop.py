@@ -50,7 +50,7 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
-from hotlined.words.conditions import MODEM, UNKNOWN_STATE
+from hotlined.words.conditions import modem_in_words
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +162,7 @@ class Daemon:
 
     def _unavailable(self) -> UnavailableError:
         """Return why the modem cannot be used, in the words of its state where nothing more is known."""
-        known = MODEM.get(self.connection.state, UNKNOWN_STATE)
-        return UnavailableError(self.connection.explanation or f"{known.words} {known.cure}")
+        return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
         """Tell whether a single run goes on."""
@@ -179,7 +178,7 @@ class Daemon:
         with self.db.transaction():
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
-            events.record(self.db, now, modem_event(ModemState.STARTING), f"hotlined {__version__}")
+            events.record(self.db, now, modem_event(ModemState.STARTING), detail={"version": __version__})
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)

@@ -16,8 +16,8 @@ from hotlined import clock, files
 from hotlined.config import Config
 from hotlined.exchange import Heard, RunFiles, login_path
 from hotlined.language import N_, _, in_digits, ngettext
+from hotlined.reports.trouble import Trouble
 from hotlined.states import FleetTrouble, MemberState, TroubleCode
-from hotlined.status import Trouble
 from hotlined.store import fleet
 from hotlined.store.fleet import Asked
 from hotlined.store.line.database import Database

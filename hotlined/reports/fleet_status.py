@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from hotlined.forms import Time, extended
 from hotlined.reports.fleet import Fleet
+from hotlined.reports.trouble import Trouble
 from hotlined.states import MemberState
-from hotlined.status import Trouble
 
 
 @dataclass(frozen=True, slots=True)

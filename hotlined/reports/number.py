@@ -10,6 +10,7 @@ from sqlite3 import Row
 from typing import Annotated
 
 from hotlined import policy
+from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
@@ -174,9 +175,7 @@ def whom(config: Config, text: str) -> str:
             known = None if is_withheld(text) else correspondents.maybe_identity(db, text.strip())
         if known and known.originator:
             return known.originator
-        raise AddressError(
-            error.message, _("A name or a short code has to have contacted the line.") + f" {error.hint}"
-        ) from error
+        raise AddressError(CauseCode.NEVER_CAME, typed=text) from error
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:

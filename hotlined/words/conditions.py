@@ -7,6 +7,7 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
 from hotlined.states import (
     DatabaseState,
@@ -130,17 +131,11 @@ SIM_STATES: frozenset[str] = frozenset({
 LAST_PIN_TRY = N_("One more wrong PIN locks the SIM: enter it in a phone, and switch it off there.")
 """The cure of a SIM that needs its PIN and accepts one wrong PIN at most."""
 
-CENTRE_CURE = N_(
+_CENTRE_CURE = N_(
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
 """The cure of a SIM without a service centre, for pages with room for it; an alert names `hotlined status` instead."""
-
-PIN_FILE_CURE = N_(
-    "Put the SIM's PIN into that file, readable by the daemon's user, or into /etc/hotlined/NAME.pin, then restart the"
-    " daemon."
-)
-"""The cure of a `modem.pin_file` that has no PIN for the daemon."""
 
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
 """The condition of a state that `MODEM` does not have."""
@@ -208,8 +203,11 @@ DATABASE_TITLES: Phrases[str] = Phrases(
 )
 """The states of a database that nobody can use. The store has their sentences and cures, beside the errors."""
 
-REPLACED_CURE = N_("Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.")
-"""The cure of a database file that is not the one which the daemon has open."""
+REPLACED = Condition(
+    DATABASE_TITLES.messages[DatabaseState.REPLACED],
+    N_("{database} was moved, removed or replaced while the daemon had it open."),
+    N_("Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."),
+)
 
 UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
 """The headline of a state that `DATABASE_TITLES` does not have."""
@@ -276,10 +274,11 @@ STORAGE_UNREAD = Condition(
         " another stick."
     ),
 )
-STORAGE_OF_SIM_CURE = N_(
+_STORAGE_OF_SIM_CURE = N_(
     "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
 )
-"""The cure of a storage that cannot be read and is the SIM's."""
+_OF_SIM = ("SM", "SM_P")
+"""The storages that go with the SIM into a phone (27.005 3.1)."""
 
 VOLTE_ONLY = Condition(
     N_("texts may not reach the SIM"),
@@ -398,6 +397,22 @@ CONFIG_BROKEN = Condition(
     N_("{problem}; {consequence}."),
     N_("`hotlined config check` names the lines. Correct them, then {then}."),
 )
+
+
+def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
+    """Return two texts about a modem that is not ready: the sentence, and its cure. A cause says more than its state.
+
+    There is no sentence for a cause of another version, and no cure for one that its state has.
+    """
+    known = MODEM.get(state, UNKNOWN_STATE)
+    cure = _(_CENTRE_CURE) if state == ModemState.NO_SERVICE_CENTRE else known.cure
+    return (cause and cause.words) or known.words, (cause and cause.cure) or cure
+
+
+def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
+    """Return two texts about a storage that cannot be read: the sentence, and its cure."""
+    cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
+    return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
 
 
 def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:

@@ -170,9 +170,8 @@ REQUEST_STATES: Phrases[str] = Phrases(
 
 def event_in_words(event: "ShownEvent | ExportedEvent") -> str:
     """Write the details of an event: where a person did it, to what, and who it was."""
+    values = [tag_in_words(event.word) if event.word else event.number, *map(str, (event.detail or {}).values())]
+    what = ", ".join(filter(None, values))
     if event.who is None:
-        return str(event.detail)
-    what = tag_in_words(event.word) if event.word else event.number
-    if what is None:
-        return _("by {by}", by=event.who)
-    return _("{what} by {by}", what=what, by=event.who)
+        return what
+    return _("{what} by {by}", what=what, by=event.who) if what else _("by {by}", by=event.who)

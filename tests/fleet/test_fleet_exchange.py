@@ -21,7 +21,7 @@ from hotlined.exchange import Mark, RunFiles
 from hotlined.fleet.hub import opened
 from hotlined.fleet.invitation import Invitation
 from hotlined.fleet.sync import HubExchange, Pace
-from hotlined.status import DaemonStatus, Trouble
+from hotlined.status import DaemonStatus, DaemonTrouble
 
 __all__ = ["cluster"]
 KEY = bytes(range(32))
@@ -182,7 +182,7 @@ def test_the_daemon_marks_what_is_new_and_how_the_line_is(enter: Enter) -> None:
     fr.judge(fr.text("Stop"))
     fr.judge(fr.text(sender=LEA))
 
-    writer.write(DaemonStatus(trouble=(Trouble("sim_absent", ""),)))
+    writer.write(DaemonStatus(trouble=(DaemonTrouble("sim_absent"),)))
     first = place(fr).maybe_mark()
     file.unlink()
     writer.write(None)

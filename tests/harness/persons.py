@@ -69,7 +69,7 @@ NAMED = {
     "hotweb-main": DESK,
     "hotfleet-main": EXCHANGE,
 }
-_LAID_OVER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@"'
+_LAID_OVER = 'mount -n --bind "$0" /etc/passwd && mount -n --bind "$1" /etc/group && shift && exec "$@"'
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ CHANGED = ("etc", "usr", "var", "srv", "dev")
 RECIPIENT = f"age1{'q' * 58}"
 BEGIN = r"""set -e
 for name in {changed}; do
-  mount -t overlay overlay -o lowerdir=/$name,upperdir={folder}/$name/upper,workdir={folder}/$name/work /$name
+  mount -n -t overlay overlay -o lowerdir=/$name,upperdir={folder}/$name/upper,workdir={folder}/$name/work /$name
 done
-mount -t tmpfs none /run
+mount -n -t tmpfs none /run
 mkdir -p {run}
 cd /
 exec "$@"

@@ -389,7 +389,7 @@ def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path
     """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
     before = sealed(filled)
     filled.db.connection.execute(
-        "INSERT INTO events (at, kind, note) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+        "INSERT INTO events (at, kind, word) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
         " LIMIT 8000) SELECT '2026-11-24T22:18:00.123Z', 'lab', hex(randomblob(200)) FROM n"
     )
     command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "backup"]

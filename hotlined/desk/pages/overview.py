@@ -27,15 +27,15 @@ def show() -> str:
     report = line_report()
     seen = _seen(report)
     if seen.contacts:
-        looked_through("last contacts")
+        looked_through("last_contacts")
     words = [*at_a_glance(report, seen.came)]
     return render_template(
         "overview.html",
         report=report,
         words=words,
         contacts=seen.contacts,
-        asked=asked_in_words(count) if (count := _asked(report)) else "",
         threat=seen.threat,
+        asked=asked_in_words(count) if (count := _asked(report)) else "",
         windows=WINDOW_NAMES,
     )
 
