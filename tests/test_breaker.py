@@ -48,6 +48,14 @@ def test_what_opens_it(ended: list[Ended], expected: Cause | None) -> None:
     assert cause(ended) is expected
 
 
+@pytest.mark.parametrize(("barred", "expected"), [(1, Cause.OUTAGE), (2, Cause.CREDIT)])
+def test_most_refusals_say_whether_it_is_credit(barred: int, expected: Cause) -> None:
+    """Of three refusals that open it one that speaks of credit is an outage, and two are credit."""
+    speaks = row(DECLINED, DECLINED, DECLINED, barred=True)[:barred]
+
+    assert cause([*speaks, *row(DECLINED, DECLINED, DECLINED)[barred:]]) is expected
+
+
 def test_it_knows_since_when_answers_fail() -> None:
     """What fails with the row that opens it begins with the first of that."""
     assert breaker.maybe_opening(row(TAKEN, LOST, LOST, LOST)) == Opening(Cause.OUTAGE, 1.0)

@@ -113,6 +113,7 @@ def test_the_gate_lets_an_answer_out() -> None:
     """What breaks no rule passes, and says from which share it is counted."""
     assert gate() == policy.Pass(known=False)
     assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(known=True)
+    assert gate(segments=2, max_segments=2) == policy.Pass(known=False)
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def small(line: Line) -> Iterator[Path]:
     """Give a disk of 1 MiB with the database of the line, which has nothing in it."""
     folder = line.folder / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
+    if subprocess.run(["mount", "-n", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
         forbidden("nobody may mount a small disk")
     line.database = folder / "hotlined.db"
     line.configure(database=str(line.database))
@@ -258,7 +258,7 @@ def small(line: Line) -> Iterator[Path]:
         yield folder
     finally:
         line.end()
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-n", folder], check=True)
 
 
 def fill(folder: Path) -> Path:
@@ -309,10 +309,10 @@ def test_a_disk_without_room_for_another_file_is_waited_for(line: Line, small: P
     assert line.stop() == 0
     for ending in ("-wal", "-shm"):  # as after a copy was put back
         line.database.with_name(line.database.name + ending).unlink()
-    subprocess.run(["mount", "-o", f"remount,nr_inodes={len(list(small.iterdir())) + 1}", small], check=True)
+    subprocess.run(["mount", "-n", "-o", f"remount,nr_inodes={len(list(small.iterdir())) + 1}", small], check=True)
     line.start()
     hold(line, "full")
-    subprocess.run(["mount", "-o", "remount,nr_inodes=1000", small], check=True)
+    subprocess.run(["mount", "-n", "-o", "remount,nr_inodes=1000", small], check=True)
     goes_on(line)
 
 
@@ -322,10 +322,10 @@ def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
     line.start()
     line.wait_state("ready")
     assert line.stop() == 0
-    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    subprocess.run(["mount", "-n", "-o", "remount,ro", small], check=True)
     line.start()
     hold(line, "full")
-    subprocess.run(["mount", "-o", "remount,rw", small], check=True)
+    subprocess.run(["mount", "-n", "-o", "remount,rw", small], check=True)
     goes_on(line)
 
 

@@ -6,8 +6,9 @@ import pytest
 from conftest import Line, Open, driver, wait_until
 
 from hotlined.errors import ModemRefusedError
+from hotlined.gsm.at import Final
 from hotlined.gsm.profiles import STANDARD_CNMI
-from hotlined.gsm.responses import REGISTERED, Registration, SimState
+from hotlined.gsm.responses import REGISTERED, Registration, SimState, is_busy, signal_percent
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
@@ -68,6 +69,21 @@ def test_that_stick_is_reset_by_a_command_that_it_obeys(open_line: Open) -> None
         assert modem.profile.name == "brovi"
         modem.reset()
         line.sim.do("wait", for_="reset", count=2)
+
+
+@pytest.mark.parametrize(
+    ("said", "percent"), [("0,0", 0), ("31,99", 100), ("16,0", 52), ("32,0", None), ("99,99", None)]
+)
+def test_a_signal_is_a_percentage_or_unknown(said: str, percent: int | None) -> None:
+    """27.007 8.5: 0 to 31 are a strength, 99 is none."""
+    assert signal_percent(said) == percent
+
+
+@pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])
+def test_a_modem_that_is_busy_is_no_modem_that_refuses(says: str) -> None:
+    """The SIM is busy, or the modem is still starting: it is asked again; other causes are refusals."""
+    assert is_busy(Final(says))
+    assert not is_busy(Final(says.replace("14", "13").replace("515", "516").replace("busy", "failure")))
 
 
 @pytest.mark.parametrize("cause", [{"cms": 314}, {"cms": 515}, {"cms": None, "cme": 14}])

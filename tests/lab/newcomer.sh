@@ -38,18 +38,18 @@ inside='
   cp -r /opt/project "$home/hotlined"
   chown -R "$user" "$home/hotlined"
   cd "$home/hotlined"
-  # every name outside with its mode, its owners and, of a file, its time; what listens; what is mounted; what runs
+  # every name outside with its mode, its owners and, of a file, its time; what is mounted; what runs
   snapshot() {
     find / /run /tmp /var/tmp /dev/shm -xdev \( -path "$home" -o -path /proc -o -name "pytest-of-*" \) -prune -o \
       -type f -printf "%M %u %g %T@ %p\n" -o -printf "%M %u %g %p\n" | sort -u
-    cut -d " " -f 8- /proc/net/unix | sort
     cat /proc/mounts
-    for each in /proc/[0-9]*; do tr "\0" " " <"$each/cmdline"; done 2>/dev/null | grep -c python
+    for each in /proc/[0-9]*; do tr "\0\n" "  " <"$each/cmdline" && echo; done 2>/dev/null | grep -vE "^(sh -c|find|grep|sort|tr) " | sort -u
   }
   snapshot >"$home/before"
   code=0
   setpriv --reuid "$user" --regid "$user" --init-groups env HOME="$home" scripts/test "$@" || code=$?
-  snapshot | diff "$home/before" - && echo "The machine is as it was before." || code=1
+  snapshot >"$home/after"
+  diff "$home/before" "$home/after" && echo "The machine is as it was before." || code=1
   exit $code
 '
 options=()

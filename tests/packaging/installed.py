@@ -18,9 +18,9 @@ CHANGED = ("etc", "usr", "var", "srv", "dev")
 RECIPIENT = f"age1{'q' * 58}"
 BEGIN = r"""set -e
 for name in {changed}; do
-  mount -t overlay overlay -o lowerdir=/$name,upperdir={folder}/$name/upper,workdir={folder}/$name/work /$name
+  mount -n -t overlay overlay -o lowerdir=/$name,upperdir={folder}/$name/upper,workdir={folder}/$name/work /$name
 done
-mount -t tmpfs none /run
+mount -n -t tmpfs none /run
 mkdir -p {run}
 cd /
 exec "$@"
@@ -46,6 +46,11 @@ match words[2:]:
         sys.exit(78 if "broken" in open(f"/etc/hotlined/{line}.yaml").read() else 0)
     case ["db", "key"]:
         print("RECIPIENT")
+    case ["fleet", "join", "-"]:
+        print(f"joined by {os.getuid()}: {sys.stdin.read()}")
+        sys.exit(0 if line == "main" else 75)
+    case ["fleet", "leave", "--yes"]:
+        print("left")
     case ["log", "-n", "1"]:
         sys.exit(78 if "later" in open(f"/var/lib/hotlined-{line}/hotlined.db").read() else 0)
     case ["db", "backup", "-"]:

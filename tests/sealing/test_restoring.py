@@ -92,8 +92,8 @@ class Machine:
 
     def command(self, *words: str, step: int = 0) -> list[str]:
         """Return what runs hotlined-setup in here."""
-        mounts = "".join(f"mount --bind {self.folder}/root{each} {each} && " for each in FOLDERS)
-        mounts += f"mount --bind {self.folder} /srv && mount --bind {sys.base_prefix} /mnt"
+        mounts = "".join(f"mount -n --bind {self.folder}/root{each} {each} && " for each in FOLDERS)
+        mounts += f"mount -n --bind {self.folder} /srv && mount -n --bind {sys.base_prefix} /mnt"
         script = f'{mounts} && exec {sys.executable} -I {self.folder}/driver.py "$@"'
         driven = ("sh", str(SETUP), "/srv/hotlined", str(step), *words)
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, *driven]

@@ -10,6 +10,7 @@ from store_steps import RULES, begin_next, lose, refuse, segment_of, take
 from test_asked_again import ONE, TWO, at, report, state
 
 from hotlined import policy
+from hotlined.breaker import Outcome
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.simulator import pdus
@@ -437,6 +438,24 @@ def test_the_clock_of_the_limits_is_saved_with_what_is_let_out(db: Database) -> 
 
 
 # ---- what else people and backups do
+
+
+@pytest.mark.parametrize(
+    ("cms", "outcome"),
+    [
+        (1, Outcome.RECIPIENT),
+        (195, Outcome.RECIPIENT),
+        (38, Outcome.DECLINED),
+        (208, Outcome.DECLINED),
+        (302, Outcome.REFUSED),
+    ],
+)
+def test_a_refusal_says_whose_fault_it_is(db: Database, cms: int, outcome: Outcome) -> None:
+    """An unassigned number says nothing of the line; the network's own refusal says less of it than the modem's."""
+    wrote(db)
+    refuse(db, goes(db, 1), at(2), cms)
+
+    assert db.value("SELECT outcome FROM attempts") == outcome
 
 
 @pytest.mark.parametrize("late", ["result", "report"])
