@@ -10,7 +10,7 @@ To make so many dataclasses takes a tenth of the daemon's start, so nothing that
 from dataclasses import dataclass
 from typing import Annotated
 
-from hotlined.forms import Form, Time
+from hotlined.forms import Detail, Form, Time
 from hotlined.gsm.alphabet import Encoding
 from hotlined.policy import WaitingFor
 from hotlined.states import AnswerState, ByHand, ContactKind, ContactVerdict, SegmentState
@@ -69,7 +69,7 @@ class SentPart:
     mr: int | None
     cause: str | None
     detail: str | None
-    """What is known beside the cause, in English or as the modem said it; more may be added."""
+    """What is known beside the cause: a code, or what the modem said; more may be added."""
     submitted_at: Time | None
     sent_at: Time | None
     report_status: int | None
@@ -197,7 +197,7 @@ class ReceivedPart:
     pdu: str | None
     tpdu_length: int | None
     problem: str | None
-    """Why it cannot be read, in English; more may be added."""
+    """Why it cannot be read: a code; more may be added."""
     repeat: bool
     storage: str | None
     storage_index: int | None
@@ -212,7 +212,8 @@ class ShownEvent:
 
     at: Time
     kind: str
-    detail: str | None
+    detail: Detail | None
+    """What else is known, by its name; more may be added."""
     who: str | None
     """The person who did it; null if nobody did."""
     number: str | None
@@ -228,7 +229,8 @@ class ExportedEvent:
     id: int
     at: Time
     kind: str
-    detail: str | None
+    detail: Detail | None
+    """What else is known, by its name; more may be added."""
     who: str | None
     """The person who did it; null if nobody did."""
     number: str | None

@@ -9,59 +9,24 @@ import errno
 import os
 from typing import ClassVar
 
-from hotlined.language import N_, _
-
-_REASONS = {
-    errno.ENOENT: N_("No such file or directory"),
-    errno.EACCES: N_("Permission denied"),
-    errno.EPERM: N_("Operation not permitted"),
-    errno.EISDIR: N_("Is a directory"),
-    errno.ENOTDIR: N_("Not a directory"),
-    errno.EEXIST: N_("File exists"),
-    errno.ENOTEMPTY: N_("Directory not empty"),
-    errno.ENAMETOOLONG: N_("File name too long"),
-    errno.ELOOP: N_("Too many levels of symbolic links"),
-    errno.ENOSPC: N_("No space left on device"),
-    errno.EDQUOT: N_("Disk quota exceeded"),
-    errno.EFBIG: N_("File too large"),
-    errno.EROFS: N_("Read-only file system"),
-    errno.EIO: N_("Input/output error"),
-    errno.EBUSY: N_("Device or resource busy"),
-    errno.ENODEV: N_("No such device"),
-    errno.ENXIO: N_("No such device or address"),
-    errno.EINVAL: N_("Invalid argument"),
-    errno.EAGAIN: N_("Resource temporarily unavailable"),
-    errno.ENOMEM: N_("Cannot allocate memory"),
-    errno.EMFILE: N_("Too many open files"),
-    errno.ENOEXEC: N_("Exec format error"),
-    errno.EADDRINUSE: N_("Address already in use"),
-    errno.ECONNREFUSED: N_("Connection refused"),
-    errno.ECONNRESET: N_("Connection reset by peer"),
-    errno.EPIPE: N_("Broken pipe"),
-    errno.ETIMEDOUT: N_("Connection timed out"),
-    errno.EHOSTUNREACH: N_("No route to host"),
-    errno.ENETUNREACH: N_("Network is unreachable"),
-}
-"""What the system says most often, as the C library has it in English.
-
-The C library says it in another language only where its catalogues are installed, and they seldom are.
-"""
+from hotlined.causes import CauseCode, CodedCause, Value, system_in_words
+from hotlined.language import _
 
 
 def reason_of(error: OSError) -> str:
-    """Say why the system refused, in the language in force, so that it can be said again in another one.
+    """Say why the system refused, in the language in force.
 
     Words that an error brings beside its number stay, and so do those of a number that is not in the table.
     """
+    return system_in_words(number_of(error))
+
+
+def number_of(error: OSError) -> int | str:
+    """Return the system's number for why it refused, as a `CodedCause` has it; words where the error brings its own."""
     if error.errno is None and isinstance(error, TimeoutError):  # what Python itself raises where a socket is silent
-        return reason_of_number(errno.ETIMEDOUT)
+        return errno.ETIMEDOUT
     own = error.strerror or str(error)
-    return reason_of_number(error.errno) if error.errno and own == os.strerror(error.errno) else own
-
-
-def reason_of_number(number: int) -> str:
-    """Say the same of an error number alone."""
-    return _(_REASONS[number]) if number in _REASONS else os.strerror(number)
+    return error.errno if error.errno and own == os.strerror(error.errno) else own
 
 
 def refusal_of(error: OSError) -> str:
@@ -81,6 +46,17 @@ class HotlinedError(Exception):
         self.hint = hint
 
 
+class CausedError(HotlinedError):
+    """An error that stands in the table of causes: its sentence and its hint are in the language in force."""
+
+    cause: CodedCause | None
+    """None where the state that the error is about says it all."""
+
+    def __init__(self, code: CauseCode, /, **values: Value) -> None:
+        self.cause = cause = CodedCause(code, values)
+        super().__init__(cause.words, cause.cure)
+
+
 class UsageError(HotlinedError):
     """What was typed makes no sense."""
 
@@ -88,24 +64,26 @@ class UsageError(HotlinedError):
 
 
 class ConfigError(HotlinedError):
-    """The configuration cannot be used; `problems` holds every reason, each with its line."""
+    """The configuration cannot be used; `problems` holds every reason, each with its line, or `cause` the only one."""
 
     exit_code = 78
 
-    def __init__(self, message: str, problems: tuple[str, ...] = (), hint: str = "") -> None:
+    def __init__(
+        self, message: str, problems: tuple[str, ...] = (), hint: str = "", cause: CodedCause | None = None
+    ) -> None:
         super().__init__(message, hint)
-        self.problems = problems
+        self.problems, self.cause = problems, cause
 
 
 class PduError(HotlinedError):
-    """There is no message to be had from these octets; the raw PDU has to be kept."""
+    """There is no message to be had from these octets, which have to be kept; `tpdu` gives it a `PduProblem`."""
 
 
-class TextError(HotlinedError):
+class TextError(CausedError):
     """A text cannot be sent as asked: it does not fit its encoding or takes too many segments."""
 
 
-class AddressError(HotlinedError):
+class AddressError(CausedError):
     """What was typed is no telephone number."""
 
     exit_code = 2
@@ -119,7 +97,7 @@ class LifecycleError(HotlinedError):
     """A change of state that the table of an answer's states does not know: a bug of the caller."""
 
 
-class PortError(HotlinedError):
+class PortError(CausedError):
     """The serial port cannot be opened or used."""
 
 
@@ -139,7 +117,7 @@ class PortLostError(PortError):
     """The port went away while it was open: the stick was pulled or has reset itself."""
 
 
-class ModemError(HotlinedError):
+class ModemError(CausedError):
     """The modem does not do what it was asked to."""
 
 
@@ -150,8 +128,8 @@ class ModemSilentError(ModemError):
 class ModemRefusedError(ModemError):
     """The modem answered a command with an error; `final` is its final result code."""
 
-    def __init__(self, message: str, final: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, code: CauseCode, final: str, /, **values: Value) -> None:
+        super().__init__(code, **values)
         self.final = final
 
 
@@ -205,6 +183,10 @@ class UnavailableError(HotlinedError):
     """There is no running daemon, modem or database for this."""
 
     exit_code = 69
+
+
+class NotLetInError(UnavailableError):
+    """The hub of the fleet does not take the line's login, or the line has none."""
 
 
 class RefusedError(HotlinedError):

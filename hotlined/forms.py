@@ -29,6 +29,8 @@ Time = Annotated[
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
     ),
 ]
+Detail = Annotated[dict[str, object], Form(type="object")]
+"""Values by their names, each as JSON has it."""
 Seconds = Annotated[float, Form(minimum=0)]
 ByWindow = Annotated[dict[str, _Each], Form(keys=("hour", "day", "month"))]
 """A value for each window of the limits."""

@@ -2,8 +2,7 @@
 
 A sentence is written in English where it is said, whole, with {named} places; `catalogues/` has it in the others, in
 gettext's format. A process has one language, English until `speak` says otherwise; the daemon's stays so, for its
-journal is English. What a process says another one can say `again` in its own: the sentence's key and what fills its
-places travel (`to_value`), and nobody has to know it by its wording.
+journal is English. No sentence goes from one process to another: that are codes, which `causes` and `words` say.
 The catalogues are read as they stand: a compiled one beside each would be another thing to forget.
 """
 
@@ -14,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key")
 _Catalogue = Mapping[str, tuple[str, ...]]
@@ -25,8 +24,6 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 _CONTEXT_END = "\x04"  # between a context and its sentence, as gettext has it
 _FIELD = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[[0-9]\])?) ((?:".*"\n)+)', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")
-_PLACE = re.compile(r"\{(\w+)\}")
-_PLACES_ALONE = re.compile(r"(?:[^{}]|\{[a-z]\w*\})*")
 _ESCAPES = {"n": "\n", "t": "\t"}
 
 
@@ -74,34 +71,10 @@ def NP_(context: str, message: str) -> str:  # noqa: N802  the same
     return f"{context}{_CONTEXT_END}{message}"
 
 
-class Said(str):
-    """A sentence or a phrase in the language that was in force, which can be said again in another one.
-
-    What is made of it by other means, an f-string say, is a plain text that stays as it is.
-    """
-
-    __slots__ = ("message", "number", "places", "several")
-    message: str
-    """Its key in the catalogues: how it is written in English, its places unfilled."""
-    places: Mapping[str, object]
-    several: str | None
-    """Where a number decides: how it is said of several, and that number."""
-    number: int
-
-    @classmethod
-    def of(
-        cls, text: str, message: str, places: Mapping[str, object], several: str | None = None, number: int = 0
-    ) -> Self:
-        """Return a text with the way in which it is said."""
-        said = cls(text)
-        said.message, said.places, said.several, said.number = message, places, several, number
-        return said
-
-
 def _(message: str, /, **places: object) -> str:
     """Return a sentence in the language in force; with `places` those are filled in, without they stay as they are."""
     found = unfilled(message)
-    return Said.of(found.format_map(places), message, places) if places else found
+    return found.format_map(places) if places else found
 
 
 def pgettext(context: str, message: str, /, **places: object) -> str:
@@ -111,13 +84,12 @@ def pgettext(context: str, message: str, /, **places: object) -> str:
 
 def ngettext(one: str, several: str, number: int, /, **places: object) -> str:
     """Return the sentence for a number of something; `{number}` in it is that number, as `in_digits` writes it."""
-    text = unfilled_plural(one, several, number).format_map({"number": in_digits(number), **places})
-    return Said.of(text, one, places, several, number)
+    return unfilled_plural(one, several, number).format_map({"number": in_digits(number), **places})
 
 
 def unfilled(message: str) -> str:
     """Return a sentence in the language in force, its places as they are."""
-    return Said.of(in_language(_in_force, message), message, {})
+    return in_language(_in_force, message)
 
 
 def in_language(language: Language, message: str) -> str:
@@ -131,85 +103,6 @@ def unfilled_plural(one: str, several: str, number: int) -> str:
     is_one = number in {0, 1} if _in_force is Language.FRENCH else number == 1
     forms = _catalogue(_in_force).get(one, ())
     return (forms if len(forms) == len((one, several)) else (one, several))[not is_one]
-
-
-def in_sequence(sentences: Iterable[str]) -> str:
-    """Join sentences by blanks, so that each can be said again; an empty one is left out."""
-    return _joined(sentences, " ")
-
-
-def in_list(names: Iterable[str]) -> str:
-    """Join names by commas, so that each can be said again; an empty one is left out."""
-    return _joined(names, ", ")
-
-
-def _joined(texts: Iterable[str], sign: str) -> str:
-    kept = [text for text in texts if text]
-    if len(kept) <= 1:
-        return kept[0] if kept else ""
-    names = [f"part{number}" for number in range(len(kept))]
-    return Said.of(sign.join(kept), sign.join(f"{{{name}}}" for name in names), dict(zip(names, kept, strict=True)))
-
-
-def again(text: str) -> str:
-    """Return a text in the language in force, whatever was in force when it was said; a plain one stays as it is."""
-    if not isinstance(text, Said):
-        return text
-    places = {name: again(value) if isinstance(value, str) else value for name, value in text.places.items()}
-    if text.several is not None:
-        return ngettext(text.message, text.several, text.number, **places)
-    return _(text.message, **places)
-
-
-def to_value(text: str) -> object:
-    """Return a text as JSON holds it: a plain one as a string, else its key, and what fills its places."""
-    if not isinstance(text, Said):
-        return text
-    places = {
-        name: value if isinstance(value, int | float) else to_value(value if isinstance(value, str) else str(value))
-        for name, value in text.places.items()
-    }
-    numbered = {} if text.several is None else {"several": text.several, "number": text.number}
-    return {"message": text.message, "places": places, **numbered}
-
-
-def from_value(value: object) -> str:
-    """Return a text that `to_value` made a value of, in the language in force.
-
-    Raises ValueError for anything else: a file may be damaged, and what is filled in has to be text or a number.
-    """
-    if isinstance(value, str):
-        return value
-    forms: tuple[str, ...]
-    match value:
-        case {"message": str(one), "places": dict(places), "several": str(several), "number": int(number)}:
-            forms, known = (one, several), {*places, "number"}
-        case {"message": str(one), "places": dict(places)}:
-            forms, number, known = (one,), 0, {*places}
-        case _other:
-            raise ValueError(value)
-    # nothing but the names of places: a width behind a colon would fill the memory of who reads it
-    if not all(_PLACES_ALONE.fullmatch(form) and set(_PLACE.findall(form)) <= known for form in forms):
-        raise ValueError(value)
-    filled = {str(name): each if isinstance(each, int | float) else from_value(each) for name, each in places.items()}
-    return again(Said.of("", one, filled, forms[1] if len(forms) > 1 else None, number))
-
-
-def recognised(text: str, messages: Iterable[str]) -> tuple[str, dict[str, str]] | None:
-    """Return which of these sentences a text is in English, and what fills its places; None where it is none.
-
-    It is for what was said elsewhere, or long ago, and is no longer a `Said`. The first that fits is taken.
-    """
-    for message in messages:
-        if found := _wording(message).fullmatch(text):
-            return message, found.groupdict()
-    return None
-
-
-@lru_cache
-def _wording(message: str) -> re.Pattern[str]:
-    """Return what fits a sentence in English, each of its places a group."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
 
 
 def character_name(character: str) -> str:

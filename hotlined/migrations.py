@@ -20,10 +20,6 @@ _BY_HAND = "'h' || a.id AS id, a.recipient, a.by_hand AS kind, a.asked_by"
 # Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
 # asked in sub-queries, for a join would have the view worked out whole before its first row.
 _LIMIT_NOW = "(julianday('now') - 2440587.5) * 86400 - (SELECT limit_epoch FROM line_state)"
-_FACTS = (
-    "coalesce(number, word, balance, contacts || ' contacts in ' || seconds || ' s', contacts || ' contacts', note)"
-)
-_DETAIL = f"coalesce(coalesce({_FACTS} || ' ', '') || 'by ' || who, {_FACTS}, '')"  # NULL || 'x' is NULL
 _LOG = f"""
     CREATE VIEW {{name}} AS
     SELECT
@@ -252,7 +248,7 @@ LINE = (
     ) STRICT
     """,
     "CREATE INDEX requests_state ON requests (state)",
-    f"""
+    """
     CREATE TABLE events (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       at TEXT NOT NULL,
@@ -263,14 +259,8 @@ LINE = (
       who TEXT,
       number TEXT,
       word TEXT,
-      balance TEXT,
-      -- of a flood: contacts, in how many seconds
-      contacts INTEGER,
-      seconds INTEGER,
-      -- a sentence of all these, for people who look at the table
-      detail TEXT GENERATED ALWAYS AS ({_DETAIL}) VIRTUAL,
-      -- what no program reads
-      note TEXT
+      -- what else is known, by its name: an object in JSON
+      detail TEXT CHECK (json_type(detail) = 'object')
     ) STRICT
     """,
     "CREATE INDEX events_kind ON events (kind, id)",

@@ -416,12 +416,13 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no: the number of its +CMS ERROR, and why in words where there was none."""
+    """The modem or the network said no: the number of its +CMS ERROR, and `detail` where there was none."""
 
     cms: int | None = None
     before_payload: bool = False
     """The modem refused before it had the segment."""
-    words: str = ""
+    detail: str = ""
+    """What the modem said, or a `SubmitProblem`."""
 
     @property
     def cause(self) -> str:
@@ -451,7 +452,7 @@ class Unknown:
     """Nobody knows whether the segment left."""
 
     cause: AttemptCause
-    words: str = ""
+    detail: str = ""
 
 
 Result = Taken | Refused | Unknown

@@ -262,6 +262,14 @@ class TroubleCode(StrEnum):
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"
     """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
+    HUB_AWAY = "hub_away"
+    HUB_LOGIN = "hub_login"
+    """The line has no login at its fleet's hub, as after a restore, or the hub does not take it."""
+    HUB_REFUSED = "hub_refused"
+    FLEET_OTHER_KEY = "fleet_other_key"
+    FLEET_TWICE = "fleet_twice"
+    """Another machine speaks as this line."""
+    FLEET_FULL = "fleet_full"
     READER = "reader"
     """A program keeps old pages of the database."""
 
@@ -301,6 +309,10 @@ class AlertCondition(StrEnum):
     """Texts may not come in, though the modem is ready: by VoLTE alone (1), or where they cannot be read (2)."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
+    HUB = "hub"
+    """Something is wrong with the exchange: how much says which trouble (`reports.fleet.LEVELS`)."""
+    ASKED = "asked"
+    """Other lines ask that somebody be erased: its level is how many, up to nine."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TOLD = "told"
@@ -344,6 +356,19 @@ class SealFailure(StrEnum):
     """It did not arrive on the other machine."""
 
 
+class MemberState(StrEnum):
+    """How a line of a fleet is: the first four it says itself."""
+
+    ANSWERING = "answering"
+    SHADOW = "shadow"
+    PAUSED = "paused"
+    NOT_ANSWERING = "not_answering"
+    UNSEEN = "unseen"
+    """It was not at the hub for an hour."""
+    NEW = "new"
+    """It was never there."""
+
+
 class ContactKind(StrEnum):
     """What a contact is."""
 
@@ -370,6 +395,28 @@ class SegmentKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class PduProblem(StrEnum):
+    """What is wrong with a segment that was received; `words.problems` has each in words."""
+
+    TRUNCATED = "truncated"
+    NOISE = "noise"
+    """Neither its address nor its time is one."""
+    NOT_HEXADECIMAL = "not_hexadecimal"
+    WRONG_DIRECTION = "wrong_direction"
+    """Its type of message only goes out."""
+    CONTRADICTS = "contradicts"
+    """A status report that does not fit the state of its segment."""
+
+
+class SubmitProblem(StrEnum):
+    """Why a segment was not taken, or nobody knows, where the modem itself says nothing of it."""
+
+    OUT_OF_STEP = "out_of_step"
+    NO_PROMPT = "no_prompt"
+    NO_RESPONSE = "no_response"
+    PORT_LOST = "port_lost"
+
+
 class ByHand(StrEnum):
     """How a person had a text sent: the mark of the answer that is queued for the request."""
 
@@ -394,19 +441,16 @@ class RequestState(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the daemon did not do what a person asked, beside the reasons of a verdict and what makes an answer wait.
+    """Why the daemon did not do what a person asked, beside causes, reasons of a verdict and what makes an answer wait.
 
     Some have values, which `words.refusals` puts into the sentence.
     """
 
     SHADOW = "shadow_mode"
-    UNSENDABLE = "unsendable"
-    """The number or the text is none."""
     TOO_MANY_SEGMENTS = "too_many_segments"
     ANSWERS_USED_UP = "answers_used_up"
     NO_USSD = "no_ussd"
     MODEM_UNUSABLE = "modem_unusable"
-    MODEM_FAILED = "modem_failed"
     UNKNOWN_VERB = "unknown_verb"
     MALFORMED = "malformed"
     STOPPED = "stopped"

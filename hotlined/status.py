@@ -1,8 +1,8 @@
 """The status of a line's daemon: one value, which the daemon writes into a file and everybody else reads.
 
 It is the daemon's word alone; what the database knows of the line, `hotlined status` adds. What an earlier or a later
-daemon writes is read as far as it is understood. Its sentences are in English, each with what a reader needs to say it
-again in another language.
+daemon writes is read as far as it is understood. What is wrong stands there in codes and values: `reports.trouble` says
+it.
 Known to be wrong: for three minutes after a crash, another process that got its number passes for the daemon.
 """
 
@@ -10,32 +10,28 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
 
 from hotlined import clock, files
+from hotlined.causes import Value
 from hotlined.forms import Form, Time
-from hotlined.language import Said, from_value, to_value
 from hotlined.states import DatabaseState, ModemState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that keeps the line from doing its work: a code for scripts, a sentence, its cure, since when."""
+class DaemonTrouble:
+    """Something that keeps the line from doing its work, as its daemon knows it: in codes."""
 
     code: str
-    words: str
-    cure: str = ""
+    cause: str | None = None
+    """A `CauseCode`, or which trouble of a database it is; None where the code says it all."""
+    values: Mapping[str, Value] = field(default_factory=dict)
     since: str | None = None
     """RFC 3339; None where it is not known."""
-
-    @property
-    def sentences(self) -> str:
-        """The words and the cure."""
-        return f"{self.words} {self.cure}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,7 @@ class DaemonStatus:
     database_file: tuple[int, int] | None = None
     """Which file the daemon has open: its device and inode."""
     balance_asked_at: str | None = None
-    trouble: tuple[Trouble, ...] = ()
+    trouble: tuple[DaemonTrouble, ...] = ()
     in_force: str = ""
     """The configuration in force, without secrets, as YAML: what commands go by while its file is broken."""
     pass_boottime: float = float("-inf")
@@ -114,9 +110,9 @@ class DaemonStatus:
         modem = _mapping(document["modem"])
         storages = tuple(Storage(**_known(Storage, each)) for each in _mappings(modem.get("storages")))
         troubles = tuple(
-            Trouble(**known | _said_again(each))
+            DaemonTrouble(**known, values=_values(each.get("values")))
             for each in _mappings(document.get("trouble"))
-            if (known := _known(Trouble, each)).keys() >= {"code", "words"}
+            if "code" in (known := _known(DaemonTrouble, each))
         )
         known = _known(cls, document)
         match document.get("database_file"):
@@ -174,19 +170,17 @@ def private_folder() -> Path:
 
 def _by_name(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass by their names; unlike `asdict` it copies nothing, for a poll writes them."""
-    document = {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, Trouble):
-        said = {name: to_value(text) for name, text in document.items() if isinstance(text, Said)}
-        return document | {"said": said}
-    return document
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _said_again(trouble: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sentences of a trouble in the language in force; none where its daemon did not say how."""
-    with suppress(ValueError):
-        said = _mapping(trouble.get("said"))
-        return {name: from_value(said[name]) for name in ("words", "cure") if name in said}
-    return {}
+def _values(found: object) -> dict[str, Value]:
+    """Return the values of a trouble that are texts, numbers or lists of texts; others stand for nothing."""
+    return {
+        name: value
+        for name, value in _mapping(found).items()
+        if isinstance(value, str | int | float)
+        or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+    }
 
 
 def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:

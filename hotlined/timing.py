@@ -42,6 +42,8 @@ class Timing(NamedTuple):
     # the status file
     sign_of_life: float = 30.0
     """Between two writings of the status file while nothing changes."""
+    mark: float = 60.0
+    """Between two writings of the mark for the exchange while the line has nothing new for its fleet."""
     waiting_sign_of_life: float = 10.0
     """The same while the database is waited for: the watchdog is fed with it."""
     alive: float = 180.0

@@ -28,11 +28,14 @@ from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  h
 from store_steps import make_empty
 from unchanged import pytest_sessionfinish, pytest_sessionstart  # noqa: F401  the same
 
+from hotlined import config as configuration
 from hotlined.cli import main
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.language import Language, speak, spoken
+from hotlined.reports.trouble import said
 from hotlined.simulator import client as simulation
+from hotlined.status import DaemonStatus
 
 HASTY = Path(__file__).parent / "harness/hasty.py"
 ANSWER = "Non, c'est non."
@@ -194,7 +197,10 @@ class Line:
 
     def trouble(self) -> str:
         """Return what the daemon says is wrong, with the cures."""
-        return " ".join(f"{each['words']} {each['cure']}" for each in self.status().get("trouble", []))
+        path = self.folder / "run" / "main" / "status.json"
+        troubles = DaemonStatus.from_json(path.read_text()).trouble if path.exists() else ()
+        config = configuration.parse(json.dumps(self.settings), self.config)
+        return " ".join(said(each, config).sentences for each in troubles)
 
     def wait_state(self, state: str) -> None:
         """Wait until the modem is in a state."""

@@ -1,10 +1,6 @@
 """The language that people read: which one it is, and what numbers, dates, reasons and mistakes are in it."""
 
-import contextlib
-import errno
 import html
-import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -15,7 +11,7 @@ import catalogues
 import pytest
 from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED
-from conftest import PATIENCE_SECONDS, speaking
+from conftest import speaking
 from filled import KEVIN, LEA, Filled
 from running import CliRunner
 from test_privacy import on_a_terminal
@@ -26,37 +22,27 @@ from hotlined.desk.app import make
 from hotlined.desk.looks import Looks
 from hotlined.desk.serving import DOOR, PEER
 from hotlined.desk.who import LinkDoor
-from hotlined.errors import ConfigError, PortError, PortLostError, StoreError, TextError, reason_of
-from hotlined.gsm.alphabet import plan
-from hotlined.gsm.finding import Holder
-from hotlined.gsm.port import Port, maybe_shared
+from hotlined.errors import ConfigError
 from hotlined.language import (
     NO_BREAK,
     Language,
     _,
-    again,
     character_name,
-    from_value,
     in_digits,
-    in_sequence,
     language_of_environment,
     ngettext,
     pgettext,
     speak,
     spoken,
-    to_value,
     unfilled_plural,
 )
 from hotlined.peer import Peer
 from hotlined.reports.typed import period
-from hotlined.states import Refusal
 from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store.answers import decisions
-from hotlined.store.file.opening import open_for_daemon
-from hotlined.words.amounts import in_money, in_segments, sentence, wait_in_words
+from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.reasons import NO_DAEMON, STATES, briefly
-from hotlined.words.refusals import refusal_in_words
 from hotlined.words.times import MONTHS, moment
 
 ROOT = Path(__file__).parent.parent
@@ -223,94 +209,6 @@ def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language
         words = [briefly(each).format(at="04:12") for each in (*Reason, *WaitingFor)] + [*STATES.values()]
         words += [_(NO_DAEMON), _("not decided yet"), _("only {sent} of {segments} left", sent=2, segments=3)]
         assert {each for each in words if len(each) > OUTCOME_WIDTH} == set()
-
-
-def test_what_was_said_in_english_is_said_again_in_the_language() -> None:
-    """A sentence goes through JSON with what fills it, a part that is a sentence too; a plain text stays as it is."""
-    problems = ngettext(
-        "{path} cannot be used: one problem", "{path} cannot be used: {number} problems", 2, path="/a.yaml"
-    )
-    refused = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(problems))
-    missing = _("There is no modem at {port}.", port=Path("/dev/ttyUSB2"))
-    values = json.loads(
-        json.dumps([*map(to_value, (missing, refused, in_sequence((missing, "", "Aïe.")), "plain {this}"))])
-    )
-
-    assert missing == "There is no modem at /dev/ttyUSB2."
-    assert [*map(from_value, values)] == [missing, refused, f"{missing} Aïe.", "plain {this}"]
-    with speaking(Language.FRENCH):
-        french = "Il n’y a pas de modem à /dev/ttyUSB2."
-        assert again(missing) == from_value(values[0]) == french
-        assert from_value(values[1]) == (
-            "La configuration n’a pas été relue, et l’ancienne vaut toujours"
-            f"{NO_BREAK}: /a.yaml est inutilisable{NO_BREAK}: 2 problèmes."
-        )
-        assert from_value(values[2]) == f"{french} Aïe."
-        assert from_value(values[3]) == "plain {this}"
-        assert again(f"{missing}") == missing
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        [],
-        {"message": "There is no modem at {port}."},
-        {"message": "There is no modem at {port}.", "places": {}},
-        {"message": "There is no modem at {port}.", "places": {"port": None}},
-        {"message": "{port:>999999999}", "places": {"port": "x"}},
-        {"message": "{port.__class__}", "places": {"port": "x"}},
-        {"message": "{port!r}", "places": {"port": "x"}},
-        {"message": "{0}", "places": {"0": "x"}},
-        {"message": "a {", "places": {}},
-        {"message": "{number} day", "several": "{days} days", "number": 2, "places": {}},
-    ],
-)
-def test_what_is_no_sentence_is_not_said(value: object) -> None:
-    """A value that says anything but a key and texts for its places is refused: nothing else is filled in."""
-    with pytest.raises(ValueError):
-        from_value(value)
-
-
-@OTHERS
-@pytest.mark.parametrize("trouble", ["damaged", "no file", "empty"])
-def test_what_the_daemon_says_of_its_database_is_told_again(tmp_path: Path, language: Language, trouble: str) -> None:
-    """What the daemon meets in English `status` says as a command does that meets it itself."""
-    path = tmp_path / "hotlined.db"
-    if trouble == "no file":
-        path.mkdir()
-    else:
-        path.write_bytes(b"SQLite format 3\0" + b"\xa5" * 8192 if trouble == "damaged" else b"")
-        path.with_name("hotlined.db-wal").write_bytes(b"\xa5" * 64)
-
-    def met() -> StoreError:
-        with pytest.raises(StoreError) as raised:
-            open_for_daemon(path)
-        return raised.value
-
-    daemons = met()
-    with speaking(language):
-        ours = met()
-        assert (again(daemons.message), again(daemons.hint)) == (ours.message, ours.hint)
-    assert (daemons.message, daemons.hint) != (ours.message, ours.hint)
-
-
-@OTHERS
-def test_what_the_daemon_refuses_is_told_in_the_language(language: Language) -> None:
-    """The problem of a text or of a modem was written down in English, and is read in the language of the line."""
-    text, modem = alphabet_problem("é" * 40_000), _("The network has no answer to {code}.", code="*121#")
-    for refusal, problem in ((Refusal.UNSENDABLE, text), (Refusal.MODEM_FAILED, modem)):
-        with speaking(language):
-            words, cure = refusal_in_words(refusal, json.dumps({"problem": to_value(problem)}))
-            assert english_in(f"{words} | {cure}", language) == set()
-            assert words != problem
-
-
-def alphabet_problem(text: str) -> str:
-    """Return what is wrong with a text that cannot be sent."""
-    with pytest.raises(TextError) as raised:
-        plan(text)
-    return raised.value.message
 
 
 # ---- whole outputs
@@ -559,83 +457,6 @@ def test_a_broken_configuration_is_told_in_its_language(
     assert wanted is Language.ENGLISH or english_in(done.output, wanted, words=2) == set()
 
 
-def refused(number: int) -> OSError:
-    """Return the error that Python raises for a number of the system's."""
-    return OSError(number, os.strerror(number))
-
-
-MET = (
-    *("ENOENT", "EACCES", "EPERM", "ENOSPC", "EROFS", "EBUSY", "EIO", "ENODEV", "ENXIO"),
-    *("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT", "EADDRINUSE"),
-)
-"""What a line on a Pi is refused: a file, a right, a disk, a stick, a machine of the network."""
-
-
-@OTHERS
-@pytest.mark.parametrize("name", MET)
-def test_what_the_system_refuses_is_told_in_the_language(language: Language, name: str) -> None:
-    """What people meet is said in their language, by a daemon that met it in English, too; English has its words."""
-    number = getattr(errno, name)
-    daemons = reason_of(refused(number))
-    assert daemons == os.strerror(number)
-    with speaking(language):
-        ours = reason_of(refused(number))
-        assert ours != os.strerror(number)
-        assert from_value(to_value(daemons)) == ours
-
-
-@OTHERS
-def test_what_the_system_says_seldom_stays_as_it_says_it(language: Language) -> None:
-    """So do the words that an error of ours brings beside a number; a socket that is silent brings no words at all."""
-    with speaking(language):
-        assert reason_of(refused(errno.EXDEV)) == os.strerror(errno.EXDEV)
-        assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"
-        silent = reason_of(refused(errno.ETIMEDOUT))
-        assert reason_of(TimeoutError()) == reason_of(TimeoutError("timed out")) == silent
-
-
-def gone() -> PortLostError:
-    """Return what is said of a port that goes away while it is open."""
-    master, slave = os.openpty()
-    port = Port(os.ttyname(slave))
-    os.close(slave)
-    os.close(master)
-    with contextlib.closing(port), pytest.raises(PortLostError) as raised:
-        port.read(PATIENCE_SECONDS)
-    return raised.value
-
-
-def unopened(name: str) -> PortError:
-    """Return what is said of a port that cannot be opened."""
-    with pytest.raises(PortError) as raised:
-        Port(name)
-    return raised.value
-
-
-@OTHERS
-def test_why_a_port_is_lost_or_not_opened_is_told_in_the_language(language: Language, tmp_path: Path) -> None:
-    """The daemon meets it in English, with its cause; no piece of that is left where people read it."""
-    for error, cause in ((gone(), ""), (unopened(str(tmp_path)), "Is a directory")):
-        assert cause in error.message
-        with speaking(language):
-            shown = again(error.message)
-        assert english_in(shown, language) == set()
-        assert "(process" not in shown
-
-
-@OTHERS
-def test_the_programs_that_hold_a_port_are_told_in_the_language(language: Language) -> None:
-    """Each is named with the number of its process."""
-    rivals = [Holder(4711, "minicom"), Holder(4712, "gammu")]
-    error = maybe_shared("/dev/ttyUSB0", lambda _port: rivals)
-
-    assert error is not None
-    assert "minicom (process 4711), gammu (process 4712)" in error.message
-    word = {Language.FRENCH: "processus", Language.DUTCH: "proces"}[language]
-    with speaking(language):
-        assert f"minicom ({word} 4711), gammu ({word} 4712)" in from_value(to_value(error.message))
-
-
 @OTHERS
 @pytest.mark.parametrize("character", "\xa0\u200b\u202f")
 def test_a_character_that_nobody_sees_is_named_in_the_language(language: Language, character: str) -> None:
@@ -654,7 +475,7 @@ def test_a_character_that_nobody_sees_is_named_in_the_language(language: Languag
         "alerts --dry-run --test", "tag 1 menacee", "tag 99 xyz", "log --since 32/13", "log --json --csv", "log -n x",
         "sim topup 1/1/2001", "block 8850", "unblock x", "forget masqué --yes", "evidence masqué", "evidence {file}",
         "evidence +32470123456 {file}", "export +32470123456 {file}/x", "stats --html {file}", "db backup {file}",
-        "keep 99", "requeue 99", "cancel x", "review", "selftest", "sim balance", "fleet", "log --foo",
+        "keep 99", "requeue 99", "cancel x", "review", "selftest", "sim balance", "navy", "log --foo",
         "config check x", "metrics {file}", "web --port x", "doctor --record {file}",
     ],
 )  # fmt: skip

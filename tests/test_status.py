@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import extent
@@ -13,8 +14,10 @@ from conftest import Line, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotlined import config as configuration
 from hotlined.clock import boottime
-from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
+from hotlined.reports.trouble import said
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 
 texts = st.none() | st.text(max_size=20)
 numbers = st.integers(0, 2**40)
@@ -35,7 +38,10 @@ modems = st.builds(
     sms_service=texts,
     storages=st.lists(st.builds(Storage, name=st.text(max_size=4), used=numbers, total=numbers), max_size=3).map(tuple),
 )
-troubles = st.builds(Trouble, code=st.text(), words=st.text(), cure=st.text(), since=texts)
+values = st.dictionaries(
+    st.text(max_size=5), st.text(max_size=5) | numbers | st.lists(st.text(max_size=5), max_size=3), max_size=3
+)
+troubles = st.builds(DaemonTrouble, code=st.text(), cause=texts, values=values, since=texts)
 statuses = st.builds(
     DaemonStatus,
     pid=st.none() | numbers,
@@ -80,6 +86,15 @@ def test_what_is_not_understood_is_left_out(status: DaemonStatus, altered: dict[
     for name in DaemonStatus.__dataclass_fields__.keys() - altered.keys():
         assert getattr(read, name) == getattr(status, name)
     assert isinstance(read.is_alive(), bool)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["code", "cause", "values", "since"]), junk), max_size=3))
+def test_values_of_a_trouble_that_no_sentence_takes_are_left_out(written: list[dict[str, Any]]) -> None:
+    """Whatever another version, or somebody, wrote there, it is said without a crash, in one line of bounded length."""
+    document = json.loads(DaemonStatus().to_json()) | {"trouble": written}
+    config = configuration.parse("answer: {text: Non.}\n", Path("main.yaml"))
+    for trouble in DaemonStatus.from_json(json.dumps(document)).trouble:
+        assert said(trouble, config).sentences
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"pid": 1}', '{"pid": 1, "modem": {}}'])

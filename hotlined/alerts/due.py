@@ -28,7 +28,7 @@ from hotlined.store.answers.words_met import NewTexts
 from hotlined.store.line.alerting import AlertProgress, Draft
 from hotlined.store.line.events import Event
 from hotlined.words import conditions
-from hotlined.words.alerts import alert_in_words
+from hotlined.words.alerts import MOST_ASKED, alert_in_words
 from hotlined.words.amounts import in_money
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
@@ -37,6 +37,7 @@ LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
 COUNTRY_SECONDS = 3600.0  # for which nothing leaves to a country, before an alert
 AGAIN_SECONDS = 86_400.0  # before the same alert is sent again
+ASKED_SECONDS = 7 * 86_400.0  # before it is said again that other lines want somebody erased
 BUDGET_LEVELS = (50, 80, 100)  # percent of a window that are an alert
 BUDGET_OVER = 40  # percent: below it an alert says that the window has room again
 DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
@@ -101,16 +102,21 @@ class LineState:
     """Whether texts may come by VoLTE alone (1) or where they cannot be read (2); None where that is not known."""
     text_lost: Judged | None = None
     """Whether a text was lost lately (1); None where none ever was."""
+    hub: Judged | None = None
+    """What is wrong with the exchange, as `reports.fleet.LEVELS` counts; None where the line is in no fleet, or nobody
+    can say."""
+    asked: int = 0
+    """How many persons other lines want erased."""
 
 
 class _Sign(NamedTuple):
-    """The level of a condition now, since when, the words that fill its texts, and whether it is repeated daily."""
+    """The level of a condition now, since when, the words that fill its texts, and when it is repeated, if it is."""
 
     condition: str
     level: int
     at: str | None
     filling: Mapping[str, object]
-    daily: bool = False
+    again_seconds: float | None = None
 
 
 EVENTS: Mapping[str, tuple[str, int]] = {
@@ -150,7 +156,7 @@ def due(
     )
     for sign in signs:
         last_seconds = now.limit - progress.recorded_limits.get(sign.condition, now.limit)
-        is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
+        is_due_again = sign.level and sign.again_seconds is not None and last_seconds >= sign.again_seconds
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
@@ -179,8 +185,12 @@ def _happened(news: Sequence[Event], currency: str, *, only_newest: bool) -> Ite
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
     for event in changes:
         condition, level = EVENTS[event.kind]
-        balance = in_money(Decimal(event.balance), currency) if event.balance else None
-        filling = {"contacts": event.contacts, "seconds": event.seconds, "balance": balance}
+        balance = event.detail.get("balance")
+        filling = {
+            "contacts": event.detail.get("contacts"),
+            "seconds": event.detail.get("seconds"),
+            "balance": in_money(Decimal(balance), currency) if balance else None,
+        }
         yield _Sign(condition, level, event.at, filling)
 
 
@@ -193,9 +203,11 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         (AlertCondition.BACKUP, state.backup),
         (AlertCondition.RECEPTION, state.reception),
         (AlertCondition.TEXT_LOST, state.text_lost),
+        (AlertCondition.HUB, state.hub),
     ):
         if judged is not None:
             yield _Sign(condition, judged.level, None, judged.filling)
+    yield _Sign(AlertCondition.ASKED, min(state.asked, MOST_ASKED), None, {"count": state.asked}, ASKED_SECONDS)
     if state.selftest_lost is not None:
         known = conditions.SELFTEST_LOST
         yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
@@ -267,7 +279,7 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
                 "words": known.words.format(by=choice.by),
                 "cure": known.cure.format(config=_("the configuration")),
             }
-            yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
+            yield _Sign(condition, 1, None, {"since": choice.since, **filling}, AGAIN_SECONDS)
 
 
 def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[_Sign]:
@@ -276,7 +288,7 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
     for condition, outage in waiting.items():
         told_seconds = now.limit - progress.recorded_limits.get(condition, -math.inf)
         if now.limit - outage.since_limit >= COUNTRY_SECONDS and told_seconds >= AGAIN_SECONDS:
-            yield _Sign(condition, 2 if outage.is_barred(now) else 1, None, {}, daily=True)
+            yield _Sign(condition, 2 if outage.is_barred(now) else 1, None, {}, AGAIN_SECONDS)
     for condition, level in progress.levels.items():
         if level and maybe_country(condition) and condition not in waiting:
             yield _Sign(condition, 0, None, {})

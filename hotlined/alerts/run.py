@@ -23,6 +23,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import sealed, selftest, sim_life
+from hotlined.reports.fleet import LEVELS, Fleet
 from hotlined.reports.line import LineReport, Stored
 from hotlined.states import (
     AlertCondition,
@@ -178,6 +179,8 @@ class Run:
             countries=country_outages(db),
             words=words_met.maybe_due(db, now),
             backup=_maybe_backup(self.config, report.stored) if report.stored else None,
+            hub=_maybe_hub(report.stored.fleet) if report.stored and report.stored.fleet else None,
+            asked=len(report.stored.fleet.asked) if report.stored and report.stored.fleet else 0,
             silence=report.stored.silence if report.stored else None,
             selftest_lost=selftest.is_lost(selftest.last(self.config, db), now),
             reception=_maybe_reception(report, now),
@@ -357,6 +360,15 @@ def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
             level, known = _RECEPTION[code]
             return Judged(level, {"title": known.title, "cure": known.cure})
     return None
+
+
+def _maybe_hub(found: Fleet) -> Judged | None:
+    """Judge the exchange; None while the hub is away for less than an hour, or nothing was exchanged since boot."""
+    if found.trouble:
+        worst = max(found.trouble, key=lambda each: LEVELS.index(each.code))
+        known = conditions.FLEET[worst.code]
+        return Judged(1 + LEVELS.index(worst.code), {"title": known.title, "cure": known.cure})
+    return Judged(0, {}) if found.heard and found.heard.reachable else None
 
 
 def _maybe_text_lost(stored: Stored) -> Judged | None:

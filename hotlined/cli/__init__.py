@@ -24,7 +24,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
-from hotlined.language import _, again
+from hotlined.language import _
 
 
 class Listed(NamedTuple):
@@ -73,6 +73,7 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
         "config": Listed("hotlined.cli.config:config", "check it, show it"),
         "text": Listed("hotlined.cli.text:text", "what a text costs"),
         "db": Listed("hotlined.cli.db:db", "check it, back it up"),
+        "fleet": Listed("hotlined.cli.fleet:fleet", "several lines share a stop"),
         "demo": Listed("hotlined.cli.demo:demo", "try it without a modem"),
     },
     "Run by units and scripts": {
@@ -259,12 +260,12 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    """Yield an error in the language in force, whatever was in force when it was raised."""
-    yield _("Error: {problem}", problem=as_typed(again(error.message)))
+    """Yield the lines that say what is wrong."""
+    yield _("Error: {problem}", problem=as_typed(error.message))
     if isinstance(error, ConfigError):
         yield from (f"  {as_typed(problem)}" for problem in error.problems)
     if error.hint:
-        yield _("Hint: {hint}", hint=as_typed(again(error.hint)))
+        yield _("Hint: {hint}", hint=as_typed(error.hint))
     if settings and settings.path and str(settings.path) not in error.message:
         yield _("Configuration: {path}", path=settings.path)
 

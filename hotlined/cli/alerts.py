@@ -30,9 +30,9 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
 
     Example: hotlined alerts --test
     """
+    config = settings.config()
     if dry_run and test:
         raise UsageError(_("--dry-run and --test exclude each other."))
-    config = settings.config()
     report = report_line(config, settings.broken)
     run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))
     if settings.broken and not run.channels and any(key.startswith("alerts.") for key in settings.unknown):

@@ -178,11 +178,11 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     if not words:
         raise click.UsageError(N_("Give a TEXT, or --answer."))
     text = " ".join(words)
+    config, e164 = _number(settings, number)
     if len(words) > 1:
         raise UsageError(
             _("The text has more than one word: put it in quotes."), f"`hotlined send {number} {_quoted(text)}`"
         )
-    config, e164 = _number(settings, number)
     result = asked(config, settings.who, RequestVerb.SEND, number=e164, text=text)
     print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
 

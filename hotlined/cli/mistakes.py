@@ -11,7 +11,7 @@ import re
 import click
 
 from hotlined.errors import refusal_of
-from hotlined.language import N_, Language, _, recognised, spoken
+from hotlined.language import N_, Language, _, spoken
 
 WORDINGS = (
     N_("Option {name} requires an argument."),
@@ -114,7 +114,10 @@ def _said_again(message: str) -> str:
         return text
     if (ours := _(text)) != text:
         return ours
-    if known := recognised(text, WORDINGS):
-        message, places = known
-        return _(message, **places)
-    return text
+    found = ((wording, _pattern(wording).fullmatch(text)) for wording in WORDINGS)
+    return next((_(wording, **match.groupdict()) for wording, match in found if match), text)
+
+
+def _pattern(wording: str) -> re.Pattern[str]:
+    """Return what fits a sentence of click's, each of its places a group."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(wording)), re.DOTALL)

@@ -75,9 +75,12 @@ class Settings:
         Where the file cannot be used, what is in force is the daemon's word: root does not believe another user's.
         """
         loaded = self._loaded()
-        if _command() not in JOURNALS:
-            language.speak(loaded.language)
-        return loaded
+        if _command() in JOURNALS or loaded.language is language.spoken():
+            return loaded
+        from hotlined import config  # noqa: PLC0415  as above
+
+        language.speak(loaded.language)
+        return config.with_answer(loaded)  # what is wrong with the answer's file is said in that language
 
     def is_configured(self) -> bool:
         """Tell whether a configuration is named, or lies where one is looked for; raises UsageError for no line."""

@@ -58,8 +58,8 @@ def show(settings: Settings, /, id_or_number: str | None, number: str | None, li
     asked = id_or_number if number is None else number
     if asked is None or None not in (id_or_number, number):
         raise click.UsageError(N_("Give an ID, a number or --number."))
-    meant = answer_meant(asked) if number is None and is_id(asked) else None
     config = settings.config()
+    meant = answer_meant(asked) if number is None and is_id(asked) else None
     if meant is None:
         _show_number(config, asked, limit, as_json=as_json)
     elif meant.by_hand:

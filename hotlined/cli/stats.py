@@ -73,9 +73,9 @@ def stats(
 
     Example: hotlined stats --since 7d --by day
     """
+    chosen, now = settings.config(), here()
     if page and form:
         raise UsageError(_("{one} and {other} exclude each other.", one="--html", other="--" + form))
-    chosen, now = settings.config(), here()
     ends = since.start if since else None, until.end if until else None
     with _at_work(_("Counting")), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, now)

@@ -10,7 +10,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import AnswerConfig, Config
-from hotlined.errors import ConfigError, TextError
+from hotlined.errors import ConfigError, HotlinedError
 from hotlined.gsm.alphabet import Encoding
 from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.answer import empty_in_words
@@ -103,7 +103,7 @@ def _typed(text: str) -> str:
     typed = _standard_input() if text == "-" else text
     if not typed.strip():
         expected = configuration.KEYS["answer.text"].kind.expected
-        raise TextError(_("Expected {expected}, got {got}.", expected=expected, got=repr(typed)))
+        raise HotlinedError(_("Expected {expected}, got {got}.", expected=expected, got=repr(typed)))
     return typed
 
 
@@ -111,7 +111,7 @@ def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode().removesuffix("\n")
     except UnicodeDecodeError as error:
-        raise TextError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error
+        raise HotlinedError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error
 
 
 def _print(text_cost: TextCost) -> None:

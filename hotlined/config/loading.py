@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hotlined.causes import CauseCode, CodedCause
 from hotlined.config import answer_file
 from hotlined.config.judging import RULES
 from hotlined.config.keys import KEYS, LINE_NAME, SECTIONS, Where, nearest_key
@@ -27,9 +28,9 @@ from hotlined.config.values import (
     PrivacyConfig,
     WebConfig,
 )
-from hotlined.errors import ConfigError, UsageError, reason_of
+from hotlined.errors import ConfigError, UsageError, number_of
 from hotlined.files import is_missing
-from hotlined.language import Language, _, again, in_digits
+from hotlined.language import Language, _, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
@@ -213,8 +214,8 @@ def _file_octets(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
-        hint = _("See that it exists, and that this user may read it (group hotlined-NAME, after installation).")
-        raise ConfigError(_("{path} cannot be read: {reason}", path=path, reason=reason_of(error)), (), hint) from error
+        cause = CodedCause(CauseCode.CONFIG_UNREAD, {"path": str(path), "reason": number_of(error)})
+        raise ConfigError(cause.words, (), cause.cure, cause) from error
 
 
 def load(path: Path) -> Config:
@@ -250,8 +251,7 @@ def maybe_unusable_answer(config: Config) -> ConfigError | None:
     answer = config.answer
     if answer.text_file is None or answer.file is None or not answer.file.problems:
         return None
-    # they were found before the configuration said which language to speak
-    return refuse(answer.text_file, [each._replace(sentence=again(each.sentence)) for each in answer.file.problems])
+    return refuse(answer.text_file, list(answer.file.problems))
 
 
 _KEPT_BY_ROOT = ("pin", "urls")
@@ -269,10 +269,8 @@ def maybe_missing_pin_file(config: Config) -> ConfigError | None:
     """Return the error for a `modem.pin_file` that is not there; None where it is, or this user cannot know."""
     if not is_missing(file := config.modem.pin_file):
         return None
-    return ConfigError(
-        _("modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none.", path=file),
-        hint=_("Put the SIM's PIN into that file, or take modem.pin_file out of the configuration."),
-    )
+    cause = CodedCause(CauseCode.NO_PIN_FILE, {"path": str(file)})
+    return ConfigError(cause.words, (), cause.cure, cause)
 
 
 def other_lines(path: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 Only the line's user writes its database. Whoever is that user decides directly; everybody else asks the control program
 at a door of its, which knows from the kernel who asks. Both ways run the same functions of the store, with a daemon or
-without one. NAME.sock is the members' door, NAME-desk.sock that of the desk's user.
+without one. NAME.sock is the members' door, NAME-desk.sock that of the desk's user, NAME-fleet.sock the exchange's.
 A request holds `verb`, `arguments`, `database` (the file that is meant), perhaps `who`, and perhaps `language`: the one
 that a refusal is read in.
 """
@@ -12,6 +12,9 @@ from hotlined.language import _
 
 DESKS_DOOR = "desk"
 """The desk's door: what stands behind the hyphen in the name of its socket."""
+
+FLEETS_DOOR = "fleet"
+"""The same of the exchange's door. No `database` is said there: the exchange has none, and the door is a line's own."""
 
 OTHER_LINE = "other line"
 """The kind of the error that says: the database that is meant is not the one that is served here."""

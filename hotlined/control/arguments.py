@@ -64,6 +64,11 @@ def is_moment(value: Any) -> bool:
         return False
 
 
+def is_answer(value: Any) -> bool:
+    """Tell whether it may be an answer of the hub; None where there is none. The store judges what is in it."""
+    return value is None or isinstance(value, dict)
+
+
 def are_texts(value: Any) -> bool:
     """Tell whether these are the arguments of a request: a number, a text, both or none."""
     return (

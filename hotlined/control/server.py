@@ -3,9 +3,9 @@
 One question after the other; who connects and says nothing keeps nobody waiting. What may take minutes is done by a
 process of its own. The program ends after ten minutes in which nobody asked; systemd starts it again. Who asks is the
 kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each question. Each door has
-its verbs and its callers: members decide in their own names, and the desk's user, at its own door alone, in those of
-the persons at the desk. A refusal is in the language of who asks: that person may have read the configuration later
-than this program. The journal is English.
+its verbs and its callers: members decide in their own names, the desk's user, at its own door alone, in those of the
+persons at the desk; the exchange's user fetches questions and brings answers, and decides nothing. A refusal is in the
+language of who asks: that person may have read the configuration later than this program. The journal is English.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from typing import Any
 
 from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
-from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
+from hotlined.control import DESKS_DOOR, FLEETS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_allowed
+from hotlined.control.verbs import DESK, EXCHANGE, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, is_member, peer_of
@@ -34,6 +34,9 @@ _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little mem
 _WHO_CHARACTERS = 64
 _AGAIN_SECONDS = 60.0  # before the journal hears of the same refusal again
 _MALFORMED = N_("The request is malformed.")
+
+_OF_DOORS = {DESKS_DOOR: DESK, FLEETS_DOOR: EXCHANGE}
+"""What is decided at the doors for others than members."""
 
 log = logging.getLogger(__name__)
 
@@ -94,15 +97,16 @@ class Server:
         speak(self._language)
         try:
             peer, path = peer_of(channel), Path(door.getsockname())
-            is_desk = path.stem.endswith(f"-{DESKS_DOOR}")
-            self._require_known(peer, path if is_desk else None)
-            request = _read(octets)
+            of_whom = next((each for each in _OF_DOORS if path.stem.endswith(f"-{each}")), None)
+            is_desk = of_whom == DESKS_DOOR
+            self._require_known(peer, path if of_whom else None)
+            request = _read(octets, self._database if of_whom == FLEETS_DOOR else None)
             if request.get("language") in list(Language):
                 speak(Language(request["language"]))
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
-            self._require_verb(request, is_desk=is_desk)
+            self._require_verb(request, _OF_DOORS[of_whom] if of_whom else _members(peer))
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
@@ -114,7 +118,7 @@ class Server:
         else:
             wire.send(channel, self._decided(request, who), time.monotonic() + wire.SAY_SECONDS)
 
-    def _require_verb(self, request: Mapping[str, Any], *, is_desk: bool) -> None:
+    def _require_verb(self, request: Mapping[str, Any], allowed: frozenset[str]) -> None:
         """Raise UsageError for a request without a known verb and its arguments, RefusedError for one of another door.
 
         Who breaks into the desk gets no more than its pages decide.
@@ -125,11 +129,12 @@ class Server:
             raise no_decision()
         arguments = request.get("arguments")
         verb.require(arguments if isinstance(arguments, dict) else {"": None})
-        if is_desk and name not in DESK:
+        if name not in allowed:
             if count := self._refusals.count(name, time.monotonic()):
-                log.warning("the desk asked for %s, which no page of it decides (%d times)", name, count)
+                log.warning("%s was asked for at a door at which nobody decides that (%d times)", name, count)
             raise RefusedError(
-                _("This is nothing that the desk may decide ({verb}).", verb=name), _("It is done at the command line.")
+                _("This is nothing that is decided at this door ({verb}).", verb=name),
+                _("It is done at the command line."),
             )
 
     def _decide_apart(self, channel: socket.socket, request: Mapping[str, Any], who: str) -> None:
@@ -149,13 +154,13 @@ class Server:
             wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
         os._exit(0)
 
-    def _require_known(self, peer: Peer, desks: Path | None) -> None:
-        """Raise RefusedError for who may not ask: at the desk's socket anybody but whose it is.
+    def _require_known(self, peer: Peer, own: Path | None) -> None:
+        """Raise RefusedError for who may not ask: at the socket of the desk or the exchange anybody but whose it is.
 
         At the members' door anybody may not but the line's user and who is in the database's group.
         """
-        if desks:
-            is_known = peer.uid == desks.stat().st_uid
+        if own:
+            is_known = peer.uid == own.stat().st_uid
         else:
             members = self._database.stat().st_gid if self._database.exists() else os.getgid()
             is_known = peer.uid == os.getuid() or is_member(peer.uid, members)
@@ -185,11 +190,19 @@ def _maybe_name(claimed: Any) -> str | None:
     return None
 
 
-def _read(octets: bytes) -> dict[str, Any]:
+def _members(peer: Peer) -> frozenset[str]:
+    """Return what is decided at the members' door: what the exchange does only where the line's own user asks."""
+    return frozenset(VERBS) - (frozenset() if peer.uid == os.getuid() else EXCHANGE)
+
+
+def _read(octets: bytes, database: Path | None) -> dict[str, Any]:
+    """Return a request; where it does not say which database it means, it means this one. Raises UsageError."""
     try:
         request = wire.parse(octets)
     except ValueError as error:
         raise UsageError(_(_MALFORMED)) from error
+    if isinstance(request, dict) and database:
+        request["database"] = os.path.realpath(database)
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):
         raise UsageError(_(_MALFORMED))
     return request

@@ -11,6 +11,7 @@ from hotlined.config import Config
 from hotlined.control.arguments import (
     are_tags,
     are_texts,
+    is_answer,
     is_flag,
     is_id,
     is_list,
@@ -22,6 +23,7 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
+from hotlined.store import fleet
 from hotlined.store.answers import answers, correspondents, decisions
 from hotlined.store.line import requests
 from hotlined.store.line.database import Database
@@ -146,6 +148,14 @@ def _untag(decision: Decision) -> bool | None:
     return decisions.untag(decision.db, given["contact_id"], given["word"], decision.who, decision.now)
 
 
+def _exchange(decision: Decision) -> dict[str, Any]:
+    """Take the hub's answer, where there is one; return the next question, and where the configuration has the hub."""
+    shared = decision.config().fleet
+    if (answer := decision.arguments["answer"]) is not None:
+        fleet.take(decision.db, answer, decision.now)
+    return {"question": fleet.question(decision.db, shared.share, decision.now), "hub": shared.hub}
+
+
 _WHOM = {"number": is_name}
 _CONTACT = {"contact_id": is_id}
 
@@ -202,6 +212,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag, "asks": is_flag}),
     "purge": Verb(_purge, {}),
+    "exchange": Verb(_exchange, {"answer": is_answer}),
     "rebuild": Verb(lambda decision: erasing.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
@@ -213,3 +224,6 @@ DESK = frozenset(
     }
 )
 """The decisions that a page of the desk can take, and the desk's door takes."""
+
+EXCHANGE = frozenset({"exchange"})
+"""What the exchange does at its door, and nobody else but the line's own user: a member could forge what others say."""

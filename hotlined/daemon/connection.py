@@ -8,10 +8,12 @@ import contextlib
 import logging
 import sqlite3
 
+from hotlined.causes import CauseCode, CodedCause
 from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, Rung
 from hotlined.daemon.starting import (
+    MISMATCHES,
     Mismatch,
     NotOursError,
     Part,
@@ -19,12 +21,11 @@ from hotlined.daemon.starting import (
     Starter,
     explain,
     maybe_trouble,
-    mismatch_in_words,
     state_of,
 )
 from hotlined.errors import (
     AddressError,
-    HotlinedError,
+    CausedError,
     ModemBusyError,
     ModemError,
     NoTextsError,
@@ -37,20 +38,16 @@ from hotlined.gsm.at import Final
 from hotlined.gsm.exchange import refused
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, Network, Registration
-from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, EventKind, ModemState, ModemTrouble, modem_event
 from hotlined.store.answers import answers, breakers
 from hotlined.store.line import events
 from hotlined.store.line.line import bind_sim, commit_own_number, commit_sim_changed, note_ready
 from hotlined.timing import Backoff, Interval, RateLimit
-from hotlined.words.conditions import CENTRE_CURE, MODEM
+from hotlined.words.conditions import MODEM, modem_in_words
 
 log = logging.getLogger(__name__)
 
-ADOPT_HINT = N_(
-    "Texts are recorded, nobody is answered. `hotlined sim adopt` goes on with it; else put the old one back."
-)
 NOT_ASKED = Network(Registration.UNKNOWN, None, "")
 
 
@@ -65,7 +62,8 @@ class Connection:
         self.starter = starter
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
-        self.reason = self.cure = ""
+        self.cause: CodedCause | None = None
+        """Why the state is what it is, where the state does not say it all."""
         self.mismatch: Mismatch = ()
         self.identification = Identification()
         self.network = NOT_ASKED
@@ -80,7 +78,7 @@ class Connection:
         """The answer before which the SIM was last asked for its IMSI."""
         self._announced = ModemState.STARTING
         """The state that the log named last."""
-        self._unrecorded: tuple[ModemState, Now, str] | None = None
+        self._unrecorded: tuple[ModemState, Now, CodedCause | None] | None = None
         """A state that was announced and is not in the database yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
@@ -88,8 +86,10 @@ class Connection:
 
     @property
     def explanation(self) -> str:
-        """Why the state is what it is, and what a person can do about it."""
-        return in_sequence((self.reason, self.cure))
+        """Why the state is what it is, and what a person can do about it; empty where the state is a stage."""
+        if self.cause or (self.state in MODEM and MODEM[self.state].waits_for_a_person):
+            return " ".join(modem_in_words(self.state, self.cause))
+        return ""
 
     @property
     def registered(self) -> bool:
@@ -149,7 +149,7 @@ class Connection:
         except NoTextsError as error:
             if self.starter.is_own_stick(modem):  # it has known them: something is wrong with it
                 raise refused("AT+CMGF=0", Final(error.final)) from None
-            raise NoTextsError(error.message, error.final, MODEM[ModemState.NO_TEXTS].cure) from None
+            raise
         try:
             self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:
@@ -169,7 +169,7 @@ class Connection:
         self._schedule_network_check()
         self.ladder.clear(ModemTrouble.UNREADY)
 
-    def _start_failed(self, modem: Modem | None, error: HotlinedError) -> None:
+    def _start_failed(self, modem: Modem | None, error: CausedError) -> None:
         """Close the port of a modem that could not be started, and set the state that says why."""
         if modem:
             error = explain(error, modem.port.name)
@@ -177,7 +177,7 @@ class Connection:
         if isinstance(error, ModemBusyError):
             self._backoff.reset()  # it takes seconds, a minute at most
         self._schedule_retry()
-        self.set_state(state_of(error), error.message, error.hint)
+        self.set_state(state_of(error), error.cause)
         trouble = maybe_trouble(error)
         if trouble is not ModemTrouble.ABSENT:
             self.ladder.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
@@ -286,56 +286,55 @@ class Connection:
         if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
         if self.mismatch:
-            self.set_state(ModemState.SIM_CHANGED, mismatch_in_words(self.mismatch), _(ADOPT_HINT))
+            self.set_state(ModemState.SIM_CHANGED, CodedCause(MISMATCHES[self.mismatch]))
         elif self.identification.service_centre == "":
-            words = MODEM[ModemState.NO_SERVICE_CENTRE].words
-            self.set_state(ModemState.NO_SERVICE_CENTRE, words, _(CENTRE_CURE))
+            self.set_state(ModemState.NO_SERVICE_CENTRE)
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
     # ---- failure
 
-    def command_failed(self, error: HotlinedError) -> None:
+    def command_failed(self, error: CausedError) -> None:
         """Report to the ladder that a command failed; the port is closed unless a rung follows at once."""
         if self.modem is None:
-            self.set_state(state_of(error), error.message, error.hint)
+            self.set_state(state_of(error), error.cause)
             return
         error = explain(error, self.modem.port.name)
         if isinstance(error, SimError | PortBusyError):
-            self.close(state_of(error), error.message, error.hint)
+            self.close(state_of(error), error.cause)
             return
         if self._failures_limit.count_if_allowed():
             log.warning("%s", error.message)
         self.ladder.report(ModemTrouble.SILENT)
         if not self.ladder.pending:
-            self.close(ModemState.RECOVERING, error.message, error.hint)
+            self.close(ModemState.RECOVERING, error.cause)
         elif self.ladder.rung is not Rung.RESYNCHRONISE:
-            self.set_state(ModemState.RECOVERING, error.message, error.hint)
+            self.set_state(ModemState.RECOVERING, error.cause)
 
     def port_lost(self, error: PortLostError) -> None:
         """Report to the ladder that the port went away, and close it."""
-        self.close(ModemState.ABSENT, error.message, error.hint)
+        self.close(ModemState.ABSENT, error.cause)
         self.ladder.report(ModemTrouble.ABSENT)
 
-    def close(self, state: ModemState, reason: str, cure: str) -> None:
+    def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and say why; the modem is looked for again after a pause."""
         if self.modem:
             self.modem.port.close()
             self.modem = None
         self._schedule_retry()
-        self.set_state(state, reason, cure)
+        self.set_state(state, cause)
 
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
             # with what was wrong behind it: while the modem starts, `status` shows why it is started
-            self.close(ModemState.RECOVERING, _("The modem is being started again."), self.explanation)
+            self.close(ModemState.RECOVERING, self.cause or CodedCause(CauseCode.STARTED_AGAIN))
         self.retry.seconds = seconds
         self.retry.restart()
 
     def reopen_elsewhere(self) -> None:
         """Close the port and look for the modem at the port that the configuration names now."""
-        self.close(ModemState.STARTING, _("The configuration names another port."), "")
+        self.close(ModemState.STARTING, CodedCause(CauseCode.OTHER_PORT))
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()
@@ -347,19 +346,18 @@ class Connection:
 
     # ---- state
 
-    def set_state(self, state: ModemState, reason: str = "", cure: str = "") -> None:
-        """Set the modem's state, with the reason why it is not ready and what a person can do about it."""
-        before = self.reason
-        self.reason, self.cure = reason, cure
-        if (
-            self.reason != before
+    def set_state(self, state: ModemState, cause: CodedCause | None = None) -> None:
+        """Set the modem's state, and why it is not ready where the state does not say it all."""
+        before, self.cause = self.cause, cause
+        if state != self.state:
+            self.state, self.since = state, self.line.db.now()
+            self.announce_state()
+        elif (
+            cause != before
             and state is self._announced is ModemState.STARTING
             and self._states_limit.count_if_allowed()
         ):
             log.warning("modem %s: %s", state, self.explanation)  # the state is no news, what keeps it so is
-        if state != self.state:
-            self.state, self.since = state, self.line.db.now()
-            self.announce_state()
 
     def announce_state(self) -> None:
         """Write a new state into the log and the database; of frequent changes not every one is written."""
@@ -369,13 +367,14 @@ class Connection:
             else:
                 log.info("modem %s", self.state)
             self._announced = self.state
-            self._unrecorded = (self.state, self.since, self.reason)
+            self._unrecorded = (self.state, self.since, self.cause)
         if self._unrecorded:
             with contextlib.suppress(sqlite3.Error):  # a full disk: the next pass writes it
                 self._record_state(*self._unrecorded)
                 self._unrecorded = None
 
-    def _record_state(self, state: ModemState, since: Now, reason: str) -> None:
+    def _record_state(self, state: ModemState, since: Now, cause: CodedCause | None) -> None:
         with self.line.db.transaction():
             note_ready(self.line.db, since.limit if state is ModemState.READY else None)
-            events.record(self.line.db, since, modem_event(state), reason)
+            detail = {"cause": cause.code, "values": cause.values} if cause else None
+            events.record(self.line.db, since, modem_event(state), detail=detail)

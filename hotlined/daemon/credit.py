@@ -128,7 +128,7 @@ class Balance:
             return
         with db.transaction():
             note_top_up(db, TopUp(now.rfc3339, rose_from=before, rose_to=str(balance)), now, dated=now.synchronised)
-            events.record(db, now, EventKind.TOPUP, f"the balance rose from {before} to {balance}")
+            events.record(db, now, EventKind.TOPUP, detail={"rose_from": before, "rose_to": str(balance)})
         self._is_dated = False
         log.warning(
             "the balance rose from %s to %s: taken for a top-up; if it was none, `hotlined sim topup DATE` says when"
@@ -153,7 +153,7 @@ class Balance:
         if not pays and cause is None:
             with db.transaction():
                 opening = breaker.Opening(breaker.Cause.CREDIT, db.now().limit)
-                breakers.open_breaker(db, opening, db.now(), timing.trial_after, f"the balance is {balance}")
+                breakers.open_breaker(db, opening, db.now(), timing.trial_after, {"balance": str(balance)})
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
             breakers.make_trial_due(db, db.now(), timing.trial_gap)

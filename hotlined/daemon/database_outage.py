@@ -12,24 +12,26 @@ from typing import NamedTuple
 from hotlined.clock import Now
 from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
-from hotlined.language import _
 from hotlined.states import DatabaseState, database_event
 from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line import events
 from hotlined.store.line.line import save_limit_clock
 from hotlined.timing import Interval
-from hotlined.words.amounts import sentence
-from hotlined.words.conditions import REPLACED_CURE
+from hotlined.words.conditions import REPLACED
 
 log = logging.getLogger(__name__)
 
 
 class DatabaseOutage(NamedTuple):
-    """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
+    """Why the database cannot be used, since when, and the tries that failed; `words` are for systemd's status line.
+
+    `name` is that of its `DatabaseTrouble`; where that is None, `reason` is what SQLite says.
+    """
 
     state: DatabaseState
+    name: str | None
+    reason: str
     words: str
-    cure: str
     since: str
     tries: int
 
@@ -43,16 +45,17 @@ def outage_of(
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
-    return DatabaseOutage(state, sentence(as_error.message), as_error.hint, since, tries)
+    reason = str(error) if trouble.name is None and isinstance(error, sqlite3.Error) else ""
+    return DatabaseOutage(state, trouble.name, reason, f"{as_error.message} {as_error.hint}", since, tries)
 
 
 def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) -> DatabaseOutage:
     """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
     if before and before.state is DatabaseState.REPLACED:
         return before
-    words = _("{database} was moved, removed or replaced while the daemon had it open.", database=database)
-    log.error("database replaced: texts stay on the SIM and nothing is answered; %s %s", words, REPLACED_CURE)
-    return DatabaseOutage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
+    words = f"{REPLACED.words.format(database=database)} {REPLACED.cure}"
+    log.error("database replaced: texts stay on the SIM and nothing is answered; %s", words)
+    return DatabaseOutage(DatabaseState.REPLACED, None, "", words, before.since if before else now.rfc3339, 1)
 
 
 def concerns_database(error: Exception) -> bool:
@@ -102,6 +105,6 @@ class DatabaseOutages:
         db, outage = self._line.db, self.current
         with db.transaction():
             save_limit_clock(db, db.now())
-            events.record(db, db.now(), database_event(outage.state), f"since {outage.since}, until now")
+            events.record(db, db.now(), database_event(outage.state), detail={"since": outage.since})
         log.warning("the database can be used again")
         self.current = None

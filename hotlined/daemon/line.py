@@ -8,7 +8,7 @@ from pathlib import Path
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
-from hotlined.status import Trouble
+from hotlined.status import DaemonTrouble
 from hotlined.store.line.database import Database
 from hotlined.timing import USUAL, Timing
 
@@ -32,7 +32,7 @@ class Line:
     machine: Machine = THIS_MACHINE
     database_file: tuple[int, int] | None = None
     """Which file it was when it was opened: its device and inode."""
-    config_refused: Trouble | None = None
+    config_refused: DaemonTrouble | None = None
     """Why the configuration was not read again when that was asked for last."""
     stopping: bool = False
     _version: int | None = None

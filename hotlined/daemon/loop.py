@@ -27,6 +27,7 @@ from hotlined.daemon.credit import Balance
 from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.judging import Judge
 from hotlined.daemon.line import Line, file_at
+from hotlined.daemon.mark import MarkWriter
 from hotlined.daemon.opening import SIGNALS, open_database
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
@@ -49,7 +50,7 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.line import breaker_of, calendar_moved, note_ready, save_limit_clock
 from hotlined.store.people import backup
 from hotlined.timing import USUAL, Interval, Timing
-from hotlined.words.conditions import MODEM, UNKNOWN_STATE
+from hotlined.words.conditions import modem_in_words
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Daemon:
         self.judge = Judge(self.line, self.sender, self.balance)
         self.requests = Requests(self.line, self.connection, self.sender, self.balance)
         self.status = StatusWriter(self.line, self.connection, self.receiver, self.balance, self.outages)
+        self.mark = MarkWriter(self.line)
         self._watch = FolderWatch(db.path.parent)
         self._watchdog = Interval(systemd.watchdog_seconds(timing.idle))
         self._flood = Interval(timing.flood_look)
@@ -160,8 +162,7 @@ class Daemon:
 
     def _unavailable(self) -> UnavailableError:
         """Return why the modem cannot be used, in the words of its state where nothing more is known."""
-        known = MODEM.get(self.connection.state, UNKNOWN_STATE)
-        return UnavailableError(self.connection.explanation or f"{known.words} {known.cure}")
+        return UnavailableError(" ".join(modem_in_words(self.connection.state, self.connection.cause)))
 
     def _has_more_to_do(self) -> bool:
         """Tell whether a single run goes on."""
@@ -177,7 +178,7 @@ class Daemon:
         with self.db.transaction():
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
-            events.record(self.db, now, modem_event(ModemState.STARTING), f"hotlined {__version__}")
+            events.record(self.db, now, modem_event(ModemState.STARTING), detail={"version": __version__})
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
@@ -206,6 +207,7 @@ class Daemon:
             log.warning("the last state could not be saved: %s", error)
         self._watch.close()
         self.status.remove()
+        self.mark.remove()
         log.info("stopped")
 
     def _catch_signals(self) -> None:
@@ -302,6 +304,7 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
+        self.mark.write(self.status.current)
         if self._flood.is_due():
             self._flood.restart()
             if kind := contacts.watch_flood(self.db, self.db.now()):

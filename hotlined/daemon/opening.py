@@ -39,7 +39,7 @@ def open_database(
             due = time.monotonic() + pause_after(timing.database_pauses, outage.tries - 1)
             while (left := due - time.monotonic()) > 0:
                 systemd.notify(WATCHDOG=1)
-                status.write(without_modem(config, since, outage), f"{outage.words} {outage.cure}")
+                status.write(without_modem(config, since, outage), outage.words)
                 if signal.sigtimedwait(STOPS, min(left, timing.waiting_sign_of_life)):
                     status.remove()
                     return None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hotlined import recognition
+from hotlined.causes import CauseCode
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.alert_request import AlertRequest
@@ -26,7 +27,6 @@ from hotlined.gsm.exchange import PROBES
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
-from hotlined.language import _
 from hotlined.states import EventKind
 from hotlined.store.answers import contacts
 from hotlined.store.line import events
@@ -271,7 +271,7 @@ class Receiver:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
             self._delete_if_still_there(modem, scan, listing, kept)
-            raise ModemSilentError(_("The listing of {storage} broke off.", storage=storage), _("It is made again."))
+            raise ModemSilentError(CauseCode.LISTING_BROKE_OFF, storage=storage)
         scan.deletable.extend(kept)
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 
@@ -310,7 +310,7 @@ class Receiver:
             event_interval.restart()
             log.warning("the modem complains (%s): %s", kind, words)
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), kind, words)
+                events.record(self.line.db, self.line.db.now(), kind, detail={"answer": words})
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
@@ -382,5 +382,6 @@ class Receiver:
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
+            detail = {"storage": storage, "index": entry.index}
             with self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), EventKind.DELETE_REFUSED, f"{storage} {entry.index}")
+                events.record(self.line.db, self.line.db.now(), EventKind.DELETE_REFUSED, detail=detail)

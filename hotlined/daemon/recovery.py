@@ -20,8 +20,9 @@ from typing import NamedTuple, Protocol
 
 from hotlined import config as configuration
 from hotlined import files
+from hotlined.causes import CodedCause
 from hotlined.daemon.line import Line
-from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
+from hotlined.errors import CausedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
 from hotlined.states import EventKind, ModemState, ModemTrouble
 from hotlined.store.line import events
@@ -59,7 +60,7 @@ IN_LOG: Mapping[ModemTrouble, str] = {
     ModemTrouble.UNREGISTERED: "it is not registered",
     ModemTrouble.NOT_LEAVING: "it is registered, but nothing leaves",
 }
-"""Why a rung is taken, in words for the log and the note of an event, which are in English on every line."""
+"""Why a rung is taken, in words for the log, which is in English on every line."""
 
 
 def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
@@ -187,10 +188,10 @@ class Recoverable(Protocol):
     def follow_network(self) -> None:
         """Set the state by the registration."""
 
-    def command_failed(self, error: HotlinedError) -> None:
+    def command_failed(self, error: CausedError) -> None:
         """Report to the ladder that a command failed."""
 
-    def close(self, state: ModemState, reason: str, cure: str) -> None:
+    def close(self, state: ModemState, cause: CodedCause | None) -> None:
         """Close the port, and say why."""
 
     def start_again(self, seconds: float) -> None:
@@ -229,7 +230,7 @@ class Recovery:
             try:
                 self._rungs[rung]()
             except PortLostError as error:
-                self.connection.close(ModemState.RECOVERING, error.message, error.hint)
+                self.connection.close(ModemState.RECOVERING, error.cause)
             except (ModemError, PortError) as error:
                 self.connection.command_failed(error)
             return True
@@ -243,10 +244,11 @@ class Recovery:
     def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
         """Record a rung that disturbs the modem, in the log and the events."""
         if rung not in UNRECORDED and self._recorded_limit.count_if_allowed():
-            words = f"{rung}: {IN_LOG[trouble]}"
-            log.warning("recovery: %s", words)
+            log.warning("recovery: %s: %s", rung, IN_LOG[trouble])
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-                events.record(self.line.db, self.line.db.now(), EventKind.RECOVERY, words)
+                events.record(
+                    self.line.db, self.line.db.now(), EventKind.RECOVERY, detail={"rung": rung, "trouble": trouble}
+                )
 
     def _is_impossible(self, rung: Rung) -> bool:
         """Tell whether a rung needs an open modem, or one in step, and there is none."""

@@ -9,16 +9,13 @@ from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined import files
+from hotlined.causes import CauseCode, CodedCause
 from hotlined.config import Config
 from hotlined.config.problems import Problem
 from hotlined.daemon.line import Line
 from hotlined.errors import ConfigError
-from hotlined.language import _
 from hotlined.states import TroubleCode
-from hotlined.status import Trouble
-from hotlined.words import conditions
-from hotlined.words.amounts import sentence
-from hotlined.words.sealing import service_of
+from hotlined.status import DaemonTrouble
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +30,11 @@ def load_again(line: Line) -> bool:
     except ConfigError as error:
         problems = "; ".join(error.problems) or error.message
         log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
-        mistakes = _("`hotlined config check` names the lines. Correct them, then reload.")
-        _refuse(line, error.message, mistakes if error.problems else error.hint)
+        _refuse(line, error.cause)
         return False
     if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
         log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
-        _refuse(
-            line,
-            _("line, database and runtime_dir change only with a restart."),
-            _(
-                "Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload.",
-                name=old.name,
-            ),
-        )
+        _refuse(line, CodedCause(CauseCode.RESTART_NEEDED, {"name": old.name}))
         return False
     if new.answer.text_file and new.answer.file and new.answer.file.problems:
         _refuse_answer(line, new.answer.text_file, new.answer.file.problems)
@@ -71,21 +60,15 @@ def log_answer(config: Config) -> None:
         log.warning("nobody is answered: %s is empty", config.answer.text_file)
 
 
+def _refuse(line: Line, cause: CodedCause | None) -> None:
+    """Keep why the configuration was not read again; None where `config check` names what is wrong."""
+    code, values = (cause.code, cause.values) if cause else (None, {})
+    line.config_refused = DaemonTrouble(TroubleCode.CONFIG_REFUSED, code, values, line.db.now().rfc3339)
+
+
 def _refuse_answer(line: Line, file: Path, problems: Sequence[Problem]) -> None:
     """Keep why the answer's file cannot be used: after a restart it counts as empty."""
     places = {f"{file}:{problem.line}": problem.sentence for problem in problems}
     told = "; ".join(f"{place}: {sentence}" for place, sentence in places.items())
     log.error("the answer's file is refused, what was in force stays: %s", told)
-    place, problem = next(iter(places.items()))
-    known = conditions.ANSWER_REFUSED
-    line.config_refused = Trouble(
-        TroubleCode.ANSWER_REFUSED,
-        _(known.words_message, place=place, problem=problem),
-        _(known.cure_message, unit=service_of(line.config.name)),
-        line.db.now().rfc3339,
-    )
-
-
-def _refuse(line: Line, reason: str, cure: str) -> None:
-    words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
-    line.config_refused = Trouble(TroubleCode.CONFIG_REFUSED, words, cure, line.db.now().rfc3339)
+    line.config_refused = DaemonTrouble(TroubleCode.ANSWER_REFUSED, since=line.db.now().rfc3339)

@@ -10,13 +10,13 @@ from datetime import timedelta
 from typing import assert_never
 
 from hotlined import policy
+from hotlined.causes import CauseCode
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Balance
 from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
-from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
+from hotlined.errors import AddressError, CausedError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet
-from hotlined.language import to_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store.answers import answers
@@ -71,8 +71,13 @@ class Requests:
     def _end(self, request: Request, result: str) -> None:
         requests.end(self._line.db, request.request_id, result, self._line.db.now())
 
-    def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor, **values: object) -> None:
+    def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor | CauseCode, **values: object) -> None:
         requests.refuse(self._line.db, request.request_id, refusal, self._line.db.now(), **values)
+
+    def _refuse_for(self, request: Request, error: CausedError) -> None:
+        """Refuse a request for the cause of an error: the modem, the number or the text."""
+        assert error.cause
+        self._refuse(request, CauseCode(error.cause.code), **error.cause.values)
 
     # ---- texts
 
@@ -90,7 +95,7 @@ class Requests:
                 return
             planned = self._plan(request, recipient)
         except (TextError, AddressError) as error:
-            self._refuse(request, Refusal.UNSENDABLE, problem=to_value(error.message))
+            self._refuse_for(request, error)
             return
         if planned.segments > config.answer.max_segments:
             self._refuse(request, Refusal.TOO_MANY_SEGMENTS, segments=planned.segments, most=config.answer.max_segments)
@@ -158,7 +163,7 @@ class Requests:
         try:
             reply = self._balance.ask(modem)
         except (ModemError, PortError) as error:
-            self._refuse(request, Refusal.MODEM_FAILED, problem=to_value(error.message))
+            self._refuse_for(request, error)
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined import systemd
+from hotlined.causes import CauseCode, SystemCause, Value
 from hotlined.daemon.line import Line
 from hotlined.errors import (
+    CausedError,
     HotlinedError,
     ModemBusyError,
     ModemError,
@@ -26,7 +28,7 @@ from hotlined.errors import (
     PortError,
     PortLostError,
     PortMissingError,
-    reason_of,
+    number_of,
 )
 from hotlined.gsm import finding, profiles
 from hotlined.gsm.exchange import PROBES
@@ -34,27 +36,26 @@ from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
-from hotlined.language import N_, _
 from hotlined.states import ModemState, ModemTrouble
 from hotlined.store.line import pins
 from hotlined.store.line.line import bind_sim, bound_sim
-from hotlined.words.conditions import MODEM, PIN_FILE_CURE
+from hotlined.words.conditions import MODEM
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"  # in `modem.port`
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
-OURS_HINT = N_(
-    "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
-    " `hotlined sim adopt`."
-)
 
 
 class SimError(ModemError):
-    """The SIM cannot be used as it is; `state` says how."""
+    """The SIM cannot be used as it is; `state` says how, and the code why where that does not say it."""
 
-    def __init__(self, state: ModemState, message: str, hint: str) -> None:
-        super().__init__(message, hint)
+    def __init__(self, state: ModemState, code: CauseCode | None = None, /, **values: Value) -> None:
+        if code is None:
+            HotlinedError.__init__(self, MODEM[state].words, MODEM[state].cure)
+            self.cause = None
+        else:
+            super().__init__(code, **values)
         self.state = state
 
 
@@ -68,23 +69,18 @@ class Part(StrEnum):
 Mismatch = tuple[Part, ...]
 """The parts that are not the line's, in the order of `Part`; none where both are."""
 
-_MISMATCHES: dict[Mismatch, str] = {
-    (Part.STICK,): N_("Another stick than before."),
-    (Part.SIM,): N_("Another SIM than before."),
-    (Part.STICK, Part.SIM): N_("Another stick and another SIM than before."),
+MISMATCHES: dict[Mismatch, CauseCode] = {
+    (Part.STICK,): CauseCode.OTHER_STICK,
+    (Part.SIM,): CauseCode.OTHER_SIM,
+    (Part.STICK, Part.SIM): CauseCode.OTHER_STICK_AND_SIM,
 }
-
-
-def mismatch_in_words(mismatch: Mismatch) -> str:
-    """Say which parts are not the line's."""
-    return _(_MISMATCHES[mismatch])
 
 
 class NotOursError(ModemError):
     """The only modem that was found has neither the line's stick nor its SIM."""
 
     def __init__(self, mismatch: Mismatch) -> None:
-        super().__init__(mismatch_in_words(mismatch), _(OURS_HINT))
+        super().__init__(CauseCode.NOT_OURS)
         self.mismatch = mismatch
 
 
@@ -124,7 +120,7 @@ class Starter:
         if names and others and bound is None:
             raise _no_own_stick(machine, others)
         first: str | None = None
-        error: HotlinedError = _no_stick(machine)
+        error: CausedError = _no_stick(machine)
         for name in names:
             if self.line.stopping:
                 break
@@ -145,7 +141,7 @@ class Starter:
             return self._take(self._try(first, len(PROBES)))
         raise _stick_away(machine) if first and others else error
 
-    def _judge(self, error: HotlinedError, name: str, others: Sequence[str]) -> HotlinedError:
+    def _judge(self, error: CausedError, name: str, others: Sequence[str]) -> CausedError:
         """Return the error that counts: where there are further lines, only the line's own stick can be in trouble."""
         machine = self.line.machine
         is_own = self.usb_device != "" and finding.usb_device(name, machine.sysfs) == self.usb_device
@@ -195,8 +191,8 @@ class Starter:
         if state is SimState.READY:
             return
         if (shown := _SIM_STATES.get(state)) is None:
-            raise SimError(ModemState.STARTING, _("The SIM is not ready ({answer}).", answer=words), "")
-        raise _sim_error(shown)
+            raise SimError(ModemState.STARTING, CauseCode.SIM_NOT_READY, answer=words)
+        raise SimError(shown)
 
     def _try_pin(self, modem: Modem, pin: str) -> None:
         """Enter a PIN that was never tried on this SIM; the try is committed before."""
@@ -204,27 +200,15 @@ class Starter:
         try:
             digest = pins.digest(db, pin)
         except OSError as error:
-            raise SimError(
-                ModemState.PIN_REQUIRED,
-                _(
-                    "The PIN is not tried, since that could not be noted beside the database: {cause}.",
-                    cause=reason_of(error),
-                ),
-                _(_NOTE_CURES.get(type(error), _DISK_CURE)),
-            ) from error
+            denied = isinstance(error, PermissionError)
+            code = CauseCode.PIN_NOTE_DENIED if denied else CauseCode.PIN_UNNOTED
+            raise SimError(ModemState.PIN_REQUIRED, code, cause=number_of(error)) from error
         if pins.was_refused(db, sim, digest):
-            raise SimError(
-                ModemState.PIN_REFUSED,
-                _("This PIN was tried on this SIM before and not seen to be right, so it is not tried again."),
-                _(
-                    "Correct modem.pin, or its file; or switch the PIN off with a phone: it says how many tries are"
-                    " left."
-                ),
-            )
+            raise SimError(ModemState.PIN_REFUSED, CauseCode.PIN_TRIED_BEFORE)
         pins.commit_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
             pins.refuse(db, sim, digest)
-            raise _sim_error(ModemState.PIN_REFUSED)
+            raise SimError(ModemState.PIN_REFUSED)
         pins.accept(db, sim, digest)
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
@@ -260,7 +244,7 @@ class Starter:
         db, imei, imsi = self.line.db, identification.imei, identification.imsi
         bound = bound_sim(db) or ("", "")
         if bound[1] and not imsi:
-            raise ModemError(_("The SIM does not say who it is any more."), _("It is asked again soon."))
+            raise ModemError(CauseCode.SIM_UNNAMED_NOW)
         pairs = {Part.STICK: (bound[0], imei), Part.SIM: (bound[1], imsi)}
         mismatch = tuple(part for part, (ours, this) in pairs.items() if ours and this and ours != this)
         if not mismatch:
@@ -273,22 +257,11 @@ class Starter:
         return mismatch
 
 
-_DISK_CURE = N_("Look after the disk that the database is on.")
-_NOTE_CURES: dict[type[OSError], str] = {
-    PermissionError: N_("Give the database's folder, and all that is in `keys` there, to the daemon's user."),
-}
-"""What a person can do where the try of a PIN cannot be noted, by the error."""
-
 _SIM_STATES = {
     SimState.ABSENT: ModemState.SIM_ABSENT,
     SimState.PIN: ModemState.PIN_REQUIRED,
     SimState.PUK: ModemState.PUK_REQUIRED,
 }
-
-
-def _sim_error(state: ModemState) -> SimError:
-    """Return the error of a state of the SIM, in the words that `status` and the alerts use, too."""
-    return SimError(state, MODEM[state].words, MODEM[state].cure)
 
 
 def _read_pin(path: Path) -> str:
@@ -299,23 +272,21 @@ def _read_pin(path: Path) -> str:
     try:
         pin = path.read_text().strip()
     except FileNotFoundError:
-        problem = _("is not there")
+        raise SimError(ModemState.PIN_REQUIRED, CauseCode.PIN_FILE_MISSING, path=str(path)) from None
     except (OSError, ValueError) as error:
-        cause = reason_of(error) if isinstance(error, OSError) else _("it is no text")
-        problem = _("cannot be read: {cause}", cause=cause)
-    else:
-        if re.fullmatch("[0-9]{4,8}", pin):
-            return pin
-        problem = _("has something else than the 4 to 8 digits of a PIN") if pin else _("is empty")
-    words = _("The SIM wants its PIN, and {path} {problem}.", path=path, problem=problem)
-    raise SimError(ModemState.PIN_REQUIRED, words, _(PIN_FILE_CURE))
+        cause = number_of(error) if isinstance(error, OSError) else SystemCause.NO_TEXT
+        raise SimError(ModemState.PIN_REQUIRED, CauseCode.PIN_FILE_UNREAD, path=str(path), cause=cause) from None
+    if re.fullmatch("[0-9]{4,8}", pin):
+        return pin
+    code = CauseCode.PIN_FILE_NO_PIN if pin else CauseCode.PIN_FILE_EMPTY
+    raise SimError(ModemState.PIN_REQUIRED, code, path=str(path))
 
 
-def _no_stick(machine: Machine) -> HotlinedError:
+def _no_stick(machine: Machine) -> CausedError:
     """Return the error for a machine without a modem; it names a stick that is plugged in and has no port."""
-    for stick in finding.portless_sticks(machine.sysfs):
-        return PortMissingError(stick.message, stick.hint)
-    return PortMissingError(_("No modem is plugged in."), _("Plug the stick in, or name its port in `modem.port`."))
+    for cause in finding.portless_sticks(machine.sysfs):
+        return PortMissingError(CauseCode(cause.code), **cause.values)
+    return PortMissingError(CauseCode.NO_STICK)
 
 
 def _is_own(modem: Modem, imei: str, imsi: str, *, is_certain: bool) -> bool:
@@ -324,26 +295,17 @@ def _is_own(modem: Modem, imei: str, imsi: str, *, is_certain: bool) -> bool:
     return (found == imei if found else not is_certain) or modem.imsi() == imsi != ""
 
 
-def _no_own_stick(machine: Machine, others: Sequence[str]) -> HotlinedError:
+def _no_own_stick(machine: Machine, others: Sequence[str]) -> CausedError:
     """Return the error for a line that never had a stick, beside lines whose sticks these may be."""
-    return PortError(
-        _("This line has no stick yet, and those here may be another line's ({lines}).", lines=", ".join(others)),
-        _("Name its port in `modem.port`: {sticks}.", sticks=_sticks_in_words(machine)),
-    )
+    return PortError(CauseCode.NO_OWN_STICK, lines=others, sticks=_sticks(machine))
 
 
-def _stick_away(machine: Machine) -> HotlinedError:
+def _stick_away(machine: Machine) -> CausedError:
     """Return the error for a line whose stick is not among those that are here."""
-    return PortMissingError(
-        _("This line's stick is not here, or does not answer."),
-        _(
-            "Plug it in. For another one name its port in `modem.port` ({sticks}), then: `hotlined sim adopt`.",
-            sticks=_sticks_in_words(machine),
-        ),
-    )
+    return PortMissingError(CauseCode.STICK_AWAY, sticks=_sticks(machine))
 
 
-def _sticks_in_words(machine: Machine) -> str:
+def _sticks(machine: Machine) -> list[str]:
     """Return the best port of each stick; by its link, which stays, where the udev rules made one."""
     found: dict[str, str] = {}
     for candidate in finding.candidates(machine.sysfs, machine.dev):
@@ -351,16 +313,16 @@ def _sticks_in_words(machine: Machine) -> str:
         link = machine.dev / "hotlined" / device
         port = link if device and link.exists() else candidate.port
         found.setdefault(device or candidate.port, f"{port} ({candidate.stick.title})")
-    return ", ".join(found.values())
+    return list(found.values())
 
 
-def explain(error: HotlinedError, port: str) -> HotlinedError:
+def explain(error: CausedError, port: str) -> CausedError:
     """Return a PortBusyError where another program has the port open, for it may read our answers; else the error."""
     may_be_read_elsewhere = isinstance(error, ModemSilentError | ModemRefusedError)
     return (maybe_shared(port) if may_be_read_elsewhere else None) or error
 
 
-def maybe_trouble(error: HotlinedError) -> ModemTrouble | None:
+def maybe_trouble(error: CausedError) -> ModemTrouble | None:
     """Return the trouble for the ladder of a modem that could not be started; None where no rung can help."""
     if isinstance(error, NotOursError | NoTextsError):
         return None
@@ -371,7 +333,7 @@ def maybe_trouble(error: HotlinedError) -> ModemTrouble | None:
     return ModemTrouble.SILENT if isinstance(error, ModemSilentError) else ModemTrouble.UNREADY
 
 
-def state_of(error: HotlinedError) -> ModemState:
+def state_of(error: CausedError) -> ModemState:
     """Return the state of a modem that an error keeps from its work."""
     if isinstance(error, SimError):
         return error.state

@@ -17,13 +17,9 @@ from hotlined.daemon.database_outage import DatabaseOutage, DatabaseOutages
 from hotlined.daemon.line import Line
 from hotlined.daemon.receiving import Receiver
 from hotlined.errors import ConfigError
-from hotlined.gsm.storages import OF_SIM
-from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState, TroubleCode, database_trouble
-from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
+from hotlined.status import FILE, DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.timing import Interval, Timing
-from hotlined.words import conditions
-from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +28,7 @@ class StatusFile:
     """The status file of one line: written when something has changed, and now and then as a sign of life."""
 
     def __init__(self, config: Config, timing: Timing) -> None:
-        self._written: DaemonStatus | None = None
+        self.written: DaemonStatus | None = None
         self._failed = False
         self._sign_of_life = Interval(timing.sign_of_life)
         self._alive = timing.alive
@@ -41,7 +37,7 @@ class StatusFile:
     @property
     def wants_sign_of_life(self) -> bool:
         """Whether the file is due to be written as a sign of life."""
-        return self._written is not None and self._sign_of_life.is_due()
+        return self.written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
         """Write the file and systemd's status line, if there is news or a sign of life is due; errors are logged."""
@@ -53,11 +49,11 @@ class StatusFile:
 
         Each poll changes that time. It alone is written with the next sign of life, because only people read it.
         """
-        written = self._written
+        written = self.written
         return written is None or status != replace(written, last_scan_at=status.last_scan_at)
 
     def _write(self, status: DaemonStatus, words: str) -> None:
-        self._written = status
+        self.written = status
         self._sign_of_life.restart()
         systemd.notify(STATUS=words)
         text = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
@@ -109,10 +105,11 @@ def without_modem(config: Config, since: str, outage: DatabaseOutage | None) -> 
     )
 
 
-def _database_trouble(outage: DatabaseOutage | None) -> tuple[Trouble, ...]:
+def _database_trouble(outage: DatabaseOutage | None) -> tuple[DaemonTrouble, ...]:
     if outage is None:
         return ()
-    return (Trouble(database_trouble(outage.state), outage.words, outage.cure, outage.since),)
+    values = {"reason": outage.reason} if outage.reason else {}
+    return (DaemonTrouble(database_trouble(outage.state), outage.name, values, outage.since),)
 
 
 class StatusWriter:
@@ -134,8 +131,13 @@ class StatusWriter:
     def write(self) -> None:
         """Write the file, if there is news or a sign of life is due."""
         state, trouble, outage = self._connection.state, self._connection.explanation, self._outages.current
-        words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
+        words = (state.value, trouble, outage.words if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))
+
+    @property
+    def current(self) -> DaemonStatus | None:
+        """What the file says; None before it was written."""
+        return self._file.written
 
     def give_sign_of_life(self) -> None:
         """Write the file if nothing else has for some time: a pass may be long."""
@@ -185,34 +187,27 @@ class StatusWriter:
             storages=tuple(Storage(use.name, use.used, use.total) for use in (modem.storages.uses if modem else ())),
         )
 
-    def _settings_trouble(self) -> Iterator[Trouble]:
+    def _settings_trouble(self) -> Iterator[DaemonTrouble]:
         """Yield what the line needs and the modem does not do, though its state may be ready."""
         if (modem := self._connection.modem) is None:
             return
-        for name, words in modem.storages.unread.items():
-            known = conditions.STORAGE_UNREAD
-            cure = conditions.STORAGE_OF_SIM_CURE if name in OF_SIM else known.cure_message
-            yield Trouble(TroubleCode.STORAGE_UNREAD, _(known.words_message, storage=name, answer=words), _(cure))
+        for name, answer in modem.storages.unread.items():
+            yield DaemonTrouble(TroubleCode.STORAGE_UNREAD, values={"storage": name, "answer": answer})
         if self._connection.network.denies_circuits:
-            yield Trouble(TroubleCode.VOLTE_ONLY, conditions.VOLTE_ONLY.words, conditions.VOLTE_ONLY.cure)
+            yield DaemonTrouble(TroubleCode.VOLTE_ONLY)
         if self._line.config.modem.delivery_reports and not modem.reports:
-            yield Trouble(
-                TroubleCode.NO_REPORTS,
-                _("The modem passes no status reports on, so no answer will be known as delivered."),
-                _("Set modem.delivery_reports to false, or use another stick."),
-            )
+            yield DaemonTrouble(TroubleCode.NO_REPORTS)
 
-    def _with_since(self, troubles: Iterator[Trouble]) -> Iterator[Trouble]:
+    def _with_since(self, troubles: Iterator[DaemonTrouble]) -> Iterator[DaemonTrouble]:
         """Yield these with the time since which there has been such a trouble without a break."""
         found = list(troubles)
         now = self._line.db.now().rfc3339
         self._began = {each.code: self._began.get(each.code, now) for each in found}
         yield from (replace(each, since=self._began[each.code]) for each in found)
 
-    def _modem_trouble(self) -> tuple[Trouble, ...]:
+    def _modem_trouble(self) -> tuple[DaemonTrouble, ...]:
         connection = self._connection
         if connection.state is ModemState.READY:
             return ()
-        known = MODEM.get(connection.state, UNKNOWN_STATE)
-        words, cure = (connection.reason, connection.cure) if connection.reason else (known.words, known.cure)
-        return (Trouble(connection.state.value, words, cure, connection.since.rfc3339),)
+        code, values = (connection.cause.code, connection.cause.values) if connection.cause else (None, {})
+        return (DaemonTrouble(connection.state.value, code, values, connection.since.rfc3339),)

@@ -6,9 +6,9 @@ Sentences that other rooms made are kept as far as they name none of these; whom
 import re
 
 from hotlined.config import Config
-from hotlined.language import N_, Phrases, _, in_sequence
+from hotlined.language import N_, Phrases, _
+from hotlined.reports.trouble import Trouble
 from hotlined.states import TroubleCode, is_about_database
-from hotlined.status import Trouble
 from hotlined.words.conditions import MODEM
 
 _TECHNICAL = re.compile(r"`|'hotlined |\b[a-z]+\.[a-z_]{2,}\b|/\w+[/.]|\b[A-Z_]{2,}=")
@@ -48,7 +48,7 @@ def trouble_in_plain_words(trouble: Trouble) -> str:
 
 def without_commands(text: str) -> str:
     """Leave out the sentences of a text that name a command, a file or a key of the configuration."""
-    return in_sequence(each for each in _ENDS.split(text) if not _TECHNICAL.search(each))
+    return " ".join(each for each in _ENDS.split(text) if not _TECHNICAL.search(each))
 
 
 def whom_to_ask(config: Config) -> str:

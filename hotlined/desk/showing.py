@@ -20,10 +20,10 @@ from hotlined.desk.plain import trouble_in_plain_words, whom_to_ask, without_com
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.visit import desk, line, line_report, maybe_visitor, notice_of, reading, visitor
 from hotlined.errors import StoreError
-from hotlined.language import N_, NP_, Phrases, _, in_digits, in_sequence, spoken, unfilled, unfilled_plural
+from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
 from hotlined.reports.contact import sender
+from hotlined.reports.trouble import Trouble
 from hotlined.states import ContactKind
-from hotlined.status import Trouble
 from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting
 from hotlined.words.harmless import harmless
@@ -89,8 +89,8 @@ def _for_visitor(text: str) -> Markup:
     """Write a sentence of ours in HTML; who has no terminal is told whom to ask instead of what to type there."""
     if _has_terminal():
         return _prose(text)
-    kept = without_commands(text)
-    return escape(harmless(kept if kept == text else in_sequence((kept, _("Ask {person}.", person=_whom_to_ask())))))
+    kept, ask = without_commands(text), _("Ask {person}.", person=_whom_to_ask())
+    return escape(harmless(kept if kept == text else f"{kept} {ask}".strip()))
 
 
 def _prose(text: str) -> Markup:

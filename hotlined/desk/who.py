@@ -23,7 +23,7 @@ from hotlined.config import Role
 from hotlined.config.keys import PERSON
 from hotlined.config.values import WebConfig
 from hotlined.desk.serving import DOOR, PEER
-from hotlined.language import _, in_sequence
+from hotlined.language import _
 from hotlined.peer import Peer, is_member
 
 
@@ -96,7 +96,7 @@ class ProxyDoor:
                 name=name,
             )
             ask = _("Ask {person}.", person=self.web.ask) if self.web.ask else ""
-            raise Forbidden(in_sequence((words, ask)))
+            raise Forbidden(f"{words} {ask}".strip())
         return Visitor(_apart(name), role, by_proxy=True)
 
 

@@ -29,7 +29,12 @@ LIBRARIES = {
     "yaml": "python3-yaml",
 }
 """What the program cannot do without, by the names that it is imported with, and Debian's packages."""
-OPTIONAL_LIBRARIES = {"apprise": "apprise", "flask": "python3-flask", "waitress": "python3-waitress"}
+OPTIONAL_LIBRARIES = {
+    "apprise": "apprise",
+    "flask": "python3-flask",
+    "psycopg": "python3-psycopg",
+    "waitress": "python3-waitress",
+}
 """The same, of what only some lines need."""
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
 COMMAND_SECONDS = 5.0  # for a program of this machine
@@ -50,6 +55,8 @@ def libraries(scene: Scene) -> Finding:
     wanted = dict(LIBRARIES)
     if scene.config and (scene.config.alerts.urls or scene.config.alerts.urls_file):
         wanted["apprise"] = OPTIONAL_LIBRARIES["apprise"]
+    if scene.report and scene.report.stored and scene.report.stored.fleet:
+        wanted["psycopg"] = OPTIONAL_LIBRARIES["psycopg"]
     missing = {name: package for name, package in wanted.items() if find_spec(name) is None}
     if missing:
         return fail(_("missing: {names}", names=", ".join(missing)), f"`sudo apt install {' '.join(missing.values())}`")

@@ -5,7 +5,7 @@ from hotlined.doctor.probe import INDICATIONS
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, NO_WORD, Scene
 from hotlined.gsm.modem import TEXTS
 from hotlined.gsm.responses import Registration, SimState
-from hotlined.language import N_, NO_BREAK, _, in_digits, in_list
+from hotlined.language import N_, NO_BREAK, _, in_digits
 from hotlined.reports.sim_life import top_up_in_words
 from hotlined.states import ModemState, SmsService, TroubleCode
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN, STORAGE_UNREAD, VOLTE_ONLY
@@ -148,7 +148,7 @@ def texts(scene: Scene) -> Finding:
     if probe.refused is None:
         return unknown(probe.why_not or _("the SIM is not ready"))
     if probe.refused >= {*TEXTS}:
-        name, questions = probe.model or _("the modem"), in_list(f"`{question}`" for question in TEXTS)
+        name, questions = probe.model or _("the modem"), ", ".join(f"`{question}`" for question in TEXTS)
         seen = _("{model} knows no texts: it refuses {questions}", model=name, questions=questions)
         return fail(seen, MODEM[ModemState.NO_TEXTS].cure)
     if INDICATIONS in probe.refused:

@@ -11,7 +11,7 @@ from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.responses import Generation
 from hotlined.gsm.sticks import PortRole
-from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
+from hotlined.language import N_, NP_, Phrases, _, in_row
 
 _LET_IN = N_("`sudo hotlined-setup uart {port} {name}` lets a UART in; ports on USB are let in by themselves.")
 _NO_PORT = N_("there is no port")
@@ -46,10 +46,10 @@ def stick(scene: Scene) -> Finding:
         cure = _("Ports that may be asked: {ports}.", ports=others) if others else _("There is no port to ask.")
         return fail(_("modem.port names {port}, which is not there", port=configured), cure)
     if troubles:
-        messages = " ".join(trouble.message for trouble in troubles)
-        return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
+        words, cures = (" ".join(texts) for texts in zip(*((each.words, each.cure) for each in troubles), strict=True))
+        return (warn if scene.ports else fail)(words, cures)
     if not scene.ports:
-        strangers = in_list(stick.title for stick in finding.strangers(scene.root / "sys"))
+        strangers = ", ".join(stick.title for stick in finding.strangers(scene.root / "sys"))
         return fail(
             _("no stick is plugged in that is known as a modem; there is {devices}", devices=strangers)
             if strangers
@@ -153,7 +153,7 @@ def holders(scene: Scene) -> Finding:
     """Check that no other program has the ports open."""
     if scene.holders:
         programs = in_row(
-            _("{port}: {programs}", port=port, programs=in_list(map(str, holders)))
+            _("{port}: {programs}", port=port, programs=", ".join(map(str, holders)))
             for port, holders in scene.holders.items()
         )
         cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)

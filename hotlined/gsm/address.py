@@ -9,6 +9,7 @@ import re
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
+from hotlined.causes import CauseCode
 from hotlined.errors import AddressError, UsageError
 from hotlined.language import _
 
@@ -160,13 +161,8 @@ def parse_number(text: str, country: str) -> str:
             _("Write the number with its + and its country, such as +32470123456."),
         )
     if number is None or number.e164 is None:
-        hint = _("Write it with its country, such as +32470123456.")
-        if country:
-            hint = _(
-                "Write it with its country, such as +32470123456, or as it is dialled within {country}.",
-                country=country,
-            )
-        raise AddressError(_("{typed} is no telephone number.", typed=repr(text)), hint)
+        code = CauseCode.NOT_A_NUMBER_HERE if country else CauseCode.NOT_A_NUMBER
+        raise AddressError(code, typed=text, country=country)
     return number.e164
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from hotlined.causes import CauseCode
 from hotlined.errors import TextError
-from hotlined.language import _
 
 ESCAPE: Final = 0x1B
 
@@ -77,8 +77,7 @@ def encode_gsm7(text: str) -> bytes:
     Raises TextError with the characters that the alphabet lacks.
     """
     if lacking := _lacking(text):
-        words = _("GSM-7 lacks {characters}", characters=" ".join(map(repr, lacking)))
-        raise TextError(words, _("Use other characters, or the encoding smart or ucs2."))
+        raise TextError(CauseCode.GSM7_LACKS, characters=lacking)
     return b"".join(_SEPTETS[character] for character in text)
 
 
@@ -247,14 +246,7 @@ def _split(units: bytes, room: _Room) -> tuple[bytes, ...]:
         bodies.append(units[start:end])
         start = end
     if len(bodies) > _MOST_SEGMENTS:
-        raise TextError(
-            _(
-                "The text takes {number} segments; {most} is the most there can be.",
-                number=len(bodies),
-                most=_MOST_SEGMENTS,
-            ),
-            _("Shorten it."),
-        )
+        raise TextError(CauseCode.TEXT_TOO_LONG, number=len(bodies), most=_MOST_SEGMENTS)
     return tuple(bodies)
 
 
@@ -286,7 +278,7 @@ def plan(text: str, mode: str = "smart") -> Plan:
     Raises TextError for characters that the mode cannot send, lone surrogates, and more than 255 segments.
     """
     if mode not in _MODES:
-        raise TextError(f"There is no encoding {mode!r}.", f"Choose one of {', '.join(_MODES)}.")
+        raise ValueError(mode)
     if any(unicodedata.category(character) == "Cs" for character in text):
-        raise TextError(_("The text holds half of a surrogate pair."), _("Type the character again."))
+        raise TextError(CauseCode.HALF_CHARACTER)
     return _MODES[mode](text)

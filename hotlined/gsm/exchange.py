@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from hotlined.causes import CauseCode
 from hotlined.errors import ModemBusyError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, responses
 from hotlined.gsm.at import (
@@ -28,8 +29,6 @@ from hotlined.gsm.at import (
 )
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
-from hotlined.language import _
-from hotlined.problems import SubmitProblem
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +102,8 @@ class ModemSession:
 
 def refused(command: str, final: Final) -> ModemRefusedError:
     """Return the error of a command that was refused."""
-    words = _("The modem answered {command} with {answer}.", command=command, answer=final.text)
-    return (ModemBusyError if responses.is_busy(final) else ModemRefusedError)(words, final.text)
+    kind = ModemBusyError if responses.is_busy(final) else ModemRefusedError
+    return kind(CauseCode.COMMAND_REFUSED, final.text, command=command, answer=final.text)
 
 
 class Exchange:
@@ -203,10 +202,7 @@ class Exchange:
         # a modem that knows none of the probes is in step if it refused each of them, and nothing else came
         if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
             return
-        raise ModemSilentError(
-            _("The modem at {port} does not answer.", port=self.port.name),
-            _("Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs."),
-        )
+        raise ModemSilentError(CauseCode.MODEM_SILENT, port=self.port.name)
 
     def _next_probe(self) -> Command:
         self._probe += 1
@@ -249,7 +245,7 @@ class Exchange:
         """
         self.require_step()
         if self.report_progress(time.monotonic() + seconds):
-            raise ModemSilentError(f"{text} was not asked any more.", "The daemon is being stopped.")
+            raise ModemSilentError(CauseCode.STOPPING)
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self.information.clear()
         self.write(self._protocol.command(command))
@@ -307,7 +303,7 @@ class Exchange:
     def require_step(self) -> None:
         """Raise ModemSilentError if the modem is out of step."""
         if not self.in_step:
-            raise ModemSilentError(_("The modem is out of step."), _("The daemon brings it back by itself."))
+            raise ModemSilentError(CauseCode.OUT_OF_STEP)
 
     def write(self, octets: bytes) -> None:
         """Write octets as they are."""
@@ -316,10 +312,7 @@ class Exchange:
     def _response(self, seconds: float, line_seconds: float | None = None) -> Response:
         event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
         if not isinstance(event, Response):
-            raise ModemSilentError(
-                _(SubmitProblem.NO_RESPONSE, seconds=format(seconds, "g")),
-                _("The daemon brings it back into step by itself."),
-            )
+            raise ModemSilentError(CauseCode.NO_RESPONSE, seconds=seconds)
         return event
 
     def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:

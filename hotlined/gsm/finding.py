@@ -5,13 +5,11 @@ root it sees only programs of the same user among those that have a port open.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
+from hotlined.causes import CauseCode, CodedCause, program_in_words, release_in_words
 from hotlined.gsm.sticks import (
     ADAPTERS,
     HUAWEI,
@@ -24,7 +22,6 @@ from hotlined.gsm.sticks import (
     bound,
     switched,
 )
-from hotlined.language import N_, _
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
 _MODEM_CLASSES = frozenset({_COMMUNICATIONS, _STORAGE, _WIRELESS, _VENDOR_SPECIFIC})
@@ -92,23 +89,6 @@ class Candidate(NamedTuple):
     interface: Interface
 
 
-class WhyPortless(StrEnum):
-    """Why a stick that is plugged in has no port."""
-
-    STORAGE = "storage"
-    NETWORK = "network"
-    DRIVER = "driver"
-
-
-class PortlessStick(NamedTuple):
-    """A stick without a port for AT commands: why, in a sentence, and what a person can do."""
-
-    stick: Stick
-    why: WhyPortless
-    message: str
-    hint: str
-
-
 @dataclass(frozen=True, slots=True)
 class Holder:
     """A program that has a port open; `name` is that of its process (15 characters at most)."""
@@ -117,13 +97,12 @@ class Holder:
     name: str
 
     def __str__(self) -> str:
-        return _("{program} (process {pid})", program=self.name, pid=self.pid)
+        return program_in_words(self.pid, self.name)
 
     @property
     def hint(self) -> str:
         """Return what a person can do so that it closes the port."""
-        known = _RELEASE_HINTS.get(self.name)
-        return _(known) if known else _("Stop it: `sudo kill {pid}`.", pid=self.pid)
+        return release_in_words(self.pid, self.name)
 
 
 def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
@@ -152,12 +131,12 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
     return sorted(found, key=lambda candidate: candidate.role)
 
 
-def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
-    """Return the sticks that are plugged in and have no port, each with the cure."""
+def portless_sticks(sys_root: Path = Path("/sys")) -> list[CodedCause]:
+    """Return why each stick that is plugged in and has no port has none."""
     return [
-        PortlessStick(stick, why, _(_MESSAGES[why], stick=stick.title), _cure(stick, why))
+        CodedCause(code, {"stick": stick.title, "vendor": stick.vendor, "product": stick.product})
         for stick in sticks(sys_root)
-        if (why := _maybe_why(stick)) is not None
+        if (code := _maybe_portless(stick)) is not None
     ]
 
 
@@ -225,45 +204,22 @@ def _is_known(stick: Stick) -> bool:
     )
 
 
-def _maybe_why(stick: Stick) -> WhyPortless | None:
+def _maybe_portless(stick: Stick) -> CauseCode | None:
     if not _is_known(stick) or any(interface.tty for interface in stick.interfaces):
         return None
     classes = {interface.class_code for interface in stick.interfaces}
+    driver = stick.id in bound() or stick.vendor == HUAWEI
+    why_driver = CauseCode.DRIVER_KNOWN if driver else CauseCode.DRIVER_UNKNOWN
     if classes == {_STORAGE}:
-        return WhyPortless.STORAGE
+        known_cd = CauseCode.STORAGE_KNOWN if stick.id in switched() else CauseCode.STORAGE_UNKNOWN
+        return CauseCode.STORAGE_BROVI if stick.id == _BROVI else known_cd
     known = NUMBERS.get(stick.id, {})
     if any(port.number in known and port.class_code == _VENDOR_SPECIFIC for port in stick.interfaces):
-        return WhyPortless.DRIVER  # its port for commands is there, whatever else it is
+        return why_driver  # its port for commands is there, whatever else it is
     if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
-        return WhyPortless.NETWORK
-    return WhyPortless.DRIVER if _VENDOR_SPECIFIC in classes else None
-
-
-def _cure(stick: Stick, why: WhyPortless) -> str:
-    """Return what makes a modem of a stick without a port."""
-    match why:
-        case _ if stick.id == _BROVI and why is not WhyPortless.DRIVER:
-            return _(_BROVI_SWITCH)
-        case WhyPortless.STORAGE if stick.id not in switched():
-            return _("usb-modeswitch does not know this stick: use another (docs/sticks.md).")
-        case WhyPortless.STORAGE:
-            return _("Pull the stick and plug it in again; docs/sticks.md says what else helps.")
-        case WhyPortless.NETWORK if stick.vendor == HUAWEI:
-            return _(
-                "Many of Huawei's become modems with `HuaweiAltModeGlobal=1` in /etc/usb_modeswitch.conf, once they "
-                "are plugged in again; else use another stick."
-            )
-        case WhyPortless.NETWORK:
-            return _("No way is known to make a modem of this one: use another stick (docs/sticks.md).")
-        case WhyPortless.DRIVER if stick.id in bound() or stick.vendor == HUAWEI:
-            return _("`sudo modprobe option`, then plug the stick in again.")
-        case WhyPortless.DRIVER:
-            return _(
-                "`sudo modprobe option`, then `echo {vendor} {product} ff | sudo tee "
-                "/sys/bus/usb-serial/drivers/option1/new_id`: the driver does not know this stick by itself.",
-                vendor=stick.vendor,
-                product=stick.product,
-            )
+        known_card = CauseCode.NETWORK_HUAWEI if stick.vendor == HUAWEI else CauseCode.NETWORK_UNKNOWN
+        return CauseCode.NETWORK_BROVI if stick.id == _BROVI else known_card
+    return why_driver if _VENDOR_SPECIFIC in classes else None
 
 
 def _stick(folder: Path, interfaces: tuple[Interface, ...]) -> Stick:
@@ -320,28 +276,4 @@ def _device(path: os.PathLike[str]) -> Device:
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0
 
 
-_MESSAGES: Mapping[WhyPortless, str] = MappingProxyType(
-    {
-        WhyPortless.STORAGE: N_("The stick {stick} shows itself as a CD drive, not as a modem."),
-        WhyPortless.NETWORK: N_(
-            "The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."
-        ),
-        WhyPortless.DRIVER: N_("The stick {stick} has no serial port: no driver has taken it."),
-    }
-)
-
 _BROVI = "3566:2001"
-_BROVI_SWITCH = N_("`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power.")
-
-_RELEASE_HINTS: Mapping[str, str] = MappingProxyType(
-    {
-        "ModemManager": N_("Keep it off for good: `sudo systemctl mask --now ModemManager`."),
-        "agetty": N_(  # it would be started again
-            "That is the login console: `sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
-        ),
-        "brltty": N_("Unless a braille display is used here: `sudo apt remove brltty`."),
-        "gammu-smsd": "`sudo systemctl disable --now gammu-smsd`",
-        "smsd": "`sudo systemctl disable --now smstools`",
-        "hotlined": N_("Two daemons cannot share a modem: name each one's port in `modem.port`."),
-    }
-)

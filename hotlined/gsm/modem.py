@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import reduce
 
+from hotlined.causes import CauseCode
 from hotlined.errors import ModemRefusedError, ModemSilentError, NoTextsError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Prompt, Response
@@ -33,8 +34,7 @@ from hotlined.gsm.responses import (
     SubmitUnknown,
 )
 from hotlined.gsm.storages import Storages
-from hotlined.language import _, in_list
-from hotlined.problems import SubmitProblem
+from hotlined.states import SubmitProblem
 
 log = logging.getLogger(__name__)
 
@@ -160,18 +160,15 @@ class Modem:
         self._is_complete = False
         final = self.exchange.run("AT+CMGF=0").final
         if responses.is_unsupported(final) and not self.knows_texts():
-            name = " ".join(filter(None, (self.manufacturer, self.model))) or _("The modem")
-            words = _("{modem} knows no texts (AT+CMGF=0: {answer}).", modem=name, answer=final.text)
-            raise NoTextsError(words, final.text)
+            name = " ".join(filter(None, (self.manufacturer, self.model)))
+            raise NoTextsError(CauseCode.NO_TEXTS, final.text, modem=name, answer=final.text)
         if not final.ok:
             raise refused("AT+CMGF=0", final)
         self.storages.choose()
         response = self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
         self._note_imsi(response)
         if not self._imsi and response.final.cme is not None:
-            raise ModemRefusedError(
-                _("The SIM does not say who it is (AT+CIMI)."), response.final.text, _("It is asked again soon.")
-            )
+            raise ModemRefusedError(CauseCode.SIM_UNNAMED, response.final.text)
         return Identification(self.manufacturer, self.model, imei=self.imei(), imsi=self._imsi)
 
     def knows_texts(self) -> bool:
@@ -247,7 +244,7 @@ class Modem:
         self.exchange.take_echoed()
         settings = self._read_settings()
         if settings != self._settings:
-            raise _not_kept(settings)
+            raise _not_kept(*settings)
         self._require_no_echo()
 
     def _require_no_echo(self) -> None:
@@ -256,7 +253,7 @@ class Modem:
         This needs no command, so it is checked at each listing.
         """
         if self._is_complete and self.exchange.take_echoed() and not self._echoes:
-            raise _not_kept((_("the echo is back"),))
+            raise _not_kept("ATE0")
 
     def _note_settings(self) -> None:
         """Read the settings back and note them for `verify`; raises ModemRefusedError where texts come in text mode."""
@@ -268,7 +265,7 @@ class Modem:
             if any(map(responses.hands_over, self._settings)):
                 log.warning("the modem hands texts over instead of storing them, and takes no other setting")
         if any(map(responses.is_text_mode, self._settings)):
-            raise _not_kept(self._settings)
+            raise _not_kept(*self._settings)
         if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
             self.reports = responses.reports_come(cnmi)
         self._echoes = self.exchange.take_echoed()
@@ -398,7 +395,8 @@ class Modem:
             response = self.exchange.send_payload(pdu, seconds)
         except (ModemSilentError, PortLostError) as error:
             self._session.note_sim(certain=False)
-            return SubmitUnknown(error.message)
+            is_silent = isinstance(error, ModemSilentError)
+            return SubmitUnknown(SubmitProblem.NO_RESPONSE if is_silent else SubmitProblem.PORT_LOST)
         if not response.final.ok:
             return SubmitRefused(response.final.text, response.final.cms, before_payload=False)
         references = (responses.maybe_reference(line.text) for line in response.lines)
@@ -419,18 +417,13 @@ class Modem:
             if time.monotonic() >= deadline and self.in_step:
                 self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
             if self.exchange.report_progress(deadline) or not self.in_step:
-                raise ModemSilentError(
-                    _("The network did not answer {code} in {seconds} s.", code=code, seconds=format(seconds, "g")),
-                    _("It is asked again later."),
-                )
+                raise ModemSilentError(CauseCode.USSD_SILENT, code=code, seconds=seconds)
             self.exchange.receive(deadline)
         answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
         if is_menu:
             self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
         if answer is None:
-            raise ModemRefusedError(
-                _("The network has no answer to {code}.", code=code), event.text, _("Is the code right?")
-            )
+            raise ModemRefusedError(CauseCode.USSD_REFUSED, event.text, code=code)
         return answer
 
     # ---- calls
@@ -441,12 +434,5 @@ class Modem:
             self.exchange.run("ATH")
 
 
-def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
-    return ModemRefusedError(
-        _(
-            "The modem does not keep its settings ({settings}).",
-            settings=in_list(settings) or _("it does not say which it has"),
-        ),
-        "ERROR",
-        _("It is being set up again; if this comes back, the stick needs a better power supply or is broken."),
-    )
+def _not_kept(*settings: str) -> ModemRefusedError:
+    return ModemRefusedError(CauseCode.SETTINGS_LOST, "ERROR", settings=settings)

@@ -15,17 +15,15 @@ from typing import Protocol
 
 import serial
 
-from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError, reason_of_number
+from hotlined.causes import CauseCode, SystemCause
+from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Holder
-from hotlined.language import N_, _, in_list, in_sequence
-from hotlined.problems import SubmitProblem
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
 _POLL_SECONDS = 0.25
 _LOST = (OSError, termios.error, serial.SerialException)
-_CHECK = N_("Check `modem.port` in the configuration.")
 
 
 class Tap(Protocol):
@@ -68,7 +66,7 @@ class Port:
                 return b""
             octets = os.read(self._fileno, _CHUNK)
             if not octets and _has_hung_up(self._fileno):
-                raise self._lost(_("it has hung up"))
+                raise self._lost(SystemCause.HUNG_UP)
         except BlockingIOError:
             return b""
         except PortLostError:
@@ -114,11 +112,8 @@ class Port:
         with contextlib.suppress(*_LOST, ValueError, TypeError):
             self._serial.close()
 
-    def _lost(self, cause: str) -> PortLostError:
-        return PortLostError(
-            _(SubmitProblem.PORT_LOST, port=self.name, cause=cause),
-            _("The stick was pulled or has reset itself; the daemon looks for it by itself."),
-        )
+    def _lost(self, cause: int | str) -> PortLostError:
+        return PortLostError(CauseCode.PORT_LOST, port=self.name, cause=cause)
 
 
 def drain(descriptors: Sequence[int]) -> None:
@@ -147,9 +142,7 @@ def maybe_shared(name: str, find_holders: Callable[[str], list[Holder]] = findin
     """
     if not (holders := find_holders(name)):
         return None
-    names = in_list(map(str, holders))
-    hint = in_sequence(dict.fromkeys(holder.hint for holder in holders))
-    return PortBusyError(_("Another program holds the port {port}: {names}.", port=name, names=names), hint)
+    return PortBusyError(CauseCode.PORT_HELD, port=name, holders=[f"{holder.pid} {holder.name}" for holder in holders])
 
 
 def _open(name: str, baudrate: int) -> serial.Serial:
@@ -168,48 +161,27 @@ def _open(name: str, baudrate: int) -> serial.Serial:
 def _opening_error(name: str, error: Exception) -> PortError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
-        return PortMissingError(
-            _("There is no modem at {port}.", port=name),
-            _("Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are."),
-        )
+        return PortMissingError(CauseCode.PORT_MISSING, port=name)
     if number == errno.EPERM:  # of the service's sandbox: files that others own are EACCES
-        return PortDeniedError(
-            _("The service may not open the port {port}.", port=name),
-            _(
-                "Its sandbox lets in USB ports alone. For a modem on the UART: `sudo hotlined-setup uart {port} NAME`.",
-                port=name,
-            ),
-        )
+        return PortDeniedError(CauseCode.PORT_SANDBOXED, port=name)
     if number == errno.EACCES:
-        return PortDeniedError(
-            _("The port {port} may not be opened by this user.", port=name),
-            _("Add the user to the group dialout: `sudo adduser USER dialout`, then log in again."),
-        )
+        return PortDeniedError(CauseCode.PORT_DENIED, port=name)
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "exclusively lock" in str(error):
-        return _busy_error(name)
+        # another user's program is one that only root sees
+        return maybe_shared(name) or PortBusyError(CauseCode.PORT_BUSY, port=name)
     if number == errno.ENOTTY or isinstance(error, termios.error):
-        return PortError(_("{port} is no serial port.", port=name), _(_CHECK))
-    return PortError(_("The port {port} cannot be opened ({cause}).", port=name, cause=_cause(error)), _(_CHECK))
+        return PortError(CauseCode.NOT_SERIAL, port=name)
+    return PortError(CauseCode.PORT_UNOPENED, port=name, cause=_cause(error))
 
 
-def _cause(error: BaseException) -> str:
-    """Return what is wrong with a port in the system's words, also where pyserial has put others around them."""
+def _cause(error: BaseException) -> int | str:
+    """Return the system's number for what is wrong with a port, also where pyserial has put words around it."""
     if isinstance(error, serial.SerialTimeoutException):
-        return _("it takes nothing")
+        return SystemCause.TAKES_NOTHING
     under: BaseException | None = error
     while under is not None:
         number = under.args[0] if isinstance(under, OSError | termios.error) and under.args else None
         if isinstance(number, int):
-            return reason_of_number(number)
+            return number
         under = under.__context__
     return str(error)
-
-
-def _busy_error(name: str) -> PortBusyError:
-    return maybe_shared(name) or PortBusyError(  # another user's program, which only root sees
-        _("Another program holds the port {port}.", port=name),
-        _(
-            "`sudo fuser -v {port}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`.",
-            port=name,
-        ),
-    )

@@ -7,12 +7,12 @@ not started anew, and that its SIM is the same. The caller decides what is liste
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from hotlined.causes import CauseCode
 from hotlined.errors import ModemBusyError, ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import responses
 from hotlined.gsm.at import Final, Information, Response
 from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, refused
 from hotlined.gsm.responses import Entry, Listing, StorageUse
-from hotlined.language import _
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,6 @@ NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
 """The SIM's storage and the modem's own, in the order in which texts are wanted there."""
-OF_SIM = frozenset({"SM", "SM_P"})
-"""What is on the SIM, and goes with it into a phone."""
 UNION = "MT"
 """SM and ME together. It is never listed beside them: an index that was deleted by one name may be another text's."""
 REPORTS = "SR"
@@ -255,11 +253,8 @@ class Storages:
         if response.final.cms in responses.EMPTY and not response.lines and self._confirm_empty(name):
             return Listing(name, (), complete=True)
         if not response.final.ok:
-            raise ModemRefusedError(
-                _("The modem does not list {storage} ({answer}).", storage=name, answer=response.final.text),
-                response.final.text,
-                _("It is being set up again; a modem that has reset itself has lost its settings."),
-            )
+            answer = response.final.text
+            raise ModemRefusedError(CauseCode.NOT_LISTED, answer, storage=name, answer=answer)
         entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
         complete = len(entries) == len(response.lines)
         self._uses[name] = StorageUse(name, len(entries), self._uses[name].total)
@@ -325,9 +320,7 @@ class Storages:
         if not self._confirm_same_sim():
             self._session.note_selection("")
         if self._session.selected != name:
-            raise ModemError(
-                _("The modem has started anew since {storage} was listed.", storage=name), _("It is listed again.")
-            )
+            raise ModemError(CauseCode.STARTED_ANEW, storage=name)
         return self._exchange.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def forget_deleted(self, name: str, entries: int) -> None:
@@ -339,7 +332,5 @@ class Storages:
 def _nothing_selected(final: Final) -> ModemRefusedError:
     """Return the error of a modem that lets no storage be selected."""
     if responses.is_busy(final):
-        words = _("The SIM is still busy ({answer}).", answer=final.text)
-        return ModemBusyError(words, final.text, _("It is asked again soon."))
-    words = _("The modem lets no storage for texts be selected ({answer}).", answer=final.text)
-    return ModemRefusedError(words, final.text, _("Is this a data-only stick or SIM? It is tried again soon."))
+        return ModemBusyError(CauseCode.SIM_BUSY, final.text, answer=final.text)
+    return ModemRefusedError(CauseCode.NO_STORAGE, final.text, answer=final.text)

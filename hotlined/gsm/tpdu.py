@@ -16,14 +16,12 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from hotlined.causes import CauseCode
 from hotlined.errors import AddressError, PduError
 from hotlined.gsm.address import Address, Ton
 from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, encode_gsm7, pack, unpack
 from hotlined.gsm.push import is_mms_notification
-from hotlined.language import _
-from hotlined.problems import PduField, PduProblem
-
-_HINT: Final = "Report the PDU if a phone reads it."
+from hotlined.states import PduProblem
 
 
 class Alphabet(StrEnum):
@@ -175,14 +173,14 @@ class _Reader:
     at: int = 0
     issues: list[str] = field(default_factory=list)
 
-    def take(self, count: int, name: PduField) -> bytes:
+    def take(self, count: int) -> bytes:
         if self.at + count > len(self.octets):
-            raise PduError(PduProblem.TRUNCATED.format(field=name), _HINT)
+            raise PduError(PduProblem.TRUNCATED)
         self.at += count
         return self.octets[self.at - count : self.at]
 
-    def octet(self, name: PduField) -> int:
-        return self.take(1, name)[0]
+    def octet(self) -> int:
+        return self.take(1)[0]
 
     def take_what_there_is(self, count: int) -> bytes:
         """Take so many octets of user data, the last field, and note if there are fewer or more."""
@@ -215,7 +213,7 @@ def address_digits(digits: str) -> str:
     return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
 
 
-def _address(type_of_address: int, octets: bytes, length: int, name: PduField, issues: list[str]) -> Address:
+def _address(type_of_address: int, octets: bytes, length: int, name: str, issues: list[str]) -> Address:
     """Read an address value of so many semi-octets (TS 23.040 9.1.2.5)."""
     if not type_of_address & 0x80:
         issues.append(f"bit 7 of the type of {name} is 0")
@@ -234,22 +232,22 @@ def _address(type_of_address: int, octets: bytes, length: int, name: PduField, i
 
 def _service_centre(reader: _Reader) -> str | None:
     """Read the RP address in front of a TPDU, which counts octets (TS 27.005 3.1, TS 24.011 8.2.5.1)."""
-    length = reader.octet(PduField.SERVICE_CENTRE)
+    length = reader.octet()
     if length == 0:
         return None
     if length > _LONGEST_SERVICE_CENTRE:
         reader.issues.append(f"service centre of {length} octets")
-    type_of_address, *octets = reader.take(length, PduField.SERVICE_CENTRE)
+    type_of_address, *octets = reader.take(length)
     filled = bool(octets) and octets[-1] >> 4 == 0x0F
     semi_octets = 2 * len(octets) - filled
-    return str(_address(type_of_address, bytes(octets), semi_octets, PduField.SERVICE_CENTRE, reader.issues))
+    return str(_address(type_of_address, bytes(octets), semi_octets, "the service centre", reader.issues))
 
 
-def _party(reader: _Reader, name: PduField) -> tuple[Address, bool]:
+def _party(reader: _Reader, name: str) -> tuple[Address, bool]:
     """Read an originator or recipient, whose length counts semi-octets, and tell if it keeps to the limit."""
-    length = reader.octet(name)
-    type_of_address = reader.octet(name)
-    octets = reader.take((length + 1) // 2, name)
+    length = reader.octet()
+    type_of_address = reader.octet()
+    octets = reader.take((length + 1) // 2)
     within_limit = length <= _LONGEST_ADDRESS
     if not within_limit:
         reader.issues.append(f"{name} of {length} semi-octets")
@@ -261,7 +259,7 @@ def _is_decimal(stamp: bytes) -> bool:
     return all(digit <= 9 for digit in _semi_octets(stamp[:-1] + bytes((stamp[-1] & 0xF7,))))
 
 
-def _maybe_time(stamp: bytes, name: PduField, issues: list[str]) -> datetime | None:
+def _maybe_time(stamp: bytes, name: str, issues: list[str]) -> datetime | None:
     """Read a time stamp, its zone in quarters of an hour (TS 23.040 9.2.3.11), or note that it is none."""
     if not _is_decimal(stamp):
         issues.append(f"{name} has a digit that is not decimal")
@@ -285,7 +283,7 @@ def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
     Where the address is over its limit, and the time is no time, nothing shows that the rest is a message.
     """
     if not is_address and not _is_decimal(stamp):
-        raise PduError(PduProblem.NOISE, _HINT)
+        raise PduError(PduProblem.NOISE)
 
 
 def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
@@ -417,13 +415,13 @@ def _content(reader: _Reader, dcs: int, length: int, *, has_header: bool) -> Con
 
 
 def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver:
-    originator, is_address = _party(reader, PduField.ORIGINATOR)
-    pid = reader.octet(PduField.PROTOCOL_IDENTIFIER)
-    dcs = reader.octet(PduField.CODING_SCHEME)
-    stamp = reader.take(7, PduField.TIME_STAMP)
+    originator, is_address = _party(reader, "the originator")
+    pid = reader.octet()
+    dcs = reader.octet()
+    stamp = reader.take(7)
     _refuse_noise(stamp, is_address=is_address)
-    scts = _maybe_time(stamp, PduField.TIME_STAMP, reader.issues)
-    content = _content(reader, dcs, reader.octet(PduField.USER_DATA_LENGTH), has_header=bool(first & 0x40))
+    scts = _maybe_time(stamp, "the time stamp", reader.issues)
+    content = _content(reader, dcs, reader.octet(), has_header=bool(first & 0x40))
     reserved = first & 0x03 == 0x03
     if reserved:
         reader.issues.append("message type 3 is reserved")
@@ -448,12 +446,12 @@ def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None
     record of a SIM), is ignored.
     """
     try:
-        indicator = reader.octet(PduField.PARAMETER_INDICATOR)
+        indicator = reader.octet()
         if indicator & 0xF8:
             return None, None
-        pid = reader.octet(PduField.PROTOCOL_IDENTIFIER) if indicator & 0x01 else None
-        dcs = reader.octet(PduField.CODING_SCHEME) if indicator & 0x02 else 0
-        length = reader.octet(PduField.USER_DATA_LENGTH) if indicator & 0x04 else 0
+        pid = reader.octet() if indicator & 0x01 else None
+        dcs = reader.octet() if indicator & 0x02 else 0
+        length = reader.octet() if indicator & 0x04 else 0
     except PduError:
         return None, None
     if not indicator & 0x06:
@@ -462,14 +460,14 @@ def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None
 
 
 def _status_report(reader: _Reader, first: int, service_centre: str | None) -> StatusReport:
-    reference = reader.octet(PduField.MESSAGE_REFERENCE)
-    recipient, is_address = _party(reader, PduField.RECIPIENT)
-    taken = reader.take(7, PduField.TIME_STAMP)
-    discharged = reader.take(7, PduField.DISCHARGE_TIME)
-    status = reader.octet(PduField.STATUS)
+    reference = reader.octet()
+    recipient, is_address = _party(reader, "the recipient")
+    taken = reader.take(7)
+    discharged = reader.take(7)
+    status = reader.octet()
     _refuse_noise(taken, is_address=is_address)
-    scts = _maybe_time(taken, PduField.TIME_STAMP, reader.issues)
-    discharged_at = _maybe_time(discharged, PduField.DISCHARGE_TIME, reader.issues)
+    scts = _maybe_time(taken, "the time stamp", reader.issues)
+    discharged_at = _maybe_time(discharged, "the discharge time", reader.issues)
     pid, content = _parameters(reader, first)
     return StatusReport(
         service_centre, reference, recipient, scts, discharged_at, status, pid, content, tuple(reader.issues)
@@ -490,10 +488,10 @@ def _opened(pdu: str, *, service_centre: bool) -> tuple[_Reader, str | None, int
     """Return a reader behind the first octet of a TPDU, the service centre in front of it, and that octet."""
     digits = pdu.strip(" \t\r\n")
     if not _HEX.fullmatch(digits):
-        raise PduError(PduProblem.NOT_HEXADECIMAL, _HINT)
+        raise PduError(PduProblem.NOT_HEXADECIMAL)
     reader = _Reader(bytes.fromhex(digits))
     centre = _service_centre(reader) if service_centre else None
-    return reader, centre, reader.octet(PduField.FIRST_OCTET)
+    return reader, centre, reader.octet()
 
 
 def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
@@ -504,7 +502,7 @@ def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
     reader, centre, first = _opened(pdu, service_centre=service_centre)
     read = _TYPES.get(first & 0x03)
     if read is None:
-        raise PduError(PduProblem.WRONG_DIRECTION.format(type=first & 0x03), _HINT)
+        raise PduError(PduProblem.WRONG_DIRECTION)
     return read(reader, first, centre)
 
 
@@ -612,10 +610,7 @@ def _recipient(text: str) -> bytes:
     """Encode a recipient: international with a plus, else of unknown type, as it would be dialled."""
     match = _RECIPIENT.fullmatch(text)
     if match is None:
-        raise AddressError(
-            _("{typed} cannot be texted to.", typed=repr(text)),
-            _("A number has up to 20 digits, * and #, perhaps with a + in front."),
-        )
+        raise AddressError(CauseCode.NOT_TEXTED, typed=text)
     plus, digits = match.groups()
     nibbles = [_SEMI_OCTETS.index(digit) for digit in digits] + [0x0F] * (len(digits) % 2)
     octets = bytes(high << 4 | low for low, high in zip(nibbles[::2], nibbles[1::2], strict=True))

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined import status as daemon_status
 from hotlined.config import AnswerConfig, Config
 from hotlined.errors import ConfigError, RefusedError
-from hotlined.language import _, again
+from hotlined.language import _
 from hotlined.policy import Reason
+from hotlined.reports.trouble import Trouble
 from hotlined.states import REPEATABLE, TroubleCode
-from hotlined.status import DaemonStatus, Trouble
+from hotlined.status import DaemonStatus
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
@@ -34,18 +36,17 @@ def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[T
     obeyed, ours = in_force(config, daemon, alive=alive), config.answer
     if not obeyed.steps and not (ours.file and ours.file.is_denied and not alive):
         yield _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(ours), obeyed)
-    elif ours.file and not ours.file.is_denied and obeyed.steps != ours.steps and not _is_refused(daemon):
+        return
+    refused = next((each for each in daemon.trouble if alive and each.code == TroubleCode.ANSWER_REFUSED), None)
+    if refused and ours.file and ours.file.problems:
+        yield replace(_trouble(TroubleCode.ANSWER_REFUSED, config, _why_another(ours), ours), since=refused.since)
+    elif ours.file and not ours.file.is_denied and obeyed.steps != ours.steps:
         yield _trouble(TroubleCode.ANSWER_DIFFERS, config, _why_another(ours), ours)
 
 
 def empty_in_words(config: Config) -> str:
     """Say that the configuration has no text for the answer, and what to do."""
     return _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(config.answer), config.answer).sentences
-
-
-def _is_refused(daemon: DaemonStatus) -> bool:
-    """Tell whether the daemon says itself what is wrong with the file."""
-    return any(trouble.code == TroubleCode.ANSWER_REFUSED for trouble in daemon.trouble)
 
 
 def _why_empty(answer: AnswerConfig) -> Condition:
@@ -67,7 +68,7 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
         "file": file,
         "unit": service_of(config.name),
         "place": f"{file}:{problem.line}" if problem else file,
-        "problem": again(problem.sentence) if problem else "",
+        "problem": problem.sentence if problem else "",
     }
     words = _(known.words_message, **places)
     if answer.by_country:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from hotlined.clock import rfc3339
 from hotlined.documents import LoggedAnswer, WholeContact
-from hotlined.language import _, pgettext
+from hotlined.language import _, labelled, pgettext
+from hotlined.reports.number import said_elsewhere
 from hotlined.store.people.export import Export, ExportedRequest, ExportedText
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
@@ -25,6 +26,9 @@ def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
             by = _("by {by}, {moment}", by=decided.blocked_by, moment=exact(decided.blocked_at))
             yield _("blocked"), by
         yield _("opted out"), maybe_exact(decided.opted_out_at)
+    for said in export.elsewhere:
+        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
+    yield _("in the fleet"), export.fleet_pseudonym
     for contact in export.contacts:
         yield from _contact(contact)
     for answer in export.by_hand:

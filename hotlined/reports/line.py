@@ -17,9 +17,11 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import answer, sealed, selftest, sim_life
+from hotlined.reports.fleet import Fleet, maybe_fleet
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
+from hotlined.reports.trouble import Trouble, database_in_words, said
 from hotlined.states import (
     DatabaseState,
     HoldReason,
@@ -30,12 +32,12 @@ from hotlined.states import (
     database_trouble,
     is_about_database,
 )
-from hotlined.status import DaemonStatus, FoundStatus, Trouble
+from hotlined.status import DaemonStatus, FoundStatus
 from hotlined.store.answers import windows
 from hotlined.store.answers.breakers import CountryOutage, Declined, country_outages, maybe_declined
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.file.trouble import TROUBLES, DatabaseTrouble
+from hotlined.store.file.trouble import DatabaseTrouble
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import (
     FREE,
@@ -56,7 +58,7 @@ from hotlined.store.reading.review import Waiting
 from hotlined.words import conditions
 from hotlined.words.amounts import in_money, sentence
 from hotlined.words.conditions import BUDGETS as BUDGET_NAMES
-from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, hold_in_words
+from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, hold_in_words
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -89,6 +91,7 @@ _HOLD_NOTHING = frozenset(
         TroubleCode.NO_REPORTS,
         TroubleCode.CONFIG_BROKEN,
         TroubleCode.CONFIG_REFUSED,
+        *conditions.FLEET,
     }
 )
 """Troubles that somebody has to do something about, though a daemon that runs sends answers."""
@@ -137,6 +140,8 @@ class Stored:
     """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
     text_lost: LostText | None
     """The last text that the modem stored nowhere."""
+    fleet: Fleet | None
+    """The fleet of the line; None where it is in none."""
     at: Now
 
 
@@ -210,27 +215,18 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == Mode.SHADOW)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
-    by_daemon = daemon.trouble if alive else ()
+    by_daemon = [said(each, config) for each in daemon.trouble if each.code != TroubleCode.ANSWER_REFUSED and alive]
     about_database = [trouble for trouble in by_daemon if is_about_database(trouble.code)]
     others = [trouble for trouble in by_daemon if not is_about_database(trouble.code)]
     if not about_database and failure:
         about_database = [failure]
     elif not about_database and state in _UNUSABLE:
-        known = TROUBLES[state]
-        about_database = [
-            Trouble(
-                database_trouble(state),
-                _("The daemon cannot use its database: {reason}.", reason=_(known.words)),
-                _(known.hint),
-            )
-        ]
+        about_database = [Trouble(database_trouble(state), *database_in_words(state))]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
     about_answer = tuple(answer.troubles(config, daemon, alive=alive))
-    if any(trouble.code == TroubleCode.NO_ANSWER_TEXT for trouble in about_answer):  # then nothing in force stays
-        others = [trouble for trouble in others if trouble.code != TroubleCode.ANSWER_REFUSED]
     trouble = (*_daemon_trouble(config.name, statuses, alive=alive), *others, *about_database, *about_answer)
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
@@ -297,7 +293,7 @@ def require_daemons_database(config: Config) -> None:
                 "The daemon would not see this: {database} was moved, removed or replaced while it ran.",
                 database=config.database,
             ),
-            _(REPLACED_CURE),
+            conditions.REPLACED.cure,
         )
 
 
@@ -356,6 +352,7 @@ def _stored(
                     selftest=selftest.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     text_lost=maybe_lost_text(db),
+                    fleet=maybe_fleet(db, config),
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -449,6 +446,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(TroubleCode.SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(TroubleCode.BACKUP_OLD, *known_backup, stored.sealed.at)
+    yield from stored.fleet.trouble if stored and stored.fleet else ()
     yield from _overlooked(config, stored)
     if mode == Mode.SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)

@@ -10,6 +10,7 @@ from sqlite3 import Row
 from typing import Annotated
 
 from hotlined import policy
+from hotlined.causes import CauseCode
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.documents import LoggedAnswer, PreviewedContact, TextByHand
@@ -174,9 +175,7 @@ def whom(config: Config, text: str) -> str:
             known = None if is_withheld(text) else correspondents.maybe_identity(db, text.strip())
         if known and known.originator:
             return known.originator
-        raise AddressError(
-            error.message, _("A name or a short code has to have contacted the line.") + f" {error.hint}"
-        ) from error
+        raise AddressError(CauseCode.NEVER_CAME, typed=text) from error
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:
@@ -267,7 +266,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         )
     yield _("state"), refused_in_words(who)
     for said in report.elsewhere:
-        yield _("elsewhere"), labelled(said.line, _said_elsewhere(said))
+        yield _("elsewhere"), labelled(said.line, said_elsewhere(said))
     yield _("in the fleet"), report.fleet_pseudonym or ""
     yield _("next answer"), next_answer(report, config, now)
     yield inner(_("because")), REASONS[outlook.reason]
@@ -287,7 +286,7 @@ def next_answer(report: NumberReport, config: Config, now: Now) -> str:
     return _next_in_words(report.outlook, now, config)
 
 
-def _said_elsewhere(said: Elsewhere) -> str:
+def said_elsewhere(said: Elsewhere) -> str:
     """Write what another line says of a number."""
     parts = (
         _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",

@@ -95,6 +95,7 @@ class LineStatus:
 def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
     """Return what `status --json` prints; `waiting` is what waits for a person."""
     daemon, stored, config = report.daemon, report.stored, report.config
+    asked = len(stored.fleet.asked) if stored and stored.fleet else 0
     return LineStatus(
         alive=report.alive,
         pid=daemon.pid,
@@ -116,8 +117,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
         next_due_at=stored.next_due_at if stored else None,
         credit=stored.credit if stored else None,
         backup=_backup(report),
-        # no other line can ask yet
-        waiting=WaitingStatus(waiting.alert_words, waiting.reactions, asked=0) if waiting else None,
+        waiting=WaitingStatus(waiting.alert_words, waiting.reactions, asked) if waiting else None,
         trouble=tuple(extended(TroubleStatus, each, warning=each.code in HARMLESS) for each in report.trouble),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from hotlined.causes import CauseCode
 from hotlined.clock import synchronised
 from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
@@ -207,10 +208,7 @@ def e164(text: str, country: str) -> str:
     except AddressError as error:
         if len(text.strip()) > SHORT_CODE_DIGITS or not text.strip().isdecimal():
             raise
-        raise AddressError(
-            _("{typed} is a short code, no telephone number.", typed=repr(text)),
-            _("A short code is never answered or texted."),
-        ) from error
+        raise AddressError(CauseCode.SHORT_CODE, typed=text) from error
 
 
 def contacts_meant(

@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 from decimal import Decimal
 
-from hotlined.language import NO_BREAK, Language, Said, _, in_digits, ngettext, spoken
+from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
 
 SOON_SECONDS = 60
@@ -51,7 +51,7 @@ def in_money(amount: Decimal, currency: str, decimals: int = 2) -> str:
 
 def sentence(text: str) -> str:
     """Return a text with a full stop, unless it ends with a mark already."""
-    return text if not text or text.endswith((".", "!", "?")) else Said.of(f"{text}.", "{text}.", {"text": text})
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def maybe_price(segments: int, limits: Limits) -> Decimal | None:

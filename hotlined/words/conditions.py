@@ -4,14 +4,17 @@
 backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from hotlined.causes import CodedCause
 from hotlined.language import N_, Phrases, _, in_digits, ngettext, unfilled
 from hotlined.states import (
     DatabaseState,
     HoldReason,
     ModemState,
     SealFailure,
+    TroubleCode,
 )
 from hotlined.words.countries import country_in_words
 
@@ -128,17 +131,11 @@ SIM_STATES: frozenset[str] = frozenset({
 LAST_PIN_TRY = N_("One more wrong PIN locks the SIM: enter it in a phone, and switch it off there.")
 """The cure of a SIM that needs its PIN and accepts one wrong PIN at most."""
 
-CENTRE_CURE = N_(
+_CENTRE_CURE = N_(
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
 """The cure of a SIM without a service centre, for pages with room for it; an alert names `hotlined status` instead."""
-
-PIN_FILE_CURE = N_(
-    "Put the SIM's PIN into that file, readable by the daemon's user, or into /etc/hotlined/NAME.pin, then restart the"
-    " daemon."
-)
-"""The cure of a `modem.pin_file` that has no PIN for the daemon."""
 
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
 """The condition of a state that `MODEM` does not have."""
@@ -206,8 +203,11 @@ DATABASE_TITLES: Phrases[str] = Phrases(
 )
 """The states of a database that nobody can use. The store has their sentences and cures, beside the errors."""
 
-REPLACED_CURE = N_("Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.")
-"""The cure of a database file that is not the one which the daemon has open."""
+REPLACED = Condition(
+    DATABASE_TITLES.messages[DatabaseState.REPLACED],
+    N_("{database} was moved, removed or replaced while the daemon had it open."),
+    N_("Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."),
+)
 
 UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
 """The headline of a state that `DATABASE_TITLES` does not have."""
@@ -274,10 +274,11 @@ STORAGE_UNREAD = Condition(
         " another stick."
     ),
 )
-STORAGE_OF_SIM_CURE = N_(
+_STORAGE_OF_SIM_CURE = N_(
     "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
 )
-"""The cure of a storage that cannot be read and is the SIM's."""
+_OF_SIM = ("SM", "SM_P")
+"""The storages that go with the SIM into a phone (27.005 3.1)."""
 
 VOLTE_ONLY = Condition(
     N_("texts may not reach the SIM"),
@@ -398,11 +399,62 @@ CONFIG_BROKEN = Condition(
 )
 
 
+def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
+    """Return two texts about a modem that is not ready: the sentence, and its cure. A cause says more than its state.
+
+    There is no sentence for a cause of another version, and no cure for one that its state has.
+    """
+    known = MODEM.get(state, UNKNOWN_STATE)
+    cure = _(_CENTRE_CURE) if state == ModemState.NO_SERVICE_CENTRE else known.cure
+    return (cause and cause.words) or known.words, (cause and cause.cure) or cure
+
+
+def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
+    """Return two texts about a storage that cannot be read: the sentence, and its cure."""
+    cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
+    return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
+
+
 def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:
     """Return three texts about a country to which nothing leaves: the headline, the sentence, and its cure."""
     known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
     places = {"country": country_in_words(country), "code": country}
     return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
+
+
+FLEET: Mapping[str, Condition] = {
+    TroubleCode.HUB_AWAY: Condition(
+        N_("the hub is away"),
+        N_("The hub of the fleet was not reached for an hour or more: other lines hear nothing new from here."),
+        N_("`hotlined fleet status` says since when; what was decided is exchanged once it is back."),
+    ),
+    TroubleCode.HUB_LOGIN: Condition(
+        N_("the hub does not let the line in"),
+        N_("The line has no login at the hub of its fleet, or the hub does not take it: nothing is exchanged."),
+        N_("Have it invited again there: `hotlined fleet hub invite`; then `sudo hotlined-setup fleet`."),
+    ),
+    TroubleCode.FLEET_OTHER_KEY: Condition(
+        N_("the hub is of another fleet"),
+        N_("The hub has the fingerprint of another key than the line: nothing is exchanged."),
+        N_("Have it invited again with the fleet's key; or `sudo hotlined-setup fleet --leave`, and join the other."),
+    ),
+    TroubleCode.FLEET_TWICE: Condition(
+        N_("another machine speaks as this line"),
+        N_("What the hub has of this line is not what it said: another machine uses its login, as an old card would."),
+        N_("Switch the other one off; if there is none, have the line invited again: its login is known to somebody."),
+    ),
+    TroubleCode.FLEET_FULL: Condition(
+        N_("the fleet knows too many people"),
+        N_("The hub takes no more persons of this line, or the line no more of others."),
+        N_("`hotlined fleet hub remove` and `lift` there shut out a line that floods it."),
+    ),
+    TroubleCode.HUB_REFUSED: Condition(
+        N_("the hub says what no line says"),
+        N_("The hub's answer cannot be understood: nothing of it was taken."),
+        N_("Ask whoever runs the hub: it is damaged, or of another version."),
+    ),
+}
+"""What is wrong with the exchange; none of it keeps the line from answering."""
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:

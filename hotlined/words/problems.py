@@ -1,20 +1,23 @@
-"""Problems as people read them: what the database keeps of one in English, in the language in force."""
+"""Problems of segments as people read them, by the codes that the database has of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from hotlined.language import N_, Phrases
+from hotlined.states import PduProblem, SubmitProblem
 
-from hotlined.language import Phrases, _, recognised, unfilled
-from hotlined.problems import PROBLEMS, StateProblem
-from hotlined.words.reasons import SEGMENT_STATES, STATES
-
-_STATES: dict[str, Phrases[Any]] = {StateProblem.ANSWER: STATES, StateProblem.SEGMENT: SEGMENT_STATES}
+_PROBLEMS: Phrases[str] = Phrases(
+    {
+        PduProblem.TRUNCATED: N_("truncated"),
+        PduProblem.NOISE: N_("neither the address nor the time is one"),
+        PduProblem.NOT_HEXADECIMAL: N_("not an even number of hexadecimal digits"),
+        PduProblem.WRONG_DIRECTION: N_("a type of message that only goes out"),
+        PduProblem.CONTRADICTS: N_("the report does not fit the state of its segment"),
+        SubmitProblem.OUT_OF_STEP: N_("out of step"),
+        SubmitProblem.NO_PROMPT: N_("no prompt came"),
+        SubmitProblem.NO_RESPONSE: N_("no answer came"),
+        SubmitProblem.PORT_LOST: N_("the port went away"),
+    }
+)
 
 
 def problem_in_words(stored: str | None) -> str | None:
-    """Return a stored problem in the language in force; what the modem said, or another version, as it stands."""
-    known = recognised(stored, PROBLEMS) if stored else None
-    if known is None:
-        return stored
-    message, places = known
-    states: Mapping[str, str] = _STATES.get(message, {})
-    return _(message, **{name: states.get(value, unfilled(value)) for name, value in places.items()})
+    """Return a problem in the language in force; what the modem itself said stays as it came."""
+    return _PROBLEMS.get(stored, stored) if stored else None

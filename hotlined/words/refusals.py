@@ -4,7 +4,8 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from hotlined.language import N_, Phrases, _, from_value
+from hotlined.causes import CodedCause
+from hotlined.language import N_, Phrases, _
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import Adoption, AnswerState, HoldReason, Refusal
 from hotlined.words.conditions import HOLDS
@@ -56,7 +57,6 @@ _REASON_CURES = Phrases(
 _STATUS = N_("`hotlined status` says how the line is.")
 REFUSALS = {
     Refusal.SHADOW: (N_("shadow mode transmits nothing"), _STATUS),
-    Refusal.UNSENDABLE: ("{problem}", _STATUS),
     Refusal.TOO_MANY_SEGMENTS: (
         N_("{segments} segments, and answer.max_segments is {most}"),
         N_("Shorten it: `hotlined text check` says what a text takes."),
@@ -70,7 +70,6 @@ REFUSALS = {
         N_("Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon."),
     ),
     Refusal.MODEM_UNUSABLE: (N_("the modem cannot be used now"), _STATUS),
-    Refusal.MODEM_FAILED: ("{problem}", _STATUS),
     Refusal.UNKNOWN_VERB: (N_("this daemon cannot do that"), _STATUS),
     Refusal.MALFORMED: (N_("this is no request"), _STATUS),
     Refusal.STOPPED: (N_("the daemon stopped before it was done"), _STATUS),
@@ -101,11 +100,9 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
     """Return the result of a request as its record shows it: a code becomes words, any other text stays as it is."""
     if result in list(Adoption):
         return ADOPTIONS[Adoption(result)]
-    if result not in list(Refusal):
-        return _(result) if result else result
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
-    if "problem" in values:
-        values["problem"] = from_value(values["problem"])
+    if result not in list(Refusal):
+        return (CodedCause(result, values).words or result) if result else result
     if "state" in values:
         state, reason = values["state"], values["reason"]
         known = STATES[AnswerState(state)] if state in list(AnswerState) else state
@@ -122,5 +119,7 @@ def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
     if result in list(WaitingFor) and WaitingFor(result) in _WAITS:
         words, cure = _WAITS[WaitingFor(result)]
         return _(words), _(cure)
-    cure = REFUSALS[Refusal(result)][1] if result in list(Refusal) else _STATUS
-    return result_in_words(result, detail) or "", _(cure)
+    words = result_in_words(result, detail) or ""
+    if result in list(Refusal):
+        return words, _(REFUSALS[Refusal(result)][1])
+    return words, CodedCause(result, json.loads(detail or "{}")).cure or _(_STATUS)

@@ -7,6 +7,7 @@ from hotlined.states import (
     ContactKind,
     DatabaseState,
     EventKind,
+    MemberState,
     ModemState,
     RequestState,
     SegmentKind,
@@ -19,6 +20,18 @@ if TYPE_CHECKING:  # each command says a state, and few show a contact
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
+
+MEMBER_STATES: Phrases[str] = Phrases(
+    {
+        MemberState.ANSWERING: N_("answering"),
+        MemberState.SHADOW: N_("shadow mode"),
+        MemberState.PAUSED: N_("paused"),
+        MemberState.NOT_ANSWERING: N_("not answering"),
+        MemberState.UNSEEN: N_("not seen for an hour"),
+        MemberState.NEW: N_("never seen"),
+    }
+)
+"""How a line of a fleet is."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {
@@ -157,9 +170,8 @@ REQUEST_STATES: Phrases[str] = Phrases(
 
 def event_in_words(event: "ShownEvent | ExportedEvent") -> str:
     """Write the details of an event: where a person did it, to what, and who it was."""
+    values = [tag_in_words(event.word) if event.word else event.number, *map(str, (event.detail or {}).values())]
+    what = ", ".join(filter(None, values))
     if event.who is None:
-        return str(event.detail)
-    what = tag_in_words(event.word) if event.word else event.number
-    if what is None:
-        return _("by {by}", by=event.who)
-    return _("{what} by {by}", what=what, by=event.who)
+        return what
+    return _("{what} by {by}", what=what, by=event.who) if what else _("by {by}", by=event.who)

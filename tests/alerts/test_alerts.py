@@ -37,15 +37,16 @@ from hotlined.cli import main
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import Language, unfilled
+from hotlined.reports.fleet import LEVELS
 from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import OVER
 from hotlined.simulator import pdus
 from hotlined.states import EventKind, HoldReason, ModemState, TroubleCode, country_condition
-from hotlined.status import DaemonStatus, ModemStatus, Trouble
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus
 from hotlined.store.answers import decisions
 from hotlined.store.answers.breakers import CountryOutage
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.file.trouble import TROUBLES
+from hotlined.store.file.trouble import TROUBLES, LackingRight
 from hotlined.store.line import events, requests
 from hotlined.store.line.alerting import Alert, AlertProgress
 from hotlined.store.line.line import commit_own_number, mark_copied, save_limit_clock
@@ -81,9 +82,38 @@ class Teller:
 
     def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
         """Return conditions and levels that are told."""
-        happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
+        happened = [events.Event(number, kind, at(seconds).rfc3339, {}) for number, kind in news]
         self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
+
+
+def test_who_is_asked_for_is_told_at_once_and_weekly() -> None:
+    """Each further person is, too; once nobody is asked for any more, that is told once."""
+    teller, day = Teller(), 86_400.0
+
+    assert teller.tell(seen(asked=1)) == [("asked", 1)]
+    assert [teller.tell(seen(asked=1), number * day) for number in range(1, 7)] == [[]] * 6
+    assert teller.tell(seen(asked=1), 7 * day) == [("asked", 1)]
+    assert teller.tell(seen(asked=2), 7.1 * day) == [("asked", 2)]
+    assert teller.tell(seen(asked=40), 7.2 * day) == [("asked", 9)]
+    assert teller.tell(seen(asked=41), 7.3 * day) == []
+    assert [teller.tell(seen(), number * day) for number in (7.4, 15)] == [[("asked", 0)], []]
+
+
+def test_a_trouble_of_the_exchange_is_told_and_its_end() -> None:
+    """A graver one is told anew; while nobody can say how the hub is, nothing is."""
+    teller = Teller()
+    away, login = (LEVELS.index(code) + 1 for code in ("hub_away", "hub_login"))
+    known = {code: conditions.FLEET[code] for code in LEVELS}
+
+    def look(level: int | None) -> LineState:
+        if not level:
+            return seen(hub=None if level is None else Judged(0, {}))
+        condition = known[LEVELS[level - 1]]
+        return seen(hub=Judged(level, {"title": condition.title, "cure": condition.cure}))
+
+    said = [teller.tell(look(level)) for level in (0, away, None, away, login, 0)]
+    assert said == [[], [("hub", away)], [], [], [("hub", login)], [("hub", 0)]]
 
 
 def test_a_country_that_waits_is_told_after_an_hour_and_once_a_day() -> None:
@@ -261,6 +291,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int, language: Lang
         conditions.BACKUP_OLD,
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
+        *conditions.FLEET.values(),
     )
     with speaking(language):
         texts = {_maybe_text(condition, level, known) for known in told} - {None}
@@ -301,9 +332,10 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "silence": [conditions.SILENCE],
         "reception": [conditions.VOLTE_ONLY],
         "text_lost": [conditions.TEXT_LOST],
+        "hub": [*conditions.FLEET.values()],
         "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
-    }.get(condition, [known]):
+    }.get(condition, [] if known in conditions.FLEET.values() else [known]):
         return None
     named = country_condition("GB") if condition == "country" else condition
     alert = draft(named, level, "", **filling)
@@ -469,7 +501,7 @@ class Quiet(Filled):
     def event(self, kind: str) -> None:
         """Record an event as the daemon does."""
         with self.db.transaction():
-            events.record(self.db, self.db.now(), kind, contacts=61, seconds=600)
+            events.record(self.db, self.db.now(), kind, detail={"contacts": 61, "seconds": 600})
 
     def later(self, seconds: float) -> None:
         """Let time pass: what was written down becomes older."""
@@ -634,7 +666,7 @@ def test_what_keeps_texts_away_is_told_after_ten_minutes(
     monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
     for minutes in (1, 11):
         since = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-        line.say(trouble=(Trouble(code, "words", "cure", since),))
+        line.say(trouble=(DaemonTrouble(code, since=since),))
         found.append(look(line).reception)
 
     assert [each and each.level for each in found] == ([0, 0] if level == 0 else [None, level])
@@ -645,7 +677,7 @@ def test_a_text_that_was_lost_is_told_for_a_day(quiet: Callable[..., Quiet]) -> 
     line = quiet()
     assert look(line).text_lost is None
     with line.db.transaction():
-        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, "+CMTI: ,-1")
+        events.record(line.db, line.db.now(), EventKind.TEXT_LOST, detail={"answer": "+CMTI: ,-1"})
     lost = look(line).text_lost
     assert lost is not None
     assert (lost.level, lost.filling["title"]) == (1, "a text was lost")
@@ -1024,15 +1056,15 @@ def test_an_empty_answers_file_is_told_until_it_has_a_text(quiet: Callable[..., 
     """A file that a reload refused is told, too: the line would come back from a power cut and answer nobody."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     line.config.write_text(json.dumps(line.settings | {"answer": {"text_file": "main.txt"}}))
-    refused = Trouble("answer_refused", "main.txt:1: a variant without a text.")
+    refused = DaemonTrouble("answer_refused")
     for text, trouble, titles in (
         ("", (), ["the answer has no text"]),
         ("", (), []),
-        ("Non.", (refused,), ["the answer's file cannot be used"]),
+        ("Non.\n---\n", (refused,), ["the answer's file cannot be used"]),
         ("Non.", (), ["the answer is fine again"]),
     ):
         (line.folder / "main.txt").write_text(text)
-        line.say(trouble=trouble)
+        line.say(trouble=trouble, config=str(line.config), in_force="answer: {text: Oui.}" if trouble else "")
         line.alerts()
         assert receiver.titles() == [f"hotlined fr: {title}" for title in titles]
 
@@ -1142,12 +1174,14 @@ def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], rece
 def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
     line = quiet()
-    denied = Trouble("database_denied", "The database cannot be used: it may not be written.", "Be in its group.")
+    denied = DaemonTrouble("database_denied", LackingRight.NOT_WRITABLE)
     line.say(database_state="denied", trouble=(denied,))
     line.event("flood_begin")
     line.alerts()
     line.alerts()
-    assert receiver.came[0][1]["message"].startswith(denied.sentences)  # it is not said to be full
+    assert receiver.came[0][1]["message"].startswith(
+        "The daemon cannot use its database: it may not be written by this user."
+    )  # it is not said to be full
     assert receiver.titles() == ["hotlined fr: the daemon may not use its database", "hotlined fr: a flood of texts"]
     line.say()
     line.alerts()
@@ -1249,7 +1283,9 @@ END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 EUR is left.")
 def balance(line: Line, kind: str) -> None:
     """Record the event as the daemon does where it asks for the balance."""
     with sqlite3.connect(line.database) as db:
-        db.execute("INSERT INTO events (at, kind, balance) VALUES (?, ?, '3.20')", (at(0).rfc3339, kind))
+        db.execute(
+            'INSERT INTO events (at, kind, detail) VALUES (?, ?, \'{"balance": "3.20"}\')', (at(0).rfc3339, kind)
+        )
     db.close()
 
 

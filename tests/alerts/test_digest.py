@@ -26,7 +26,7 @@ from hotlined.alerts.channels import Message as AlertMessage
 from hotlined.alerts.digest import Edition, is_due, newest
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Digest
-from hotlined.status import Trouble
+from hotlined.status import DaemonTrouble
 from hotlined.store.answers import words_met
 from hotlined.store.line import alerting, events
 
@@ -211,11 +211,11 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
     line.db.connection.execute(
         "UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", (rfc3339(datetime.now(UTC)),)
     )
-    line.say("sim_absent", trouble=(Trouble("sim_absent", "The modem has no SIM.", "Put it in: `hotlined status`."),))
+    line.say("sim_absent", trouble=(DaemonTrouble("sim_absent"),))
     line.alerts()
     (message,) = [body["message"] for _, body in receiver.came if "the week" in body["title"]]
 
-    assert "- The modem has no SIM. Put it in: 'hotlined status'." in message
+    assert "- There is no SIM in the modem. Put it in, contacts down" in message
     lives = (datetime.now().astimezone() + timedelta(days=365)).strftime("%b %Y")
     assert re.search(rf"- Without a top-up the SIM ends on [0-9]+ {lives}\.", message)
     assert "Nothing is wrong" not in message

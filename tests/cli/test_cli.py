@@ -131,7 +131,8 @@ def test_every_command_has_an_example_that_parses(
 ) -> None:
     """The example in a command's help is that command, with options and arguments that it has."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "fr-000001.age").touch()
+    for name in ("fr-000001.age", "fr.invitation"):
+        (tmp_path / name).touch()
     found = re.search(r"Example:\s+hotlined (.+)", EVERY[path].help or "")
     assert found
     words = shlex.split(found[1].partition(" > ")[0])  # what follows is for the shell

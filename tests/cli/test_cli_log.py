@@ -630,7 +630,7 @@ def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
     line.send([None])
     shown = line.run("show", "1").stdout
 
-    assert "perhaps sent; no result came from the modem; detail: The modem did not answer" in shown
+    assert "perhaps sent; no result came from the modem; detail: no answer came" in shown
     assert "0 of 2 sent" in shown
 
 

@@ -20,11 +20,13 @@ from filled import KEVIN, LEA, Filled
 
 from hotlined import config as configuration
 from hotlined.breaker import Cause, Opening
+from hotlined.causes import CauseCode
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.desk.band import Mood, band_of
 from hotlined.reports.line import report_line
+from hotlined.reports.trouble import Trouble
 from hotlined.states import KEPT_BACK, HoldReason, SendingState, TroubleCode
-from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
+from hotlined.status import DaemonStatus, DaemonTrouble, ModemStatus, Storage
 from hotlined.store.answers import breakers, decisions
 from hotlined.store.file import opening
 from hotlined.store.line.line import commit_balance, recorded_holds
@@ -84,7 +86,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
     path.write_text(DaemonStatus(**usual | more).to_json())
 
 
-NO_MODEM = Trouble("absent", "No modem is plugged in.", "Plug the stick in.", "2026-11-24T22:00:01.000Z")
+NO_MODEM = DaemonTrouble("absent", CauseCode.NO_STICK, since="2026-11-24T22:00:01.000Z")
 
 
 def status(line: Filled) -> tuple[dict[str, Any], int]:
@@ -122,7 +124,7 @@ def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
     result = line.run("status")
 
     assert result.exit_code == 69
-    assert "No modem is plugged in. Plug the stick in." in result.stdout
+    assert "No modem is plugged in. Plug the stick in, or name its port in" in result.stdout
     assert str(line.config) in result.stdout
 
 
@@ -265,7 +267,7 @@ def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, 
 
     assert document["database_state"] == state
     assert [each["code"] for each in document["trouble"]] == ["absent", f"database_{state}"]
-    assert "No modem is plugged in. Plug the stick in." in shown
+    assert "No modem is plugged in. Plug the stick in, or name its port in" in shown
     assert f"The daemon cannot use its database: {words}" in shown
 
 
@@ -586,7 +588,7 @@ def test_what_cannot_be_paid_is_told_once(line: Filled) -> None:
     line.config.write_text(json.dumps(line.settings | {"credit": {"ussd": "*100#"}}))
     commit_balance(line.db, "0.01", line.now(), low=True)
     with line.db.transaction():
-        breakers.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,), "the balance is 0.01")
+        breakers.open_breaker(line.db, Opening(Cause.CREDIT, 0.0), line.now(), (60.0,))
     say(line)
 
     assert [(each["code"], each["warning"]) for each in status(line)[0]["trouble"]] == [("credit", False)]

@@ -45,8 +45,8 @@ def groups(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 GROUPS = dict(groups())
-WITHOUT = {"status": 69}
-"""How an example ends where there is no daemon."""
+WITHOUT = {"hub": 69, "fleet": 75, "status": 69}
+"""How an example ends where there is no hub, no fleet, no daemon."""
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)

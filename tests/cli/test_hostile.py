@@ -78,7 +78,7 @@ OUTPUTS = (
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "pause", "resume", "requeue", "cancel",
     "send", "sim", "selftest", "review", "purge", "forget", "simulate", "config", "text",
-    "completion", "help", "web", "metrics",
+    "completion", "help", "web", "metrics", "fleet",
 }  # fmt: skip
 """Commands that print nothing received, or have tests of their own: `sim balance`, `review`, completion, `web`."""
 

@@ -67,10 +67,10 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     assert [contact["id"] for contact in line.log("--tag", "Encore-Une_Fois")] == [1]
     assert line.log("--tag", "excuses") == []
     events = json.loads(line.run("show", "1", "--json").stdout)["events"]
-    assert [(event["kind"], event["detail"]) for event in events] == [
-        ("tag", f"excuses by {greta}"),
-        ("tag", f"encore-une_fois by {greta}"),
-        ("untag", f"excuses by {greta}"),
+    assert [(event["kind"], event["word"], event["who"]) for event in events] == [
+        ("tag", "excuses", greta),
+        ("tag", "encore-une_fois", greta),
+        ("untag", "excuses", greta),
     ]
     assert f"untag excuses by {greta}" in line.run("show", "1").stdout
 
@@ -261,8 +261,9 @@ def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
 
     assert shown.endswith("quit\n\n2 reactions tagged, 1 left.\n")
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["apology"], ["other"]]
-    details = [detail for (detail,) in line.db.connection.execute("SELECT detail FROM events WHERE kind = 'untag'")]
-    assert [detail.split()[0] for detail in details] == ["insult"]
+    assert [word for (word,) in line.db.connection.execute("SELECT word FROM events WHERE kind = 'untag'")] == [
+        "insult"
+    ]
 
 
 def test_keys_can_have_other_words(line: Filled) -> None:

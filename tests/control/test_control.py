@@ -20,11 +20,12 @@ import pytest
 from conftest import speaking, wait_until
 from filled import Filled
 from needs import needs_readers, needs_root
-from persons import ADMIN, COMMAND, DESK, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
+from persons import ADMIN, COMMAND, DESK, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Lists, Person
 from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
+from hotlined import wire
 from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import RefusalCounts, Server
@@ -92,11 +93,17 @@ class Doors:
         """The door of the desk's user."""
         return self.folder / "run-control/main-desk.sock"
 
+    @property
+    def fleets(self) -> Path:
+        """The door of the exchange's user."""
+        return self.folder / "run-control/main-fleet.sock"
+
     def start(self) -> None:
         """Start the control program, as systemd would: the sockets are made by root, and handed over."""
+        own = ((self.desks, DESK.uid, 0, 0o600), (self.fleets, EXCHANGE.uid, 0, 0o600))
         with contextlib.ExitStack() as stack:
             handed = []
-            for path, uid, gid, mode in ((self.socket, 0, LINE.gids[0], 0o660), (self.desks, DESK.uid, 0, 0o600)):
+            for path, uid, gid, mode in ((self.socket, 0, LINE.gids[0], 0o660), *own):
                 listener = stack.enter_context(socket.socket(socket.AF_UNIX))
                 listener.bind(str(path))
                 os.chown(path, uid, gid)
@@ -115,7 +122,7 @@ class Doors:
         if self.program:
             self.program.kill()
             self.program.communicate()
-        for path in (self.socket, self.desks):
+        for path in (self.socket, self.desks, self.fleets):
             path.unlink(missing_ok=True)
 
     def request(self, **claims: Any) -> str:
@@ -177,7 +184,7 @@ def test_members_and_the_lines_user_decide_and_the_kernel_says_who(doors: Doors)
     ):
         done = person.hotlined(doors.config, "pause", **claims)
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == f"by {name}"
+        assert doors.one("SELECT who FROM events WHERE kind = 'pause' ORDER BY id DESC LIMIT 1") == name
     assert doors.one("SELECT paused_by FROM line_state") == "anna"  # who began it
     assert MEMBER.hotlined(doors.config, "resume").returncode == 0
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
@@ -229,14 +236,16 @@ def test_who_is_a_member_is_asked_at_each_question(doors: Doors) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, UNIT, NOBODY, ADMIN, MEMBER, LINE, DESK])
+@pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, UNIT, NOBODY, ADMIN, MEMBER, LINE, DESK, EXCHANGE])
 def test_nobody_decides_at_a_door_of_others(doors: Doors, person: Person) -> None:
     """Not a stranger, not another line's user, nor who a user namespace does not know, be it in the group.
 
-    At the desk's door that holds for members, the line's user and root, too, and at the members' for the desk.
+    At the desk's door that holds for members, the line's user and root, too, and at the members' for the desk; at that
+    of the exchange for all of them, and for the exchange everywhere: a pause is nothing that it decides.
     """
     doors.start()
-    closed = [door for door, its in ((doors.socket, (MEMBER, LINE)), (doors.desks, (DESK,))) if person not in its]
+    whose = ((doors.socket, (MEMBER, LINE)), (doors.desks, (DESK,)), (doors.fleets, ()))
+    closed = [door for door, its in whose if person not in its]
 
     for door in closed:
         assert kind(person, door, doors.request(who="root")) in ("nothing", "RefusedError")
@@ -251,6 +260,7 @@ ASKED = {
     "pause": {},
 }
 """Some verbs with their arguments, of which the desk's pages have `pause` alone."""
+OF_THE_EXCHANGE = {"verb": "exchange", "arguments": {"answer": None}}
 
 
 @needs_root
@@ -264,6 +274,24 @@ def test_verbs_belong_to_the_door(doors: Doors, verb: str) -> None:
     assert kind(DESK, doors.desks, request) == ("decided" if verb in DESKS_VERBS else "RefusedError")
     assert doors.one("SELECT (SELECT count(*) FROM requests) + erasures FROM line_state") == 0
     assert kind(MEMBER, doors.socket, request) == "decided"
+
+
+@needs_root
+def test_what_the_exchange_does_nobody_else_does(doors: Doors) -> None:
+    """A member could forge what other lines say. The exchange says no database: its door says which line is meant."""
+    doors.start()
+    request = doors.request(**OF_THE_EXCHANGE)
+
+    assert [kind(each, doors.socket, request) for each in (MEMBER, EXCHANGE)] == ["RefusedError", "nothing"]
+    assert kind(DESK, doors.desks, request) == "RefusedError"
+    for person, path, asked in (
+        (EXCHANGE, doors.fleets, OF_THE_EXCHANGE),
+        (LINE, doors.socket, json.loads(request)),
+    ):
+        said = json.loads(person.call(ASK, str(path), json.dumps(asked)).stdout)
+        assert said["error"]["message"] == "The line is in no fleet."
+    huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"answer": {"rows": "x" * wire.MOST_OCTETS}}})
+    assert kind(EXCHANGE, doors.fleets, huge) == "UsageError"
 
 
 @needs_root
@@ -281,7 +309,7 @@ decide(config.load(Path(sys.argv[1])), "ada (proxy)", "resume")
     for person, name in ((DESK, "ada (proxy)"), (MEMBER, "anna")):
         done = person.call(decide, str(doors.config))
         assert (done.returncode, done.stderr) == (0, "")
-        assert doors.one("SELECT detail FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1").endswith(name)
+        assert doors.one("SELECT who FROM events WHERE kind = 'resume' ORDER BY id DESC LIMIT 1") == name
 
 
 @needs_root
@@ -611,7 +639,7 @@ def test_every_verb_is_asked_for() -> None:
     """A decision that no command and no page makes is a door that nobody uses."""
     package = Path(hotlined.__file__).parent
     asking = [path for room in ("cli", "desk") for path in (package / room).rglob("*.py")]
-    source = "".join(path.read_text() for path in (*asking, package / "control" / "erasing.py"))
+    source = "".join(path.read_text() for path in (*asking, *(package / "control").glob("*ing.py")))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 
 

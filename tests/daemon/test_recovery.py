@@ -53,7 +53,7 @@ def answered(line: Line, count: int = 1) -> None:
 
 def steps(line: Line) -> list[str]:
     """Return the rungs that are events, in order."""
-    return [detail.split(":")[0] for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'recovery'")]
+    return [json.loads(detail)["rung"] for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'recovery'")]
 
 
 # ---- the order

@@ -7,6 +7,7 @@ import pytest
 import year_now
 from year import Handed, Outcome, Settings
 
+from hotlined.causes import CauseCode
 from hotlined.errors import ModemError
 
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
@@ -62,7 +63,7 @@ def test_a_result_that_comes_late_is_not_the_one_before_last(line: year_now.Line
 
 
 def _breaks(_handed: Handed) -> Outcome:
-    raise ModemError("the prompt did not come", "")
+    raise ModemError(CauseCode.OUT_OF_STEP)
 
 
 def test_nothing_is_handed_over_while_the_sim_is_not_surely_the_lines(line: year_now.Line) -> None:

@@ -145,8 +145,8 @@ def test_a_block_is_recorded_with_the_name(tmp_path: Path) -> None:
         done = desk.browser().act("/act/block?number=0470/12.34.56")
 
         assert f"{KEVIN} is blocked. 1 answer that waited for it will not be sent." in done.words
-        event = filled.db.the("SELECT detail FROM events WHERE kind = 'block'")
-        assert user_name(0) in event["detail"]
+        event = filled.db.the("SELECT who FROM events WHERE kind = 'block'")
+        assert event["who"] == user_name(0)
 
 
 LOOK = """
@@ -385,7 +385,7 @@ def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
         assert (mine.get("/log").status, other.get("/log").status) == (200, 403)
         assert mine.get("/enter").status == 403
         assert "is blocked" in mine.act("/act/block?number=0470999999").words
-        assert user_name(0) in line.db.the("SELECT detail FROM events WHERE kind = 'block'")["detail"]
+        assert line.db.the("SELECT who FROM events WHERE kind = 'block'")["who"] == user_name(0)
 
 
 ASK_PORT = """

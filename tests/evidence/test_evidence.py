@@ -205,11 +205,11 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
     decisions.keep(threatened.db, 2, "anna", threatened.now())
     taken(threatened)
     kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
-    events = threatened.db.all("SELECT kind, detail, contact_id FROM events WHERE kind IN ('keep', 'evidence')")
+    events = threatened.db.all("SELECT kind, number, who, contact_id FROM events WHERE kind IN ('keep', 'evidence')")
     me = user_name(os.getuid())
 
     assert [tuple(row) for row in kept] == [(1, me), (2, "anna"), (3, me), (5, me)]
-    assert ("evidence", f"+3247…456 by {me}", None) in map(tuple, events)
+    assert ("evidence", "+3247…456", me, None) in map(tuple, events)
     assert [row["contact_id"] for row in events if row["kind"] == "keep"] == [2, 1, 3, 5]
 
 

@@ -60,13 +60,13 @@ def decode_submit(pdu: str, *, service_centre: bool = True) -> Submit:
     reader, centre, first = tpdu._opened(pdu, service_centre=service_centre)
     if first & 0x03 != 1:
         raise PduError(f"message type {first & 0x03} is no SUBMIT")
-    reference = reader.octet("the message reference")
+    reference = reader.octet()
     recipient, _ = tpdu._party(reader, "the recipient")
-    pid = reader.octet("the protocol identifier")
-    dcs = reader.octet("the data coding scheme")
+    pid = reader.octet()
+    dcs = reader.octet()
     vpf = _VALIDITY_FORMATS[first >> 3 & 3]
-    vp = reader.take(_VALIDITY_OCTETS[vpf], "the validity period")
-    content = tpdu._content(reader, dcs, reader.octet("the user data length"), has_header=bool(first & 0x40))
+    vp = reader.take(_VALIDITY_OCTETS[vpf])
+    content = tpdu._content(reader, dcs, reader.octet(), has_header=bool(first & 0x40))
     absolute = vpf is ValidityFormat.ABSOLUTE
     return Submit(
         service_centre=centre,

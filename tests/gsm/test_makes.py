@@ -282,7 +282,9 @@ def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
     line.sim.do("deliver", from_="+32470000001", text="coucou")
     wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
 
-    assert line.rows("SELECT detail FROM events WHERE kind = 'undervoltage'") == [("UNDER-VOLTAGE WARNNING",)]
+    assert line.rows("SELECT detail FROM events WHERE kind = 'undervoltage'") == [
+        ('{"answer": "UNDER-VOLTAGE WARNNING"}',)
+    ]
 
 
 def test_a_modem_without_texts_is_named_and_left_alone(open_line: Open) -> None:
@@ -334,7 +336,7 @@ def test_a_text_that_was_stored_nowhere_is_told(open_line: Open) -> None:
     line.sim.do("deliver", from_="+32470000001", text="coucou")
     wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
 
-    assert line.rows("SELECT detail FROM events WHERE kind = 'text_lost'") == [("+CMTI: ,-1",)]
+    assert line.rows("SELECT detail FROM events WHERE kind = 'text_lost'") == [('{"answer": "+CMTI: ,-1"}',)]
     status = json.loads(line.cli("status", "--json", check=False))
     assert [each["code"] for each in status["trouble"]] == ["text_lost"]
     assert "stored it nowhere" in status["trouble"][0]["words"]
@@ -441,7 +443,7 @@ def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> No
     assert "+CMGD" not in line.sim.do("counters")["counters"]
     assert sorted(recorded(line)) == ["0", "1", "2"]
     assert len(line.submitted()) == 3
-    assert line.rows("SELECT detail FROM events WHERE kind = 'delete_refused'") == [("SM 2",)]
+    assert line.rows("SELECT detail FROM events WHERE kind = 'delete_refused'") == [('{"storage": "SM", "index": 2}',)]
     assert json.loads(line.cli("status", "--json"))["modem"]["undeletable"] == 1
 
 

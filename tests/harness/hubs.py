@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,12 @@ from needs import APT, PACKAGES
 if TYPE_CHECKING:
     import psycopg
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-"""Where the programs of each PostgreSQL are, the newest one last."""
+PROGRAMS = (
+    [Path(os.environ["HOTLINED_POSTGRESQL"])]
+    if "HOTLINED_POSTGRESQL" in os.environ
+    else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+)
+"""Where the programs of each PostgreSQL are, the newest one last; HOTLINED_POSTGRESQL names those of another."""
 OPTIONS = ("fsync=off", "listen_addresses=", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
 SUPERUSER = "postgres"
 HUB = (importlib.resources.files("hotlined.fleet") / "hub.sql").read_text()
@@ -31,8 +35,8 @@ HUB = (importlib.resources.files("hotlined.fleet") / "hub.sql").read_text()
 class Cluster:
     """A PostgreSQL that runs."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
-        self.folder, self.programs = folder, programs
+    def __init__(self, folder: Path, programs: Path, port: int) -> None:
+        self.folder, self.programs, self.port = folder, programs, port
         self._names = (f"hub{number}" for number in itertools.count(1))
 
     def run(self, program: str, *arguments: str) -> None:
@@ -45,7 +49,24 @@ class Cluster:
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
         """Return the URL of a database, for a role."""
-        return f"postgresql://{user}@/{database}?host={self.folder}"
+        return f"postgresql://{user}@/{database}?host={self.folder}&port={self.port}"
+
+    def own(self, file: Path) -> None:
+        """Make a file its user's alone."""
+        file.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(file, SUPERUSER, SUPERUSER)
+
+    def refusal(self, url: str, statement: str) -> str:
+        """Return why a statement is refused; empty where it is not."""
+        import psycopg  # noqa: PLC0415  the fixture has looked for it
+
+        try:
+            with psycopg.connect(url, autocommit=True) as session:
+                session.execute(statement.encode())
+        except psycopg.Error as error:
+            return str(error)
+        return ""
 
     def connect(self, database: str, user: str = SUPERUSER) -> "psycopg.Connection[Any]":
         """Log in; each statement is a transaction."""
@@ -107,26 +128,31 @@ class Hub:
         return answer
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Give a PostgreSQL, the newest that there is; what is missing for that is the reason of a skipped test."""
+def programs() -> Path:
+    """Return where the newest PostgreSQL is; what is missing for it is the reason of a skipped test."""
     if not PROGRAMS:
         pytest.skip(APT + PACKAGES["pg_lsclusters"])
     pytest.importorskip("psycopg", reason=f"{APT}python3-psycopg")
-    with running(PROGRAMS[-1]) as found:
+    return PROGRAMS[-1]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Give a PostgreSQL."""
+    with running(programs()) as found:
         yield found
 
 
 @contextlib.contextmanager
-def running(programs: Path) -> Iterator[Cluster]:
+def running(programs: Path, port: int = 5432, options: Sequence[str] = OPTIONS) -> Iterator[Cluster]:
     """Have a PostgreSQL run, and leave nothing of it behind."""
     folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, SUPERUSER, SUPERUSER)
-    cluster = Cluster(folder, programs)
+    cluster = Cluster(folder, programs, port)
     data = str(folder / "data")
-    options = " ".join(f"-c {option}" for option in OPTIONS)
+    options = " ".join(f"-c {option}" for option in (*options, f"port={port}"))
     try:
         cluster.run("initdb", "-N", "--auth=trust", "-E", "UTF8", "--locale", "C", "-U", SUPERUSER, "-D", data)
         cluster.run("pg_ctl", "-w", "-D", data, "-l", str(folder / "log"), "-o", f"-k {folder} {options}", "start")

@@ -11,6 +11,7 @@ from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import identify
 from hotlined.gsm.alphabet import Plan, plan
+from hotlined.states import SubmitProblem
 from hotlined.store.answers import answers, contacts, fates, gate, queue
 from hotlined.store.file.opening import open_for_daemon
 from hotlined.store.line.database import Database
@@ -117,6 +118,4 @@ def refuse(db: Database, begun: gate.Begun, now: Now, cms: int) -> fates.Settled
 
 def lose(db: Database, begun: gate.Begun, now: Now) -> fates.Settled:
     """Let no result come for a segment."""
-    return fates.settle(
-        db, begun, policy.Unknown(policy.AttemptCause.NO_RESULT, "The modem did not answer in 120 s."), now
-    )
+    return fates.settle(db, begun, policy.Unknown(policy.AttemptCause.NO_RESULT, SubmitProblem.NO_RESPONSE), now)

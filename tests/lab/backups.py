@@ -20,7 +20,7 @@ CACHE = Path(os.environ.get("HOTLINED_LAB", "/var/tmp/hotlined-lab"))
 UNIT = "hotlined-offcard@main"
 STICK = "/dev/disk/by-label/HOTLINED"
 GROW = (
-    "INSERT INTO events (at, kind, note)"
+    "INSERT INTO events (at, kind, word)"
     " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60000)"
     " SELECT '2026-11-24T22:18:00.123Z', 'lab', hex(randomblob(150)) FROM n"
 )

@@ -63,7 +63,12 @@ def shut_out(what: str, at: str, user: str) -> None:
 def events() -> str:
     """Return what is recorded of people's decisions."""
     with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
-        return "\n".join(" ".join(row) for row in connection.execute("SELECT kind, detail FROM events"))
+        return "\n".join(
+            " ".join(row)
+            for row in connection.execute(
+                "SELECT kind, coalesce(number, word, ''), who FROM events WHERE who IS NOT NULL"
+            )
+        )
 
 
 def holds(what: str, answer: Answer, status: int, *words: str) -> None:

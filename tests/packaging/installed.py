@@ -46,6 +46,11 @@ match words[2:]:
         sys.exit(78 if "broken" in open(f"/etc/hotlined/{line}.yaml").read() else 0)
     case ["db", "key"]:
         print("RECIPIENT")
+    case ["fleet", "join", "-"]:
+        print(f"joined by {os.getuid()}: {sys.stdin.read()}")
+        sys.exit(0 if line == "main" else 75)
+    case ["fleet", "leave", "--yes"]:
+        print("left")
     case ["log", "-n", "1"]:
         sys.exit(78 if "later" in open(f"/var/lib/hotlined-{line}/hotlined.db").read() else 0)
     case ["db", "backup", "-"]:

@@ -57,6 +57,7 @@ BOOKWORM = {
     "python3": "3.11.2-1",
     "python3-click": "8.1.3-2",
     "python3-flask": "2.2.2-3",
+    "python3-psycopg": "3.1.7-4",
     "python3-rich": "13.3.1-1",
     "python3-serial": "3.5-1.1",
     "python3-waitress": "2.1.2-2",

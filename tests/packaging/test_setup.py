@@ -1,5 +1,6 @@
 """`hotlined-setup`, the one program of ours that root runs: what it makes, asks, prints, and leaves alone."""
 
+import json
 import os
 import re
 import stat
@@ -83,8 +84,9 @@ def test_a_line_beside_others_is_asked_for_its_stick(line: Installed, typed: str
     assert "  1  /dev/hotlined/a" in done.stdout
     text = line.path("etc/hotlined/nl.yaml").read_text()
     assert re.findall(r"^modem:\n  port: (.*)$", text, re.MULTILINE) == ([port] if port else [])
-    for user in ("hotlined-nl", "hotweb-nl"):
+    for user in ("hotlined-nl", "hotweb-nl", "hotfleet-nl"):
         assert line.run("id", user).returncode == 0
+    assert line.run("id", "-nG", "hotfleet-nl").stdout.split() == ["hotfleet-nl"]
     folder = line.path("var/lib/hotlined-nl").stat()
     assert (folder.st_uid, stat.S_IMODE(folder.st_mode)) == (int(line.run("id", "-u", "hotlined-nl").stdout), 0o2750)
     assert "hotlined --line nl status" in done.stdout
@@ -256,6 +258,57 @@ def test_addresses_of_alerts_are_for_root(line: Installed) -> None:
     assert path.read_text() == "ntfy://a/b\nmailto://x:y@z\n"
     assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
     assert "mailto" not in done.stdout.partition("ends.")[2]
+
+
+URL = "postgresql://hotlined_main:secret@/hub?host=hub.example&sslmode=require&channel_binding=require"
+INVITATION = {"line": "main", "hub": URL, "key": "ab" * 32}
+
+
+def test_an_invitation_is_split_between_root_and_the_line(line: Installed) -> None:
+    """The line's user gets the key by a pipe and no login; root alone reads that, and the exchange starts with it."""
+    done = line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION))
+
+    assert done.returncode == 0, done.stderr
+    user = line.run("id", "-u", "hotlined-main").stdout.strip()
+    given = json.dumps({"line": "main", "key": "ab" * 32})
+    assert f"joined by {user}: {given}" in done.stdout
+    path = line.path("etc/hotlined/main.fleet")
+    assert path.read_text() == f"{URL}\n"
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
+    assert "secret" not in done.stdout + done.stderr
+    assert not any(b"ab" * 32 in octets for _mode, octets in line.files().values())
+    unit = "hotlined-fleet@main.service"
+    assert line.asked() == [f"enable --now {unit}", f"restart {unit}"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "[]", "{", "[" * 5000, json.dumps(INVITATION | {"hub": "postgresql://a b"}), "{}"]
+)
+def test_what_is_no_invitation_changes_nothing(line: Installed, typed: str) -> None:
+    """Neither does one that the line's user refuses: no login is stored for a line that did not join."""
+    assert line.run("hotlined-setup", "add", "nl").returncode == 0
+    line.asked()
+    before = line.files()
+    for words in (["fleet"], ["fleet", "nl"]):
+        done = line.run("hotlined-setup", *words, typed=json.dumps(INVITATION) if words[1:] else typed)
+
+        assert done.returncode == 1
+        assert ("did not join" in done.stderr) == bool(words[1:])
+    assert (line.asked(), line.files()) == ([], before)
+
+
+def test_a_line_leaves_its_fleet(line: Installed) -> None:
+    """It is asked about; then its exchange ends, its user forgets the fleet, and the login goes."""
+    assert line.run("hotlined-setup", "fleet", typed=json.dumps(INVITATION)).returncode == 0
+    line.asked()
+    assert line.run("hotlined-setup", "fleet", "--leave", typed="no\n").returncode == 1
+    assert line.path("etc/hotlined/main.fleet").exists()
+    done = line.run("hotlined-setup", "fleet", "--leave", typed="main\n")
+
+    assert done.returncode == 0, done.stderr
+    assert "left" in done.stdout
+    assert line.asked() == ["disable --now hotlined-fleet@main.service"]
+    assert not line.run("cat", "/etc/hotlined/main.fleet").stdout
 
 
 def test_the_desk_is_a_socket_that_is_enabled(line: Installed) -> None:

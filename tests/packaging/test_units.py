@@ -16,9 +16,10 @@ from test_docs import resolve
 from hotlined import wire
 from hotlined.cli.web import OF_PROXIES
 from hotlined.config import find
-from hotlined.control import DESKS_DOOR
+from hotlined.control import DESKS_DOOR, FLEETS_DOOR
 from hotlined.desk import looks, serving
 from hotlined.errors import ConfigError, SealError, UnavailableError, UnsentError, UsageError
+from hotlined.exchange import RunFiles
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.sealing import making
 from hotlined.sealing.sending import socket_path
@@ -66,6 +67,7 @@ OURS = [
     name for name in SERVICES if not name.startswith(("hotlined-power", "hotlined-away"))
 ]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
+EXCHANGES = [name for name in OURS if "fleet@" in name]  # those that speak to a hub
 DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
 OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
 STICK = "/media/hotlined"
@@ -206,17 +208,18 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("unit", OURS)
 def test_all_sandboxes_are_the_daemons(unit: str) -> None:
-    """Each service that runs a command of ours is closed as the daemon is; alone alerts go to a network.
+    """Each service that runs a command of ours is closed as the daemon is; alone alerts and a hub are in a network.
 
-    Those that ask the kernel who their peer is have to see people as they are. The sender sees no configuration but
-    the one that it is handed.
+    Those that ask the kernel who their peer is have to see people as they are. What has a network sees no
+    configuration.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
     own.add("InaccessiblePaths")
     asks_who = "control" in unit or unit in DESKS
     if asks_who:
         own.add("PrivateUsers")
-    if unit in SENDERS:
+    network = unit in SENDERS + EXCHANGES
+    if network:
         own.add("TemporaryFileSystem")
         assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
         assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
@@ -227,12 +230,11 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     service = settings(unit, "Service")
     assert {key: service[key] for key in keys} == {key: daemon()[key] for key in keys}
     assert len(keys) > 20
-    network = unit in SENDERS
     assert service["PrivateNetwork"] == ["no" if network else "yes"]
     assert service.get("IPAddressDeny") == (None if network else ["any"])
     families = {"AF_UNIX", "AF_INET", "AF_INET6"} if network else {"AF_UNIX"}
     assert set(words(unit, "RestrictAddressFamilies")) == families
-    assert service["UMask"] == ["0077" if unit in {*SENDERS, *DESKS} else "0027"]
+    assert service["UMask"] == ["0077" if unit in {*SENDERS, *EXCHANGES, *DESKS} else "0027"]
     assert service["PrivateUsers"] == ["no" if asks_who else "yes"]
     assert service["MemoryMax"] == ["256M"]
     if unit in JOBS:
@@ -242,7 +244,7 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
 DOORS = {str(Path(text).parent) for name in UNITS for text in settings(name, "Socket").get("ListenStream", [])}
 """The folders in which the sockets of our programs are."""
 ASKS = {
-    **dict.fromkeys(("control", "web", "purge"), "/run/hotlined-control"),
+    **dict.fromkeys(("control", "web", "purge", "fleet"), "/run/hotlined-control"),
     "alerts": "/run/hotlined-alerts",
     "offcard": "/run/hotlined-away",
 }
@@ -296,7 +298,8 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     """
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
-    asks = {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
+    asks = {"/run/postgresql"} if unit in EXCHANGES else set()  # of a hub on the same machine
+    asks |= {path for job, path in ASKS.items() if unit.startswith(f"hotlined-{job}@")}
 
     assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot", "/run/postgresql", *DOORS} - asks
     assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
@@ -381,7 +384,20 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert service["DynamicUser"] == ["yes"]
         assert "BindPaths" not in service
         assert service["LoadCredential"] == [f"urls:/etc/hotlined/{line_of(unit)}.urls"]
-    for unit in (each for each in OURS if each not in SENDERS):
+    for unit in EXCHANGES:
+        service, line = settings(unit, "Service"), line_of(unit)
+        users, folders = made[line]
+        assert service["User"] == service["Group"] == [f"hotfleet-{line}"]
+        assert re.search(rf"^u hotfleet-{line} - ", users, re.MULTILINE)
+        assert not {"SupplementaryGroups", "BindPaths", "BindReadOnlyPaths"} & service.keys()
+        assert service["LoadCredential"] == [f"fleet:/etc/hotlined/{line}.fleet"]
+        assert f"d /run/hotlined-fleet/{line} :2750 :hotlined-{line} :hotfleet-{line}\n" in folders
+        place = RunFiles(Path("/run/hotlined"), line)
+        assert (str(place.mark.parent), str(place.heard.parent)) == (
+            words(f"hotlined@{line}.service", "BindPaths")[0].removeprefix("-"),
+            f"/run/{service['RuntimeDirectory'][0]}",
+        )
+    for unit in (each for each in OURS if each not in SENDERS + EXCHANGES):
         service, line = settings(unit, "Service"), line_of(unit)
         users, folders = made[line]
         user = f"hotlined-{line}"
@@ -394,7 +410,7 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
         assert {key for key in service if key.startswith("Bind")} == {binding}
         bound = {word.removeprefix("-") for word in words(unit, binding)}
         assert (STICK in bound) == (unit in OFFCARD)
-        bound -= {STICK}
+        bound -= {STICK, f"/run/hotlined-fleet/{line}" if unit not in JOBS else STICK}
         assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
         assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
         assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
@@ -404,13 +420,14 @@ def test_units_have_the_users_and_folders_that_are_made() -> None:
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
         assert "StateDirectory" not in service  # root would own what others put below it
-    for folder in ("/run/hotlined", "/run/hotlined-desk", *sockets, "/var/backups/hotlined"):
+    for folder in ("/run/hotlined", "/run/hotlined-desk", "/run/hotlined-fleet", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
-        door = next((each for each in ("-desk", "-proxy") if f"{each}@" in unit), "")
+        door = next((each for each in ("-desk", "-proxy", "-fleet") if f"{each}@" in unit), "")
         assert socket["ListenStream"][0] in {f"{folder}/{line}{door}.sock" for folder in sockets}
-        owner = f"hotweb-{line}" if door == "-desk" else f"hotlined-{line}" if "sender" in unit else None
+        owner = {"-desk": f"hotweb-{line}", "-fleet": f"hotfleet-{line}"}.get(door)
+        owner = f"hotlined-{line}" if "sender" in unit else owner
         assert socket.get("SocketUser") == ([owner] if owner else None)
     lines = [[row for row in text.splitlines() if "main" in row and row[0] != "#"] for text in made["main"]]
     assert lines == [[row.replace("nl", "main") for row in text.splitlines()] for text in made["nl"]]
@@ -470,11 +487,11 @@ def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
 def test_one_folder_outlives_the_programs_of_a_line() -> None:
     """The daemon's unit alone makes the line's folder, and it stays: the first program to end would remove it.
 
-    The desk has one of its own, and so have the figures.
+    The desk has one of its own, and so have the figures and the exchange.
     """
     makers = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert makers == {"hotlined@main.service", "hotlined@nl.service", *DESKS, *FIGURES}
+    assert makers == {"hotlined@main.service", "hotlined@nl.service", *DESKS, *FIGURES, *EXCHANGES}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
@@ -579,23 +596,24 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_control_program_has_a_door_for_each_kind(line: str) -> None:
-    """Members come in by the line's group, the desk by its user; one program has both, which begin and end as one."""
-    members, desks = (settings(f"hotlined-control{each}@{line}.socket", "Socket") for each in ("", "-desk"))
-    names = [f"hotlined-control{each}@{line}" for each in ("", "-desk")]
+    """Members come in by the group, desk and exchange by their users; one program has all doors, which begin as one."""
+    kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
+    names = [f"hotlined-control{each}@{line}" for each in kinds]
+    members, *own = (settings(f"{name}.socket", "Socket") for name in names)
 
     assert (members["SocketMode"], members["SocketGroup"]) == (["0660"], [f"hotlined-{line}"])
     assert "SocketUser" not in members
-    assert (desks["SocketMode"], desks["SocketUser"]) == (
-        ["0600"],
-        settings(f"hotlined-web@{line}.service", "Service")["User"],
-    )
-    assert desks["SocketUser"] == [f"hotweb-{line}"]
-    assert "SocketGroup" not in desks
     assert settings(f"{names[0]}.service", "Service")["Sockets"] == [" ".join(f"{name}.socket" for name in names)]
-    assert desks["Service"] == [f"{names[0]}.service"]
-    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [f"{names[1]}.socket"]
-    assert settings(f"{names[1]}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
-    assert desks["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, DESKS_DOOR))]
+    assert settings(f"{names[0]}.socket", "Unit")["Wants"] == [" ".join(f"{name}.socket" for name in names[1:])]
+    for door, name, kind, job in zip(own, names[1:], (DESKS_DOOR, FLEETS_DOOR), ("web", "fleet"), strict=True):
+        assert door["SocketMode"] == ["0600"]
+        assert (
+            door["SocketUser"] == [f"hot{job}-{line}"] == settings(f"hotlined-{job}@{line}.service", "Service")["User"]
+        )
+        assert "SocketGroup" not in door
+        assert door["Service"] == [f"{names[0]}.service"]
+        assert settings(f"{name}.socket", "Unit")["PartOf"] == [f"{names[0]}.socket"]
+        assert door["ListenStream"] == [str(wire.socket_path(Path("/run/hotlined"), "control", line, kind))]
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -82,7 +82,7 @@ def test_a_top_up_is_recorded_with_who_said_so_and_until_when_it_lasts(line_of: 
     assert "lasts until" in output
     row = line_of.db.the("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")
     assert row["kind"] == "topup"
-    assert row["detail"].startswith(f"{credit['topped_up_at']} by ")
+    assert json.loads(row["detail"]) == {"topped_up_at": credit["topped_up_at"]}
     assert "said by" in line_of.run("status").stdout
     assert codes(line_of) == []
 
@@ -317,9 +317,9 @@ def ask(line: Line, balance: str) -> None:
     line.cli("sim", "balance")
 
 
-def topups(line: Line) -> list[str]:
+def topups(line: Line) -> list[dict[str, str]]:
     """Return what the events say of top-ups."""
-    return [detail for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'topup' ORDER BY id")]
+    return [json.loads(detail) for (detail,) in line.rows("SELECT detail FROM events WHERE kind = 'topup' ORDER BY id")]
 
 
 def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
@@ -334,7 +334,7 @@ def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
     ask(line, "18.20")
     ask(line, "17,00")
 
-    assert topups(line) == ["the balance rose from 3.20 to 18.20"]
+    assert topups(line) == [{"rose_from": "3.20", "rose_to": "18.20"}]
     words = "taken for a top-up because the balance rose from 3.20 to 18.20"
     assert words in " ".join(line.cli("status", check=False).split())
     assert words in " ".join(line.cli("sim", "balance").split())
@@ -346,7 +346,7 @@ def test_a_balance_that_rose_is_taken_for_a_top_up_and_said(line: Line) -> None:
     ask(line, "32,00")  # what a person said explains the next balance
     assert "taken for" not in line.cli("status", check=False)
     ask(line, "42,00")
-    assert topups(line)[2:] == ["the balance rose from 32.00 to 42.00"]
+    assert topups(line)[2:] == [{"rose_from": "32.00", "rose_to": "42.00"}]
 
 
 def test_a_top_up_ends_an_outage_of_credit_at_once(line: Line) -> None:

@@ -46,7 +46,7 @@ from hotlined.alerts.due import LineState
 from hotlined.alerts.run import Run
 from hotlined.cli import main
 from hotlined.config import load, parse
-from hotlined.database_files import KEY, PINS, beside, write_key
+from hotlined.database_files import FLEET, KEY, PINS, beside, write_key
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
 from hotlined.sealing import age, archive
@@ -233,10 +233,13 @@ def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: 
 def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
     """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
     write_key(filled.database, KEY, b"k" * 32)
+    write_key(filled.database, FLEET, b"f" * 32)
     write_key(filled.database, PINS, b"p" * 32)
     out = taken_out(sealed(filled), tmp_path)
 
-    assert names(out) == ["about.json", "config.yaml", "hotlined.db", "hotlined.db.key", "hotlined.db.pins"]
+    keys = ["hotlined.db.fleet", "hotlined.db.key", "hotlined.db.pins"]
+    assert names(out) == ["about.json", "config.yaml", "hotlined.db", *keys]
+    assert (out / "hotlined.db.fleet").read_bytes() == b"f" * 32
     assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
     assert (out / "hotlined.db.key").read_bytes() == b"k" * 32
     about = json.loads((out / "about.json").read_text())
@@ -386,7 +389,7 @@ def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path
     """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
     before = sealed(filled)
     filled.db.connection.execute(
-        "INSERT INTO events (at, kind, note) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+        "INSERT INTO events (at, kind, word) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
         " LIMIT 8000) SELECT '2026-11-24T22:18:00.123Z', 'lab', hex(randomblob(200)) FROM n"
     )
     command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "backup"]

@@ -107,6 +107,8 @@ def test_it_is_lifted_where_it_was_said(hub: PlainHub, fr: Line, nl: Line) -> No
     assert document["elsewhere"] == [
         {"line": "fr", "opted_out_at": opted_out_at, "blocked_at": blocked_at, "answers": 0}
     ]
+    assert json.loads(nl.run("export", LEA, "--json").output)["elsewhere"] == document["elsewhere"]
+    assert PERSON in nl.run("export", LEA).output
     decisions.unblock(fr.db, LEA, "anna", fr.now())
     decisions.lift_opt_out(fr.db, LEA, "anna", fr.now())
     meet(hub, fr, nl)

@@ -265,7 +265,7 @@ for turn in range(turns):
     with open_beside_daemon(path) as db:
         if number % 2:
             with db.transaction():
-                db.execute("INSERT INTO events (at, kind, note) VALUES ('', 'race', ?)", f"{number}:{turn}")
+                db.execute("INSERT INTO events (at, kind, word) VALUES ('', 'race', ?)", f"{number}:{turn}")
         else:
             db.all("SELECT * FROM events")
 """
@@ -284,7 +284,7 @@ def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
         assert process.wait(120) == 0
     with closing(sqlite3.connect(path)) as db:
         (whole,) = db.execute("PRAGMA integrity_check").fetchone()
-        written = {detail for (detail,) in db.execute("SELECT detail FROM events WHERE kind = 'race'")}
+        written = {word for (word,) in db.execute("SELECT word FROM events WHERE kind = 'race'")}
 
     assert whole == "ok"
     assert written == {f"{number}:{turn}" for number in range(1, many, 2) for turn in range(turns)}

@@ -475,7 +475,7 @@ def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
     """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
     queue_one(db)
     first = begun(db)
-    fates.settle(db, first, policy.Refused(words="+CME ERROR: unknown"), at(db, 1))
+    fates.settle(db, first, policy.Refused(detail="+CME ERROR: unknown"), at(db, 1))
     segment = db.the("SELECT cause, detail FROM answer_segments WHERE id = ?", first.segment_id)
 
     assert answer(db)["reason"] == "error"
@@ -915,8 +915,8 @@ def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Databas
     assert contacts.watch_flood(db, at(db, 662)) is None
 
     assert [tuple(row) for row in db.all("SELECT kind, detail FROM events")] == [
-        ("flood_begin", "69 contacts in 600 s"),
-        ("flood_end", "69 contacts"),
+        ("flood_begin", '{"contacts": 69, "seconds": 600}'),
+        ("flood_end", '{"contacts": 69}'),
     ]
 
 
@@ -1317,8 +1317,8 @@ def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
 
     assert first == Sending("paused", "person", at(db, 0).rfc3339, "anna")
     assert sending_of(db) == Sending("paused", "person", at(db, 7200).rfc3339, "marie")
-    said = [row["detail"] for row in db.all("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id")]
-    assert said == ["by anna", "by marie", "by marie"]
+    said = [row["who"] for row in db.all("SELECT who FROM events WHERE kind = 'pause' ORDER BY id")]
+    assert said == ["anna", "marie", "marie"]
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -83,7 +83,7 @@ def by_hand() -> str:
     """Show the texts that people sent themselves, the newest first."""
     with reading() as db:
         texts = [*texts_for_people(db, line(), log.texts_by_hand(db, _ROWS))][::-1]
-    looked_through("texts by hand")
+    looked_through("by_hand")
     return render_template("by_hand.html", texts=texts)
 
 

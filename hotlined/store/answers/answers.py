@@ -85,7 +85,7 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
             Reason.SET_ASIDE,
             contact_id,
         )
-        events.record(db, now, EventKind.SET_ASIDE, f"contact {contact_id}: {why}", contact_id=contact_id)
+        events.record(db, now, EventKind.SET_ASIDE, contact_id=contact_id, detail={"error": why})
 
 
 def notice(db: Database, contact_id: int) -> str:

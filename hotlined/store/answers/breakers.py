@@ -5,7 +5,7 @@ itself has a row of `country_outages`, which no other module writes. `make_trial
 transactions of their own; each other function that writes is a part of the one that is open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -170,16 +170,19 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
 # ---- the line's
 
 
-def open_breaker(db: Database, opening: Opening, now: Now, pauses: Sequence[float], why: str = "") -> Breaker:
-    """Open the line's breaker, inside the transaction that is open; one that is open stays as it is."""
+def open_breaker(
+    db: Database, opening: Opening, now: Now, pauses: Sequence[float], detail: Mapping[str, object] | None = None
+) -> Breaker:
+    """Open the line's breaker, inside the transaction that is open; one that is open stays as it is.
+
+    `detail` is that of its event.
+    """
     before = breaker_of(db)
     if before.is_open:
         return before
     state = breaker.opened(before, opening, now.limit, now.rfc3339, pauses)
     set_breaker(db, state)
-    events.record(
-        db, now, _EVENTS[opening.cause][0], why or "answers to different numbers were not taken, one after the other"
-    )
+    events.record(db, now, _EVENTS[opening.cause][0], detail=detail)
     return state
 
 
@@ -207,7 +210,7 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     state = Breaker(closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
     if before.cause:
-        events.record(db, now, _EVENTS[before.cause][1], "an answer was taken")
+        events.record(db, now, _EVENTS[before.cause][1])
     _void_refusals(db, before.failed_from, now)
     for failed in db.all(_ALL_FAILED, since=before.failed_from):
         if failed["country"] != country:

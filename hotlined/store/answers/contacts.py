@@ -16,7 +16,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.states import ContactKind, EventKind, SegmentKind
+from hotlined.states import ContactKind, EventKind, PduProblem, SegmentKind
 from hotlined.store.answers import fates, words_met
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
@@ -233,14 +233,14 @@ def watch_flood(db: Database, now: Now) -> EventKind | None:
             return None
         with db.transaction():
             note_flood(db, now.limit)
-            events.record(db, now, EventKind.FLOOD_BEGIN, contacts=recent, seconds=int(FLOOD_SECONDS))
+            events.record(db, now, EventKind.FLOOD_BEGIN, detail={"contacts": recent, "seconds": int(FLOOD_SECONDS)})
         return EventKind.FLOOD_BEGIN
     if recent >= FLOOD_CONTACTS / 2:
         return None
     brought = _contacts_since(db, began - FLOOD_SECONDS)
     with db.transaction():
         note_flood(db, None)
-        events.record(db, now, EventKind.FLOOD_END, contacts=brought)
+        events.record(db, now, EventKind.FLOOD_END, detail={"contacts": brought})
     return EventKind.FLOOD_END
 
 
@@ -324,13 +324,13 @@ def _kind(message: tpdu.Deliver | tpdu.StatusReport | None) -> SegmentKind:
     return SegmentKind.STATUS_REPORT if isinstance(message, tpdu.StatusReport) else SegmentKind.DELIVER
 
 
-def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, str | None]:
-    """Apply a status report; return its segment, or in words what is wrong with the rows: the report is kept anyway."""
+def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, PduProblem | None]:
+    """Apply a status report; return its segment, or that it contradicts the rows: the report is kept anyway."""
     try:
         with db.savepoint():
             return fates.apply_report(db, report, now), None
-    except LifecycleError as error:
-        return None, error.message
+    except LifecycleError:
+        return None, PduProblem.CONTRADICTS
 
 
 _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)

@@ -111,7 +111,7 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
         line.note_trial_request(db)
-        events.record(db, now, EventKind.TOPUP, moment, who=who)
+        events.record(db, now, EventKind.TOPUP, who=who, detail={"topped_up_at": moment})
     return moment
 
 

@@ -55,7 +55,7 @@ def settle(
                 fate, outcome = _refuse(db, begun, result, now, retry_after)
             case policy.Unknown():
                 fate, outcome = Fate.UNCONFIRMED, Outcome.UNCONFIRMED
-                _unconfirm(db, begun.segment_id, result.cause, result.words)
+                _unconfirm(db, begun.segment_id, result.cause, result.detail)
         certainly_not_sent = fate in (Fate.RETRY, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
@@ -116,13 +116,13 @@ def _refuse(
     refusals = _refusals(db, answer)
     fate = policy.fate(result, refusals)
     if fate is Fate.UNCONFIRMED:
-        _unconfirm(db, begun.segment_id, result.cause, result.words)
+        _unconfirm(db, begun.segment_id, result.cause, result.detail)
         return fate, Outcome.UNCONFIRMED
     again = fate is Fate.RETRY and not answer["by_hand"]  # else a person stands there, and can try again
     half_sent = lifecycle.has_left(db, begun.attempt_id)
     goes_on = again and half_sent
     to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
-    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.words or None)
+    move_segment(db, begun.segment_id, to, cause=result.cause, detail=result.detail or None)
     if not goes_on:
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
@@ -169,9 +169,9 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
-def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> None:
+def _unconfirm(db: Database, segment_id: int, cause: str, detail: str = "") -> None:
     """Record that nobody knows whether a segment left; what stands behind it is not sent."""
-    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=words or None)
+    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=detail or None)
     row = db.the(
         "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
         segment_id,
@@ -216,7 +216,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
             _unconfirm(db, row["id"], cause)
             _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
         if rows:
-            events.record(db, now, EventKind.UNCONFIRMED, f"{len(rows)} found at start")
+            events.record(db, now, EventKind.UNCONFIRMED, detail={"segments": len(rows)})
     return len(rows)
 
 

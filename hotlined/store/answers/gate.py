@@ -237,7 +237,7 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         if row is None:
             return
         lifecycle.end(db, answer_id, Reason.SET_ASIDE, AnswerState.FAILED)
-        events.record(db, now, EventKind.SET_ASIDE, f"answer {answer_id}: {why}", contact_id=row["contact_id"])
+        events.record(db, now, EventKind.SET_ASIDE, contact_id=row["contact_id"], detail={"error": why})
 
 
 # the attempt that goes on has segments that wait, for the first one has left; the literal is the index's

@@ -36,7 +36,6 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason, Share
-from hotlined.problems import NOT_THERE, StateProblem
 from hotlined.states import (
     FACTS,
     IN_SHADOW,
@@ -98,9 +97,7 @@ def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = Non
     """
     row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.ANSWER.format(answer=answer_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
+        raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
     # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
     _set(db, "answers", answer_id, {"state": to, "reason": reason} | values)
@@ -122,9 +119,7 @@ def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any)
     """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
     row = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
     if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
-        raise LifecycleError(
-            StateProblem.SEGMENT.format(segment=segment_id, to=to, state=row["state"] if row else NOT_THERE)
-        )
+        raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     _set(db, "answer_segments", segment_id, {"state": to} | values)
     if FACTS[to].may_have_left != FACTS[SegmentState(row["state"])].may_have_left:
         _follow(db, row["attempt_id"])

@@ -45,9 +45,7 @@ class DatabaseTrouble(NamedTuple):
         if name in RIGHTS and database and _takes_nothing(database.parent):
             name = DatabaseState.FULL
         if name is None:
-            return cls(
-                None, DatabaseState.DAMAGED, str(error), N_("`hotlined db check --full` says whether it is damaged.")
-            )
+            return cls(None, DatabaseState.DAMAGED, str(error), UNNAMED_HINT)
         return TROUBLES[name]
 
     def as_error(self, subject: object = None, holders: Sequence[str] = ()) -> StoreError:
@@ -59,6 +57,8 @@ class DatabaseTrouble(NamedTuple):
         return StoreError(words, _(self.hint), self.name)
 
 
+UNNAMED_HINT = N_("`hotlined db check --full` says whether it is damaged.")
+"""What a person can do where SQLite's code has no name."""
 TROUBLES: dict[str, DatabaseTrouble] = {
     DatabaseState.FULL: DatabaseTrouble(
         DatabaseState.FULL,

@@ -1,14 +1,13 @@
 """The table `events`: how an event is written, and how it is read.
 
-An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences. Its `detail`
-is made of the fields by the database, for people who look there and for programs that know it from before. No code
-reads it, nor `note`, which is what a person may want to know of the cause.
+An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences: who, about
+whom or what, and a `detail` of further values by their names. None of them has a sentence in it.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hotlined.clock import Now
 from hotlined.gsm.address import mask
@@ -25,9 +24,7 @@ class Event(NamedTuple):
     event_id: int
     kind: str
     at: str
-    contacts: int | None = None
-    seconds: int | None = None
-    balance: str | None = None
+    detail: Mapping[str, Any]
     contact_id: int | None = None
     who: str | None = None
 
@@ -36,20 +33,17 @@ def record(
     db: Database,
     now: Now,
     kind: EventKind | StateEvent,
-    note: str | None = None,
     *,
     contact_id: int | None = None,
     who: str | None = None,
     number: str | None = None,
     word: str | None = None,
-    contacts: int | None = None,
-    seconds: int | None = None,
-    balance: str | None = None,
+    detail: Mapping[str, object] | None = None,
 ) -> None:
     """Record that something happened, inside the transaction that is open.
 
     `who` is the person who did it. It is about `number`, a number or name, which is masked here, or `word`: a tag, or
-    the list that somebody looked through. `contacts` is how many a flood brought, in `seconds`.
+    the list that somebody looked through. `detail` is what else is known: values as JSON holds them, and no sentence.
     """
     db.insert(
         "events",
@@ -60,10 +54,7 @@ def record(
         who=who,
         number=None if number is None else mask(number),
         word=word,
-        contacts=contacts,
-        seconds=seconds,
-        balance=balance,
-        note=note or None,
+        detail=json.dumps(detail, ensure_ascii=False) if detail else None,
     )
 
 
@@ -95,26 +86,31 @@ def is_repeated(
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, contacts, seconds, balance, contact_id, who FROM events"
+        "SELECT id AS event_id, kind, at, detail, contact_id, who FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),
     )
-    return [Event(**row) for row in rows]
+    return [Event(**dict(row) | {"detail": json.loads(row["detail"] or "{}")}) for row in rows]
 
 
-def of_contact(db: Database, contact_id: int) -> list[sqlite3.Row]:
-    """Return the events of a contact: the columns of `ShownEvent`."""
-    return db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id)
+def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
+    """Return the events of a contact: the fields of `ShownEvent`."""
+    return _read(db.all(f"SELECT {_FIELDS} WHERE contact_id = ? ORDER BY id", contact_id))
 
 
-def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[sqlite3.Row]:
-    """Return the events of contacts, and those about a number or name: the columns of `ExportedEvent`.
+def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[dict[str, Any]]:
+    """Return the events of contacts, and those about a number or name: the fields of `ExportedEvent`.
 
     The number is None where another one is masked alike.
     """
-    return db.all(
+    rows = db.all(
         f"SELECT id, {_FIELDS} WHERE contact_id IN (SELECT value FROM json_each(?)) OR number = ? ORDER BY id",
         json.dumps(list(contact_ids)),
         None if number is None else mask(number),
     )
+    return _read(rows)
+
+
+def _read(rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
+    return [dict(row) | {"detail": json.loads(row["detail"] or "null")} for row in rows]

@@ -163,7 +163,7 @@ def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     if tuple(row) != (balance, int(low)):
         with db.transaction():
             db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
-            events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, balance=balance)
+            events.record(db, now, EventKind.BALANCE_LOW if low else EventKind.BALANCE, detail={"balance": balance})
 
 
 def credit_of(db: Database) -> Credit:
@@ -559,7 +559,7 @@ def note_key_lack(db: Database, lack: HoldReason | None, file: str, now: Now) ->
         now.rfc3339,
         lack is HoldReason.KEY_DENIED,
     )
-    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, file)
+    events.record(db, now, _KEY_EVENTS[lack] if lack else EventKind.KEY_BACK, detail={"key": file})
 
 
 _KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: EventKind.KEY_DENIED}

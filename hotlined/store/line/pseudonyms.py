@@ -118,7 +118,7 @@ def require_key(db: Database, now: Now) -> None:
                 line.note_key_lack(db, lack, lacking_file(db).name, now)
         raise StoreError(
             _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
-            _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),
+            _("Bring it back from a backup, or decide to go on without it: `hotlined resume`."),
         )
 
 

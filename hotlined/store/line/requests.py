@@ -50,8 +50,8 @@ class Request(NamedTuple):
 class RequestProgress(NamedTuple):
     """How far a request is, and what came of it.
 
-    The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in
-    JSON.
+    The result of a refused one is a code (`Refusal`, `Reason`, `WaitingFor` or `CauseCode`), and `detail` its values,
+    an object in JSON.
     """
 
     state: RequestState
@@ -183,7 +183,7 @@ def end(db: Database, request_id: int, result: str, now: Now) -> None:
 
 
 def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: object) -> None:
-    """Commit why a request was refused: a `Refusal`, `Reason` or `WaitingFor`, and the values of its sentence."""
+    """Commit why a request was refused, by the codes of `RequestProgress`, and the values of its sentence."""
     with db.transaction():
         db.execute(
             "UPDATE requests SET state = ?, result = ?, detail = ?, ended_at = ? WHERE id = ?",

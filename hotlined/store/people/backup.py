@@ -311,14 +311,9 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
             now.rfc3339,
         )
         line.save_limit_clock(db, now)
-        events.record(
-            db,
-            now,
-            EventKind.RESTORED,
-            f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed",
-        )
+        events.record(db, now, EventKind.RESTORED, detail={"copied_at": copied_at, "answers": len(waited)})
         if pause := line.note_restored(db):
-            events.record(db, now, EventKind.PAUSE_RESTORED, f"of {pause.at} by {pause.by}")
+            events.record(db, now, EventKind.PAUSE_RESTORED, detail={"paused_at": pause.at, "paused_by": pause.by})
     return copied_at
 
 

@@ -70,7 +70,7 @@ def forget(
         before = stored.count(db, names, found)
         _erase(db, name, found, now, keep_opt_out=keep_opt_out)
         fleet.forget(db, name, now, asks=asks)
-        events.record(db, now, EventKind.FORGET, "a person was erased")
+        events.record(db, now, EventKind.FORGET)
     return before
 
 
@@ -126,7 +126,7 @@ _MENTIONS = (
     ("events", "who"),
     ("events", "number"),
     ("events", "word"),
-    ("events", "note"),
+    ("events", "detail"),
     ("alerts", "title"),
     ("alerts", "text"),
     ("requests", "arguments"),

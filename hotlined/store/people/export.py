@@ -8,6 +8,8 @@ from hotlined.documents import ByHandId, ExportedEvent, WholeContact
 from hotlined.forms import Time
 from hotlined.gsm.address import mask
 from hotlined.states import AnswerState, RequestState
+from hotlined.store import fleet
+from hotlined.store.fleet import Elsewhere
 from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.people.stored import PersonRows, find
@@ -82,11 +84,15 @@ class Export:
     segments: tuple[ExportedSegment, ...]
     requests: tuple[ExportedRequest, ...]
     events: tuple[ExportedEvent, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    """What other lines of the fleet say of it."""
+    fleet_pseudonym: str | None
+    """By which the fleet knows it; null in no fleet."""
 
     @property
     def anything(self) -> bool:
         """Whether anything is stored."""
-        rows = (self.contacts, self.named_by, self.by_hand, self.segments, self.requests, self.events)
+        rows = (self.contacts, self.named_by, self.by_hand, self.segments, self.requests, self.events, self.elsewhere)
         return self.decided is not None or any(rows)
 
 
@@ -120,6 +126,8 @@ def export(db: Database, name: str, in_words: Callable[[str | None, str | None],
         segments=_segments(db, found),
         requests=_requests(db, found, in_words),
         events=tuple(ExportedEvent(**row) for row in happened),
+        elsewhere=tuple(fleet.elsewhere(db, name)),
+        fleet_pseudonym=fleet.person(db, name),
     )
 
 

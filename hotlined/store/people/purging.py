@@ -193,7 +193,7 @@ NUMBERS = (
         "events e",
         ("e.at_limit <= :limit",),
         "e.number IS NOT NULL",
-        ("UPDATE events SET number = NULL, note = 'a number' WHERE id = :id",),
+        ("UPDATE events SET number = NULL WHERE id = :id",),
     ),
 )
 """What is replaced after `privacy.keep_numbers`: numbers by their pseudonyms, masked ones by nothing."""

@@ -292,7 +292,7 @@ def maybe_contact(db: Database, contact_id: int) -> WholeContact | None:
         alert_words=words_met.of(db, contact_id),
         parts=_parts(db, contact_id),
         by_hand=tuple(map(by_hand_entry, by_hand)),
-        events=tuple(ShownEvent(**dict(event)) for event in events.of_contact(db, contact_id)),
+        events=tuple(ShownEvent(**event) for event in events.of_contact(db, contact_id)),
     )
 
 

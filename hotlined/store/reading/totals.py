@@ -8,6 +8,7 @@ not synchronised is in rows without an hour. Figures of a period are counted fro
 from collections import Counter
 from typing import NamedTuple
 
+from hotlined.states import AnswerState
 from hotlined.store.line.database import Database
 
 
@@ -42,4 +43,21 @@ def ever(db: Database) -> Ever:
     return Ever(judged, entered, segments)
 
 
+class Today(NamedTuple):
+    """Contacts that were judged and answers that were sent, since midnight."""
+
+    contacts: int
+    answers: int
+
+
+def today(db: Database, midnight: str) -> Today:
+    """Return the totals of the hours since midnight, which is written as in the database."""
+    found: dict[str, int] = dict(map(tuple, db.all(_TODAY, midnight[:13], AnswerState.SENT)))
+    return Today(found.get("contacts", 0), found.get("answers", 0))
+
+
+_TODAY = """
+    SELECT name, sum(total) FROM totals WHERE hour >= ? AND (name = 'contacts' OR (name = 'answers' AND state = ?))
+    GROUP BY name
+"""
 _EVER = "SELECT name, kind, verdict, reason, state, total FROM sums"

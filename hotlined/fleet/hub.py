@@ -1,0 +1,201 @@
+"""The hub: a PostgreSQL (15 or later) that lines ask one thing, and that an admin sets up; only this speaks to it.
+
+A line logs in as a role of its own, which may call one function of hub.sql and nothing else.
+Known to be wrong: a line can keep the hub's processor busy with queries of its own.
+"""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, Any, LiteralString
+from urllib.parse import quote, urlencode
+
+from hotlined.errors import HotlinedError, NotLetInError, RefusedError, UnavailableError
+from hotlined.fleet.invitation import KEY_FILE
+from hotlined.language import _
+
+if TYPE_CHECKING:
+    import psycopg
+
+_LINES = "hotlined-lines"  # the group of all lines' roles; no line's name has a hyphen
+_ROLE = "hotlined_"
+_SECONDS = 10
+_WAITS: dict[str, Any] = {
+    "connect_timeout": _SECONDS,
+    "tcp_user_timeout": _SECONDS * 1000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "options": f"-c statement_timeout={_SECONDS}s",
+}
+_LONGEST = 4 << 20  # characters of an answer: two hundred rows, and the figures of a thousand lines
+
+HBA = (
+    "local    {database}  +{lines}       scram-sha-256",
+    "hostssl  {database}  +{lines}  all  scram-sha-256",
+    "local    all  +{lines}       reject",
+    "host     all  +{lines}  all  reject",
+)
+"""What stands first in pg_hba.conf: a line comes in with its password, by TLS or at a Unix socket, and here alone."""
+
+
+class Hub:
+    """An open connection to the hub, of a line or of the admin who sets it up."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    # ---- a line
+
+    def ask(self, question: str) -> str:
+        """Return the answer to a question, both in JSON; raises HotlinedError for one that is too long."""
+        text = self._row("SELECT hotlined.exchange(%s::jsonb)::text", question)
+        if not isinstance(text, str) or len(text) > _LONGEST:
+            raise HotlinedError(_("The hub answers what no hub of a fleet does."))
+        return text
+
+    # ---- an admin
+
+    def init(self) -> list[str]:
+        """Make this database a hub, where it is none yet; return the lines that come first in pg_hba.conf."""
+        with self._connection.transaction():
+            if not self._row("SELECT to_regnamespace('hotlined') IS NOT NULL"):
+                self._connection.execute((resources.files("hotlined.fleet") / "hub.sql").read_bytes())
+            if not self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", _LINES):
+                self._run("CREATE ROLE {}", _LINES)
+        database = self._connection.info.dbname
+        return [each.format(database=database, lines=_LINES) for each in HBA]
+
+    def invite(self, line: str, fingerprint: str, host: str | None) -> str:
+        """Let a line log in, with a new password; return its URL, in which it is. Invitations before that are void.
+
+        The first one of all gives the hub the fingerprint of the fleet's key; raises RefusedError for another key.
+        `host` is where lines find the hub, where the admin's own URL says something else.
+        """
+        role = _ROLE + line
+        password = secrets.token_urlsafe(24)
+        # so the password itself is in no log of the hub
+        verifier = self._connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        with self._connection.transaction():
+            self._require_key(fingerprint)
+            if not self._is_there(role):
+                self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
+            # a bad network leaves connections open that nobody uses; a query of a line's own could fill the hub's disk
+            self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
+            self._run("ALTER ROLE {} PASSWORD {}", role, password=verifier)
+            self._run("ALTER ROLE {} SET temp_file_limit = '64MB'", role)
+            self._run("GRANT USAGE ON SCHEMA hotlined TO {}", role)
+            self._run("GRANT EXECUTE ON FUNCTION hotlined.exchange(jsonb) TO {}", role)
+            self._connection.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (line,))
+        self._end_sessions(role)
+        return self._url(role, password, host)
+
+    def remove(self, line: str) -> None:
+        """Shut a line out: no log-in, no session, nothing that it owns, no role; its rows stay.
+
+        Raises RefusedError where no line of that name is in the fleet.
+        """
+        role = _ROLE + line
+        if not self._is_there(role):
+            raise RefusedError(_("The hub knows no line {line}.", line=line))
+        self._run("ALTER ROLE {} NOLOGIN PASSWORD NULL", role)  # for itself: whatever else fails, the line is out
+        self._end_sessions(role)
+        with self._connection.transaction():
+            self._run("DROP OWNED BY {}", role)
+            self._run("DROP ROLE {}", role)
+
+    def lift(self, line: str, person: str | None) -> tuple[int, int]:
+        """Blank what a line that was removed had said, of one person or of all; return how many opt-outs and blocks.
+
+        Raises RefusedError for a line that is in the fleet.
+        """
+        if self._is_there(_ROLE + line):
+            raise RefusedError(
+                _("Line {line} is in the fleet.", line=line), _("Lift it there: what a line says is its own.")
+            )
+        rows = self._connection.execute("SELECT * FROM hotlined.lift(%s, %s)", (line, person)).fetchall()
+        ((opt_outs, blocks),) = rows
+        return opt_outs, blocks
+
+    def maybe_fingerprint(self) -> str | None:
+        """Return the fingerprint of the fleet's key; None before the first invitation."""
+        found = self._connection.execute("SELECT key FROM hotlined.hub").fetchall()
+        return str(found[0][0]) if found else None
+
+    def _require_key(self, fingerprint: str) -> None:
+        known = self.maybe_fingerprint()
+        if known is None:
+            self._connection.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", (fingerprint,))
+        elif known != fingerprint:
+            raise RefusedError(
+                _("This is not the key of the fleet: the hub knows another one."),
+                _("Look for {file} beside the first invitation, or in the folder keys of a line.", file=KEY_FILE),
+            )
+
+    def _is_there(self, role: str) -> bool:
+        return bool(self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role))
+
+    def _end_sessions(self, role: str) -> None:
+        """End every session of a role, and wait for their end: what they hold is free then."""
+        sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
+        for _try in range(50):
+            if not self._row(sessions, role):
+                return
+            time.sleep(0.1)
+        raise HotlinedError(_("Sessions of {role} do not end at the hub: try again.", role=role))
+
+    def _row(self, statement: LiteralString, *values: str) -> Any:
+        ((value,),) = self._connection.execute(statement, values).fetchall()
+        return value
+
+    def _run(self, statement: LiteralString, *names: str, password: str | None = None) -> None:
+        """Run a statement with names of roles in it, and a password, which no parameter can be."""
+        from psycopg import sql  # noqa: PLC0415  heavy
+
+        values = [*map(sql.Identifier, names), *([sql.Literal(password)] if password else [])]
+        self._connection.execute(sql.SQL(statement).format(*values))
+
+    def _url(self, role: str, password: str, host: str | None) -> str:
+        """Return the URL with which a line logs in: over TLS, bound to that very connection, or at a Unix socket."""
+        info = self._connection.info
+        who, database = f"{role}:{password}", quote(info.dbname, safe="")
+        if host is None:
+            host, port = info.host, str(info.port)
+        else:
+            host, _colon, port = host.partition(":")
+        query = {"host": host, "port": port or "5432"}
+        if not host.startswith("/"):
+            query |= {"sslmode": "require", "channel_binding": "require"}
+        return f"postgresql://{who}@/{database}?{urlencode(query, safe='/')}"
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Hub]:
+    """Give a connection to the hub; raises UnavailableError without it, HotlinedError for anything else that fails."""
+    try:
+        import psycopg  # noqa: PLC0415  heavy, and of a package that only a fleet needs
+    except ImportError as error:
+        raise UnavailableError(
+            _("psycopg is missing, which speaks to the hub: {reason}.", reason=str(error)),
+            _("On Debian and Raspberry Pi OS: `{command}`.", command="sudo apt install python3-psycopg"),
+        ) from error
+    try:
+        with psycopg.connect(url, autocommit=True, application_name="hotlined", **_WAITS) as connection:
+            yield Hub(connection)
+    except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        raise UnavailableError(
+            _("This PostgreSQL is no hub of hotlined yet."), _("`hotlined fleet hub init --hub URL` makes it one.")
+        ) from error
+    except psycopg.OperationalError as error:
+        reason = _in_a_line(error)
+        if "pg_hba.conf" in reason or (error.pgconn and error.pgconn.used_password):
+            raise NotLetInError(_("The hub does not let this line in: {reason}", reason=reason)) from error
+        raise UnavailableError(_("The hub cannot be reached: {reason}", reason=reason)) from error
+    except psycopg.Error as error:
+        raise HotlinedError(_("The hub refused: {reason}", reason=_in_a_line(error))) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,75 @@
+"""What is wrong with a line, in words: what the daemon wrote down in codes is said in the language in force."""
+
+from dataclasses import dataclass
+
+from hotlined.causes import CodedCause
+from hotlined.config import Config
+from hotlined.language import N_, _
+from hotlined.states import DatabaseState, TroubleCode, database_trouble, is_about_database
+from hotlined.status import DaemonTrouble
+from hotlined.store.file.trouble import TROUBLES, UNNAMED_HINT
+from hotlined.words import conditions
+from hotlined.words.amounts import sentence
+from hotlined.words.conditions import modem_in_words
+
+_NO_REPORTS = (
+    N_("The modem passes no status reports on, so no answer will be known as delivered."),
+    N_("Set modem.delivery_reports to false, or use another stick."),
+)
+_NOT_READ_AGAIN = (
+    N_("The configuration was not read again, and the old one holds."),
+    N_("`hotlined config check` names the lines. Correct them, then reload."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps the line from doing its work: a code for scripts, a sentence, its cure, since when."""
+
+    code: str
+    words: str
+    cure: str = ""
+    since: str | None = None
+    """RFC 3339; None where it is not known."""
+
+    @property
+    def sentences(self) -> str:
+        """The words and the cure."""
+        return f"{self.words} {self.cure}".strip()
+
+
+def said(trouble: DaemonTrouble, config: Config) -> Trouble:
+    """Say what the daemon of a line wrote down."""
+    return Trouble(trouble.code, *_in_words(trouble, config), trouble.since)
+
+
+def database_in_words(name: str | None, reason: str = "") -> tuple[str, str]:
+    """Return two texts about a database that its daemon cannot use; `reason` is SQLite's, for one without a name."""
+    known = TROUBLES.get(name or "")
+    words = _("The daemon cannot use its database: {reason}.", reason=_(known.words) if known else reason)
+    return words, _(known.hint if known else UNNAMED_HINT)
+
+
+def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
+    """Return two texts about a trouble: the sentence, and its cure."""
+    if trouble.code == database_trouble(DatabaseState.REPLACED):
+        return conditions.REPLACED.words.format(database=config.database), conditions.REPLACED.cure
+    if is_about_database(trouble.code):
+        return database_in_words(trouble.cause, str(trouble.values.get("reason", "")))
+    cause = CodedCause(trouble.cause, trouble.values) if trouble.cause else None
+    match trouble.code:
+        case TroubleCode.CONFIG_REFUSED if cause and cause.words:
+            reason = sentence(cause.words)
+            return _("The configuration was not read again, and the old one holds: {reason}", reason=reason), cause.cure
+        case TroubleCode.CONFIG_REFUSED:
+            words, cure = _NOT_READ_AGAIN
+            return _(words), _(cure)
+        case TroubleCode.STORAGE_UNREAD:
+            storage, answer = (str(trouble.values.get(name, "…")) for name in ("storage", "answer"))
+            return conditions.unread_in_words(storage, answer)
+        case TroubleCode.VOLTE_ONLY:
+            return conditions.VOLTE_ONLY.words, conditions.VOLTE_ONLY.cure
+        case TroubleCode.NO_REPORTS:
+            words, cure = _NO_REPORTS
+            return _(words), _(cure)
+    return modem_in_words(trouble.code, cause)

@@ -1,0 +1,348 @@
+"""The exchange of lines in a fleet: invited, joined, and asking the hub through a door at the control program."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import KEVIN, LEA, Filled
+from hubs import Cluster, cluster
+
+from hotlined import exchange, pseudonym
+from hotlined.clock import boottime
+from hotlined.config import load
+from hotlined.control import joining
+from hotlined.daemon.line import Line
+from hotlined.daemon.mark import MarkWriter
+from hotlined.errors import HotlinedError, UnavailableError
+from hotlined.exchange import Mark, RunFiles
+from hotlined.fleet.hub import opened
+from hotlined.fleet.invitation import Invitation
+from hotlined.fleet.sync import HubExchange, Pace
+from hotlined.status import DaemonStatus, DaemonTrouble
+
+__all__ = ["cluster"]
+KEY = bytes(range(32))
+AT_ONCE = Pace(look=1.0, read=3.0, pauses=(0.0,), misfits=(0.0,), refused=0.0)
+Enter = Callable[..., Filled]
+
+
+@pytest.fixture
+def hub(cluster: Cluster) -> Iterator[str]:
+    """Give the URL of an empty hub, as its admin has it."""
+    with cluster.connect("postgres") as session:
+        session.execute("DROP DATABASE IF EXISTS exchanged (FORCE)")
+        session.execute("CREATE DATABASE exchanged")
+    url = cluster.url("exchanged")
+    with opened(url) as found:
+        found.init()
+    yield url
+    with opened(url) as found, cluster.connect("postgres") as session:
+        for (role,) in session.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotlined\\_%'").fetchall():
+            found.remove(role.removeprefix("hotlined_"))
+
+
+def invitation(hub: str, line: str, key: bytes = KEY) -> str:
+    """Return an invitation."""
+    with opened(hub) as found:
+        return Invitation(line, key, found.invite(line, pseudonym.digest(key), None)).to_json()
+
+
+@pytest.fixture
+def enter(tmp_path: Path, hub: str) -> Iterator[Enter]:
+    """Give lines that have joined."""
+    with contextlib.ExitStack() as stack:
+
+        def enter(name: str, **settings: Any) -> Filled:
+            (tmp_path / name).mkdir()
+            line = Filled(tmp_path / name, line=name, **settings)
+            stack.callback(line.db.close)
+            joined = line.run("fleet", "join", "-", input=invitation(hub, name))
+            assert joined.exit_code == 0, joined.output
+            return line
+
+        yield enter
+
+
+def sync(*lines: Filled) -> None:
+    """Have lines exchange until there is no news."""
+    for line in lines:
+        done = line.run("fleet", "sync", "--once")
+        assert (done.exit_code, done.output) == (0, "")
+
+
+def refused(line: Filled, sender: str = KEVIN) -> tuple[str, list[str]]:
+    """Let somebody text a line; return the reason of the verdict, and the lines that it is due to."""
+    line.judge(line.text(sender=sender))
+    (found,) = line.log("-n", "1")
+    return found["reason"], found["elsewhere"]
+
+
+def test_who_says_stop_to_one_line_is_refused_at_the_other(enter: Enter) -> None:
+    """Invited, joined, exchanged: fr's opt-out holds at nl, which names fr; nobody else is refused."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.judge(fr.text("Stop"))
+    sync(fr, nl)
+
+    assert refused(nl) == ("opted_out", ["fr"])
+    assert refused(nl, LEA) == ("first_contact", [])
+
+
+def heard(line: Filled) -> dict[str, Any]:
+    """Return what the exchange says of the hub."""
+    found: dict[str, Any] = json.loads(place(line).heard.read_text())
+    return found
+
+
+def place(line: Filled) -> RunFiles:
+    """Return where line and exchange leave files for each other."""
+    config = load(line.config)
+    return RunFiles(config.runtime_dir, config.name)
+
+
+def mark(line: Filled, changed: int, figures: str = "{}") -> None:
+    """Write the mark as the daemon does."""
+    exchange.write(place(line).mark, Mark(changed, figures, boottime()), 0o640)
+
+
+class Stopped(BaseException):
+    """The exchange is stopped."""
+
+
+def served(
+    line: Filled, *steps: Callable[[], object], pace: Pace = AT_ONCE
+) -> tuple[list[dict[str, Any] | None], list[float]]:
+    """Have the exchange run, and do a step each time that it sleeps; return what it handed in, and its pauses."""
+    config = load(line.config)
+    door, url = joining.door(config, "hotfleet"), joining.maybe_url(config)
+    handed: list[dict[str, Any] | None] = []
+    pauses: list[float] = []
+    left = iter(steps)
+
+    def ask(answer: dict[str, Any] | None) -> dict[str, Any]:
+        handed.append(answer)
+        return door(answer)
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        step = next(left, None)
+        if step is None:
+            raise Stopped
+        step()
+
+    with contextlib.suppress(Stopped):
+        HubExchange(ask, url, place(line), pace, sleep).run()
+    return handed, pauses
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def test_what_is_decided_while_it_runs_is_exchanged(enter: Enter) -> None:
+    """Once the mark has changed the line is asked again; what the hub has for it is handed in."""
+    fr, nl = enter("fr"), enter("nl")
+    mark(fr, 1)
+
+    def decide() -> None:
+        fr.judge(fr.text("Stop"))
+        mark(fr, 2)
+
+    def decide_there() -> None:
+        sync(nl)
+        nl.run("block", LEA)
+        sync(nl)
+
+    served(fr, nothing, decide, nothing, nothing, decide_there, *[nothing] * 6)
+
+    assert refused(nl) == ("opted_out", ["fr"])
+    assert refused(fr, LEA) == ("blocked", ["nl"])
+
+
+def test_while_nothing_is_new_the_line_is_left_alone(enter: Enter) -> None:
+    """Ten more questions to the hub start no control program, and write nothing to the line's database."""
+    fr = enter("fr")
+    mark(fr, 1)
+    served(fr, *[nothing] * 4)
+    before = fr.db.changed_elsewhere()
+
+    handed, pauses = served(fr, *[lambda: mark(fr, 1)] * 30)
+
+    assert len(handed) == 2  # the first question, and that nothing is wrong
+    assert pauses == [1.0] * 31
+    assert fr.db.changed_elsewhere() == before
+
+
+def test_the_daemon_marks_what_is_new_and_how_the_line_is(enter: Enter) -> None:
+    """Another decision is another mark; nothing new, none. Of a line that has left there is none any more."""
+    fr = enter("fr")
+    writer, file = MarkWriter(Line(load(fr.config), fr.db)), place(fr).mark
+    fr.judge(fr.text("Stop"))
+    fr.judge(fr.text(sender=LEA))
+
+    writer.write(DaemonStatus(trouble=(DaemonTrouble("sim_absent"),)))
+    first = place(fr).maybe_mark()
+    file.unlink()
+    writer.write(None)
+    assert not file.exists()
+    fr.run("block", LEA)
+    writer.write(None)
+    second = place(fr).maybe_mark()
+
+    assert first
+    assert second
+    assert first.changed < second.changed
+    said = json.loads(first.figures)
+    assert said == {
+        "state": "not_answering",
+        "contacts_today": said["contacts_today"],
+        "answers_today": 0,
+        "trouble": ["sim_absent"],
+        "open": {},
+    }
+    assert fr.run("fleet", "leave", "--yes").exit_code == 0
+    writer.write(None)
+    assert not file.exists()
+
+
+def test_without_a_daemon_the_line_is_asked_now_and_then(enter: Enter) -> None:
+    """No mark says whether people have decided something meanwhile."""
+    fr, nl = enter("fr"), enter("nl")
+
+    served(fr, nothing, lambda: fr.run("block", LEA), *[nothing] * 24)
+    sync(nl)
+
+    assert refused(nl, LEA) == ("blocked", ["fr"])
+
+
+def test_a_hub_that_is_away_is_tried_again(enter: Enter, cluster: Cluster) -> None:
+    """Its state is there for all to read, since when, and why; once it is back the exchange goes on."""
+    fr, nl = enter("fr"), enter("nl")
+    mark(fr, 1)
+    states = []
+
+    def cut() -> None:
+        states.append(heard(fr))
+        with cluster.connect("exchanged") as session:
+            session.execute("ALTER DATABASE exchanged CONNECTION LIMIT 0")
+            session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hotlined_fr'")
+
+    def back() -> None:
+        states.append(heard(fr))
+        with cluster.connect("exchanged") as session:
+            session.execute("ALTER DATABASE exchanged CONNECTION LIMIT -1")
+
+    def decide() -> None:
+        states.append(heard(fr))
+        fr.run("block", LEA)
+        mark(fr, 2)
+
+    served(fr, cut, nothing, nothing, back, nothing, nothing, decide, *[nothing] * 6)
+    sync(nl)
+
+    assert [(each["reachable"], bool(each["reason"])) for each in states] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
+    assert refused(nl, LEA) == ("blocked", ["fr"])
+
+
+def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
+    """The login is in no backup: the line goes on with what it knows, and says so."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.judge(nl.text("Stop"))
+    sync(nl, fr)
+    exchange.login_path(fr.config).unlink()
+
+    assert refused(fr) == ("opted_out", ["nl"])
+    for words in (("fleet", "status", "--json"), ("status", "--json")):
+        shown = fr.run(*words)
+        assert shown.exit_code == 69
+        assert "hub_login" in [each["code"] for each in json.loads(shown.stdout)["trouble"]]
+    assert "invited again" in fr.run("fleet", "status").stdout
+
+
+def test_how_the_lines_are_is_shown(enter: Enter) -> None:
+    """What the daemon says of a line in its mark is at the others; what is no such thing is left out."""
+    fr, nl = enter("fr"), enter("nl")
+    said = {
+        "state": "answering",
+        "contacts_today": 7,
+        "answers_today": 3,
+        "trouble": ["silence", "<b>"],
+        "open": {"nl": 2},
+    }
+    mark(fr, 1, json.dumps(said))
+    served(fr, nothing)
+    mark(nl, 1, '{"state": "boiling", "contacts_today": -1, "trouble": 5, "open": [1]}')
+    served(nl, nothing)
+    shown = nl.run("fleet", "status", "--json")
+
+    found = json.loads(shown.stdout)
+    assert found["hub"]["reachable"] is True
+    assert found["unsent"] == 0
+    assert found["open"] == {"fr": 2}
+    assert [{**each, "seen_at": None} for each in found["lines"]] == [
+        {
+            "line": "fr",
+            "state": "answering",
+            "seen_at": None,
+            "contacts_today": 7,
+            "answers_today": 3,
+            "trouble": ["silence"],
+        },
+        {
+            "line": "nl",
+            "state": "not_answering",
+            "seen_at": None,
+            "contacts_today": None,
+            "answers_today": None,
+            "trouble": [],
+        },
+    ]
+    for words in ("answering", "silence", "fr has not erased 2 persons yet"):
+        assert words in nl.run("fleet", "status").stdout
+
+
+def test_an_invitation_of_another_line_is_refused(tmp_path: Path, hub: str) -> None:
+    """And so is what is none; nothing is stored."""
+    fr = Filled(tmp_path, line="fr")
+    with contextlib.closing(fr.db):
+        other = fr.run("fleet", "join", "-", input=invitation(hub, "nl"))
+        none = [
+            fr.run("fleet", "join", "-", input=text) for text in ("", "{}", '{"line": "fr", "key": "00"}', "[" * 5000)
+        ]
+
+        assert (other.exit_code, [each.exit_code for each in none]) == (75, [2] * 4)
+        assert "is for line nl; this one is fr" in other.output
+        assert fr.run("fleet", "status").exit_code == 75
+        assert not exchange.login_path(fr.config).exists()
+
+
+def test_a_line_leaves(enter: Enter) -> None:
+    """What others said holds there no more, and that is said; the login goes."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.judge(nl.text("Stop"))
+    sync(nl, fr)
+
+    left = fr.run("fleet", "leave", "--yes")
+
+    assert "1 opt-out, 0 blocks" in left.output
+    assert not exchange.login_path(fr.config).exists()
+    assert refused(fr) == ("first_contact", [])
+    assert fr.run("fleet", "leave", "--yes").exit_code == 75
+
+
+def test_without_psycopg_a_sentence_says_what_to_install(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names Debian's package."""
+    fr = enter("fr")
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+
+    done = fr.run("fleet", "sync", "--once")
+
+    assert done.exit_code == UnavailableError.exit_code
+    assert "sudo apt install python3-psycopg" in done.output
+    assert issubclass(UnavailableError, HotlinedError)

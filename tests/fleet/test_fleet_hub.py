@@ -1,0 +1,488 @@
+"""The hub of a fleet: who gets in and as whom, what a line can do there and cannot, and how it is shut out."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from conftest import wait_until
+from filled import Filled
+from hubs import OPTIONS, Cluster, programs, running
+from persons import COMMAND, MEMBER
+from running import CliRunner
+from test_fleet_exchange import heard, served
+
+from hotlined.cli import main
+from hotlined.errors import HotlinedError, UnavailableError
+from hotlined.fleet.hub import opened
+from hotlined.fleet.invitation import Invitation
+from hotlined.pseudonym import digest
+
+HOST = "127.0.0.1"
+
+
+FINGERPRINT = "ab" * 32
+
+
+def run(*words: str, code: int = 0) -> str:
+    """Return what a command says; it must end with that code."""
+    result = CliRunner().invoke(main, ["fleet", "hub", *words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Give a PostgreSQL that listens at a port of this machine."""
+    with running(programs(), free_port(), (*OPTIONS, f"listen_addresses={HOST}")) as found:
+        yield found
+
+
+def refusal(url: str) -> str:
+    """Return why nobody gets in by a URL; empty where somebody does."""
+    try:
+        with opened(url) as hub:
+            hub.ask(question())
+    except HotlinedError as error:
+        return error.message
+    return ""
+
+
+def question(**more: object) -> str:
+    """Return the question of a line that has nothing to say yet."""
+    return json.dumps({"hub": None, "base": 0, "upto": 0, "cursor": 0, "again": False, "rows": []} | more)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate that nobody has signed, as Debian's ssl-cert does; return it and its key."""
+    made, key = folder / "ssl-cert-snakeoil.pem", folder / "ssl-cert-snakeoil.key"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=hub",
+            "-days",
+            "2",
+            "-keyout",
+            key,
+            "-out",
+            made,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made, key
+
+
+def empty(cluster: Cluster, name: str) -> str:
+    """Make a database that is no hub (any more); return its URL."""
+    with cluster.connect("postgres") as session:
+        session.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)".encode())
+        session.execute(f"CREATE DATABASE {name}".encode())
+    return cluster.url(name)
+
+
+@dataclass
+class Guarded:
+    """A hub that asks for passwords, over TLS and at its Unix socket."""
+
+    cluster: Cluster
+    url: str
+
+    def invite(self, line: str) -> str:
+        """Invite a line over TCP; return its URL."""
+        with opened(self.url) as found:
+            return found.invite(line, FINGERPRINT, f"{HOST}:{self.cluster.port}")
+
+    def administer(self, statement: str) -> None:
+        """Have the superuser say something."""
+        assert self.cluster.refusal(self.url, statement) == ""
+
+    def roles(self) -> set[str]:
+        """Return the names of the lines that may log in."""
+        names = self.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotlined\\_%' AND rolcanlogin")
+        return {str(name).removeprefix("hotlined_") for (name,) in names}
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        """Return what a statement of the superuser finds."""
+        with self.cluster.connect("hub") as session:
+            return session.execute(statement.encode()).fetchall()
+
+
+@pytest.fixture
+def hub(cluster: Cluster) -> Iterator[Guarded]:
+    """Give a hub that is set up with what the commands say, and nothing else."""
+    data = cluster.folder / "data"
+    before = (data / "pg_hba.conf").read_text()
+    url = empty(cluster, "hub")
+    guarded = Guarded(cluster, url)
+    needed = [line for line in run("init", "--hub", url).splitlines() if "hotlined-lines" in line]
+    (data / "pg_hba.conf").write_text("\n".join([*needed, "local all all trust", ""]))
+    for file in certificate(cluster.folder):
+        cluster.own(file)
+        setting = "ssl_cert_file" if file.suffix == ".pem" else "ssl_key_file"
+        guarded.administer(f"ALTER SYSTEM SET {setting} = '{file}'")
+    guarded.administer("ALTER SYSTEM SET ssl = on")
+    guarded.administer("SELECT pg_reload_conf()")
+    wait_until(lambda: guarded.rows("SHOW ssl") == [("on",)], "TLS")
+    yield guarded
+    (data / "pg_hba.conf").write_text(before)
+    guarded.administer("ALTER SYSTEM RESET ALL")
+    guarded.administer("SELECT pg_reload_conf()")
+    for line in guarded.roles():
+        run("remove", line, "--hub", url)
+
+
+def test_a_line_gets_in_with_its_invitation_over_tls(hub: Guarded) -> None:
+    """Its URL is enough: an answer comes, with the fingerprint of the fleet's key."""
+    url = hub.invite("fr")
+
+    with opened(url) as found:
+        answer = json.loads(found.ask(question()))
+    assert (answer["fits"], answer["rows"]) == (False, [])
+    assert "channel_binding=require" in url
+    assert answer["key"] == FINGERPRINT
+
+
+def test_nobody_gets_in_otherwise(hub: Guarded) -> None:
+    """Without TLS, without the password, with another line's, into another database: PostgreSQL refuses each."""
+    fr, nl = hub.invite("fr"), hub.invite("nl")
+    of_nl = nl.partition("://")[2].partition("@")[0].partition(":")[2]
+    of_fr = fr.partition("://")[2].partition("@")[0].partition(":")[2]
+
+    assert refusal(fr) == refusal(nl) == ""
+    assert "pg_hba.conf" in refusal(fr.replace("sslmode=require&channel_binding=require", "sslmode=disable"))
+    assert "not let this line in" in refusal(fr.replace(of_fr, of_nl))
+    assert refusal(fr.replace(f":{of_fr}@", "@"))
+    assert "pg_hba.conf" in refusal(fr.replace("/hub?", "/postgres?"))
+
+
+def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
+    """Whoever found the old file gets in no more, and is thrown out if she is in; the new file works."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
+    old = hub.invite("fr")
+    with contextlib.suppress(UnavailableError), opened(old) as open_before:
+        new = hub.invite("fr")
+        with pytest.raises(psycopg.OperationalError):
+            open_before.ask(question())
+
+    assert "not let this line in" in refusal(old)
+    assert refusal(new) == ""
+
+
+def test_a_login_that_is_void_is_said(hub: Guarded, tmp_path: Path) -> None:
+    """A line that was invited anew hears that from the hub, and says so; with the new invitation it goes on."""
+    fr = Filled(tmp_path, line="fr")
+    key = bytes(range(32))
+
+    def invited() -> str:
+        with opened(hub.url) as found:
+            return Invitation("fr", key, found.invite("fr", digest(key), f"{HOST}:{hub.cluster.port}")).to_json()
+
+    with contextlib.closing(fr.db):
+        assert fr.run("fleet", "join", "-", input=invited()).exit_code == 0
+        anew = invited()
+        served(fr)
+        void, status = heard(fr), fr.run("fleet", "status", "--json")
+        assert fr.run("fleet", "join", "-", input=anew).exit_code == 0
+        served(fr)
+
+        assert (void["reachable"], void["not_let_in"], status.exit_code) == (False, True, 69)
+        assert [each["code"] for each in json.loads(status.stdout)["trouble"]] == ["hub_login"]
+        assert (heard(fr)["reachable"], heard(fr)["not_let_in"]) == (True, False)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder of a person who is no root: pytest's own let nobody pass."""
+    made = Path(tempfile.mkdtemp(prefix="hotlined-admin-"))
+    if os.geteuid() == 0:
+        os.chown(made, MEMBER.uid, MEMBER.gids[0])
+    yield made
+    shutil.rmtree(made)
+
+
+def invite(hub: Guarded, line: str, folder: Path) -> tuple[int, str]:
+    """Have a person write an invitation into a folder; return the exit code, and what the command says."""
+    words = ["fleet", "hub", "invite", line, str(folder / f"{line}.invitation"), "--hub", hub.url]
+    if os.geteuid():
+        done = subprocess.run([sys.executable, "-m", "hotlined", *words], capture_output=True, text=True, check=False)
+    else:
+        done = MEMBER.call(COMMAND.replace("main(", f"main({words!r}, "))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_invitations_share_the_key_that_was_made_with_the_first_one(hub: Guarded, folder: Path) -> None:
+    """Both are 0600, as the key; the hub has its fingerprint. A line without TLS in between has no binding to one."""
+    said = [invite(hub, line, folder) for line in ("fr", "nl")]
+
+    assert [code for code, _words in said] == [0, 0], said
+    invitations = [json.loads((folder / f"{line}.invitation").read_text()) for line in ("fr", "nl")]
+    assert [each["line"] for each in invitations] == ["fr", "nl"]
+    assert {each["key"] for each in invitations} == {(key := (folder / "fleet.key").read_text().strip())}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert hub.rows("SELECT key FROM hotlined.hub") == [(sha256(bytes.fromhex(key)).hexdigest(),)]
+    assert refusal(invitations[0]["hub"]) == ""
+
+
+def test_an_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path) -> None:
+    """Without it, or with another, a sentence says where to look, and no line is let in; nor over a file."""
+    hub.invite("fr")
+
+    missing = invite(hub, "nl", folder)
+    (folder / "fleet.key").write_text("cd" * 32)
+    (folder / "fleet.key").chmod(0o644)
+    other = invite(hub, "nl", folder)
+    (folder / "de.invitation").write_text("of somebody")
+    taken = invite(hub, "de", folder)
+
+    assert (missing[0], other[0], taken[0]) == (75, 75, 2)
+    assert f"There is no {folder}/fleet.key" in missing[1]
+    assert "folder of the first one" in missing[1]
+    assert "the hub knows another one" in other[1]
+    assert "is there already" in taken[1]
+    assert hub.roles() == {"fr"}
+    assert not (folder / "nl.invitation").exists()
+
+
+def test_a_man_in_the_middle_learns_nothing(hub: Guarded, tmp_path: Path) -> None:
+    """Somebody with a certificate of his own stands between line and hub: the line notices, and ends there.
+
+    Without the binding to the channel, which every invitation has, he would be let through: the trial can fail.
+    """
+    url = hub.invite("fr")
+    folder = tmp_path / "mitm"
+    folder.mkdir()
+    with man_in_the_middle(hub.cluster.port, *certificate(folder)) as port:
+        between = url.replace(str(hub.cluster.port), str(port))
+
+        assert "channel binding" in refusal(between)
+        assert refusal(between.replace("channel_binding=require", "channel_binding=disable")) == ""
+
+
+@contextlib.contextmanager
+def man_in_the_middle(behind: int, made: Path, key: Path) -> Iterator[int]:
+    """Have somebody take connections of PostgreSQL's, with TLS of his own to both sides; gives his port."""
+    port = free_port()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    asking = (8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big")  # SSLRequest
+
+    def stand_between(plain: socket.socket) -> None:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            stack.enter_context(plain)
+            real = stack.enter_context(socket.create_connection((HOST, behind)))
+            assert plain.recv(8) == asking
+            plain.sendall(b"S")
+            real.sendall(asking)
+            assert real.recv(1) == b"S"
+            ends = [
+                stack.enter_context(context.wrap_socket(plain, server_side=True)),
+                stack.enter_context(trusting.wrap_socket(real)),
+            ]
+            while True:
+                for here, there in (ends, ends[::-1]):
+                    if here.pending() or select.select([here], [], [], 0.02)[0]:
+                        if not (octets := here.recv(65_536)):
+                            return
+                        there.sendall(octets)
+
+    threads: list[threading.Thread] = []
+    with socket.create_server((HOST, port)) as listening:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    plain, _address = listening.accept()
+                    threads.append(threading.Thread(target=stand_between, args=(plain,), daemon=True))
+                    threads[-1].start()
+
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield port
+        listening.shutdown(socket.SHUT_RDWR)
+        for each in (accepting, *threads):
+            each.join(10)
+
+
+DENIED = {
+    "rows of others": "UPDATE hotlined.said SET version = 9007199254740991",
+    "reading past the function": "SELECT * FROM hotlined.said",
+    "the lines": "SELECT * FROM hotlined.lines",
+    "the fingerprint": "UPDATE hotlined.hub SET key = repeat('0', 64)",
+    "the admin's function": "SELECT * FROM hotlined.lift('nl')",
+    "a lock": "LOCK TABLE hotlined.hub",
+    "a table": "CREATE TABLE public.mine (a int)",
+    "a schema": "CREATE SCHEMA mine",
+    "a temporary table": "CREATE TEMPORARY TABLE mine AS SELECT generate_series(1, 10)",
+    "a large object": "SELECT lo_create(424242)",
+    "a large object with octets": "SELECT lo_from_bytea(0, 'x')",
+    "a file": "COPY (SELECT 1) TO '/tmp/of-a-line'",
+    "a program": "COPY (SELECT 1) TO PROGRAM 'id'",
+    "a role": "CREATE ROLE mine",
+    "another's role": "ALTER ROLE hotlined_nl PASSWORD NULL",
+    "another's session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' LIMIT 1",
+    "the owner's role": "SET ROLE hotlined",
+    "more temporary files": "SET temp_file_limit = '10GB'",
+    "more temporary files for good": "ALTER ROLE hotlined_fr SET temp_file_limit = '10GB'",
+    "no limit of temporary files": "ALTER ROLE hotlined_fr RESET temp_file_limit",
+    "filling the disk": "SELECT count(*) FROM (SELECT md5(g::text) FROM generate_series(1, 3000000) g ORDER BY 1) t",
+}
+
+
+def test_a_line_may_ask_and_nothing_else(hub: Guarded) -> None:
+    """Every other statement is refused: among them those that made a removal fail, filled the disk, stopped others."""
+    fr, _nl = hub.invite("fr"), hub.invite("nl")
+
+    allowed = {name: statement for name, statement in DENIED.items() if not hub.cluster.refusal(fr, statement)}
+
+    assert allowed == {}
+    assert refusal(fr) == ""
+
+
+@pytest.mark.parametrize("made", ["nothing", "objects"])
+def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
+    """Its session ends with what it holds; what it owns goes, even what somebody let it make; its rows stay."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
+    url = hub.invite("fr")
+    if made == "objects":
+        hub.administer(
+            "GRANT EXECUTE ON FUNCTION lo_create(oid) TO hotlined_fr; GRANT CREATE ON SCHEMA public TO hotlined_fr"
+        )
+        assert hub.cluster.refusal(url, "SELECT lo_create(424242); CREATE TABLE public.mine (a int)") == ""
+        assert hub.cluster.refusal(url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC") == ""
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as thief:
+        thief.execute("SET ROLE NONE")
+        thief.execute("SELECT pg_advisory_lock(7303014)")
+        run("remove", "fr", "--hub", hub.url)
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("SELECT 1")
+
+    assert "not let this line in" in refusal(url)
+    assert hub.roles() == set()
+    assert hub.rows("SELECT line FROM hotlined.lines") == [("fr",)]
+    assert refusal(hub.invite("fr")) == ""
+
+
+def test_a_line_whose_role_cannot_go_is_out_all_the_same(hub: Guarded) -> None:
+    """It owns something in another database, where nobody looks: removing fails with a sentence, and it is out."""
+    url = hub.invite("fr")
+    other = empty(hub.cluster, "other")
+    assert (
+        hub.cluster.refusal(other, "CREATE TABLE public.his (a int); ALTER TABLE public.his OWNER TO hotlined_fr") == ""
+    )
+    try:
+        said = run("remove", "fr", "--hub", hub.url, code=1)
+    finally:
+        hub.cluster.refusal(other, "DROP TABLE public.his")
+
+    assert "cannot be dropped" in said
+    assert "not permitted to log in" in refusal(url) or "not let this line in" in refusal(url)
+
+
+def test_a_line_that_keeps_a_transaction_open_stops_nobody(hub: Guarded) -> None:
+    """It has said a row and does not commit: once that is ten seconds old, the next that says something goes on."""
+    import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
+    fr, nl = hub.invite("fr"), hub.invite("nl")
+    with opened(nl) as found:
+        identity = json.loads(found.ask(question()))["hub"]
+    row = {"person": "~0123456789ab", "version": 7, "opted_out_at": "2026-11-24T22:18:00.123Z", "blocked_at": None}
+    row |= {"asked": None, "asked_at": None, "answers": 0, "age": None}
+    says = question(hub=identity, upto=7, rows=[row])
+    began = threading.Event()
+
+    def hold() -> None:
+        with contextlib.suppress(psycopg.Error), psycopg.connect(fr) as open_for_long:
+            open_for_long.execute("SELECT hotlined.exchange(%s::jsonb)", (says,))
+            began.set()
+            open_for_long.execute("SELECT pg_sleep(60)")
+
+    held = threading.Thread(target=hold, daemon=True)
+    held.start()
+    assert began.wait(10)
+
+    def got_through() -> bool:
+        with contextlib.suppress(UnavailableError), opened(nl) as found:
+            return bool(json.loads(found.ask(says))["fits"])
+        return False
+
+    wait_until(got_through, "nl", 40)
+    held.join(10)
+    assert not held.is_alive()
+
+
+def test_a_line_that_is_gone_is_lifted_at_the_hub(hub: Guarded) -> None:
+    """Of a line in the fleet nothing is lifted; of one that was removed one person, then all, and how many it says."""
+    fr, nl = hub.invite("fr"), hub.invite("nl")
+    lea, kevin = "~0123456789ab", "~ba9876543210"
+    said = {"blocked_at": None, "asked": None, "asked_at": None, "answers": 0, "age": None}
+    rows = [
+        said | {"person": lea, "version": 7, "opted_out_at": "2026-11-24T22:18:00.123Z"},
+        said | {"person": kevin, "version": 9, "opted_out_at": None, "blocked_at": "2026-11-24T22:18:00.123Z"},
+    ]
+    with opened(fr) as found:
+        identity = json.loads(found.ask(question()))["hub"]
+        found.ask(question(hub=identity, upto=9, rows=rows))
+
+    refused = run("lift", "fr", "--hub", hub.url, code=75)
+    run("remove", "fr", "--hub", hub.url)
+    one, rest = run("lift", "fr", lea, "--hub", hub.url), run("lift", "fr", "--hub", hub.url)
+
+    assert "Lift it there" in refused
+    assert (one, rest) == ("Lifted: 1 opt-out, 0 blocks.\n", "Lifted: 0 opt-outs, 1 block.\n")
+    with opened(nl) as found:
+        heard = json.loads(found.ask(question(hub=identity)))["rows"]
+    assert [(row["person"], row["opted_out_at"], row["blocked_at"]) for row in heard] == [
+        (lea, None, None),
+        (kevin, None, None),
+    ]
+    assert all(row["version"] > 9 - 2 * (row["person"] == lea) for row in heard)
+
+
+def test_what_is_no_hub_says_so(cluster: Cluster) -> None:
+    """A database without our schema, and a place where nobody listens, are sentences with the exit code for that."""
+    url = empty(cluster, "none")
+
+    said = run("lift", "fr", "--hub", url, code=69)
+    away = run("lift", "fr", "--hub", f"postgresql://x@{HOST}:{free_port()}/hub", code=69)
+
+    assert "no hub of hotlined yet" in said
+    assert "cannot be reached" in away
+
+
+def test_what_is_no_name_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    """A line with a hyphen, and a person who is a number."""
+    nowhere = ("--hub", "postgresql://nobody@127.0.0.1:1/hub")
+
+    assert "is no line" in run("invite", "fr-be", str(tmp_path / "file"), *nowhere, code=2)
+    assert "nobody in a fleet" in run("lift", "fr", "+32470123456", *nowhere, code=2)
