@@ -31,7 +31,7 @@ from hotlined.store.line import requests
 from hotlined.store.line.line import FREE
 from hotlined.store.reading import log
 from hotlined.words.problems import problem_in_words
-from hotlined.words.refusals import refusal_in_words
+from hotlined.words.requests import refusal_in_words
 
 EXAMPLES = extent.examples(200, 2000)
 VALUES = {
