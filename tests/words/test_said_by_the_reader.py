@@ -35,6 +35,11 @@ from hotlined.words.requests import refusal_in_words
 
 EXAMPLES = extent.examples(200, 2000)
 VALUES = {
+    "file": "/var/lib/hotlined-main/hotlined.db",
+    "owner": "4321",
+    "user": "hotlined-main",
+    "cure": "`sudo chown -R hotlined-main:hotlined-main /var/lib/hotlined-main`.",
+    "folder": "/mnt/theirs",
     "port": "/dev/ttyUSB2",
     "path": "/etc/hotlined/main.pin",
     "storage": "SM",
