@@ -74,7 +74,7 @@ def store_without(rule: str) -> Iterator[None]:
     space = vars(fleet)
     try:
         exec(compile(changed, fleet.__file__, "exec"), space)
-        space["MOST_ROWS"], space["_STEP"] = PAGE, 10_000
+        space["MOST_ROWS"], space["_STEP"] = PAGE, min(space["_STEP"], 10_000)
         yield
     finally:
         exec(compile(source, fleet.__file__, "exec"), space)
