@@ -12,7 +12,8 @@ one, three people pay for the outage, and all others wait. What has to be got ri
   reached the modem gives its round back (`trial_withdrawn`).
 - Where nothing can have left, the next recipient follows at once, up to three: one wrong number must not cost an hour.
   Where something may have left the round is over, for each further one might be paid, and lost.
-- Who is tried is chosen by hope: where the fewest have failed since it opened, there whoever was reached before. A
+- Who is tried is chosen by hope: where the fewest have failed since it opened (`by_hope`), there whoever was reached
+  before (`store.answers.queue`). A
   country where nothing has failed yet is tried before the round is due, and so is anybody once something may have
   ended the outage (a balance, a network that is back, a person's word); but not within `trial_gap` of the last trial.
 - One that is taken closes the breaker. In the same transaction the refusals since its first failure are void, for they

@@ -47,6 +47,21 @@ class CauseCode(StrEnum):
         member._value_, member.words_message, member.cure_message = code, words, cure
         return member
 
+    DATABASE_MOVED = (
+        "database_moved",
+        N_("{file} belongs to {owner}, and this runs as {user}."),
+        N_("It comes from another machine: {cure}"),
+    )
+    DATABASE_FOREIGN = (
+        "database_foreign",
+        N_("{file} belongs to {owner}, and this runs as {user}."),
+        N_("Run it as {owner}; if what lies there is of another machine: {cure}"),
+    )
+    DATABASE_NOWHERE = (
+        "database_nowhere",
+        N_("There is no folder {folder}, and none can be made there ({reason})."),
+        N_("Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a disk."),
+    )
     PORT_MISSING = (
         "port_missing",
         N_("There is no modem at {port}."),

@@ -7,7 +7,7 @@ into one sentence, a hint and an exit code; anything else is a bug.
 
 import errno
 import os
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from hotlined.causes import CauseCode, CodedCause, Value, system_in_words
 from hotlined.language import _
@@ -142,11 +142,19 @@ class NoTextsError(ModemRefusedError):
 
 
 class StoreError(HotlinedError):
-    """The database cannot be used; `trouble` names why, where the store has a name for it."""
+    """The database cannot be used; `trouble` names why, where the store has a name for it, and `cause` says more."""
 
-    def __init__(self, message: str, hint: str = "", trouble: str | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", trouble: str | None = None, cause: CodedCause | None = None
+    ) -> None:
         super().__init__(message, hint)
-        self.trouble = trouble
+        self.trouble, self.cause = trouble, cause
+
+    @classmethod
+    def caused(cls, trouble: str, code: CauseCode, /, **values: Value) -> Self:
+        """Return an error whose sentence and hint stand in the table of causes."""
+        cause = CodedCause(code, values)
+        return cls(cause.words, cause.cure, trouble, cause)
 
 
 class DatabaseMissingError(StoreError):

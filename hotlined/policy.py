@@ -193,7 +193,7 @@ class History(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether this line is known to have answered the number before: else the reserve is for it, too."""
+        """Whether this line has answered the number before, as far as is known. Others may use the reserve."""
         return self.answers > self.answers_elsewhere
 
 
@@ -470,14 +470,12 @@ class Fate(StrEnum):
 
 
 class Refusals(NamedTuple):
-    """How often an answer was refused so far: all refusals, and those after too many of which it has failed.
-
-    A refusal counts for that if a segment to somebody else was taken since the refusal before it, and where its country
-    waits by itself, to somebody else there: during an outage none counts.
-    """
+    """How often an answer was refused so far."""
 
     total: int = 0
     counted: int = 0
+    """Refusals that use up a try. One does only if a segment to somebody else was taken since the refusal before it (in
+    the same country, where that waits by itself), so an outage uses up none."""
     last_cms: int | None = None
     others_left: bool = True
     """Whether a segment to somebody else was taken since the last refusal."""

@@ -443,7 +443,7 @@ class RequestState(StrEnum):
 class Refusal(StrEnum):
     """Why the daemon did not do what a person asked, beside causes, reasons of a verdict and what makes an answer wait.
 
-    Some have values, which `words.refusals` puts into the sentence.
+    Some have values, which `words.requests` puts into the sentence.
     """
 
     SHADOW = "shadow_mode"

@@ -13,7 +13,7 @@ from hotlined.store.line import alerting, requests
 from hotlined.store.line.alerting import Alert
 from hotlined.store.line.database import Database
 from hotlined.words.conditions import NOT_RUNNING
-from hotlined.words.refusals import result_in_words
+from hotlined.words.requests import result_in_words
 
 KEY = "sms"
 RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again

@@ -25,7 +25,7 @@ from hotlined.reports.typed import AnswerMeant
 from hotlined.reports.typed import e164 as read_number
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.requests import RequestVerb
-from hotlined.words.refusals import fate_in_words
+from hotlined.words.requests import fate_in_words
 
 
 @click.command

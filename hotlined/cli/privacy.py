@@ -34,7 +34,7 @@ from hotlined.store.people import evidence as stored_evidence
 from hotlined.store.people import export as stored_export
 from hotlined.store.people import purging, stored
 from hotlined.store.reading import log
-from hotlined.words.refusals import result_in_words
+from hotlined.words.requests import result_in_words
 
 
 @click.command

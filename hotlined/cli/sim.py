@@ -11,7 +11,7 @@ from hotlined.reports import decided
 from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.store.line.requests import RequestVerb
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import result_in_words
+from hotlined.words.requests import result_in_words
 
 
 @click.group(cls=Group)

@@ -6,9 +6,11 @@ loop, so that nothing more is written; then, and at a start, `opening` opens the
 
 import logging
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hotlined.causes import Value
 from hotlined.clock import Now
 from hotlined.daemon.line import Line, file_at
 from hotlined.errors import StoreError
@@ -25,12 +27,13 @@ log = logging.getLogger(__name__)
 class DatabaseOutage(NamedTuple):
     """Why the database cannot be used, since when, and the tries that failed; `words` are for systemd's status line.
 
-    `name` is that of its `DatabaseTrouble`; where that is None, `reason` is what SQLite says.
+    `cause` is the code of what is known of it, with `values`, else the name of its `DatabaseTrouble`; where it has no
+    name, the value `reason` is what SQLite says.
     """
 
     state: DatabaseState
-    name: str | None
-    reason: str
+    cause: str | None
+    values: Mapping[str, Value]
     words: str
     since: str
     tries: int
@@ -45,8 +48,11 @@ def outage_of(
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
-    reason = str(error) if trouble.name is None and isinstance(error, sqlite3.Error) else ""
-    return DatabaseOutage(state, trouble.name, reason, f"{as_error.message} {as_error.hint}", since, tries)
+    words = f"{as_error.message} {as_error.hint}"
+    if isinstance(error, StoreError) and error.cause:
+        return DatabaseOutage(state, error.cause.code, error.cause.values, words, since, tries)
+    values = {"reason": str(error)} if trouble.name is None and isinstance(error, sqlite3.Error) else {}
+    return DatabaseOutage(state, trouble.name, values, words, since, tries)
 
 
 def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) -> DatabaseOutage:
@@ -55,7 +61,7 @@ def outage_of_replaced(database: Path, before: DatabaseOutage | None, now: Now) 
         return before
     words = f"{REPLACED.words.format(database=database)} {REPLACED.cure}"
     log.error("database replaced: texts stay on the SIM and nothing is answered; %s", words)
-    return DatabaseOutage(DatabaseState.REPLACED, None, "", words, before.since if before else now.rfc3339, 1)
+    return DatabaseOutage(DatabaseState.REPLACED, None, {}, words, before.since if before else now.rfc3339, 1)
 
 
 def concerns_database(error: Exception) -> bool:

@@ -108,8 +108,7 @@ def without_modem(config: Config, since: str, outage: DatabaseOutage | None) -> 
 def _database_trouble(outage: DatabaseOutage | None) -> tuple[DaemonTrouble, ...]:
     if outage is None:
         return ()
-    values = {"reason": outage.reason} if outage.reason else {}
-    return (DaemonTrouble(database_trouble(outage.state), outage.name, values, outage.since),)
+    return (DaemonTrouble(database_trouble(outage.state), outage.cause, outage.values, outage.since),)
 
 
 class StatusWriter:

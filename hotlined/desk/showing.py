@@ -28,7 +28,7 @@ from hotlined.store.reading import review
 from hotlined.store.reading.review import Waiting
 from hotlined.words.harmless import harmless
 from hotlined.words.tags import tag_in_words
-from hotlined.words.times import day_said, lately, moment, of_day
+from hotlined.words.times import day_said, lately, of_day
 
 _SAID_KINDS: Phrases[str] = Phrases(
     {
@@ -137,11 +137,9 @@ def _maybe_waiting() -> Waiting | None:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "cut": _cut,
-    "day": day_said,
     "days": _by_day,
     "for_visitor": _for_visitor,
     "lately": lately,
-    "moment": moment,
     "of_day": of_day,
     "prose": _prose,
     "sender": sender,

@@ -18,7 +18,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import Condition
-from hotlined.words.refusals import refusal_in_words
+from hotlined.words.requests import refusal_in_words
 from hotlined.words.sealing import service_of
 
 

@@ -24,7 +24,7 @@ from hotlined.store.line.requests import RequestProgress
 from hotlined.store.reading import log
 from hotlined.words.amounts import sentence, wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
-from hotlined.words.refusals import fate_in_words, refusal_in_words
+from hotlined.words.requests import fate_in_words, refusal_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import clock_time, day, moment
 

@@ -175,7 +175,7 @@ class LineReport:
 
     @property
     def answers(self) -> bool:
-        """Whether answers go out, as far as is known, whatever else is wrong."""
+        """Whether answers go out: the daemon lives, its modem is ready, and no grave trouble holds them back."""
         modem_is_ready = self.daemon.modem.state == ModemState.READY
         return self.alive and modem_is_ready and all(trouble.code in _HOLD_NOTHING for trouble in self.grave)
 

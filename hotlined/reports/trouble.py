@@ -54,9 +54,11 @@ def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
     """Return two texts about a trouble: the sentence, and its cure."""
     if trouble.code == database_trouble(DatabaseState.REPLACED):
         return conditions.REPLACED.words.format(database=config.database), conditions.REPLACED.cure
-    if is_about_database(trouble.code):
-        return database_in_words(trouble.cause, str(trouble.values.get("reason", "")))
     cause = CodedCause(trouble.cause, trouble.values) if trouble.cause else None
+    if is_about_database(trouble.code):
+        if cause and cause.words:
+            return cause.words, cause.cure
+        return database_in_words(trouble.cause, str(trouble.values.get("reason", "")))
     match trouble.code:
         case TroubleCode.CONFIG_REFUSED if cause and cause.words:
             reason = sentence(cause.words)

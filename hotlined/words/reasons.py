@@ -1,4 +1,8 @@
-"""Reasons, states and verdicts in words: codes are for scripts, people read these."""
+"""Reasons, states and verdicts in words, and what a network refuses (+CMS ERROR): codes are for scripts.
+
+An error of the port, the modem or the SIM is said in `causes`, a PDU's problem in `words.problems`, a refused request
+in `words.requests`.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

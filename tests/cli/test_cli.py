@@ -141,7 +141,7 @@ def test_every_command_has_an_example_that_parses(
     assert tuple(words[at : at + len(path)]) == path
     with click.Context(main) as context:
         main.make_parser(context).parse_args(words[:at])
-        EVERY[path].make_context("example", words[at + len(path) :], parent=context)
+        EVERY[path].make_context("example", words[at + len(path) :], parent=context).close()
 
 
 @pytest.mark.parametrize("columns", [40, 80])

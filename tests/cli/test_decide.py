@@ -19,7 +19,7 @@ from test_docs import COMMANDS
 
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import Refusal
-from hotlined.words.refusals import REFUSALS, refusal_in_words, result_in_words
+from hotlined.words.requests import REFUSALS, refusal_in_words, result_in_words
 
 NUMBER = "+32470123456"
 

@@ -282,8 +282,10 @@ def test_what_the_exchange_does_nobody_else_does(doors: Doors) -> None:
     doors.start()
     request = doors.request(**OF_THE_EXCHANGE)
 
-    assert [kind(each, doors.socket, request) for each in (MEMBER, EXCHANGE)] == ["RefusedError", "nothing"]
-    assert kind(DESK, doors.desks, request) == "RefusedError"
+    assert kind(EXCHANGE, doors.socket, request) == "nothing"
+    for person, path in ((MEMBER, doors.socket), (DESK, doors.desks)):
+        said = json.loads(person.call(ASK, str(path), request).stdout)
+        assert said["error"]["message"] == "This is nothing that is decided at this door (exchange)."
     for person, path, asked in (
         (EXCHANGE, doors.fleets, OF_THE_EXCHANGE),
         (LINE, doors.socket, json.loads(request)),

@@ -1,5 +1,6 @@
 """The desk's pages: what each shows is what the command says, and each act is the command's decision."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +15,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import Open, wait_until
-from desk import Answer, Browser, Desk
-from filled import KEVIN, LEA, Filled
+from desk import Answer, Browser, Connection, Desk
+from filled import KEVIN, LEA, Filled, unpack
 from flask import Flask, Request
 from persons import user_name
 
@@ -372,6 +373,65 @@ def test_a_contact_that_there_is_not(browser: Browser) -> None:
     for path in ("/contact/99", "/person/99", "/contact/x", "/contact/0", f"/contact/{2**63}", f"/person/{10**30}"):
         assert browser.get(path).status == 404
     assert "There is no contact 99." in browser.get("/contact/99").words
+
+
+# ---- a conversation
+
+
+def sides(page: Answer) -> list[str]:
+    """Return who each item of a conversation is from, in its order."""
+    items = re.findall(r'<li class="(bubble ours|bubble|between)', page.body)
+    return [{"bubble": "theirs", "bubble ours": "ours"}.get(each, each) for each in items]
+
+
+def test_a_person_is_a_conversation(busy: tuple[Filled, Browser]) -> None:
+    """His texts, our answers with what became of them, what people decided, by time; a contact is its place in it."""
+    line, browser = busy
+    decisions.block(line.db, KEVIN, "anna", line.now())
+    page = browser.get("/person/1")
+    assert sides(page) == ["theirs", "ours", "theirs", "theirs", "between", "between", "between"]
+    decided = r"Tagged apology by anna\..*anna blocked this number"
+    told = rf"Salut beauté 😍 .* Non, c'est non\..* sent 22:0. .*ok désolé .*{decided}"
+    assert re.search(told, page.words)
+    here = browser.get("/contact/2")
+    assert sides(here) == sides(page)
+    assert '<li class="bubble here" id="t2"' in here.body
+
+
+def test_an_old_contact_has_its_place(tmp_path: Path) -> None:
+    """The newest thirty contacts are shown, older ones behind a link, and one that is older at the end of its page."""
+    line = Filled(tmp_path)
+    with line.db, Desk(line.config) as desk:
+        ids = [line.text(f"numéro {number}") for number in range(70)]
+        browser = desk.browser()
+        newest = browser.get(f"/person/{ids[0]}")
+        assert shown(newest) == ids[-30:]
+        older = re.search('rel="prev" href="([^"]*)"', newest.body)
+        assert older
+        page = browser.get(older[1].replace("&amp;", "&"))
+        assert shown(page) == ids[-60:-30]
+        old = browser.get(f"/contact/{ids[19]}")
+        assert [int(each) for each in re.findall('id="t([0-9]+)"', old.body)] == ids[:20]
+        assert f'rel="next" href="/person/{ids[-1]}#t{ids[-1]}"' in old.body
+
+
+def test_the_evidence_is_a_zip_with_its_sum_in_its_name(busy: tuple[Filled, Browser], tmp_path: Path) -> None:
+    """Its act keeps everything and leads to the file; before that, and without a number, there is none."""
+    line, browser = busy
+    assert browser.get("/evidence/4").headers["Location"] == "/act/evidence?contact_id=4"
+    assert browser.get("/evidence/9").status == 404
+    done = browser.act("/act/evidence?contact_id=4")
+    assert "1 contact is kept." in done.words
+    assert 'href="/evidence/4"' in done.body
+    assert [contact["id"] for contact in line.log("--kept")] == [3, 4]
+    connection = Connection(Path(browser.at))
+    connection.request("GET", "/evidence/4")
+    response = connection.getresponse()
+    unpack(response.read(), tmp_path / "file")
+    connection.close()
+    sums = hashlib.sha256((tmp_path / "file" / "SHA256SUMS.txt").read_bytes()).hexdigest()
+    assert f"hotlined-4-{sums}.zip" in response.headers["Content-Disposition"]
+    assert "tu dors" in (tmp_path / "file" / "evidence.html").read_text()
 
 
 # ---- numbers

@@ -6,9 +6,9 @@ import pytest
 from conftest import Line, Open, driver, wait_until
 
 from hotlined.errors import ModemRefusedError
-from hotlined.gsm.at import Final
+from hotlined.gsm.at import Final, Information
 from hotlined.gsm.profiles import STANDARD_CNMI
-from hotlined.gsm.responses import REGISTERED, Registration, SimState, is_busy, signal_percent
+from hotlined.gsm.responses import REGISTERED, Registration, SimState, entry_of, is_busy, signal_percent
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
@@ -77,6 +77,14 @@ def test_that_stick_is_reset_by_a_command_that_it_obeys(open_line: Open) -> None
 def test_a_signal_is_a_percentage_or_unknown(said: str, percent: int | None) -> None:
     """27.007 8.5: 0 to 31 are a strength, 99 is none."""
     assert signal_percent(said) == percent
+
+
+@pytest.mark.parametrize(("octets", "is_read"), [(3, True), (2, False), (4, False)])
+def test_an_entry_whose_length_is_wrong_is_not_read(octets: int, is_read: bool) -> None:
+    """27.005 3.4.2: the header says how long the PDU is; one that lost or won octets on its way is listed again."""
+    line = Information(f"+CMGL: 1,0,,{octets}", "00010203")
+
+    assert (entry_of(line) is not None) is is_read
 
 
 @pytest.mark.parametrize("says", ["+CMS ERROR: 314", "+CMS ERROR: 515", "+CME ERROR: 14", "+CME ERROR: SIM busy"])

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from html import unescape
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -71,7 +72,7 @@ class Visitor:
     """Whether `_` in the name of a header stays as it is."""
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
-        """Ask once; 0 is the status where nobody answers."""
+        """Ask once, and go where an act leads; 0 is the status where nobody answers."""
         named = self.always | headers
         sent = named if self.raw else {name.replace("_", "-"): value for name, value in named.items()}
         if self.cookies:
@@ -86,6 +87,8 @@ class Visitor:
             if name.lower() == "set-cookie":
                 key, _, given = value.partition(";")[0].partition("=")
                 self.cookies[key] = given
+        if found["status"] == HTTPStatus.SEE_OTHER:
+            return self.get(dict(found["headers"])["Location"])
         return Answer(found["status"], found["body"])
 
     def get(self, path: str = "/", **headers: str) -> Answer:

@@ -126,7 +126,7 @@ def looking() -> None:
     begun = time.monotonic()
     answer = anna.get()
     figure("the first page, the start of the desk and of who asks included", f"{time.monotonic() - begun:.2f} s")
-    holds("a member sees the line at the first request", answer, 200, "Answering.")
+    holds("a member sees the line at the first request", answer, 200, "The line answers.")
     check("the desk runs", show(UNIT, "ActiveState") == "active")
     begun = time.monotonic()
     holds("and the log, where a text is a text", anna.get("/log"), 200, TEXT)
@@ -250,7 +250,13 @@ def in_every_state() -> None:
     """Look and decide while the daemon is stopped, was killed, and while the database fails."""
     anna = desk_of("main", "anna")
     sh("systemctl", "stop", MAIN)
-    holds("the desk works while the daemon is stopped, and says so", anna.get(), 200, "Not answering.", "does not run")
+    holds(
+        "the desk works while the daemon is stopped, and says so",
+        anna.get(),
+        200,
+        "The line does not answer.",
+        "is not running",
+    )
     holds("its log, too", anna.get("/log"), 200, TEXT)
     deciding("while the daemon is stopped")
     sh("systemctl", "start", MAIN)

@@ -21,7 +21,10 @@ from persons import COMMAND, LINE, give
 from persons import MEMBER as A_MEMBER
 from persons import STRANGER as A_STRANGER
 
+from hotlined.config import load
 from hotlined.errors import DatabaseInUseError, StoreError
+from hotlined.reports.trouble import said
+from hotlined.status import DaemonTrouble
 from hotlined.store.file import holders
 from hotlined.store.file.opening import open_beside_daemon, open_for_daemon
 
@@ -238,9 +241,9 @@ def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
         finally:
             daemon.terminate()
 
-    (trouble,) = told["trouble"]
-    assert f"There is no folder {database.parent}, and none can be made there" in trouble["words"]
-    assert "Does `database` name this line's own?" in trouble["cure"]
+    trouble = said(DaemonTrouble(**told["trouble"][0]), load(config))
+    assert f"There is no folder {database.parent}, and none can be made there" in trouble.words
+    assert "Does `database` name this line's own?" in trouble.cure
     assert not database.parent.exists()
 
 

@@ -40,7 +40,7 @@ from hotlined.store.line.line import needs_rebuild
 from hotlined.store.line.requests import RequestVerb
 from hotlined.store.people import erasing, export, purging, stored
 from hotlined.store.reading.log import maybe_contact
-from hotlined.words.refusals import result_in_words
+from hotlined.words.requests import result_in_words
 
 TEXT = "You will regret this on Sunday"
 DEAR = "Tu vas le regretter 🔪 dimanche"

@@ -31,10 +31,15 @@ from hotlined.store.line import requests
 from hotlined.store.line.line import FREE
 from hotlined.store.reading import log
 from hotlined.words.problems import problem_in_words
-from hotlined.words.refusals import refusal_in_words
+from hotlined.words.requests import refusal_in_words
 
 EXAMPLES = extent.examples(200, 2000)
 VALUES = {
+    "file": "/var/lib/hotlined-main/hotlined.db",
+    "owner": "4321",
+    "user": "hotlined-main",
+    "cure": "`sudo chown -R hotlined-main:hotlined-main /var/lib/hotlined-main`.",
+    "folder": "/mnt/theirs",
     "port": "/dev/ttyUSB2",
     "path": "/etc/hotlined/main.pin",
     "storage": "SM",

@@ -264,7 +264,10 @@ def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> li
 
 
 def has_failed(db: Database, state: Breaker) -> bool:
-    """Tell whether an answer has failed since what opened the line's breaker; after a balance none may have."""
+    """Tell whether an answer has failed since the first failure that opened the line's breaker.
+
+    None has where a low balance opened it, and nothing was tried since.
+    """
     return bool(db.one(f"SELECT 1 {_FAILED} LIMIT 1", since=state.failed_from))
 
 

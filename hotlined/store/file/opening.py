@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from hotlined import files, migrations
+from hotlined.causes import CauseCode
 from hotlined.clock import LimitClock
 from hotlined.database_files import (
     FILE_MODE,
@@ -32,7 +33,14 @@ from hotlined.database_files import (
     beside,
     keys_folder,
 )
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError, reason_of
+from hotlined.errors import (
+    DatabaseInUseError,
+    DatabaseMissingError,
+    DatabaseVersionError,
+    StoreError,
+    number_of,
+    reason_of,
+)
 from hotlined.language import _
 from hotlined.peer import user_name
 from hotlined.states import DatabaseState
@@ -142,17 +150,11 @@ def _make_folder(folder: Path) -> None:
         trouble = DatabaseTrouble.of(error)
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise
-        raise StoreError(
-            _(
-                "There is no folder {folder}, and none can be made there ({reason}).",
-                folder=folder,
-                reason=reason_of(error),
-            ),
-            _(
-                "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a"
-                " disk."
-            ),
-            trouble.name,
+        raise StoreError.caused(
+            trouble.name or DatabaseState.DAMAGED,
+            CauseCode.DATABASE_NOWHERE,
+            folder=str(folder),
+            reason=number_of(error),
         ) from error
 
 
@@ -365,12 +367,8 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
     moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
     cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}* {keys_folder(real)}'}`."
-    if owner.isdecimal():
-        hint = _("It comes from another machine: {cure}", cure=cure)
-    else:
-        hint = _("Run it as {owner}; if what lies there is of another machine: {cure}", owner=owner, cure=cure)
-    words = _("{file} belongs to {owner}, and this runs as {user}.", file=file, owner=owner, user=us)
-    return StoreError(words, hint, LackingRight.FOREIGN)
+    code = CauseCode.DATABASE_MOVED if owner.isdecimal() else CauseCode.DATABASE_FOREIGN
+    return StoreError.caused(LackingRight.FOREIGN, code, file=str(file), owner=owner, user=us, cure=cure)
 
 
 def _others(database: Path) -> Iterator[tuple[Path, int]]:

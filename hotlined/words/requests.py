@@ -1,4 +1,7 @@
-"""Results of requests in words: what has changed, or why a request was refused and what the person can do."""
+"""Results of requests in words: what has changed, or why a request was refused and what the person can do.
+
+The refusals are the daemon's. What a network or a modem refuses is said in `reasons`, `problems` and `causes`.
+"""
 
 import json
 from collections import defaultdict
