@@ -68,13 +68,13 @@ def said(line: Filled, *arguments: str) -> str:
         ("docs/people.md", "The age of a thing is the time since its date, if the clock was right then"),
         ("docs/people.md", "Otherwise it is the time that the Pi was powered on since."),
         ("docs/people.md", "After erasing, the database file is rewritten, so that nothing remains in the file"),
-        ("docs/limits.md", "While the daemon is off, `stats` assumes that the modem stays as it last was."),
-        ("docs/limits.md", "If another stick and another SIM are found at a named port, their texts are recorded"),
+        ("docs/database.md", "While the daemon is off, `stats` assumes that the modem stays as it last was."),
+        ("docs/sticks.md", "If another stick and another SIM are found at a named port, their texts are recorded"),
         (
-            "docs/limits.md",
+            "docs/sticks.md",
             "`port: auto` first asks the AT ports of the sticks that it knows, and takes the first that",
         ),
-        ("docs/limits.md", "It asks how many tries the PIN has left, and whether calls are forwarded"),
+        ("docs/sticks.md", "It asks how many tries the PIN has left, and whether calls are forwarded"),
     ],
 )
 def test_a_sentence_of_a_page_stands_there(page: str, sentence: str) -> None:
