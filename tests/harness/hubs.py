@@ -91,7 +91,7 @@ class Hub:
     def __init__(self, cluster: Cluster, name: str, digest: str, *lines: str) -> None:
         self.cluster, self.name = cluster, name
         self.admin = cluster.connect(name)
-        self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        self.sessions: dict[str, psycopg.Connection[Any]] = {}
         with self.admin.transaction():
             self.admin.execute(HUB.encode())
         self.admin.execute("INSERT INTO hotlined.hub (key) VALUES (%s)", [digest])
@@ -110,14 +110,20 @@ class Hub:
 
     def close(self) -> None:
         """End every session."""
-        for session in (self.admin, *self._sessions.values()):
+        for session in (self.admin, *self.sessions.values()):
             session.close()
+
+    def one(self, statement: str) -> Any:
+        """Return the one value that a statement of the superuser finds."""
+        row = self.admin.execute(statement.encode()).fetchone()
+        assert row
+        return row[0]
 
     def session(self, line: str) -> "psycopg.Connection[Any]":
         """Return the session of a line."""
-        if line not in self._sessions or self._sessions[line].closed:
-            self._sessions[line] = self.cluster.connect(self.name, f"hotlined_{line}")
-        return self._sessions[line]
+        if line not in self.sessions or self.sessions[line].closed:
+            self.sessions[line] = self.cluster.connect(self.name, f"hotlined_{line}")
+        return self.sessions[line]
 
     def ask(self, line: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to a question of a line."""
