@@ -347,6 +347,9 @@ DENIED = {
     "a large object with octets": "SELECT lo_from_bytea(0, 'x')",
     "a file": "COPY (SELECT 1) TO '/tmp/of-a-line'",
     "a program": "COPY (SELECT 1) TO PROGRAM 'id'",
+    "a lock": "SELECT pg_advisory_lock(7303014)",
+    "a lock that is tried": "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
+    "octets for the log": "SELECT pg_logical_emit_message(false, 'x', 'x')",
     "a role": "CREATE ROLE mine",
     "another's role": "ALTER ROLE hotlined_nl PASSWORD NULL",
     "another's session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' LIMIT 1",
@@ -382,7 +385,7 @@ def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
         assert hub.cluster.refusal(url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC") == ""
     with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as thief:
         thief.execute("SET ROLE NONE")
-        thief.execute("SELECT pg_advisory_lock(7303014)")
+        thief.execute("ALTER ROLE hotlined_fr SET statement_timeout = 0")  # and it does not commit
         run("remove", "fr", "--hub", hub.url)
         with pytest.raises(psycopg.OperationalError):
             thief.execute("SELECT 1")
