@@ -9,7 +9,7 @@ import re
 from functools import reduce
 
 RECIPIENT, IDENTITY = "age", "age-secret-key-"
-"""What each begins with, before the 1 that parts it from the characters which count."""
+"""The beginning of each, before the 1 that parts it from the characters which count."""
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP 173: without 1, b, i and o, which look like others
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHARACTERS = 58  # 32 octets in groups of 5 bits, and 6 characters of checksum

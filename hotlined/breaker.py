@@ -58,7 +58,7 @@ class Cause(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What an attempt at an answer says about the line."""
+    """The evidence that an attempt at an answer gives about the line."""
 
     TAKEN = "taken"
     DECLINED = "declined"
@@ -80,7 +80,7 @@ NOT_TAKEN = frozenset({Outcome.DECLINED, Outcome.REFUSED, Outcome.UNCONFIRMED})
 
 
 class TrialOf(StrEnum):
-    """Which breaker an attempt is the trial of."""
+    """The breaker that an attempt tries."""
 
     LINE = "line"
     COUNTRY = "country"
@@ -147,7 +147,7 @@ class Breaker:
 
 
 class Change(StrEnum):
-    """What an outcome has changed, for whoever watches."""
+    """The changes that an outcome has made, for those who watch."""
 
     OPENED = "opened"
     TRIAL_FAILED = "trial_failed"
@@ -211,7 +211,7 @@ def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: S
 
 
 class Record(NamedTuple):
-    """What became of the answers to a country since the first failure of what opened the line's breaker.
+    """The fate of the answers to a country since the first failure of what opened the line's breaker.
 
     `taken_at` is when something was last taken there, whenever that was; None for never.
     """

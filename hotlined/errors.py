@@ -58,7 +58,7 @@ class CausedError(HotlinedError):
 
 
 class UsageError(HotlinedError):
-    """What was typed makes no sense."""
+    """The typed words make no sense."""
 
     exit_code = 2
 
@@ -84,7 +84,7 @@ class TextError(CausedError):
 
 
 class AddressError(CausedError):
-    """What was typed is no telephone number."""
+    """The typed word is not a telephone number."""
 
     exit_code = 2
 

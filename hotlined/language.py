@@ -38,7 +38,7 @@ class Language(StrEnum):
 _SEMICOLON = {Language.FRENCH: f"{NO_BREAK}; "}
 _COLON = {Language.FRENCH: f"{NO_BREAK}: "}
 THOUSANDS = {Language.ENGLISH: ",", Language.FRENCH: NO_BREAK, Language.DUTCH: "."}
-"""What stands between thousands."""
+"""The separator between thousands."""
 _DECIMAL = {Language.ENGLISH: ".", Language.FRENCH: ",", Language.DUTCH: ","}
 _in_force = Language.ENGLISH
 

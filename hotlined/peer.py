@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, by the kernel: what it says of itself counts for nothing.
+"""The process at the other end of a connection, as the kernel names it: its own word counts for nothing.
 
 At a Unix socket that is SO_PEERCRED, at a port of this machine the kernel's table of connections. Who is in a group is
 asked of the system's lists (NSS), because a process keeps groups that it had: those of an old session, and those that
@@ -19,7 +19,7 @@ _MAPPED = "0000000000000000FFFF0000"  # an address of IPv4 in one of IPv6, as th
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end of a connection, by the kernel."""
+    """The process at the other end of a connection, as the kernel names it."""
 
     uid: int
 

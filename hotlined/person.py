@@ -1,4 +1,4 @@
-"""Who typed a command: the person at the keyboard, also behind root, and why root works in nobody else's folder.
+"""The person who typed a command: the one at the keyboard, also behind root; and why root works in no folder of others.
 
 Root is nobody special: the installed command becomes the line's user before Python starts, and says so by a variable.
 """

@@ -20,7 +20,7 @@ from hotlined.states import ContactKind
 ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE})
 ANSWERABLE_KINDS = frozenset({ContactKind.TEXT, ContactKind.CALL, ContactKind.MMS})
 CENTRES = (LineType.SHORT_CODE, LineType.ALPHANUMERIC)
-"""What an operator's own texts and notifications come from: no person has one."""
+"""The senders of an operator's own texts and notifications: no person has one."""
 LONG_TEXT = 40  # letters and digits: nobody types the same forty twice
 SAME_SHORT_TEXTS = 3  # how often a number may have sent the same short text before it is taken for a machine
 
@@ -85,7 +85,7 @@ def maybe_cms(cause: str | None) -> int | None:
 
 
 class WaitingFor(StrEnum):
-    """What holds a queued answer back: the first of these that does."""
+    """The reason that holds a queued answer back: the first of these that does."""
 
     DUE = "due"
     HELD = "held"
@@ -103,13 +103,13 @@ class WaitingFor(StrEnum):
 
 
 BUDGETS = {"hour": WaitingFor.BUDGET_HOUR, "day": WaitingFor.BUDGET_DAY, "month": WaitingFor.BUDGET_MONTH}
-"""What an answer waits for while a window is full, by the window."""
+"""The reason for which an answer waits while a window is full, by the window."""
 FULL_WINDOWS = frozenset({*BUDGETS.values(), WaitingFor.RESERVE})
-"""What holds back one share of the queue, not the whole line."""
+"""The reasons that hold back one share of the queue, not the whole line."""
 
 
 class Share(StrEnum):
-    """Which queue an answer stands in: its head waits for no other queue, and nobody in it passes its head."""
+    """The queue of an answer: its head waits for no other queue, and nobody in it passes its head."""
 
     NEW = "new"
     KNOWN = "known"
@@ -117,7 +117,7 @@ class Share(StrEnum):
 
 
 class Windows(NamedTuple):
-    """What the SIM may spend, in segments, in a sliding hour, day and 30 days; 0 means nothing."""
+    """The budget of the SIM, in segments, for a sliding hour, day and 30 days; 0 means nothing."""
 
     hour: int = 60
     day: int = 300
@@ -146,7 +146,7 @@ class Numbers(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What a verdict depends on beside the contact and its history."""
+    """The facts on which a verdict depends beside the contact and its history."""
 
     limits: Limits
     numbers: Numbers
@@ -173,7 +173,7 @@ class Contact(NamedTuple):
 
 
 class History(NamedTuple):
-    """What is known of one number: the answers that count, without the one that is being decided."""
+    """The history of one number: the answers that count, without the one that is being decided."""
 
     answers: int = 0
     last_answer: float | None = None
@@ -224,7 +224,7 @@ class Queued(NamedTuple):
 
 
 class LineHold(StrEnum):
-    """What holds the line back at the gate, or answers to a country; nothing does where there is none of these."""
+    """The reasons that hold back the line at the gate, or answers to a country; without any, nothing is held back."""
 
     PAUSED = "paused"
     BREAKER_OPEN = "breaker_open"
@@ -383,7 +383,7 @@ def cooldown_left(history: History, limits: Limits, now: float) -> float:
 
 
 class AtFault(StrEnum):
-    """Whom a refusal is about that proves that nothing left."""
+    """The party that a refusal concerns, if it proves that nothing left."""
 
     LINE = "line"
     RECIPIENT = "recipient"
@@ -422,7 +422,7 @@ class Refused:
     before_payload: bool = False
     """The modem refused before it had the segment."""
     detail: str = ""
-    """What the modem said, or a `SubmitProblem`."""
+    """The modem's words, or a `SubmitProblem`."""
 
     @property
     def cause(self) -> str:
@@ -441,7 +441,7 @@ class Refused:
 
     @property
     def fault(self) -> AtFault:
-        """Whose fault it is."""
+        """The party at fault."""
         if self.cms in RECIPIENTS:
             return AtFault.RECIPIENT
         return AtFault.EITHER if self.cms in EITHERS else AtFault.LINE
@@ -456,11 +456,11 @@ class Unknown:
 
 
 Result = Taken | Refused | Unknown
-"""What came of handing a segment to the modem."""
+"""The result of handing a segment to the modem."""
 
 
 class Fate(StrEnum):
-    """What becomes of a segment and its answer."""
+    """The fate of a segment and its answer."""
 
     TAKEN = "taken"
     UNCONFIRMED = "unconfirmed"

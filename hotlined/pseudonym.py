@@ -17,7 +17,7 @@ NOBODY = "~"
 """The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""
 
 GLOB = NOBODY + "[0-9a-f]" * _DIGITS
-"""What fits every pseudonym, as SQLite's GLOB has it."""
+"""The pattern of every pseudonym, for SQLite's GLOB."""
 
 
 def of(key: bytes, name: str) -> str:

@@ -40,7 +40,7 @@ _POLITE = (
     *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
     *("please", "thanks", "bitte", "danke"),
 )
-"""What may stand beside a word that opts out; anything else makes it another text ("stop ça")."""
+"""The words that may stand beside one that opts out; anything else makes it another text ("stop ça")."""
 
 
 def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:

@@ -66,7 +66,7 @@ class DatabaseState(StrEnum):
 
 
 class NoModemState(StrEnum):
-    """What stands for the modem's state where no daemon says one: it ended as it was asked to, or none is known of."""
+    """The modem's state where no daemon says one: it ended as it was asked to, or none is known of."""
 
     STOPPED = "stopped"
     UNKNOWN = "unknown"
@@ -109,7 +109,7 @@ KEPT_BACK = {
 
 
 class SelftestObstacle(StrEnum):
-    """What keeps the line from texting itself; `words.selftest.OBSTACLES` has each in words."""
+    """The obstacles that keep the line from texting itself; `words.selftest.OBSTACLES` has each in words."""
 
     NO_NUMBER = "no_number"
     NOT_RUNNING = "not_running"
@@ -123,7 +123,7 @@ class SelftestObstacle(StrEnum):
 
 
 class Shared(StrEnum):
-    """What the lines of a fleet tell each other about persons, as `fleet.share` chooses."""
+    """The things that lines of a fleet tell each other about persons, as `fleet.share` chooses."""
 
     OPT_OUTS = "opt_outs"
     BLOCKS = "blocks"
@@ -132,7 +132,7 @@ class Shared(StrEnum):
 
 
 class FleetTrouble(StrEnum):
-    """What is wrong between a line and the hub that answered it."""
+    """The troubles between a line and the hub that answered it."""
 
     OTHER_KEY = "other_key"
     """The hub is of another fleet."""
@@ -145,7 +145,7 @@ class FleetTrouble(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event of the table `events` is, beside a `StateEvent`; one of a later version may be something else."""
+    """The kind of an event of the table `events`, beside a `StateEvent`; a later version may have others."""
 
     SIM_ADOPTED = "sim_adopted"
     RECOVERY = "recovery"
@@ -222,7 +222,7 @@ def database_event(state: DatabaseState) -> StateEvent:
 
 
 class TroubleCode(StrEnum):
-    """What is wrong with a line, in `status --json`.
+    """The troubles of a line, in `status --json`.
 
     The states of the modem, the reasons of `KEPT_BACK`, a pause, the names of budgets and what `database_trouble`
     returns are such codes, too.
@@ -233,7 +233,7 @@ class TroubleCode(StrEnum):
     OTHER_DAEMON = "other_daemon"
     CONFIG_BROKEN = "config_broken"
     CONFIG_REFUSED = "config_refused"
-    """What the file says was not taken at a reload."""
+    """The file's words were not taken at a reload."""
     NO_ANSWER_TEXT = "no_answer_text"
     """The answer's file is empty or cannot be used, and nobody is answered."""
     ANSWER_REFUSED = "answer_refused"
@@ -285,7 +285,7 @@ def is_about_database(code: str) -> bool:
 
 
 class AlertCondition(StrEnum):
-    """What alerts are about, beside the budgets by their names; of each, `words.alerts` has what begins and ends."""
+    """The subjects of alerts, beside the budgets by their names; of each, `words.alerts` has what begins and ends."""
 
     MODEM = "modem"
     DATABASE = "database"
@@ -347,7 +347,7 @@ class SealFailure(StrEnum):
     LOST = "lost"
     """The disk went away, or does not take what is written."""
     ALTERED = "altered"
-    """What was read back is not what was written."""
+    """The bytes read back are not those that were written."""
     NO_AGE = "no_age"
     """The program that seals is missing, or failed."""
     DATABASE = "database"
@@ -370,7 +370,7 @@ class MemberState(StrEnum):
 
 
 class ContactKind(StrEnum):
-    """What a contact is."""
+    """The kind of a contact."""
 
     TEXT = "text"
     CALL = "call"
@@ -388,7 +388,7 @@ class ContactVerdict(StrEnum):
 
 
 class SegmentKind(StrEnum):
-    """What a segment that was received is."""
+    """The kind of a segment that was received."""
 
     DELIVER = "deliver"
     STATUS_REPORT = "status_report"
@@ -396,7 +396,7 @@ class SegmentKind(StrEnum):
 
 
 class PduProblem(StrEnum):
-    """What is wrong with a segment that was received; `words.problems` has each in words."""
+    """The problem of a segment that was received; `words.problems` has each in words."""
 
     TRUNCATED = "truncated"
     NOISE = "noise"
@@ -461,7 +461,7 @@ class Refusal(StrEnum):
 
 
 class Adoption(StrEnum):
-    """What came of `sim adopt`: with what else than before the line is served from then on."""
+    """The change that `sim adopt` made: nothing, another SIM, or another stick."""
 
     UNCHANGED = "unchanged"
     SIM = "another_sim"
@@ -497,7 +497,7 @@ class SegmentState(StrEnum):
 
 
 class Facts(NamedTuple):
-    """What the state of a segment means: for the windows, for its number, and for the rest of its answer."""
+    """The meaning of a segment's state: for the windows, for its number, and for the rest of its answer."""
 
     occupies: bool
     """It takes a place in the windows: it was handed over, or may be at any moment."""

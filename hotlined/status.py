@@ -64,7 +64,7 @@ class ModemStatus:
     registration: Annotated[str, Form(enum=("home", "roaming", "searching", "denied", "none", "unknown"))] = "unknown"
     signal_percent: Annotated[int | None, Form(maximum=100)] = None
     technology: str | None = None
-    """What the network is: 2G, 3G, LTE, NB-IoT, 5G."""
+    """The kind of network: 2G, 3G, LTE, NB-IoT, 5G."""
     sms_service: str | None = None
     """The way that texts are sent (AT+CGSMS?): packet or circuit, the one first or alone."""
     storages: tuple[Storage, ...] = ()
@@ -87,7 +87,7 @@ class DaemonStatus:
     """Another stick or SIM than the line's is in, so nobody is answered; also while its modem is being recovered."""
     database_state: str = DatabaseState.OK
     database_file: tuple[int, int] | None = None
-    """Which file the daemon has open: its device and inode."""
+    """The file that the daemon has open: its device and inode."""
     balance_asked_at: str | None = None
     trouble: tuple[DaemonTrouble, ...] = ()
     in_force: str = ""
@@ -137,7 +137,7 @@ class DaemonStatus:
 
 @dataclass(frozen=True, slots=True)
 class FoundStatus:
-    """What the daemon of a database said last, and what that of another one wrote in its place."""
+    """The last status of a database's daemon, and the one that another database's daemon wrote in its place."""
 
     ours: DaemonStatus = DaemonStatus()
     others: DaemonStatus = DaemonStatus()

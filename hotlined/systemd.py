@@ -10,7 +10,7 @@ from pathlib import Path
 
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 _NO_FILE = b"-"
-"""What a credential holds where root has no such file, by our units (SetCredential=)."""
+"""The content of a credential where root has no such file, by our units (SetCredential=)."""
 
 
 def notify(**fields: str | int) -> None:

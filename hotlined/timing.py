@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Timing(NamedTuple):
-    """What the daemon waits for, in seconds; of growing pauses the last repeats."""
+    """The daemon's waiting times, in seconds; of growing pauses the last repeats."""
 
     # the loop
     tick: float = 1.0
@@ -29,9 +29,9 @@ class Timing(NamedTuple):
     flood_look: float = 15.0
     """Between two looks for a flood."""
     stop_submitting: float = 8.0
-    """What a submission is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined@.service."""
+    """The time for a submission after SIGTERM: less than TimeoutStopSec= in systemd/hotlined@.service."""
     stop_other: float = 2.0
-    """What anything else is given after it."""
+    """The time for anything else after it."""
 
     # the database
     database_pause: float = 5.0
@@ -62,7 +62,7 @@ class Timing(NamedTuple):
     settings_longest: float = 60.0
     """The settings are read back after so many polls, or after so long where that is sooner; and after each hint."""
     sim_ready: float = 10.0
-    """What a SIM is given to be ready after its PIN."""
+    """The time for a SIM to be ready after its PIN."""
     reset: float = 5.0
     """Before a modem that was reset is looked for."""
     changes_most: int = 20

@@ -149,9 +149,12 @@ class Server:
             self._children.add(child)
             return
         with contextlib.suppress(BaseException):
-            for door in self._doors:  # else a peer that comes after the program has ended waits where nobody serves
-                door.close()
-            wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
+            try:
+                for door in self._doors:  # else a peer that comes after the program has ended waits where nobody serves
+                    door.close()
+                wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
+            except Exception:
+                log.exception("%s broke off", request["verb"])
         os._exit(0)
 
     def _require_known(self, peer: Peer, own: Path | None) -> None:

@@ -2,7 +2,8 @@
 
 A modem says RING every few seconds, and +CLIP with the number after the first of them, or never. A call is over where
 the modem says NO CARRIER, which some makes do, or where no RING comes for some time. Known to be wrong: two calls from
-the same number are one if there is no longer gap between them than between two rings.
+the same number are one if there is no longer gap between them than between two rings; one that rings while the database
+cannot be used may be two contacts, the first of a number that is withheld.
 """
 
 import logging

@@ -117,6 +117,8 @@ class Daemon:
         self._stopping: float | None = None
         self._reload = False
         self._begun = False
+        self._is_applied = False
+        """Whether the database knows of the configuration that is in force."""
         self._shown = ModemState.STARTING
 
     # ---- life
@@ -171,9 +173,14 @@ class Daemon:
         return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
-        """Recover from the database what the last run left there; done once."""
-        if self._begun:
-            return
+        """Recover from the database what the last run left there, once; apply a configuration that is new to it."""
+        if not self._begun:
+            self._recover()
+        if not self._is_applied:
+            self.sender.reload()
+            self._is_applied = True
+
+    def _recover(self) -> None:
         now = self.db.now()
         with self.db.transaction():
             save_limit_clock(self.db, now)
@@ -185,7 +192,6 @@ class Daemon:
         self._note_lost_key(now)
         if interrupted := fates.recover(self.db, now, self.timing.trial_after):
             log.warning("%d segments were being submitted when the daemon stopped last: unconfirmed", interrupted)
-        self.sender.reload()
         self._begun = True
 
     def _note_lost_key(self, now: Now) -> None:
@@ -472,7 +478,7 @@ class Daemon:
             return
         new = self.line.config
         self.receiver.apply(new)
-        self.sender.reload()
+        self._is_applied = False  # the next step does it, once the database can be written
         log.info("the configuration was read again")
         log_answer(new)
         keep(new)

@@ -16,6 +16,7 @@ from hotlined.desk import forms, showing
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.looks import Looks
 from hotlined.desk.pages import acts, enter, evidence, health, inbox, log, numbers, overview, stats, thread
+from hotlined.desk.plain import whom_to_ask
 from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line, maybe_visitor
@@ -104,7 +105,8 @@ def _require() -> Any:
         return None  # there is no such page; only a visitor who may look is told so
     needed = NEEDS[request.endpoint]
     if needed and not g.visitor.role.may(needed):
-        raise Forbidden(_("This needs the role {role}.", role=ROLES[needed]))
+        words = _("This needs the role {role}.", role=ROLES[needed])
+        raise Forbidden(f"{words} " + _("Ask {person}.", person=whom_to_ask(line())))
     if request.method == "POST":
         forms.require_origin(request)
         forms.require_token(request, desk().key, g.visitor.name, line().name)

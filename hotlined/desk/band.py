@@ -15,7 +15,7 @@ from hotlined.language import N_, Phrases, _
 from hotlined.policy import BUDGETS
 from hotlined.reports.limits import report_limits
 from hotlined.reports.line import LineReport
-from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.states import HoldReason, ModemState, SendingState, TroubleCode
 from hotlined.words.conditions import MODEM
 from hotlined.words.times import lately
 
@@ -45,12 +45,15 @@ class Band:
     mood: Mood
     words: str
     more: str = ""
+    code: str = ""
+    """The code of the trouble that it tells of, if any."""
 
 
 def band_of(report: LineReport) -> Band:
     """Return the band of a line."""
     if report.mode == Mode.SHADOW and report.alive:
-        return Band(Mood.PAUSED, _("The line is being tried out."), _("Everything is done, but nothing is sent."))
+        more = _("Everything is done, but nothing is sent.")
+        return Band(Mood.PAUSED, _("The line is being tried out."), more, TroubleCode.SHADOW)
     sending, modem = report.sending, report.daemon.modem.state
     if report.alive and sending and sending.state is SendingState.PAUSED:
         return _paused(report)
@@ -81,7 +84,7 @@ def _paused(report: LineReport) -> Band:
         words = _("{by} has paused the line.", by=hold.by)
     else:
         words = _("The line is paused.")
-    return Band(Mood.PAUSED, words, f"{since} {recorded}".lstrip())
+    return Band(Mood.PAUSED, words, f"{since} {recorded}".lstrip(), SendingState.PAUSED)
 
 
 def _full(report: LineReport, window: str) -> Band:
@@ -108,4 +111,4 @@ def _silent(report: LineReport) -> Band:
     grave = next(iter(report.grave), None)
     why = trouble_in_plain_words(grave) if grave else ""
     call = _("Call {person}.", person=whom_to_ask(report.config))
-    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip())
+    return Band(Mood.SILENT, _("The line does not answer."), f"{why} {call}".lstrip(), grave.code if grave else "")

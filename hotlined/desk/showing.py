@@ -3,6 +3,7 @@
 Every value that a template shows is made harmless here, so that none can forget it.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -42,6 +43,7 @@ _SAID_KINDS: Phrases[str] = Phrases(
 """What came, in the place of a text."""
 _SIGNS: Mapping[str, str] = {ContactKind.CALL: "call", ContactKind.MMS: "picture"}
 """The icon of what came."""
+_PHONE_NUMBER = re.compile(r"\+?\d[\d ./-]{4,18}\d")
 
 
 def shown(value: Any) -> Any:
@@ -89,8 +91,8 @@ def _for_visitor(text: str) -> Markup:
     """Write a sentence of ours in HTML; who has no terminal is told whom to ask instead of what to type there."""
     if _has_terminal():
         return _prose(text)
-    kept, ask = without_commands(text), _("Ask {person}.", person=_whom_to_ask())
-    return escape(harmless(kept if kept == text else f"{kept} {ask}".strip()))
+    kept, ask = without_commands(text), _("Ask {person}.", person=whom_to_ask(line()))
+    return _reachable(kept if kept == text else f"{kept} {ask}".strip())
 
 
 def _prose(text: str) -> Markup:
@@ -111,8 +113,18 @@ def _has_terminal() -> bool:
     return visitor is None or not visitor.by_proxy
 
 
-def _whom_to_ask() -> str:
-    return whom_to_ask(line())
+def _whom_to_ask() -> Markup:
+    return _reachable(whom_to_ask(line()))
+
+
+def _reachable(text: str) -> Markup:
+    """Write a sentence of ours in HTML: the phone number in `web.ask` can be tapped to call it."""
+    written = escape(harmless(text))
+    number = _PHONE_NUMBER.search(line().web.ask or "")
+    if number is None:
+        return written
+    link = Markup('<a class="tel" href="tel:{}">{}</a>').format(re.sub(r"[^+\d]", "", number[0]), number[0])
+    return written.replace(escape(number[0]), link)
 
 
 def _maybe_band() -> Band | None:
@@ -142,6 +154,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "lately": lately,
     "of_day": of_day,
     "prose": _prose,
+    "reachable": _reachable,
     "sender": sender,
     "tag": tag_in_words,
     "trouble": _trouble,

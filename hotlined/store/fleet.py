@@ -33,7 +33,7 @@ C9 To lift a block or an opt-out writes a row where nothing stands, too. Without
    others alone know what A had said of P, and go on refusing for ever.
 
 Known to be wrong: line and hub both put back to before a decision forget it, though others may not; what a line had not
-sent when it was put back is nowhere. docs/limits.md has the rest.
+sent when it was put back is nowhere. docs/fleet.md has the rest.
 """
 
 import json

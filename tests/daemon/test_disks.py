@@ -182,6 +182,23 @@ def test_a_reload_while_it_waits_is_done_afterwards(stopped: Line) -> None:
     assert "the configuration was read again" in line.log_path.read_text()
 
 
+def test_a_reload_while_the_database_is_locked_is_done_afterwards(line: Line) -> None:
+    """A running daemon that is told to send nothing any more goes on, and does not send once it can write again."""
+    line.configure()
+    line.start()
+    line.wait_state("ready")
+    with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        line.configure(mode="shadow")
+        assert line.daemon
+        line.daemon.send_signal(signal.SIGHUP)
+        hold(line, "locked")
+        other.execute("ROLLBACK")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'shadowed'") == 1, "what was let out")
+    assert line.count("SELECT shadow_at IS NOT NULL FROM line_state") == 1
+    assert line.submitted() == []
+
+
 def test_a_database_of_a_later_version_ends_with_78(stopped: Line) -> None:
     """No service manager starts it again and again; the database is as it was."""
     line = stopped

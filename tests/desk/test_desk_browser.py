@@ -272,6 +272,40 @@ def test_an_evening(windows: Windows, tmp_path: Path) -> None:
         page.context.close()
 
 
+COVERED = """(place) => {
+  const { left, top, width, height } = place.getBoundingClientRect();
+  const points = [0.1, 0.5, 0.9].map((part) => [left + part * width, top + part * height]);
+  return points.filter(([x, y]) => !place.contains(document.elementFromPoint(x, y))).length;
+}"""
+"""Returns how many points of a place are out of sight, or below something else."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (360, 740)])
+@pytest.mark.parametrize("language", ["fr", "nl"])
+def test_a_threat_is_in_sight(windows: Windows, tmp_path: Path, language: str, width: int, height: int) -> None:
+    """On a small phone nothing covers the text of a threat, nor the button that calls 112, nor whose thread it is."""
+    line = Filled(tmp_path, language=language, alerts={"words": ["je te retrouverai"]})
+    with line.db, linked_desk(line.config) as link:
+        line.judge(line.text("Salut beauté, c’est Kevin, tu m’as donné ton num samedi"))
+        line.send()
+        for number in range(9):
+            line.judge(line.text(f"réponds {number}"))
+        threat = line.text("tu te crois maligne ? je te retrouverai un soir")
+        with line.db.transaction():
+            words_met.note(line.db, threat, ["je te retrouverai"])
+        page = windows.new(**PHONE | {"viewport": {"width": width, "height": height}})
+        page.goto(link)
+        page.wait_for_url("**/")
+        at = page.url.rstrip("/")
+        page.goto(f"{at}/inbox")
+        for place in (".bubble.now > p:last-child", 'a[href="tel:112"]'):
+            assert page.locator(place).evaluate(COVERED) == 0, place
+        page.goto(f"{at}/contact/{threat}#t{threat}")
+        for place in ("h1", ".bubble.here > p"):
+            assert page.locator(place).first.evaluate(COVERED) == 0, place
+        page.context.close()
+
+
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     """Everything that can be used is come by with Tab, is seen to be where one is, and obeys Enter."""
     page = visit.open()

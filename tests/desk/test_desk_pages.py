@@ -928,7 +928,15 @@ def test_who_has_no_terminal_reads_of_no_command(tmp_path: Path, name: str) -> N
                 assert "The line does not answer. " in words
                 assert "Call Rosa, 0470 12 34 56." in words
         assert "To pause the line, ask Rosa" in found["/"] or name == "paused"
-        assert "call Rosa, 0470 12 34 56." in found["/inbox"]
+        call = '<a class="tel" href="tel:0470123456">0470 12 34 56</a>'
+        assert f"call Rosa, {call}." in found["/inbox"]
+        assert all(call in page for page in found.values()) or MOODS.get(name, Mood.SILENT) is not Mood.SILENT
+        assert call in found["/act/block?number=1"]  # that needs an admin
+        told = re.search(r'id="band">.*?</div>', found["/"], re.DOTALL)
+        assert told
+        for trouble in re.findall("<li><strong>(.*?)</strong>", found["/"]):
+            assert trouble not in told[0]
+            assert "Paused by" not in trouble
         assert "Tell the admin" not in found["/inbox"]  # it would reach nobody
 
 

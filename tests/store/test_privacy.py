@@ -957,6 +957,17 @@ def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) 
     assert (again.segment_id, len(line_of.log())) != (kept.segment_id, 0)
 
 
+@pytest.mark.parametrize(("by", "erased"), [("8600", "8600"), (LEA, KEVIN)])
+def test_the_rest_of_a_text_that_named_an_erased_person_is_received(line_of: Filled, by: str, erased: str) -> None:
+    """The notification of an MMS comes in parts, and its other address is erased in between: no part stops the line."""
+    first, *rest = pdus.write_mms(KEVIN, "photo" * 40, scts=SENT, reference=7, originator=by)
+    line_of.pdu(first)
+    erasing.forget(line_of.db, erased, line_of.now(), keep_opt_out=False, opts_out=bool)
+    line_of.pdu(*rest)
+
+    assert rows(line_of.db, "SELECT count(*) FROM segments WHERE contact_id IS NOT NULL") == [(1 + len(rest),)]
+
+
 def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
     """The daemon that was about to judge it, or hears late that a segment of its answer was sent, goes on."""
     contact_id = line_of.text()

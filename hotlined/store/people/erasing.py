@@ -163,7 +163,10 @@ _FORGET = (
     """
     UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id IN (SELECT value FROM json_each(:named))
     """,
-    "UPDATE contacts SET other_originator = NULL WHERE id IN (SELECT value FROM json_each(:named))",
+    # without `concatenation` a part that comes later is a contact of its own: it could not be joined with those PDUs
+    """
+    UPDATE contacts SET other_originator = NULL, concatenation = NULL WHERE id IN (SELECT value FROM json_each(:named))
+    """,
     # each right side sees the row as it was: `result` is decided by the state before
     f"""
     UPDATE requests SET arguments = '{{}}', answer_id = NULL,
