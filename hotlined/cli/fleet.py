@@ -10,7 +10,7 @@ from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.errors import RefusedError, UnavailableError
+from hotlined.errors import RefusedError, UnavailableError, UsageError
 from hotlined.language import Language, _, ngettext, speak
 from hotlined.systemd import maybe_credential
 
@@ -222,11 +222,15 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
-    from hotlined import files, pseudonym  # noqa: PLC0415  --help does without
+    from hotlined import files, person, pseudonym  # noqa: PLC0415  --help does without
     from hotlined.fleet.hub import opened  # noqa: PLC0415  the same
     from hotlined.fleet.invitation import Invitation, have_key, require_line  # noqa: PLC0415  the same
 
     require_line(line)
+    if person.is_for_root():  # the key's file lies beside, which no shell opens
+        raise UsageError(
+            _("Root writes no invitation."), _("Type it as the person who is a superuser of that PostgreSQL.")
+        )
     with opened(url) as found, files.create(file) as made:
         key = have_key(file.parent, is_first=found.maybe_fingerprint() is None)
         address = found.invite(line, pseudonym.digest(key), host)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LINES = "hotlined-lines"  # the group of all lines' roles; no line's name has a hyphen
 _ROLE = "hotlined_"
 _SECONDS = 10
+_END_SESSIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
+_TRIES = 100  # to end sessions, a tenth of a second each
 _WAITS: dict[str, Any] = {
     "connect_timeout": _SECONDS,
     "tcp_user_timeout": _SECONDS * 1000,
@@ -78,9 +80,12 @@ class Hub:
         password = secrets.token_urlsafe(24)
         # so the password itself is in no log of the hub
         verifier = self._connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        self._require_key(fingerprint)
+        is_known = self._is_there(role)
+        if is_known:
+            self._shut_out(role)
         with self._connection.transaction():
-            self._require_key(fingerprint)
-            if not self._is_there(role):
+            if not is_known:
                 self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
             # a bad network leaves connections open that nobody uses; a query of a line's own could fill the hub's disk
             self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
@@ -89,7 +94,6 @@ class Hub:
             self._run("GRANT USAGE ON SCHEMA hotlined TO {}", role)
             self._run("GRANT EXECUTE ON FUNCTION hotlined.exchange(jsonb) TO {}", role)
             self._connection.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (line,))
-        self._end_sessions(role)
         return self._url(role, password, host)
 
     def remove(self, line: str) -> None:
@@ -100,8 +104,7 @@ class Hub:
         role = _ROLE + line
         if not self._is_there(role):
             raise RefusedError(_("The hub knows no line {line}.", line=line))
-        self._run("ALTER ROLE {} NOLOGIN PASSWORD NULL", role)  # for itself: whatever else fails, the line is out
-        self._end_sessions(role)
+        self._shut_out(role)  # for itself: whatever else fails, the line is out
         with self._connection.transaction():
             self._run("DROP OWNED BY {}", role)
             self._run("DROP ROLE {}", role)
@@ -109,8 +112,10 @@ class Hub:
     def lift(self, line: str, person: str | None) -> tuple[int, int]:
         """Blank what a line that was removed had said, of one person or of all; return how many opt-outs and blocks.
 
-        Raises RefusedError for a line that is in the fleet.
+        Raises RefusedError for a line that is in the fleet, or never was.
         """
+        if not self._row("SELECT EXISTS (SELECT FROM hotlined.lines WHERE line = %s)", line):
+            raise RefusedError(_("The hub knows no line {line}.", line=line))
         if self._is_there(_ROLE + line):
             raise RefusedError(
                 _("Line {line} is in the fleet.", line=line), _("Lift it there: what a line says is its own.")
@@ -137,13 +142,21 @@ class Hub:
     def _is_there(self, role: str) -> bool:
         return bool(self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role))
 
-    def _end_sessions(self, role: str) -> None:
-        """End every session of a role, and wait for their end: what they hold is free then."""
-        sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
-        for _try in range(50):
-            if not self._row(sessions, role):
+    def _shut_out(self, role: str) -> None:
+        """Take a role's log-in away and end its sessions, also one that changes its own role and does not commit."""
+        from psycopg.errors import LockNotAvailable  # noqa: PLC0415  heavy
+
+        is_out = False
+        for _try in range(_TRIES):
+            if not self._row(_END_SESSIONS, role) and is_out:
                 return
-            time.sleep(0.1)
+            if is_out:
+                time.sleep(0.1)
+                continue
+            with contextlib.suppress(LockNotAvailable), self._connection.transaction():
+                self._connection.execute("SET LOCAL lock_timeout = '100ms'")
+                self._run("ALTER ROLE {} NOLOGIN PASSWORD NULL", role)
+                is_out = True
         raise HotlinedError(_("Sessions of {role} do not end at the hub: try again.", role=role))
 
     def _row(self, statement: LiteralString, *values: str) -> Any:

@@ -5,11 +5,12 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hotlined') THEN
     CREATE ROLE hotlined NOLOGIN;
   END IF;
-  -- what any role may do to a disk: temporary tables, large objects
+  -- what any role may do to a disk: temporary tables, large objects; and locks until nobody can log in any more
   EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE (SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure), ';')
     FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
-      AND (proname LIKE 'lo\_%' OR proname IN ('loread', 'lowrite')));
+      AND (proname LIKE 'lo\_%' OR proname LIKE 'pg\_%advisory\_%'
+        OR proname IN ('loread', 'lowrite', 'pg_logical_emit_message')));
 END $$;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT pg_signal_backend, pg_read_all_stats TO hotlined;
@@ -28,14 +29,16 @@ CREATE TABLE hotlined.lines (
   seen_at timestamptz,
   figures text CHECK (octet_length(figures) <= 2000)
 );
+-- what lines take; a row that they do not take would stop all that come after it
+CREATE DOMAIN hotlined.moment AS timestamptz CHECK (VALUE BETWEEN '1970-01-01T00:00Z' AND '9000-01-01T00:00Z');
 CREATE TABLE hotlined.said (
   line text NOT NULL REFERENCES hotlined.lines,
   person text NOT NULL CHECK (person ~ '^~[0-9a-f]{12}$'),
-  version bigint NOT NULL CHECK (version > 0),
-  opted_out_at timestamptz,
-  blocked_at timestamptz,
-  asked bigint,  -- the version with which it asked the others to erase this person
-  asked_at timestamptz,
+  version bigint NOT NULL CHECK (version BETWEEN 1 AND 1::bigint << 60),
+  opted_out_at hotlined.moment,
+  blocked_at hotlined.moment,
+  asked bigint CHECK (asked BETWEEN 1 AND 1::bigint << 60),  -- the version with which it asked to erase this person
+  asked_at hotlined.moment CHECK ((asked IS NULL) = (asked_at IS NULL)),
   answers int NOT NULL CHECK (answers BETWEEN 0 AND 1000000),
   answered_at timestamptz,  -- the last of them, by this machine's clock
   place bigint NOT NULL UNIQUE,
@@ -77,6 +80,7 @@ BEGIN
           clock_timestamp() - r.age * interval '1 second', h.place + row_number() OVER (ORDER BY r.version)
         FROM jsonb_to_recordset(q->'rows') AS r (person text, version bigint, opted_out_at timestamptz,
           blocked_at timestamptz, asked bigint, asked_at timestamptz, answers int, age bigint)
+        WHERE r.version < 1::bigint << 59  -- what is above is for `lift`
         ON CONFLICT (line, person) DO UPDATE SET version = excluded.version, opted_out_at = excluded.opted_out_at,
           blocked_at = excluded.blocked_at, asked = excluded.asked, asked_at = excluded.asked_at,
           answers = excluded.answers, answered_at = excluded.answered_at, place = excluded.place

@@ -86,20 +86,24 @@ class HubExchange:
                 self._complain(error)
                 self._sleep(self._pace.refused)
             except HotlinedError as error:
-                self._note(reachable=False, reason=error.message, not_let_in=isinstance(error, NotLetInError))
+                self._note_failure(error)
                 self._complain(error)
                 self._sleep(pauses.next())
 
     def run_once(self) -> None:
         """Exchange until neither side has news; raises HotlinedError."""
         question, url = self._told(None)
-        with opened(url) as hub:
-            for _turn in range(_AT_ONCE):
-                answer = self._ask_hub(hub, question)
-                has_news = _has_news(question, answer)
-                question, _url = self._told(answer)
-                if not has_news:
-                    return
+        try:
+            with opened(url) as hub:
+                for _turn in range(_AT_ONCE):
+                    answer = self._ask_hub(hub, question)
+                    has_news = _has_news(question, answer)
+                    question, _url = self._told(answer)
+                    if not has_news:
+                        return
+        except (NotLetInError, UnavailableError) as error:
+            self._note_failure(error)
+            raise
 
     def _exchange(self, hub: Hub, question: dict[str, Any], goes_on: Callable[[], bool], pauses: Backoff) -> None:
         """Exchange over one connection, for as long as it lasts.
@@ -203,6 +207,9 @@ class HubExchange:
         self._heard = found
         with suppress(OSError):  # a folder of somebody else, as for a person who exchanges by hand
             write(self._place.heard, found, _HEARD_MODE)
+
+    def _note_failure(self, error: HotlinedError) -> None:
+        self._note(reachable=False, reason=error.message, not_let_in=isinstance(error, NotLetInError))
 
     def _complain(self, error: HotlinedError) -> None:
         if error.message != self._said:

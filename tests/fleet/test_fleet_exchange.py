@@ -250,6 +250,19 @@ def test_a_hub_that_is_away_is_tried_again(enter: Enter, cluster: Cluster) -> No
     assert refused(nl, LEA) == ("blocked", ["fr"])
 
 
+def test_a_person_who_exchanges_by_hand_leaves_how_the_hub_is(enter: Enter, cluster: Cluster) -> None:
+    """It was there, and is not: `fleet status` does not go on saying that it is."""
+    fr = enter("fr")
+    sync(fr)
+    assert heard(fr)["reachable"]
+    with cluster.connect("exchanged") as session:
+        session.execute("ALTER DATABASE exchanged CONNECTION LIMIT 0")
+        assert fr.run("fleet", "sync", "--once").exit_code == 69
+        session.execute("ALTER DATABASE exchanged CONNECTION LIMIT -1")
+    assert not heard(fr)["reachable"]
+    assert "is away since" in fr.run("fleet", "status").stdout
+
+
 def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
     """The login is in no backup: the line goes on with what it knows, and says so."""
     fr, nl = enter("fr"), enter("nl")

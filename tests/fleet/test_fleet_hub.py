@@ -271,6 +271,14 @@ def test_an_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path
     assert not (folder / "nl.invitation").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root")
+def test_root_writes_no_invitation(tmp_path: Path) -> None:
+    """A file of its own could be opened by a shell; the key beside it could not: a sentence says who does it."""
+    for file in ("-", str(tmp_path / "file")):
+        said = run("invite", "fr", file, "--hub", "postgresql://nobody@127.0.0.1:1/hub", code=2)
+        assert "superuser of that PostgreSQL" in said
+
+
 def test_a_man_in_the_middle_learns_nothing(hub: Guarded, tmp_path: Path) -> None:
     """Somebody with a certificate of his own stands between line and hub: the line notices, and ends there.
 
@@ -347,6 +355,9 @@ DENIED = {
     "a large object with octets": "SELECT lo_from_bytea(0, 'x')",
     "a file": "COPY (SELECT 1) TO '/tmp/of-a-line'",
     "a program": "COPY (SELECT 1) TO PROGRAM 'id'",
+    "an advisory lock": "SELECT pg_advisory_lock(7303014)",
+    "a lock that is tried": "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
+    "octets for the log": "SELECT pg_logical_emit_message(false, 'x', 'x')",
     "a role": "CREATE ROLE mine",
     "another's role": "ALTER ROLE hotlined_nl PASSWORD NULL",
     "another's session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' LIMIT 1",
@@ -382,7 +393,7 @@ def test_a_line_that_resists_is_shut_out(hub: Guarded, made: str) -> None:
         assert hub.cluster.refusal(url, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC") == ""
     with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as thief:
         thief.execute("SET ROLE NONE")
-        thief.execute("SELECT pg_advisory_lock(7303014)")
+        thief.execute("ALTER ROLE hotlined_fr SET statement_timeout = 0")  # and it does not commit
         run("remove", "fr", "--hub", hub.url)
         with pytest.raises(psycopg.OperationalError):
             thief.execute("SELECT 1")
@@ -458,6 +469,7 @@ def test_a_line_that_is_gone_is_lifted_at_the_hub(hub: Guarded) -> None:
     run("remove", "fr", "--hub", hub.url)
     one, rest = run("lift", "fr", lea, "--hub", hub.url), run("lift", "fr", "--hub", hub.url)
 
+    assert "knows no line de" in run("lift", "de", "--hub", hub.url, code=75)
     assert "Lift it there" in refused
     assert (one, rest) == ("Lifted: 1 opt-out, 0 blocks.\n", "Lifted: 0 opt-outs, 1 block.\n")
     with opened(nl) as found:

@@ -58,14 +58,34 @@ def test_a_line_has_room_for_so_many_persons(hub: Hub) -> None:
         [row(version=0)],
         [row(person="+32470000001")],
         [row(opted_out_at="x")],
+        [row(opted_out_at="infinity")],
+        [row(blocked_at="0044-03-15 BC")],
+        [row(asked_at="10000-01-01", asked=1)],
+        [row(asked=1)],
+        [row(asked=1 << 61, asked_at="2026-11-24T22:18:00Z")],
     ],
-    ids=("rows", "octets", "person", "answers", "version", "number", "time"),
+    ids=(
+        *("rows", "octets", "person", "answers", "version", "number", "time"),
+        *("no time", "before", "after", "asked", "asked beyond"),
+    ),
 )
 def test_what_is_no_row_is_refused(hub: Hub, rows: list[dict[str, Any]]) -> None:
     """More than a page, or something else than a row: the hub takes nothing of it."""
     with pytest.raises(psycopg.Error):
         ask(hub, *rows)
     assert hub.admin.execute("SELECT FROM hotlined.said").rowcount == 0
+
+
+def test_a_line_says_nothing_that_cannot_be_lifted(hub: Hub) -> None:
+    """Above the highest version nothing could be said: a line comes nowhere near it."""
+    for beyond in ((1 << 63) - 1, 1 << 59):
+        assert ask(hub, row(version=beyond))["highest"] == 0
+    top = (1 << 59) - 1
+    assert ask(hub, row(version=top, blocked_at="2026-11-24T22:18:00Z"))["fits"]
+    hub.admin.execute("ALTER ROLE hotlined_fr NOLOGIN")
+    assert hub.admin.execute("SELECT * FROM hotlined.lift('fr')").fetchall() == [(0, 1)]
+    lifted = ask(hub, line="nl")["rows"]
+    assert [(each["version"], each["blocked_at"]) for each in lifted] == [(top + 1, None)]
 
 
 def test_a_line_speaks_for_itself_alone(hub: Hub) -> None:
