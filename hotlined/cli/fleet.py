@@ -227,14 +227,15 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
     from hotlined.fleet.invitation import Invitation, have_key, require_line  # noqa: PLC0415  the same
 
     require_line(line)
-    if person.is_for_root():  # the key's file lies beside, which no shell opens
-        raise UsageError(
-            _("Root writes no invitation."), _("Type it as the person who is a superuser of that PostgreSQL.")
-        )
-    with opened(url) as found, files.create(file) as made:
-        key = have_key(file.parent, is_first=found.maybe_fingerprint() is None)
-        address = found.invite(line, pseudonym.digest(key), host)
-        made.write(Invitation(line, key, address).to_json().encode())
+    with opened(url) as found:
+        if person.is_for_root():  # the key's file lies beside, which no shell opens
+            raise UsageError(
+                _("Root writes no invitation."), _("Type it as the person who is a superuser of that PostgreSQL.")
+            )
+        with files.create(file) as made:
+            key = have_key(file.parent, is_first=found.maybe_fingerprint() is None)
+            address = found.invite(line, pseudonym.digest(key), host)
+            made.write(Invitation(line, key, address).to_json().encode())
     print_wrapped(_("{file} invites line {line}. On its machine: {command}", file=file, line=line, command=_JOINING))
 
 

@@ -272,10 +272,10 @@ def test_an_invitation_needs_the_key_of_the_first_one(hub: Guarded, folder: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root")
-def test_root_writes_no_invitation(tmp_path: Path) -> None:
+def test_root_writes_no_invitation(hub: Guarded, tmp_path: Path) -> None:
     """A file of its own could be opened by a shell; the key beside it could not: a sentence says who does it."""
     for file in ("-", str(tmp_path / "file")):
-        said = run("invite", "fr", file, "--hub", "postgresql://nobody@127.0.0.1:1/hub", code=2)
+        said = run("invite", "fr", file, "--hub", hub.url, code=2)
         assert "superuser of that PostgreSQL" in said
 
 
