@@ -23,7 +23,9 @@ from hotlined.fleet.hub import Hub, opened
 from hotlined.language import Language, _
 from hotlined.timing import Backoff
 
-_FIGURES_SECONDS = 60.0  # between two reports of how the line is: the hub writes each to its disk
+_FIGURES_SECONDS = 60.0
+"""Between two reports of how the line is, in a fleet of up to 60 lines. In a larger one it is a second for each line:
+the hub writes each report to its disk, and its answer has those of all lines."""
 _DOOR_SECONDS = 30.0  # a Pi Zero that has to start the control program first, and a database that is locked for a while
 _AT_ONCE = 100  # answers with news one after the other, before a pause: twenty thousand rows
 _UNMARKED = 4  # questions to the hub without a daemon's mark, before the line is asked: a minute
@@ -69,6 +71,7 @@ class HubExchange:
         self._heard = place.maybe_heard()
         self._misfits = Backoff(pace.misfits)
         self._told_figures = float("-inf")
+        self._members = 0
         self._seen: int | None = None
         self._unmarked = 0
         self._said = ""
@@ -169,7 +172,7 @@ class HubExchange:
 
     def _ask_hub(self, hub: Hub, question: dict[str, Any]) -> dict[str, Any]:
         now = clock.boottime()
-        if is_due := now - self._told_figures >= _FIGURES_SECONDS:
+        if is_due := now - self._told_figures >= max(_FIGURES_SECONDS, self._members):
             mark = self._fresh_mark()
             question = question | {"figures": mark.figures if mark else _AWAY}
         try:
@@ -180,7 +183,7 @@ class HubExchange:
             raise HotlinedError(_("The hub answers what no hub of a fleet does."))
         lines = answer.pop("lines", None)
         if is_due:
-            self._told_figures = now
+            self._told_figures, self._members = now, len(lines) if isinstance(lines, list) else 0
         self._note(reachable=True, lines=lines if is_due and isinstance(lines, list) else None)
         return answer
 

@@ -16,6 +16,7 @@ from hotlined.reports.line import report_line
 from hotlined.reports.sim_life import top_up_in_words, valid_until
 from hotlined.reports.typed import AnswerMeant
 from hotlined.states import HoldReason, RequestState, SendingState, TroubleCode
+from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.fleet import history_of
 from hotlined.store.line.database import Database
@@ -87,7 +88,7 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
     else:
         words = _("{number} was not blocked.", number=number)
     history = _history(config, number)
-    if elsewhere := _elsewhere(history):
+    if elsewhere := _elsewhere(config, number):
         words += f" {elsewhere}"
     elif history.opted_out:
         words += " " + _(
@@ -102,9 +103,9 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     history = _history(config, number)
     if not was:
         words = _("{number} had not opted out: nothing has changed.", number=number)
-        return f"{words} {_elsewhere(history)}".rstrip()
+        return f"{words} {_elsewhere(config, number)}".rstrip()
     words = _("The opt-out of {number} is lifted.", number=number)
-    if elsewhere := _elsewhere(history):
+    if elsewhere := _elsewhere(config, number):
         return f"{words} {elsewhere}"
     if number in config.numbers.blocked:
         return f"{words} " + _("It is still blocked: it stands in numbers.blocked of the configuration.")
@@ -115,9 +116,12 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
     return f"{words} " + _("Its next text can be answered.")
 
 
-def _elsewhere(history: History) -> str:
-    """Return that other lines of the fleet go on refusing a number, and that it is lifted there; empty for none."""
-    blocked, opted_out = (history.elsewhere.get(reason, ()) for reason in (Reason.BLOCKED, Reason.OPTED_OUT))
+def _elsewhere(config: Config, number: str) -> str:
+    """Return which lines of the fleet go on refusing a number, since when, and that it is lifted there; or nothing."""
+    with open_beside_daemon(config.database) as db:
+        said = fleet.elsewhere(db, number)
+    blocked = [f"{each.line} ({moment(each.blocked_at)})" for each in said if each.blocked_at]
+    opted_out = [f"{each.line} ({moment(each.opted_out_at)})" for each in said if each.opted_out_at]
     parts = (
         _("It is blocked at {lines}: that is lifted there.", lines=in_row(blocked)) if blocked else "",
         _("It has opted out at {lines}: that is lifted there.", lines=in_row(opted_out)) if opted_out else "",

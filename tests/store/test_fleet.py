@@ -24,6 +24,7 @@ from hotlined.store.answers import answers, decisions
 from hotlined.store.line import line as line_state
 from hotlined.store.line import pseudonyms
 from hotlined.store.people import backup, purging, stored
+from hotlined.words.times import moment
 
 LEA = "+32470000001"
 KEVIN = "+32470000002"
@@ -94,9 +95,10 @@ def test_it_is_lifted_where_it_was_said(hub: PlainHub, fr: Line, nl: Line) -> No
     meet(hub, fr, nl)
 
     said = nl.run("unblock", LEA).output.split()
+    ((blocked, opted_out),) = fr.db.all("SELECT blocked_at, opted_out_at FROM numbers")
     assert " ".join(said) == (
-        f"{LEA} was not blocked. It is blocked at fr: that is lifted there."
-        " It has opted out at fr: that is lifted there."
+        f"{LEA} was not blocked. It is blocked at fr ({moment(blocked)}): that is lifted there."
+        f" It has opted out at fr ({moment(opted_out)}): that is lifted there."
     )
     shown = nl.run("show", LEA).output
     assert "elsewhere" in shown
@@ -124,7 +126,8 @@ def test_two_who_said_it_lift_it_each(hub: PlainHub, fr: Line, nl: Line) -> None
     assert nl.log()[-1].elsewhere == ()
 
     said = " ".join(nl.run("unblock", "--opted-out", "--yes", LEA).output.split())
-    assert said == f"The opt-out of {LEA} is lifted. It has opted out at fr: that is lifted there."
+    since = moment(fr.db.value("SELECT opted_out_at FROM numbers"))
+    assert said == f"The opt-out of {LEA} is lifted. It has opted out at fr ({since}): that is lifted there."
     assert nl.text(LEA).reason is Reason.OPTED_OUT
     assert nl.log()[-1].elsewhere == ("fr",)
 
