@@ -212,10 +212,11 @@ class Line:
             os.close(descriptor)
 
     def reload(self, at: int, settings: Settings) -> None:
-        """Do what SIGHUP has done."""
+        """Do what SIGHUP has done, and what the next step begins with."""
         self.to(at)
         self.configure(settings)
         self.daemon._load_again()
+        self.daemon._begin()
 
     def restart(self, at: int, seconds_off: int | None) -> None:
         """End and start again."""
