@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self, get_type_hints
 
 from hotlined import clock, files
 from hotlined.causes import Value
-from hotlined.forms import Form, Time
+from hotlined.forms import Form, Time, by_key
 from hotlined.states import DatabaseState, ModemState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
@@ -99,7 +99,7 @@ class DaemonStatus:
 
     def to_json(self) -> str:
         """Write it as it stands in the file."""
-        return json.dumps(self, default=_by_name)
+        return json.dumps(self, default=by_key)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -166,11 +166,6 @@ def private_folder() -> Path:
     """Return where the folders of lines are whose runtime directory cannot be made; nobody else's is believed."""
     temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  its owner is asked for; `tempfile` loads half a MiB
     return Path(temporary) / f"hotlined-{os.getuid()}"
-
-
-def _by_name(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass by their names; unlike `asdict` it copies nothing, for a poll writes them."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def _values(found: object) -> dict[str, Value]:
