@@ -25,7 +25,7 @@ MAX_LINES = 4096
 """Most lines of information text in one response; the largest storages have some hundred messages."""
 
 MAX_USSD = 1024
-"""Most characters of a +CUSD that are read while its closing quote is missing; 160 octets (TS 23.038) are 320 digits."""
+"""Most characters of a +CUSD that are read while its closing quote is missing; 160 octets (TS 23.038) make 320."""
 
 MAX_UNRECOGNISED = 256
 """Most characters of an unrecognised line that its event keeps."""
