@@ -50,6 +50,7 @@ class Band:
 
 
 def band_of(report: LineReport) -> Band:
+    """Return the band for a report."""
     if report.mode == Mode.SHADOW and report.alive:
         more = _("Everything is done, but nothing is sent.")
         return Band(Mood.PAUSED, _("The line is being tried out."), more, TroubleCode.SHADOW)

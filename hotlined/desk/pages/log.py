@@ -43,6 +43,7 @@ _CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
 
 
 def show() -> str:
+    """Show the newest contacts that fit the filters."""
     given = {name: request.args.get(name, "").strip() for name in _READS}
     meant = {name: read(given[name]) if given[name] else None for name, read in _READS.items()}
     ticked = {name: tuple(filter(None, request.args.getlist(name))) for name in _CHOICES}

@@ -23,6 +23,7 @@ _LAST = 5  # contacts
 
 
 def show() -> str:
+    """Show the line as it is now."""
     report = line_report()
     seen = _seen(report)
     if seen.contacts:
