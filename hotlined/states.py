@@ -355,7 +355,7 @@ class SealFailure(StrEnum):
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
     UNSENT = "unsent"
-    """The backup did not arrive on the other machine."""
+    """The other machine did not take the backup."""
 
 
 class MemberState(StrEnum):
