@@ -82,7 +82,7 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
     return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(codes)}.")
 
 
-class _Reasons(click.Choice):  # no type parameter before click 8.2
+class _Reasons(click.Choice):  # type: ignore[type-arg]  # it has no type parameter before click 8.2
     """The codes of reasons, or the words that the log shows for them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
