@@ -35,7 +35,7 @@ class Turn(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """The moments at which waiting contacts and answers next need the daemon, in limit time; None if there are none.
+    """The moments when waiting contacts and answers next need the daemon, in limit time; None if there are none.
 
     `judgement` is when the oldest contact without a verdict is judged even if it is incomplete; `due` is when the first
     answer is due; `oldest` is the beginning of the oldest queued answer's age. `answers` says whether any answer is
@@ -50,7 +50,7 @@ class Backlog(NamedTuple):
 
 
 def waiting(db: Database) -> Backlog:
-    """Return the moments at which waiting contacts and answers next need the daemon."""
+    """Return the moments when waiting contacts and answers next need the daemon."""
     judgement, answers, early, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS

@@ -254,7 +254,7 @@ class Pause(NamedTuple):
 
 def note_pause(db: Database, who: str, now: Now) -> None:
     """Record a pause by a person, inside the transaction that is open; the first pause keeps its time and its name."""
-    db.execute(  # each right side sees the row as it was: paused_at is NULL if there was no pause before
+    db.execute(  # each right side sees the row as it was: paused_at is NULL unless the line was paused before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
         " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
         now.rfc3339,
