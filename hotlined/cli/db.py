@@ -94,7 +94,8 @@ def back_up(settings: Settings, file: Path | None) -> None:
     is_named = file != STANDARD_OUTPUT
     key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
     key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
-    beside_it = {key_file: key, Path(f"{file}{FLEET}"): backup.maybe_key(database, FLEET), answer_file: answer}
+    fleet_key, fleet_file = backup.maybe_key(database, FLEET), Path(f"{file}{FLEET}")
+    beside_it = {key_file: key, fleet_file: fleet_key, answer_file: answer}
     with contextlib.ExitStack() as opened:
         opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         for path, octets in beside_it.items():
@@ -110,6 +111,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+    if fleet_key:
+        lies = fleet_file if is_named else beside(database, FLEET)
+        print_wrapped(_("The key of its fleet is in {file}: keep that, too.", file=lies), err=True)
     if answer is not None and is_named:
         print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
     apart = [_("the answer's file")] if answer is not None and not is_named else []

@@ -112,7 +112,7 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
     if db.one("SELECT 1 FROM fleet WHERE key_digest <> ? OR line <> ?", digest, line):
         raise RefusedError(
             _("The line is in a fleet already, and the invitation is of another fleet or for another line."),
-            _("Take it out of that fleet first."),
+            _("`hotlined fleet leave`, or `sudo hotlined-setup fleet NAME --leave`, takes it out of that one."),
         )
     pseudonyms.have_fleet_key(db, key)  # before the row: from then on the line needs the key
     pseudonyms.have_key(db, now)
