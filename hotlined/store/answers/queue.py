@@ -108,8 +108,8 @@ ORDER BY a.due_limit, a.id LIMIT 20
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     """Return answers that may be tried now: by the line's breaker, or if that is closed by a country's.
 
-    It is the first answer of each country and share: if a share has no room for its answer, the next one gets its
-    chance.
+    These are the first answers of each country and share: if a share has no room for its answer, the next answer gets
+    its chance.
     """
     state = line.breaker_of(db)
     if not state.is_open:
@@ -171,7 +171,7 @@ def next_dues(db: Database) -> dict[Share, float]:
 
 
 def requeue_half_sent(db: Database) -> None:
-    """Queue every answer again that has sent a segment while another waits, because sending was stopped in between."""
+    """Queue every answer again whose sending was stopped between two segments."""
     if db.one(_STOPPED_HALFWAY):
         with db.transaction():
             # read again, now that nobody else can write: another process may have ended one meanwhile

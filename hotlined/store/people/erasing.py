@@ -44,7 +44,7 @@ from hotlined.store.people.stored import PersonRows, StoredCounts
 CHECKPOINT_SECONDS = 30.0
 """The seconds that a rebuild waits for readers, and for another process's checkpoint: a Pi writes 20 MB a second."""
 MOST_REBUILDS = 5
-"""The database is rewritten this often in a row if other processes erase meanwhile; a later rebuild ends it."""
+"""The highest number of rewrites in a row while other processes keep erasing; a later rebuild ends it."""
 _LOOK_SECONDS = 0.05  # between two tries of the checkpoint
 
 

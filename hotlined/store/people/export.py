@@ -36,7 +36,7 @@ class NamedBy:
 
 @dataclass(frozen=True, slots=True)
 class ExportedText:
-    """A text that a person of the house sent to the number by hand."""
+    """A text that was sent to the number by hand."""
 
     id: ByHandId
     recipient: str
@@ -59,7 +59,7 @@ class ExportedSegment:
 
 @dataclass(frozen=True, slots=True)
 class ExportedRequest:
-    """A request to the daemon by a person of the house, with the arguments of the verb."""
+    """A request to the daemon that concerns the number, with the arguments of its verb."""
 
     id: int
     verb: str

@@ -56,7 +56,7 @@ class EvidenceAnswer(WholeAnswer):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceContact(LoggedContact):
-    """A contact as `show` has it, and more that evidence needs."""
+    """A contact as `show` has it, with its country, line type, and whether the clock was right."""
 
     answer: EvidenceAnswer | None
     kept: Kept
@@ -89,7 +89,7 @@ class RefusedSince:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvidence:
-    """The kept contacts of a number or name, and more that is stored of it; contacts in the order of time."""
+    """The kept contacts of a number or name, in the order of time, its texts by hand, and the decisions about it."""
 
     number: str
     line: EvidenceLine

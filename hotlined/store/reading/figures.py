@@ -61,7 +61,7 @@ class Slot(NamedTuple):
 
 
 class NumberCounts(NamedTuple):
-    """The telephone numbers that contacted the line in a period, and those of them that never had before."""
+    """The count of telephone numbers that contacted the line in a period, and of those that never did before."""
 
     all: int
     new: int

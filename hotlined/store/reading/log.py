@@ -93,8 +93,8 @@ _CONDITIONS = {
 }
 
 
-# ends the search at the first contact that fits; to find that one SQLite would otherwise walk through all ids, from the
-# oldest on
+# ends the search at the first contact that fits; without INDEXED BY SQLite would look for that one among all ids, from
+# the oldest on
 _SINCE = "id >= (SELECT min(id) FROM contacts INDEXED BY contacts_received_at WHERE received_at >= :since)"
 # SQLite drops ASCII texts without the needle; `without_accents` checks all others. A text with a NUL counts as one of
 # the others, because its length() ends there
