@@ -198,9 +198,9 @@ def waiting(db: Database) -> Counter[str]:
 
 
 def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
-    """Return when the next queued answer may go, by the calendar; None if none is queued, or nobody can say.
+    """Return when the next queued answer may go, by the calendar; None if none is queued, or that is unknown.
 
-    Nobody can say while a person has to decide something first. While nothing leaves, it is not before the next trial.
+    It is unknown while a person has to decide something first. While nothing leaves, it is not before the next trial.
     """
     first = f"SELECT min(due_limit) FROM answers a WHERE state = '{AnswerState.QUEUED}'"
     due = db.value(f"{first} AND NOT {breakers.WAITS_BY_ITSELF}")
