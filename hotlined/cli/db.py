@@ -80,8 +80,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     FILE.key, if there is one, that of the line's fleet to FILE.fleet, and the answer's file to FILE.answer; the
     standard output has none of them. docs/backup.md says how to put a copy back.
 
-    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
-    and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
+    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. What only root reads
+    (the PIN, the addresses of alerts) is in those of the daily timer alone, and the command says so. A backup goes to
+    backup.folder and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
     Example: hotlined db backup - > hotlined-backup.db
     """
