@@ -53,6 +53,7 @@ class NumberOutlook:
     """
 
     answer: bool
+    """True if it would be answered."""
     reason: Annotated[Reason, Form(type="string")]
     """More may be added."""
     in_seconds: Seconds | None
@@ -66,12 +67,16 @@ class ShownNumber(Correspondent):
     """The document of show NUMBER --json: everything about a number, a name or a short code."""
 
     country: str | None
+    """The code of ISO 3166; null if not known."""
     line_type: Annotated[LineType, Form(type="string")]
     next: NumberOutlook
     """The decision about a text that came now."""
     paused: bool
+    """True if the line is paused."""
     history: tuple[PreviewedContact, ...]
+    """Its newest contacts, the oldest first."""
     by_hand: tuple[TextByHand, ...]
+    """Texts that people sent to it by hand."""
     elsewhere: tuple[Elsewhere, ...]
     """The entries of other lines of the fleet about it."""
     fleet_pseudonym: str | None
