@@ -292,7 +292,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 
 def next_answer(report: NumberReport, config: Config, now: Now) -> str:
-    """Return when a number is answered next: an answer is on its way, its next text is answered, or from when on."""
+    """Return in words when a number is answered next, or that an answer to it is already on its way."""
     if queued := _queued_in_words(report, config):
         return _("one is on its way: {fate}", fate=queued)
     return _next_in_words(report.outlook, now, config)

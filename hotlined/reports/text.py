@@ -47,7 +47,7 @@ class TextCost:
     to_blame: tuple[ForcingCharacter, ...]
     """The characters that force UCS-2."""
     segments_without_blamed: int
-    """The number of segments without all of them."""
+    """The number of segments without any of these characters."""
 
 
 @dataclass(frozen=True, slots=True)
