@@ -107,7 +107,7 @@ class Stats:
     line: str
     currency: str
     zone: str
-    """The time zone at the beginning and at the end, if they differ both: CET, CEST/CET."""
+    """The time zone, such as CET; both if it changes during the period, such as CEST/CET."""
     by: By
     since: Time
     until: Time
