@@ -72,7 +72,7 @@ class Connection:
         """The pause before the daemon looks for the modem again, while there is none."""
         self._network_check = Interval(line.timing.network_unregistered)
         self._is_set_up = False
-        """Whether the open modem was set up completely; until then its storages are listed, and nothing else happens."""
+        """Whether the open modem was set up completely; until then its storages are only listed."""
         self._sim_check = Interval(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
         """The answer for which the SIM was last asked for its IMSI."""

@@ -14,7 +14,7 @@ from hotlined.timing import USUAL, Timing
 
 
 def file_at(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the file at a path; None if there is no file, or if it cannot be seen."""
+    """Return device and inode of the file at a path; None if it does not exist or cannot be seen."""
     try:
         status = path.stat()
     except OSError:

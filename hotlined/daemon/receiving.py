@@ -266,7 +266,7 @@ class Receiver:
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
         if entries:
-            self.confirm_deletions()  # first: a PDU that is listed after that was sent again, and is not the deleted one
+            self.confirm_deletions()  # first: a PDU that is listed after that was sent again
         kept = contacts.record_listing(self.line.db, source, entries, self.line.db.now(), complete=listing.complete)
         if kept:
             self._alert_request.make_if_due()

@@ -125,7 +125,7 @@ class StatusWriter:
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
         self._began: dict[str, str] = {}
-        """The time at which each present trouble of the modem's settings began, by its code."""
+        """The beginning of each present trouble of the modem's settings, by its code."""
 
     def write(self) -> None:
         """Write the file if something changed or a sign of life is due."""
@@ -198,7 +198,7 @@ class StatusWriter:
             yield DaemonTrouble(TroubleCode.NO_REPORTS)
 
     def _with_since(self, troubles: Iterator[DaemonTrouble]) -> Iterator[DaemonTrouble]:
-        """Yield these troubles, each with the time at which it began and since when it has not ended."""
+        """Yield these troubles, each with its beginning; a trouble that ended meanwhile begins again."""
         found = list(troubles)
         now = self._line.db.now().rfc3339
         self._began = {each.code: self._began.get(each.code, now) for each in found}
