@@ -87,7 +87,7 @@ class Hub:
         with self._connection.transaction():
             if not is_known:
                 self._run("CREATE ROLE {} IN ROLE {}", role, _LINES)
-            # a bad network leaves unused connections open; and a line's own query could fill the hub's disk
+            # 5, as a bad network leaves dead connections behind; 64 MB, or a line's own query could fill the disk
             self._run("ALTER ROLE {} LOGIN CONNECTION LIMIT 5", role)
             self._run("ALTER ROLE {} PASSWORD {}", role, password=verifier)
             self._run("ALTER ROLE {} SET temp_file_limit = '64MB'", role)
@@ -143,7 +143,12 @@ class Hub:
         return bool(self._row("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role))
 
     def _shut_out(self, role: str) -> None:
-        """Forbid a role to log in, and end its sessions, even one that keeps a change of its own role uncommitted."""
+        """Forbid a role to log in, and end its sessions; raises HotlinedError if some are left after `_TRIES`.
+
+        A session may change its own role in an open transaction, and the lock of that would stop our change for ever.
+        So the sessions are ended first, our change waits for the lock only 100 ms, and both are tried again. After the
+        change the sessions are ended until none is left: one may have logged in just before it.
+        """
         from psycopg.errors import LockNotAvailable  # noqa: PLC0415  heavy
 
         is_out = False
