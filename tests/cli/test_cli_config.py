@@ -65,7 +65,7 @@ def test_quotes_within_an_answer_are_not_a_warning(tmp_path: Path) -> None:
 
 
 def test_check_shows_the_answer_as_it_is_sent(tmp_path: Path) -> None:
-    """The answer is printed as phones show it, with its replaced characters counted; without a price no cost is named."""
+    """The answer is printed as phones show it, its replaced characters counted; without a price no cost is named."""
     typed = "C’est “non”, même à l’œil… " * 10
     text = judged(tmp_path, answer={"text": typed})
     shown = dict(re.findall(r"^  (text|replaced) +(.*)$", text, re.MULTILINE))

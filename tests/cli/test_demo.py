@@ -101,7 +101,7 @@ def test_a_folder_to_keep_may_be_relative(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_suggested_commands_work_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool
 ) -> None:
-    """The commands that the demo prints at its end work in the folder where the person is, not only beside scripts/demo."""
+    """The commands that the demo prints at its end work in any folder, not only in that of scripts/demo."""
     folder = tmp_path / "new folder"
     if keep:
         filled = Filled(tmp_path)

@@ -114,7 +114,7 @@ LINES = {
 
 @pytest.mark.parametrize(("typed", "words"), LINES.items(), ids=LINES)
 def test_completions_come_from_the_program(line: Filled, typed: str, words: list[str]) -> None:
-    """Commands, values, numbers and tags are completed; an unreadable database gives neither completions nor an error."""
+    """Commands, values, numbers and tags are completed; an unreadable database gives neither them nor an error."""
     cursor = str(typed.count(" "))
     done = subprocess.run(
         [sys.executable, "-m", "hotlined"],

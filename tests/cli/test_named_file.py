@@ -197,7 +197,7 @@ def test_a_file_put_there_meanwhile_stays(house: Path) -> None:
 
 @needs_root
 def test_the_key_of_the_pseudonyms_goes_beside_a_copy(house: Path) -> None:
-    """A copy of the database has its key beside it (`.key`), or neither is written; the database's names are refused."""
+    """A copy of the database has its key beside it (`.key`), or neither exists; the database's names are refused."""
     state = house / "state"
     write_key(state / "hotlined.db", KEY, b"1" * 32)
     give(state)
