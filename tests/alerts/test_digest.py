@@ -146,7 +146,7 @@ def weekly(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_week_is_mailed_once(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
-    """Figures, waiting answers and the line's state are sent at the first run after the morning, never by later ones."""
+    """Figures, waiting answers and the line's state are sent by the first run after the morning only."""
     line = weekly()
     line.fill()
     contact = line.text("Je vais te tuer", sender="+32499000111")
