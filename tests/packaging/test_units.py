@@ -599,7 +599,7 @@ def test_the_journal_keeps_the_daemons_words_and_all_failures(unit: str) -> None
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_control_program_has_three_doors(line: str) -> None:
-    """Members connect by their group, desk and exchange by their users; one program has all sockets, which start together."""
+    """Members connect by their group, desk and exchange by their users; one program has all sockets."""
     kinds = ("", f"-{DESKS_DOOR}", f"-{FLEETS_DOOR}")
     names = [f"hotlined-control{each}@{line}" for each in kinds]
     members, *own = (settings(f"{name}.socket", "Socket") for name in names)
