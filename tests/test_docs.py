@@ -25,9 +25,10 @@ from catalogues import TRANSLATED, said, stored
 from conftest import speaking
 from filled import Filled
 from needs import needs, needs_allowance
+from reference import PAGES as REFERENCE
+from reference import made
 
 from hotlined import errors
-from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, parse
@@ -211,7 +212,7 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
             found = command.get_command(click.Context(command), word)
             assert found, f"hotlined {arguments}: there is no {word}"
             command = found
-        elif word.startswith("-"):
+        elif word.startswith("-") and word != "-":  # the standard input or output
             options.append(word)
     return command, options
 
@@ -219,24 +220,10 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 # ---- commands
 
 
-def test_the_table_of_commands_is_the_command_line() -> None:
-    """The page of commands has a row for each, and none for a command that is not there."""
-    rows = [quoted(row[0])[0] for row in table(TEXTS["docs/commands.md"], "command")]
-    named = {next(path for path in COMMANDS if f"{row} ".startswith(f"{path} ")) for row in rows}
-
-    assert named == set(COMMANDS)
-    assert [option for row in rows for option in resolve(row)[1]] == ["--answer", "--once"]
-
-
-def test_the_commands_are_grouped_as_in_the_help() -> None:
-    """The page of commands has the headings of `hotlined --help`, in its order, each with its commands."""
-    parts = {title: text for title, text in sections("docs/commands.md").items() if title != "Exit codes"}
-    groups = {title: [quoted(row[0])[0].split()[0] for row in table(rows, "command")] for title, rows in parts.items()}
-
-    assert {title: list(dict.fromkeys(names)) for title, names in groups.items()} == {
-        title: list(names) for title, names in GROUPS.items()
-    }
-    assert list(groups) == list(GROUPS)
+@pytest.mark.parametrize("name", REFERENCE)
+def test_the_reference_is_as_made(name: str) -> None:
+    """The commands, keys and figures on their pages are those of the code: else `scripts/run reference`."""
+    assert TEXTS[name] == made(name)
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +298,7 @@ def test_every_command_line_in_prose_is_real() -> None:
         name for name, _ in lines
     }
     assert ("hotlined/words/digest.py", "review") in lines
-    assert ("docs/commands.md", "unblock --opted-out NUMBER") in lines
+    assert ("docs/desk.md", "show NUMBER") in lines
     for name, arguments in lines:
         command, options = resolve(arguments)
         known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
@@ -343,7 +330,7 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 def test_the_keys_that_matter_have_their_defaults() -> None:
     """Each key in the table is one, and its default there is that of config.yaml."""
     example = yaml.load((ROOT / "config.yaml").read_text("utf-8"), yaml.BaseLoader)
-    rows = table(TEXTS["docs/configuration.md"], "key")
+    rows = table(sections("docs/configuration.md")["The keys that matter"], "key")
     assert len(rows) == 13
     for (path,), default in ((quoted(row[0]), row[1]) for row in rows):
         stated = example

@@ -80,8 +80,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     FILE.key, if there is one, that of the line's fleet to FILE.fleet, and the answer's file to FILE.answer; the
     standard output has none of them. docs/backup.md says how to put a copy back.
 
-    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
-    and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
+    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. What only root reads
+    (the PIN, the addresses of alerts) is in those of the daily timer alone, and the command says so. A backup goes to
+    backup.folder and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
     Example: hotlined db backup - > hotlined-backup.db
     """
@@ -94,7 +95,8 @@ def back_up(settings: Settings, file: Path | None) -> None:
     is_named = file != STANDARD_OUTPUT
     key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
     key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
-    beside_it = {key_file: key, Path(f"{file}{FLEET}"): backup.maybe_key(database, FLEET), answer_file: answer}
+    fleet_key, fleet_file = backup.maybe_key(database, FLEET), Path(f"{file}{FLEET}")
+    beside_it = {key_file: key, fleet_file: fleet_key, answer_file: answer}
     with contextlib.ExitStack() as opened:
         opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         for path, octets in beside_it.items():
@@ -110,6 +112,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+    if fleet_key:
+        lies = fleet_file if is_named else beside(database, FLEET)
+        print_wrapped(_("The key of its fleet is in {file}: keep that, too.", file=lies), err=True)
     if answer is not None and is_named:
         print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
     apart = [_("the answer's file")] if answer is not None and not is_named else []

@@ -78,6 +78,8 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
 def pause(settings: Settings) -> None:
     """Send nothing until `resume`. Contacts are recorded and judged as usual.
 
+    An answer that becomes older than answer.max_age meanwhile is cancelled.
+
     Example: hotlined pause
     """
     config = settings.config()
@@ -160,8 +162,9 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
 
     With --answer it sends what a first contact would get, without the delay, so that you see it on your own phone. This
-    changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
-    answered.
+    changes nothing for the number, which may be of any country. The line sends five such answers a day at most, and
+    none while it is paused or in shadow mode, while an answer to the number waits (`cancel` ends that), or to a number
+    that is blocked or has opted out.
 
     Ctrl-C withdraws the text while it waits, and says whether it has left. The exit code is 69 if the daemon does not
     run or the modem is not ready, 75 if a limit refuses.

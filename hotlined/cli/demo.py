@@ -113,7 +113,8 @@ class Stage:
 def demo(keep: Path | None, *, web: bool) -> None:
     """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
-    It speaks French or Dutch if the locale does: LANG=fr_BE.UTF-8 hotlined demo.
+    It needs a checkout of the project, where `scripts/demo` runs it. It speaks French or Dutch if the locale does:
+    LANG=fr_BE.UTF-8 scripts/demo.
 
     Example: hotlined demo
     """

@@ -104,7 +104,7 @@ def sync(settings: Settings, once: bool) -> None:
     """Exchange with the other lines through the hub, until it is stopped.
 
     systemd runs it for a line that `hotlined-setup fleet` has made a member. This line then knows within half a minute
-    what the others decide.
+    what the others decide. With --once the exit code is 69 where something is wrong between this line and the hub.
 
     Example: hotlined fleet sync --once
     """
@@ -127,10 +127,13 @@ def sync(settings: Settings, once: bool) -> None:
         place, url = RunFiles(config.runtime_dir, config.name), joining.maybe_url(config)
         door = joining.door(config, settings.who)
     exchange = exchanging.HubExchange(door, url, place)
-    if once:
-        exchange.run_once()
-    else:
+    if not once:
         exchange.run()
+        return
+    exchange.run_once()
+    found = _found(settings)
+    for trouble in found.trouble if found else ():
+        raise UnavailableError(trouble.words, trouble.cure)
 
 
 @fleet.command
@@ -145,12 +148,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
     Example: hotlined fleet status
     """
-    from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does without
-    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
-
-    config = settings.config()
-    with open_beside_daemon(config.database) as db:
-        found = maybe_fleet(db, config)
+    found = _found(settings)
     if found is None:
         raise RefusedError(
             _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
@@ -162,6 +160,15 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     else:
         _show(found)
     ctx.exit(0 if found.is_well else UnavailableError.exit_code)
+
+
+def _found(settings: Settings) -> "Fleet | None":
+    from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does without
+    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
+
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        return maybe_fleet(db, config)
 
 
 def _show(found: "Fleet") -> None:

@@ -17,7 +17,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import here
 from hotlined.config import Config
-from hotlined.control import erasing
+from hotlined.control import erase_requests
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.evidence.facts import EvidenceFacts, facts
@@ -30,9 +30,8 @@ from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.people import evidence as stored_evidence
 from hotlined.store.people import export as stored_export
-from hotlined.store.people import purging, stored
+from hotlined.store.people import purging, stored, stored_evidence
 from hotlined.store.reading import log
 from hotlined.words.requests import result_in_words
 
@@ -48,8 +47,8 @@ def purge(settings: Settings) -> None:
     Example: hotlined purge
     """
     config = settings.config()
-    batches = list(_with_progress(erasing.purge(config, settings.who)))
-    erasing.rebuild(config, settings.who, "purge")
+    batches = list(_with_progress(erase_requests.purge(config, settings.who)))
+    erase_requests.rebuild(config, settings.who, "purge")
     print_wrapped(erased.purged(batches))
 
 
@@ -93,7 +92,7 @@ def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, ke
     if amounts.anything or asks:
         amounts = _erase(settings, config, name, keep_opt_out=keep_opt_out, asks=True)
     else:  # a reader may have kept an earlier `forget` from coming to its end
-        erasing.rebuild(config, settings.who, "forget")
+        erase_requests.rebuild(config, settings.who, "forget")
     keeps = keep_opt_out and amounts.opted_out
     for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps, asks=asks):
         print_wrapped(as_typed(words))
@@ -121,7 +120,7 @@ def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
 
 
 def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool, asks: bool) -> stored.StoredCounts:
-    return erasing.forget(
+    return erase_requests.forget(
         config,
         settings.who,
         name,

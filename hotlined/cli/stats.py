@@ -68,8 +68,12 @@ def stats(
 ) -> None:
     """Show contacts, numbers, answers, costs and reactions in figures, beside those of the period before.
 
-    A period begins with the line's first contact at the earliest, and ends now at the latest. Days and hours are those
-    of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
+    A period begins with the line's first contact at the earliest, and ends now at the latest. Without --since and
+    --until it is the last 30 whole days up to yesterday; before the first midnight of the line it is today. Days and
+    hours are those of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
+
+    It also gives sentences that can be printed as they are. There a telephone number counts as a person; names and
+    short codes do not.
 
     Example: hotlined stats --since 7d --by day
     """

@@ -27,6 +27,7 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
     """Put WORD on contact ID, so that you can find and count it.
 
     The command asks about a new WORD that is nearly a tag which is in use: the figures would count the two separately.
+    Where it cannot ask, it refuses such a WORD.
     `hotlined review` shows what wants a tag, one by one.
 
     Example: hotlined tag 12 apology

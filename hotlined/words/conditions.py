@@ -142,13 +142,13 @@ UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined st
 
 HOLDS: dict[HoldReason | None, Condition] = {
     HoldReason.KEY_LOST: Condition(
-        N_("the key of the pseudonyms is lost"),
-        N_("The key of the pseudonyms is lost: nothing is sent."),
-        N_("Restore it from a backup. `hotlined resume` then goes on, also without it."),
+        N_("a key of the pseudonyms is lost"),
+        N_("A key of the pseudonyms is lost, the line's or its fleet's: nothing is sent."),
+        N_("Restore it from a backup. `hotlined resume` names the file, and says what it means to go on without it."),
     ),
     HoldReason.KEY_DENIED: Condition(
-        N_("the key of the pseudonyms may not be read"),
-        N_("The key of the pseudonyms may not be read: nothing is sent."),
+        N_("a key of the pseudonyms may not be read"),
+        N_("A key of the pseudonyms may not be read, the line's or its fleet's: nothing is sent."),
         N_("Give it the database's owner and rights, then `hotlined resume`."),
     ),
     HoldReason.SIM_CHANGED: MODEM[ModemState.SIM_CHANGED],

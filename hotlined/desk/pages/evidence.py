@@ -12,7 +12,7 @@ from hotlined.desk.visit import line, looked_up, reading, visitor
 from hotlined.evidence.facts import facts
 from hotlined.evidence.files import zipped
 from hotlined.reports.decided import no_contact
-from hotlined.store.people import evidence
+from hotlined.store.people import stored_evidence
 from hotlined.store.reading import log
 
 
@@ -22,7 +22,7 @@ def show(contact_id: int) -> Response:
         contact = log.maybe_contact(db, contact_id)
         if contact is None or contact.originator is None:
             raise NotFound(no_contact(contact_id).message)
-        known = evidence.of_number(db, contact.originator)
+        known = stored_evidence.of_number(db, contact.originator)
         now = db.now()
     if not known.contacts:  # nothing of the person is kept
         return redirect(url_for("act_evidence", contact_id=contact_id))
