@@ -174,7 +174,7 @@ class Pi:
         return "" if said.startswith("1. ") else said
 
     def hotlined(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of hotlined for the line."""
+        """Run a command about the line."""
         return self.sh("hotlined", "--line", "main", *words)
 
     def journal(self) -> str:
