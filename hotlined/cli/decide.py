@@ -1,7 +1,7 @@
 """Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it before its next send. `send` and `selftest` need the running
-daemon, which owns the modem; they wait for its result.
+A decision is recorded at once, and the daemon obeys it from its next send on. `send` and `selftest` need the running
+daemon, because only it uses the modem; they wait for its result.
 """
 
 import shlex
@@ -78,6 +78,8 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
 def pause(settings: Settings) -> None:
     """Send nothing until `resume`. Contacts are recorded and judged as usual.
 
+    An answer that becomes older than answer.max_age meanwhile is cancelled.
+
     Example: hotlined pause
     """
     config = settings.config()
@@ -135,7 +137,7 @@ def cancel(settings: Settings, meant: AnswerMeant) -> None:
 
 
 _BY_HAND = {"requeue": "requeue_by_hand", "cancel": "cancel_by_hand"}
-"""What is decided about a text by hand, by what is decided about the answer to a contact."""
+"""The verbs for a text by hand, by the verbs for the answer to a contact."""
 
 
 def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
@@ -160,8 +162,9 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
 
     With --answer it sends what a first contact would get, without the delay, so that you see it on your own phone. This
-    changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
-    answered.
+    changes nothing for the number, which may be of any country. The line sends five such answers a day at most, and
+    none while it is paused or in shadow mode, while an answer to the number waits (`cancel` ends that), or to a number
+    that is blocked or has opted out.
 
     Ctrl-C withdraws the text while it waits, and says whether it has left. The exit code is 69 if the daemon does not
     run or the modem is not ready, 75 if a limit refuses.
@@ -220,5 +223,5 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text for a shell, with double quotes if possible: an apostrophe is common in French."""
+    """Quote a text for a shell, if possible with double quotes, because French has many apostrophes."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'

@@ -1,4 +1,4 @@
-"""`hotlined doctor`: checks everything that a line needs, says what is wrong, and names the cure."""
+"""`hotlined doctor`: checks everything that a line needs, and names problems with their cures."""
 
 from collections import Counter
 from pathlib import Path
@@ -30,6 +30,8 @@ from hotlined.language import _, ngettext
 def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
     """Check everything that a line needs, and say what is wrong and how to cure it.
 
+    The checks go from the power supply to the forwarding of calls.
+
     It does not disturb a running daemon; if none runs, it asks the modem itself. The exit code is 1 if a check fails.
 
     --record makes a recording of the stick, which the project can replay. Stop the daemon first. The recording sends
@@ -52,7 +54,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
 
 
 def _examine(scene: Scene, *, as_json: bool) -> int:
-    """Print what each check finds, and return how many failed."""
+    """Print the finding of each check, and return how many failed."""
     tally: Counter[Health] = Counter()
     for name, finding in examine(scene):
         if as_json:
@@ -74,7 +76,7 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
 
 
 def _record(scene: Scene, file: Path) -> None:
-    """Record the stick, and print each question while it is asked."""
+    """Record the stick; each question is printed when it is asked."""
     with output_to(file):
         recorded = record(wanted(scene), before=lambda command: click.echo(f"  {command}", err=True))
         click.echo(recorded.text, nl=False)

@@ -263,6 +263,18 @@ def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cl
     assert "is away since" in fr.run("fleet", "status").stdout
 
 
+def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
+    """A person sees the trouble, and a script the exit code 69."""
+    fr = enter("fr")
+    with cluster.connect("exchanged") as session:
+        session.execute("UPDATE hotlined.hub SET key = repeat('0', 64)")
+
+    done = fr.run("fleet", "sync", "--once")
+
+    assert done.exit_code == 69
+    assert done.stderr.startswith("Error: The hub has the fingerprint of another key than the line")
+
+
 def test_restored_line_needs_another_invitation(enter: Enter) -> None:
     """No backup has its login; it goes on with the rows that it has, and says so."""
     fr, nl = enter("fr"), enter("nl")
