@@ -263,8 +263,8 @@ def test_exchange_by_hand_updates_the_state_of_the_hub(enter: Enter, cluster: Cl
     assert "is away since" in fr.run("fleet", "status").stdout
 
 
-def test_sync_once_says_that_the_hub_is_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
-    """A person who exchanges by hand sees the trouble and its cure, and the exit code says it to scripts."""
+def test_sync_once_reports_a_hub_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
+    """A person sees the trouble, and a script the exit code 69."""
     fr = enter("fr")
     with cluster.connect("exchanged") as session:
         session.execute("UPDATE hotlined.hub SET key = repeat('0', 64)")

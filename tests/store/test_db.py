@@ -246,8 +246,8 @@ def test_backup_says_where_the_key_of_the_pseudonyms_is(filled: Filled) -> None:
     assert str(key) not in filled.run("db", "backup", "-").stderr
 
 
-def test_a_copy_names_the_key_of_the_fleet(filled: Filled) -> None:
-    """Without that key the line would know nobody of whom other lines speak, so it is kept with the copy."""
+def test_backup_names_the_key_of_the_fleet(filled: Filled) -> None:
+    """The key is kept with the copy: without it the line cannot tell whom rows of other lines are about."""
     assert "fleet" not in filled.run("db", "backup", "-").stderr
     fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
 
