@@ -12,7 +12,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -37,8 +37,9 @@ from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
-from hotlined.states import ContactKind
-from hotlined.words import reasons
+from hotlined.states import AlertCondition, ContactKind, TroubleCode
+from hotlined.words import alerts, conditions, reasons
+from hotlined.words.conditions import Condition
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 
@@ -322,6 +323,58 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     codes = {each.exit_code for each in classes if issubclass(each, errors.HotlinedError)}
 
     assert [int(code) for code, _ in table(TEXTS["docs/commands.md"], "code")] == sorted({0} | codes)
+
+
+# ---- when something is wrong
+
+
+def headlines(known: object) -> Iterator[str]:
+    """Yield the headline of each condition in a table of conditions, and in the tables of a table."""
+    if isinstance(known, Condition):
+        yield known.title
+    elif isinstance(known, Mapping):
+        yield from (headline for each in known.values() for headline in headlines(each))
+
+
+HEADLINES = {
+    *headlines(vars(conditions)),
+    *(title for (condition, level), (title, _) in alerts.TEXTS.items() if level and condition in list(AlertCondition)),
+    *conditions.DATABASE_TITLES.messages.values(),
+    conditions.UNKNOWN_DATABASE_STATE,
+} - {"{title}"}
+OTHER_WORDS = {
+    TroubleCode.NO_ANSWER_TEXT: conditions.ANSWER_EMPTY,
+    **conditions.FLEET,
+    **{code: known for code in TroubleCode if (known := vars(conditions).get(code.name))},
+}
+"""The troubles that have a headline of their own."""
+
+
+def test_what_status_and_alerts_name_has_its_row() -> None:
+    """The page has each headline, with an ellipsis where it is filled in, and the code of each trouble without one."""
+    seen = [row[0] for row in table(TEXTS["docs/trouble.md"], "you see")]
+    named = {re.sub(r" \(`.*", "", words) for cell in seen for words in cell.split("; ")}
+
+    assert {re.sub(r"\{\w+\}", "…", headline) for headline in HEADLINES} <= named
+    assert {word for cell in seen for word in quoted(cell)} >= {*TroubleCode} - OTHER_WORDS.keys()
+
+
+def test_what_is_typed_when_something_is_wrong_exists() -> None:
+    """Each row has one command at most: one of ours, one of `hotlined-setup`, or one that asks systemd for a unit."""
+    verbs, units = setup_verbs(), {path.name.partition(".")[0] for path in (ROOT / "systemd").iterdir()}
+    others = {"adduser", "nano", "dmesg", "fuser", "df", "ssh", "read"}
+    for row in table(TEXTS["docs/trouble.md"], "you see"):
+        typed = quoted(row[1])
+        match typed[0].removeprefix("sudo ").split() if typed else ["read"]:
+            case ["hotlined-setup", verb, *_]:
+                assert verb in verbs
+            case ["systemctl" | "journalctl", _, unit]:
+                assert unit.strip("'").removesuffix("main").removesuffix("*") in units
+            case ["hotlined", *_]:
+                assert resolve(typed[0].removeprefix("hotlined "))
+            case [program, *_]:
+                assert program in others | {"hotlined.txt"}, row
+        assert len(typed) <= 2
 
 
 # ---- configuration
@@ -612,10 +665,15 @@ def test_nothing_names_what_is_gone() -> None:
     assert found == []
 
 
+def setup_verbs() -> set[str]:
+    """Return what `hotlined-setup` can be asked for."""
+    program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
+    return set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
+
+
 def test_what_hotlined_setup_is_asked_for_is_there() -> None:
     """Each verb that a page, a unit or a sentence names is one, and each is explained on the page of installation."""
-    program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
-    verbs = set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
+    verbs = setup_verbs()
     units = {path.name: path.read_text("utf-8") for path in (ROOT / "systemd").rglob("*") if path.is_file()}
     texts = TEXTS | units | {path.name: path.read_text("utf-8") for path in SOURCES}
     named = {verb for text in texts.values() for verb in re.findall(r"(?:sudo |`)hotlined-setup ([a-z]+)", text)}
