@@ -1,4 +1,4 @@
-"""`hotlined alerts`: sends what became due since it last ran, through every channel, then ends; a timer runs it."""
+"""`hotlined alerts`: sends the alerts that are due by every channel, then ends; a timer runs it."""
 
 from functools import partial
 

@@ -1,10 +1,10 @@
-"""`hotlined completion`: the script by which a shell completes commands, options, numbers and tags."""
+"""`hotlined completion`: the script that completes commands, options, numbers and tags in a shell."""
 
 import click
 from click.shell_completion import get_completion_class
 
 _SHELLS = ("bash", "zsh", "fish")
-# a zsh that nobody set up completes nothing
+# by itself zsh has no completion turned on
 _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
 
 

@@ -1,4 +1,4 @@
-"""Commands that systemd runs at a connection to a socket of the line: the control program, the sender of alerts."""
+"""Commands that systemd starts when somebody connects to a socket of the line: control program and alert sender."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
 
     Example: hotlined control --socket /run/hotlined-control/main.sock
     """
-    from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does without the store
+    from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does not need the store
 
     try:
         config = settings.config()
@@ -37,7 +37,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
             refuse(doors, error)
         speak(Language.ENGLISH)
         if settings.path:
-            configuration.load(settings.path)  # again, for the journal
+            configuration.load(settings.path)  # again, because the journal needs the error in English
         raise
     prepare(config.log_level)
     with listening(*paths) as doors:
@@ -55,7 +55,7 @@ def alerts_sender(paths: tuple[Path, ...]) -> None:
 
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """
-    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does without
+    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does not need it
 
     prepare("info")
     with listening(*paths) as doors:

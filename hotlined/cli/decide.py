@@ -1,7 +1,7 @@
 """Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it before its next send. `send` and `selftest` need the running
-daemon, which owns the modem; they wait for its result.
+A decision is recorded at once, and the daemon obeys it from its next send on. `send` and `selftest` need the running
+daemon, because only it uses the modem; they wait for its result.
 """
 
 import shlex
@@ -137,7 +137,7 @@ def cancel(settings: Settings, meant: AnswerMeant) -> None:
 
 
 _BY_HAND = {"requeue": "requeue_by_hand", "cancel": "cancel_by_hand"}
-"""What is decided about a text by hand, by what is decided about the answer to a contact."""
+"""The verbs for a text by hand, by the verbs for the answer to a contact."""
 
 
 def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
@@ -223,5 +223,5 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text for a shell, with double quotes if possible: an apostrophe is common in French."""
+    """Quote a text for a shell, if possible with double quotes, because French has many apostrophes."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'

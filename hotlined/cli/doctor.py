@@ -1,4 +1,4 @@
-"""`hotlined doctor`: checks everything that a line needs, says what is wrong, and names the cure."""
+"""`hotlined doctor`: checks everything that a line needs, and names problems with their cures."""
 
 from collections import Counter
 from pathlib import Path
@@ -54,7 +54,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
 
 
 def _examine(scene: Scene, *, as_json: bool) -> int:
-    """Print what each check finds, and return how many failed."""
+    """Print the finding of each check, and return how many failed."""
     tally: Counter[Health] = Counter()
     for name, finding in examine(scene):
         if as_json:
@@ -76,7 +76,7 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
 
 
 def _record(scene: Scene, file: Path) -> None:
-    """Record the stick, and print each question while it is asked."""
+    """Record the stick; each question is printed when it is asked."""
     with output_to(file):
         recorded = record(wanted(scene), before=lambda command: click.echo(f"  {command}", err=True))
         click.echo(recorded.text, nl=False)

@@ -1,4 +1,4 @@
-"""`hotlined help`: shows what `--help` shows, for people who type it as a word."""
+"""`hotlined help`: the same as `--help`, for people who type it as a word."""
 
 import click
 

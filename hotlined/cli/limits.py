@@ -1,4 +1,4 @@
-"""`hotlined limits`: what is left in each window, what waits, and the worst that can be spent."""
+"""`hotlined limits`: the room left in each window, the answers that wait, and the most that can be spent."""
 
 from collections.abc import Iterable, Sequence
 
@@ -81,7 +81,7 @@ def _print_worst(report: LimitsReport, limits: Limits) -> None:
 
 
 def _print_table(rows: Iterable[Sequence[str]], columns: tuple[Column[Sequence[str]], ...], apart: int) -> None:
-    """Print a table; if it is too wide, its last columns, so many, follow in a second one behind the first column."""
+    """Print a table; if it is too wide, its last `apart` columns follow in a second table, with the first one."""
     narrow = Layout(0, columns[:-apart], then=Layout(0, (columns[0], *columns[-apart:])))
     click.echo("\n".join(table(rows, (Layout(0, columns), narrow))))
     click.echo()

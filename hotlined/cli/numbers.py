@@ -1,6 +1,6 @@
-"""`hotlined numbers`: who contacts the line.
+"""`hotlined numbers`: the numbers that contacted the line.
 
-Known to be wrong: a number that became a pseudonym in part stands in the list twice, once under each name.
+Known to be wrong: a number that became a pseudonym in part is in the list twice, once under each name.
 """
 
 import csv
@@ -55,7 +55,7 @@ _REFUSED = (
     Layout(70, (_NUMBER, _CONTACTS, _LAST, _WHY)),
     Layout(0, (_NUMBER, replace(_CONTACTS, heading_message=N_("IN"), width=5), _LAST), below=replace(_WHY, width=2)),
 )
-"""The columns of those whom the line refuses."""
+"""The columns of the numbers that the line refuses."""
 
 
 @click.command

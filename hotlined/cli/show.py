@@ -1,6 +1,6 @@
-"""`hotlined show`: one contact, one text by hand, or one person, whole.
+"""`hotlined show`: everything about one contact, one text by hand, or one person.
 
-Whether a number may be answered is asked of the policy itself, as for a text that came now.
+The policy decides whether a number may be answered, as for a text that came now.
 """
 
 from itertools import chain

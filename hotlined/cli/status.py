@@ -1,4 +1,4 @@
-"""`hotlined status`: whether the daemon lives, what its modem does, what waits, what is spent, what is wrong."""
+"""`hotlined status`: the daemon, its modem, the answers that wait, the money spent, and the troubles."""
 
 import os
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
 
 
 def _to_read(waiting: Waiting) -> str | None:
-    """Return what waits for a person; None for nothing."""
+    """Return how many texts wait for a person; None if none do."""
     worded, reactions = waiting.alert_words, waiting.reactions
     counts = (
         [ngettext("{number} text with an alert word", "{number} texts with an alert word", worded)] if worded else []
@@ -89,7 +89,7 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)
     signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
-    way = modem.sms_service if modem.sms_service != SmsService.CIRCUIT else None  # the usual
+    way = modem.sms_service if modem.sms_service != SmsService.CIRCUIT else None  # the usual domain is not shown
     by = _("texts by {service}", service=SMS_SERVICES.get(way, way)) if way else None
     yield inner(_("network")), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
     undeletable = None
@@ -117,7 +117,7 @@ def _topped_up(top_up: TopUp, valid_until: str | None) -> str:
 
 
 def _selftest(report: LineReport) -> str | None:
-    """Return what became of the last text to itself, and what keeps the next one back that is due."""
+    """Return the result of the last self-test; if the next one is due and cannot be made, also why."""
     every, stored = report.config.alerts.selftest, report.stored
     if every is None or stored is None:
         return None
@@ -129,7 +129,7 @@ def _selftest(report: LineReport) -> str | None:
 
 
 def _next(at: str | None) -> str | None:
-    """Return when the next answer goes; `now` for one whose time has come: it waits for its turn, or for room."""
+    """Return when the next answer goes; `now` if its time has come and it waits only for its turn, or for room."""
     if at is None:
         return None
     return _("now") if parse_rfc3339(at) <= here() else moment(at)

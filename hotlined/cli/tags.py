@@ -1,6 +1,6 @@
-"""`hotlined tag`: words that people put on contacts, such as what a reaction to an answer was.
+"""`hotlined tag`: words that people put on contacts, such as `apology` on a reaction to an answer.
 
-A tag is one word in lower case. Who put it on or took it off is an event, which `show` shows.
+A tag is one word in lower case. An event records who put it on or took it off; `show` shows it.
 """
 
 import click
@@ -44,7 +44,7 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
 
 
 def _meant(config: Config, contact_id: int, word: str) -> str:
-    """Return the word that a person means: one that is nearly another is asked about."""
+    """Return the word that a person means; if it resembles a known tag, the person is asked."""
     with open_beside_daemon(config.database) as db:
         known = maybe_nearly(db, word)
     if known is None:

@@ -1,4 +1,4 @@
-"""`hotlined web`: the desk in a browser, at the sockets that systemd gives, or at a port."""
+"""`hotlined web`: the desk in a browser, at the sockets from systemd, or at a port."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from hotlined.errors import ConfigError, HotlinedError, UsageError
 from hotlined.language import _
 
 OF_PROXIES = "-proxy.sock"
-"""How the path of the socket ends where a proxy names who comes: no line's name has a hyphen."""
+"""The end of a socket's path at which a proxy names the visitor; a line's name has no hyphen, so it cannot end so."""
 _LOCAL = "127.0.0.1"
 
 
@@ -48,7 +48,7 @@ def web(settings: Settings, port: int | None) -> None:
 
 
 def _serve_sockets(settings: Settings) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
 
     listeners = systemd.listeners()
     if not listeners:
@@ -72,9 +72,9 @@ def _serve_sockets(settings: Settings) -> None:
 
 
 def _changes(config: Config) -> Callable[[], bool]:
-    """Return a function that tells whether the configuration or the answer's file has changed since now.
+    """Return a function that tells whether the configuration or the answer's file changed since this call.
 
-    The desk then ends and starts again.
+    If so, the desk ends and starts again.
     """
 
     def state(path: Path) -> tuple[int, ...] | None:
@@ -90,7 +90,7 @@ def _changes(config: Config) -> Callable[[], bool]:
 
 
 def _serve_port(settings: Settings, port: int) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
 
     config = settings.config()
     prepare(config.log_level)

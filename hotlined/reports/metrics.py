@@ -1,7 +1,7 @@
-"""The figures of a line for Prometheus, in its text format; names, labels and meanings are promises to scripts.
+"""The figures of a line in the text format of Prometheus; names, labels and meanings are promises to scripts.
 
-What is not known now is left out: without a living daemon there is no modem, and without a readable database no total.
-Labels are words of tables and names of storages: they contain no number, no text and no tag.
+A figure that is not known now is left out: without a living daemon those of the modem, without a readable database
+all totals. Labels are words of tables and names of storages; they never contain a number, a text or a tag.
 """
 
 import math
@@ -53,7 +53,7 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the database is asked for these figures alone."""
+    """The values that only these figures need from the database."""
 
     ever: totals.Ever
     waiting: Mapping[str, int]
@@ -63,13 +63,13 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The samples of one name of `FIGURES`: each has the labels beside `line`, and a value."""
+    """The samples of one name of `FIGURES`, each with its labels (besides `line`) and its value."""
 
     name: str
     samples: Iterable[tuple[Mapping[str, str], float]]
 
     def lines(self, line: str) -> Iterator[str]:
-        """Yield the samples in the text format; nothing if there is none."""
+        """Yield the samples in the text format; nothing if there are none."""
         samples = [(labels, value) for labels, value in self.samples if math.isfinite(value)]
         if not samples:
             return
@@ -81,9 +81,9 @@ class Family:
 
 
 def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...] = ()) -> str:
-    """Return all figures; raises ConfigError if the name of the line is not known.
+    """Return all figures as text; raises ConfigError if the name of the line is not known.
 
-    `unknown` are the keys of a broken file that have their default, as `in_force.look` returns them.
+    `unknown` are the keys of a broken file that have only their default, as `in_force.look` returns them.
     """
     if broken and "line" in unknown:
         raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
@@ -112,7 +112,7 @@ def _maybe_counted(config: Config) -> Counted | None:
 
 
 def _maybe_octets(config: Config) -> int | None:
-    """Return the octets of the database and its write-ahead log; None if there is no database."""
+    """Return the size of the database and its write-ahead log in bytes; None if there is no database."""
     with suppress(OSError):
         octets = config.database.stat().st_size
         with suppress(OSError):
@@ -122,7 +122,7 @@ def _maybe_octets(config: Config) -> int | None:
 
 
 def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
-    """Yield what the daemon says; without a living daemon only when it last scanned."""
+    """Yield the figures of the daemon; if it is dead, only `hotlined_up`, the version and the last scan."""
     alive, daemon = report.alive, report.daemon
     up = alive and is_readable and report.database_state == DatabaseState.OK
     yield _one("hotlined_up", int(up))
@@ -147,7 +147,7 @@ def _of_modem(modem: ModemStatus) -> Iterator[Family]:
 
 
 def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
-    """Yield how the line is."""
+    """Yield the state of the line: sending, windows, credit."""
     states = [state for state in SendingState if state is not SendingState.NO_DAEMON]
     yield _state("hotlined_sending_state", states, stored.sending.state)
     for name in ("used", "limit"):
@@ -160,7 +160,7 @@ def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
 
 
 def _of_totals(counted: Counted) -> Iterator[Family]:
-    """Yield what happened, and what waits."""
+    """Yield the totals since the database was made, and the answers that wait."""
     ever = counted.ever
     yield Family(
         "hotlined_contacts_total",
