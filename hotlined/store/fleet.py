@@ -59,9 +59,9 @@ from hotlined.store.line import history, pseudonyms
 from hotlined.store.line.database import Database
 
 MOST_ROWS = 200
-"""Rows in a question or an answer at most."""
+"""The highest number of rows in a question or an answer."""
 MOST_HEARD = 500_000
-"""Stored rows of other lines at most, about 40 MB: a hub that sends false rows cannot fill the card."""
+"""The highest number of stored rows of other lines, about 40 MB: a hub that lies cannot fill the card."""
 RENEWALS_SECONDS = 3600.0
 """All rows are read again twice in this time at most: two machines that act as one line would repeat it for ever."""
 _STEP = 1_000_000  # R2; a line that speaks of a million persons, a hundred times each, stays far below 2**53
@@ -277,7 +277,7 @@ def _answered(db: Database, met: str) -> History:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The row of another line about a person, as far as this line shares its fields, and the answers that line sent."""
+    """Another line's decisions about a person and the number of its answers, as far as this line shares those."""
 
     line: str
     opted_out_at: Time | None

@@ -260,10 +260,13 @@ def test_without_a_price_nothing_names_money(line: Filled, arguments: str) -> No
 RELATIVES = re.compile(r'"""(?:What|Who|Whom|Whose|Whoever|Whatever|Where|Wherever|Which)\b')
 """The beginning of a docstring whose subject is a clause."""
 NOT_YET = {"exchange.py"}
+SAID_PLAINLY = ("*.py", "config/*.py", "control/*.py", "daemon/*.py", "doctor/*.py")
+"""The modules that have no such docstring, below `hotlined`."""
 
 
 def test_docstrings_begin_with_their_subject() -> None:
-    """No docstring of a module at the top of the house begins with a clause; those of `NOT_YET` still do."""
-    modules = {path.name: path.read_text("utf-8") for path in (ROOT / "hotlined").glob("*.py")}
+    """No docstring of these rooms begins with a clause; those of `NOT_YET` still do."""
+    house = ROOT / "hotlined"
+    modules = {path.relative_to(house).as_posix(): path for each in SAID_PLAINLY for path in house.glob(each)}
 
-    assert {name for name, text in modules.items() if RELATIVES.search(text)} == NOT_YET
+    assert {name for name, path in modules.items() if RELATIVES.search(path.read_text("utf-8"))} == NOT_YET

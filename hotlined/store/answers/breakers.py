@@ -26,7 +26,7 @@ _TAKEN = f"outcome = '{Outcome.TAKEN}'"
 WAITS_BY_ITSELF = (
     "EXISTS (SELECT 1 FROM contacts k JOIN country_outages o ON o.country = k.country WHERE k.id = a.contact_id)"
 )
-"""SQL that is true if the country of answer `a` waits by itself; texts by hand have no contact, so never wait so."""
+"""SQL that is true if the country of answer `a` waits by itself; never for texts by hand, which have no contact."""
 
 
 IS_OUT = "EXISTS (SELECT 1 FROM country_outages o WHERE o.country = {})"

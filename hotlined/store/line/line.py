@@ -108,7 +108,7 @@ def bound_sim(db: Database) -> tuple[str, str] | None:
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
     """Record the stick and the SIM that the line answers with from now on, inside the transaction that is open.
 
-    Another SIM begins without a number, a balance, a top-up, and countries that it cannot text.
+    Nothing is known yet of another SIM: its number, its balance, its top-ups, the countries that it cannot text.
     """
     before = bound_sim(db)
     if before and before[1] not in ("", imsi):
@@ -254,7 +254,7 @@ class Pause(NamedTuple):
 
 def note_pause(db: Database, who: str, now: Now) -> None:
     """Record a pause by a person, inside the transaction that is open; the first pause keeps its time and its name."""
-    db.execute(  # each right side sees the row as it was: paused_at is NULL if there was no pause before
+    db.execute(  # each right side sees the row as it was: paused_at is NULL unless the line was paused before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
         " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
         now.rfc3339,
@@ -516,7 +516,7 @@ def sealed_of(db: Database, now: Now) -> Sealed:
 
 
 def commit_sealed(db: Database, name: str, began: Now) -> None:
-    """Commit that a sealed backup, begun at a moment, is complete and off the card."""
+    """Commit that a sealed backup is complete and off the card; its time is when it `began`."""
     with db.transaction():
         db.execute(
             "UPDATE line_state SET sealed_at = ?, sealed_limit = ?, sealed_as = ?,"
@@ -538,7 +538,7 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 
 
 def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
-    """Return the digests of the line's own key and the fleet's, in a database of any version; None for one without."""
+    """Return the digests of the line's own key and the fleet's, in a database of any version; None for each missing."""
     with suppress(sqlite3.OperationalError):  # an older version had no pseudonyms, and no such column
         own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
         return own, fleet
