@@ -80,7 +80,7 @@ LINE = (
       reason TEXT,
       -- the lines of the fleet whose decisions or answers caused the refusal, or its answer's cancellation; as JSON
       elsewhere TEXT,
-      -- since when, and by whom, it is exempt from erasure by age
+      -- the time and the person of its exemption from erasure by age
       kept_at TEXT,
       kept_by TEXT,
       CHECK ((verdict IS NULL) = (reason IS NULL))
@@ -286,12 +286,12 @@ LINE = (
       shadow_at TEXT,
       shadow_limit REAL,
       flood_limit REAL,
-      -- the stick and the SIM that the line is bound to: no others send its answers. Since when others are in
+      -- the stick and the SIM that the line is bound to: no others send its answers; when others came in
       imei TEXT,
       imsi TEXT,
       own_number TEXT,
       sim_changed_at TEXT,
-      -- since when the modem has been ready; NULL while it is not; a daemon that starts records it anew
+      -- when the modem became ready; NULL while it is not; a daemon that starts records it anew
       ready_limit REAL,
       unwell_limit REAL,
       -- the reason that answers wait for, as the daemon found it: all answers, half-sent ones, or those of a share
@@ -322,7 +322,7 @@ LINE = (
       -- the limit clock then, and the boot if the calendar could not be trusted: the date is corrected once it can
       topped_up_boot TEXT,
       topped_up_limit REAL,
-      -- the digest of the key that pseudonyms are made with; since when a key cannot be used, and whether it exists
+      -- the digest of the key that pseudonyms are made with; when a key became unusable, and whether it exists
       -- but is not readable
       key_digest TEXT,
       key_lost_at TEXT,
@@ -333,7 +333,7 @@ LINE = (
       erasures_rebuilt INTEGER NOT NULL DEFAULT 0,
       -- the time of a copy, until a daemon has recognised it; the original database has none
       copied_at TEXT,
-      -- the last sealed backup off the card: its time on both clocks and its name; why a later try failed, since when
+      -- the last sealed backup off the card: its time on both clocks and its name; why and when a later try failed
       sealed_at TEXT,
       sealed_limit REAL,
       sealed_as TEXT,
@@ -344,7 +344,7 @@ LINE = (
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
-    # countries that wait by themselves while answers to others leave: since when, and the state of their trials
+    # countries that wait by themselves while answers to others leave: the beginning, and the state of their trials
     """
     CREATE TABLE country_outages (
       country TEXT PRIMARY KEY,

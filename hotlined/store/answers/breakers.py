@@ -152,7 +152,7 @@ class Declined(NamedTuple):
 
 
 def maybe_declined(db: Database, now: Now) -> Declined | None:
-    """Return since when the network refuses, in a row, answers that wait for another try; None if it does not."""
+    """Return when the network began to refuse answers in a row while some wait for another try; None if it does not."""
     state = breaker_of(db)
     if state.is_open or not is_taken_lately(db, now):
         return None
@@ -279,7 +279,7 @@ def has_failed(db: Database, state: Breaker) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CountryOutage:
-    """A country that waits by itself while other answers leave: since when, and whether any was ever taken there."""
+    """A country that waits by itself while other answers leave: its beginning, and whether any was ever taken there."""
 
     country: str
     since: str

@@ -81,9 +81,9 @@ TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
 class AtGate:
     """An answer at its turn, as the open transaction sees it: the question to the gate.
 
-    `row` has the answer's contact, and its attempt if that goes on because its first segment has left; otherwise there
-    is a composition, or None if there is no text. `trial` is true if it would be the trial of a breaker, `shadow` if it
-    would be let out in shadow mode.
+    `row` has the answer's contact, and its attempt if that goes on because its first segment has left. Otherwise
+    `composition` has the text, or is None if there is none. `trial` is true if it would be the trial of a breaker,
+    `shadow` if it would be let out in shadow mode.
     """
 
     row: sqlite3.Row

@@ -1,10 +1,10 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its top-ups;
-since when the modem is ready, or another SIM is in; the pause, what the daemon found that answers wait for, and the
-breaker; since when there is a flood, or shadow mode; whether the database was just restored from a backup; the key of
-the pseudonyms; whether a rebuild is due; and how far alerts are. The table `events` records these changes for people;
-nothing in the row is read back from it.
+The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its last
+top-up; when the modem became ready, and when another SIM came in; the pause, the reasons that answers wait for, and the
+breaker; the beginning of a flood and of shadow mode; whether the database was just restored from a backup; the last
+sealed backup; the digest of the pseudonyms' key; whether a rebuild is due; and the progress of alerts. The table
+`events` records these changes for people; nothing in the row is read back from it.
 """
 
 import sqlite3
@@ -134,12 +134,12 @@ def _sim_changed_at(db: Database) -> str | None:
 
 
 def note_ready(db: Database, since: float | None) -> None:
-    """Record since when the modem has been ready, or None if it is not, inside the transaction that is open."""
+    """Record when the modem became ready, or None if it is not ready, inside the transaction that is open."""
     db.execute("UPDATE line_state SET ready_limit = ?", since)
 
 
 def maybe_ready_since(db: Database) -> float | None:
-    """Return since when the modem has been ready, on the limit clock; None if it is not known to be ready."""
+    """Return when the modem became ready, on the limit clock; None if it is not known to be ready."""
     since: float | None = db.value("SELECT ready_limit FROM line_state")
     return since
 
@@ -599,7 +599,7 @@ def note_rebuilt(db: Database, erasures: int) -> None:
 
 
 def alerts_reached(db: Database) -> tuple[int | None, float | None]:
-    """Return the last event that alerts have read, and since when the line does not work (limit time); or None."""
+    """Return the last event that alerts have read, and when the line stopped working (limit time); or None each."""
     row = db.the("SELECT alerts_event, unwell_limit FROM line_state")
     return row["alerts_event"], row["unwell_limit"]
 

@@ -80,7 +80,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True, slots=True)
 class RefusedSince:
-    """The block and the opt-out of a number: since when, and who blocked it."""
+    """The block and the opt-out of a number: their times, and who blocked it."""
 
     blocked_at: Time | None
     blocked_by: str | None
