@@ -35,7 +35,7 @@ class Alphabet(StrEnum):
 
 
 class Indication(StrEnum):
-    """The kind of message that waits elsewhere, such as a voice mail, in the order of the coding (TS 23.038 clause 4)."""
+    """The kind of message that waits, such as a voice mail, in the order of the coding (TS 23.038 clause 4)."""
 
     VOICEMAIL = "voicemail"
     FAX = "fax"
