@@ -265,8 +265,8 @@ SAID_PLAINLY = ("*.py", "config/*.py", "control/*.py", "daemon/*.py", "doctor/*.
 
 
 def test_docstrings_begin_with_their_subject() -> None:
-    """No docstring of these rooms begins with a clause; those of `NOT_YET` still do."""
+    """No docstring of these rooms begins with a clause; those of `NOT_YET` may still do."""
     house = ROOT / "hotlined"
     modules = {path.relative_to(house).as_posix(): path for each in SAID_PLAINLY for path in house.glob(each)}
 
-    assert {name for name, path in modules.items() if RELATIVES.search(path.read_text("utf-8"))} == NOT_YET
+    assert {name for name, path in modules.items() if RELATIVES.search(path.read_text("utf-8"))} <= NOT_YET
