@@ -132,7 +132,7 @@ def parse_rfc3339(text: str) -> datetime:
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
     """Return the age of a contact: since it arrived, or since its `scts`, if that is longer.
 
-    The `scts` counts only while the calendar can be trusted. `arrived_limit` is a reading of the limit clock in seconds.
+    The `scts` counts only while the calendar can be trusted; `arrived_limit` is in seconds of the limit clock.
     """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
     if not now.synchronised or scts is None:
