@@ -1395,7 +1395,7 @@ def test_an_unconfirmed_text_counts_as_sent(texting: Line) -> None:
 def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A daemon that hangs finds no old texts afterwards, except those that it has begun."""
+    """A text that the daemon has not begun is withdrawn; one that it has begun is left to it."""
     monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")
