@@ -891,7 +891,7 @@ def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receive
     assert line.alerts("--dry-run") == (0, "Nothing is due.\n")
 
 
-def test_test_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+def test_the_test_option_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A channel that `--test` cannot reach makes it end with 1, and is not tried again later."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
     assert receiver.came == []
@@ -909,7 +909,7 @@ def test_test_tries_every_channel(quiet: Callable[..., Quiet], receiver: Receive
     assert line.alerts() == (0, "")
 
 
-def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+def test_the_test_option_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """`--test` also asks the ping URL while the line is well, and reports a failure."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     assert line.alerts("--test") == (0, "alerts.ping: heard\n")

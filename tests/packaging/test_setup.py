@@ -550,7 +550,7 @@ def copies_of(line: Installed) -> dict[str, str]:
 
 
 def test_an_older_versions_copy_is_not_replaced(line: Installed) -> None:
-    """A database of a later version replaces no copy of an earlier one; a clock that is behind removes none of now."""
+    """A database of a later version replaces no copy of an earlier one; a late clock removes no present one."""
     fill(line)
     database = line.path("var/lib/hotlined-nl/hotlined.db")
     line.run("hotlined-setup", "copy", "0.1.0")
