@@ -55,7 +55,7 @@ def sent(*, pending: bool = False, left: bool = True, back: bool = False, left_l
     ],
 )
 def test_a_selftest_is_due_once_in_its_time(last: SelfTest | None, seconds: float, expected: bool) -> None:
-    """The limit clock decides; a self-test that did not leave is tried again earlier, and one on its way is waited for."""
+    """The limit clock decides; a self-test that did not leave is repeated earlier, and one on its way is waited for."""
     assert selftest.is_due(last, WEEK, at(seconds)) == expected
 
 
