@@ -155,7 +155,7 @@ def test_bash_completes(line: Filled) -> None:
 
 
 def asked(line: Filled, *shell: str) -> str:
-    """Return the program's output to a bare shell that completes the last of these arguments."""
+    """Return the output of a shell without set-up files that runs the last of these arguments."""
     done = subprocess.run(
         shell,
         env=os.environ

@@ -84,7 +84,7 @@ def test_a_sentence_is_on_its_page(page: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
 def test_a_segment_is_explained_at_its_first_mention(page: str) -> None:
-    """Its first mention says what it costs; six lines of YAML come before all commands."""
+    """The word's first mention says what a segment costs; six lines of YAML come before all commands."""
     text = (ROOT / page).read_text("utf-8")
 
     assert text.index("segment") == text.index("*segment*") + 1
