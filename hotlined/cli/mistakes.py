@@ -2,8 +2,7 @@
 
 Most mistakes are recognised by the class of click's exception and by its fields. An exception with a sentence alone is
 recognised by its wording (`WORDINGS`), because click looks for translations in compiled catalogues, and has none. A
-sentence that another version of click words otherwise stays in English. So do the help, and the text in brackets behind
-"Usage:", which the help explains.
+sentence that another version of click words otherwise stays in English.
 """
 
 import re
@@ -11,7 +10,7 @@ import re
 import click
 
 from hotlined.errors import refusal_of
-from hotlined.language import N_, Language, _, spoken
+from hotlined.language import N_, Language, _, placeholders, spoken
 
 WORDINGS = (
     N_("Option {name} requires an argument."),
@@ -63,7 +62,7 @@ def _told(error: click.UsageError) -> str:
 def _name(error: click.BadParameter) -> str:
     """Return the name of the option or argument; empty where click does not say which it is."""
     hint = error.param_hint or (error.param.get_error_hint(error.ctx) if error.param and error.ctx else "")
-    return hint if isinstance(hint, str) else " / ".join(map(repr, hint))
+    return placeholders(hint if isinstance(hint, str) else " / ".join(map(repr, hint)))
 
 
 def _missing(error: click.MissingParameter) -> str:
@@ -98,8 +97,7 @@ def _no_option(name: str, near: list[str]) -> str:
 def usage(context: click.Context) -> str:
     """Return how the command is used, and where its help is."""
     formatter, command = context.make_formatter(), context.command
-    pieces = " ".join(command.collect_usage_pieces(context))
-    formatter.write_usage(context.command_path, pieces, prefix=_("Usage:") + " ")
+    command.format_usage(context, formatter)
     help_ = max(command.get_help_option_names(context), key=len, default="")
     if not help_:
         return formatter.getvalue()

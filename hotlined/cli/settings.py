@@ -102,13 +102,13 @@ class Settings:
         return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'main'}.yaml").absolute()
 
     def speak_early(self, context: click.Context | None = None) -> None:
-        """Turn on the language of the line before its configuration is loaded, as far as its file can be read.
+        """Turn on the language of the line before its configuration is loaded; the journal stays English."""
+        if _command(context) not in JOURNALS:
+            self.speak_to_person()
 
-        If it cannot be read, the language of the environment is used. The journal stays English.
-        """
-        if _command(context) in JOURNALS:
-            return
-        from hotlined import config  # noqa: PLC0415  for mistakes alone
+    def speak_to_person(self) -> None:
+        """Turn on the language of the line as far as its file can be read, else that of the environment."""
+        from hotlined import config  # noqa: PLC0415  for mistakes and help alone
 
         said = None
         with contextlib.suppress(ConfigError, UsageError):
