@@ -1,32 +1,35 @@
-"""Breakers, pure: closed, open with a cause, or trying one answer; the line's, and those of countries.
+"""Breakers, pure: closed, open with a cause, or trying one answer. The line has one, and each country may have one.
 
-Whatever keeps answers from leaving (no credit, a service centre that is out, a network that refuses, a stick that dies
-at each transmission) looks the same from here: answers to different people, one after the other, that were not taken.
-Without a breaker each of them would be lost: an answer of which nobody knows whether it left is never sent again by the
-line, so an hour without a network would cost everybody of that hour his answer, and the SIM perhaps its credit. With
-one, three people pay for the outage, and all others wait. What has to be got right is the way back, the trials:
+Many faults keep answers from leaving: no credit, a service centre that is out, a network that refuses, a stick that
+crashes at each transmission. From here they all look the same: answers to different people, one after the other, that
+the network did not take. Without a breaker all these answers would be lost, because the line never repeats an answer
+that may have left. An hour without a network would cost everybody who wrote in that hour the answer, and the SIM
+perhaps its credit. With a breaker three people lose their answers, and all others wait. The difficult part is the way
+back, the trials:
 
-- A trial is an answer to a person, and may be lost like the others. So one is out at a time, after pauses that grow.
-- Its round is used up when it *begins* (`trial_begun`), in the transaction that lets the segment out. Were it used up
-  by its result, a stick that takes the Pi down with each transmission would be tried at every start. What never
-  reached the modem gives its round back (`trial_withdrawn`).
-- Where nothing can have left, the next recipient follows at once, up to three: one wrong number must not cost an hour.
-  Where something may have left the round is over, for each further one might be paid, and lost.
-- Who is tried is chosen by hope: where the fewest have failed since it opened (`by_hope`), there whoever was reached
-  before (`store.answers.queue`). A
-  country where nothing has failed yet is tried before the round is due, and so is anybody once something may have
-  ended the outage (a balance, a network that is back, a person's word); but not within `trial_gap` of the last trial.
-- One that is taken closes the breaker. In the same transaction the refusals since its first failure are void, for they
-  were the line's and not the recipients'; and a country of which all failed meanwhile begins to wait by itself. Were
-  that left for later, its answers would be at the head of the queue, and close the line again.
-- A country's trial says nothing about the line, in either direction but one: what is taken anywhere was taken.
+- A trial is an answer to a person, and it may be lost like the others. So there is one trial at a time, and the pauses
+  between trials grow.
+- A trial uses up its round when it *begins* (`trial_begun`), in the transaction that lets the segment out. If its
+  result used the round up, a stick that takes the Pi down at each transmission would be tried at every start. A segment
+  that never reached the modem gives the round back (`trial_withdrawn`).
+- If the trial certainly did not leave, the next recipient is tried at once, three at most: one wrong number must not
+  cost an hour. If it may have left, the round is over, because each further answer might be paid for and lost.
+- The next trial goes where success is most likely: to the country with the fewest failures since the breaker opened
+  (`by_hope`), and there to a person who was reached before (`store.answers.queue`). A country without a failure is
+  tried before the round is due. So is anybody after something that may have ended the outage: a balance, a network that
+  is back, a decision of a person. But no such trial begins within `trial_gap` of the last one.
+- A trial that is taken closes the breaker. The same transaction makes the refusals since the first failure void,
+  because the line was their reason and not the recipients. It also makes each country where every answer failed
+  meanwhile wait by itself. If that happened later, the answers to this country would be at the head of the queue and
+  open the line's breaker again.
+- The trial of a country that waits by itself says nothing about the line if it fails. If it is taken, the line works.
 
-What opens it is evidence only where it is about the line. A recipient who is never reached is one recipient, so the
-row counts different ones, and of each answer its latest attempt. While anything left in the last three hours, what the
-*network* refuses is about recipients; what the modem refuses, and silence, is not.
+The line's breaker opens only on evidence about the line. A recipient who is never reached is only one recipient, so the
+row counts different recipients, and only the latest attempt of each answer. If any answer left in the last three hours,
+a refusal by the *network* is evidence about the recipient; a refusal by the modem, or silence, is still about the line.
 
-Every moment is a reading of the limit clock in seconds, so that neither a restart nor a wrong calendar buys a trial.
-The callers keep a `Breaker` where it survives a power cut.
+Every moment is a reading of the limit clock in seconds, so neither a restart nor a wrong calendar brings a trial
+forward. The callers store each `Breaker` where it survives a power cut.
 """
 
 import itertools
@@ -39,15 +42,15 @@ from typing import NamedTuple
 from hotlined.timing import pause_after
 
 ROW = 3
-"""So many answers in a row to different recipients, none of them taken, open it."""
+"""The number of recipients in a row whose answers were not taken that opens the breaker."""
 AMONG, FAILURES = 10, 6
-"""So many failures among so many answers open it, too: a line on which now and then one leaves."""
+"""Six failures among the last ten answers open the breaker, too: now and then an answer leaves, but most fail."""
 TRIALS_AT_ONCE = 3
-"""So many recipients are tried one after the other, as long as nothing can have left."""
+"""The most recipients that one round tries, as long as it is certain that no segment left."""
 LATELY_SECONDS = 3 * 3600.0
-"""For so long after something was taken the network's refusals say nothing about the line: it works, and has credit."""
+"""How long after a success the network's refusals say nothing about the line: it works and has credit."""
 SHARED_FROM = 3
-"""From this round of trials on all countries that wait by themselves have one round together in the last pause."""
+"""From this round of trials on, all countries that wait by themselves share one trial in each longest pause."""
 
 
 class Cause(StrEnum):
@@ -71,8 +74,8 @@ class Outcome(StrEnum):
     NO_EVIDENCE = "no_evidence"
     """It says nothing about the line, for one of three reasons.
 
-    The daemon ended while the segment was being submitted, within one boot. The answer waited in a backup that was
-    restored. A segment was proven late to have left, and the rest may not follow.
+    The daemon ended while the segment was being submitted, and the machine did not restart. Or the answer waited in a
+    backup that was restored. Or a proof came late that a segment had left, and the other segments may not follow it.
     """
 
 
@@ -88,7 +91,7 @@ class TrialOf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt at an answer that ended: to whom, its outcome, when, and whether its cause speaks of credit."""
+    """An attempt at an answer that ended; `barred` says whether its cause is one that a SIM without credit gives."""
 
     answer_id: int
     recipient: str
@@ -99,7 +102,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Why a breaker opens, and when the first of the failures ended that open it."""
+    """Why a breaker opens, and when the first of the failures that open it ended."""
 
     cause: Cause
     failed_from: float
@@ -112,13 +115,13 @@ class Breaker:
     cause: Cause | None = None
     """None while it is closed."""
     since: str | None = None
-    """When it opened, as people read it."""
+    """When it opened, in RFC 3339."""
     failed_from: float = 0.0
-    """The first failure of what opened it; where a balance did, its opening."""
+    """When the first failure that opened it ended; if a low balance opened it, when it opened."""
     rounds: int = 0
-    """How many trials began since, those at once counted as one."""
+    """How many rounds of trials began since it opened; trials that follow at once belong to the same round."""
     refused: int = 0
-    """How many recipients of the present round were refused, while another one may follow at once."""
+    """How many recipients were refused in the present round; 0 when no other recipient may follow at once."""
     due: float = 0.0
     """When the next round may begin."""
     last_trial: float | None = None
@@ -126,7 +129,7 @@ class Breaker:
     """Whether a person did something that may have ended the outage, and no trial was made due for it yet."""
     closed_at_attempt: int = 0
     closed_limit: float = -math.inf
-    """When it closed last, and the latest attempt of then: what had ended before says nothing any more."""
+    """When it closed last; `closed_at_attempt` is the latest attempt at that moment. Older outcomes no longer count."""
 
     @property
     def is_open(self) -> bool:
@@ -134,48 +137,52 @@ class Breaker:
         return self.cause is not None
 
     def lets_follow(self, now: float) -> bool:
-        """Tell whether another recipient's trial may follow now, in the round that goes on."""
+        """Tell whether another recipient may be tried now, in the present round."""
         return self.is_open and self.refused > 0 and now < self.due
 
     def lets_try(self, now: float) -> bool:
-        """Tell whether a round may begin now, or goes on."""
+        """Tell whether a trial may begin now, in a new round or in the present one."""
         return self.is_open and (now >= self.due or self.lets_follow(now))
 
     def lets_try_fresh(self, now: float, gap: float) -> bool:
-        """Tell whether an answer to a country that has not failed yet may be tried before the next round is due."""
+        """Tell whether an answer to a country without failures may be tried now, before the next round is due."""
         return self.is_open and (self.last_trial is None or now >= self.last_trial + gap)
 
 
 class Change(StrEnum):
-    """The changes that an outcome has made, for those who watch."""
+    """The change that an outcome made, for the daemon's log, events and alerts."""
 
     OPENED = "opened"
     TRIAL_FAILED = "trial_failed"
     CLOSED = "closed"
     ROW_DECLINED = "row_declined"
-    """Answers to different people were refused in a row, and the breaker stays closed: others left lately."""
+    """The network refused answers to different people in a row; the breaker stays closed: others left lately."""
 
 
-# ---- what opens it
+# ---- opening
 
 
 def evidence(*, taken_lately: bool) -> frozenset[Outcome]:
-    """Return the outcomes that say something about the line, by whether something was taken in `LATELY_SECONDS`."""
+    """Return the outcomes that are evidence about the line.
+
+    `taken_lately` is whether the network took a segment within the last `LATELY_SECONDS`.
+    """
     every = NOT_TAKEN | {Outcome.TAKEN}
     return every - {Outcome.DECLINED} if taken_lately else every
 
 
 def row(ended: Iterable[Ended]) -> list[Ended]:
-    """Return the latest answers in a row that were not taken, the latest first; empty where they are no row of three.
+    """Return the latest answers in a row that were not taken, the latest first; empty with fewer than `ROW` recipients.
 
-    Of each answer only its latest attempt is asked.
+    Only the latest attempt of each answer counts.
     """
     run = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, _latest(ended)))
-    return run if len({attempt.recipient for attempt in run}) >= ROW else []  # one who is never reached is no outage
+    # one recipient who is never reached is not an outage
+    return run if len({attempt.recipient for attempt in run}) >= ROW else []
 
 
 def maybe_opening(ended: Sequence[Ended]) -> Opening | None:
-    """Return why the breaker opens after these attempts that are evidence, the latest first, or None."""
+    """Return why the breaker opens after these attempts, or None; all are `evidence`, the latest comes first."""
     run = row(ended)
     if not run:
         run = [attempt for attempt in _latest(ended)[:AMONG] if attempt.outcome in NOT_TAKEN]
@@ -193,7 +200,7 @@ def _latest(ended: Iterable[Ended]) -> list[Ended]:
 
 
 def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: Sequence[float]) -> Breaker:
-    """Return a breaker as it is from its opening on."""
+    """Return the breaker, opened."""
     return replace(
         breaker,
         cause=opening.cause,
@@ -207,29 +214,29 @@ def opened(breaker: Breaker, opening: Opening, now: float, since: str, pauses: S
     )
 
 
-# ---- whom it lets try
+# ---- trials
 
 
 class Record(NamedTuple):
-    """The fate of the answers to a country since the first failure of what opened the line's breaker.
+    """The record of a country: its failures since the first failure of those that opened the line's breaker.
 
-    `taken_at` is when something was last taken there, whenever that was; None for never.
+    `taken_at` is when the network last took an answer to this country, at any time; None for never.
     """
 
     country: str | None
     failures: int
     taken_at: float | None
     waits_by_itself: bool = False
-    """Whether it had failed before: then it says nothing about the line, and comes last."""
+    """Whether the country has a breaker of its own that is open: it says nothing about the line, and is tried last."""
 
 
 def is_fresh(record: Record) -> bool:
-    """Tell whether nothing has failed in a country: an answer to it is tried before the next round is due."""
+    """Tell whether no answer to a country has failed: an answer to it may be tried before the next round is due."""
     return not record.failures and not record.waits_by_itself
 
 
 def by_hope(records: Iterable[Record]) -> list[Record]:
-    """Return countries in the order in which an answer is tried: where the fewest failed, and one was taken last."""
+    """Return the countries in the order of trials: the fewest failures first, then the latest success."""
     return sorted(
         records,
         key=lambda each: (each.waits_by_itself, each.failures, math.inf if each.taken_at is None else -each.taken_at),
@@ -237,7 +244,7 @@ def by_hope(records: Iterable[Record]) -> list[Record]:
 
 
 def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breaker:
-    """Return the breaker when a trial is about to be handed to the modem: from now on it is used up."""
+    """Return the breaker when a trial is about to be handed to the modem, which uses up its round."""
     if breaker.lets_follow(now):
         return replace(breaker, last_trial=now)
     rounds = breaker.rounds + 1
@@ -245,26 +252,26 @@ def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breake
 
 
 def trial_withdrawn(breaker: Breaker, now: float) -> Breaker:
-    """Return the breaker where a trial never reached the modem, or says nothing about the line."""
+    """Return the breaker after a trial that never reached the modem, or that says nothing about the line."""
     if breaker.refused:  # the next may follow as this one did
         return breaker
     return replace(breaker, rounds=max(0, breaker.rounds - 1), due=now)
 
 
 def trial_failed(breaker: Breaker, *, certainly_not_sent: bool) -> Breaker:
-    """Return the breaker after a trial that was not taken: another recipient may follow at once where nothing left."""
+    """Return the breaker after a trial that failed; if it certainly did not leave, another recipient may follow."""
     refused = breaker.refused + 1
     return replace(breaker, refused=refused if certainly_not_sent and refused < TRIALS_AT_ONCE else 0)
 
 
 def trial_made_due(breaker: Breaker, now: float, gap: float) -> Breaker:
-    """Return the breaker after something that may have ended the outage: the next trial is due now, or soon."""
+    """Return the breaker after something that may have ended the outage: the next trial is due now, or after `gap`."""
     due = now if breaker.last_trial is None else max(now, breaker.last_trial + gap)
     return replace(breaker, due=min(breaker.due, due), refused=0, trial_requested=False)
 
 
 def country_lets_try(breaker: Breaker, now: float, countries: Iterable[Breaker], pauses: Sequence[float]) -> bool:
-    """Tell whether a country that waits by itself may be tried now; `countries` are all of them."""
+    """Tell whether a country that waits by itself may be tried now; `countries` are the breakers of all of them."""
     if not breaker.lets_try(now) or breaker.lets_follow(now) or breaker.rounds + 1 < SHARED_FROM:
         return breaker.lets_try(now)
     shared = (each.last_trial for each in countries if each.rounds >= SHARED_FROM and each.last_trial is not None)

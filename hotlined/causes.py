@@ -1,7 +1,7 @@
-"""Why something does not work, as a code with values; and the sentence and the cure of each code, for who reads it.
+"""Causes: a code with values that says why something does not work, and the sentence and the cure for each code.
 
-The status file, requests and events hold a cause in this form; whoever reads it says it in the language in force. An
-error of the port, the modem, the SIM or of a text has its sentence and its hint from here, too.
+The status file, requests and events store a cause in this form; the program that reads it puts it into words, in the
+language in force. Errors of the port, the modem, the SIM or a text take their sentence and their hint from here, too.
 """
 
 import errno
@@ -14,7 +14,7 @@ from typing import Any, Self
 from hotlined.language import N_, _
 
 Value = str | int | float | Sequence[str]
-"""What fills a place of a sentence, as JSON holds it."""
+"""A value for a {place} in a sentence, as JSON stores it."""
 
 _CHECK = N_("Check `modem.port` in the configuration.")
 _SOON = N_("It is asked again soon.")
@@ -33,9 +33,9 @@ _NO_NUMBER = N_("{typed} is no telephone number.")
 
 
 class CauseCode(StrEnum):
-    """Why a port, a modem or a SIM does not do its work, or a text or a number cannot be used: its sentence and cure.
+    """The code of a cause, with its sentence and its cure.
 
-    A code without a cure says no more than its state of what a person can do.
+    A code has no cure where the state of the modem or the database already says what a person can do.
     """
 
     words_message: str
@@ -78,7 +78,7 @@ class CauseCode(StrEnum):
         N_("Add the user to the group dialout: `sudo adduser USER dialout`, then log in again."),
     )
     PORT_HELD = ("port_held", N_("Another program holds the port {port}: {holders}."))
-    """Another program has it open; PORT_BUSY is the same of a program that only root sees."""
+    """The program is known. PORT_BUSY is for a program that only root can see."""
     PORT_BUSY = (
         "port_busy",
         N_("Another program holds the port {port}."),
@@ -219,7 +219,7 @@ class CauseCode(StrEnum):
         _NO_NUMBER,
         N_("Write it with its country, such as +32470123456, or as it is dialled within {country}."),
     )
-    """The same where a country is configured, in which numbers are dialled."""
+    """For a typed number that may also be written as people dial it in the configured country."""
     SHORT_CODE = (
         "short_code",
         N_("{typed} is a short code, no telephone number."),
@@ -264,11 +264,11 @@ class CauseCode(StrEnum):
         N_("line, database and runtime_dir change only with a restart."),
         N_("Restart the daemon: `sudo systemctl restart hotlined@{name}`. Or take that back, and reload."),
     )
-    """Of a configuration that was to be read again."""
+    """A reload failed, because it would change a key that only a restart can change."""
 
 
 class SystemCause(StrEnum):
-    """Why a port or a file failed where the system has no error number for it."""
+    """Why a port or a file failed, where the system has no error number for the reason."""
 
     HUNG_UP = "hung_up"
     TAKES_NOTHING = "takes_nothing"
@@ -277,7 +277,7 @@ class SystemCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodedCause:
-    """A `CauseCode` and its values. A code of another version has no words."""
+    """A `CauseCode` and its values. A code that only another version knows has no words."""
 
     code: str
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -290,7 +290,7 @@ class CodedCause:
 
     @property
     def cure(self) -> str:
-        """What a person can do, in the language in force; empty where the cause says no more than its state."""
+        """The advice for a person, in the language in force; empty where the code has none."""
         if self.code == CauseCode.PORT_HELD:
             return " ".join(dict.fromkeys(map(_release, _texts(self.values.get("holders", ())))))
         known = self._known
@@ -305,7 +305,7 @@ class CodedCause:
 
 
 class _Places(dict[str, str]):
-    """What fills the places of a sentence; a value that the writer did not know is an ellipsis."""
+    """The values for the places of a sentence; a missing one becomes an ellipsis."""
 
     def __missing__(self, _name: str) -> str:
         return "…"
@@ -315,9 +315,9 @@ class _Places(dict[str, str]):
 
 
 def system_in_words(cause: int | str) -> str:
-    """Say why the system refused, by its error number or a `SystemCause`; a text stays as it is.
+    """Return the system's reason in words, from its error number or a `SystemCause`; other text is returned unchanged.
 
-    A number that the table does not have is said in the C library's words.
+    A number that is not in the table gets the C library's words.
     """
     if isinstance(cause, int) and 0 < cause <= _LARGEST_NUMBER:
         return _(_REASONS[cause]) if cause in _REASONS else os.strerror(cause)
@@ -325,12 +325,12 @@ def system_in_words(cause: int | str) -> str:
 
 
 def program_in_words(pid: int | str, name: str) -> str:
-    """Name a program that has a port open, by its process."""
+    """Return the name of a program with its process ID."""
     return _("{program} (process {pid})", program=name, pid=pid)
 
 
 def release_in_words(pid: int | str, name: str) -> str:
-    """Say what a person can do so that a program closes the port."""
+    """Return what a person can do so that a program closes the port."""
     known = _RELEASE_HINTS.get(name)
     return _(known) if known else _("Stop it: `sudo kill {pid}`.", pid=pid)
 
@@ -364,9 +364,9 @@ _SAID: Mapping[str, Callable[[Any], str]] = {
     "typed": repr,
     "characters": lambda characters: " ".join(map(repr, _texts(characters))),
 }
-"""How a value is said, by its name."""
+"""The function that puts a value into words, by the name of the value; for other names it is `_plain`."""
 
-_LARGEST_NUMBER = 4095  # of an error: MAX_ERRNO of Linux
+_LARGEST_NUMBER = 4095  # the largest error number of Linux (MAX_ERRNO)
 _SYSTEM_CAUSES = {
     SystemCause.HUNG_UP: N_("it has hung up"),
     SystemCause.TAKES_NOTHING: N_("it takes nothing"),
@@ -375,7 +375,7 @@ _SYSTEM_CAUSES = {
 
 _RELEASE_HINTS: Mapping[str, str] = {
     "ModemManager": N_("Keep it off for good: `sudo systemctl mask --now ModemManager`."),
-    "agetty": N_(  # it would be started again
+    "agetty": N_(  # killing it does not help: systemd starts it again
         "That is the login console: `sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
     ),
     "brltty": N_("Unless a braille display is used here: `sudo apt remove brltty`."),
@@ -415,7 +415,7 @@ _REASONS = {
     errno.EHOSTUNREACH: N_("No route to host"),
     errno.ENETUNREACH: N_("Network is unreachable"),
 }
-"""What the system says most often, as the C library has it in English.
+"""The most frequent reasons of the system, in the C library's English.
 
-The C library says it in another language only where its catalogues are installed, and they seldom are.
+The C library itself translates them only where its catalogues are installed, which is rare.
 """

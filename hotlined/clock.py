@@ -1,25 +1,26 @@
 """The three clocks: calendar time for people, the limit clock for limits, monotonic time for waits.
 
-A limit says: so many segments a day, no second answer within a week. On the calendar that would be worth nothing. A Pi
-has no clock chip: it starts in 1970, or where it stopped, and is set minutes later, or never. Set forward, all windows
-are empty at once and every cooldown is over, so a crowd is answered again, and whoever can move the time of a network
-can buy that. Set back, nothing is due until the calendar has caught up, be it in a year. A monotonic clock is no help
-either: it begins anew at each boot, and pulling the plug would buy answers.
+A limit allows a number of segments a day, or no second answer within a week. The calendar cannot measure that. A Pi has
+no clock chip: it starts in 1970, or at the time when it stopped, and its calendar is set minutes later, or never. If
+the calendar is set forward, all windows are empty at once and every cooldown is over, so a crowd is answered again; an
+attacker who can change the network's time could do that on purpose. If the calendar is set back, nothing is due until
+it has caught up, perhaps in a year. A monotonic clock does not help either: it begins again at each boot, so pulling
+the plug would allow more answers.
 
-So limits run on the seconds that this machine was powered on. The limit clock is made of two things: what the kernel
-counts within a boot (CLOCK_BOOTTIME, time asleep included), and an anchor on the disk, which says that the clock stood
-at so much at such a moment of such a boot. In the same boot it is the anchor plus what has passed since: exact, however
-often the daemon starts. In another boot it goes on from the anchor, for nobody knows how long the machine was off.
+So limits count the seconds for which this machine was powered on. The limit clock has two parts: the kernel's time
+since boot (CLOCK_BOOTTIME, sleep included), and an anchor on the disk, which is a reading of the limit clock with the
+boot and the boot time of that moment. In the same boot the limit clock is the anchor plus the time since: exact,
+however often the daemon starts. In another boot it goes on from the anchor, because the time without power is unknown.
 
     boot 1   0 ──────── 500 (anchor) ─ ─ 520  power cut
-    boot 2                  500 ──────────────── 900      the 20 s behind the anchor are not known
+    boot 2                  500 ──────────────── 900      the 20 s after the anchor are lost
 
-It may thus be late by what was powered on without an anchor, and is never early: that makes limits stricter, and buys
-nothing. But a row of then would have a moment that the clock has yet to reach, and count for longer than its window. So
-the anchor is written *in the transaction* of each row that limits read (`line.save_limit_clock`), not before it and not
-after it. It is also written hourly, for the sake of cooldowns that wait, and every five minutes while an answer or a
-trial is due soon: else a machine whose plug is pulled each half hour would never come to it. Within one process no
-reading is before an earlier one, whatever the kernel says.
+So the limit clock may be late, by the time after the last anchor, but it is never early: lateness makes limits stricter
+and never allows an answer too many. But a row that was written during the lost seconds would have a time in the future,
+and would count for longer than its window. Therefore the anchor is written *in the transaction* of each row that limits
+read (`line.save_limit_clock`), neither before nor after it. It is also written hourly, for cooldowns, and every five
+minutes while an answer or a trial is due soon: otherwise a machine that loses its power every half hour would never
+reach that moment. Within one process a reading is never smaller than an earlier one, whatever the kernel says.
 """
 
 import contextlib
@@ -32,14 +33,14 @@ from typing import NamedTuple
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _TIMEX_STATUS_OFFSET = 4 * ctypes.sizeof(ctypes.c_long) + ctypes.sizeof(ctypes.c_long)
-_TIMEX = ctypes.create_string_buffer(512)  # struct timex is 208 octets or less; with zeros it only asks
+_TIMEX = ctypes.create_string_buffer(512)  # struct timex has at most 208 bytes; zeros make adjtimex only read
 _STATUS = ctypes.c_int.from_buffer(_TIMEX, _TIMEX_STATUS_OFFSET)
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Anchor(NamedTuple):
-    """A reading of the limit clock that was committed: `limit_time` held at `boottime` of boot `boot_id`."""
+    """A committed reading of the limit clock: it was `limit_time` at `boottime` seconds of boot `boot_id`."""
 
     limit_time: float
     boot_id: str
@@ -47,7 +48,7 @@ class Anchor(NamedTuple):
 
 
 class Now(NamedTuple):
-    """One moment on all clocks that are ever written down; `limit` in seconds."""
+    """One moment on the calendar and on the limit clock; `limit` is in seconds."""
 
     utc: datetime
     limit: float
@@ -55,12 +56,12 @@ class Now(NamedTuple):
 
     @property
     def rfc3339(self) -> str:
-        """The calendar time as it stands in the database and in all output."""
+        """The calendar time in the format of the database and of all output."""
         return rfc3339(self.utc)
 
 
 class LimitClock:
-    """The limit clock of one line, continued from the last anchor in its database."""
+    """The limit clock of one line; it goes on from the last anchor in the database, or from 0 without one."""
 
     def __init__(self, anchor: Anchor | None) -> None:
         self.boot_id = boot_id()
@@ -73,7 +74,7 @@ class LimitClock:
         self._latest = anchor.limit_time
 
     def anchor(self, limit_time: float) -> Anchor:
-        """Return what to commit so that a later start continues from `limit_time`."""
+        """Return the anchor for a reading; once it is committed, a later start goes on from that reading."""
         return Anchor(limit_time, self.boot_id, limit_time - self._offset)
 
     def now(self) -> Now:
@@ -83,33 +84,33 @@ class LimitClock:
 
 
 def here() -> datetime:
-    """Return what the calendar of this machine says, in its local time: for what is told about now, and typed by it.
+    """Return the calendar time of this machine, in its local time, to show times to people and to read typed ones.
 
-    Only who is nearest to the person asks (a command, a page, the words for a time); everybody else is handed it.
+    Only commands, pages and the words for times call this; other code gets the time as an argument.
     """
     return datetime.now(UTC).astimezone()
 
 
 def boot_id() -> str:
-    """Return the kernel's name for this boot."""
+    """Return the kernel's ID of this boot."""
     return _BOOT_ID.read_text().strip()
 
 
 def boottime() -> float:
-    """Return the seconds since this boot, time asleep included."""
+    """Return the seconds since this boot, sleep included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @cache
 def libc() -> ctypes.CDLL:
-    """Return the C library, opened once for all: the clocks are read in every pass."""
+    """Return the C library; it is opened only once, because each pass of the daemon reads the clocks."""
     return ctypes.CDLL(None, use_errno=True)
 
 
 def synchronised() -> bool:
-    """Tell whether the calendar is to be trusted: the kernel's word (adjtimex), as timedatectl shows it.
+    """Tell whether the calendar can be trusted: whether the kernel (adjtimex) says that it is synchronised.
 
-    Where a sandbox refuses the call, systemd-timesyncd's mark is asked instead.
+    timedatectl shows the same. If a sandbox refuses the call, the mark of systemd-timesyncd decides.
     """
     with contextlib.suppress(AttributeError, OSError):
         if libc().adjtimex(_TIMEX) >= 0:
@@ -124,12 +125,15 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read what `rfc3339` wrote, or an `scts`, which keeps the offset of its centre."""
+    """Read a time in RFC 3339, with whatever offset: that of an `scts` is the service centre's."""
     return datetime.fromisoformat(text)
 
 
 def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
-    """Return how old a contact is: by the calendar only while that can be trusted, else since it arrived."""
+    """Return the age of a contact: since its `scts` while the calendar can be trusted, else since it arrived.
+
+    `arrived_limit` is a reading of the limit clock in seconds.
+    """
     since_arrival = timedelta(seconds=max(0.0, now.limit - arrived_limit))
     if not now.synchronised or scts is None:
         return since_arrival

@@ -1,4 +1,4 @@
-"""The files of a database: what each is called after it, where it lies, and who may read it."""
+"""The files of a database: their names, their folders, and who may read them."""
 
 import stat
 from pathlib import Path
@@ -9,21 +9,21 @@ ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """The files that SQLite puts beside a database: https://sqlite.org/tempfiles.html."""
 WAL_OCTETS = 32 * 1024 * 1024
-"""The -wal keeps no more when it begins anew: it is larger while a reader keeps it from that."""
+"""The size to which SQLite cuts the -wal file when it starts it again; while a reader prevents that, it may grow."""
 LOCK, KEY, FLEET, PINS = ".lock", ".key", ".fleet", ".pins"
-"""Our files: the daemon's lock, the key of the pseudonyms, that of a fleet's, the secret that PINs are noted under."""
+"""Our files: the daemon's lock, the key of the line's pseudonyms, that of its fleet's, the key for noting PINs."""
 KEYS = (KEY, FLEET, PINS)
-"""Those that lie in a folder of their own, so that one setting of a unit hides them, also once they are replaced."""
+"""The files in the folder `keys`: one setting of a unit hides that folder, even when the files are replaced."""
 EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, FLEET, PINS)
 """Every file that may belong to a database."""
 
 READABLE = (ITSELF, WAL, SHM, KEY, FLEET)
-"""The files that the line's group reads."""
+"""The files that the line's group may read."""
 SECRET = (LOCK, PINS)
-"""The files that nobody but the line's user opens: whoever may open a lock can hold it."""
+"""The files that only the line's user may open: a user who may open the lock could hold it."""
 
 FOLDER_MODE = 0o2750
-FILE_MODE = 0o640  # its group reads; nobody but its owner writes
+FILE_MODE = 0o640  # the group reads; only the owner writes
 SECRET_MODE = 0o600
 
 
@@ -31,7 +31,7 @@ _KEYS_FOLDER = "keys"
 
 
 def beside(database: Path, ending: str) -> Path:
-    """Return where a file of a database lies."""
+    """Return the path of a file of a database; `ending` is one of `EVERY`."""
     folder = keys_folder(database) if ending in KEYS else database.parent
     return folder / (database.name + ending)
 
@@ -42,19 +42,19 @@ def keys_folder(database: Path) -> Path:
 
 
 def make_keys_folder(database: Path) -> None:
-    """Make the folder of a database's keys, if there is none; the line's group reads in it. Raises OSError."""
+    """Make the folder of a database's keys, if there is none; the line's group may read it. Raises OSError."""
     folder = keys_folder(database)
     if not folder.exists():
-        folder.mkdir(mode=0o750)  # its group and setgid are those of the folder above
+        folder.mkdir(mode=0o750)  # it inherits the group and the setgid bit of the folder above
         if (
             stat.S_IMODE(folder.stat().st_mode) & 0o777 != 0o750
-        ):  # a unit, which may set no such bit, has the right umask
+        ):  # never in a unit, which may not set setgid: its umask is right
             folder.chmod(FOLDER_MODE)
         files.sync(folder.parent)
 
 
 def write_key(database: Path, ending: str, octets: bytes) -> None:
-    """Put a key in its place, whole and on the disk; whoever owns the database owns it too. Raises OSError."""
+    """Write a key into its file, whole and durably, for the owner of the database. Raises OSError."""
     make_keys_folder(database)
     mode = SECRET_MODE if ending in SECRET else FILE_MODE
     files.replace(beside(database, ending), octets, mode, beside=database, durable=True)

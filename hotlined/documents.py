@@ -1,10 +1,10 @@
-"""Documents: what `--json` prints and the desk shows of contacts, of their answers, and of texts that people sent.
+"""Documents: contacts, their answers and texts by hand, as `--json` prints them and the desk shows them.
 
-A document is a frozen dataclass that is made once, from rows; its fields are the keys of its JSON, in their order. More
-of them stand beside what makes them. `docs/output.schema.json` is made of all by `scripts/run schema`: it says of a key
-what its type and its docstring say. Moments are RFC 3339 in UTC.
+A document is a frozen dataclass that is made once, from database rows. Its fields are the keys of its JSON, in the same
+order. Other documents are defined in the modules that make them. `scripts/run schema` writes docs/output.schema.json
+from all of them: the docstring below a field becomes the description of that key. Moments are RFC 3339 in UTC.
 
-To make so many dataclasses takes a tenth of the daemon's start, so nothing that the daemon imports imports this.
+The daemon must not import this module, not even indirectly: making these dataclasses takes a tenth of its start.
 """
 
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ ByHandId = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """An answer, or a text that somebody sent by hand."""
+    """An answer to a contact, or a text that a person sent by hand."""
 
     id: int
     state: AnswerState
     reason: str | None
-    """Why it ended so; more may be added."""
+    """The code of why the answer ended in this state; new codes may be added."""
     text: str | None
-    """As on the air; null until it is composed."""
+    """The text as it is transmitted; null until the answer is composed."""
     encoding: Encoding | None
     segments: int | None
     segments_sent: int
@@ -42,40 +42,40 @@ class LoggedAnswer:
     queued_at: Time
     due_at: Time
     sent_at: Time | None
-    """The last segment's +CMGS."""
+    """When the network took the last segment (+CMGS)."""
     reported_at: Time | None
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewedAnswer(LoggedAnswer):
-    """An answer with the text that would leave by the configuration in force, while it has none of its own."""
+    """An answer; while it is not composed, with the text that the configuration in force would give it."""
 
     composed: bool
-    """False: the text is what would leave by the configuration in force."""
+    """Whether the text is the answer's own; if false, it is the one that the configuration in force would give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """A segment of an answer, of one of its attempts."""
+    """A segment of one attempt to send an answer."""
 
     id: int
     attempt: int
     sequence: int
     current: bool
-    """Whether it is of the latest attempt."""
+    """Whether it belongs to the latest attempt."""
     state: SegmentState
     pdu: str | None
     tpdu_length: int | None
     mr: int | None
     cause: str | None
     detail: str | None
-    """What is known beside the cause: a code, or what the modem said; more may be added."""
+    """Details of the cause: a code, or the modem's own words; new codes may be added."""
     submitted_at: Time | None
     sent_at: Time | None
     report_status: int | None
     reported_at: Time | None
     discharged_at: str | None
-    """By the clock of the network, with its offset."""
+    """When the network delivered or gave up the segment, by its own clock, with the offset of that clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class WholeAnswer(LoggedAnswer):
 
 @dataclass(frozen=True, slots=True)
 class WordingPlace:
-    """Which of several texts an answer has, counted from 1."""
+    """The place of a text among the texts in the configuration, counted from 1."""
 
     answer: int
     variant: int
@@ -96,17 +96,17 @@ class WordingPlace:
 
 @dataclass(frozen=True, slots=True)
 class ShownAnswer(WholeAnswer):
-    """An answer with its segments, the text that it has or would have, and which of the line's texts that is."""
+    """An answer with its segments, its text, and the place of that text in the configuration."""
 
     composed: bool
-    """False: the text is what would leave by the configuration in force."""
+    """Whether the text is the answer's own; if false, it is the one that the configuration in force would give it."""
     wording: WordingPlace | None
-    """Which of several texts it is; null where there is one."""
+    """The place of the text; null if the line has only one text, or if the answer ended without a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextByHand:
-    """A line of log --by-hand --json: a text that somebody sent."""
+    """A line of log --by-hand --json: a text that a person sent."""
 
     id: ByHandId
     kind: ByHand
@@ -117,7 +117,7 @@ class TextByHand:
 
 @dataclass(frozen=True, slots=True)
 class ListedTextByHand(TextByHand):
-    """A text by hand as people see it in a list, with its outcome in words."""
+    """A text by hand in a list for people, with its outcome in words."""
 
     outcome: str
 
@@ -131,7 +131,7 @@ class WholeTextByHand(TextByHand):
 
 @dataclass(frozen=True, slots=True)
 class SegmentCount:
-    """How many segments of a text came, and how many it has."""
+    """How many segments of a text were received, and how many it consists of."""
 
     received: int
     total: int
@@ -145,9 +145,9 @@ class LoggedContact:
     line: str
     kind: ContactKind
     originator: str | None
-    """E.164, or as received; ~ and twelve hexadecimal digits once it is a pseudonym; null if withheld"""
+    """E.164, or as received; as a pseudonym ~ and twelve hexadecimal digits; null if the number is withheld."""
     other_originator: str | None
-    """Of an MMS: the address that the contact does not go by, who announced it or who is named in it."""
+    """Of an MMS, which has two addresses (its named sender, and the one that announced it): the second of them."""
     text: str | None
     segments: SegmentCount
     scts: str | None
@@ -157,9 +157,9 @@ class LoggedContact:
     tags: tuple[str, ...]
     verdict: ContactVerdict | None
     reason: str | None
-    """Of the verdict; more may be added."""
+    """The code of the reason for the verdict; new codes may be added."""
     elsewhere: tuple[str, ...]
-    """The lines of the fleet that the refusal is due to, if it is not this one's own."""
+    """The other lines of the fleet that caused the refusal; empty if this line refuses by itself."""
     answer: LoggedAnswer | None
 
 
@@ -172,7 +172,7 @@ class PreviewedContact(LoggedContact):
 
 @dataclass(frozen=True, slots=True)
 class ListedContact(LoggedContact):
-    """A contact as people see it in a list, with its outcome in words."""
+    """A contact in a list for people, with its outcome in words."""
 
     kept: bool
     alert_words: tuple[str, ...]
@@ -181,7 +181,7 @@ class ListedContact(LoggedContact):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Who exempted a contact from erasure, and when."""
+    """The exemption of a contact from erasure: its time and the person who made it."""
 
     at: Time
     by: str
@@ -189,7 +189,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPart:
-    """A segment as it came."""
+    """A segment as it was received."""
 
     id: int
     kind: str
@@ -197,7 +197,7 @@ class ReceivedPart:
     pdu: str | None
     tpdu_length: int | None
     problem: str | None
-    """Why it cannot be read: a code; more may be added."""
+    """The code of why the segment cannot be read; new codes may be added."""
     repeat: bool
     storage: str | None
     storage_index: int | None
@@ -208,45 +208,45 @@ class ReceivedPart:
 
 @dataclass(frozen=True, slots=True)
 class ShownEvent:
-    """Something that somebody did, or that happened."""
+    """An event: an action of a person, or something that happened by itself."""
 
     at: Time
     kind: str
     detail: Detail | None
-    """What else is known, by its name; more may be added."""
+    """Further values by their names; new names may be added."""
     who: str | None
-    """The person who did it; null if nobody did."""
+    """The person who acted; null if it happened by itself."""
     number: str | None
-    """Whom it is about, masked."""
+    """The number that the event is about, masked."""
     word: str | None
-    """The tag, or the list that was looked through."""
+    """The tag that was set or removed, or the name of the list that the person read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedEvent:
-    """Something that somebody did or that happened, with its ID."""
+    """An event with its ID: an action of a person, or something that happened by itself."""
 
     id: int
     at: Time
     kind: str
     detail: Detail | None
-    """What else is known, by its name; more may be added."""
+    """Further values by their names; new names may be added."""
     who: str | None
-    """The person who did it; null if nobody did."""
+    """The person who acted; null if it happened by itself."""
     number: str | None
-    """The number that it is about, masked."""
+    """The number that the event is about, masked."""
     word: str | None
-    """The tag, or the list that was looked through."""
+    """The tag that was set or removed, or the name of the list that the person read."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholeContact(LoggedContact):
-    """A contact with its segments, and what people did with it: a contact of export --json."""
+    """A contact of export --json: with its segments, the texts by hand to its number, and its events."""
 
     answer: WholeAnswer | None
     kept: Kept | None
     alert_words: tuple[str, ...]
-    """Of alerts.words, those in its text."""
+    """The words and phrases of alerts.words that its text has."""
     parts: tuple[ReceivedPart, ...]
     by_hand: tuple[TextByHand, ...]
     events: tuple[ShownEvent, ...]

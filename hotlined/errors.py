@@ -1,8 +1,8 @@
-"""Every exception that hotlined raises on purpose, on one page, each with what to do about it.
+"""Every exception that hotlined raises on purpose, each with a hint.
 
-A refusal by policy is a value, not an exception; what stands here is an environment that does not
-work, an input that makes no sense, or a peer that breaks its protocol. The CLI turns any of these
-into one sentence, a hint and an exit code; anything else is a bug.
+A refusal by policy is a value, not an exception. An exception means that the environment does not work, that an input
+makes no sense, or that a peer breaks its protocol. The CLI turns each of them into one sentence, a hint and an exit
+code; any other exception is a bug.
 """
 
 import errno
@@ -14,29 +14,29 @@ from hotlined.language import _
 
 
 def reason_of(error: OSError) -> str:
-    """Say why the system refused, in the language in force.
+    """Return the reason of an OSError in words, in the language in force.
 
-    Words that an error brings beside its number stay, and so do those of a number that is not in the table.
+    Words of the error's own stay as they are. A number that is not in the table of `causes` gets the C library's words.
     """
     return system_in_words(number_of(error))
 
 
 def number_of(error: OSError) -> int | str:
-    """Return the system's number for why it refused, as a `CodedCause` has it; words where the error brings its own."""
-    if error.errno is None and isinstance(error, TimeoutError):  # what Python itself raises where a socket is silent
+    """Return the error number of an OSError, for a `CodedCause`; or the error's words where it has words of its own."""
+    if error.errno is None and isinstance(error, TimeoutError):  # Python itself raises it for a silent socket
         return errno.ETIMEDOUT
     own = error.strerror or str(error)
     return error.errno if error.errno and own == os.strerror(error.errno) else own
 
 
 def refusal_of(error: OSError) -> str:
-    """Say why the system refused, and which file it was about, if any."""
+    """Return the reason of an OSError in words, with its file if it has one."""
     reason = reason_of(error)
     return _("{file}: {reason}", file=error.filename, reason=reason) if error.filename else reason
 
 
 class HotlinedError(Exception):
-    """The base: a sentence, and a hint that says what a person can do."""
+    """The base of all: a sentence, and a hint that says what a person can do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -47,10 +47,10 @@ class HotlinedError(Exception):
 
 
 class CausedError(HotlinedError):
-    """An error that stands in the table of causes: its sentence and its hint are in the language in force."""
+    """An error whose sentence and hint are in the table of causes, in the language in force."""
 
     cause: CodedCause | None
-    """None where the state that the error is about says it all."""
+    """None if the state of the modem already says everything."""
 
     def __init__(self, code: CauseCode, /, **values: Value) -> None:
         self.cause = cause = CodedCause(code, values)
@@ -58,13 +58,13 @@ class CausedError(HotlinedError):
 
 
 class UsageError(HotlinedError):
-    """The typed words make no sense."""
+    """The command, its options or its arguments make no sense."""
 
     exit_code = 2
 
 
 class ConfigError(HotlinedError):
-    """The configuration cannot be used; `problems` holds every reason, each with its line, or `cause` the only one."""
+    """The configuration cannot be used; `problems` has every reason with its line, or `cause` is the only reason."""
 
     exit_code = 78
 
@@ -76,7 +76,7 @@ class ConfigError(HotlinedError):
 
 
 class PduError(HotlinedError):
-    """There is no message to be had from these octets, which have to be kept; `tpdu` gives it a `PduProblem`."""
+    """These octets cannot be decoded, but have to be kept; `gsm.tpdu` adds a `PduProblem`."""
 
 
 class TextError(CausedError):
@@ -84,17 +84,17 @@ class TextError(CausedError):
 
 
 class AddressError(CausedError):
-    """The typed word is not a telephone number."""
+    """The word that was typed is not a telephone number."""
 
     exit_code = 2
 
 
 class ProtocolError(HotlinedError):
-    """A step that the AT protocol's state does not allow: a bug of the caller."""
+    """The state of the AT protocol does not allow this step: a bug of the caller."""
 
 
 class LifecycleError(HotlinedError):
-    """A change of state that the table of an answer's states does not know: a bug of the caller."""
+    """`states.TRANSITIONS` does not allow this change of a state: a bug of the caller."""
 
 
 class PortError(CausedError):
@@ -102,7 +102,7 @@ class PortError(CausedError):
 
 
 class PortMissingError(PortError):
-    """There is no such port: the stick is not plugged in, or under another name."""
+    """The port does not exist: the stick is not plugged in, or its port has another name."""
 
 
 class PortDeniedError(PortError):
@@ -118,11 +118,11 @@ class PortLostError(PortError):
 
 
 class ModemError(CausedError):
-    """The modem does not do what it was asked to."""
+    """The modem does not do as it was asked."""
 
 
 class ModemSilentError(ModemError):
-    """No answer, or none that belongs to the question, within the time limit."""
+    """The modem gave no answer to the question within the time limit."""
 
 
 class ModemRefusedError(ModemError):
@@ -134,15 +134,15 @@ class ModemRefusedError(ModemError):
 
 
 class ModemBusyError(ModemRefusedError):
-    """The SIM is still being read, or the modem still starts: it takes the same soon."""
+    """The modem still starts, or still reads the SIM: the same command will work soon."""
 
 
 class NoTextsError(ModemRefusedError):
-    """The modem knows no texts at all: it refuses what sets them up, and both questions for them."""
+    """The modem does not support texts: it refuses every command for them."""
 
 
 class StoreError(HotlinedError):
-    """The database cannot be used; `trouble` names why, where the store has a name for it, and `cause` says more."""
+    """The database cannot be used; `trouble` is the store's name for the reason, if it has one; `cause` has details."""
 
     def __init__(
         self, message: str, hint: str = "", trouble: str | None = None, cause: CodedCause | None = None
@@ -152,7 +152,7 @@ class StoreError(HotlinedError):
 
     @classmethod
     def caused(cls, trouble: str, code: CauseCode, /, **values: Value) -> Self:
-        """Return an error whose sentence and hint stand in the table of causes."""
+        """Return an error whose sentence and hint are in the table of causes."""
         cause = CodedCause(code, values)
         return cls(cause.words, cause.cure, trouble, cause)
 
@@ -164,7 +164,7 @@ class DatabaseMissingError(StoreError):
 
 
 class DatabaseVersionError(StoreError):
-    """Another version wrote the database, and this one cannot serve a configuration that names it."""
+    """Another version of hotlined wrote the database, and this version cannot use it."""
 
     exit_code = 78
 
@@ -174,7 +174,7 @@ class DatabaseInUseError(StoreError):
 
 
 class SealError(HotlinedError):
-    """A backup could not be sealed, put where it belongs, or opened; `failure` is a SealFailure where it has a name."""
+    """A backup could not be sealed, stored or opened; `failure` is a `SealFailure`, if there is one for it."""
 
     def __init__(self, message: str, hint: str = "", failure: str | None = None) -> None:
         super().__init__(message, hint)
@@ -182,13 +182,13 @@ class SealError(HotlinedError):
 
 
 class UnsentError(SealError):
-    """A backup did not arrive on another machine; later it may."""
+    """A backup did not arrive on another machine; a later try may succeed."""
 
     exit_code = 75
 
 
 class UnavailableError(HotlinedError):
-    """There is no running daemon, modem or database for this."""
+    """A daemon, modem or database that this needs is missing or does not run."""
 
     exit_code = 69
 
@@ -198,6 +198,6 @@ class NotLetInError(UnavailableError):
 
 
 class RefusedError(HotlinedError):
-    """Not now: the daemon does not run, or a limit refuses."""
+    """Refused for now: the daemon does not run, somebody may not decide, or a limit is reached."""
 
     exit_code = 75

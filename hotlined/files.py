@@ -1,7 +1,7 @@
-"""Files in a folder that other programs write too: no name in it is trusted to be what it was.
+"""Files in folders that other programs write to as well: the file behind a name may be replaced at any moment.
 
-Nothing is followed that may be a link, nothing is waited for that may be a FIFO, nothing is read without end, and what
-is new appears whole. Known to be wrong: what is replaced may be lost in a power cut, where `durable` is not asked for.
+These functions follow no link, wait for no FIFO, and read no file without a limit; a new file appears whole.
+Known to be wrong: without `durable`, a power cut may lose a file that was just replaced.
 """
 
 import contextlib
@@ -17,14 +17,15 @@ from hotlined import person
 from hotlined.errors import UsageError
 from hotlined.language import _
 
-LARGEST = 4 << 20  # octets of a file that is read: a configuration in force has 128 KiB at most, and is written as JSON
+LARGEST = 4 << 20  # bytes that are read: status files are the largest, with a configuration of up to 128 KiB as JSON
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
-    """Open a regular file and return its descriptor; with a mode it is made where there is none, and ours gets it.
+    """Open a regular file and return its descriptor.
 
-    Raises OSError, also for a link and for anything that is no regular file.
+    With a `mode`, a missing file is created, and a file of this user's gets that mode.
+    Raises OSError, also for a link and for anything else that is not a regular file.
     """
     descriptor = os.open(path, flags | _SAFELY | (os.O_CREAT if mode is not None else 0), mode or 0)
     try:
@@ -36,7 +37,7 @@ def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
 
 
 def open_new(path: Path, mode: int) -> int:
-    """Make a file and return its descriptor; raises FileExistsError where anything has its name, OSError."""
+    """Create a file and return its descriptor; raises FileExistsError if anything has its name, and OSError."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
 
 
@@ -53,7 +54,7 @@ def open_folder(path: Path) -> Iterator[int]:
 def lock(descriptor: int) -> bool:
     """Lock an open file or folder against other processes until it is closed; return whether it was free.
 
-    Nothing is waited for. Raises OSError where the file system knows no locks.
+    It does not wait. Raises OSError if the file system has no locks.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +64,7 @@ def lock(descriptor: int) -> bool:
 
 
 def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk; raises OSError."""
+    """Write the names in a folder to the disk; raises OSError."""
     with open_folder(folder) as descriptor:
         os.fsync(descriptor)
 
@@ -77,7 +78,11 @@ def _require_plain(descriptor: int, path: Path, mode: int | None) -> None:
 
 
 def read(path: Path, owner: int | None = None) -> str:
-    """Return the text of a regular file, of this owner if one is named; raises OSError, or ValueError if it is huge."""
+    """Return the text of a regular file in UTF-8.
+
+    Raises OSError, PermissionError for a file that `owner` (a user ID) does not own, and ValueError for a file that has
+    more than `LARGEST` bytes or is not UTF-8.
+    """
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
         if owner is not None and os.fstat(file.fileno()).st_uid != owner:
             raise PermissionError(errno.EACCES, _("this is somebody else's"), os.fspath(path))
@@ -88,9 +93,10 @@ def read(path: Path, owner: int | None = None) -> str:
 
 
 def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None, durable: bool = False) -> None:
-    """Put a new file in the place of whatever has its name, whole or not at all; a folder there is an OSError.
+    """Write a new file and move it to `path`, whole or not at all; it replaces a file or a link of that name.
 
-    Whoever owns the file `beside` owns it too, if that may be given away. A durable one is on the disk afterwards.
+    It gets the owner of the file `beside`, if this process may give files away. With `durable`, file and name are on
+    the disk afterwards. Raises OSError, also if a folder has the name.
     """
     new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     descriptor = open_new(new, 0o600)
@@ -98,7 +104,7 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
             file.flush()
-            with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+            with contextlib.suppress(PermissionError):  # a stick with FAT has no modes
                 os.fchmod(descriptor, mode)
             if beside is not None:
                 owner = beside.stat()
@@ -115,7 +121,7 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
 
 
 def keep(path: Path) -> None:
-    """Have on the disk what stands in a file, whoever has written it; a file that cannot be read is left alone."""
+    """Write the content of a file to the disk, also if another program wrote it; skip a file that cannot be read."""
     with contextlib.suppress(OSError):
         descriptor = open_plain(path, os.O_RDONLY)
         try:
@@ -126,9 +132,10 @@ def keep(path: Path) -> None:
 
 @contextlib.contextmanager
 def create(path: Path) -> Iterator[BinaryIO]:
-    """Make a file that a person has named, for that person alone, and give it to be written; it is whole or taken away.
+    """Create a file that a person named, readable only by that person, and give it for writing.
 
-    Raises UsageError where something has the name, and for root: a name may lead where only root can write. OSError.
+    If the writing fails, the file is removed. Raises OSError; UsageError if the name is in use, and for root: the name
+    may lead, by a link, to a place where only root can write.
     """
     if person.is_for_root():
         raise UsageError(
@@ -145,13 +152,13 @@ def create(path: Path) -> Iterator[BinaryIO]:
             yield file
     except BaseException:
         with contextlib.suppress(OSError):
-            if os.path.samestat(path.lstat(), made):  # else somebody has put something else there
+            if os.path.samestat(path.lstat(), made):  # else another program has put its own file there
                 path.unlink()
         raise
 
 
 def is_missing(path: Path | None) -> bool:
-    """Tell whether a file is certainly not there: one that only the daemon may see may well be."""
+    """Tell whether a file certainly does not exist; a file that this user may not see may exist."""
     try:
         return path is not None and not path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
-"""How a document is written: as JSON, made of another one, and what the schema says of a value beyond its type.
+"""Tools for documents: their JSON, a document made from another one, and words for the schema beyond a value's type.
 
-A `Form` stands in a type: `Annotated[str, Form(…)]`. `scripts/run schema` reads it, and nothing else does.
+A `Form` is a part of a type: `Annotated[str, Form(…)]`. Only `scripts/run schema` reads it.
 """
 
 from decimal import Decimal
@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 
 class Form:
-    """Words of JSON Schema about a value; with a `name` they make a definition, which others refer to.
+    """Words of JSON Schema about a value; with a `name` they become a definition, to which other types refer.
 
-    `keys` are those that an object has, each with a value of the same type.
+    `keys` are the keys of an object whose values all have the same type.
     """
 
     def __init__(self, *, name: str = "", keys: tuple[str, ...] = (), **words: object) -> None:
@@ -30,24 +30,24 @@ Time = Annotated[
     ),
 ]
 Detail = Annotated[dict[str, object], Form(type="object")]
-"""Values by their names, each as JSON has it."""
+"""Values by their names, each as JSON stores it."""
 Seconds = Annotated[float, Form(minimum=0)]
 ByWindow = Annotated[dict[str, _Each], Form(keys=("hour", "day", "month"))]
 """A value for each window of the limits."""
 
 
 def by_key(document: Any) -> dict[str, Any]:
-    """Return what a document has by its keys; unlike `asdict` it copies nothing, and leaves documents inside it."""
+    """Return the values of a document by its keys; unlike `asdict`, copies nothing and keeps inner documents."""
     return {name: getattr(document, name) for name in document.__dataclass_fields__}
 
 
 def plain(value: Any) -> float | dict[str, Any]:
-    """Return what `json.dumps` does not know as what it knows: a document by its keys, a price as a number."""
+    """Convert a value for `json.dumps`, as its `default`: a document to a dict, a price to a number."""
     return float(value) if isinstance(value, Decimal) else by_key(value)
 
 
 def extended(kind: type[_Document], value: object, **more: object) -> _Document:
-    """Return a document that takes over the keys that it shares with another one; `more` are the rest, or others."""
-    names = kind.__dataclass_fields__  # type: ignore[attr-defined]  # of every dataclass
+    """Make a document from another one: it takes over the keys that both have; `more` adds to them or replaces them."""
+    names = kind.__dataclass_fields__  # type: ignore[attr-defined]  # every dataclass has it
     shared = {name: held for name, held in by_key(value).items() if name in names}
     return kind(**shared | more)

@@ -1,9 +1,9 @@
-"""The language that people read: sentences and phrases are looked up when they are wanted, in the one in force.
+"""The language that people read: sentences and phrases are translated when they are needed, into the one in force.
 
-A sentence is written in English where it is said, whole, with {named} places; `catalogues/` has it in the others, in
-gettext's format. A process has one language, English until `speak` says otherwise; the daemon's stays so, for its
-journal is English. No sentence goes from one process to another: that are codes, which `causes` and `words` say.
-The catalogues are read as they stand: a compiled one beside each would be another thing to forget.
+The code has each sentence whole, in English, with {named} places; `catalogues/` has the other languages, in the format
+of gettext. A process has one language, which is English until `speak` changes it. The daemon never changes it, because
+its journal is English. Processes exchange codes and not sentences; `causes` and `words` put codes into sentences.
+The .po files are read directly, because compiled ones would have to be made again after each change.
 """
 
 import os
@@ -20,8 +20,8 @@ _Catalogue = Mapping[str, tuple[str, ...]]
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-"""The blank inside a number, and before French punctuation: the fonts of a console have no narrow one."""
-_CONTEXT_END = "\x04"  # between a context and its sentence, as gettext has it
+"""The blank inside French numbers and before French punctuation; console fonts have no narrow one."""
+_CONTEXT_END = "\x04"  # gettext's separator between a context and its sentence
 _FIELD = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[[0-9]\])?) ((?:".*"\n)+)', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"[A-Z]{2,}")
 
 
 class Language(StrEnum):
-    """A language that people can be spoken to in."""
+    """The languages that sentences are available in."""
 
     ENGLISH = "en"
     FRENCH = "fr"
@@ -57,51 +57,51 @@ def spoken() -> Language:
 
 
 def language_of_environment(environ: Mapping[str, str] = os.environ) -> Language:
-    """Return the language that the environment asks for: for those who have no configuration yet."""
+    """Return the language that the environment asks for, while there is no configuration yet."""
     locale = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     code = re.split("[_.@]", locale)[0]
     return Language(code) if code in list(Language) else Language.ENGLISH
 
 
-def N_(message: str) -> str:  # noqa: N802  what gettext calls it
-    """Mark a sentence that is looked up later: in a table that is made before the language is known."""
+def N_(message: str) -> str:  # noqa: N802  gettext's name
+    """Mark a sentence that is translated later, such as one in a table that is made before the language is known."""
     return message
 
 
-def NP_(context: str, message: str) -> str:  # noqa: N802  the same
-    """Mark a phrase that has another translation elsewhere, with its context: sent, of an answer and of a segment."""
+def NP_(context: str, message: str) -> str:  # noqa: N802  gettext's name
+    """Mark a phrase with its context, because it is translated differently elsewhere ("sent": an answer, a segment)."""
     return f"{context}{_CONTEXT_END}{message}"
 
 
 def _(message: str, /, **places: object) -> str:
-    """Return a sentence in the language in force; with `places` those are filled in, without they stay as they are."""
+    """Return a sentence in the language in force, with its {places} filled in if there are any arguments for them."""
     found = unfilled(message)
     return found.format_map(places) if places else found
 
 
 def pgettext(context: str, message: str, /, **places: object) -> str:
-    """Return a phrase that has another translation elsewhere, by its context."""
+    """Return a phrase in the language in force, translated by its context; see `NP_`."""
     return _(NP_(context, message), **places)
 
 
 def ngettext(one: str, several: str, number: int, /, **places: object) -> str:
-    """Return the sentence for a number of something; `{number}` in it is that number, as `in_digits` writes it."""
+    """Return the sentence for a number of things; `{number}` in it is that number, as `in_digits` writes it."""
     return unfilled_plural(one, several, number).format_map({"number": in_digits(number), **places})
 
 
 def unfilled(message: str) -> str:
-    """Return a sentence in the language in force, its places as they are."""
+    """Return a sentence in the language in force, without filling in its places."""
     return in_language(_in_force, message)
 
 
 def in_language(language: Language, message: str) -> str:
-    """Return a sentence in a language that need not be in force, its places as they are."""
+    """Return a sentence in any language, without filling in its places; an untranslated one in English."""
     found = _catalogue(language).get(message)
     return found[0] if found else message.rpartition(_CONTEXT_END)[2]
 
 
 def unfilled_plural(one: str, several: str, number: int) -> str:
-    """Return the sentence for a number, its places as they are; in French, none of something is singular."""
+    """Return the singular or plural sentence for a number, without filling in its places; in French 0 is singular."""
     is_one = number in {0, 1} if _in_force is Language.FRENCH else number == 1
     forms = _catalogue(_in_force).get(one, ())
     return (forms if len(forms) == len((one, several)) else (one, several))[not is_one]
@@ -113,35 +113,35 @@ def placeholders(command: str) -> str:
 
 
 def character_name(character: str) -> str:
-    """Name a character that nobody sees: as Unicode does, whose names are English, in other languages by its code."""
-    import unicodedata  # noqa: PLC0415  for mistakes alone
+    """Return a name for an invisible character: in English that of Unicode, in other languages its code (U+00A0)."""
+    import unicodedata  # noqa: PLC0415  only mistakes need it
 
     code = f"U+{ord(character):04X}"
     return unicodedata.name(character, code).lower() if _in_force is Language.ENGLISH else code
 
 
 def in_digits(number: float | Decimal, decimals: int = 0) -> str:
-    """Write a number, its thousands apart and with the decimal sign of the language: 1,234.50."""
+    """Write a number with the separators of the language in force, in English 1,234.50."""
     marks = {",": THOUSANDS[_in_force], ".": _DECIMAL[_in_force]}
     return "".join(marks.get(character, character) for character in f"{number:,.{decimals}f}")
 
 
 def in_row(clauses: Iterable[str]) -> str:
-    """Join clauses by semicolons; an empty one is left out."""
+    """Join clauses by semicolons; leave out empty ones."""
     return _SEMICOLON.get(_in_force, "; ").join(filter(None, clauses))
 
 
 def labelled(label: str, text: str = "") -> str:
-    """Join a label and what follows it by a colon; without a text it is what somebody types that follows."""
+    """Join a label and a text by a colon; without a text, return a prompt."""
     return f"{label}{_COLON.get(_in_force, ': ')}{text}"
 
 
 class Phrases(Mapping[_Key, str], Generic[_Key]):
-    """A table of phrases that are marked with `N_`: each is looked up when it is asked for."""
+    """A table of phrases that are marked with `N_`; each is translated when it is read."""
 
     def __init__(self, messages: Mapping[_Key, str]) -> None:
         self.messages = messages
-        """The phrases as they are marked, in English."""
+        """The phrases in English."""
 
     def __getitem__(self, key: _Key) -> str:
         return unfilled(self.messages[key])
@@ -161,9 +161,9 @@ def _catalogue(language: Language) -> _Catalogue:
 
 
 def read_catalogue(text: str) -> _Catalogue:
-    """Read a catalogue: its sentences, each with its context before it, and one or several translations.
+    """Read a catalogue: by each sentence, with its context before it, one translation or one for each plural form.
 
-    What is not translated is left out, and shown in English.
+    Sentences without a translation are left out, so they are shown in English.
     """
     found: dict[str, tuple[str, ...]] = {}
     context, key = "", ""
@@ -178,5 +178,5 @@ def read_catalogue(text: str) -> _Catalogue:
             key, context = f"{context}{value}", ""
         elif field.startswith("msgstr") and value:
             found[key] = (*found.get(key, ()), value)
-    found.pop("", None)  # the head of the file
+    found.pop("", None)  # the header of the file
     return found

@@ -1,6 +1,7 @@
-"""The person who typed a command: the one at the keyboard, also behind root; and why root works in no folder of others.
+"""The person who typed a command, also with sudo; and the refusal of root to work in other users' folders.
 
-Root is nobody special: the installed command becomes the line's user before Python starts, and says so by a variable.
+Root has no special rights here: the installed command becomes the line's user before Python starts, and sets a variable
+to say that root has started it.
 """
 
 import contextlib
@@ -13,20 +14,20 @@ from hotlined.errors import HotlinedError
 from hotlined.language import _
 
 FOR_ROOT = "HOTLINED_FOR_ROOT"
-"""The variable by which the installed command says that root has started it."""
-_PERSONS = ("SUDO_UID", "PKEXEC_UID")  # of sudo(8) and pkexec(1): who became root
-_MOST_LINKS = 40  # that Linux follows on the way to a file: path_resolution(7)
+"""The variable that the installed command sets when root has started it."""
+_PERSONS = ("SUDO_UID", "PKEXEC_UID")  # sudo(8) and pkexec(1) set these to the user who became root
+_MOST_LINKS = 40  # Linux follows no more on the way to a file: path_resolution(7)
 
 
 def is_for_root() -> bool:
-    """Tell whether root has typed this, whoever it runs as by now."""
+    """Tell whether root started this command, even if it runs as another user now."""
     return os.geteuid() == 0 or FOR_ROOT in os.environ
 
 
 def who() -> str:
-    """Return the name of the person who typed this: of the one who became root, too; `uid 1003` without a name.
+    """Return the name of the person who typed this command, also with sudo; `uid 1003` for a user without a name.
 
-    It is what this process says of itself: the control program believes it of the line's own user alone.
+    It is only a claim, since variables can be forged: the control program believes it only from the line's own user.
     """
     became_root = _maybe_behind_root()
     uid = os.getuid() if became_root is None else became_root
@@ -34,22 +35,25 @@ def who() -> str:
 
 
 def uid() -> int:
-    """Return whose programs the person uses who typed this: those of the one who became root, else root's own."""
+    """Return the user ID of the person who typed this command: with sudo that of the person, else that of the process.
+
+    A program of the person's own, such as the browser that opens the desk, runs as this user.
+    """
     if not is_for_root():
         return os.getuid()
     return _maybe_behind_root() or 0
 
 
 def _maybe_behind_root() -> int | None:
-    """Return who became root and typed this; None where nobody is named."""
+    """Return the user ID of the person who became root; None if this is not for root or no variable names a person."""
     named = (os.environ.get(name, "") for name in _PERSONS) if is_for_root() else ()
     return next((int(text) for text in named if text.isascii() and text.isdigit()), None)
 
 
 def require_no_root(path: Path, line: str) -> None:
-    """Raise HotlinedError for root where a file, or a folder on the way to it, is somebody else's.
+    """Raise HotlinedError for root if another user owns a file, or a folder on the way to it.
 
-    Whoever owns one of them decides what lies there, be it a link to a file of root's or of another line.
+    That user could replace the file, for example by a link to a file of root's or of another line.
     """
     if os.geteuid() != 0 or (uid := _maybe_owner(path)) is None:
         return
@@ -66,9 +70,9 @@ def require_no_root(path: Path, line: str) -> None:
 
 
 def _maybe_owner(path: Path) -> int | None:
-    """Return the first that is not root of the owners of a file and of the folders above it, the nearest first.
+    """Return the first owner that is not root, of a file and of the folders above it, the nearest first.
 
-    A link counts as it is and not as what it leads to; only one that nobody but root could make is followed.
+    The owner of a link counts before its target is looked at, so only links that root alone could make are followed.
     """
     for each in _followed(path.absolute()):
         with contextlib.suppress(OSError):
@@ -78,11 +82,11 @@ def _maybe_owner(path: Path) -> int | None:
 
 
 def _followed(path: Path) -> Iterator[Path]:
-    """Yield a path and the folders above it, then the same of where each link on the way leads to."""
+    """Yield a path and the folders above it, then the same for the target of each link on the way."""
     for _link in range(_MOST_LINKS):
         yield path
         yield from path.parents
-        link = next((each for each in (*reversed(path.parents), path) if os.path.islink(each)), None)  # noqa: PTH114  no error where it may not be looked
+        link = next((each for each in (*reversed(path.parents), path) if os.path.islink(each)), None)  # noqa: PTH114  it raises nothing without the right to look
         if link is None:
             return
         path = link.parent / link.readlink() / path.relative_to(link)

@@ -1,8 +1,7 @@
-"""The rules, pure: `judge` says whether a contact is to be answered, `gate` lets a queued answer out.
+"""The rules, pure: `judge` says whether a contact gets an answer, `gate` lets a queued answer out.
 
-No modem, no SQL, no calendar: the callers bring what is known as values, and every moment is a reading of
-the limit clock in seconds. What a text says is read in `recognition`. A refusal is a value with its reason,
-never an exception.
+No modem, no SQL, no calendar: callers pass all facts as values, and every moment is a reading of the limit clock in
+seconds. `recognition` reads the texts. A refusal is a value with its reason, never an exception.
 """
 
 import math
@@ -20,9 +19,9 @@ from hotlined.states import ContactKind
 ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE})
 ANSWERABLE_KINDS = frozenset({ContactKind.TEXT, ContactKind.CALL, ContactKind.MMS})
 CENTRES = (LineType.SHORT_CODE, LineType.ALPHANUMERIC)
-"""The senders of an operator's own texts and notifications: no person has one."""
+"""The types of sender that operators use for their own texts and notifications; a person has none of them."""
 LONG_TEXT = 40  # letters and digits: nobody types the same forty twice
-SAME_SHORT_TEXTS = 3  # how often a number may have sent the same short text before it is taken for a machine
+SAME_SHORT_TEXTS = 3  # a number that has sent the same short text three times is taken for a machine
 
 WINDOW_SECONDS = {"hour": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
 
@@ -56,36 +55,36 @@ class AttemptCause(StrEnum):
     """Why an attempt at an answer ended as it did; the number of a +CMS ERROR is a cause, too (`cms_code`)."""
 
     ERROR = "error"
-    """The modem said no, and gave no number."""
+    """The modem refused without a number."""
     NO_RESULT = "no_result"
     STOPPED = "stopped"
-    """The daemon was told to end while a segment was being submitted."""
+    """The daemon was asked to stop while a segment was being submitted."""
     CRASHED = "crashed"
-    """The daemon ended while a segment was being submitted, within one boot."""
+    """The daemon ended unasked while a segment was being submitted; the machine did not restart."""
     REBOOTED = "rebooted"
-    """The same, and the machine was started anew."""
+    """The machine restarted while a segment was being submitted."""
     HALF = "half"
-    """A part of the answer is proven to have left, and the rest may not follow."""
+    """One segment of the answer is proven to have left, and the others may not follow it."""
     RESTORED = "restored"
-    """The answer waited in a backup that was restored: it may have left since."""
+    """The answer waited in a backup that was restored: it may have left after the backup was made."""
 
 
 _CMS = "cms_"
 
 
 def cms_code(cms: int) -> str:
-    """Return the cause of an attempt for the number of a +CMS ERROR: cms_38."""
+    """Return the cause for the number of a +CMS ERROR, such as cms_38."""
     return f"{_CMS}{cms}"
 
 
 def maybe_cms(cause: str | None) -> int | None:
-    """Return the number of a +CMS ERROR from the cause of an attempt; None for other causes."""
+    """Return the number of a +CMS ERROR from a cause that `cms_code` made; None for other causes."""
     number = cause.removeprefix(_CMS) if cause and cause.startswith(_CMS) else ""
     return int(number) if number.isdecimal() else None
 
 
 class WaitingFor(StrEnum):
-    """The reason that holds a queued answer back: the first of these that does."""
+    """The reason that holds a queued answer back; if several do, the first in this order."""
 
     DUE = "due"
     HELD = "held"
@@ -103,13 +102,13 @@ class WaitingFor(StrEnum):
 
 
 BUDGETS = {"hour": WaitingFor.BUDGET_HOUR, "day": WaitingFor.BUDGET_DAY, "month": WaitingFor.BUDGET_MONTH}
-"""The reason for which an answer waits while a window is full, by the window."""
+"""The reason for which an answer waits while a window is full, by the name of the window."""
 FULL_WINDOWS = frozenset({*BUDGETS.values(), WaitingFor.RESERVE})
 """The reasons that hold back one share of the queue, not the whole line."""
 
 
 class Share(StrEnum):
-    """The queue of an answer: its head waits for no other queue, and nobody in it passes its head."""
+    """The share of the queue that an answer is in: it waits only for the answers before it in the same share."""
 
     NEW = "new"
     KNOWN = "known"
@@ -117,7 +116,7 @@ class Share(StrEnum):
 
 
 class Windows(NamedTuple):
-    """The budget of the SIM, in segments, for a sliding hour, day and 30 days; 0 means nothing."""
+    """The budget of the SIM, in segments, for a sliding hour, day and 30 days; with 0 nothing is sent."""
 
     hour: int = 60
     day: int = 300
@@ -146,7 +145,7 @@ class Numbers(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The facts on which a verdict depends beside the contact and its history."""
+    """The facts of the line and its configuration on which a verdict depends, beside the contact and its history."""
 
     limits: Limits
     numbers: Numbers
@@ -156,24 +155,24 @@ class Rules(NamedTuple):
     sim_changed: bool = False
     answer_calls: bool = True
     text_countries: frozenset[str] | None = None
-    """The countries whose numbers alone there is a text for; None where there is one for every number."""
+    """The only countries that have a text of the answer; None if there is a text for every number."""
     our_texts: tuple[str, ...] = ()
-    """Our own texts, folded: `is_loop` compares received texts with them."""
+    """The answers' texts, folded: `is_loop` compares received texts with them."""
 
 
 class Contact(NamedTuple):
-    """A text or a call that asks for an answer; `text` is folded, empty where there is none."""
+    """A text or a call that asks for an answer; `text` is folded, and empty if there is none."""
 
     kind: str
     identity: Identity
     age: timedelta
     text: str = ""
     opts_out: bool = False
-    """Whether its text is nothing but a word that opts out."""
+    """Whether its text opts out (`recognition.opts_out`)."""
 
 
 class History(NamedTuple):
-    """The history of one number: the answers that count, without the one that is being decided."""
+    """The history of one number; `answers` are those that count for limits, without the one that is being decided."""
 
     answers: int = 0
     last_answer: float | None = None
@@ -181,19 +180,19 @@ class History(NamedTuple):
     blocked: bool = False
     opted_out: bool = False
     other: str | None = None
-    """Another address of the same contact, as an MMS notification has: a block of either holds."""
+    """The second address of an MMS notification: a block of either address counts."""
     same_texts: int = 0
-    """How many earlier texts from this number were the same; looked at once it was answered."""
+    """How many earlier texts from this number were the same; counts only once the number has had an answer."""
     hidden: bool = False
-    """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
+    """Whether pseudonyms may hide a part of this history, because their key is missing: earlier answers, an opt-out."""
     answers_elsewhere: int = 0
-    """How many of the answers are not in this database: other lines of the fleet sent them, or they were lost."""
+    """How many of `answers` are not in this database: other lines of the fleet sent them, or they were lost."""
     elsewhere: Mapping[Reason, tuple[str, ...]] = {}
-    """The lines of the fleet that a refusal for this reason is due to, if it is not this line's own word."""
+    """By the reason of a refusal, the other lines of the fleet that decided it; without an entry this line did."""
 
     @property
     def known(self) -> bool:
-        """Whether this line has answered the number before, as far as is known. Others may use the reserve."""
+        """Whether this line is known to have answered the number before. Only other numbers may use the reserve."""
         return self.answers > self.answers_elsewhere
 
 
@@ -205,32 +204,32 @@ class Verdict(NamedTuple):
 
 
 class Queued(NamedTuple):
-    """An answer before the gate; `segments` are those not yet submitted."""
+    """An answer before the gate; `segments` is the number of segments that were not yet submitted."""
 
     identity: Identity
     kind: str
     segments: int
     age: timedelta
     skips_number_limits: bool = False
-    """Whether only blocks, opt-outs and age are asked about: a person wants it sent, or it is the rest of an answer."""
+    """Whether only blocks, opt-outs and age can cancel it: a person wants it sent, or it is the rest of an answer."""
     by_hand: bool = False
-    """Whether it is a text of a person's own: then an opt-out does not cancel it either."""
+    """Whether a person wrote it: an opt-out does not cancel such a text, but a block does."""
     begun: bool = False
-    """Whether a segment of it has left already: its place in the windows is its own."""
+    """Whether one of its segments has left: the windows then count the whole answer already."""
     known: bool = False
-    """Whether an earlier attempt of it may have left: its number is no new one."""
+    """Whether an earlier attempt of it may have left: its number then counts as answered before."""
     has_text: bool = True
-    """Whether a text is stored with it, or there is one for it now."""
+    """Whether a text is stored with it, or the configuration has one for it now."""
 
 
 class LineHold(StrEnum):
-    """The reasons that hold back the line at the gate, or answers to a country; without any, nothing is held back."""
+    """The reason that holds back all answers of the line at the gate, or all answers to a country."""
 
     PAUSED = "paused"
     BREAKER_OPEN = "breaker_open"
-    """The breaker is open, and this is not its trial."""
+    """The line's breaker is open, and the answer is not its trial."""
     COUNTRY_OUT = "country_out"
-    """The country waits by itself, and this is not its trial."""
+    """The country waits by itself, and the answer is not its trial."""
 
 
 class Spent(NamedTuple):
@@ -242,7 +241,7 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The answer may go; `known` says from which share it is counted."""
+    """The answer may go; `known` says whether it counts as one to a number that was answered before."""
 
     known: bool
 
@@ -265,9 +264,9 @@ Gate = Pass | Wait | Cancel
 
 
 def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdict:
-    """Say whether a contact is to be answered; `now` is a reading of the limit clock.
+    """Decide whether a contact gets an answer; `now` is a reading of the limit clock.
 
-    Whether the contact can be answered at all comes first, then what people decided, then limits.
+    The order: first whether the contact can be answered at all, then what people decided, then the limits.
     """
     identity = contact.identity
     refusals = (
@@ -292,9 +291,9 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
 
 
 def is_loop(text: str, history: History, rules: Rules) -> bool:
-    """Tell whether a folded text was written by a machine that answers us, or is our own answer coming back.
+    """Tell whether a folded text comes from a machine that answers us, or is our own answer that comes back.
 
-    A machine (an out-of-office, another hotline) sends the same text again and again to each of our answers.
+    A machine (an absence notice, another hotline) sends the same text after each of our answers.
     """
     if is_among(text, rules.our_texts):
         return True
@@ -303,7 +302,6 @@ def is_loop(text: str, history: History, rules: Rules) -> bool:
 
 
 def _has_text(country: str | None, rules: Rules) -> bool:
-    """Tell whether there is a text for numbers of a country."""
     return rules.text_countries is None or country in rules.text_countries
 
 
@@ -314,14 +312,16 @@ def _is_answered(kind: str, rules: Rules) -> bool:
 def gate(
     answer: Queued, history: History, spent: Mapping[str, Spent], rules: Rules, now: float, line: LineHold | None = None
 ) -> Gate:
-    """Say whether a queued answer goes out, waits, or is cancelled, by the configuration and the history of now.
+    """Decide whether a queued answer goes out, waits, or is cancelled, by the present configuration and history.
 
-    `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The
-    verdict's questions are asked again, but for three (whether the contact can be answered, comes from a machine, or
-    has an answer under way); whether the text is too long is asked here alone, for it is chosen only now.
-    Of an answer that skips the number's limits, or whose first segment has left, only four are asked: whether the
-    number is blocked, whether it opted out, and, before the first segment, whether the answer is stale or has no text.
-    While history is hidden, whatever is not cancelled waits.
+    `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. The gate
+    asks the questions of the verdict again, except three: whether the contact can be answered at all, whether it comes
+    from a machine, and whether another answer is under way. Only the gate asks whether the text is too long, because
+    the text is chosen only now.
+
+    An answer that skips the number's limits, or whose first segment has left, is asked only four questions: is the
+    number blocked, has it opted out, and, before the first segment, is the answer stale or without a text.
+    While a part of the history is hidden, an answer that is not cancelled waits.
     """
     identity, fresh = answer.identity, not (answer.skips_number_limits or answer.begun)
     cancellations = (
@@ -354,7 +354,10 @@ def gate(
 
 
 def full_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
-    """Return what an answer of so many segments has to wait for: the longest window without room for it, or None."""
+    """Return the longest window without room for these segments, as what the answer waits for; None if all have room.
+
+    `known` says whether the number was answered before: then the reserve is not for it.
+    """
     for name in reversed(WINDOW_SECONDS):
         limit = getattr(limits.segments, name)
         if spent[name].total + segments > limit:
@@ -365,7 +368,7 @@ def full_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, kn
 
 
 def reserve(limit: int, limits: Limits) -> int:
-    """Return how many segments of a window are only for numbers never answered before."""
+    """Return how many segments of a window are reserved for numbers that were never answered."""
     return math.floor(limit * limits.reserve_for_new / 100)
 
 
@@ -375,7 +378,7 @@ def unreserved(limit: int, limits: Limits) -> int:
 
 
 def cooldown_left(history: History, limits: Limits, now: float) -> float:
-    """Return for how many seconds more a number is not answered again."""
+    """Return the seconds until the cooldown of a number is over; 0 if it is."""
     if history.last_answer is None:
         return 0.0
     cooldown = limits.cooldown[min(history.answers, len(limits.cooldown)) - 1]
@@ -383,7 +386,7 @@ def cooldown_left(history: History, limits: Limits, now: float) -> float:
 
 
 class AtFault(StrEnum):
-    """The party that a refusal concerns, if it proves that nothing left."""
+    """The party that causes a refusal: the line, the recipient, or one of them."""
 
     LINE = "line"
     RECIPIENT = "recipient"
@@ -394,7 +397,7 @@ NETWORK_REFUSED = range(1, 128)  # TS 24.011 E-2
 CENTRE_REFUSED = range(128, 256)  # TS 23.040 9.2.3.22
 MODEM_REFUSED = range(300, 332)  # TS 27.005 3.2.5
 CERTAINLY_NOT_SENT = (NETWORK_REFUSED, CENTRE_REFUSED, MODEM_REFUSED)
-"""The numbers of +CMS ERROR by which nothing left. What else may come after Ctrl-Z proves nothing."""
+"""The numbers of +CMS ERROR that prove that nothing left. Any other result after Ctrl-Z proves nothing."""
 # TS 24.011 E-2: unassigned number, destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
 RECIPIENTS = frozenset({1, 27, 195, 196})
 # TS 24.011 E-2: transfer rejected, unidentified subscriber, facility rejected, unknown subscriber
@@ -404,39 +407,39 @@ EITHERS = frozenset({21, 28, 29, 30})
 BARRED = EITHERS | {8, 10, 50, 193}
 
 MOST_REFUSALS = 5
-"""So many refusals of an answer that count (`Refusals`) are followed by another try; after one more it has failed."""
+"""The most refusals of an answer that are followed by another try; one more and it failed (see `Refusals.counted`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The network took a segment, under this reference (None where the make gives none)."""
+    """The network took a segment; `mr` is its message reference, None if the make of modem gives none."""
 
     mr: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no: the number of its +CMS ERROR, and `detail` where there was none."""
+    """The modem or the network refused a segment; `cms` is the number of its +CMS ERROR."""
 
     cms: int | None = None
     before_payload: bool = False
-    """The modem refused before it had the segment."""
+    """Whether the modem refused before it had the segment."""
     detail: str = ""
-    """The modem's words, or a `SubmitProblem`."""
+    """The modem's words, or a `SubmitProblem`, where there was no number."""
 
     @property
     def cause(self) -> str:
-        """The cause of its attempt."""
+        """The cause that the attempt ends with."""
         return AttemptCause.ERROR if self.cms is None else cms_code(self.cms)
 
     @property
     def by_network(self) -> bool:
-        """Whether the network or the service centre has refused it, with a number of its own."""
+        """Whether the network or the service centre refused it, with a number of its own."""
         return self.cms in NETWORK_REFUSED or self.cms in CENTRE_REFUSED
 
     @property
     def proves_not_sent(self) -> bool:
-        """Whether nothing can have left."""
+        """Whether the segment certainly did not leave."""
         return self.before_payload or any(self.cms in numbers for numbers in CERTAINLY_NOT_SENT)
 
     @property
@@ -460,12 +463,12 @@ Result = Taken | Refused | Unknown
 
 
 class Fate(StrEnum):
-    """The fate of a segment and its answer."""
+    """The fate of a segment, and of its answer."""
 
     TAKEN = "taken"
     UNCONFIRMED = "unconfirmed"
     RETRY = "retry"
-    """It waits for another try."""
+    """The answer waits for another try."""
     FAILED = "failed"
 
 
@@ -474,19 +477,19 @@ class Refusals(NamedTuple):
 
     total: int = 0
     counted: int = 0
-    """Refusals that use up a try. One does only if a segment to somebody else was taken since the refusal before it (in
-    the same country, where that waits by itself), so an outage uses up none."""
+    """The refusals that use up a try. A refusal does so only if the network took a segment to somebody else since the
+    refusal before it (a segment to the same country, while that country waits by itself). So an outage uses up none."""
     last_cms: int | None = None
     others_left: bool = True
-    """Whether a segment to somebody else was taken since the last refusal."""
+    """Whether the network took such a segment since the last refusal."""
 
     def plus(self, refused: Refused) -> "Refusals":
-        """Return them with one more."""
+        """Return these refusals with one more."""
         return Refusals(self.total + 1, self.counted + self.others_left, refused.cms)
 
 
 def fate(result: Result, refusals: Refusals) -> Fate:
-    """Say what becomes of a segment after its result; `refusals` are those of its answer before."""
+    """Decide what becomes of a segment after its result; `refusals` are the earlier ones of its answer."""
     if isinstance(result, Taken):
         return Fate.TAKEN
     if isinstance(result, Unknown) or not result.proves_not_sent:

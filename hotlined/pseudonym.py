@@ -1,7 +1,7 @@
-"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the key's file.
+"""Pseudonyms of numbers and of senders' names: `~` and 12 hexadecimal digits, made with a key; and the file of the key.
 
-The same number and key give the same pseudonym, so limits still know whom they count. It is not anonymous: whoever has
-the key finds the number by trying all that there are, in minutes. Without the key nobody does, the line included.
+The same number and key always give the same pseudonym, so limits still count per person. A pseudonym is not anonymous:
+with the key one finds the number within minutes, by trying all numbers. Without the key nobody can, not even the line.
 """
 
 import os
@@ -14,17 +14,17 @@ _DIGITS = 12
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
 NOBODY = "~"
-"""The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""
+"""The recipient of an answer that still counts although its person was forgotten; it is not a pseudonym."""
 
 GLOB = NOBODY + "[0-9a-f]" * _DIGITS
 """The pattern of every pseudonym, for SQLite's GLOB."""
 
 
 def of(key: bytes, name: str) -> str:
-    """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym's own is itself."""
+    """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym is returned unchanged."""
     if is_one(name):
         return name
-    import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a line without pseudonyms does without
+    import hmac  # noqa: PLC0415  it loads OpenSSL (4 MiB), which a line without pseudonyms does not need
 
     return NOBODY + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
 
@@ -35,16 +35,16 @@ def is_one(name: str) -> bool:
 
 
 def digest(key: bytes) -> str:
-    """Return what tells a key from others without telling the key."""
+    """Return the SHA-256 of a key, which identifies the key without revealing it."""
     import hashlib  # noqa: PLC0415  the same
 
     return hashlib.sha256(key).hexdigest()
 
 
 def maybe_key(path: Path) -> bytes | None:
-    """Read a key from its file; None where there is no file, or it is no key. Raises OSError if it may not be read."""
+    """Read a key from its file; None if there is no file, or if it is not a key. Raises OSError if it is unreadable."""
     with suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO in its place is not waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # do not wait for a FIFO in its place
         try:
             key = os.read(descriptor, KEY_OCTETS + 1)
         finally:

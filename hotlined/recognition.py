@@ -1,7 +1,7 @@
-"""Recognises what a text says: whether it is one of ours, opts out, or has words that somebody looks for. Pure.
+"""Recognises texts: our own that come back, texts that opt out, and texts with words that somebody looks for. Pure.
 
-A text is compared folded, for people write the same word with and without capitals, accents and blanks. What follows
-from it is decided in `policy`.
+Texts are folded before they are compared, because people write the same word with and without capitals, accents and
+blanks. `policy` decides what follows.
 """
 
 import functools
@@ -9,49 +9,50 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
 SHARED_RUN = 24
-"""So many letters and digits in a row in common with a text of ours, about five words: it is ours that comes back."""
+"""A text that has this many letters and digits in a row from a text of ours (about five words) is ours, coming back."""
 
 
 def fold(text: str) -> str:
-    """Put case, accents, blanks and punctuation aside: what is left are letters and digits.
+    """Return only the letters and digits of a text, without case and accents.
 
-    An œ is written oe, as on the air, so that our answer is known when it comes back.
+    An œ becomes oe, as it is transmitted, so that our answer is recognised when it comes back.
     """
     return "".join(filter(str.isalnum, _decomposed(text)))
 
 
 def _decomposed(text: str) -> str:
-    """Put case aside, take letters and their accents apart, and write œ as two letters."""
-    # taken apart before, too: a letter of another style becomes a capital; and after, as a small letter may fall apart
+    """Return a text in small letters, each accent apart from its letter, and œ as two letters."""
+    # decomposed twice: before, because only that turns a styled letter into a plain capital; and after, because a small
+    # letter may decompose, too
     apart = unicodedata.normalize("NFKD", without_marks(text))
     return unicodedata.normalize("NFKD", apart.casefold().replace("œ", "oe"))
 
 
 def without_marks(text: str) -> str:
-    """Drop what is written above and below letters: thousands of them in a row take minutes to be decomposed."""
+    """Drop all marks above and below letters: it takes minutes to decompose thousands of them in a row."""
     return "".join(filter(_is_no_mark, text))
 
 
 def _is_no_mark(character: str) -> bool:
-    return not unicodedata.combining(character) or character == "\u0345"  # it is a letter once case is put aside
+    return not unicodedata.combining(character) or character == "\u0345"  # casefold turns this one into a letter
 
 
 _POLITE = (
     *("sms", "merci", "svp", "stp", "s'il vous plait", "s'il te plait", "aub", "alstublieft", "alsjeblieft"),
     *("please", "thanks", "bitte", "danke"),
 )
-"""The words that may stand beside one that opts out; anything else makes it another text ("stop ça")."""
+"""The words that are allowed beside a word that opts out; with any other word ("stop ça") the text does not opt out."""
 
 
 def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
-    """Tell whether a text as it was received has a word that opts out, and beside such words nothing but polite ones.
+    """Tell whether a received text has a word that opts out, and beside such words only polite ones.
 
-    Letters alone are compared: digits, blanks, signs and emojis are left out. Each word may stand as often as it likes.
-    At any time: a first contact may say it, and someone whose answer is still queued.
+    Only letters are compared; digits, blanks, signs and emojis are ignored. Each word may occur several times.
+    A text may opt out at any time, as a first contact or while an answer is still queued.
     """
     wanted, polite = (set(filter(None, map(_known, words))) for words in (opt_out_words, _POLITE))
     said = letters(text)
-    met = {0: False}  # where a word may begin, after nothing but words; and whether one of them opts out
+    met = {0: False}  # each place that whole words lead up to, and whether one of these words opts out
     for at in range(len(said)):
         if not met:
             return False
@@ -65,19 +66,19 @@ def opts_out(text: str, opt_out_words: Iterable[str]) -> bool:
 
 
 def letters(text: str) -> str:
-    """Put all but letters aside, and case and accents."""
+    """Return only the letters of a text, without case and accents."""
     return "".join(filter(str.isalpha, _decomposed(text)))
 
 
-_known = functools.lru_cache(maxsize=256)(letters)  # the words are the configuration's, and are the same for all texts
+_known = functools.lru_cache(maxsize=256)(letters)  # the words of the configuration are the same for all texts
 
 
 def words_met(text: str, wanted: Collection[str]) -> list[str]:
-    """Return those of some words and phrases that stand in a text, word by word; case and accents put aside.
+    """Return those words and phrases of `wanted` that occur in a text as whole words, without case and accents.
 
-    What stands between two words, a new line or a point, does not count. A word is what a person reads as one: letters
-    of another style are those letters, and what cannot be seen is not there. Each sign (an emoji) is a word of its own;
-    a phrase without one is also met where a sign stands between its words.
+    New lines and punctuation between two words do not matter. Words are compared as people see them: styled letters
+    equal plain ones, and invisible characters do not count. Each sign (such as an emoji) is a word of its own; a phrase
+    without signs also matches if there is a sign between its words.
     """
     if not wanted:
         return []
@@ -99,11 +100,11 @@ def _tokens(text: str) -> list[str]:
     return "".join(map(_in_token, _decomposed(text))).split()
 
 
-_NOT_THERE = frozenset({"Mn", "Me", "Cf", "Sk"})  # accents, what joins or hides, colours of emoji
+_NOT_THERE = frozenset({"Mn", "Me", "Cf", "Sk"})  # accents, invisible joiners, colours of emoji
 
 
 def _in_token(character: str) -> str:
-    """Return what a character adds to a row of tokens: itself, a blank, nothing, or itself between blanks."""
+    """Return the part of a token that a character becomes: itself, a blank, nothing, or itself between blanks."""
     if character.isalnum():
         return character
     category = unicodedata.category(character)
@@ -113,12 +114,12 @@ def _in_token(character: str) -> str:
 
 
 def is_among(text: str, ours: Iterable[str]) -> bool:
-    """Tell whether a folded text is one of these folded texts of ours.
+    """Tell whether a folded text is, or contains, one of these folded texts of ours.
 
-    One of ours is known by a long run in common, so also shortened, quoted or with something in front; one that is
-    shorter than such a run only by the whole text, for many a text has "non" in it.
+    A run of `SHARED_RUN` characters in common is enough, so a shortened or quoted text is recognised, and one with
+    something in front. A text of ours that is shorter than such a run must match whole: many texts contain "non".
     """
-    runs = frozenset(_runs(text))  # once, for there may be hundreds of ours, and a stranger's text may be very long
+    runs = frozenset(_runs(text))  # made only once: there may be hundreds of ours, and the text may be very long
     return any(_is_the_same(text, runs, each) for each in ours)
 
 

@@ -1,9 +1,9 @@
 """The states of the modem, the database, answers and segments, and the codes of contacts, requests, events and alerts.
 
-Why the daemon refused a request, and what is wrong with a line, are codes here, too; why `requeue` and `cancel` refuse
-is said in `store.answers`. No other module spells a state or such a code. FACTS says which segments count in the
-windows and for their number, TRANSITIONS which state follows which.
-`store.lifecycle` alone writes the states of answers and segments, and its head says why they are as they are.
+The refusals of the daemon and the troubles of a line are codes here, too; the refusals of `requeue` and `cancel` are in
+`store.answers`. No other module spells out a state or such a code. FACTS says which segments count in the windows and
+for their number; TRANSITIONS says which state may follow which. Only `store.answers.lifecycle` writes the states of
+answers and segments; its docstring explains them.
 """
 
 from collections.abc import Iterable
@@ -27,11 +27,11 @@ class ModemState(StrEnum):
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
     NO_TEXTS = "no_texts"
-    """The modem knows no texts at all."""
+    """The modem does not support texts."""
 
 
 class SmsService(StrEnum):
-    """The domain that texts are sent in (3GPP TS 27.007 10.1.21): `status --json` has these words."""
+    """The domain of the network that carries texts (3GPP TS 27.007 10.1.21), as `status --json` names it."""
 
     PACKET = "packet"
     CIRCUIT = "circuit"
@@ -43,44 +43,46 @@ class ModemTrouble(StrEnum):
     """Why a modem does not do its work, for the ladder of its recovery."""
 
     SILENT = "silent"
-    """It does not answer as it should."""
+    """It does not answer, or not as the protocol demands."""
     ABSENT = "absent"
     UNREADY = "unready"
-    """It answers, and cannot be set up."""
+    """It answers, but cannot be set up."""
     NO_SIM = "no_sim"
     UNREGISTERED = "unregistered"
     NOT_LEAVING = "not_leaving"
 
 
 class DatabaseState(StrEnum):
-    """The states of a database that `status` shows; `words.conditions` has a title for each that nobody can use."""
+    """The states of a database that `status` shows; `words.conditions` has a title for each of them except OK."""
 
     OK = "ok"
     FULL = "full"
     LOCKED = "locked"
     DAMAGED = "damaged"
     DENIED = "denied"
-    """A user lacks a right: the daemon's own, or the person's who asks."""
+    """The daemon, or the person who asks, lacks a right."""
     REPLACED = "replaced"
     """The file at its path is not the one that the daemon has open."""
 
 
 class NoModemState(StrEnum):
-    """The modem's state where no daemon says one: it ended as it was asked to, or none is known of."""
+    """The state of the modem where no daemon reports one: the daemon was stopped, or nothing is known of a daemon."""
 
     STOPPED = "stopped"
     UNKNOWN = "unknown"
 
 
 class SendingState(StrEnum):
-    """Whether answers go out, or how they are kept back: one at a time to see (trial), by a person, or otherwise."""
+    """Whether answers go out, or how they are kept back."""
 
     FREE = "free"
     TRIAL = "trial"
+    """A breaker is open: one answer at a time is tried."""
     PAUSED = "paused"
+    """Until a person resumes the line."""
     HELD = "held"
     NO_DAEMON = "no_daemon"
-    """For the outcome of a contact alone: `status` says apart whether a daemon runs."""
+    """Only for the outcome of a contact; `status` reports separately whether a daemon runs."""
 
 
 class HoldReason(StrEnum):
@@ -88,7 +90,7 @@ class HoldReason(StrEnum):
 
     KEY_LOST = "key_lost"
     KEY_DENIED = "key_denied"
-    """It is there, and the daemon may not read it."""
+    """The key is there, but the daemon may not read it."""
     SIM_CHANGED = "sim_changed"
     PERSON = "person"
     RESTORED = "restored"
@@ -105,7 +107,7 @@ KEPT_BACK = {
     HoldReason.OUTAGE: SendingState.TRIAL,
     HoldReason.CREDIT: SendingState.TRIAL,
 }
-"""How answers are kept back for each reason."""
+"""The state of sending for each reason."""
 
 
 class SelftestObstacle(StrEnum):
@@ -123,39 +125,39 @@ class SelftestObstacle(StrEnum):
 
 
 class Shared(StrEnum):
-    """The things that lines of a fleet tell each other about persons, as `fleet.share` chooses."""
+    """The facts about numbers that the lines of a fleet share, as `fleet.share` chooses them."""
 
     OPT_OUTS = "opt_outs"
     BLOCKS = "blocks"
     ANSWERS = "answers"
-    """How often each was answered, and when last."""
+    """How often a number was answered, and when last."""
 
 
 class FleetTrouble(StrEnum):
-    """The troubles between a line and the hub that answered it."""
+    """The troubles that an answer of the hub shows."""
 
     OTHER_KEY = "other_key"
-    """The hub is of another fleet."""
+    """The hub belongs to another fleet."""
     TWICE = "twice"
-    """Another machine speaks as this line."""
+    """Another machine uses the name and the login of this line."""
     FULL = "full"
-    """There is no more room for what lines say: at the hub for this one's, or here for what others say."""
+    """The hub has no room for more rows of this line, or this line has none for more rows of the others."""
     REFUSED = "refused"
-    """The answer has not the form of one."""
+    """The answer does not have the right form."""
 
 
 class EventKind(StrEnum):
-    """The kind of an event of the table `events`, beside a `StateEvent`; a later version may have others."""
+    """The kinds of events in the table `events`, beside `StateEvent`; a later version may have others."""
 
     SIM_ADOPTED = "sim_adopted"
     RECOVERY = "recovery"
-    """A rung of the recovery that disturbs the modem."""
+    """The recovery took a step that disturbs the modem."""
     UNDERVOLTAGE = "undervoltage"
     OVERVOLTAGE = "overvoltage"
     DELETE_REFUSED = "delete_refused"
-    """The modem does not delete an entry of a storage."""
+    """The modem refused to delete a text from a storage."""
     TEXT_LOST = "text_lost"
-    """A text came, and the modem stored it nowhere."""
+    """A text came, but the modem did not store it."""
     FLOOD_BEGIN = "flood_begin"
     FLOOD_END = "flood_end"
     OUTAGE_BEGIN = "outage_begin"
@@ -172,11 +174,11 @@ class EventKind(StrEnum):
     KEY_BACK = "key_back"
     KEY_NEW = "key_new"
     BACKUP = "backup"
-    """It is written into the copy alone."""
+    """The copy was made; this event is only in the copy."""
     RESTORED = "restored"
     PAUSE_RESTORED = "pause_restored"
     UNCONFIRMED = "unconfirmed"
-    """Segments were being submitted when the daemon ended last."""
+    """Segments were being submitted when the daemon last ended."""
     SET_ASIDE = "set_aside"
     MODE_SHADOW = "mode_shadow"
     MODE_LIVE = "mode_live"
@@ -191,7 +193,7 @@ class EventKind(StrEnum):
     KEEP = "keep"
     UNKEEP = "unkeep"
     SKIP = "skip"
-    """A person put off reading a text."""
+    """A person skipped a contact in the review, which then comes last."""
     TOLD = "told"
     """A person asked the admin to look at a contact."""
     EVIDENCE = "evidence"
@@ -202,30 +204,30 @@ class EventKind(StrEnum):
 
 
 StateEvent = NewType("StateEvent", str)
-"""The kind of an event with a state in its name: `modem_event` and `database_event` make it."""
+"""The kind of an event whose name contains a state; `modem_event` and `database_event` make it."""
 _MODEM, _DATABASE = "modem_", "database_"
 
 
 def modem_event(state: ModemState | NoModemState) -> StateEvent:
-    """Return the kind of the event that the modem came into a state, or that its daemon ended."""
+    """Return the kind of the event that the modem's state changed to this one."""
     return StateEvent(_MODEM + state)
 
 
 def modem_state_of(kind: str) -> str:
-    """Return the state in a kind that `modem_event` has made."""
+    """Return the state from a kind that `modem_event` made."""
     return kind.removeprefix(_MODEM)
 
 
 def database_event(state: DatabaseState) -> StateEvent:
-    """Return the kind of the event that the database can be used again, with the state that it was in."""
+    """Return the kind of the event that the database can be used again; `state` is the one that ended."""
     return StateEvent(_DATABASE + state)
 
 
 class TroubleCode(StrEnum):
     """The troubles of a line, in `status --json`.
 
-    The states of the modem, the reasons of `KEPT_BACK`, a pause, the names of budgets and what `database_trouble`
-    returns are such codes, too.
+    Other codes of troubles are the states of the modem, the reasons of `KEPT_BACK`, a pause, the names of budgets, and
+    the codes that `database_trouble` returns.
     """
 
     NOT_RUNNING = "not_running"
@@ -233,26 +235,26 @@ class TroubleCode(StrEnum):
     OTHER_DAEMON = "other_daemon"
     CONFIG_BROKEN = "config_broken"
     CONFIG_REFUSED = "config_refused"
-    """The file's words were not taken at a reload."""
+    """A reload failed, so the configuration in force is not that of the file."""
     NO_ANSWER_TEXT = "no_answer_text"
-    """The answer's file is empty or cannot be used, and nobody is answered."""
+    """The answer's file is empty or cannot be used, so nobody is answered."""
     ANSWER_REFUSED = "answer_refused"
-    """The answer's file cannot be used, and at a reload what was in force stayed."""
+    """The answer's file could not be used at a reload, so the former answer stays in force."""
     ANSWER_DIFFERS = "answer_differs"
-    """The answer's file is not what is in force."""
+    """The text in the answer's file differs from the answer in force."""
     DATABASE_MISSING = "database_missing"
     DATABASE_VERSION = "database_version"
     DATABASE_UNKNOWN = "database_unknown"
     STORAGE_UNREAD = "storage_unread"
     VOLTE_ONLY = "volte_only"
-    """The network has the SIM for LTE and denies it the older way: texts may come and go only by VoLTE."""
+    """The network accepts the SIM for LTE but not for the older service: texts may come and go only by VoLTE."""
     TEXT_LOST = "text_lost"
-    """A text came lately, and the modem stored it nowhere."""
+    """A text came lately, but the modem did not store it."""
     NO_REPORTS = "no_reports"
     COUNTRY_OUTAGE = "country_outage"
-    """Nothing leaves to a country, while other answers do."""
+    """No answer to a country leaves, while other answers do."""
     REFUSALS = "refusals"
-    """The network refuses answers in a row, though others left lately."""
+    """The network refuses answers one after the other, though others left lately."""
     SHADOW = "shadow"
     SIM_ENDS = "sim_ends"
     SIM_ENDED = "sim_ended"
@@ -261,43 +263,43 @@ class TroubleCode(StrEnum):
     BACKUP_OLD = "backup_old"
     CREDIT_LOW = "credit_low"
     ALERTS_NOWHERE = "alerts_nowhere"
-    """Texts with a word of alerts.words are to raise an alert, and there is nowhere for it to go."""
+    """`alerts.words` is set, but the alerts have no destination."""
     HUB_AWAY = "hub_away"
     HUB_LOGIN = "hub_login"
-    """The line has no login at its fleet's hub, as after a restore, or the hub does not take it."""
+    """The line has no login for the hub of its fleet, as after a restore, or the hub refuses the login."""
     HUB_REFUSED = "hub_refused"
     FLEET_OTHER_KEY = "fleet_other_key"
     FLEET_TWICE = "fleet_twice"
-    """Another machine speaks as this line."""
+    """Another machine uses the name and the login of this line."""
     FLEET_FULL = "fleet_full"
     READER = "reader"
-    """A program keeps old pages of the database."""
+    """A program reads the database for so long that its -wal file cannot be emptied."""
 
 
 def database_trouble(name: str) -> str:
-    """Return the code of a trouble for the state of a database, or the right that is lacking there."""
+    """Return the code of a trouble for a `DatabaseState`, or for a right that is missing there."""
     return _DATABASE + name
 
 
 def is_about_database(code: str) -> bool:
-    """Tell whether the code of a trouble is about the database."""
+    """Tell whether a code of trouble is about the database."""
     return code.startswith(_DATABASE)
 
 
 class AlertCondition(StrEnum):
-    """The subjects of alerts, beside the budgets by their names; of each, `words.alerts` has what begins and ends."""
+    """The subjects of alerts, beside the names of budgets; `words.alerts` has sentences for their begin and end."""
 
     MODEM = "modem"
     DATABASE = "database"
     CONFIG = "config"
     ANSWER = "answer"
-    """Nobody is answered for want of a text, or nobody will be after a restart."""
+    """Nobody is answered because there is no text, or nobody will be after a restart."""
     DISK = "disk"
     FLOOD = "flood"
     CREDIT = "credit"
     OUTAGE = "outage"
     COUNTRY = "country"
-    """Nothing leaves to a country: each has a condition of its own, which ends with its code (`country_condition`)."""
+    """No answer to a country leaves; each country has a condition of its own (`country_condition`)."""
     BALANCE = "balance"
     KEY = "key"
     PAUSED = "paused"
@@ -306,67 +308,67 @@ class AlertCondition(StrEnum):
     SELFTEST = "selftest"
     SILENCE = "silence"
     RECEPTION = "reception"
-    """Texts may not come in, though the modem is ready: by VoLTE alone (1), or where they cannot be read (2)."""
+    """The modem is ready, but texts may not come in: VoLTE alone has them (level 1), or they cannot be read (2)."""
     TEXT_LOST = "text_lost"
     BACKUP = "backup"
     HUB = "hub"
-    """Something is wrong with the exchange: how much says which trouble (`reports.fleet.LEVELS`)."""
+    """Something is wrong with the exchange; the level says which trouble it is (`reports.fleet.LEVELS`)."""
     ASKED = "asked"
-    """Other lines ask that somebody be erased: its level is how many, up to nine."""
+    """Other lines ask this line to erase people; the level is their number, nine at most."""
     WORDS = "words"
     """A text has a word of alerts.words."""
     TOLD = "told"
     """A person at the desk asks the admin to look at a contact."""
     TEST = "test"
-    """It is sent once, and never again where a channel does not take it."""
+    """It is sent once; a channel that does not take it does not get it again."""
     DIGEST = "digest"
-    """The newest one is repeated to a channel until it takes it, or another one follows."""
+    """Each channel gets the newest digest again until it takes it, or until another digest replaces it."""
 
 
 _OF_COUNTRY = f"{AlertCondition.COUNTRY}_"
 
 
 def country_condition(country: str) -> str:
-    """Return what alerts are about where nothing leaves to a country."""
+    """Return the subject of the alert that no answer to this country leaves."""
     return _OF_COUNTRY + country
 
 
 def maybe_country(condition: str) -> str | None:
-    """Return the country of what `country_condition` has made; None of any other condition."""
+    """Return the country from a subject that `country_condition` made; None for any other subject."""
     return condition.removeprefix(_OF_COUNTRY) if condition.startswith(_OF_COUNTRY) else None
 
 
 class SealFailure(StrEnum):
-    """Why no sealed backup could be put off the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
+    """Why no sealed backup left the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
 
     ABSENT = "absent"
-    """The folder is not there, or lies on the disk of the database: nothing is plugged in."""
+    """The folder is missing or is on the disk of the database, so no backup disk is plugged in."""
     FULL = "full"
     READ_ONLY = "read_only"
     DENIED = "denied"
     LOST = "lost"
-    """The disk went away, or does not take what is written."""
+    """The disk went away, or does not accept data."""
     ALTERED = "altered"
-    """The bytes read back are not those that were written."""
+    """The file that was read back differs from the one that was written."""
     NO_AGE = "no_age"
     """The program that seals is missing, or failed."""
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
     UNSENT = "unsent"
-    """It did not arrive on the other machine."""
+    """The other machine did not take the backup."""
 
 
 class MemberState(StrEnum):
-    """How a line of a fleet is: the first four it says itself."""
+    """The state of a line in a fleet; the line itself reports the first four."""
 
     ANSWERING = "answering"
     SHADOW = "shadow"
     PAUSED = "paused"
     NOT_ANSWERING = "not_answering"
     UNSEEN = "unseen"
-    """It was not at the hub for an hour."""
+    """The line has not asked the hub for an hour."""
     NEW = "new"
-    """It was never there."""
+    """The line has never asked the hub."""
 
 
 class ContactKind(StrEnum):
@@ -381,7 +383,7 @@ class ContactKind(StrEnum):
 
 
 class ContactVerdict(StrEnum):
-    """The word on a contact: is it answered? `policy.Verdict` is the judgement itself, doctor's is about a check."""
+    """Whether a contact is answered. `policy.Verdict` adds the reason; the verdicts of `doctor` are in its `Health`."""
 
     ANSWER = "answer"
     SUPPRESS = "suppress"
@@ -400,16 +402,16 @@ class PduProblem(StrEnum):
 
     TRUNCATED = "truncated"
     NOISE = "noise"
-    """Neither its address nor its time is one."""
+    """Neither its address nor its time is valid."""
     NOT_HEXADECIMAL = "not_hexadecimal"
     WRONG_DIRECTION = "wrong_direction"
-    """Its type of message only goes out."""
+    """A message of this type is only sent, never received."""
     CONTRADICTS = "contradicts"
-    """A status report that does not fit the state of its segment."""
+    """A status report contradicts the state of its segment."""
 
 
 class SubmitProblem(StrEnum):
-    """Why a segment was not taken, or nobody knows, where the modem itself says nothing of it."""
+    """Why a segment was not taken, or its fate is unknown, where the modem gives no reason."""
 
     OUT_OF_STEP = "out_of_step"
     NO_PROMPT = "no_prompt"
@@ -418,15 +420,15 @@ class SubmitProblem(StrEnum):
 
 
 class ByHand(StrEnum):
-    """How a person had a text sent: the mark of the answer that is queued for the request."""
+    """The kind of a text by hand: the command by which a person had it sent."""
 
     SEND = "send"
     ANSWER = "answer"
-    """The first answer, to a phone of the house: it counts as one to a number that was answered."""
+    """The first answer, sent to a phone of one's own; it counts as one to a number that was answered before."""
 
 
 class RequestState(StrEnum):
-    """How far a request to the daemon is."""
+    """The progress of a request to the daemon."""
 
     OPEN = "open"
     BEGUN = "begun"
@@ -441,9 +443,9 @@ class RequestState(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the daemon did not do what a person asked, beside causes, reasons of a verdict and what makes an answer wait.
+    """Why the daemon refused a request. Causes, verdicts' reasons and `WaitingFor` are codes of refusals, too.
 
-    Some have values, which `words.requests` puts into the sentence.
+    Some codes have values, which `words.requests` puts into the sentence.
     """
 
     SHADOW = "shadow_mode"
@@ -454,10 +456,10 @@ class Refusal(StrEnum):
     UNKNOWN_VERB = "unknown_verb"
     MALFORMED = "malformed"
     STOPPED = "stopped"
-    """The daemon ended before it was done."""
+    """The daemon ended before the request was carried out."""
     FORGOTTEN = "forgotten"
     NOT_SENT = "not_sent"
-    """The answer that was queued for it has come to another end."""
+    """The answer that was queued for the request ended without being sent."""
 
 
 class Adoption(StrEnum):
@@ -469,7 +471,7 @@ class Adoption(StrEnum):
 
 
 class AnswerState(StrEnum):
-    """How far an answer is."""
+    """The state of an answer."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -483,7 +485,7 @@ class AnswerState(StrEnum):
 
 
 class SegmentState(StrEnum):
-    """How far a segment of an attempt is."""
+    """The state of a segment of an attempt."""
 
     WAITING = "waiting"
     SUBMITTING = "submitting"
@@ -500,13 +502,13 @@ class Facts(NamedTuple):
     """The meaning of a segment's state: for the windows, for its number, and for the rest of its answer."""
 
     occupies: bool
-    """It takes a place in the windows: it was handed over, or may be at any moment."""
+    """It counts in the windows: it was handed to the modem, or may be at any moment."""
     may_have_left: bool
-    """It was handed over, and nothing proves that it did not leave: its number counts as answered."""
+    """It was handed to the modem, and nothing proves that it did not leave: its number counts as answered."""
     left: bool
     """The network took it."""
     in_shadow: bool = False
-    """It was let out in shadow mode: it occupies the windows of shadow mode alone."""
+    """It was let out in shadow mode: it counts only in the windows of shadow mode."""
 
 
 FACTS = {
@@ -535,9 +537,10 @@ TRANSITIONS = {
     AnswerState.CANCELLED: set(),
     AnswerState.SHADOWED: set(),
 }  # fmt: skip
-"""From which state an answer comes into which by itself; a person alone may have one sent again (`REPEATABLE`).
+"""The states that may follow each state of an answer without a person; only a person can have it sent again.
 
-What is unconfirmed and proven to be delivered was sent before. Each of these is taken by a test: there is no spare one.
+An unconfirmed answer that is proven to be delivered becomes sent first. A test needs each of these transitions, so
+none is left over. For the states from which a person can send again see `REPEATABLE`.
 """
 
 SEGMENT_TRANSITIONS = {
@@ -553,11 +556,14 @@ SEGMENT_TRANSITIONS = {
     SegmentState.CANCELLED: {SegmentState.WAITING},
     SegmentState.SHADOWED: set(),
 }  # fmt: skip
-"""The same of a segment. A cancelled one waits again only where the one before it is proven to have left after all."""
+"""The states that may follow each state of a segment.
+
+A cancelled segment waits again only if the segment before it is proven to have left after all.
+"""
 
 
 def listed(states: Iterable[StrEnum]) -> str:
-    """Write states as SQL compares with them: ('queued', 'sending')."""
+    """Return states as a list in SQL: ('queued', 'sending')."""
     return "(" + ", ".join(f"'{state}'" for state in states) + ")"
 
 
@@ -566,13 +572,13 @@ def _where(fact: str) -> str:
 
 
 PENDING = listed(state for state in RequestState if state.is_pending)
-"""A request that the daemon may still carry out."""
+"""The states of a request that the daemon may still carry out, in SQL."""
 OPEN = (AnswerState.QUEUED, AnswerState.SENDING)
-"""An answer of which something may still be handed over by itself."""
+"""The states in which the line may still hand over a segment of the answer without a person."""
 REPEATABLE = (AnswerState.UNCONFIRMED, AnswerState.FAILED, AnswerState.CANCELLED)
-"""The states from which a person may have it sent again; `answers.requeue` may still refuse, as for what is erased."""
+"""The states from which a person may have it sent again; `answers.requeue` refuses it for other reasons, too."""
 TAKEN = (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED)
-"""An answer that the network took whole."""
+"""The states of an answer that the network took whole."""
 OCCUPIES = _where("occupies")
 MAY_HAVE_LEFT = _where("may_have_left")
 LEFT = _where("left")
@@ -582,4 +588,4 @@ WAITS = (
     f"state IN {listed(OPEN)} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
-"""The condition on `answers` that no segment of it is being submitted and one may still be."""
+"""The condition in SQL on `answers`: no segment of the answer is being submitted, but one still may be."""

@@ -1,9 +1,8 @@
-"""The status of a line's daemon: one value, which the daemon writes into a file and everybody else reads.
+"""The status of a line's daemon: one value, which the daemon writes into a file and all other programs read.
 
-It is the daemon's word alone; what the database knows of the line, `hotlined status` adds. What an earlier or a later
-daemon writes is read as far as it is understood. What is wrong stands there in codes and values: `reports.trouble` says
-it.
-Known to be wrong: for three minutes after a crash, another process that got its number passes for the daemon.
+The file has only what the daemon knows; `hotlined status` adds what the database knows. Troubles are codes with values,
+and `reports.trouble` puts them into words. A file of an earlier or a later version is read as far as it is understood.
+Known to be wrong: for three minutes after a crash, a new process with the daemon's process ID is taken for the daemon.
 """
 
 import json
@@ -19,16 +18,16 @@ from hotlined.causes import Value
 from hotlined.forms import Form, Time, by_key
 from hotlined.states import DatabaseState, ModemState
 
-FILE = "status.json"  # in the folder of the line's own, in the runtime directory
+FILE = "status.json"  # in the line's folder of the runtime directory
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonTrouble:
-    """Something that keeps the line from doing its work, as its daemon knows it: in codes."""
+    """A trouble that keeps the line from doing its work, in codes, as the daemon reports it."""
 
     code: str
     cause: str | None = None
-    """A `CauseCode`, or which trouble of a database it is; None where the code says it all."""
+    """A `CauseCode`, or a code of the database's trouble; None if `code` says everything."""
     values: Mapping[str, Value] = field(default_factory=dict)
     since: str | None = None
     """RFC 3339; None where it is not known."""
@@ -45,34 +44,34 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class ModemStatus:
-    """How the modem is; None for what it has not said, and for all of it where no daemon has said anything."""
+    """The state of the modem; a value is null if the modem has not reported it, or if no daemon has."""
 
     state: Annotated[str | None, Form(enum=(*ModemState, None))] = None
     since: Time | None = None
     step: str | None = None
-    """The last rung of the recovery ladder, while it is climbed."""
+    """The last step of the recovery, while a recovery goes on."""
     steps: int = 0
-    """How many rungs were climbed since that trouble began."""
+    """How many steps the recovery has taken since the trouble began."""
     undeletable: int = 0
-    """Entries of the SIM that the modem does not delete."""
+    """The number of entries on the SIM that the modem does not delete."""
     port: str | None = None
     manufacturer: str | None = None
     model: str | None = None
     generation: Annotated[str | None, Form(enum=("LTE", "3G", "2G", "before LTE", None))] = None
-    """The newest networks that the modem knows: LTE, 3G, 2G, or "before LTE"."""
+    """The newest kind of network that the modem supports: LTE, 3G, 2G, or "before LTE"."""
     operator: str | None = None
     registration: Annotated[str, Form(enum=("home", "roaming", "searching", "denied", "none", "unknown"))] = "unknown"
     signal_percent: Annotated[int | None, Form(maximum=100)] = None
     technology: str | None = None
-    """The kind of network: 2G, 3G, LTE, NB-IoT, 5G."""
+    """The kind of the present network: 2G, 3G, LTE, NB-IoT or 5G."""
     sms_service: str | None = None
-    """The way that texts are sent (AT+CGSMS?): packet or circuit, the one first or alone."""
+    """The domain that carries texts (AT+CGSMS?): packet, circuit, packet_first or circuit_first."""
     storages: tuple[Storage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """How a daemon is, as it last said; without arguments: of a daemon that never said anything."""
+    """The status that a daemon last reported; without arguments: the status of a daemon that never reported one."""
 
     pid: int | None = None
     version: str | None = None
@@ -84,26 +83,26 @@ class DaemonStatus:
     last_scan_at: str | None = None
     modem: ModemStatus = ModemStatus()
     sim_changed: bool = False
-    """Another stick or SIM than the line's is in, so nobody is answered; also while its modem is being recovered."""
+    """Whether the stick or the SIM is not the line's, so that nobody is answered; also during a recovery."""
     database_state: str = DatabaseState.OK
     database_file: tuple[int, int] | None = None
     """The file that the daemon has open: its device and inode."""
     balance_asked_at: str | None = None
     trouble: tuple[DaemonTrouble, ...] = ()
     in_force: str = ""
-    """The configuration in force, without secrets, as YAML: what commands go by while its file is broken."""
+    """The configuration in force, without secrets, as YAML: commands use it while the file is broken."""
     pass_boottime: float = float("-inf")
-    """When this was written, in seconds since boot."""
+    """When the status was written, in seconds since boot."""
     alive_seconds: float = 180.0
-    """How old it may be before its daemon counts as hanging."""
+    """The age in seconds from which on the daemon counts as hanging."""
 
     def to_json(self) -> str:
-        """Write it as it stands in the file."""
+        """Return the text of the file."""
         return json.dumps(self, default=by_key)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` has written; raises ValueError for anything that is not at least like it."""
+        """Read a text of `to_json`; raises ValueError for a text without the most important keys."""
         document = json.loads(text)
         if not isinstance(document, dict) or not document.keys() >= {"pid", "database", "modem"}:
             raise ValueError(text)
@@ -123,13 +122,13 @@ class DaemonStatus:
         )
 
     def is_alive(self) -> bool:
-        """Tell whether the daemon's process lives and went on a short time ago, in this boot."""
+        """Tell whether the daemon's process lives and has made progress lately, in this boot."""
         if self.pid is None:
             return False
         try:
             os.kill(self.pid, 0)
         except PermissionError:
-            pass  # it lives, as somebody else
+            pass  # it lives, and belongs to another user
         except (OSError, OverflowError):
             return False
         return 0 <= clock.boottime() - self.pass_boottime < self.alive_seconds
@@ -137,14 +136,14 @@ class DaemonStatus:
 
 @dataclass(frozen=True, slots=True)
 class FoundStatus:
-    """The last status of a database's daemon, and the one that another database's daemon wrote in its place."""
+    """The last status of the daemon of our database, and that of another database's daemon with the same line name."""
 
     ours: DaemonStatus = DaemonStatus()
     others: DaemonStatus = DaemonStatus()
 
 
 def find(runtime_dir: Path, name: str, database: Path) -> FoundStatus:
-    """Look for what the daemon that has a database said last, where the daemons of a line's name write it."""
+    """Find the last status of a database's daemon, and that of another database's daemon under the same line name."""
     real = os.path.realpath(database)
     ours, others = DaemonStatus(), DaemonStatus()
     for status in statuses(runtime_dir, name):
@@ -156,20 +155,23 @@ def find(runtime_dir: Path, name: str, database: Path) -> FoundStatus:
 
 
 def statuses(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
-    """Yield the statuses of a line that there are files of; their folder is looked for where the daemon makes it."""
+    """Yield the statuses of a line from the two folders in which its daemon may have written one."""
     for folder, owner in ((runtime_dir, None), (private_folder(), os.getuid())):
         with suppress(OSError, ValueError):
             yield DaemonStatus.from_json(files.read(folder / name / FILE, owner))
 
 
 def private_folder() -> Path:
-    """Return where the folders of lines are whose runtime directory cannot be made; nobody else's is believed."""
-    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  its owner is asked for; `tempfile` loads half a MiB
+    """Return the folder that takes the place of a runtime directory that cannot be made.
+
+    Other users may write there, so a file counts only if this user owns it.
+    """
+    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  the reader checks the owner; `tempfile` takes 0.5 MiB
     return Path(temporary) / f"hotlined-{os.getuid()}"
 
 
 def _values(found: object) -> dict[str, Value]:
-    """Return the values of a trouble that are texts, numbers or lists of texts; others stand for nothing."""
+    """Return the values of a trouble that are texts, numbers or lists of texts; drop others."""
     return {
         name: value
         for name, value in _mapping(found).items()
@@ -179,7 +181,7 @@ def _values(found: object) -> dict[str, Value]:
 
 
 def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plain fields of a dataclass that a document has, each of the right type."""
+    """Return the fields of a dataclass with a plain type that a document has, if the value is of that type."""
     hints = get_type_hints(kind)
     plain = {str, int, bool, float, str | None, int | None}
     return {

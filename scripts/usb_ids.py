@@ -157,7 +157,7 @@ RULE = (
 
 
 MODULE = '''\
-"""What Debian's packages know of modems by their USB ids: made by scripts/usb_ids.py, not by hand.
+"""USB ids of modems, from Debian's packages; made by scripts/usb_ids.py, not by hand.
 
 Read from {manager}, {kernel} and {switch}.
 """
@@ -165,17 +165,17 @@ Read from {manager}, {kernel} and {switch}.
 PORT_TYPES = """
 {ports}
 """
-"""By id, interface numbers: `at` takes commands, `modem` may, nothing is `never` written to the rest (`*`: all)."""
+"""For each id, interface numbers: `at` takes commands, `modem` may, `never` is not written to (`*`: all of them)."""
 
 BOUND = """
 {bound}
 """
-"""By vendor: the products that one of the kernel's drivers of modems binds to."""
+"""For each vendor, the products that one of the kernel's modem drivers binds to."""
 
 SWITCHED = """
 {drives}
 """
-"""By vendor: the products that start as a drive and that usb-modeswitch makes modems of."""
+"""For each vendor, the products that start as a drive until usb-modeswitch turns them into modems."""
 '''
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ import extent
 import forks
 import hypothesis
 import pytest
-import warm
 from running import CliRunner, Result
 from skips import pytest_runtest_makereport, pytest_unconfigure  # noqa: F401  hooks are found by their names
 from store_steps import make_empty
@@ -221,7 +220,7 @@ class Line:
 
 
 def pytest_configure() -> None:
-    """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
+    """Let an interrupt be one: a shell's background jobs ignore it.
 
     What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
     property has to hold within some time: the machine may have other things to do. The examples of a property are the
@@ -245,7 +244,6 @@ def pytest_configure() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = SHM
     if extent.WHOLE:
         os.environ.setdefault("PYTEST_TIMEOUT", str(WHOLE_SECONDS))
-    warm.install()
 
 
 def _has_room(folder: str) -> bool:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -25,9 +25,10 @@ from catalogues import TRANSLATED, said, stored
 from conftest import speaking
 from filled import Filled
 from needs import needs, needs_allowance
+from reference import PAGES as REFERENCE
+from reference import made
 
 from hotlined import errors
-from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import STEPS
 from hotlined.config import KEYS, parse
@@ -36,8 +37,9 @@ from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
-from hotlined.states import ContactKind
-from hotlined.words import reasons
+from hotlined.states import AlertCondition, ContactKind, TroubleCode
+from hotlined.words import alerts, conditions, reasons
+from hotlined.words.conditions import Condition
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 
@@ -171,7 +173,7 @@ def spoken() -> Iterator[tuple[str, str]]:
             arguments = ours(words)
             if _PLACED.fullmatch(words) and words.split()[0] not in _OTHER_PROGRAMS:
                 arguments = words
-            if arguments is not None and not words.startswith("/") and not arguments.startswith("COMMAND "):
+            if arguments is not None and not words.startswith("/") and not re.match("COMMAND[EO]? ", arguments):
                 yield name, arguments
 
 
@@ -211,7 +213,7 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
             found = command.get_command(click.Context(command), word)
             assert found, f"hotlined {arguments}: there is no {word}"
             command = found
-        elif word.startswith("-"):
+        elif word.startswith("-") and word != "-":  # the standard input or output
             options.append(word)
     return command, options
 
@@ -219,24 +221,10 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 # ---- commands
 
 
-def test_the_table_of_commands_is_the_command_line() -> None:
-    """The page of commands has a row for each, and none for a command that is not there."""
-    rows = [quoted(row[0])[0] for row in table(TEXTS["docs/commands.md"], "command")]
-    named = {next(path for path in COMMANDS if f"{row} ".startswith(f"{path} ")) for row in rows}
-
-    assert named == set(COMMANDS)
-    assert [option for row in rows for option in resolve(row)[1]] == ["--answer", "--once"]
-
-
-def test_the_commands_are_grouped_as_in_the_help() -> None:
-    """The page of commands has the headings of `hotlined --help`, in its order, each with its commands."""
-    parts = {title: text for title, text in sections("docs/commands.md").items() if title != "Exit codes"}
-    groups = {title: [quoted(row[0])[0].split()[0] for row in table(rows, "command")] for title, rows in parts.items()}
-
-    assert {title: list(dict.fromkeys(names)) for title, names in groups.items()} == {
-        title: list(names) for title, names in GROUPS.items()
-    }
-    assert list(groups) == list(GROUPS)
+@pytest.mark.parametrize("name", REFERENCE)
+def test_the_reference_is_as_made(name: str) -> None:
+    """The commands, keys and figures on their pages are those of the code: else `scripts/run reference`."""
+    assert TEXTS[name] == made(name)
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +299,7 @@ def test_every_command_line_in_prose_is_real() -> None:
         name for name, _ in lines
     }
     assert ("hotlined/words/digest.py", "review") in lines
-    assert ("docs/commands.md", "unblock --opted-out NUMBER") in lines
+    assert ("docs/desk.md", "show NUMBER") in lines
     for name, arguments in lines:
         command, options = resolve(arguments)
         known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
@@ -337,13 +325,65 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert [int(code) for code, _ in table(TEXTS["docs/commands.md"], "code")] == sorted({0} | codes)
 
 
+# ---- when something is wrong
+
+
+def headlines(known: object) -> Iterator[str]:
+    """Yield the headline of each condition in a table of conditions, and in the tables of a table."""
+    if isinstance(known, Condition):
+        yield known.title
+    elif isinstance(known, Mapping):
+        yield from (headline for each in known.values() for headline in headlines(each))
+
+
+HEADLINES = {
+    *headlines(vars(conditions)),
+    *(title for (condition, level), (title, _) in alerts.TEXTS.items() if level and condition in list(AlertCondition)),
+    *conditions.DATABASE_TITLES.messages.values(),
+    conditions.UNKNOWN_DATABASE_STATE,
+} - {"{title}"}
+OTHER_WORDS = {
+    TroubleCode.NO_ANSWER_TEXT: conditions.ANSWER_EMPTY,
+    **conditions.FLEET,
+    **{code: known for code in TroubleCode if (known := vars(conditions).get(code.name))},
+}
+"""The troubles that have a headline of their own."""
+
+
+def test_what_status_and_alerts_name_has_its_row() -> None:
+    """The page has each headline, with an ellipsis where it is filled in, and the code of each trouble without one."""
+    seen = [row[0] for row in table(TEXTS["docs/trouble.md"], "you see")]
+    named = {re.sub(r" \(`.*", "", words) for cell in seen for words in cell.split("; ")}
+
+    assert {re.sub(r"\{\w+\}", "…", headline) for headline in HEADLINES} <= named
+    assert {word for cell in seen for word in quoted(cell)} >= {*TroubleCode} - OTHER_WORDS.keys()
+
+
+def test_what_is_typed_when_something_is_wrong_exists() -> None:
+    """Each row has one command at most: one of ours, one of `hotlined-setup`, or one that asks systemd for a unit."""
+    verbs, units = setup_verbs(), {path.name.partition(".")[0] for path in (ROOT / "systemd").iterdir()}
+    others = {"adduser", "nano", "dmesg", "fuser", "df", "ssh", "read"}
+    for row in table(TEXTS["docs/trouble.md"], "you see"):
+        typed = quoted(row[1])
+        match typed[0].removeprefix("sudo ").split() if typed else ["read"]:
+            case ["hotlined-setup", verb, *_]:
+                assert verb in verbs
+            case ["systemctl" | "journalctl", _, unit]:
+                assert unit.strip("'").removesuffix("main").removesuffix("*") in units
+            case ["hotlined", *_]:
+                assert resolve(typed[0].removeprefix("hotlined "))
+            case [program, *_]:
+                assert program in others | {"hotlined.txt"}, row
+        assert len(typed) <= 2
+
+
 # ---- configuration
 
 
 def test_the_keys_that_matter_have_their_defaults() -> None:
     """Each key in the table is one, and its default there is that of config.yaml."""
     example = yaml.load((ROOT / "config.yaml").read_text("utf-8"), yaml.BaseLoader)
-    rows = table(TEXTS["docs/configuration.md"], "key")
+    rows = table(sections("docs/configuration.md")["The keys that matter"], "key")
     assert len(rows) == 13
     for (path,), default in ((quoted(row[0]), row[1]) for row in rows):
         stated = example
@@ -625,10 +665,15 @@ def test_nothing_names_what_is_gone() -> None:
     assert found == []
 
 
+def setup_verbs() -> set[str]:
+    """Return what `hotlined-setup` can be asked for."""
+    program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
+    return set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
+
+
 def test_what_hotlined_setup_is_asked_for_is_there() -> None:
     """Each verb that a page, a unit or a sentence names is one, and each is explained on the page of installation."""
-    program = (ROOT / "debian/hotlined-setup").read_text("utf-8")
-    verbs = set(re.findall(r'^    (?:\w+ = )?verb\("(\w+)"', program, re.MULTILINE)) | {"restore"}
+    verbs = setup_verbs()
     units = {path.name: path.read_text("utf-8") for path in (ROOT / "systemd").rglob("*") if path.is_file()}
     texts = TEXTS | units | {path.name: path.read_text("utf-8") for path in SOURCES}
     named = {verb for text in texts.values() for verb in re.findall(r"(?:sudo |`)hotlined-setup ([a-z]+)", text)}

@@ -1,6 +1,7 @@
-"""People's phones: what alerts say and to whom, and the program that sends them for the part that decides that.
+"""Alerts on people's phones: their content, their receivers, and the separate program that sends them.
 
-The line's user decides what is due, without a network. The sender is a user of its own with a network, which reads no
-database and no configuration: it is handed the address with each text. It knows by itself only the addresses of a file
-that the line's user does not read. Where there is no sender (a laptop, the demo), the same process decides and sends.
+The line's user decides which alerts are due, and has no network. The sender is another user with a network, which
+reads neither the database nor the configuration: it receives the address together with each text. By itself it knows
+only the addresses in a file that the line's user cannot read. Without a sender (a laptop, the demo) the same process
+decides and sends.
 """

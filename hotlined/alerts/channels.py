@@ -1,6 +1,6 @@
-"""Where alerts go: Apprise URLs of the configuration or of a file, and a URL that hears that all is well.
+"""Channels of alerts: Apprise URLs from the configuration or a file, and a URL that is asked while all is well.
 
-A URL may hold a password, so no message shows one: a channel has a name and a key instead.
+A URL may contain a password, so messages show a channel's name, never its URL.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ PING_LIMIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where alerts go. `key` tells channels apart in the database without giving an address away."""
+    """A receiver of alerts. `key` tells channels apart in the database without giving an address away."""
 
     key: str
     name: str
@@ -38,11 +38,11 @@ class Message:
 
 
 def of(urls: Iterable[tuple[str, str]]) -> list[Channel]:
-    """Return the channels of URLs, each with its name; one that is there twice has its first name."""
+    """Return the channels of (URL, name) pairs; a URL that occurs twice keeps its first name."""
     named: dict[str, str] = {}
     for url, name in urls:
         named.setdefault(url, name)
-    # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
+    # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of a secret in one
     return [Channel(hashlib.sha256(url.encode()).hexdigest()[:6], name, url) for url, name in named.items()]
 
 
@@ -52,7 +52,7 @@ def configured(config: Config) -> list[tuple[str, str]]:
 
 
 def read(path: Path, name: str) -> list[tuple[str, str]]:
-    """Read a file of URLs, one a line, each with its name; raises HotlinedError, which calls the file by a name."""
+    """Read a file of URLs, one a line, and name each; raises HotlinedError, which calls the file by `name`."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -70,15 +70,15 @@ def read(path: Path, name: str) -> list[tuple[str, str]]:
 
 
 def post(channel: Channel, message: Message) -> None:
-    """Hand a message to Apprise; raises HotlinedError, without the URL, where it is not taken."""
-    import apprise  # noqa: PLC0415  large, and wanted only when something is to be told
+    """Hand a message to Apprise; raises HotlinedError, without the URL, if Apprise does not take it."""
+    import apprise  # noqa: PLC0415  large, and needed only to send
 
     service = apprise.Apprise()
     kind = apprise.NotifyType.WARNING if message.level else apprise.NotifyType.SUCCESS
     taken = None
-    with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may hold the URL
+    with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may contain the URL
         if service.add(channel.url or ""):
-            # said to be plain, or what a mail makes of its lines is one
+            # declared as plain text: a mail would otherwise join its lines into one
             taken = service.notify(message.text, message.title, kind, body_format=apprise.NotifyFormat.TEXT)
     if not taken:
         raise HotlinedError(_not_taken(channel.name, is_known=taken is not None))
@@ -91,14 +91,14 @@ def _not_taken(name: str, *, is_known: bool) -> str:
 
 
 def ping(url: str) -> None:
-    """Ask the URL that hears that all is well; raises HotlinedError, without the URL, where it does not answer well."""
-    request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # http or https: config
+    """Request the URL that is asked while all is well; raises HotlinedError, without the URL, if that fails."""
+    request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # config: only http(s)
     try:
         with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
             return
     except urllib.error.HTTPError as error:
         error.close()
         reason = _("status {code}", code=error.code)
-    except (OSError, ValueError, http.client.HTTPException):  # their words may hold the URL
+    except (OSError, ValueError, http.client.HTTPException):  # their words may contain the URL
         reason = _("no answer")
     raise HotlinedError(_("alerts.ping was not heard ({reason}); it is tried again by the next run.", reason=reason))

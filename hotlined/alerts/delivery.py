@@ -1,6 +1,7 @@
-"""How alerts leave: through the sender where its socket is there, else from here.
+"""Delivery of alerts: by the sender if its socket is there, otherwise by this process.
 
-Where there is a socket, its failure is an error and never a reason to send beside it: there may be no network here.
+If there is a socket, a failure of the sender is an error, and this process does not send instead: it may have no
+network.
 """
 
 import os
@@ -18,15 +19,15 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 
-_ANSWER_SECONDS = 120.0  # a server that takes its time, after a Pi Zero that had to load Apprise
+_ANSWER_SECONDS = 120.0  # a slow server, after a Pi Zero that had to load Apprise
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How alerts reach people. `problem` is why channels cannot be used: all, where they are not `usable`."""
+    """The way of alerts out of here. `problem` says why some channels, or all if not `usable`, cannot be used."""
 
     sender: Path | None
-    """Where the sender is asked; None: this process sends."""
+    """The socket of the sender; None: this process sends."""
     channels: list[Channel]
     problem: HotlinedError | None
     usable: bool
@@ -34,7 +35,7 @@ class Delivery:
 
     @property
     def pings(self) -> bool:
-        """Whether a URL hears that all is well."""
+        """True if a URL is asked while all is well."""
         return self.ping_url is not None
 
     def post(self, channel: Channel, message: Message) -> None:
@@ -46,7 +47,7 @@ class Delivery:
         _ask(self.sender, {"do": "post", "key": channel.key, "name": channel.name, "url": channel.url, **told})
 
     def ping(self) -> None:
-        """Say that all is well."""
+        """Ask the URL for which all must be well."""
         assert self.ping_url
         if self.sender is None:
             channels.ping(self.ping_url)
@@ -55,7 +56,7 @@ class Delivery:
 
 
 def find(config: Config) -> Delivery:
-    """Return how alerts of a line leave; raises UnavailableError where there is a sender and it does not answer."""
+    """Return the way of a line's alerts out of here; raises UnavailableError if the sender does not answer."""
     path = wire.socket_path(config.runtime_dir, "alerts", config.name)
     sender = path if path.exists() else None
     found = channels.of(channels.configured(config))
@@ -78,7 +79,7 @@ def find(config: Config) -> Delivery:
 
 
 def _kept(config: Config, sender: Path | None) -> list[Channel]:
-    """Return the channels of alerts.urls_file: the sender alone knows their URLs, where there is one."""
+    """Return the channels of alerts.urls_file; if there is a sender, only the sender knows their URLs."""
     if sender:
         return [Channel(key, name) for key, name in _ask(sender, {"do": "channels"})]
     path = config.alerts.urls_file

@@ -1,7 +1,7 @@
-"""The digest: a day or a week of the line in a mail, and which one is due.
+"""The digest: a day or a week of the line in a mail, and the choice of the one that is due.
 
-It names no number and quotes no text of anybody. Its figures are those of `stats`. It goes to URLs alone: what a text
-could hold of it is not worth a segment.
+It contains no number and no quotation. Its figures are those of `stats`. It goes only to URLs: the little of it that
+fits a text message is not worth a segment.
 """
 
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ from hotlined.words.harmless import harmless
 from hotlined.words.times import day, moment
 
 HOUR = 8
-"""Of the morning on which it goes, by the machine's time."""
+"""The hour from which on it is sent, by the machine's time."""
 LONGEST = 3_800
-"""Characters: the sender takes 4,096, and so do chats."""
+"""In characters: the sender takes 4,096, and so do chats."""
 _DAYS = {Digest.DAILY: 1, Digest.WEEKLY: 7}
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A digest: the days that it tells of, from midnight to midnight, and from when on it is sent."""
+    """A digest: the beginning and end of its days, from midnight to midnight, and when it may be sent."""
 
     start: datetime
     end: datetime
@@ -42,7 +42,7 @@ class Edition:
 
 
 def newest(rhythm: Digest, now: datetime) -> Edition:
-    """Return the digest of the last whole day, or of the last week from Monday to Sunday, whose morning has come."""
+    """Return the latest digest whose time has come: of the last whole day, or of the last week, Monday to Sunday."""
     length = timedelta(days=_DAYS[rhythm])
     end = now.astimezone().date()
     if rhythm is Digest.WEEKLY:
@@ -53,15 +53,15 @@ def newest(rhythm: Digest, now: datetime) -> Edition:
 
 
 def is_due(edition: Edition, last: str | None, now: Now) -> bool:
-    """Tell whether it is to be sent: by a clock that may be trusted, once, however late the machine was switched on.
+    """Tell whether a digest is to be sent: once, however late the machine is switched on, if the clock is right.
 
-    `last` is when the last one was recorded. One that lies ahead was dated by a clock that was wrong.
+    `last` is when the last digest was recorded; a `last` in the future comes from a wrong clock and does not count.
     """
     return now.synchronised and not (last and edition.since <= parse_rfc3339(last) <= now.utc)
 
 
 def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, edition: Edition, now: Now) -> Draft:
-    """Write a digest."""
+    """Return a digest as an alert that is ready to send."""
     summary = summarise(db, config, edition.start, edition.end, By.DAY, now.utc)
     dates = calendar(edition.start, edition.end)
     sections = (
@@ -86,11 +86,11 @@ def _waiting(db: Database, summary: Summary) -> Iterator[str]:
 
 
 def _health(report: LineReport, summary: Summary) -> Iterator[str]:
-    """Yield what is wrong now with its cure, and how the modem and the SIM are."""
+    """Yield the troubles with their cures, and the state of the modem and the SIM."""
     yield from [trouble.sentences.replace("`", "'") for trouble in report.trouble] or [_(words.NOTHING_WRONG)]
     seconds = modem_seconds(summary)
     known = sum(seconds.values()) - seconds.get(NoModemState.UNKNOWN, 0.0)
-    if known:  # rounded down: what was lost for a minute was not there all the time
+    if known:  # rounded down, so that 100 means the whole time
         share = int(1000 * seconds.get(ModemState.READY, 0.0) / known) / 10
         yield _(words.READY, percent=in_digits(share, 1 if share % 1 else 0))
     if report.stored is None:

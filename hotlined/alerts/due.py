@@ -1,7 +1,7 @@
-"""Which alerts are due: pure, from what was sent before, what holds now, and the events since.
+"""The choice of alerts that are due: pure, from the alerts sent before, the present state, and the events since.
 
-Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when a run first
-finds that.
+Known to be wrong: the moment at which a daemon stopped is not known, so its ten minutes begin with the first run that
+finds it stopped.
 """
 
 import math
@@ -33,21 +33,22 @@ from hotlined.words.amounts import in_money
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
-LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
-FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
-COUNTRY_SECONDS = 3600.0  # for which nothing leaves to a country, before an alert
-AGAIN_SECONDS = 86_400.0  # before the same alert is sent again
-ASKED_SECONDS = 7 * 86_400.0  # before it is said again that other lines want somebody erased
-BUDGET_LEVELS = (50, 80, 100)  # percent of a window that are an alert
-BUDGET_OVER = 40  # percent: below it an alert says that the window has room again
-DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
+LOST_SECONDS = 600.0  # time without a ready modem until an alert
+FORGOTTEN_SECONDS = 3600.0  # time in a pause or in shadow mode until an alert
+COUNTRY_SECONDS = 3600.0  # time without an answer leaving to a country until an alert
+AGAIN_SECONDS = 86_400.0  # pause before the same alert is sent again
+ASKED_SECONDS = 7 * 86_400.0  # pause before the alert that other lines want a person erased is sent again
+BUDGET_LEVELS = (50, 80, 100)  # percent of a window; each is an alert
+BUDGET_OVER = 40  # percent; below it an alert says that the window has room again
+# a disk with less free than the larger of both is nearly full, until it has twice as much
+DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Something that a person has chosen and may forget: since when, on the limit clock and as people read it.
+    """A pause or shadow mode, which a person may forget: its beginning, by the limit clock and in words.
 
-    `restored` is what nobody has chosen now: a pause that came back with a backup. It is an alert at once.
+    `restored` marks a pause that nobody chose now, because it came back with a backup: its alert is due at once.
     """
 
     limit: float
@@ -58,7 +59,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a report says of a condition: its level, and what fills in the alert about that."""
+    """The level that a report gives a condition, and the values that fill in its alert."""
 
     level: int
     filling: Mapping[str, object]
@@ -68,10 +69,10 @@ class Judged:
 class LineState:
     """The state of the line at one moment.
 
-    `name` is what units call it; `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for
-    how long it has not been ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in
-    octets; `currency` is that of the balance. `pause` and `shadow` are None while the line is neither paused nor in
-    shadow mode.
+    `name` is the line's name in units. `modem_state` is None while the daemon does not run. `unwell_seconds` is how
+    long the modem has not been ready, by the daemon. `budgets` has (used, limit) in segments by window. `disk` is
+    (free, total) in bytes. `currency` is that of the balance. `pause` and `shadow` are None while the line is not
+    paused, or not in shadow mode.
     """
 
     name: str
@@ -83,34 +84,34 @@ class LineState:
     pause: Chosen | None = None
     shadow: Chosen | None = None
     broken_seconds: float | None = None
-    """For how long the configuration has been one that cannot be used; None while it can."""
+    """The time since the configuration broke, in seconds; None while it can be used."""
     answer: int = 0
-    """Whether there is no text for the answer (1), or will be none after a restart (2)."""
+    """1: the answer has no text; 2: it will have none after a restart; 0: neither."""
     life: Judged | None = None
-    """How near the end of the SIM is, as `reports.sim_life.level` has it; None where no clock can say so."""
+    """The level of the SIM's end, as in `reports.sim_life.level`; None if the clock is not synchronised."""
     countries: Sequence[CountryOutage] = ()
-    """Those to which nothing leaves, while other answers do."""
+    """Countries to which no answer leaves, while answers to others do."""
     words: NewTexts | None = None
-    """Texts with a word of alerts.words, where it is time to tell of them."""
+    """Texts with a word of alerts.words, if it is time for an alert about them."""
     backup: Judged | None = None
-    """Whether the last backup off the card is too old (1); None where none is wanted."""
+    """Level 1: the last backup off the card is too old; None if no backup is configured."""
     selftest_lost: bool | None = None
-    """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
+    """True if the last self-test did not come back; None if that is not known, or self-tests are not configured."""
     silence: Silence | None = None
-    """How long nobody has contacted the line; None where it was never contacted."""
+    """The time without a contact; None if the line was never contacted, or that is not known."""
     reception: Judged | None = None
-    """Whether texts may come by VoLTE alone (1) or where they cannot be read (2); None where that is not known."""
+    """Level 1: texts may come only by VoLTE; 2: they are stored where they cannot be read; None if not known."""
     text_lost: Judged | None = None
-    """Whether a text was lost lately (1); None where none ever was."""
+    """Level 1: a text was lost lately; None if none was ever lost."""
     hub: Judged | None = None
-    """What is wrong with the exchange, as `reports.fleet.LEVELS` counts; None where the line is in no fleet, or nobody
-    can say."""
+    """The trouble of the exchange, as counted in `reports.fleet.LEVELS`; None if the line is not in a fleet, or it is
+    not known."""
     asked: int = 0
-    """How many persons other lines want erased."""
+    """The number of persons whom other lines want erased."""
 
 
 class _Sign(NamedTuple):
-    """The level of a condition now, since when, the words that fill its texts, and when it is repeated, if it is."""
+    """The present level of a condition, since when, the values for its alert, and after how long it is repeated."""
 
     condition: str
     level: int
@@ -136,15 +137,15 @@ EVENTS: Mapping[str, tuple[str, int]] = {
 """Events that begin (1) or end (0) a condition."""
 _READY = modem_event(ModemState.READY)
 KINDS = (*EVENTS, EventKind.TOLD, _READY)
-"""Every kind of event that is looked at."""
+"""Every kind of event that is read for alerts."""
 
 
 def due(
     progress: AlertProgress, state: LineState, news: Sequence[Event], now: Now
 ) -> tuple[AlertProgress, list[Draft]]:
-    """Return the alerts that are due, one for each change of a condition, and how far they reach.
+    """Return the progress after this run and the alerts that are due: one for each change of a condition.
 
-    At the first run only the newest event of each condition counts: nobody hears of what was long over.
+    In the first run only the newest event of each condition counts, so that nobody is alerted to what is long over.
     """
     unwell_limit = _unwell_since(progress, state, news, now)
     levels = dict(progress.levels)
@@ -170,7 +171,11 @@ def due(
 
 
 def _unwell_since(progress: AlertProgress, state: LineState, news: Sequence[Event], now: Now) -> float | None:
-    """Return since when the modem has not been ready, on the limit clock: from the first run that found it so."""
+    """Return since when the modem has not been ready, by the limit clock; None if it is ready.
+
+    The first run that finds it so asks the daemon; the following runs keep that moment, until the modem was ready
+    again.
+    """
     if state.modem_state == ModemState.READY:
         return None
     was_ready = any(event.kind == _READY for event in news)
@@ -195,7 +200,10 @@ def _happened(news: Sequence[Event], currency: str, *, only_newest: bool) -> Ite
 
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
-    """Yield the level of every condition that no event tells; one that is between its two bounds stays as it is."""
+    """Yield the level of every condition that is not known from events.
+
+    A value between two bounds, or one that is not known, yields nothing, and the level stays.
+    """
     yield from _modem(levels, state, unwell_limit, now)
     yield from _choices(state, now)
     for condition, judged in (
@@ -212,7 +220,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         known = conditions.SELFTEST_LOST
         yield _Sign(AlertCondition.SELFTEST, int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
     yield from _silence(state)
-    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
+    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert while a person is still editing
         yield _Sign(AlertCondition.CONFIG, int(state.broken_seconds is not None), None, {})
     yield _Sign(AlertCondition.ANSWER, state.answer, None, {})
     yield from _budgets(levels, state)
@@ -220,7 +228,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
 
 
 def _modem(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
-    """Yield whether the modem is lost; once a person is needed that stays so until it is ready."""
+    """Yield whether the modem is lost; level 2, for which a person is needed, stays until the modem is ready."""
     if unwell_limit is None:
         yield _Sign(AlertCondition.MODEM, 0, None, {})
     elif now.limit - unwell_limit >= LOST_SECONDS:
@@ -238,14 +246,14 @@ def _budgets(levels: Mapping[str, int], state: LineState) -> Iterator[_Sign]:
     """Yield how much of each window is spent; a level that was reached stays until the window has room again."""
     for window, (used, limit) in state.budgets.items():
         condition = BUDGETS[window]
-        percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
+        percent = 100 * used // limit if limit else 0  # a limit of 0 has no levels to reach
         reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
         level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))
         yield _Sign(condition, level, None, {"used": used, "limit": limit})
 
 
 def _disk(state: LineState) -> Iterator[_Sign]:
-    """Yield whether the disk is nearly full; between the two bounds it stays as it was."""
+    """Yield whether the disk is nearly full; between the two bounds nothing, and the level stays."""
     free, total = state.disk
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
@@ -253,7 +261,7 @@ def _disk(state: LineState) -> Iterator[_Sign]:
 
 
 def _silence(state: LineState) -> Iterator[_Sign]:
-    """Yield whether it is quiet for much longer than usual; one that nobody can judge stays as it is."""
+    """Yield whether the line is quiet for much longer than usual; if that is not known nothing, and the level stays."""
     silence = state.silence
     if silence is None or silence.is_long is None:
         return
@@ -264,7 +272,7 @@ def _silence(state: LineState) -> Iterator[_Sign]:
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
-    """Yield the levels of pause and shadow mode; without a daemon nobody knows of shadow mode."""
+    """Yield the levels of pause and shadow mode; without a daemon shadow mode is not known."""
     chosen = {AlertCondition.PAUSED: state.pause}
     if state.modem_state:
         chosen[AlertCondition.SHADOW] = state.shadow
@@ -283,7 +291,7 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
 
 
 def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[_Sign]:
-    """Yield the countries to which nothing leaves, and those that do not wait any more: of each one alert a day."""
+    """Yield the countries to which nothing leaves, with at most one alert a day for each, and those that are over."""
     waiting = {country_condition(outage.country): outage for outage in state.countries}
     for condition, outage in waiting.items():
         told_seconds = now.limit - progress.recorded_limits.get(condition, -math.inf)
@@ -295,12 +303,12 @@ def _countries(progress: AlertProgress, state: LineState, now: Now) -> Iterator[
 
 
 def _told(event: Event) -> Draft:
-    """Return the alert that somebody asks the admin to look at a contact: it names no text and no number."""
+    """Return the alert that a person asks the admin to look at a contact; it contains no text and no number."""
     return draft(AlertCondition.TOLD, 1, event.at, by=event.who, id=event.contact_id)
 
 
 def _words(new: NewTexts, now: Now) -> Draft:
-    """Return the alert that there are texts with a word of alerts.words: it names contacts, no text and no number."""
+    """Return the alert about texts with a word of alerts.words; it has the contacts' IDs, no text and no number."""
     ids = ", ".join(map(str, new.first_ids))
     filling = {"count": in_digits(new.count), "ids": ids, "id": new.first_ids[0], "since": moment(new.since)}
     level = 1 if new.count == 1 else 2 if new.count == len(new.first_ids) else 3

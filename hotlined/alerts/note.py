@@ -1,6 +1,6 @@
-"""The file alerts.json of a line: what its database cannot keep while it is in trouble, and when all was well.
+"""The file alerts.json of a line: facts that a database in trouble cannot keep, and the time of the last ping.
 
-It lies in the line's folder of the runtime directory, and is locked while alerts are sent.
+It is in the line's folder of the runtime directory, and is locked while alerts are sent.
 """
 
 import contextlib
@@ -23,10 +23,11 @@ _MODE = 0o600
 
 @dataclass(slots=True)
 class Note:
-    """The file alerts.json: when the last ping went, and an alert about the database that could not be recorded in it.
+    """The contents of alerts.json, which is locked while it is open.
 
-    It is locked while it is open. `pinged` is in seconds since boot; `trouble` is the database's state, which was told
-    as `words` at `at` to the channels in `taken`. `obstacle` is the SelftestObstacle that was said last.
+    `pinged` is the time of the last ping, in seconds since boot. `trouble` is the state of a database that could not
+    record its own alert; the alert had the text `words`, was made at `at`, and was sent to the channels in `taken`.
+    `obstacle` is the SelftestObstacle that was last complained about.
     """
 
     file: IO[str]
@@ -38,7 +39,7 @@ class Note:
     obstacle: str = ""
 
     def save(self) -> None:
-        """Write the note; raises OSError where the runtime directory is full."""
+        """Write the note; raises OSError if the runtime directory is full."""
         kept = {
             "pinged": self.pinged,
             "trouble": self.trouble,
@@ -54,9 +55,9 @@ class Note:
 
 
 def _open_note(path: Path) -> IO[str]:
-    """Open the note for this user alone; anything else under its name is removed.
+    """Open the note, for this user alone; anything else under its name is removed.
 
-    Raises HotlinedError where it cannot be opened.
+    Raises HotlinedError if it cannot be opened.
     """
     for attempt in range(2):
         try:
@@ -68,7 +69,7 @@ def _open_note(path: Path) -> IO[str]:
             if attempt:
                 raise _no_note(path, error) from error
         try:
-            path.unlink()  # the name alone: what a link leads to stays
+            path.unlink()  # removes a link, not the file that it leads to
         except OSError as error:
             raise _no_note(path, error) from error
     raise _no_note(path, PermissionError(errno.EACCES, _("another user makes it anew each time")))
@@ -89,6 +90,6 @@ def open_note(config: Config) -> Iterator[Note]:
             raise RefusedError(_("Alerts are being sent already."), _("Wait for that to end."))
         file.seek(0)
         note = Note(file)
-        with contextlib.suppress(ValueError, TypeError, AttributeError):  # what a crash cut off says nothing
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # a note that a crash cut off counts as empty
             note = Note(file, **json.load(file))
         yield note

@@ -1,9 +1,9 @@
-"""One run of alerts: what became due is recorded, and every channel gets what it has yet to take.
+"""One run of alerts: it records those that are due, and sends each channel all that it has not taken yet.
 
-A database in trouble cannot record that an alert was sent: the note does, until the database can. Nothing here prints:
-what a person may read of a run goes to `say`, what failed to `complain`.
-Known to be wrong: an SMS that the modem's own loss or a pause held back goes out after its end, with the end behind it.
-A dry run says nothing of a database in trouble.
+A database in trouble cannot record that an alert was sent; the note keeps that until the database can. Nothing here
+prints: results go to `say`, failures to `complain`.
+Known to be wrong: a text about a condition that was held back by a pause or a lost modem is sent once that is over,
+just before the text that the condition is over. A dry run does not show a trouble of the database.
 """
 
 import math
@@ -47,21 +47,21 @@ from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DA
 from hotlined.words.selftest import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
 
-PING_SECONDS = 3600.0  # least time between two pings
+PING_SECONDS = 3600.0  # the shortest time between two pings
 _ANSWER = {1: TroubleCode.NO_ANSWER_TEXT, 2: TroubleCode.ANSWER_REFUSED}
-"""The levels of the alert about the answer's file, the graver first."""
+"""The levels of the alert about the answer's file; the graver trouble comes first."""
 _RECEPTION = {
     TroubleCode.STORAGE_UNREAD: (2, conditions.STORAGE_UNREAD),
     TroubleCode.VOLTE_ONLY: (1, conditions.VOLTE_ONLY),
 }
-"""The levels of the alert about reception, the graver first, and what begins them."""
+"""The levels of the alert about reception, by their trouble; the graver one comes first."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
 
 @dataclass(slots=True)
 class Run:
-    """One run: what is known of the line, where alerts go, and whether a channel failed."""
+    """One run: the report of the line, the channels, and whether one of them failed."""
 
     config: Config
     delivery: Delivery
@@ -70,7 +70,7 @@ class Run:
     complain: Callable[[str], None]
     channels: Sequence[Channel] = field(init=False)
     usable: Sequence[Channel] = field(init=False)
-    """The channels that can be tried at all."""
+    """The channels that can be tried at all: without Apprise only text messages."""
     failed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -81,17 +81,18 @@ class Run:
 
     @property
     def has_nowhere(self) -> bool:
-        """Whether nothing is configured that an alert or a ping could go to."""
+        """True if neither an alert nor a ping has anywhere to go."""
         nowhere = not self.channels and not self.delivery.pings and not self.delivery.problem
-        return nowhere and self.config.alerts.selftest is None  # which `status` shows, too
+        # a self-test has its result in `status`, so it is worth a run
+        return nowhere and self.config.alerts.selftest is None
 
     def fail(self, error: HotlinedError) -> None:
-        """Note that a channel failed, and say why."""
+        """Record that a channel failed, and complain about it."""
         self.failed = True
         self.complain(error.message)
 
     def send_due(self) -> None:
-        """Send the alerts that are due, with the database or without, and the ping if all is well."""
+        """Send the alerts that are due, even if the database cannot be used; then the ping if all is well."""
         with open_note(self.config) as note:
             state = self.report.database_state
             if state not in (DatabaseState.OK, None):
@@ -130,8 +131,9 @@ class Run:
             self.say(_("alerts.ping is left out: it is asked only while all is well."))
 
     def rehearse(self) -> None:
-        """Say what would be sent, and through which channel."""
-        nothing = self.report.database_state in (DatabaseState.OK, None)  # trouble with the database is no draft
+        """Say which alerts each channel would get now."""
+        # the alert about a database is not among the drafts
+        nothing = self.report.database_state in (DatabaseState.OK, None)
         with open_beside_daemon(self.config.database) as db:
             _before, _after, drafts = _decide(db, self.look(db))
             for channel in self.channels:
@@ -154,7 +156,7 @@ class Run:
         report, modem, now = self.report, self.report.daemon.modem, db.now()
         disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
-        # asked here, for a report that could not read the database says of neither that it is over
+        # read here and not from the report: a report without a database would mean that both are over
         pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
         shadow = maybe_shadow(db) if report.mode == Mode.SHADOW else None
         return LineState(
@@ -188,33 +190,35 @@ class Run:
         )
 
     def _record_and_deliver(self, note: Note) -> None:
-        """Record what is due, and send every channel what it has yet to take."""
+        """Record the alerts that are due, and send each channel those that it has not taken yet."""
         with open_beside_daemon(self.config.database) as db:
             self._text_itself(db, note)
             keys = [channel.key for channel in self.channels]
             state = self._record_due(db, keys)
             self._deliver_untaken(db, state)
-            if words_met.maybe_due(db, db.now()):  # came meanwhile: who was asked to tell of it found this run at work
+            # a text came during the delivery, and the daemon's request to alert found this run already at work
+            if words_met.maybe_due(db, db.now()):
                 state = self._record_due(db, keys)
                 self._deliver_untaken(db, state)
-            if note.trouble and self.report.database_state == DatabaseState.OK:  # and all that was written stands
+            # its begin and its end are recorded together, now that the database can be written
+            if note.trouble and self.report.database_state == DatabaseState.OK:
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
                     alerting.record(db, [begin, draft(AlertCondition.DATABASE, 0, db.now().rfc3339)], keys, db.now())
                 note.trouble = None
                 note.save()
                 self._deliver_untaken(db, state)
-            if digest := self._maybe_digest(db):  # last: all that it counts may fail, or take long
+            if digest := self._maybe_digest(db):  # last: it reads a lot, which may fail or take long
                 with db.transaction():
                     alerting.record(db, [digest], [channel.key for channel in self.delivery.channels], db.now())
                 self._deliver_untaken(db, state)
 
     def _maybe_digest(self, db: Database, *, early: bool = False) -> Draft | None:
-        """Return the digest that is due, or even one that was sent, where there is anywhere for it to go."""
+        """Return the digest that is due, or with `early` the newest one; None if no digest or no URL is configured."""
         rhythm, now = self.config.alerts.digest, db.now()
         if rhythm is None or not self.delivery.channels:
             return None
-        from hotlined.alerts import digest  # noqa: PLC0415  statistics, which most runs do without
+        from hotlined.alerts import digest  # noqa: PLC0415  imports the statistics, which most runs do not need
 
         edition = digest.newest(rhythm, now.utc)
         if not early and not digest.is_due(edition, alerting.maybe_last_digest(db), now):
@@ -222,10 +226,11 @@ class Run:
         return digest.compose(db, self.config, self.report, rhythm, edition, now)
 
     def _record_due(self, db: Database, keys: Sequence[str]) -> LineState:
-        """Record what is due now for the channels; return the state of the line that it follows from."""
+        """Record the alerts that are due now; return the state of the line that they were decided by."""
         state = self.look(db)
         with db.transaction():
-            state = replace(state, words=words_met.maybe_due(db, db.now()))  # what this alert counts is marked with it
+            # read within the transaction that marks these texts as named
+            state = replace(state, words=words_met.maybe_due(db, db.now()))
             progress, reached, drafts = _decide(db, state)
             alerting.record(db, drafts, keys, db.now())
             if state.words:
@@ -235,7 +240,7 @@ class Run:
         return state
 
     def _text_itself(self, db: Database, note: Note) -> None:
-        """Have the daemon text the line's own number if that is due, or say once why that cannot be."""
+        """Have the daemon text the line's own number if a self-test is due; say once why it cannot."""
         every, own, now = self.config.alerts.selftest, selftest.own(self.config, db), db.now()
         if every is None or not selftest.is_due(selftest.last(self.config, db), every, now):
             return
@@ -255,7 +260,7 @@ class Run:
     def _deliver(
         self, db: Database, alerts: Callable[[Channel], Iterable[Alert]], state: LineState, *, is_test: bool
     ) -> None:
-        """Send to every channel its alerts, oldest first; one that does not take an alert is left for this run."""
+        """Send each channel its alerts, oldest first; a channel that fails gets no more in this run."""
         for channel in self.usable:
             try:
                 for alert in alerts(channel):
@@ -267,7 +272,7 @@ class Run:
                 self.fail(error)
 
     def _send(self, channel: Channel, db: Database, alert: Alert, state: LineState) -> None:
-        """Send one alert through one channel and commit that it was taken."""
+        """Send one alert by one channel, and record that it was taken."""
         if channel.key == texting.KEY:
             texting.text(self.config, db, alert, state)
         else:
@@ -281,7 +286,7 @@ class Run:
         return Message(texting.subject(self.config, alert.title), text, alert.level)
 
     def _send_about_database(self, note: Note, state: str, words: str) -> None:
-        """Send every URL once that the database is in trouble; the note keeps who has it."""
+        """Send the alert about the database once to every URL; the note keeps which ones have it."""
         if note.trouble is None:
             note.trouble, note.words, note.at, note.taken = state, words, clock.rfc3339(clock.here()), []
         note.save()
@@ -298,7 +303,7 @@ class Run:
                 self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}")
 
     def _ping(self, note: Note) -> None:
-        """Send the ping if all is well and the last one is an hour ago."""
+        """Send the ping if all is well and the last one is an hour old."""
         now = clock.boottime()
         lately = note.pinged is not None and 0 <= now - note.pinged < PING_SECONDS
         if lately or not self._is_well() or note.trouble or not self.delivery.pings:
@@ -312,7 +317,7 @@ class Run:
         note.save()
 
     def _is_well(self) -> bool:
-        """Tell whether the daemon lives, nothing keeps it from its work, and what it answers is transmitted."""
+        """Tell whether the daemon is alive, nothing keeps it from its work, and answers are really transmitted."""
         return (
             self.report.ready
             and self.report.database_state == DatabaseState.OK
@@ -321,20 +326,20 @@ class Run:
 
 
 def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:
-    """Return how far the last run came, how far this one comes, and the alerts that became due in between."""
+    """Return the progress of the last run and of this one, and the alerts that are due in between."""
     progress = alerting.progress(db)
     return progress, *due(progress, state, events.news(db, KINDS, progress.event_id or 0), db.now())
 
 
 def _maybe_life(stored: Stored, now: Now) -> Judged | None:
-    """Judge how near the end of the SIM is; None where no clock can say so."""
+    """Judge the end of the SIM's life; None if the clock is not synchronised."""
     if stored.life is None:
         return None
     return Judged(stored.life, sim_life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
 
 
 def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
-    """Judge the last backup off the card; None where none is wanted."""
+    """Judge the last backup off the card; None if no backup is configured."""
     if not config.backup.is_wanted:
         return None
     known = stored.sealed
@@ -349,7 +354,7 @@ def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
 
 
 def _maybe_reception(report: LineReport, now: Now) -> Judged | None:
-    """Judge whether texts come in, by what has been so for ten minutes; None where nobody knows, or not for long."""
+    """Judge whether texts can come in; None if that is not known, or a trouble is less than ten minutes old."""
     if not report.alive or report.daemon.modem.state != ModemState.READY:
         return None
     found = [(code, trouble) for code in _RECEPTION if (trouble := report.maybe(code))]
@@ -372,7 +377,7 @@ def _maybe_hub(found: Fleet) -> Judged | None:
 
 
 def _maybe_text_lost(stored: Stored) -> Judged | None:
-    """Judge whether a text was lost lately; None where none ever was."""
+    """Judge whether a text was lost lately; None if none was ever lost."""
     if stored.text_lost is None:
         return None
     known, at = conditions.TEXT_LOST, moment(stored.text_lost.at)
@@ -390,20 +395,20 @@ def _when(at: str | None) -> str:
 
 
 def unwell_seconds(since: str | None, now: Now) -> float:
-    """Return for how long a state has held: by the calendar if it is to be trusted, and no longer than this boot."""
+    """Return how long a state has lasted: at most since boot, and 0 if the clock is not synchronised."""
     if since is None or not now.synchronised:
         return 0.0
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:
-    """Return for how long a configuration is broken; None while it can be used."""
+    """Return how long the configuration has been broken; None while it can be used."""
     trouble = report.maybe(TroubleCode.CONFIG_BROKEN) or report.maybe(TroubleCode.CONFIG_REFUSED)
     return None if trouble is None else _seconds_since(trouble.since, now)
 
 
 def _seconds_since(since: str | None, now: Now) -> float:
-    """Return for how long something is wrong; where no clock can say so, it is long enough for an alert."""
+    """Return how long a trouble has lasted; if no clock knows, infinitely long, so that its alert is due."""
     if since is None or not now.synchronised:
         return math.inf
     seconds = (now.utc - clock.parse_rfc3339(since)).total_seconds()
@@ -411,9 +416,9 @@ def _seconds_since(since: str | None, now: Now) -> float:
 
 
 def maybe_database_state(error: Exception) -> DatabaseState | None:
-    """Return the state of a database that nobody can use; None if only this version or this user cannot.
+    """Return the state of a database that no program can use; None if only this version or this user cannot use it.
 
-    What SQLite has no other name for is damage, as the daemon has it.
+    An error of SQLite without a state of its own counts as damage, as in the daemon.
     """
     cause = error if isinstance(error, sqlite3.Error) else error.__cause__
     if not isinstance(cause, sqlite3.Error):

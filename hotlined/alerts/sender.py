@@ -1,8 +1,8 @@
-"""The sender of alerts: posts what it is handed to the address that it is handed with it, or to one of its own file.
+"""The sender of alerts: it posts a text to the address that comes with it, or to one from its own file.
 
-Only who may connect can ask: the socket is the line's user's. A request holds `do` (channels, post, ping) and
-`language`; to post also `title`, `text`, `level`, the `name` of the channel, and its `url`, or the `key` of one that
-this program alone knows; to ping also `url`.
+Only the line's user may connect to its socket. A request has `do` (channels, post, ping) and `language`. To post it
+also has `title`, `text`, `level`, the `name` of the channel, and either its `url` or the `key` of one that only this
+program knows; to ping, `url`.
 """
 
 import socket
@@ -18,19 +18,19 @@ from hotlined.errors import HotlinedError, UsageError
 from hotlined.language import Language, _, speak
 
 IDLE_SECONDS = 10.0
-_SEND_SECONDS = 120.0  # until who asked hears what came of it
-_LONGEST = 4096  # characters of a title, a text, an address
+_SEND_SECONDS = 120.0  # for the connected program to take the answer
+_LONGEST = 4096  # characters of a title, a text or an address
 
 
 class AlertSender:
-    """Sends at a listening socket, also to the addresses of a file that it alone reads."""
+    """A server at a listening socket, which also knows the addresses of a file that it alone can read."""
 
     def __init__(self, kept: Path | None, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._kept = kept
         self._idle_seconds = idle_seconds
 
     def serve(self, doors: Sequence[socket.socket]) -> None:
-        """Serve until nobody has asked for some time."""
+        """Serve until no request has come for some time."""
         wire.serve(doors, self._idle_seconds, self._answer)
 
     def _answer(self, _door: socket.socket, asking: socket.socket, octets: bytes) -> None:
@@ -66,7 +66,7 @@ class AlertSender:
         return None
 
     def _url(self, key: str) -> str | None:
-        """Return the address that this program told under a key; raises UsageError for any other key."""
+        """Return the address for a key from `channels`; raises UsageError for any other key."""
         for channel in self._channels():
             if channel.key == key:
                 return channel.url

@@ -1,4 +1,4 @@
-"""Alerts as text messages: the daemon is asked to send them, within the line's own budget."""
+"""Alerts as text messages: the daemon sends them, within the line's own budget."""
 
 import time
 
@@ -16,10 +16,10 @@ from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.requests import result_in_words
 
 KEY = "sms"
-RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
+RESULT_SECONDS = 60.0  # the wait for the result of a text; after it the next run looks again
 LOOK_SECONDS = 0.2
 WHO = "hotlined alerts"
-"""Who asks the daemon for a text."""
+"""The name under which alerts ask the daemon for a text."""
 
 
 def channel(config: Config) -> list[Channel]:
@@ -33,7 +33,7 @@ def subject(config: Config, title: str) -> str:
 
 
 def fitting(config: Config, alert: Alert) -> str:
-    """Return as much of an alert as one segment holds, in the encoding that the daemon will choose."""
+    """Return as much of an alert as fits one segment, in the encoding that the daemon will choose."""
     headline = subject(config, alert.title)
     shorter = (headline[:length] for length in range(len(headline), 0, -1))
     texts = (f"{headline}. {alert.text}", *shorter)
@@ -41,12 +41,13 @@ def fitting(config: Config, alert: Alert) -> str:
 
 
 def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
-    """Have the daemon text an alert; raises RefusedError where that is not possible now, or not known yet."""
+    """Have the daemon text an alert; raises RefusedError if that cannot be done now, or its result is not known yet."""
     runs = state.modem_state is not None
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
         texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
-        is_word = alert.condition == AlertCondition.WORDS  # strangers choose when: others are to be texted too
+        # strangers choose when these come, so they may not use up the texts of other alerts
+        is_word = alert.condition == AlertCondition.WORDS
         obstacles = (
             (not runs, NOT_RUNNING.title),
             (state.modem_state != ModemState.READY, _("its modem is not ready")),

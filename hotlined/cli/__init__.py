@@ -1,7 +1,7 @@
-"""The command line: the table of commands, the options they share, the error boundary with its exit codes.
+"""The command line: the table of commands, the options that they share, and the error boundary with its exit codes.
 
-This package is the only place that prints. A command's module is imported when the command is used, so that none
-pays for another's imports; `hotlined --help` imports them all.
+Only this package prints. A command's module is imported when the command is used, so that no command pays for
+another's imports; `hotlined --help` imports none of them.
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from hotlined.language import N_, _
 
 
 class Listed(NamedTuple):
-    """A command in the table: the module and attribute that hold it, and what the help says of it.
+    """A command in the table: where it is (module and attribute), and its few words in the help.
 
-    What machines and units run is listed by its name alone.
+    A command without words is for machines and units; the help lists only its name.
     """
 
     target: str
@@ -89,21 +89,21 @@ COMMANDS: Mapping[str, Mapping[str, Listed]] = {
 }
 """Every command by its heading and its name, in the order of the help."""
 
-_HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
-_HELP_COLUMN = 40  # characters: two columns stand beside each other on a screen
-_NAME = 10  # characters: the name of a command, and what is blank behind it
+_HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own minimum is wider than a phone
+_HELP_COLUMN = 40  # characters: a screen of 80 has room for two columns
+_NAME = 10  # characters: a command's name and the blanks after it
 _HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
 _TARGETS = SERVICES | {name: each.target for names in COMMANDS.values() for name, each in names.items()}
-_LEFT = 2  # headings stand in the left column: both are equally high then
+_LEFT = 2  # headings in the left column; this makes both columns about equally high
 _BELOW = (
     N_("Options: --line NAME (/etc/hotlined/NAME.yaml), --config FILE, --version, -h"),
     N_("`hotlined` alone is `status`; `hotlined COMMAND --help` has an example."),
 )
-"""What stands below the commands in the help."""
+"""The lines below the commands in the help."""
 
 
 def _entries(names: Mapping[str, Listed]) -> Iterator[str]:
-    """Yield a line for each command; those without words share lines."""
+    """Yield a line for each command; the commands without words share lines."""
     brief = {name: _(each.briefly) for name, each in names.items() if each.briefly}
     yield from (f"  {name:<{_NAME}}{words}" for name, words in brief.items())
     others = " ".join(name for name in names if name not in brief)
@@ -117,12 +117,12 @@ def _joined(blocks: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _typed(word: str) -> str:
-    """Spell a word as commands and values are: a phone begins it with a capital, the log shows it with blanks."""
+    """Spell a word as commands and values are spelled: phones write a capital first, the log shows blanks."""
     return word.lower().replace(" ", "_")
 
 
 class LazyGroup(Group):
-    """The group of all commands: each is imported when it is used, and its errors become sentences."""
+    """The group of all commands: it imports each one when it is used, and turns errors into sentences."""
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the help, in the language of the line that is named before `--help`."""
@@ -130,7 +130,7 @@ class LazyGroup(Group):
         return super().get_help(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one screen: every command by its heading, in two columns, or in one on a phone."""
+        """Write one screen: the commands under their headings, in two columns, or in one on a phone."""
         self.format_usage(ctx, formatter)
         formatter.write_paragraph()
         blocks = [[_(heading), *_entries(names)] for heading, names in COMMANDS.items()]
@@ -151,7 +151,7 @@ class LazyGroup(Group):
         return [name for name in _TARGETS if name not in SERVICES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; None where there is no such."""
+        """Import one command; None if there is no command of that name."""
         del ctx
         if cmd_name not in _TARGETS:
             return None
@@ -162,13 +162,13 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command by its name; where there is none, the error names those that are spelled like it."""
+        """Find a command by its name; if there is none, the error names the commands with a similar name."""
         if _typed(args[0]).casefold() in _HELP_WORDS and not ctx.resilient_parsing:
             self.refuse(ctx, args[0], ("help",))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line, or print the help as wide as the terminal, inside the error boundary."""
+        """Read the command line inside the error boundary; help is as wide as the terminal."""
         _have_outputs()
         width = max(_HELP_LEAST, min(columns(), _HELP_MOST)) - 2
         with _boundary():
@@ -182,7 +182,7 @@ class LazyGroup(Group):
         """Run a command inside the error boundary."""
         with _boundary():
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a closed pipe is an error here, not when Python ends
+            sys.stdout.flush()  # so that a closed pipe is an error here, not when Python ends
             return result
 
 
@@ -192,16 +192,16 @@ def _warn(warning: str) -> None:
 
 @contextlib.contextmanager
 def _boundary() -> Iterator[None]:
-    """Turn every expected error into sentences and an exit code; with HOTLINED_DEBUG=1 its traceback is shown."""
+    """Turn every expected error into sentences and an exit code; with HOTLINED_DEBUG=1 show its traceback instead."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         for sentence in interrupt.args:
             print_wrapped(as_typed(sentence), err=True)
-        raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
+        raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as in shells
     except BrokenPipeError:
         _drop_output()
-        raise click.exceptions.Exit(0) from None  # the reader has closed the pipe
+        raise click.exceptions.Exit(0) from None  # the reader closed the pipe, such as `head`
     except (click.UsageError, click.Abort) as error:
         raise click.exceptions.Exit(_tell(error)) from error
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
@@ -220,11 +220,11 @@ def _boundary() -> Iterator[None]:
 
 
 def _tell(error: click.UsageError | click.Abort) -> int:
-    """Print what was typed wrongly, or that a person refused or pressed Ctrl-C; return the exit code."""
+    """Print a mistake of typing, a person's no, or Ctrl-C at a question; return the exit code."""
     if isinstance(error, click.Abort):
         click.echo(_("Aborted!"), err=True)
         return 1
-    if type(error).show is not click.UsageError.show:  # then it is the help of a group without a command
+    if type(error).show is not click.UsageError.show:  # it is the help of a group that was typed without a command
         raise error
     _speak(error.ctx or click.get_current_context(silent=True))
     if error.ctx:
@@ -234,20 +234,20 @@ def _tell(error: click.UsageError | click.Abort) -> int:
 
 
 def _speak(context: click.Context | None) -> None:
-    """Turn on the language of the line for a mistake that was found before the configuration was read."""
+    """Turn on the line's language for a mistake that was found before the configuration was read."""
     settings = context.find_root().obj if context else None
     (settings or Settings()).speak_early(context)
 
 
 def _have_outputs() -> None:
-    """Replace an output that was closed before the program began with /dev/null, because printing needs one."""
+    """Open /dev/null for an output that was closed before the program began, because printing needs one."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the program ends
 
 
 def _drop_output() -> None:
-    """Replace the standard output with /dev/null, so that what could not be written does not fail again at the end."""
+    """Put /dev/null in the place of the standard output, so that unwritten output does not fail again at the end."""
     with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -259,13 +259,13 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
         return HotlinedError(refusal_of(error))
     if isinstance(error, UnicodeEncodeError):
         return UsageError(_("What was typed is not in UTF-8."))
-    from hotlined.store.file.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store
+    from hotlined.store.file.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do not need the store
 
     return DatabaseTrouble.of(error).as_error()
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    """Yield the lines that say what is wrong."""
+    """Yield the lines that a person reads about an error."""
     yield _("Error: {problem}", problem=as_typed(error.message))
     if isinstance(error, ConfigError):
         yield from (f"  {as_typed(problem)}" for problem in error.problems)
@@ -312,7 +312,7 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
 
 
 def _without_command(ctx: click.Context) -> None:
-    """Show the status of the line; the help where nobody has configured one."""
+    """Show the status of the line, or the help if there is no configuration."""
     if ctx.obj.is_configured():
         status = main.get_command(ctx, "status")
         assert status

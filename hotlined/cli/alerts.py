@@ -1,4 +1,4 @@
-"""`hotlined alerts`: sends what became due since it last ran, through every channel, then ends; a timer runs it."""
+"""`hotlined alerts`: sends the alerts that are due by every channel, then ends; a timer runs it."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import click
 
 from hotlined.alerts.delivery import find
 from hotlined.alerts.run import Run
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError, UsageError
@@ -14,7 +14,7 @@ from hotlined.language import _
 from hotlined.reports.line import report_line
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--dry-run", is_flag=True, help="Print what would be sent; send and record nothing.")
 @click.option("--test", is_flag=True, help="Send a test alert through every channel.")
 @pass_settings
@@ -25,9 +25,11 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     These are problems: a modem lost for ten minutes, another SIM, a window that is 50, 80 or 100 % spent, a flood, no
     credit, trouble with the disk, the database or the key of the pseudonyms, and a configuration that cannot be used.
     So are a SIM whose life ends (credit.valid_for), a self-test that does not come back (alerts.selftest), and a
-    silence that is much longer than usual, texts that may not come in, and a text that was lost. A pause or shadow mode
-    becomes a problem after an hour, and is sent daily. If a channel does not take an alert, the exit code is 1, and
-    later runs try again for 24 hours. With alerts.digest, the figures of the day or the week are sent in the morning.
+    silence that is much longer than usual, texts that may not come in, and a text that was lost. Texts with a word of
+    alerts.words are reported once an hour at most, and each contact that somebody at the desk asks the admin to look at
+    is reported, too. A pause or shadow mode becomes a problem after an hour, and is sent daily. If a channel does not
+    take an alert, the exit code is 1, and later runs try again for 24 hours. With alerts.digest, the figures of the day
+    or the week are sent in the morning.
 
     Example: hotlined alerts --test
     """

@@ -1,16 +1,16 @@
-"""`hotlined completion`: the script by which a shell completes commands, options, numbers and tags."""
+"""`hotlined completion`: the script that completes commands, options, numbers and tags in a shell."""
 
 import click
 from click.shell_completion import get_completion_class
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 
 _SHELLS = ("bash", "zsh", "fish")
-# a zsh that nobody set up completes nothing
+# by itself zsh has no completion turned on
 _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

@@ -1,4 +1,4 @@
-"""`hotlined config`: checks the configuration, and shows it as it is in force."""
+"""`hotlined config`: checks the configuration, and shows it with its defaults."""
 
 from collections.abc import Iterator
 
@@ -64,6 +64,6 @@ def show(settings: Settings) -> None:
 
 
 def _costs(chosen: Config) -> Iterator[str]:
-    """Yield what the self-tests of the line cost, if it makes any."""
+    """Yield the cost of the line's self-tests, if it makes any."""
     if every := chosen.alerts.selftest:
         yield cost_in_words(every, chosen.limits)

@@ -1,4 +1,4 @@
-"""Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
+"""Contacts, and texts by hand, as rows of a table."""
 
 from hotlined.documents import ListedContact, ListedTextByHand
 from hotlined.language import N_, _
@@ -19,9 +19,9 @@ _STYLES: dict[str, str] = {
     AnswerState.FAILED: "red",
     AnswerState.UNCONFIRMED: "yellow",
 }
-"""The colour of each state of an answer; what has none is dim."""
+"""The colour for each state of an answer; other states are dim."""
 OUTCOME_WIDTH = 26
-"""The width of a column of outcomes: none is longer, so none is cut."""
+"""The width of a column of outcomes: the longest outcome fits."""
 
 
 def _style(contact: ListedContact | ListedTextByHand) -> str:
@@ -29,15 +29,15 @@ def _style(contact: ListedContact | ListedTextByHand) -> str:
 
 
 def _outcome(contact: ListedContact) -> str:
-    """Return what became of a contact, as it stands behind the heading ANSWER: why there is none, behind a no."""
+    """Return the outcome of a contact for the column ANSWER; a reason why there is no answer begins with "no"."""
     why_not = maybe_why_not(contact)
     return _("no: {reason}", reason=why_not) if why_not else contact.outcome
 
 
 def _text(contact: ListedContact) -> str:
-    """Return the text behind its marks: its kind unless it is plain, an alert, whether it is kept, its tags.
+    """Return the text after its marks: the kind unless it is a text, an alert, whether it is kept, its tags.
 
-    Another address that stands in a contact is named beside its kind.
+    A second address of the contact is shown beside the kind.
     """
     kind, text, segments = contact.kind, contact.text, contact.segments
     named = ", ".join(filter(None, (KINDS[kind], contact.other_originator)))
@@ -45,7 +45,7 @@ def _text(contact: ListedContact) -> str:
     if segments.received < segments.total:
         marks.append(_("({received} of {total})", received=segments.received, total=segments.total))
     if contact.alert_words:
-        marks.append(_("(alert)"))  # its words stand in the text, which is short on a phone
+        marks.append(_("(alert)"))  # the words themselves are in the text; a phone has little room
     if contact.kept:
         marks.append(_("(kept)"))
     marks += [f"#{tag_in_words(tag)}" for tag in contact.tags]

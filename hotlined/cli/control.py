@@ -1,11 +1,11 @@
-"""Commands that systemd runs at a connection to a socket of the line: the control program, the sender of alerts."""
+"""Commands that systemd starts when somebody connects to a socket of the line: control program and alert sender."""
 
 from pathlib import Path
 
 import click
 
 from hotlined import config as configuration
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError
@@ -13,7 +13,7 @@ from hotlined.language import Language, speak
 from hotlined.systemd import maybe_credential
 
 
-@click.command(hidden=True, cls=Command)
+@click.command(hidden=True, cls=TranslatedCommand)
 @click.option(
     "--socket",
     "paths",
@@ -29,7 +29,7 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
 
     Example: hotlined control --socket /run/hotlined-control/main.sock
     """
-    from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does without the store
+    from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does not need the store
 
     try:
         config = settings.config()
@@ -38,14 +38,14 @@ def control(settings: Settings, paths: tuple[Path, ...]) -> None:
             refuse(doors, error)
         speak(Language.ENGLISH)
         if settings.path:
-            configuration.load(settings.path)  # again, for the journal
+            configuration.load(settings.path)  # again, because the journal needs the error in English
         raise
     prepare(config.log_level)
     with listening(*paths) as doors:
         Server(config.database, lambda: configuration.load(config.path)).serve(doors)
 
 
-@click.command("alerts-sender", hidden=True, cls=Command)
+@click.command("alerts-sender", hidden=True, cls=TranslatedCommand)
 @click.option(
     "--socket", "paths", multiple=True, type=click.Path(path_type=Path), help="Make this socket, instead of systemd's."
 )
@@ -56,7 +56,7 @@ def alerts_sender(paths: tuple[Path, ...]) -> None:
 
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """
-    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does without
+    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  --help does not need it
 
     prepare("info")
     with listening(*paths) as doors:

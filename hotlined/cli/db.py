@@ -1,4 +1,4 @@
-"""`hotlined db`: checks the database, copies it, makes and opens sealed backups, and makes and checks their key."""
+"""`hotlined db`: checks and copies the database, makes and opens sealed backups, makes and checks their key."""
 
 import contextlib
 import os
@@ -28,9 +28,9 @@ from hotlined.words.sealing import KEPT_BY_ROOT, key_on_paper, lacking
 
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
-PATIENCE_SECONDS = 1.0  # a task that takes longer shows its progress
+PATIENCE_SECONDS = 1.0  # a longer task shows its progress
 _ANSWER = ".answer"
-"""What the copy of the answer's file is called, after that of the database."""
+"""The ending of the copy of the answer's file; before it is the name of the database's copy."""
 
 
 @click.group(cls=Group)
@@ -80,8 +80,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     FILE.key, if there is one, that of the line's fleet to FILE.fleet, and the answer's file to FILE.answer; the
     standard output has none of them. docs/backup.md says how to put a copy back.
 
-    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
-    and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
+    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. What only root reads
+    (the PIN, the addresses of alerts) is in those of the daily timer alone, and the command says so. A backup goes to
+    backup.folder and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
     Example: hotlined db backup - > hotlined-backup.db
     """
@@ -94,7 +95,8 @@ def back_up(settings: Settings, file: Path | None) -> None:
     is_named = file != STANDARD_OUTPUT
     key, answer = backup.maybe_key(database), _maybe_octets(config.answer.text_file)
     key_file, answer_file = Path(f"{file}{KEY}"), Path(f"{file}{_ANSWER}")
-    beside_it = {key_file: key, Path(f"{file}{FLEET}"): backup.maybe_key(database, FLEET), answer_file: answer}
+    fleet_key, fleet_file = backup.maybe_key(database, FLEET), Path(f"{file}{FLEET}")
+    beside_it = {key_file: key, fleet_file: fleet_key, answer_file: answer}
     with contextlib.ExitStack() as opened:
         opened.enter_context(output_to(file, "hotlined db backup - > hotlined-backup.db"))
         for path, octets in beside_it.items():
@@ -110,6 +112,9 @@ def back_up(settings: Settings, file: Path | None) -> None:
     if key:
         lies = key_file if is_named else beside(database, KEY)
         print_wrapped(_("The key of its pseudonyms is not in it, but in {file}: keep both.", file=lies), err=True)
+    if fleet_key:
+        lies = fleet_file if is_named else beside(database, FLEET)
+        print_wrapped(_("The key of its fleet is in {file}: keep that, too.", file=lies), err=True)
     if answer is not None and is_named:
         print_wrapped(_("{file} is a copy of the answer's file.", file=answer_file), err=True)
     apart = [_("the answer's file")] if answer is not None and not is_named else []
@@ -119,7 +124,7 @@ def back_up(settings: Settings, file: Path | None) -> None:
 
 def _seal(settings: Settings) -> None:
     """Make a sealed backup of the line in the folder that the configuration names."""
-    from hotlined.sealing import making  # noqa: PLC0415  hashes and tar, which no other command needs
+    from hotlined.sealing import making  # noqa: PLC0415  imports hashes and tar, which no other command needs
 
     config = settings.config()
     made = making.make(config)
@@ -141,7 +146,7 @@ def unpack(settings: Settings, plain: bool) -> None:
 
     The key is the credential `key`. Nothing is replaced yet. Root gets the rest as JSON on standard output.
     """
-    from hotlined.sealing import restoring  # noqa: PLC0415  as above
+    from hotlined.sealing import restoring  # noqa: PLC0415  the same
 
     path = settings.place()
     sealed = sys.stdin.buffer
@@ -163,7 +168,7 @@ def place(settings: Settings, discard: bool) -> None:
 
     The former ones are kept beside them. After an interruption, unpack and place once more.
     """
-    from hotlined.sealing import restoring  # noqa: PLC0415  as above
+    from hotlined.sealing import restoring  # noqa: PLC0415  the same
 
     path = settings.place()
     if discard:
@@ -186,7 +191,7 @@ def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
 
     Example: hotlined db key
     """
-    from hotlined.sealing import age  # noqa: PLC0415  as above
+    from hotlined.sealing import age  # noqa: PLC0415  the same
 
     if not checking:
         settings.speak_early()
@@ -205,7 +210,7 @@ def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
 
 
 def _identity(file: TextIO | None) -> str:
-    """Return the key from a file, or as a person types it; raises UsageError if it is mistyped."""
+    """Return the key from a file, or from a person who types it; raises UsageError if it is mistyped."""
     if file is None and sys.stdin.isatty():
         text = ""
         print_wrapped(_("Type the key from the paper, line by line; blanks and capitals do not matter."))
@@ -220,7 +225,7 @@ def _identity(file: TextIO | None) -> str:
 
 
 def _identity_in(file: TextIO) -> str:
-    """Return the key from a file, with or without what `age-keygen` and `db key` print around it."""
+    """Return the key from a file, with or without the lines that `age-keygen` and `db key` print around it."""
     lines = [line.strip() for line in file.read(_LARGEST_KEY_FILE).splitlines() if not line.startswith("#")]
     begins = next((place for place, line in enumerate(lines) if line.lower().startswith(agekey.IDENTITY)), 0)
     alone = "".join(takewhile(bool, lines[begins:]))
@@ -228,7 +233,7 @@ def _identity_in(file: TextIO) -> str:
 
 
 def _whole(text: str) -> str:
-    """Return the key that was typed; raises UsageError if it is mistyped."""
+    """Return a typed key; raises UsageError if it is mistyped."""
     if found := agekey.maybe_identity(text):
         return found
     typed, whole = agekey.length_of(text)
@@ -242,7 +247,7 @@ def _whole(text: str) -> str:
 
 
 def _maybe_octets(text: Path | None) -> bytes | None:
-    """Return what stands in the answer's file; None where there is none, or it cannot be read."""
+    """Return the bytes of the answer's file; None if there is none, or it cannot be read."""
     with contextlib.suppress(OSError):
         return answer_octets(text) if text else None
     return None
@@ -250,8 +255,8 @@ def _maybe_octets(text: Path | None) -> bytes | None:
 
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes (done, total); on a terminal a bar shows the progress after a second."""
-    from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
+    """Yield a function that takes (done, total); after a second a terminal shows a bar."""
+    from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same
 
     console = Console(stderr=True)

@@ -1,7 +1,7 @@
 """Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it before its next send. `send` and `selftest` need the running
-daemon, which owns the modem; they wait for its result.
+A decision is recorded at once, and the daemon obeys it from its next send on. `send` and `selftest` need the running
+daemon, because only it uses the modem; they wait for its result.
 """
 
 import shlex
@@ -10,7 +10,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.deciding import asked, decided_now, require_modem
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, confirm, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import ANSWER_ID
@@ -29,7 +29,7 @@ from hotlined.store.line.requests import RequestVerb
 from hotlined.words.requests import fate_in_words
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.number
 @pass_settings
 def block(settings: Settings, number: str) -> None:
@@ -46,7 +46,7 @@ def block(settings: Settings, number: str) -> None:
     print_wrapped(decided.blocked(meant, cancelled))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.option("--opted-out", is_flag=True, help="Lift the opt-out of NUMBER instead. The command asks first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -74,10 +74,12 @@ def unblock(settings: Settings, number: str, opted_out: bool, yes: bool) -> None
     print_wrapped(as_typed(decided.opt_out_lifted(config, meant, was=was)))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def pause(settings: Settings) -> None:
     """Send nothing until `resume`. Contacts are recorded and judged as usual.
+
+    An answer that becomes older than answer.max_age meanwhile is cancelled.
 
     Example: hotlined pause
     """
@@ -89,7 +91,7 @@ def pause(settings: Settings) -> None:
     print_wrapped(as_typed(f"{decided.paused(config, before)} {cure}"))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def resume(settings: Settings) -> None:
     """Send again after `pause`, or after the loss of the key of the pseudonyms.
@@ -105,7 +107,7 @@ def resume(settings: Settings) -> None:
     print_wrapped(decided.resumed(config, was=was, another_key=another_key))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
 def requeue(settings: Settings, meant: AnswerMeant) -> None:
@@ -121,7 +123,7 @@ def requeue(settings: Settings, meant: AnswerMeant) -> None:
     _change(settings, "requeue", meant)
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument("meant", metavar="ID", type=ANSWER_ID)
 @pass_settings
 def cancel(settings: Settings, meant: AnswerMeant) -> None:
@@ -136,7 +138,7 @@ def cancel(settings: Settings, meant: AnswerMeant) -> None:
 
 
 _BY_HAND = {"requeue": "requeue_by_hand", "cancel": "cancel_by_hand"}
-"""What is decided about a text by hand, by what is decided about the answer to a contact."""
+"""The verbs for a text by hand, by the verbs for the answer to a contact."""
 
 
 def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
@@ -150,7 +152,7 @@ def _change(settings: Settings, verb: str, meant: AnswerMeant) -> None:
     print_wrapped(decided.changed(config, verb, meant, state))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("words", metavar="[TEXT]", nargs=-1)
 @click.option(
@@ -161,8 +163,9 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
 
     With --answer it sends what a first contact would get, without the delay, so that you see it on your own phone. This
-    changes nothing for the number. The line sends five such answers a day at most, and only to a number that could be
-    answered.
+    changes nothing for the number, which may be of any country. The line sends five such answers a day at most, and
+    none while it is paused or in shadow mode, while an answer to the number waits (`cancel` ends that), or to a number
+    that is blocked or has opted out.
 
     Ctrl-C withdraws the text while it waits, and says whether it has left. The exit code is 69 if the daemon does not
     run or the modem is not ready, 75 if a limit refuses.
@@ -188,7 +191,7 @@ def send(settings: Settings, number: str, words: tuple[str, ...], answer: bool) 
     print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def selftest(settings: Settings) -> None:
     """Send a text to the line's own number and wait until it comes back.
@@ -221,5 +224,5 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text for a shell, with double quotes if possible: an apostrophe is common in French."""
+    """Quote a text for a shell, if possible with double quotes, because French has many apostrophes."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'

@@ -1,4 +1,4 @@
-"""Decisions that commands have carried out, and requests that only the running daemon can: it owns the modem."""
+"""Decisions that commands carry out themselves, and requests that only the running daemon can: it has the modem."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -22,16 +22,17 @@ from hotlined.words.conditions import MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 
 def decided_now(config: Config, who: str, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision; raises RefusedError if the daemon has another file open than the line's database."""
+    """Carry out a decision; raises RefusedError if the daemon has another file open than the database's path has."""
     require_daemons_database(config)
     return decide(config, who, verb, **arguments)
 
 
 def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
-    """Request something of the running daemon, wait for its result and return it.
+    """Ask the running daemon for something, wait for its result and return it.
 
-    Ctrl-C withdraws what still waits: the KeyboardInterrupt then has a sentence that says so, or that it has left.
-    Raises UnavailableError at once without a daemon, and without a modem that is ready for all but the adoption of one.
+    Ctrl-C withdraws the request if it still waits. The KeyboardInterrupt then has a sentence: it was withdrawn, or it
+    is too late. Raises UnavailableError at once if no daemon runs or its modem is not ready; `adopt` needs no ready
+    modem.
     """
     if verb is RequestVerb.ADOPT:
         require_daemon(config)
@@ -51,7 +52,7 @@ def asked(config: Config, who: str, verb: RequestVerb, **arguments: str) -> str:
 
 @contextmanager
 def _interrupted_later() -> Iterator[Callable[[], object]]:
-    """Hold Ctrl-C back until what is given is called: what is not asked yet cannot be withdrawn."""
+    """Hold Ctrl-C back until the yielded function is called: by then the request has its ID, so it can be withdrawn."""
     let_in = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -61,7 +62,7 @@ def _interrupted_later() -> Iterator[Callable[[], object]]:
 
 
 def _withdraw(config: Config, who: str, db: Database, request_id: int) -> str:
-    """Withdraw a request, or the text that the daemon has queued for it; return what came of that in a sentence."""
+    """Withdraw a request, or the text that the daemon has queued for it; return the result in a sentence."""
     if decided_now(config, who, "expire", request_id=request_id):
         return decided.withdrawn()
     answer_id = requests.wait_for_answer(db, request_id)
@@ -72,7 +73,7 @@ def _withdraw(config: Config, who: str, db: Database, request_id: int) -> str:
 
 
 def require_daemon(config: Config) -> LineReport:
-    """Return the report of a line whose daemon runs; raises UnavailableError for another."""
+    """Return the report of a line whose daemon runs; raises UnavailableError if it does not run."""
     report = report_line(config)
     if not report.alive:
         raise UnavailableError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))
@@ -80,7 +81,7 @@ def require_daemon(config: Config) -> LineReport:
 
 
 def require_modem(config: Config) -> None:
-    """Raise UnavailableError unless the daemon of the line runs and its modem is ready."""
+    """Raise UnavailableError unless the line's daemon runs and its modem is ready."""
     state = require_daemon(config).daemon.modem.state
     if state != ModemState.READY:
         known = MODEM.get(state or "", UNKNOWN_STATE)

@@ -1,7 +1,7 @@
-"""`hotlined demo`: the real daemon against the simulated modem, with traffic to watch.
+"""`hotlined demo`: the real daemon and a simulated modem, with traffic to watch.
 
-Simulator and daemon are programs of their own, joined by a pseudo-terminal, in a folder that goes away afterwards.
-What is printed comes from the database, as any admin would see it.
+Simulator and daemon are separate programs, joined by a pseudo-terminal, in a folder that is removed afterwards. The
+printed facts come from the database, as in any command.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 from hotlined import status
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import wrapped
 from hotlined.documents import LoggedContact
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
@@ -56,7 +56,7 @@ LONG_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One part of the demo: what is announced, and the messages to the simulator."""
+    """One step of the demo: its announcement, and the messages to the simulator."""
 
     title: str
     messages: tuple[dict[str, Any], ...]
@@ -97,16 +97,16 @@ STEPS = (
 
 @dataclass(slots=True)
 class Stage:
-    """The programs and files of a running demo, and what it has printed of each contact."""
+    """The programs and files of a running demo, and what has been printed about each contact."""
 
     folder: Path
     simulator: simulation.Simulation
     daemon: subprocess.Popen[bytes]
     printed: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
-    """Verdict and state of the answer, by contact."""
+    """Verdict and state of the answer as last printed, by contact."""
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
 )
@@ -114,16 +114,17 @@ class Stage:
 def demo(keep: Path | None, *, web: bool) -> None:
     """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
-    It speaks French or Dutch if the locale does: LANG=fr_BE.UTF-8 hotlined demo.
+    It needs a checkout of the project, where `scripts/demo` runs it. It speaks French or Dutch if the locale does:
+    LANG=fr_BE.UTF-8 scripts/demo.
 
     Example: hotlined demo
     """
-    speak(language_of_environment())  # its line has no configuration yet that could say so
+    speak(language_of_environment())  # its line has no configuration yet that names a language
     _require("gsmmodem", "python-gsmmodem-new")
     if web:
         _require("flask", "Flask")
         _require("waitress", "waitress")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
+    for number in (signal.SIGTERM, signal.SIGHUP):  # closing the terminal or its pane ends the demo like Ctrl-C
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
         _play(stage)
@@ -133,7 +134,7 @@ def demo(keep: Path | None, *, web: bool) -> None:
 
 
 def _require(module: str, package: str) -> None:
-    """Raise HotlinedError where a package is missing, as it is on a Pi."""
+    """Raise HotlinedError if a package is not installed; a Pi usually lacks these."""
     if find_spec(module) is None:
         words = _("The demo needs {package}, which is missing.", package=package)
         raise HotlinedError(words, _("In a checkout `scripts/demo` brings it."))
@@ -145,7 +146,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         if any(keep.iterdir()):
             raise UsageError(_("{path} is not empty.", path=keep), _("Name a new folder: the demo overwrites nothing."))
-        yield keep.resolve()  # the configuration names the modem's port by it, and is read from its own folder
+        yield keep.resolve()  # the configuration has the port's path, and relative paths are relative to its own folder
     else:
         with tempfile.TemporaryDirectory(prefix="hotlined-demo-") as name:
             yield Path(name)
@@ -153,7 +154,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Stage]:
-    """Start simulator and daemon; end both in any case."""
+    """Start simulator and daemon; whatever happens, end both."""
     with simulation.start(folder, sim_size=10, me_size=0, latency="zero", loops_back=True) as simulator:
         config = folder / "demo.yaml"
         config.write_text(
@@ -186,7 +187,7 @@ def _command(config: Path, *words: str) -> list[str]:
 
 
 def _show_desk(stage: Stage) -> None:
-    """Serve the desk at a free port until Ctrl-C; the daemon goes on."""
+    """Serve the desk at a free port until Ctrl-C, while the daemon runs on."""
     _say("")
     _say(_("The desk"), bold=True)
     sys.stdout.flush()
@@ -239,7 +240,7 @@ def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
 
 
 def _report(stage: Stage, db: Database) -> None:
-    """Print what has changed in the log since the last call."""
+    """Print the contacts and answers that changed since the last call."""
     for entry in contact_log.entries(db, contact_log.Filter(), limit=0):
         answer = entry.answer
         verdict, state = entry.verdict, answer.state if answer else None
@@ -288,7 +289,7 @@ def _summary(stage: Stage, keep: Path | None) -> None:
         _say(f"  {sentence}")
     _say("")
     _say(_("Try next"), bold=True)
-    for command in _next(keep):  # its lines are not wrapped: they are to be copied
+    for command in _next(keep):  # not wrapped, so that they can be copied
         click.echo(f"  {command}")
 
 
@@ -320,7 +321,7 @@ def _sentences(contacts: list[LoggedContact], used: int) -> Iterator[str]:
 
 
 def _next(keep: Path | None) -> Iterator[str]:
-    """Yield commands that work from any folder: scripts/demo has changed into its own."""
+    """Yield commands to go on with; their paths are whole, because scripts/demo runs in a folder of its own."""
     program, installed = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
     invocation = [os.fspath(program)]
     if installed and Path(installed).resolve() == program:

@@ -1,11 +1,11 @@
-"""`hotlined doctor`: checks everything that a line needs, says what is wrong, and names the cure."""
+"""`hotlined doctor`: checks everything that a line needs, and names problems with their cures."""
 
 from collections import Counter
 from pathlib import Path
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, as_typed, json_line, output_to, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor.checks import CHECKS, NAMES, OF_A_MODEM, examine
@@ -16,7 +16,7 @@ from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageE
 from hotlined.language import _, ngettext
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a check.")
 @click.option(
     "--record",
@@ -30,6 +30,8 @@ from hotlined.language import _, ngettext
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
     """Check everything that a line needs, and say what is wrong and how to cure it.
+
+    The checks go from the power supply to the forwarding of calls.
 
     It does not disturb a running daemon; if none runs, it asks the modem itself. The exit code is 1 if a check fails.
 
@@ -53,7 +55,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
 
 
 def _examine(scene: Scene, *, as_json: bool) -> int:
-    """Print what each check finds, and return how many failed."""
+    """Print the finding of each check, and return how many failed."""
     tally: Counter[Health] = Counter()
     for name, finding in examine(scene):
         if as_json:
@@ -75,7 +77,7 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
 
 
 def _record(scene: Scene, file: Path) -> None:
-    """Record the stick, and print each question while it is asked."""
+    """Record the stick; each question is printed when it is asked."""
     with output_to(file):
         recorded = record(wanted(scene), before=lambda command: click.echo(f"  {command}", err=True))
         click.echo(recorded.text, nl=False)

@@ -1,4 +1,4 @@
-"""`hotlined fleet`: several lines that share who said stop, through a hub."""
+"""`hotlined fleet`: several lines that share opt-outs, blocks and answers, through a hub."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -37,7 +37,7 @@ def join(settings: Settings, file: BinaryIO) -> None:
 
     Example: hotlined fleet join fr.invitation
     """
-    from hotlined.control import joining  # noqa: PLC0415  --help does without
+    from hotlined.control import joining  # noqa: PLC0415  --help does not need it
     from hotlined.fleet import invitation  # noqa: PLC0415  the same
 
     invited = invitation.read(file.read(invitation.LARGEST + 1))
@@ -69,7 +69,7 @@ def leave(settings: Settings, yes: bool) -> None:
 
     Example: hotlined fleet leave --yes
     """
-    from hotlined.control import joining  # noqa: PLC0415  --help does without
+    from hotlined.control import joining  # noqa: PLC0415  --help does not need it
 
     config = settings.config()
     if not yes:
@@ -104,33 +104,36 @@ def sync(settings: Settings, once: bool) -> None:
     """Share decisions with the other lines through the hub, until it is stopped.
 
     systemd runs it for a line that `hotlined-setup fleet` has made a member. This line then knows within half a minute
-    what the others decide.
+    what the others decide. With --once the exit code is 69 where something is wrong between this line and the hub.
 
     Example: hotlined fleet sync --once
     """
-    from hotlined.config import KEYS  # noqa: PLC0415  --help does without
+    from hotlined.config import KEYS  # noqa: PLC0415  --help does not need it
     from hotlined.exchange import RunFiles  # noqa: PLC0415  the same
     from hotlined.fleet import sync as exchanging  # noqa: PLC0415  the same
     from hotlined.wire import socket_path  # noqa: PLC0415  the same
 
     url: str | None
-    if settings.line and (handed := maybe_credential("fleet")):  # it may read no configuration
+    if settings.line and (handed := maybe_credential("fleet")):  # under systemd it cannot read the configuration
         runtime_dir = KEYS["runtime_dir"].default
         place, url = RunFiles(runtime_dir, settings.line), handed.read_text("utf-8").strip()
         door = exchanging.at(socket_path(runtime_dir, "control", settings.line, "fleet"))
         speak(Language.ENGLISH)
         prepare("info")
     else:
-        from hotlined.control import joining  # noqa: PLC0415  it has the database
+        from hotlined.control import joining  # noqa: PLC0415  imports the store
 
         config = settings.config()
         place, url = RunFiles(config.runtime_dir, config.name), joining.maybe_url(config)
         door = joining.door(config, settings.who)
     exchange = exchanging.HubExchange(door, url, place)
-    if once:
-        exchange.run_once()
-    else:
+    if not once:
         exchange.run()
+        return
+    exchange.run_once()
+    found = _found(settings)
+    for trouble in found.trouble if found else ():
+        raise UnavailableError(trouble.words, trouble.cure)
 
 
 @fleet.command
@@ -146,12 +149,7 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
     Example: hotlined fleet status
     """
-    from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does without
-    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
-
-    config = settings.config()
-    with open_beside_daemon(config.database) as db:
-        found = maybe_fleet(db, config)
+    found = _found(settings)
     if found is None:
         raise RefusedError(
             _("This line is in no fleet."), _("`sudo hotlined-setup fleet NAME < INVITATION` makes it a member.")
@@ -165,8 +163,17 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     ctx.exit(0 if found.is_well else UnavailableError.exit_code)
 
 
+def _found(settings: Settings) -> "Fleet | None":
+    from hotlined.reports.fleet import maybe_fleet  # noqa: PLC0415  --help does not need it
+    from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
+
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        return maybe_fleet(db, config)
+
+
 def _show(found: "Fleet") -> None:
-    from hotlined.reports import fleet as report  # noqa: PLC0415  --help does without
+    from hotlined.reports import fleet as report  # noqa: PLC0415  --help does not need it
 
     print_sheet(
         (
@@ -202,7 +209,7 @@ def init(url: str) -> None:
 
     Example: hotlined fleet hub init --hub postgresql:///hotlined
     """
-    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does not need it
 
     with opened(url) as found:
         lines = found.init()
@@ -223,13 +230,13 @@ def invite(line: str, file: Path, url: str, host: str | None) -> None:
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
-    from hotlined import files, person, pseudonym  # noqa: PLC0415  --help does without
+    from hotlined import files, person, pseudonym  # noqa: PLC0415  --help does not need it
     from hotlined.fleet.hub import opened  # noqa: PLC0415  the same
     from hotlined.fleet.invitation import Invitation, have_key, require_line  # noqa: PLC0415  the same
 
     require_line(line)
     with opened(url) as found:
-        if person.is_for_root():  # the key's file lies beside, which no shell opens
+        if person.is_for_root():  # by now it may run as another user, who cannot write fleet.key beside FILE
             raise UsageError(
                 _("Root writes no invitation."), _("Type it as the person who is a superuser of that PostgreSQL.")
             )
@@ -251,7 +258,7 @@ def remove(line: str, url: str) -> None:
 
     Example: hotlined fleet hub remove fr --hub postgresql:///hotlined
     """
-    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does not need it
 
     with opened(url) as found:
         found.remove(line)
@@ -270,7 +277,7 @@ def lift(line: str, person: str | None, url: str) -> None:
 
     Example: hotlined fleet hub lift fr ~0123456789ab --hub postgresql:///hotlined
     """
-    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does not need it
     from hotlined.fleet.invitation import require_line, require_person  # noqa: PLC0415  the same
 
     require_line(line)

@@ -17,8 +17,8 @@ from click.shell_completion import CompletionItem
 from hotlined.language import _, labelled, placeholders
 from hotlined.words.harmless import harmless
 
-_WHOLE = 200  # characters: a first sentence is never cut
-_NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
+_WHOLE = 200  # characters: no first sentence of a command is longer
+_NEAR = 0.65  # difflib's ratio: enough for lgo and log, and selftets is near selftest alone
 _EXAMPLE = "Example: "
 _AS_IT_IS = "\b"  # click's mark of a paragraph whose lines stay
 
@@ -59,7 +59,7 @@ def _heading(words: str) -> str:
     return labelled(words).removesuffix(": ")
 
 
-class Command(click.Command):
+class TranslatedCommand(click.Command):
     """A command whose help is in the language of the line; where its configuration cannot be read, in the locale's."""
 
     def get_help(self, ctx: click.Context) -> str:
@@ -110,10 +110,10 @@ def _speak(ctx: click.Context) -> None:
         settings.speak_to_person()
 
 
-class Group(Command, click.Group):
-    """A group of commands: its help cuts no sentence off, and it names the nearest where there is no such command."""
+class Group(TranslatedCommand, click.Group):
+    """A group of commands; its help shows whole sentences, and a mistyped command names the nearest ones."""
 
-    command_class = Command
+    command_class = TranslatedCommand
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each option, then each command."""
@@ -121,7 +121,7 @@ class Group(Command, click.Group):
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its first sentence, whole."""
+        """Write each command with its first whole sentence."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         shown = [(name, command) for name, command in commands if command and not command.hidden]
         with formatter.section(_heading(_("Commands"))):
@@ -130,16 +130,16 @@ class Group(Command, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command by its name; where there is none, the error names those that are spelled like it."""
+        """Find a command by its name; if there is none, the error names the commands with a similar name."""
         name = ctx.token_normalize_func(args[0]) if ctx.token_normalize_func else args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing:
-            from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
+            from difflib import get_close_matches  # noqa: PLC0415  only for mistakes
 
             self.refuse(ctx, args[0], get_close_matches(name, self.list_commands(ctx), cutoff=_NEAR))
         return super().resolve_command(ctx, args)
 
     def refuse(self, ctx: click.Context, typed: str, meant: Iterable[str]) -> NoReturn:
-        """Fail because there is no such command: name the commands that may be meant, or the command that lists all."""
+        """Fail because there is no such command; name the commands that may be meant, or the command that lists all."""
         if settings := ctx.find_root().obj:
             settings.speak_early(ctx)
         told = _("There is no command {name}.", name=harmless(typed))

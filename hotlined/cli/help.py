@@ -1,12 +1,12 @@
-"""`hotlined help`: shows what `--help` shows, for people who type it as a word."""
+"""`hotlined help`: the same as `--help`, for people who type it as a word."""
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.language import _
 
 
-@click.command("help", cls=Command)
+@click.command("help", cls=TranslatedCommand)
 @click.argument("words", metavar="[COMMAND]", nargs=-1)
 @click.pass_context
 def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:

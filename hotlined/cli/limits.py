@@ -1,10 +1,10 @@
-"""`hotlined limits`: what is left in each window, what waits, and the worst that can be spent."""
+"""`hotlined limits`: the room left in each window, the answers that wait, and the most that can be spent."""
 
 from collections.abc import Iterable, Sequence
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -17,7 +17,7 @@ from hotlined.words.columns import Column, Layout, figures
 from hotlined.words.conditions import WINDOW_NAMES, hold_in_words
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 def limits(settings: Settings, as_json: bool) -> None:
@@ -82,7 +82,7 @@ def _print_worst(report: LimitsReport, limits: Limits) -> None:
 
 
 def _print_table(rows: Iterable[Sequence[str]], columns: tuple[Column[Sequence[str]], ...], apart: int) -> None:
-    """Print a table; if it is too wide, its last columns, so many, follow in a second one behind the first column."""
+    """Print a table; if it is too wide, its last `apart` columns follow in a second table, with the first one."""
     narrow = Layout(0, columns[:-apart], then=Layout(0, (columns[0], *columns[-apart:])))
     click.echo("\n".join(table(rows, (Layout(0, columns), narrow))))
     click.echo()

@@ -1,8 +1,8 @@
-"""`hotlined log`: what came, what was decided, and what became of the answers.
+"""`hotlined log`: contacts, the decisions about them, and the outcome of their answers.
 
-The list has three forms: lines for people as wide as the terminal, JSON Lines that keep everything exactly, and CSV for
-spreadsheets. Each prints row by row, so the memory that it takes does not grow with the database. People read plain
-words and local time, programs read codes and UTC.
+The list has three forms: lines for people, as wide as the terminal; JSON Lines with every value exactly; CSV for
+spreadsheets. Each is printed row by row, so the memory does not grow with the database. People read plain words and
+local time, programs read codes and UTC.
 """
 
 import csv
@@ -18,7 +18,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -40,7 +40,7 @@ FOLLOW_SECONDS = 1.0
 
 
 def _print_by_hand(db: Database, config: Config, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
-    """Print the texts that people sent themselves."""
+    """Print texts by hand."""
     if as_csv:
         _print_csv(rows, tuple(rows[0].keys()) if rows else ())
         return
@@ -61,7 +61,7 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
 
 
 def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row]:
-    """Yield the newest rows, then every row that is new or changes, without end."""
+    """Yield the newest rows, then every row that is new or has changed; it never ends."""
     follower = contact_log.newest_position(db)
     version = db.changed_elsewhere()
     for row in contact_log.rows(db, where, limit):
@@ -69,7 +69,8 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
         yield row
     while True:
         yield from contact_log.changes(db, where, follower)
-        # the left side is read before the right one sets it: this compares the last version with the one just read
+        # The left side is read before the right side sets it: compares the version of the last reading with that of
+        # now.
         while version == (version := db.changed_elsewhere()):
             time.sleep(FOLLOW_SECONDS)
 
@@ -77,14 +78,14 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
 def _any_of(
     option: str, name: str, metavar: str, values: type[StrEnum], meaning: str
 ) -> Callable[[_Command], _Command]:
-    """Return an option that takes one of these values and may be repeated; its help names them."""
+    """Return an option that takes one of these values and may be repeated; its help lists the values."""
     codes = [value.value for value in values]
     kind = _Reasons(codes) if values is Reason else click.Choice(codes)
     return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(codes)}.")
 
 
-class _Reasons(click.Choice):  # type: ignore[type-arg]  # it takes no type before click 8.2
-    """The codes of reasons, or the words that the log has for them."""
+class _Reasons(click.Choice):  # type: ignore[type-arg]  # it has no type parameter before click 8.2
+    """The codes of reasons, or the words that the log shows for them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the code."""
@@ -118,10 +119,10 @@ _FILTERS = options(
     click.option("--alert-words", is_flag=True, help="With a word of alerts.words in its text."),
     click.option("--search", metavar="TEXT", help="With this in its text; case and accents do not count."),
 )
-"""The options of `log` that say which contacts are shown."""
+"""The options of `log` that choose contacts."""
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the newest (50); 0: all.")
 @click.option("--follow", is_flag=True, help="Then show each contact that comes or changes, until Ctrl-C.")
 @_FILTERS

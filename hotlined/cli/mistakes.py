@@ -1,8 +1,8 @@
-"""Mistakes on the command line, in the language in force: what click says in English becomes sentences of ours.
+"""Mistakes on the command line, in the language in force: click's English messages become sentences of ours.
 
-Most mistakes are recognised by the class of click's exception and by its fields. An exception with a sentence alone is
-recognised by its wording (`WORDINGS`), because click looks for translations in compiled catalogues, and has none. A
-sentence that another version of click words otherwise stays in English.
+Most mistakes are recognised by the class and the fields of click's exception. Some exceptions have only a message;
+these are recognised by its wording (`WORDINGS`), because click would look for translations in compiled catalogues,
+and has none. A message that another version of click words differently stays English.
 """
 
 import re
@@ -27,19 +27,18 @@ WORDINGS = (
     N_("File {path} is not readable."),
     N_("Path {path} is not readable."),
 )
-"""What click says in sentences alone: of too many words, of an option with too much or too little, and of a value.
+"""The messages of click's exceptions that have only a message.
 
-The longer one stands first where another begins like it.
-"""
+If one wording begins like another, the longer one is first."""
 
 _ON_BLANKS = N_("Write a number without blanks, or in quotes.")
 _NUMBERS = ("number", "id_or_number")
-"""The arguments that a number is typed for."""
+"""The arguments that take a number."""
 _EXTRA = re.compile("Got unexpected extra argument")
 
 
 def in_words(error: click.UsageError) -> str:
-    """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
+    """Return the problem in words; with advice if a shell split a number that was typed with blanks."""
     told = _told(error)
     parameters = error.ctx.command.params if error.ctx else []
     takes_number = any(isinstance(one, click.Argument) and one.name in _NUMBERS for one in parameters)
@@ -60,7 +59,7 @@ def _told(error: click.UsageError) -> str:
 
 
 def _name(error: click.BadParameter) -> str:
-    """Return the name of the option or argument; empty where click does not say which it is."""
+    """Return the name of the option or argument; empty if click does not name it."""
     hint = error.param_hint or (error.param.get_error_hint(error.ctx) if error.param and error.ctx else "")
     return placeholders(hint if isinstance(hint, str) else " / ".join(map(repr, hint)))
 
@@ -77,7 +76,7 @@ def _missing(error: click.MissingParameter) -> str:
 
 
 def _value_problem(error: click.BadParameter) -> str:
-    """Return what is wrong with a value; for a file that cannot be opened, why the system refused."""
+    """Return the problem of a value; for a file that cannot be opened, the system's reason."""
     refused = error.__context__
     if error.param and isinstance(error.param.type, click.File) and isinstance(refused, OSError):
         return refusal_of(refused)
@@ -95,7 +94,7 @@ def _no_option(name: str, near: list[str]) -> str:
 
 
 def usage(context: click.Context) -> str:
-    """Return how the command is used, and where its help is."""
+    """Return the usage of a command, and the command that shows its help."""
     formatter, command = context.make_formatter(), context.command
     command.format_usage(context, formatter)
     help_ = max(command.get_help_option_names(context), key=len, default="")
@@ -106,7 +105,7 @@ def usage(context: click.Context) -> str:
 
 
 def _said_again(message: str) -> str:
-    """Return a sentence in the language in force: ours are keys of the catalogue; an unknown one stays as it is."""
+    """Return a message in the language in force; one that is not ours and not in `WORDINGS` is returned as it is."""
     text = " ".join(message.split())
     if spoken() is Language.ENGLISH:
         return text
@@ -117,5 +116,5 @@ def _said_again(message: str) -> str:
 
 
 def _pattern(wording: str) -> re.Pattern[str]:
-    """Return what fits a sentence of click's, each of its places a group."""
+    """Return a pattern for a wording of click; each of its places is a group."""
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(wording)), re.DOTALL)

@@ -1,6 +1,6 @@
-"""`hotlined numbers`: who contacts the line.
+"""`hotlined numbers`: the numbers that contacted the line.
 
-Known to be wrong: a number that became a pseudonym in part stands in the list twice, once under each name.
+Known to be wrong: a number that became a pseudonym in part is in the list twice, once under each name.
 """
 
 import csv
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_lines
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -56,10 +56,10 @@ _REFUSED = (
     Layout(70, (_NUMBER, _CONTACTS, _LAST, _WHY)),
     Layout(0, (_NUMBER, replace(_CONTACTS, heading_message=N_("IN"), width=5), _LAST), below=replace(_WHY, width=2)),
 )
-"""The columns of those whom the line refuses."""
+"""The columns of the numbers that the line refuses."""
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option(
     "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the last in the list (50); 0: all."
 )

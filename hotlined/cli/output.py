@@ -1,8 +1,8 @@
-"""How commands print: sentences and sheets as wide as the terminal, JSON, and a question that is answered with yes.
+"""Printing: sentences and sheets as wide as the terminal, JSON, and questions that a person answers with yes.
 
-Sentences and sheets pass through `hotlined.words.harmless`, which says what it does to text from strangers; JSON is
-ASCII and keeps the text exactly. Tables are made by `table`.
-Known to be wrong: wide characters count once where a sentence or a sheet is wrapped.
+Text in sentences and sheets is made harmless by `hotlined.words.harmless`; JSON is ASCII and keeps the text exactly.
+Tables are made by `table`.
+Known to be wrong: in a wrapped sentence or sheet a wide character counts as one column.
 """
 
 import contextlib
@@ -25,30 +25,31 @@ from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
 _YES = ("y", "yes", "o", "oui", "j", "ja")
-"""What people type for yes, in every language."""
+"""A yes, as people type it in any language."""
 
 TYPED = "hotlined.typed"
-"""Where click keeps the options before the command as they were typed, for `as_typed`."""
+"""The key in click's `meta` of the --config or --line that was typed, for `as_typed`."""
 FILE = click.Path(path_type=Path)
-"""The type of a FILE that a command writes, for `output_to`."""
+"""The type of the FILE that a command writes to with `output_to`."""
 STANDARD_OUTPUT = Path("-")
-"""What stands for it where a FILE is named."""
-_LABEL = 14  # characters: the first column of a sheet
-_COLUMNS = 80  # without a terminal
-_LEAST = 10  # characters: a narrower column is not worth having
+"""The name that means the standard output where a FILE is expected."""
+_LABEL = 14  # characters: the labels of a sheet
+_COLUMNS = 80  # if there is no terminal
+_LEAST = 10  # characters: a narrower text is unreadable
 _WRAPPER = partial(
     textwrap.TextWrapper,
     replace_whitespace=False,
-    break_long_words=False,  # a path or a PDU can be copied
+    break_long_words=False,  # so that a path or a PDU can be copied
     break_on_hyphens=False,
 )
 
 
 @contextlib.contextmanager
 def output_to(file: Path | None, instead: str | None = None) -> Iterator[None]:
-    """Have everything that is printed meanwhile go to FILE, a new one; to the standard output without FILE and for `-`.
+    """Send everything printed in this context to the new file `file`, or to the standard output for None or `-`.
 
-    What is for no terminal names the command to type `instead`. Raises UsageError and OSError, as `files.create`.
+    Output that is not for a terminal gives in `instead` the command to type. Raises UsageError and OSError, as
+    `files.create`.
     """
     if file is None or file == STANDARD_OUTPUT:
         if instead and sys.stdout.isatty():
@@ -64,10 +65,10 @@ def output_to(file: Path | None, instead: str | None = None) -> Iterator[None]:
 
 
 def columns() -> int:
-    """Return how wide the terminal is, in characters; 80 where there is none."""
+    """Return the width of the terminal in characters; 80 if there is no terminal."""
     if "COLUMNS" not in os.environ and not os.isatty(1):
         return _COLUMNS
-    from shutil import get_terminal_size  # noqa: PLC0415  it loads what packs and unpacks, half a MiB
+    from shutil import get_terminal_size  # noqa: PLC0415  imports compression, half a MiB
 
     return get_terminal_size((_COLUMNS, 0)).columns
 
@@ -78,20 +79,20 @@ def json_line(value: Any) -> str:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print each line as soon as it is there: a person looks at a list before it is complete."""
+    """Print each line at once, because a person reads a list before it is complete."""
     for line in lines:
         print(line, flush=True)
 
 
 def as_typed(text: str) -> str:
-    """Add the --config or --line that was typed to the commands in a sentence, so that they can be copied."""
+    """Add the typed --config or --line to the commands in a sentence, so that they can be copied and run."""
     context = click.get_current_context(silent=True)
     typed = context.meta.get(TYPED) if context else None
     return text.replace("`hotlined ", f"`hotlined {typed} ") if typed else text
 
 
 def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
-    """Return a text made harmless behind a label; on a terminal it is wrapped below itself, and no word is cut."""
+    """Return a harmless text after a label; on a terminal it is wrapped beside the label, and no word is cut."""
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
     if (sys.stderr if err else sys.stdout).isatty():
@@ -106,7 +107,7 @@ def print_wrapped(text: str, label: str = "", *, err: bool = False) -> None:
 
 
 def sheet(pairs: Iterable[tuple[str, str | None]]) -> Iterator[str]:
-    """Yield the lines of a sheet for people: labels and values; one that is not known or empty is left out."""
+    """Yield the lines of a sheet of labels and values; unknown and empty values are left out."""
     for label, value in pairs:
         if value:
             yield from wrapped(value, label).split("\n")
@@ -119,16 +120,16 @@ def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
 
 
 def confirm(question: str, without: str) -> None:
-    """Let a person say yes; raises click.Abort for anything else, and UsageError where there is nobody to be asked.
+    """Ask a person to say yes; raises click.Abort for any other answer, and UsageError if there is no terminal.
 
-    `without` is the hint of that error: the command that asks nothing.
+    `without` is the hint of the UsageError: a command that asks nothing.
     """
     if not asked(question, _("Nobody can be asked here."), without):
         raise click.Abort
 
 
 def asked(question: str, problem: str, without: str) -> bool:
-    """Let a person say yes or no, which is also anything else; raises UsageError where there is nobody to be asked.
+    """Ask a person for yes or no; any other answer means no. Raises UsageError if there is no terminal.
 
     `problem` and `without` are the sentence and the hint of that error.
     """

@@ -1,7 +1,7 @@
-"""People's data: `purge` by age, `forget` a person, `export` what is stored of one, `keep` a contact, `evidence`.
+"""People's data: `purge` by age, `forget` a person, `export` their data, `keep` a contact, `evidence`.
 
-They work on the database beside the running daemon, and end when no file of the database has a copy of what they erase.
-They do not change backups: what was backed up before is still there.
+The commands work on the database beside the running daemon. Those that erase end when no file of the database has a
+copy of the erased data any more. They do not change backups: these still have it.
 """
 
 import shlex
@@ -12,13 +12,13 @@ import click
 
 from hotlined import pseudonym
 from hotlined.cli import typed
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, as_typed, asked, confirm, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import here
 from hotlined.config import Config
-from hotlined.control import erasing
+from hotlined.control import erase_requests
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.evidence.facts import EvidenceFacts, facts
@@ -31,14 +31,13 @@ from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
 from hotlined.store import fleet
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.people import evidence as stored_evidence
 from hotlined.store.people import export as stored_export
-from hotlined.store.people import purging, stored
+from hotlined.store.people import purging, stored, stored_evidence
 from hotlined.store.reading import log
 from hotlined.words.requests import result_in_words
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @pass_settings
 def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
@@ -49,12 +48,12 @@ def purge(settings: Settings) -> None:
     Example: hotlined purge
     """
     config = settings.config()
-    batches = list(_with_progress(erasing.purge(config, settings.who)))
-    erasing.rebuild(config, settings.who, "purge")
+    batches = list(_with_progress(erase_requests.purge(config, settings.who)))
+    erase_requests.rebuild(config, settings.who, "purge")
     print_wrapped(erased.purged(batches))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.maybe_number
 @click.option(
     "--asked", "is_asked", is_flag=True, help="Erase the people that other lines of the fleet ask to erase, one by one."
@@ -95,15 +94,15 @@ def forget(settings: Settings, number: str | None, is_asked: bool, yes: bool, ke
         )
     if amounts.anything or asks:
         amounts = _erase(settings, config, name, keep_opt_out=keep_opt_out, asks=True)
-    else:  # a reader may have kept an earlier `forget` from coming to its end
-        erasing.rebuild(config, settings.who, "forget")
+    else:  # a reader of the database may have kept an earlier `forget` from finishing
+        erase_requests.rebuild(config, settings.who, "forget")
     keeps = keep_opt_out and amounts.opted_out
     for words in erased.forgotten(config, name, amounts, keeps_opt_out=keeps, asks=asks):
         print_wrapped(as_typed(words))
 
 
 def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
-    """Erase whom other lines ask to erase, each where a person says so, or where nothing may be evidence."""
+    """Erase the numbers that other lines ask to erase: each after a yes, or with `yes` each without likely evidence."""
     with open_beside_daemon(config.database) as db:
         requests = {request.person: request for request in reversed(fleet.asked(db))}
         found = [
@@ -124,7 +123,7 @@ def _forget_asked(settings: Settings, config: Config, *, yes: bool) -> None:
 
 
 def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool, asks: bool) -> stored.StoredCounts:
-    return erasing.forget(
+    return erase_requests.forget(
         config,
         settings.who,
         name,
@@ -134,7 +133,7 @@ def _erase(settings: Settings, config: Config, name: str, *, keep_opt_out: bool,
     )
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("file", type=FILE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
@@ -159,7 +158,8 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
     with open_beside_daemon(config.database) as db:
         known = stored_export.export(db, name, result_in_words)
     if not as_json and not known.anything:
-        print_wrapped(erased.nothing(name))  # also with a FILE: it may be the rest of a number with blanks
+        # also if there is a FILE: that may be the second half of a number that was typed with a blank
+        print_wrapped(erased.nothing(name))
         return
     with output_to(file):
         if as_json:
@@ -168,7 +168,7 @@ def export(settings: Settings, number: str, file: Path | None, as_json: bool) ->
             print_sheet(sheet(known, here()))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @click.option("--undo", is_flag=True, help="End the exemption.")
 @pass_settings
@@ -189,7 +189,7 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
         print_wrapped(decided.kept(config, contact_id, news=news))
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @typed.number
 @click.argument("file", type=FILE, required=False)
 @pass_settings
@@ -211,17 +211,17 @@ def evidence(settings: Settings, number: str, file: Path | None) -> None:
         _("Write this down, on the printed page: the SHA-256 of {file} is {sum}", file=SUMS, sum=sum_of_sums),
         _("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed."),
     ):
-        print_wrapped(words, err=True)  # the ZIP may be on the standard output
+        print_wrapped(words, err=True)  # on stderr, because the ZIP may be on the standard output
 
 
 def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
-    """Keep the contacts of a number or name, and return all that is stored of it; raises HotlinedError without any."""
+    """Keep the contacts of a number or name, and return all that is stored; raises HotlinedError if nothing is."""
     if is_withheld(name):
         raise _nobodys()
     decide(config, who, "evidence", name=name)
     with open_beside_daemon(config.database) as db:
         known = stored_evidence.of_number(db, name)
-        if not known.contacts:  # there was none, or somebody has erased them meanwhile
+        if not known.contacts:  # either there never was one, or all were erased meanwhile
             raise HotlinedError(
                 _("Nothing is stored about {name}: there is no evidence.", name=name),
                 _("Give the number: `hotlined show ID` has that of a contact, and `hotlined numbers` lists who came."),
@@ -230,7 +230,7 @@ def _facts(config: Config, who: str, name: str) -> EvidenceFacts:
 
 
 def _nobodys() -> UsageError:
-    """Return the error for those who withhold their number, where one person is meant."""
+    """Return the error for withheld numbers: the command is about one person."""
     return UsageError(
         _("Nobody can tell who withholds a number: contacts without one may be of many people."),
         _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),
@@ -238,7 +238,7 @@ def _nobodys() -> UsageError:
 
 
 def _name(text: str, config: Config) -> str:
-    """Return a number in E.164, or a name or pseudonym as it was typed."""
+    """Return a number in E.164; a name or a pseudonym as it was typed."""
     try:
         return parse_number(text, config.numbers.country)
     except AddressError:
@@ -249,12 +249,12 @@ def _name(text: str, config: Config) -> str:
 
 
 def _with_progress(batches: Iterable[purging.Batch]) -> Iterator[purging.Batch]:
-    """Pass batches on and show on a terminal how many rows are done."""
-    from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
+    """Pass batches on; a terminal shows how many rows are done."""
+    from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same
 
     console = Console(stderr=True)
-    if not console.is_interactive:  # a progress that is disabled leaves an empty line, before rich 14
+    if not console.is_interactive:  # before rich 14 a disabled progress bar leaves an empty line
         yield from batches
         return
     with Progress(console=console, transient=True) as progress:

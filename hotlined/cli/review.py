@@ -1,4 +1,4 @@
-"""`hotlined review`: shows the texts that want a tag one by one, and takes one key for each."""
+"""`hotlined review`: shows untagged texts one by one, and takes one key for each."""
 
 import sys
 from collections import deque
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import read, tag_word
@@ -41,7 +41,7 @@ def _key(text: str) -> tuple[str, str]:
     return key, tag_word(word)
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--all", "every", is_flag=True, help="Every untagged text, first contacts too.")
 @click.option(
     "--key",
@@ -70,16 +70,16 @@ def review(settings: Settings, every: bool, keys: tuple[tuple[str, str], ...]) -
 
 
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
-    """Show each untagged text, wait for a key, and commit its decision before the next text."""
+    """Show each untagged text and wait for a key; a decision is committed before the next text is shown."""
     waiting = deque(waiting_texts.queue(db, every=every))
     meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
     legend = " ".join(f"{key}={word}" for key, word in meanings.items())
-    done: list[tuple[int, str]] = []  # which key was pressed at which contact
+    done: list[tuple[int, str]] = []  # contacts with the key pressed for each
     kept = 0
-    skipped = 0  # each waits still, for the next `review`
+    skipped = 0  # these still wait, for the next `review`
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
-        if contact is None or contact.text is None:  # erased since
+        if contact is None or contact.text is None:  # erased meanwhile
             waiting.popleft()
             continue
         print_wrapped(_head(contact, len(waiting) + skipped))
@@ -103,7 +103,7 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
             skipped += 1
         elif contact.kept:
             print_wrapped(kept_already(contact))
-        else:  # it can get its tag now
+        else:  # kept, and shown again for its tag
             kept += decided("keep", contact_id=contact.id) or 0
     tagged = sum(key in words for _id, key in done)
     click.echo(_in_all(tagged, kept, len(waiting) + skipped, every=every))
@@ -112,7 +112,7 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
 def _tag(
     db: Database, decided: Callable[..., Any], done: list[tuple[int, str]], contact: WholeContact, word: str
 ) -> None:
-    """Tag a text as it was shown; what somebody sorted meanwhile stays as it is, and is said."""
+    """Tag a text as it was shown; if another person changed its tags meanwhile, change nothing and say so."""
     by = decided("tag", contact_id=contact.id, word=word, seen=[*contact.tags])
     if isinstance(by, str):
         done.pop()
@@ -120,7 +120,7 @@ def _tag(
 
 
 def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
-    """Return what was done, and how many texts are left."""
+    """Return the counts of tagged, kept and remaining texts."""
     if every:
         counts = [ngettext("{number} text tagged", "{number} texts tagged", tagged)]
     else:
@@ -131,7 +131,7 @@ def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
 
 
 def _head(contact: WholeContact, left: int) -> str:
-    """Return the line above a text: which contact it is, and how many texts are left."""
+    """Return the line above a text: how many texts are left, and the contact."""
     places = {
         "id": contact.id,
         "moment": moment(contact.received_at),
@@ -147,7 +147,7 @@ def _head(contact: WholeContact, left: int) -> str:
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
-    """Undo a key; the contact at which it was pressed comes again. No key ends that a contact is kept."""
+    """Undo a key, and show its contact again. A kept contact stays kept."""
     if key == "k":
         print_wrapped(
             as_typed(_("Contact {number} stays kept; `hotlined keep {number} --undo` ends that.", number=contact_id))
@@ -159,7 +159,7 @@ def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key
 
 
 def _press(legend: str, meanings: dict[str, str]) -> str:
-    """Return the first key that has a meaning, and show that; Ctrl-C and Ctrl-D mean quit."""
+    """Return the first pressed key that has a meaning, and print the meaning; Ctrl-C and Ctrl-D mean quit."""
     click.echo(labelled(wrapped(legend)), nl=False)
     key = ""
     with suppress(KeyboardInterrupt, EOFError):

@@ -3,12 +3,12 @@
 import click
 
 from hotlined import config as configuration
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--once",
     is_flag=True,
@@ -24,7 +24,7 @@ def run(settings: Settings, once: bool) -> None:
 
     Example: hotlined --config config.yaml run --once
     """
-    from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help does without the modem and the store
+    from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help needs neither modem nor store
     from hotlined.store.file.opening import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()

@@ -1,7 +1,7 @@
-"""What makes a process a service: its log on stderr, files that its group alone can read, the sockets of systemd.
+"""Preparations of a service: its log on stderr, files that only its group can read, the sockets from systemd.
 
-In the journal each record carries its priority (sd-daemon(3)) and no time, because the journal adds the time; elsewhere
-it carries both as words.
+In the journal a record has only its priority (sd-daemon(3)), because the journal adds the time; elsewhere it has time
+and priority in words.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ _DEBUG = 7
 
 
 class Formatter(logging.Formatter):
-    """Writes a record on one line, made harmless; in the journal its priority stands in front.
+    """Writes a record on one line, made harmless; in the journal the priority comes first.
 
-    A second line would be a record of its own in the journal, and the text of a stranger could forge one.
+    The journal would take a second line for a record of its own, so a stranger's text could forge one.
     """
 
     def __init__(self, *, journal: bool) -> None:
@@ -30,14 +30,14 @@ class Formatter(logging.Formatter):
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record on one line; a sign marks where it had line breaks, as a traceback has."""
+        """Write a record on one line; a sign replaces each line break, such as those of a traceback."""
         priority = next((priority for level, priority in _PRIORITIES if record.levelno >= level), _DEBUG)
         prefix = f"<{priority}>" if self._journal else ""
         return prefix + harmless(super().format(record))
 
 
 def prepare(log_level: str) -> None:
-    """Make this process a service: its log goes to stderr, its files are its group's to read and nobody else's."""
+    """Make this process a service: its log goes to stderr, and only its group can read its files."""
     output = logging.StreamHandler()
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=log_level.upper(), handlers=[output], force=True)
@@ -46,7 +46,7 @@ def prepare(log_level: str) -> None:
 
 @contextlib.contextmanager
 def listening(*paths: Path, mode: int = 0o660) -> Iterator[list[socket.socket]]:
-    """Give the sockets of systemd, or one made at each path, which is removed when the program ends."""
+    """Yield the sockets from systemd, or one made at each path; those are removed at the end."""
     with contextlib.ExitStack() as stack:
         found = [
             stack.enter_context(each)

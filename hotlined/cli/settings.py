@@ -1,6 +1,6 @@
-"""The options before a command: which configuration it uses, and who typed it.
+"""The options before a command: which configuration it uses, and which person typed it.
 
-For the commands of WHILE_BROKEN, a configuration file that cannot be used is a warning alone: they use the
+For the commands in WHILE_BROKEN, a configuration file that cannot be used is only a warning: they use the
 configuration in force.
 """
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from hotlined.reports.in_force import Broken
 
 SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
-"""The commands that systemd alone starts; no help names them."""
+"""The commands that only systemd starts; no help lists them."""
 
 JOURNALS = {"run", "alerts-sender"}
-"""The commands that speak to the journal, which is in English."""
+"""The commands that write to the journal, which is always in English."""
 
 WHILE_BROKEN = {
     *("status", "web", "alerts", "metrics", "log", "show", "numbers", "stats", "limits", "export", "db"),
     *("pause", "resume", "block", "unblock", "cancel", "requeue", "tag", "keep", "review"),
 }
-"""The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""
+"""The commands that work while config.yaml is broken: a person may need them before the file is corrected."""
 
 _WAITS = {
     "forget": N_("`forget` erases for good, so it waits until it is certain which database is meant; `block` works."),
@@ -40,7 +40,7 @@ _WAITS = {
         "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are."
     ),
 }
-"""Why some of the others do not."""
+"""The reason why some other commands do not."""
 
 
 def _nobody(_warning: str) -> None:
@@ -49,22 +49,22 @@ def _nobody(_warning: str) -> None:
 
 @dataclass(slots=True)
 class Settings:
-    """The options before the command, and the configuration file that they lead to, once it is known."""
+    """The options before the command, and the configuration file that they lead to, once it is found."""
 
     option: Path | None = None
     line: str | None = None
     warn: Callable[[str], None] = _nobody
-    """Takes a warning; while a shell completes a line, there is none to be shown."""
+    """Takes a warning; drops it while a shell completes a line, where none can be shown."""
     path: Path | None = None
     unknown: tuple[str, ...] = ()
-    """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
+    """The keys that have only their default, because the file cannot be used and no daemon runs that knows them."""
     broken: "Broken | None" = None
-    """What is wrong with the file, where the command works with what is in force instead."""
+    """The problem of the file, if the command uses the configuration in force instead."""
     who: str = field(default_factory=person.who)
     """The person who typed the command."""
 
     def config(self) -> "Config":
-        """Find and load the configuration; raises as `loaded` does, and HotlinedError for root at a user's database."""
+        """Find and load the configuration; raises as `loaded`, and HotlinedError for root at a user's database."""
         config = self.loaded()
         person.require_no_root(config.database, config.name)
         return config
@@ -72,19 +72,20 @@ class Settings:
     def loaded(self) -> "Config":
         """Find and load the configuration; raises ConfigError and UsageError.
 
-        Where the file cannot be used, what is in force is the daemon's word: root does not believe another user's.
+        If the file cannot be used, the configuration in force comes from the daemon's files. Root must not believe
+        another user's files, so this raises HotlinedError for root.
         """
         loaded = self._loaded()
         if _command() in JOURNALS or loaded.language is language.spoken():
             return loaded
-        from hotlined import config  # noqa: PLC0415  as above
+        from hotlined import config  # noqa: PLC0415  --help and --version do not need it
 
         language.speak(loaded.language)
-        return config.with_answer(loaded)  # what is wrong with the answer's file is said in that language
+        return config.with_answer(loaded)  # again, so that problems of the answer's file are in that language
 
     def is_configured(self) -> bool:
-        """Tell whether a configuration is named, or lies where one is looked for; raises UsageError for no line."""
-        from hotlined import config  # noqa: PLC0415  as below
+        """Tell whether a configuration is named or found; raises UsageError if --line is not the name of a line."""
+        from hotlined import config  # noqa: PLC0415  the same
 
         with contextlib.suppress(ConfigError):
             config.find(self.option, self.line, os.environ)
@@ -92,23 +93,23 @@ class Settings:
         return bool(self.option or self.line or os.environ.get("HOTLINED_CONFIG"))
 
     def place(self) -> Path:
-        """Return the path of the configuration, even if there is none there; ./config.yaml is not looked for."""
-        from hotlined import config  # noqa: PLC0415  as below
+        """Return the path of the configuration, even if there is no file; ./config.yaml is not considered."""
+        from hotlined import config  # noqa: PLC0415  the same
 
         self.speak_early()
         with contextlib.suppress(ConfigError):
-            config.find(self.option, self.line, os.environ)  # raises for a text that is no line's name
+            config.find(self.option, self.line, os.environ)  # raises UsageError if --line is not the name of a line
         named = self.option or (None if self.line else os.environ.get("HOTLINED_CONFIG"))
         return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'main'}.yaml").absolute()
 
     def speak_early(self, context: click.Context | None = None) -> None:
-        """Turn on the language of the line before its configuration is loaded; the journal stays English."""
+        """Turn on the line's language before its configuration is loaded; the journal stays English."""
         if _command(context) not in JOURNALS:
             self.speak_to_person()
 
     def speak_to_person(self) -> None:
-        """Turn on the language of the line as far as its file can be read, else that of the environment."""
-        from hotlined import config  # noqa: PLC0415  for mistakes and help alone
+        """Turn on the line's language as far as its file can be read, else that of the environment."""
+        from hotlined import config  # noqa: PLC0415  only for mistakes and help
 
         said = None
         with contextlib.suppress(ConfigError, UsageError):
@@ -116,7 +117,7 @@ class Settings:
         language.speak(said or language.language_of_environment())
 
     def _loaded(self) -> "Config":
-        from hotlined import config  # noqa: PLC0415  --help and --version do without
+        from hotlined import config  # noqa: PLC0415  --help and --version do not need it
 
         try:
             self.path = config.find(self.option, self.line, os.environ)
@@ -125,13 +126,13 @@ class Settings:
             self.speak_early()
         self.path = config.find(self.option, self.line, os.environ)
         try:
-            return config.load(self.path)  # again, so that its error is in the language of the line
+            return config.load(self.path)  # again, so that the error is in the line's language
         except ConfigError as error:
             command = _command() or ""
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
                 hint = " ".join(filter(None, (error.hint, _(_WAITS[command]) if command in _WAITS else None)))
                 raise ConfigError(error.message, error.problems, hint) from error
-            from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
+            from hotlined.reports import in_force  # noqa: PLC0415  only for mistakes
 
             named = config.salvage(self.path).config
             for path in (named.runtime_dir / named.name, named.database):
@@ -159,7 +160,7 @@ def _changed_at(path: Path) -> str | None:
 
 
 def _command(context: click.Context | None = None) -> str | None:
-    """Return the name of the command that runs, or that a context belongs to: for `db check` it is `db`."""
+    """Return the name of the running command, or of the one that a context belongs to; for `db check` it is `db`."""
     context = context or click.get_current_context(silent=True)
     while context and context.parent and context.parent.parent:
         context = context.parent

@@ -1,6 +1,6 @@
-"""`hotlined show`: one contact, one text by hand, or one person, whole.
+"""`hotlined show`: everything about one contact, one text by hand, or one person.
 
-Whether a number may be answered is asked of the policy itself, as for a text that came now.
+The policy decides whether a number may be answered, as for a text that came now.
 """
 
 from itertools import chain
@@ -8,7 +8,7 @@ from itertools import chain
 import click
 
 from hotlined.cli.contacts import CONTACTS
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_lines, sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -28,7 +28,7 @@ from hotlined.store.line.line import FREE, sending_of
 from hotlined.store.reading import log
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument(
     "id_or_number", metavar="[ID|NUMBER]", required=False, shell_complete=complete_number, callback=read_number
 )

@@ -1,4 +1,4 @@
-"""`hotlined sim`: the balance of the SIM, its last top-up, and which stick and SIM the line is served with."""
+"""`hotlined sim`: the balance of the SIM, its last top-up, and the stick and SIM that serve the line."""
 
 import click
 

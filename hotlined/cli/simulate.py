@@ -1,4 +1,4 @@
-"""`hotlined simulate`: a flood through the real policy and the real store, in virtual time."""
+"""`hotlined simulate`: a flood against the real policy and the real store, in virtual time."""
 
 import random
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -73,10 +73,10 @@ _SHAPE = options(
         help="The share that comes from numbers never seen before.",
     ),
 )
-"""The options of a flood that is made up."""
+"""The options of an invented flood."""
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @_SHAPE
 @click.option(
     "--csv",
@@ -103,7 +103,7 @@ def simulate(
     config = settings.config()
     if log and any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in shape):
         raise click.UsageError(N_("--csv says what comes: --messages, --numbers, --hours and --new do not go with it."))
-    rng = random.Random(seed)  # noqa: S311  no secret: the same seed has to give the same flood
+    rng = random.Random(seed)  # noqa: S311  not a secret: the same seed must give the same flood
     arrivals = replay(log, config) if log else flood(**shape, config=config, rng=rng)
     with tempfile.TemporaryDirectory() as folder, simulation.open_to_throw_away(Path(folder) / "flood.db") as db:
         coming = _with_progress(arrivals, None if log else shape["messages"])
@@ -116,19 +116,19 @@ def simulate(
 
 
 def _rules(config: Config) -> Rules:
-    """Return the rules of the line; before it has a database, those of the configuration."""
+    """Return the rules of the line; if it has no database yet, those of the configuration alone."""
     with suppress(StoreError), open_beside_daemon(config.database) as db:
         return rules_of(db, config)
     return config.rules()
 
 
 def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[Arrival]:
-    """Pass contacts on and show on a terminal how many have come."""
-    from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
+    """Pass contacts on; a terminal shows how many have come."""
+    from rich.console import Console  # noqa: PLC0415  importing it takes a tenth of a second
     from rich.progress import track  # noqa: PLC0415  the same
 
     console = Console(stderr=True)
-    if not console.is_interactive:  # a progress that is disabled leaves an empty line, before rich 14
+    if not console.is_interactive:  # before rich 14 a disabled progress bar leaves an empty line
         return arrivals
     return track(arrivals, "", total, console=console, transient=True)
 

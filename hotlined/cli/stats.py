@@ -1,4 +1,4 @@
-"""`hotlined stats`: the figures of a period, for a person at a terminal, a script, a spreadsheet, or as a page."""
+"""`hotlined stats`: the figures of a period, for a terminal, a script, a spreadsheet, or as a page."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import FILE, json_line, output_to, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -37,7 +37,7 @@ from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option(
     "--since", metavar="WHEN", type=WHEN, help="From this time on (the last 30 days): 2026-11-24, 7d (ago), monday."
 )
@@ -69,8 +69,12 @@ def stats(
 ) -> None:
     """Show contacts, numbers, answers, costs and reactions in figures, beside those of the period before.
 
-    A period begins with the line's first contact at the earliest, and ends now at the latest. Days and hours are those
-    of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
+    A period begins with the line's first contact at the earliest, and ends now at the latest. Without --since and
+    --until it is the last 30 whole days up to yesterday; before the first midnight of the line it is today. Days and
+    hours are those of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
+
+    It also gives sentences that can be printed as they are. There a telephone number counts as a person; names and
+    short codes do not.
 
     Example: hotlined stats --since 7d --by day
     """
@@ -81,7 +85,7 @@ def stats(
     with _at_work(_("Counting")), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, now)
     if page:
-        from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do without
+        from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do not need it
 
         with output_to(page):
             click.echo(draw(summary, now), nl=False)
@@ -125,7 +129,7 @@ def _waited(part: int) -> Callable[[Tally], str]:
 
 
 def lines(summary: Summary) -> Iterator[Line]:
-    """Yield the rows of a period's figures: a label, indented where it is a part, and its value in a tally."""
+    """Yield the rows of a period's figures: a label, indented if it is a part of the row above, and its value."""
     tallies = [tally for tally in (summary.total, summary.before) if tally]
 
     def words(name: str) -> Iterator[Line]:
@@ -203,7 +207,7 @@ _BY_TEXT: tuple[Layout[SentText], ...] = (
         Column("", 20, _tags),
     ),
 )
-"""What came of each text that was sent, with the tags of its reactions below it."""
+"""The columns for each sent text, with the tags of its reactions below it."""
 
 
 def _totals(summary: Summary) -> Iterator[str]:
@@ -227,11 +231,11 @@ _COLUMNS = (
     (_TEXTS, _ANSWERS),
     (_TEXTS,),
 )
-"""The counts that stand beside the bars: the first that leave room for them."""
+"""The counts beside the bars; the first group that leaves room for bars is shown."""
 
 
 def _bars(summary: Summary) -> Iterator[str]:
-    """Yield a bar for the texts of each part of the period, and beside it as many figures as there is room for."""
+    """Yield the lines of the bars: one for the texts of each part of the period, beside as many counts as fit."""
     unit: Column[Bin] = Column(UNITS[summary.period.by].upper, FITTED, lambda part: part.label)
     layouts = [Layout(0, (unit, *columns), bars=lambda part: part.counts.texts) for columns in _COLUMNS]
     return table(summary.bins, layouts)

@@ -1,4 +1,4 @@
-"""`hotlined status`: whether the daemon lives, what its modem does, what waits, what is spent, what is wrong."""
+"""`hotlined status`: the daemon, its modem, the answers that wait, the money spent, and the troubles."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from hotlined import clock
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import here, parse_rfc3339
@@ -64,7 +64,7 @@ def _sheet(report: LineReport, waiting: Waiting | None) -> Iterator[tuple[str, s
 
 
 def _to_read(waiting: Waiting) -> str | None:
-    """Return what waits for a person; None for nothing."""
+    """Return how many texts wait for a person; None if none do."""
     worded, reactions = waiting.alert_words, waiting.reactions
     counts = (
         [ngettext("{number} text with an alert word", "{number} texts with an alert word", worded)] if worded else []
@@ -90,7 +90,7 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)
     signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
-    way = modem.sms_service if modem.sms_service != SmsService.CIRCUIT else None  # the usual
+    way = modem.sms_service if modem.sms_service != SmsService.CIRCUIT else None  # the usual domain is not shown
     by = _("texts by {service}", service=SMS_SERVICES.get(way, way)) if way else None
     yield inner(_("network")), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
     undeletable = None
@@ -118,7 +118,7 @@ def _topped_up(top_up: TopUp, valid_until: str | None) -> str:
 
 
 def _selftest(report: LineReport) -> str | None:
-    """Return what became of the last text to itself, and what keeps the next one back that is due."""
+    """Return the result of the last self-test; if the next one is due and cannot be made, also why."""
     every, stored = report.config.alerts.selftest, report.stored
     if every is None or stored is None:
         return None
@@ -130,7 +130,7 @@ def _selftest(report: LineReport) -> str | None:
 
 
 def _next(at: str | None) -> str | None:
-    """Return when the next answer goes; `now` for one whose time has come: it waits for its turn, or for room."""
+    """Return when the next answer goes; `now` if its time has come and it waits only for its turn, or for room."""
     if at is None:
         return None
     return _("now") if parse_rfc3339(at) <= here() else moment(at)
@@ -140,7 +140,7 @@ def _when(at: str | None) -> str | None:
     return moment(at) if at else None
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 @click.pass_context

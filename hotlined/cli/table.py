@@ -1,9 +1,9 @@
-"""Tables for people: as many columns as the terminal has room for, wide characters counted double.
+"""Tables for people: as many columns as fit the terminal; wide characters count as two.
 
-What does not fit a column ends in an ellipsis. In a pipe or a file nothing is cut: what has no width of its own stands
-last, so the other columns stay straight there. Every cell is made harmless here. Colours are for terminals, and not
-where NO_COLOR is set; nothing is said by colour alone.
-Known to be wrong: an emoji that is joined of several is counted as all of them, and terminals differ in what they draw.
+A text that is too long for its column ends in an ellipsis. In a pipe or a file nothing is cut: the column without a
+width is last, so the other columns stay straight. Every cell is made harmless here. Only terminals get colours,
+unless NO_COLOR is set; a colour never says something that no word says.
+Known to be wrong: an emoji joined from several counts as all of them, and terminals differ in how they draw it.
 """
 
 import math
@@ -21,7 +21,7 @@ from hotlined.words.harmless import JOINER, harmless
 
 _Row = TypeVar("_Row")
 
-_LEAST = 8  # characters: a narrower text is not worth having
+_LEAST = 8  # characters: a narrower text is unreadable
 _LEAST_BAR, _MOST_BAR = 6, 40  # characters
 _STYLES = {
     "bold": partial(click.style, bold=True),
@@ -31,10 +31,9 @@ _STYLES = {
 
 
 def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = "") -> Iterator[str]:
-    """Yield the lines of a table, its headings first; `nothing` where there are no rows.
+    """Yield the lines of a table, its headings first; only `nothing` if there are no rows.
 
-    The first layout that the terminal is wide enough for is taken, else the last; in a pipe or a file, the first of
-    all.
+    The first layout that fits the terminal is used, or else the last; in a pipe or a file always the first.
     """
     whole = not sys.stdout.isatty()
     room = shutil.get_terminal_size().columns
@@ -60,7 +59,7 @@ def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = 
         fitted[-1] = fitted[-1].rstrip()
         if not coloured:
             return " ".join(fitted).rstrip()
-        styled = zip(fitted, [*styles, "cyan"], strict=False)  # the last is a bar's
+        styled = zip(fitted, [*styles, "cyan"], strict=False)  # the last style is the bar's
         return " ".join(_STYLES[style](cell) if style else cell for cell, style in styled)
 
     first = True
@@ -79,12 +78,12 @@ def table(rows: Iterable[_Row], layouts: Sequence[Layout[_Row]], nothing: str = 
 
 
 def colours() -> bool:
-    """Tell whether the output shows colours."""
+    """Tell whether the output can show colours."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _widths(layout: Layout[_Row], rows: Iterable[_Row]) -> list[int]:
-    """Return how wide each column is; 0 is what is left."""
+    """Return the width of each column; 0 means all that is left."""
     return [
         max(map(_cells, (column.heading, *map(column.cell, rows)))) if column.cells == FITTED else column.cells
         for column in layout.columns
@@ -92,25 +91,25 @@ def _widths(layout: Layout[_Row], rows: Iterable[_Row]) -> list[int]:
 
 
 def _needed(layout: Layout[_Row], widths: Sequence[int]) -> int:
-    """Return how wide a terminal has to be for columns of these widths, and for bars that say something."""
+    """Return the least width of a terminal for columns of these widths, and for bars that are worth showing."""
     return sum(width + 1 for width in widths) + (_LEAST_BAR if layout.bars else -1)
 
 
 def _cells(text: str) -> int:
-    """Return how many cells of a terminal a text takes."""
-    from rich.cells import cell_len  # noqa: PLC0415  JSON and CSV do without
+    """Return the width of a text on a terminal, in cells."""
+    from rich.cells import cell_len  # noqa: PLC0415  JSON and CSV do not need it
 
     return cell_len(harmless(text))
 
 
 def _bar() -> str:
-    """Return the sign that bars are drawn with, of ASCII where the output knows no other."""
+    """Return the character for bars; it is in ASCII if the output has no other."""
     return "━" if sys.stdout.encoding.lower().startswith("utf") else "-"
 
 
 def _fit(text: str, width: int, *, right: bool = False, whole: bool = False) -> str:
-    """Cut or pad a text to so many cells of a terminal; a longer one ends in an ellipsis unless it stays `whole`."""
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do without
+    """Cut or pad a text to `width` cells of a terminal; a longer one ends in an ellipsis unless it stays `whole`."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do not need it
 
     text = harmless(text)
     cells = cell_len(text)

@@ -1,11 +1,11 @@
-"""`hotlined tag`: words that people put on contacts, such as what a reaction to an answer was.
+"""`hotlined tag`: words that people put on contacts, such as `apology` on a reaction to an answer.
 
-A tag is one word in lower case. Who put it on or took it off is an event, which `show` shows.
+A tag is one word in lower case. An event records who put it on or took it off; `show` shows it.
 """
 
 import click
 
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import asked, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
@@ -18,7 +18,7 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.words.tags import tag_in_words, tag_of_words
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @click.argument("word", type=tag_word, shell_complete=complete_tag)
 @click.option("--remove", is_flag=True, help="Take WORD off instead.")
@@ -28,7 +28,8 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
     """Put WORD on contact ID, so that you can find and count it.
 
     The command asks about a new WORD that is nearly the same as a tag in use: the figures would count the two
-    separately. `hotlined review` shows the texts that need a tag, one by one.
+    separately. Where it cannot ask, it refuses such a WORD. `hotlined review` shows the texts that need a tag, one by
+    one.
 
     Example: hotlined tag 12 apology
     """
@@ -44,7 +45,7 @@ def tag(settings: Settings, contact_id: int, word: str, remove: bool, new: bool)
 
 
 def _meant(config: Config, contact_id: int, word: str) -> str:
-    """Return the word that a person means: one that is nearly another is asked about."""
+    """Return the word that a person means; if it resembles a known tag, the person is asked."""
     with open_beside_daemon(config.database) as db:
         known = maybe_nearly(db, word)
     if known is None:

@@ -1,4 +1,4 @@
-"""`hotlined text`: shows what a text costs to send."""
+"""`hotlined text`: shows the cost of a text."""
 
 import sys
 from pathlib import Path
@@ -67,14 +67,14 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 
 
 def _answer_of(text: str, answer: AnswerConfig) -> AnswerConfig:
-    """Return the answer with one text that was typed in the place of all others."""
+    """Return the answer with one typed text in the place of all others."""
     return answer._replace(text_file=None, file=None, steps=((text,),), by_country=())
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
     """Return the configuration, or the sound part of a broken one, because the mistake is often in the text itself.
 
-    Raises ConfigError if the answers themselves are asked for and cannot be read.
+    Raises ConfigError if the configured answers are wanted (`text` is None) and cannot be read.
     """
     try:
         return settings.config()

@@ -1,6 +1,6 @@
-"""Arguments and options that several commands take: how they are read, and how a shell completes them.
+"""Arguments and options of several commands: how they are read, and how a shell completes them.
 
-If anything fails while a shell asks (no configuration, no database, no right to read it), nothing is completed.
+If anything fails during completion (no configuration, no database, no right to read it), nothing is suggested.
 """
 
 import re
@@ -23,26 +23,26 @@ from hotlined.store.line.database import Database
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Value = TypeVar("_Value")
 
-_PLAIN = re.compile(r"\w[\w.-]*|[+~]\w+")  # a sender may call itself $(reboot), and what is completed is run by Enter
+_PLAIN = re.compile(r"\w[\w.-]*|[+~]\w+")  # a sender may have a name like $(reboot), and a shell would run it
 _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousands
 
 
 def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Return the `type` of an option or argument that is read by a function; the error names the option."""
+    """Return the `type` of an option or argument from a function that reads it; an error names the option."""
 
     def convert(text: str) -> _Value:
         try:
             return reads(text)
         except UsageError as error:
             if _speak():
-                return convert(text)  # again, so that its error is in the language of the line
+                return convert(text)  # again, so that the error is in the line's language
             raise click.BadParameter(f"{error.message} {error.hint}") from error
 
     return convert
 
 
 def _speak() -> bool:
-    """Turn on the language of the line before its configuration is read; return whether the language changed."""
+    """Turn on the line's language before its configuration is read; return whether the language changed."""
     before, context = spoken(), click.get_current_context(silent=True)
     if context and (settings := context.find_root().obj):
         settings.speak_early()
@@ -50,23 +50,23 @@ def _speak() -> bool:
 
 
 CONTACT_ID = read(typed.contact_id)
-"""The `type` of an argument that names a contact."""
+"""The `type` of an argument: a contact."""
 
 ANSWER_ID = read(typed.answer_meant)
-"""The `type` of an argument that names a contact, or a text by hand."""
+"""The `type` of an argument: a contact, or a text by hand."""
 
 COUNT = read(typed.limit)
-"""The `type` of an option that says how many are shown."""
+"""The `type` of an option: how many entries are shown."""
 
 WHEN = read(lambda text: typed.when(text, here()))
-"""The `type` of an option that is a time."""
+"""The `type` of an option: a time."""
 
 tag_word = read(typed.tag_word)
-"""The `type` of an option or argument that is a tag."""
+"""The `type` of an option or argument: a tag."""
 
 
 def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """Put a table of options on a command; its help shows them in the order of the table."""
+    """Return a decorator that gives a command these options; its help shows them in this order."""
 
     def put(command: _Command) -> _Command:
         for option in reversed(table):
@@ -77,7 +77,7 @@ def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Com
 
 
 def complete_number(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a number or name that contacted the line or is decided about."""
+    """Complete a number or name that contacted the line, or that a decision is about."""
     return _complete(ctx, incomplete, correspondents.names)
 
 
@@ -96,7 +96,7 @@ def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Databas
 
 
 def read_number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the number that was typed; `-` reads it from the input, because other users see command lines."""
+    """Return the typed number; for `-`, the first line of the input, because other users can see command lines."""
     if value != "-":
         return value
     number = sys.stdin.readline().strip()
@@ -108,6 +108,6 @@ def read_number(_context: click.Context, _parameter: click.Parameter, value: str
 maybe_number: Callable[[_Command], _Command] = click.argument(
     "number", required=False, shell_complete=complete_number, callback=read_number
 )
-"""The number of a person, where another option may stand for it."""
+"""The argument for a person's number, if an option may replace it."""
 number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=read_number)
-"""The number of a person."""
+"""The argument for a person's number."""

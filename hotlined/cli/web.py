@@ -1,4 +1,4 @@
-"""`hotlined web`: the desk in a browser, at the sockets that systemd gives, or at a port."""
+"""`hotlined web`: the desk in a browser, at the sockets from systemd, or at a port."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from hotlined import person, systemd
-from hotlined.cli.group import Command
+from hotlined.cli.group import TranslatedCommand
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
@@ -20,11 +20,11 @@ from hotlined.errors import ConfigError, HotlinedError, UsageError
 from hotlined.language import _
 
 OF_PROXIES = "-proxy.sock"
-"""How the path of the socket ends where a proxy names who comes: no line's name has a hyphen."""
+"""The end of a socket's path at which a proxy names the visitor; a line's name has no hyphen, so it cannot end so."""
 _LOCAL = "127.0.0.1"
 
 
-@click.command(cls=Command)
+@click.command(cls=TranslatedCommand)
 @click.option("--port", metavar="PORT", type=click.IntRange(0, 65_535), help="Serve you alone, at this port.")
 @pass_settings
 def web(settings: Settings, port: int | None) -> None:
@@ -49,7 +49,7 @@ def web(settings: Settings, port: int | None) -> None:
 
 
 def _serve_sockets(settings: Settings) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
 
     listeners = systemd.listeners()
     if not listeners:
@@ -73,9 +73,9 @@ def _serve_sockets(settings: Settings) -> None:
 
 
 def _changes(config: Config) -> Callable[[], bool]:
-    """Return a function that tells whether the configuration or the answer's file has changed since now.
+    """Return a function that tells whether the configuration or the answer's file changed since this call.
 
-    The desk then ends and starts again.
+    If so, the desk ends and starts again.
     """
 
     def state(path: Path) -> tuple[int, ...] | None:
@@ -91,7 +91,7 @@ def _changes(config: Config) -> Callable[[], bool]:
 
 
 def _serve_port(settings: Settings, port: int) -> None:
-    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, forms, looks, serving, who  # noqa: PLC0415  --help does not need it
 
     config = settings.config()
     prepare(config.log_level)

@@ -1,8 +1,8 @@
 """config.yaml → immutable values: one table of keys drives reading, defaults, hints and `config show`.
 
-Every problem of a file is reported at once, each with its line. Scalars are read as text and converted by key, so that
-`0123`, `+32470123456` and `NO` mean what they say. Not here: what the limits do (policy), and whether a port or a
-folder works.
+All problems of a file are reported at once, each with its line. Scalars are read as text and converted by key, so that
+`0123`, `+32470123456` and `NO` keep their meaning. `policy` says what the limits do; nothing here checks whether a port
+or a folder works.
 """
 
 from hotlined.config.answer_file import LARGEST as LARGEST_ANSWER

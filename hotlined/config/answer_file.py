@@ -1,7 +1,6 @@
-"""The answer's file: plain text as any editor saves it, whose variants a line of three hyphens separates.
+"""The answer's file: plain text as any editor saves it; a line of three hyphens separates variants.
 
-An empty file is a decision: nobody is answered. One that cannot be used has no variant either, or one that is too long,
-and each of its problems has its line.
+An empty file is a decision: nobody is answered. A file with problems is not used; each problem has its line.
 """
 
 import os
@@ -17,7 +16,7 @@ from hotlined.config.values import AnswerFile
 from hotlined.errors import reason_of
 from hotlined.language import N_, _, in_digits
 
-LARGEST = 64 * 1024  # octets
+LARGEST = 64 * 1024  # bytes
 SEPARATOR = "---"
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -25,16 +24,16 @@ _PLAIN = N_("expected plain text in UTF-8, got {got}; save the file as that")
 
 
 def octets(path: Path) -> bytes:
-    """Return what is in a file, and at most an octet more than may be in it.
+    """Return the bytes of a file, at most `LARGEST` + 1: then the file is too large.
 
-    A link is followed, nothing is waited for. Raises OSError, also where there is anything but a regular file.
+    It follows a link and waits for nothing. Raises OSError, also for anything that is not a regular file.
     """
     with os.fdopen(files.open_plain(Path(os.path.realpath(path)), os.O_RDONLY), "rb") as file:
         return file.read(LARGEST + 1)
 
 
 def read(path: Path, encoding: str, max_segments: int) -> AnswerFile:
-    """Read a file, and judge whether its variants can be sent."""
+    """Read a file, and check whether its variants can be sent; problems are in the result, nothing is raised."""
     try:
         found = octets(path)
     except OSError as error:
@@ -54,7 +53,7 @@ def read(path: Path, encoding: str, max_segments: int) -> AnswerFile:
 
 
 def _decoded(found: bytes) -> tuple[str, Problem | None]:
-    """Return the text, or what is wrong where it is none."""
+    """Return the text, or the problem that makes it unusable."""
     if len(found) > LARGEST:
         return "", Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST)))
     if found.startswith(_UTF_16):
@@ -72,12 +71,12 @@ def _decoded(found: bytes) -> tuple[str, Problem | None]:
 
 
 def _line_of(before: str) -> int:
-    """Return the line of what stands behind a text."""
+    """Return the number of the line on which a text ends."""
     return len(_LINE_END.findall(before)) + 1
 
 
 def _variants(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
-    """Return the variants with the lines that they begin on, and what is wrong with how they are separated."""
+    """Return the variants, each with its first line, and the problems of their separators."""
     parts = list(_parts(text))
     variants = [(line, variant) for _separator, line, variant in parts if variant]
     if len(parts) > MOST_KEYS:
@@ -91,11 +90,11 @@ def _variants(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield each part between two separators: the line of the one before it, its own first line, and its text."""
+    """Yield each part between two separators: the line of the separator before it, its own first line, its text."""
     lines = _LINE_END.split(text)
     separators = [number for number, line in enumerate(lines, 1) if line.strip() == SEPARATOR]
     for before, behind in zip((0, *separators), (*separators, len(lines) + 1), strict=True):
         part = lines[before : behind - 1]
         blank = next((number for number, line in enumerate(part) if line.strip()), 0)
-        # the first part has no separator before it: the one behind it is meant
+        # the first part has no separator before it: take the one after it
         yield before or min(behind, len(lines)), before + blank + 1, "\n".join(part).strip()

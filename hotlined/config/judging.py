@@ -1,4 +1,4 @@
-"""Rules over the values of several keys: what one requires of another."""
+"""Rules for several keys together: a value of one key may forbid or require values of others."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -15,7 +15,7 @@ _BOTH_SET = N_("{one} and {other} are both set; keep one of them")
 
 
 def _judge_places(text: str | None, steps: tuple[tuple[str, ...], ...], file: Path | None) -> Iterator[str]:
-    """Judge where the answer stands: in the file that one key names, or in one of two other keys."""
+    """Check that exactly one key has the answer: `text_file`, `text` or `texts`."""
     stated = {"answer.text_file": file, "answer.text": text, "answer.texts": steps or None}
     keys = [key for key, value in stated.items() if value is not None]
     if not keys:
@@ -42,7 +42,7 @@ def _judge_cost_by_country(
 
 
 def judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Iterator[str]:
-    """Yield why texts cannot be sent: what the encoding lacks, or how much too long they are."""
+    """Yield why texts cannot be sent: characters that the encoding lacks, or characters too many."""
     for candidate in texts:
         try:
             planned = plan(candidate, encoding)
@@ -104,7 +104,7 @@ def _judge_backup(wanted: Path | bool | None, recipients: tuple[str, ...]) -> It
         yield _("is set, and backup.recipients names nobody: `hotlined db key` makes a key")
 
 
-# the paths of the keys of each rule, and the judge of their values; it is not asked where one of them is wrong itself
+# the keys of each rule, and the function that judges their values; a rule is skipped if one of its keys has a problem
 RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("modem.pin", "modem.pin_file"), _judge_pin),
     (("answer.text", "answer.texts", "answer.text_file"), _judge_places),

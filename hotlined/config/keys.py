@@ -1,4 +1,4 @@
-"""The table of all keys: what each looks like, its default and meaning. It drives reading, hints and `config show`."""
+"""The table of all keys: the form, default and meaning of each. It drives reading, hints and `config show`."""
 
 import re
 import warnings
@@ -32,16 +32,16 @@ _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
 
 class Where(NamedTuple):
-    """What a scalar's meaning may depend on: the file's folder, the country of national numbers."""
+    """The context of a scalar: the file's folder for relative paths, the country for national numbers."""
 
     folder: Path
     country: str
 
 
 class Kind(NamedTuple):
-    """A kind of scalar: what it looks like, what it becomes, and how that is written again.
+    """A kind of scalar: its form, its conversion to a value, and the way back.
 
-    `message` says what it looks like, with `places`; it is marked with `N_`.
+    `message` describes the form, with `places`; it is marked with `N_`.
     """
 
     message: str
@@ -50,18 +50,18 @@ class Kind(NamedTuple):
     accept: Callable[[Any], bool] = lambda _value: True
     resolve: Callable[[Any, Where], Any] = lambda value, _where: value
     format: Callable[[Any], str] = str
-    meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
-    personal: bool = False  # never quoted in a problem: problems end up in the journal
-    comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
+    meant: Callable[[str], str | None] = lambda _text: None  # the most likely meaning of a scalar with a wrong form
+    personal: bool = False  # never quoted in a problem, because the journal has the problems
+    comment: str | None = None  # pattern of a # after a plain value that the writer may not mean as a comment
     places: Mapping[str, object] = MappingProxyType({})
 
     @property
     def expected(self) -> str:
-        """What it looks like, in the language in force."""
+        """The description of the form, in the language in force."""
         return _(self.message, **self.places)
 
     def parse(self, text: str, where: Where) -> Any:
-        """Read a scalar; raises ValueError for another kind's."""
+        """Convert a scalar to its value; raises ValueError if it does not have the form."""
         if not re.fullmatch(self.pattern, text):
             raise ValueError(text)
         try:
@@ -104,7 +104,7 @@ def _duration(least: str, most: str) -> Kind:
 
 
 def _is_country(code: str) -> bool:
-    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415  heavy, and a file without countries needs none
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415  heavy, and only files with countries need it
 
     return code in SUPPORTED_REGIONS
 
@@ -114,7 +114,8 @@ def _compile(text: str) -> re.Pattern[str]:
         return re.compile(text)
 
 
-# in prose any # may be meant, so a comment stands on a line of its own there; in a path or a code one that is glued on
+# in prose the writer may mean any # as text, so a comment needs its own line; in a path or a code only a # without a
+# blank after it is suspicious
 ANY_HASH, GLUED_HASH = r"[ \t]+#", r"[ \t]+#(?=[^\s#])"
 
 _FLAG = Kind(
@@ -123,7 +124,7 @@ _FLAG = Kind(
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
 )
-# no hyphen: each ending that stands behind a line's name, in units and sockets, begins with one
+# without hyphens, because in the names of units and sockets a hyphen separates the line's name from an ending
 LINE_NAME = Kind(
     N_("1 to 22 of a-z, 0-9 and _, first a letter or digit"),
     "[a-z0-9][a-z0-9_]{0,21}",
@@ -134,7 +135,7 @@ TEXT = Kind(
     accept=bool,
     comment=ANY_HASH,
 )
-# letters alone are compared: a word of nothing else would match no text
+# only letters are compared, so a word without any would never match
 _WORD = Kind(
     N_("a word with a letter in it"),
     accept=lambda word: any(map(str.isalpha, word)),
@@ -142,7 +143,7 @@ _WORD = Kind(
 )
 _SENDER = Kind(
     N_("a name of 1 to 11 characters, as the log shows a sender"),
-    r".{1,11}",  # TS 23.040 9.1.2.5: ten octets of septets
+    r".{1,11}",  # TS 23.040 9.1.2.5: ten octets hold eleven septets
     comment=ANY_HASH,
 )
 _MET = Kind(
@@ -156,7 +157,7 @@ _PATH = Kind(
     resolve=lambda text, where: where.folder / text,
     comment=GLUED_HASH,
 )
-_BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
+_BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # the name of a port in /dev, not of a file in this folder
 _PORT = Kind(
     N_("auto, a device's path such as /dev/ttyUSB0, or a pyserial URL"),
     rf"(?s:(?!{_BARE_PORT}\Z)[^~].*)",
@@ -169,7 +170,7 @@ _NUMBER = Kind(
     resolve=lambda text, where: parse_number(text, where.country),
     personal=True,
 )
-# what is written on cars and in addresses, and is no code of ISO 3166
+# codes that people know from cars and addresses, with the code of ISO 3166 for each
 _COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
 
 
@@ -266,20 +267,20 @@ _RECIPIENT = Kind(
 
 
 class Shape(Enum):
-    """How many scalars a key takes."""
+    """The number of scalars that a key takes, and their arrangement."""
 
     ONE = auto()
     MAYBE = auto()  # one, or null
-    LIST = auto()
-    NESTED = auto()  # a list; an entry may be a list of at least one
-    BY_COUNTRY = auto()  # a section with a country for each key; a list of at least one each, one alone will do
-    BY_PERSON = auto()  # a section with a person's name for each key
-    SERIES = auto()  # a list of at least one; one alone will do
-    RANGE = auto()  # a series of one, or of two and the lesser first
+    LIST = auto()  # a list, perhaps empty
+    NESTED = auto()  # a list of scalars, or of lists with at least one scalar
+    BY_COUNTRY = auto()  # a section whose keys are countries; each has one scalar, or a list of at least one
+    BY_PERSON = auto()  # a section whose keys are the names of persons
+    SERIES = auto()  # one scalar, or a list of at least one
+    RANGE = auto()  # one scalar, or a list of two with the smaller one first
 
 
 class Key(NamedTuple):
-    """A key of config.yaml: its path, meaning, default and shape; secret ones are never shown."""
+    """A key of config.yaml; the value of a secret key is never shown."""
 
     path: str
     kind: Kind
@@ -296,7 +297,7 @@ _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_40
 KEYS = {
     key.path: key
     for key in (
-        # null: the file's name without .yaml, and with it /var/lib/hotlined-NAME/hotlined.db
+        # default null: the file's name without .yaml; `database` is then /var/lib/hotlined-NAME/hotlined.db
         Key(
             "line",
             LINE_NAME,
@@ -340,7 +341,7 @@ KEYS = {
         Key("limits.price_per_segment", _AMOUNT, None, N_("for figures; without it none names money"), Shape.MAYBE),
         Key("limits.currency", _CURRENCY, "EUR", N_("ISO 4217")),
         Key("numbers.country", COUNTRY, "BE", N_("how national numbers are read")),
-        # null: numbers.country alone
+        # default null: only numbers.country
         Key("numbers.answer_countries", COUNTRY, None, N_("who is answered"), Shape.LIST),
         Key("numbers.blocked", _NUMBER, (), N_("never answered"), Shape.LIST),
         Key("numbers.opt_out_words", _WORD, _STOP, N_("a text of one is a no"), Shape.LIST),
@@ -386,12 +387,12 @@ SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in r
 NAMES = frozenset(path.rpartition(".")[2] for path in (*KEYS, *SECTIONS))
 
 
-_LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
+_LIKENESS = 0.5  # difflib's ratio: "minute" is like "month", and "pays" is not like any key
 
 
 def nearest_key(path: str) -> tuple[str, bool]:
-    """Return the known key that one is most like, and whether it is like it at all."""
-    from difflib import SequenceMatcher  # noqa: PLC0415  for mistakes alone
+    """Return the known key that is most like an unknown one, and whether the likeness is enough for a hint."""
+    from difflib import SequenceMatcher  # noqa: PLC0415  only mistakes need it
 
     name = path.rpartition(".")[2]
 

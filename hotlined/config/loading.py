@@ -1,7 +1,7 @@
-"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one.
+"""Finds the file and reads it: a `Config`, or all problems at once; `salvage` reads the sound part of a broken file.
 
-`load` and `salvage` read the answer's file, too. One that cannot be used is no error there: nobody is answered, and
-`maybe_unusable_answer` says why.
+`load` and `salvage` read the answer's file, too. An answer's file that cannot be used is not an error there: then
+nobody is answered, and `maybe_unusable_answer` says why.
 """
 
 import re
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hotlined.config.syntax import Node
 
 SYSTEM_FOLDER = Path("/etc/hotlined")
-LARGEST_FILE = 128 * 1024  # octets: thousands of blocked numbers, and read within seconds on a Pi
+LARGEST_FILE = 128 * 1024  # bytes: room for thousands of blocked numbers, and a Pi reads it within seconds
 
 
 def _build(values: Mapping[str, Any], path: Path) -> Config:
@@ -66,7 +66,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
 
 
 class _Read(NamedTuple):
-    """What a text says by key, defaults included, and what is wrong with it."""
+    """The values of a text by key, with defaults, and its problems."""
 
     values: dict[str, Any]
     problems: list[Problem]
@@ -80,7 +80,7 @@ def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
         stated = Stated(each.lines | stated.lines, each.nodes | stated.nodes)
     values = {key.path: key.default for key in KEYS.values()}
     where = Where(path.absolute().parent, values["numbers.country"])
-    # the country comes first: the numbers are read with it
+    # the country comes first, because national numbers are read with it
     for name in sorted(stated.nodes, key=lambda name: name != "numbers.country"):
         value, found = convert(KEYS[name], stated.lines[name], stated.nodes[name], where)
         if found:
@@ -119,10 +119,10 @@ def parse(text: str, path: Path) -> Config:
 
 
 class Salvaged(NamedTuple):
-    """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
+    """The sound part of a file that cannot be used; `unknown` has the keys for which the file may mean another value.
 
-    Those have their defaults. An answer that is unknown is no text at all; one that breaks a rule (it is too long) is
-    as it stands there.
+    Unknown keys have their defaults here. An unknown answer is `NO_TEXT`; an answer that only breaks a rule, such as
+    one that is too long, is the text of the file.
     """
 
     config: Config
@@ -130,9 +130,9 @@ class Salvaged(NamedTuple):
 
 
 def salvage(path: Path) -> Salvaged:
-    """Read what can be read of a broken file: nothing may be done by it that needs the rest.
+    """Read the sound part of a broken file; a caller must do nothing that depends on the unknown keys.
 
-    Raises ConfigError where it cannot be read at all.
+    Raises ConfigError if the file cannot be read at all.
     """
     salvaged = salvage_text(_decoded(path), path)
     return salvaged._replace(config=with_answer(salvaged.config))
@@ -143,11 +143,11 @@ def _decoded(path: Path) -> str:
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
+        return octets.decode("latin-1")  # the most frequent other encoding, good enough for a broken file
 
 
 def salvage_text(text: str, path: Path) -> Salvaged:
-    """Read what can be read of the text of a broken file."""
+    """Read the sound part of the text of a broken file."""
     roots, lost = _sound(text, path)
     read = _read(roots, path)
     meant = [
@@ -165,19 +165,19 @@ def salvage_text(text: str, path: Path) -> Salvaged:
         values["answer.texts"] = ((NO_TEXT,),)
     if values["answer.texts"] == ((NO_TEXT,),):
         unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
-    elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
+    elif "answer.text" in unknown:  # too long, or stated twice: the text itself is known
         unknown.remove("answer.text")
     return Salvaged(_build(values, path), tuple(unknown))
 
 
 NO_TEXT = "?"
-"""What stands for an answer that is not known."""
+"""The placeholder for an answer that is not known."""
 
 
 def maybe_language(path: Path) -> Language | None:
-    """Return the language that a file asks for, also a broken one, or by another word; None where that is lost.
+    """Return the language that a file asks for, even if the file is broken or spells it wrong; None if it is lost.
 
-    Raises ConfigError where the file cannot be read at all.
+    Raises ConfigError if the file cannot be read at all.
     """
     roots, lost = _sound(_decoded(path), path)
     key = KEYS["language"]
@@ -189,7 +189,10 @@ def maybe_language(path: Path) -> Language | None:
 
 
 def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
-    """Parse a file whole, or else section by section, and name the sections that are no YAML; '' for all of it."""
+    """Parse a text whole, or else section by section; return the nodes, and the sections that are not YAML.
+
+    [''] means that nothing could be parsed.
+    """
     with suppress(ConfigError):
         return [compose(text, path)], []
     roots: list[Node | None] = []
@@ -209,7 +212,7 @@ def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
 
 
 def _file_octets(path: Path) -> bytes:
-    """Return what is in a file, and at most an octet more than may be in it; raises ConfigError."""
+    """Return the bytes of a file, at most `LARGEST_FILE` + 1; raises ConfigError."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
@@ -224,7 +227,7 @@ def load(path: Path) -> Config:
 
 
 def parse_octets(octets: bytes, path: Path) -> Config:
-    """Read a configuration from what is in the file `path`, which is not opened; raises ConfigError as `load` does."""
+    """Read a configuration from the bytes of the file `path`, which is not opened; raises ConfigError like `load`."""
     if len(octets) > LARGEST_FILE:
         raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
     try:
@@ -237,7 +240,7 @@ def parse_octets(octets: bytes, path: Path) -> Config:
 
 
 def with_answer(config: Config) -> Config:
-    """Return a configuration with what stands in its answer's file now, where it names one."""
+    """Return a configuration with the present content of its answer's file, if it names one."""
     answer = config.answer
     if answer.text_file is None:
         return config
@@ -247,7 +250,7 @@ def with_answer(config: Config) -> Config:
 
 
 def maybe_unusable_answer(config: Config) -> ConfigError | None:
-    """Return what is wrong with the answer's file, as `load` found it; None where it can be used, or is empty."""
+    """Return the problems of the answer's file, as `load` found them; None if it can be used, or is empty."""
     answer = config.answer
     if answer.text_file is None or answer.file is None or not answer.file.problems:
         return None
@@ -258,15 +261,15 @@ _KEPT_BY_ROOT = ("pin", "urls")
 
 
 def kept_by_root(config: Config) -> tuple[str, ...]:
-    """Return which secrets of a line are in files that only root reads, beside the configuration, or may be there.
+    """Return the secrets of a line that may be in files beside the configuration that only root reads.
 
-    `hotlined-setup` writes them, and units get them as credentials of these names.
+    `hotlined-setup` writes these files, and units get them as credentials of the same names.
     """
     return tuple(name for name in _KEPT_BY_ROOT if not is_missing(config.path.with_suffix(f".{name}")))
 
 
 def maybe_missing_pin_file(config: Config) -> ConfigError | None:
-    """Return the error for a `modem.pin_file` that is not there; None where it is, or this user cannot know."""
+    """Return the error for a `modem.pin_file` that does not exist; None if it exists, or this user cannot see it."""
     if not is_missing(file := config.modem.pin_file):
         return None
     cause = CodedCause(CauseCode.NO_PIN_FILE, {"path": str(file)})
@@ -274,15 +277,15 @@ def maybe_missing_pin_file(config: Config) -> ConfigError | None:
 
 
 def other_lines(path: Path) -> list[str]:
-    """Return the names of the other configurations in the folder of one: the further lines of this machine."""
+    """Return the names of the other lines of this machine: those with a configuration in the same folder."""
     return sorted(other.stem for other in path.parent.glob("*.yaml") if other.name != path.name)
 
 
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
     """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/main.yaml, the only one there, ./config.yaml.
 
-    A file that was asked for by name is never replaced by another one. Raises ConfigError that names
-    the places looked at, and UsageError for a line whose name is none.
+    If the caller names a file or a line, no other file is taken. Raises ConfigError with the places that were looked
+    at, and UsageError for a name that a line cannot have.
     """
     if line is not None and not re.fullmatch(LINE_NAME.pattern, line):
         raise UsageError(
@@ -298,7 +301,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
         first, installed = SYSTEM_FOLDER / "main.yaml", sorted(SYSTEM_FOLDER.glob("*.yaml"))
         places = [first, *(installed if len(installed) == 1 else ()), Path("config.yaml")]
     for place in places:
-        if not is_missing(place):  # one that may not be looked at is the one that is meant: `load` says what is wrong
+        if not is_missing(place):  # a file that this user may not see counts, too: `load` says what is wrong with it
             return place
     sought = (
         _("no configuration: there is no {path}", path=places[0])

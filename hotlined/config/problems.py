@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: each problem with its line, and the words that quote what stands there."""
+"""The problems of a configuration, each with its line, and the quoting of text from the file."""
 
 import re
 from operator import attrgetter
@@ -10,7 +10,7 @@ from hotlined.language import _, ngettext
 
 
 class Problem(NamedTuple):
-    """A sentence about a line, and about a key if it can be told which."""
+    """A sentence about a line of the file; `key` is empty if the problem belongs to no particular key."""
 
     line: int
     key: str
@@ -18,12 +18,12 @@ class Problem(NamedTuple):
 
 
 def quoted(text: str) -> str:
-    """Quote what a person wrote, as much of it as a sentence bears."""
+    """Quote the text of a person, cut to 40 characters."""
     return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
 def in_yaml(text: str) -> str:
-    """Write a scalar for YAML, in quotes where it needs them; nothing that a terminal could obey is left."""
+    """Write a scalar for YAML, in quotes if it needs them; control characters are escaped, for the terminal's sake."""
     if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9/_.%-]*", text) and text.lower() != "null":
         return text
     escaped = "".join(
@@ -34,7 +34,7 @@ def in_yaml(text: str) -> str:
 
 
 def refuse(path: Path, problems: list[Problem]) -> ConfigError:
-    """Return the error that names all problems of a file, in the order of their lines."""
+    """Return the error with all problems of a file, in the order of their lines."""
     return ConfigError(
         ngettext(
             "{path} cannot be used: one problem", "{path} cannot be used: {number} problems", len(problems), path=path

@@ -1,6 +1,6 @@
-"""Nodes → values by key: unknown and misspelled keys, scalars of the wrong kind, what is lost behind a `#`.
+"""Nodes → values by key; finds unknown and misspelled keys, scalars of the wrong kind, and text that a `#` cuts off.
 
-Known to be wrong: a list's entry that is an alias is reported on its anchor's line.
+Known to be wrong: a problem of a list entry that is an alias is reported on the line of its anchor.
 """
 
 import re
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     from hotlined.config.syntax import Node
 
-MOST_KEYS = 100  # of one section: more is no configuration, and every unknown key costs a search
+MOST_KEYS = 100  # in one section: a real file has fewer, and every unknown key costs a search
 
 
-_INVISIBLE = frozenset({"Zs", "Cf", "Cc"})  # blanks of other widths, formats, controls: none shows itself in an editor
+_INVISIBLE = frozenset({"Zs", "Cf", "Cc"})  # blanks of other widths, formats, controls: an editor shows none of them
 
 
 def _maybe_invisible(text: str) -> str | None:
-    """Name the first character of a text that nobody sees, or that is taken for a blank and is none."""
+    """Name the first character of a text that is invisible, or that only looks like a blank."""
     found = next((each for each in text if each != " " and unicodedata.category(each) in _INVISIBLE), None)
     if found is None:
         return None
@@ -54,9 +54,9 @@ _WITHIN = N_("{invisible} stands in `{key}`: delete it, and indent with blanks")
 
 
 def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]) -> tuple[str, str]:
-    """Return the key that is meant by one that is not known, as far as that can be told, and what is wrong with it.
+    """Return the known key that an unknown one probably means, or else its own path, and the problem in words.
 
-    `lines` has the lines of the keys beside it.
+    `lines` has the lines of the keys of the same section.
     """
     plain = "".join(each for each in name if each == " " or unicodedata.category(each) not in _INVISIBLE).strip()
     known = [path for path in (*KEYS, *SECTIONS) if path.rpartition(".")[2] == plain]
@@ -79,7 +79,7 @@ def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]
 
 
 def _nested(path: str, names: list[str], value: "Node", lines: Mapping[str, int]) -> str:
-    """Say how a key that was written with dots is nested."""
+    """Return how to nest a key that was written with dots, in words."""
     *outer, key = names
     hidden = KEYS[path].secret or KEYS[path].kind.personal
     stated = "…" if hidden or value.id != "scalar" else in_yaml(value.value) if len(value.value) <= 40 else "…"
@@ -87,14 +87,14 @@ def _nested(path: str, names: list[str], value: "Node", lines: Mapping[str, int]
     written.append(f"`{'  ' * len(outer)}{key}: {stated}`")
     if (line := lines.get(outer[0])) is None:
         return _("a dot does not nest: write {number} lines, {rows}", number=len(names), rows=_in_turn(written))
-    first, *rest = written  # the section is there already
+    first, *rest = written  # the section exists already
     return _(
         "a dot does not nest: below {first} on line {line} write {rows}", first=first, line=line, rows=_in_turn(rest)
     )
 
 
 def _in_turn(written: list[str]) -> str:
-    """Say of lines that each stands below the one before."""
+    """Return in words that each of these lines has its place below the one before."""
     rows, *others = written
     for row in others:
         rows = _("{rows} and below it {row}", rows=rows, row=row)
@@ -102,7 +102,7 @@ def _in_turn(written: list[str]) -> str:
 
 
 def _no_section(section: str, node: "Node") -> str:
-    """Say what is wrong with what should be a section; most often a blank is missing, or is no blank."""
+    """Return the problem of a node that should be a section; most often a blank is missing or is another character."""
     if node.id == "mapping":
         return _(
             "expected a section of at most {most} keys, got one of {number}", most=MOST_KEYS, number=len(node.value)
@@ -123,18 +123,18 @@ def _no_section(section: str, node: "Node") -> str:
 
 
 class Stated(NamedTuple):
-    """What the file says: the line of each key and section, the node of each key."""
+    """The keys that the file states: the line of each key and section, the node of each key."""
 
     lines: dict[str, int]
     nodes: "dict[str, Node]"
 
 
 def walk(root: "Node | None", problems: list[Problem]) -> Stated:
-    """Find each known key of a document, and add what is wrong with the others to `problems`."""
+    """Find each known key of a document, and add the problems of all others to `problems`."""
     stated = Stated({}, {})
     sections = [("", 1, root)]
     for section, section_line, node in sections:
-        if node is None or is_null(node):  # every key of it is commented out
+        if node is None or is_null(node):  # all its keys are commented out
             continue
         if node.id != "mapping" or len(node.value) > MOST_KEYS:
             problems.append(Problem(section_line, section, _no_section(section, node)))
@@ -175,9 +175,10 @@ def _scalar(kind: Kind, node: "Node", where: Where) -> Any:
 
 
 def _judge_comment(key: Key, node: "Node") -> Iterator[str]:
-    """Find a value that its writer may have meant to go on where YAML sees a comment.
+    """Find a value that is cut off by a #, where the writer may have meant text and not a comment.
 
-    A plain value ends at a blank and a #, and nothing else would tell her: half of the answer would be sent.
+    In YAML a blank and a # end a plain value. Without this check half of the answer would be sent, and nobody would see
+    why.
     """
     plain = node.id == "scalar" and cast("yaml.ScalarNode", node).style is None
     if not plain or key.kind.comment is None or node.end_mark.buffer is None:
@@ -202,14 +203,14 @@ def _judge_comment(key: Key, node: "Node") -> Iterator[str]:
 
 
 def _ends_with_lone_quote(text: str) -> bool:
-    """Tell whether a quote ends a text that none opens; an apostrophe stands behind a letter."""
+    """Tell whether a text ends with a quote that was never opened; an apostrophe after a letter is not a quote."""
     if text.endswith('"'):
         return text.count('"') % 2 == 1
     return bool(re.search(r"[^\w']'\Z", text)) and len(re.findall(r"(?<!\w)'|'(?!\w)", text)) % 2 == 1
 
 
 def _judge_quote(key: Key, node: "Node") -> Iterator[str]:
-    """Find prose that ends with a quote which never opened: it would be sent with it."""
+    """Find prose that ends with a quote that was never opened: the answer would be sent with that quote."""
     plain = node.id == "scalar" and cast("yaml.ScalarNode", node).style is None
     if plain and key.kind.comment == ANY_HASH and _ends_with_lone_quote(node.value):
         yield _(
@@ -219,7 +220,7 @@ def _judge_quote(key: Key, node: "Node") -> Iterator[str]:
 
 
 def _no_list(key: Key, node: "Node") -> str:
-    """Say what is wrong with what should be a list; most often its brackets are missing."""
+    """Return the problem of a node that should be a list; most often the brackets are missing."""
     hidden = key.secret or key.kind.personal
     sentence = _("expected a list ([] for none), got {got}", got=name_of(node, personal=hidden))
     if node.id != "scalar" or is_null(node):
@@ -232,9 +233,9 @@ def _no_list(key: Key, node: "Node") -> str:
 
 
 def _alone(key: Key, line: int, node: "Node", where: Where, place: str = "") -> tuple[list[Any], list[Problem]]:
-    """Return the value of a scalar, if it is one, and what is wrong with it, named by its place.
+    """Return the value of a scalar, in a list that is empty if it has none, and its problems; `place` is their subject.
 
-    A mistake is reported on the line that is given, what stands behind a # on that of the end of the value.
+    A mistake is reported on `line`; text that a # cuts off is reported on the line where the value ends.
     """
     if cut := next(chain(_judge_comment(key, node), _judge_quote(key, node)), ""):
         return [], [Problem(node.end_mark.line + 1, key.path, _at(place, cut))]
@@ -257,7 +258,7 @@ def _variant(place: str, number: int) -> str:
 
 
 def _scalars(key: Key, node: "Node", where: Where, name: Callable[[int], str]) -> tuple[list[Any], list[Problem]]:
-    """Return the values of a list of scalars, and what is wrong with them; `name` says what each is called."""
+    """Return the values of a list of scalars, and their problems; `name` makes the name of an entry from its number."""
     values, problems = [], []
     for place, item in enumerate(node.value, start=1):
         found, wrong = _alone(key, item.start_mark.line + 1, item, where, name(place))
@@ -267,7 +268,7 @@ def _scalars(key: Key, node: "Node", where: Where, name: Callable[[int], str]) -
 
 
 def _variants(key: Key, line: int, node: "Node", where: Where, place: str) -> tuple[tuple[Any, ...], list[Problem]]:
-    """Return the variants of one place, a list or one alone, and what is wrong with them."""
+    """Return the variants of one place, from one scalar or a list, and their problems."""
     if node.id != "sequence":
         values, problems = _alone(key, line, node, where, place)
     elif 0 < len(node.value) <= MOST_KEYS:
@@ -279,7 +280,7 @@ def _variants(key: Key, line: int, node: "Node", where: Where, place: str) -> tu
 
 
 def _convert_nested(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
-    """Return the variants of each entry of a list, and what is wrong with it."""
+    """Return the variants of each entry of a list, and their problems."""
     if len(node.value) > MOST_KEYS:
         sentence = _("expected at most {most} entries, got {number}", most=MOST_KEYS, number=len(node.value))
         return (), [Problem(line, key.path, sentence)]
@@ -304,8 +305,8 @@ def _no_entries(key: Key, node: "Node") -> str:
 
 
 def _convert_section(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
-    """Return the entries of a section whose keys are countries or people, and what is wrong with it."""
-    if is_null(node):  # each of them is commented out
+    """Return the entries of a section whose keys are countries or persons, and their problems."""
+    if is_null(node):  # all its entries are commented out
         return (), []
     if node.id != "mapping" or len(node.value) > MOST_KEYS:
         return (), [Problem(line, key.path, _no_entries(key, node))]
@@ -331,7 +332,7 @@ def _convert_section(key: Key, line: int, node: "Node", where: Where) -> tuple[A
 
 
 def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
-    """Return the value of a key, and what is wrong with it."""
+    """Return the value of a key, and its problems."""
     if (key.shape is Shape.MAYBE or key.default is None) and is_null(node):
         return None, [Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
     if key.shape in {Shape.BY_COUNTRY, Shape.BY_PERSON}:
@@ -345,7 +346,7 @@ def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[
         return (), [Problem(line, key.path, _no_list(key, node))]
     values, problems = _scalars(key, node, where, _entry) if listed else _alone(key, line, node, where)
     if key.shape is Shape.RANGE and not problems and (len(values) > 2 or values[0] > values[-1]):
-        typed = ", ".join(item.value for item in node.value)  # as it is known to her who wrote it
+        typed = ", ".join(item.value for item in node.value)  # as the writer typed it
         sentence = _("expected one duration, or two and the shorter first, got {got}", got=typed)
         problems.append(Problem(line, key.path, sentence))
     return (values[0] if values and key.shape in {Shape.ONE, Shape.MAYBE} else tuple(values)), problems

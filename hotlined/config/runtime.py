@@ -1,4 +1,4 @@
-"""The line's own folder at run time: where it is to be, and made."""
+"""The line's own folder at run time: its place, and its making."""
 
 import os
 import stat
@@ -12,16 +12,16 @@ from hotlined.status import private_folder
 
 
 def wanted_runtime_dir(config: Config) -> Path:
-    """Return where the line's own folder is to be at run time: where systemd made it, else NAME in `runtime_dir`."""
+    """Return the place of the line's folder at run time: the folder that systemd made, else NAME in `runtime_dir`."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return Path(given) if given else config.runtime_dir / config.name
 
 
 def runtime_dir(config: Config) -> Path:
-    """Make the line's own folder for its status, or hotlined-UID/NAME in the system's temporary folder instead.
+    """Make the line's folder for its status and return it; if that fails, hotlined-UID/NAME in the temporary folder.
 
-    A folder that is a link or somebody else's is not used. The second one is private (0700): raises ConfigError where
-    it cannot be used either.
+    A folder that is a link, or that another user owns, is not used. The folder in the temporary folder is private
+    (0700). Raises ConfigError if that cannot be used either.
     """
     folder = wanted_runtime_dir(config)
     with suppress(OSError):

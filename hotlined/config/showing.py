@@ -1,4 +1,4 @@
-"""A configuration as YAML again: for people without secrets (`show`), and for those who need what is in force."""
+"""Writes a configuration as YAML again: for people to read (`show`), and for commands while the file is broken."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -29,18 +29,18 @@ def _listed(key: Key, value: Any) -> str:
     if value is None:
         return "null"
     written = in_yaml(HIDDEN if key.secret else key.kind.format(value))
-    # behind prose a comment would be taken for the rest of it
+    # prose is always quoted: after plain prose, `load` takes a comment for a cut-off part of it
     return written if written.startswith('"') or key.kind.comment != ANY_HASH else f'"{written}"'
 
 
 def show(config: Config) -> str:
-    """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
+    """Return a configuration as YAML, with every key; secrets are replaced by `***`, which `load` refuses."""
     texts = _texts(config.answer, resolved=False)
     return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), texts, lambda key: f"  # {_(key.doc)}")
 
 
 def differences(installed: Config, coming: Config) -> Iterator[tuple[str, str, str]]:
-    """Yield each key whose value would change, with both values as YAML; secrets are hidden."""
+    """Yield each key whose value differs, with the installed and the coming value as YAML; secrets are hidden."""
     texts, others = (_texts(each.answer, resolved=False) for each in (installed, coming))
     for key in KEYS.values():
         old, new = (
@@ -53,17 +53,17 @@ def differences(installed: Config, coming: Config) -> Iterator[tuple[str, str, s
 
 @lru_cache(maxsize=1)
 def in_force(config: Config) -> str:
-    """Write what a daemon obeys, for those who cannot read its file any more: YAML that `parse` reads.
+    """Return a daemon's configuration as YAML for `parse`: commands use it while the file is broken.
 
-    It has the texts of the answer's file; where that has none, its path.
-    Secrets and where alerts go are not in it: no decision needs them.
+    It has the texts of the answer's file, or the path of that file if there are none. It has neither secrets nor the
+    destinations of alerts, because no decision needs them.
     """
     keys = [key for key in KEYS.values() if not key.secret and not key.path.startswith("alerts.")]
     return _yaml(config, [], keys, _texts(config.answer, resolved=True), lambda _key: "")
 
 
 def _texts(answer: AnswerConfig, *, resolved: bool) -> dict[str, object]:
-    """Return the values of the keys that say what is answered; `resolved` names the texts and not their file."""
+    """Return the values of the three keys of the answer; with `resolved`, the texts and not the path of their file."""
     if answer.text_file and not (resolved and answer.steps):
         return {"answer.text_file": answer.text_file, "answer.text": None, "answer.texts": ()}
     is_one = len(answer.steps) == len(answer.steps[0]) == 1

@@ -1,6 +1,6 @@
-"""YAML → nodes, which know their lines, and what a person can do where it is no YAML.
+"""YAML → nodes, which know their lines; for text that is not YAML, advice that a person can follow.
 
-Known to be wrong: of broken YAML only the first mistake is reported.
+Known to be wrong: only the first mistake of broken YAML is reported.
 """
 
 import re
@@ -15,11 +15,11 @@ from hotlined.errors import ConfigError
 from hotlined.language import N_, Language, _, in_row, spoken
 
 if TYPE_CHECKING:
-    import yaml  # at run time only inside `compose`: what never reads a configuration does without
+    import yaml  # at run time only in functions: programs that read no configuration do not load it
 
     Node = yaml.ScalarNode | yaml.SequenceNode | yaml.MappingNode
 
-# what PyYAML says, and what the person who wrote the file can do about it
+# a part of PyYAML's message, and the advice for the person who wrote the file
 _CURES = (
     (r"'\t'", N_("YAML indents with spaces, never with tabs")),
     ("cannot start any token", N_("a value that starts with @, ` or % needs quotes")),
@@ -42,7 +42,7 @@ _CURES = (
 
 
 class _Ended(StrEnum):
-    """What ended a value earlier than the person who wrote it thought, and what she can do about it."""
+    """The signs that end a value earlier than its writer thought, each with the advice."""
 
     QUOTES = N_(
         'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is'
@@ -52,12 +52,12 @@ class _Ended(StrEnum):
     BRACKET = N_("a value that starts with [ or {brace} needs quotes")
 
 
-# how PyYAML says that a value ended earlier than the person who wrote it thought, and went on
+# parts of PyYAML's messages where a value ended earlier than its writer thought
 _ENDED_SIGNS = ("expected <block end>", "expected ',' or", "expected the node content")
 
 
 def _ended_early(text: str, index: int, message: str) -> _Ended | None:
-    """Say what ended a value too early: a quote of its own, a comment, a bracket that it starts with."""
+    """Return the sign that ended a value too early: a quote inside, a comment, or a bracket at its start."""
     if not any(sign in message for sign in _ENDED_SIGNS):
         return None
     before = text[:index].rstrip()
@@ -77,7 +77,7 @@ _OPENED = N_("the quote that opens here is not closed: put one at the end of the
 
 
 def _maybe_opened(text: str, index: int) -> int | None:
-    """Return the line of the quote that opened a value which ended at a place too far on: on a later line."""
+    """Return the line of the quote that opened the value ending at `index`; None unless it ends on a later line."""
     import yaml  # noqa: PLC0415  only for mistakes
 
     end = len(text[:index].rstrip())
@@ -89,7 +89,7 @@ def _maybe_opened(text: str, index: int) -> int | None:
 
 
 def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> Problem | None:
-    """Find the key whose blank is missing, on lines above a mistake: it is no key, so the next one has no place."""
+    """Find a key above a mistake that lacks the blank after its colon: then it is not a key, and the next one fails."""
     if not any(sign in message for sign in ("mapping values are not allowed", "could not find expected ':'")):
         return None
     found = None
@@ -112,17 +112,17 @@ def _told(error: "yaml.MarkedYAMLError") -> str:
 
 def _broken(path: Path, line: int, message: str) -> ConfigError:
     cure = next((_(cure) for sign, cure in _CURES if sign in message), "")
-    is_translated = cure and spoken() is not Language.ENGLISH  # the parser's own words are English
+    is_translated = cure and spoken() is not Language.ENGLISH  # the parser's own words are English only
     told = _("this is not YAML") if is_translated else _("this is not YAML: {message}", message=message)
     return refuse(path, [Problem(line, "", in_row((told, cure)))])
 
 
 def compose(text: str, path: Path) -> "Node | None":
-    """Parse into nodes, which know their lines; aliases stay shared, so a small file cannot grow."""
-    import yaml  # noqa: PLC0415  only a reading of the configuration needs it
+    """Parse a text into nodes; aliases share a node, so a small file cannot grow. Raises ConfigError."""
+    import yaml  # noqa: PLC0415  only reading a configuration needs it
 
     try:
-        loader = yaml.SafeLoader(text)  # not libyaml's: its depth is not bounded by Python
+        loader = yaml.SafeLoader(text)  # not libyaml's, because Python does not limit its depth
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = f"U+{ord(text[error.position]):04X}"
@@ -151,12 +151,12 @@ def compose(text: str, path: Path) -> "Node | None":
 
 
 def is_null(node: "Node") -> bool:
-    """Tell whether nothing stands there."""
+    """Tell whether a node is null: nothing, ~ or null."""
     return node.tag == "tag:yaml.org,2002:null"
 
 
 def name_of(node: "Node", *, personal: bool = False) -> str:
-    """Say what stands there; what is personal is not shown."""
+    """Return a description of a node, for "got …"; the text of a `personal` scalar is not shown."""
     if is_null(node):
         return _("nothing")
     if node.id == "sequence":

@@ -1,4 +1,4 @@
-"""A configuration as values: durations, choices, one immutable class for each section, and the rules that follow."""
+"""A configuration as values: durations, choices, one immutable class for each section, and the rules made from them."""
 
 import re
 from collections.abc import Iterable
@@ -18,14 +18,14 @@ from hotlined.states import Shared
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
 PLACES = 8
-"""How many digits a count of one unit has at most."""
+"""The most digits before a unit."""
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,{PLACES}}}){unit})?" for unit in UNITS))
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read integers with a unit, the largest first: `90s`, `10m`, `24h`, `7d`, `1h30m`, `0s`.
+    """Read integers with units, the largest unit first: `90s`, `10m`, `24h`, `7d`, `1h30m`, `0s`.
 
-    Raises ValueError for anything else, a number without a unit included.
+    Raises ValueError for anything else, such as a number without a unit.
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
@@ -35,7 +35,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration of 0 s or more for `parse_duration`; a fraction of a second is dropped."""
+    """Return a duration as text for `parse_duration`, in whole seconds; raises ValueError if it is negative."""
     seconds = duration // timedelta(seconds=1)
     if seconds < 0:
         raise ValueError(_("a duration is not negative: {duration}", duration=duration))
@@ -63,7 +63,7 @@ class LogLevel(StrEnum):
 
 
 class Calls(StrEnum):
-    """What is done with an incoming call."""
+    """The treatment of an incoming call."""
 
     RING = "ring"
     HANG_UP = "hang_up"
@@ -78,7 +78,7 @@ class Digest(StrEnum):
 
 
 class AnswerEncoding(StrEnum):
-    """How a text becomes GSM-7 or UCS-2: the modes of `hotlined.gsm.alphabet.plan`."""
+    """The choice between GSM-7 and UCS-2, as `hotlined.gsm.alphabet.plan` takes it."""
 
     SMART = "smart"
     GSM7 = "gsm7"
@@ -87,7 +87,7 @@ class AnswerEncoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModemConfig:
-    """The modem: how it is reached and what is asked of it."""
+    """The section `modem`."""
 
     port: str
     baudrate: int
@@ -102,9 +102,10 @@ class ModemConfig:
 
 
 class Wording(NamedTuple):
-    """One text of the answer and its place, each counted from 0: of which answer to a number it is which variant.
+    """One text of the answer and its place: a variant of an answer to a number, both counted from 0.
 
-    One for a country is for every answer to its numbers: `step` is None then. `several` tells whether there are others.
+    `step` is the number of earlier answers; it is None for the text of a country, which serves for every answer to its
+    numbers. `several` tells whether the place has other variants.
     """
 
     text: str
@@ -115,20 +116,23 @@ class Wording(NamedTuple):
 
 
 class AnswerFile(NamedTuple):
-    """What stands in the answer's file: its variants, and what keeps it from being used; neither where it is empty."""
+    """The content of the answer's file: its variants, and the problems that keep it from being used.
+
+    An empty file has neither.
+    """
 
     variants: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     is_denied: bool = False
-    """Whether this user may not read it: the daemon may."""
+    """Whether this user may not read the file; the daemon perhaps may."""
 
 
 class AnswerConfig(NamedTuple):
     """The answer: its texts and its times.
 
-    `steps` are the first answer to a number, the second, …; the last repeats. Each has its variants, of which one is
-    drawn. There is none where the answer's file is empty or cannot be used. `by_country` has the variants for numbers
-    of a country, whichever answer it is.
+    `steps` are the first answer to a number, the second, and so on; the last one repeats. Each step has variants, and
+    one of them is drawn at random. There are no steps if the answer's file is empty or cannot be used. `by_country` has
+    the variants for numbers of a country, for every answer to them.
     """
 
     text_file: Path | None
@@ -140,11 +144,11 @@ class AnswerConfig(NamedTuple):
     max_age: timedelta
     validity: timedelta
     file: AnswerFile | None = None
-    """What stands in `text_file`, where that was read."""
+    """The content of `text_file`; None before it is read, and without a `text_file`."""
 
     @property
     def wordings(self) -> tuple[Wording, ...]:
-        """All texts with their places, those for countries last."""
+        """All texts with their places; those for countries come last."""
         places = [(step, None, variants) for step, variants in enumerate(self.steps)]
         countries = [(None, country, variants) for country, variants in self.by_country]
         return tuple(
@@ -155,23 +159,23 @@ class AnswerConfig(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All texts."""
+        """The texts of all `wordings`."""
         return tuple(wording.text for wording in self.wordings)
 
     def choices(self, answers: int, country: str | None) -> tuple[Wording, ...]:
-        """Return the variants for a number of a country that was answered so often before; there may be none."""
+        """Return the variants for a number of a country with this many earlier answers; there may be none."""
         step = None if country in dict(self.by_country) else min(answers, len(self.steps) - 1)
         place = (step, country if step is None else None)
         return tuple(wording for wording in self.wordings if (wording.step, wording.country) == place)
 
     def maybe_choose(self, answers: int, country: str | None, draw: int) -> Wording | None:
-        """Return the variant that a random number draws for a number of a country; None where there is no text."""
+        """Return one of the `choices` by the random number `draw`; None if there is no text."""
         choices = self.choices(answers, country)
         return choices[draw % len(choices)] if choices else None
 
 
 class CreditConfig(NamedTuple):
-    """How the balance is asked for, found in the operator's reply, and found too low; how long a top-up lasts."""
+    """The balance: its USSD code, the pattern that finds it in the reply, its alarm level; how long a top-up lasts."""
 
     ussd: str | None
     pattern: re.Pattern[str] | None
@@ -188,10 +192,10 @@ class PrivacyConfig(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AlertsConfig:
-    """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well.
+    """The destinations of alerts: Apprise URLs, a file of them, a number in E.164; and other choices about alerts.
 
-    `words` are words and phrases in a text that are an alert.
-    `selftest` is how often the line texts itself.
+    `ping` is a URL that is fetched while all is well. `words` are words and phrases; a text that has one of them raises
+    an alert. `selftest` is the pause between two texts of the line to itself.
     """
 
     urls: tuple[str, ...] = field(repr=False)
@@ -205,7 +209,7 @@ class AlertsConfig:
 
 
 class BackupConfig(NamedTuple):
-    """Where sealed backups go, off the card; for whom; how many are kept, and how old the last one may be."""
+    """Sealed backups off the card: their places, their recipients, how many are kept, the greatest age of the last."""
 
     folder: Path | None
     send: bool
@@ -215,32 +219,33 @@ class BackupConfig(NamedTuple):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether backups go anywhere."""
+        """Whether backups have a destination."""
         return self.folder is not None or self.send
 
 
 class Role(StrEnum):
-    """What a visitor of the desk may do; each role includes those before it."""
+    """The rights of a visitor of the desk; each role includes those before it."""
 
     FIGURES = "figures"
-    """No number, and nothing that somebody wrote."""
+    """Sees figures, but no numbers and no texts."""
     READER = "reader"
-    """The log."""
+    """Reads the log."""
     VOLUNTEER = "volunteer"
-    """Tags, and keeping contacts."""
+    """Tags contacts and keeps them."""
     ADMIN = "admin"
-    """Decisions about who is answered, and the pause."""
+    """Decides who is answered, and pauses the line."""
 
     def may(self, needed: "Role") -> bool:
-        """Tell whether this role includes another one."""
+        """Tell whether this role includes the needed one."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(needed)
 
 
 class WebConfig(NamedTuple):
-    """Who may come to the desk through a proxy, in which header it names them, and how the desk is reached.
+    """The desk: its visitors through a proxy, and its names.
 
-    `people` has each name with its role; `hosts` are names besides localhost; `ask` says whom people there may ask.
+    `people` has each name with its role; the proxy sends the name in `user_header`. `hosts` are host names besides
+    localhost. `ask` names the person whom visitors may ask.
     """
 
     people: tuple[tuple[str, Role], ...]
@@ -250,7 +255,7 @@ class WebConfig(NamedTuple):
 
 
 class FleetConfig(NamedTuple):
-    """The hub of a fleet as a PostgreSQL URL, if not where joining stored one, and what is shared there."""
+    """The fleet: the PostgreSQL URL of its hub, None if joining stored one, and the facts that the line shares."""
 
     hub: str | None
     share: tuple[Shared, ...]
@@ -262,7 +267,7 @@ class Config(NamedTuple):
     line: str
     language: Language
     about: str | None
-    """What the line is, in a sentence for those who read its figures."""
+    """A sentence about the line for people who read its figures."""
     line_number: str | None
     database: Path
     runtime_dir: Path
@@ -282,15 +287,15 @@ class Config(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the line is called in paths and units: its file's name without .yaml."""
+        """The line's name in paths and units: the name of its file without .yaml."""
         return self.path.stem
 
     def rules(
         self, own_number: str | None = None, *, sim_changed: bool = False, earlier_texts: Iterable[str] = ()
     ) -> Rules:
-        """Return the rules of the line with what the SIM says of itself; nothing else makes them.
+        """Return the rules of the line; no other function makes them. The first two arguments are facts of the SIM.
 
-        `earlier_texts` are answers of the last weeks that are not in force any more: they may still come back.
+        `earlier_texts` are answers of the last weeks that are no longer in force: they may still come back as texts.
         """
         texts = dict.fromkeys((*self.answer.texts, *earlier_texts))
         return Rules(

@@ -1,33 +1,33 @@
-"""People's decisions: what a person may decide about a line, and the small program that carries it out for others.
+"""The decisions of people about a line, and the control program, which carries them out for other users.
 
-Only the line's user writes its database. Whoever is that user decides directly; everybody else asks the control program
-at a door of its, which knows from the kernel who asks. Both ways run the same functions of the store, with a daemon or
-without one. NAME.sock is the members' door, NAME-desk.sock that of the desk's user, NAME-fleet.sock the exchange's.
-A request holds `verb`, `arguments`, `database` (the file that is meant), perhaps `who`, and perhaps `language`: the one
-that a refusal is read in.
+Only the line's user writes its database. That user decides directly; everybody else asks the control program at one of
+its sockets, its doors, where the kernel says which user asks. Both ways run the same functions of the store, with or
+without a daemon. NAME.sock is the door for members, NAME-desk.sock for the desk's user, NAME-fleet.sock for the
+exchange. A request has `verb`, `arguments` and `database` (the file that it is about); it may have `who`, and
+`language`, which is the language of a refusal.
 """
 
 from hotlined.errors import RefusedError
 from hotlined.language import _
 
 DESKS_DOOR = "desk"
-"""The desk's door: what stands behind the hyphen in the name of its socket."""
+"""The ending of the name of the desk's socket, after a hyphen."""
 
 FLEETS_DOOR = "fleet"
-"""The same of the exchange's door. No `database` is said there: the exchange has none, and the door is a line's own."""
+"""The ending of the name of the exchange's socket. Requests there have no `database`: the exchange knows none."""
 
 OTHER_LINE = "other line"
-"""The kind of the error that says: the database that is meant is not the one that is served here."""
+"""The kind of the error that a request names another database than the one that this program serves."""
 
 LONG = frozenset({"forget", "purge", "rebuild"})
-"""The verbs that may take minutes, because they write a database anew: both ends of the socket wait longer for them."""
+"""The verbs that may take minutes, because they rewrite the database: both ends of the socket wait longer for them."""
 
 LONG_SECONDS = 15 * 60.0
-"""How long each end waits for the other where a verb is one of these."""
+"""How long each end waits for the other with one of these verbs."""
 
 
 def not_allowed(name: str) -> RefusedError:
-    """Return the error for somebody who may not decide for a line."""
+    """Return the error for a user who may not decide for a line."""
     return RefusedError(
         _("{name} may not decide for this line.", name=name),
         _("Members of its group may, and who types `sudo hotlined`. Whoever joined it has to log in again."),

@@ -1,6 +1,6 @@
-"""What the arguments of a verb have to be: whoever is in the line's group may send anything to the control socket.
+"""Checks of the arguments of a verb: any member of the line's group can send anything to the control socket.
 
-These functions check the shape of a value alone. The store checks whether a contact exists.
+These functions check only the form of a value. The store checks whether a contact exists.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Any
 from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.store.line.requests import RequestVerb
 
-_LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
-_LARGEST = 2**63 - 1  # of SQLite
+_LONGEST_TEXT = 255 * 153  # characters: a concatenated text has at most 255 segments
+_LARGEST = 2**63 - 1  # SQLite's largest integer
 
 
 def is_number(value: Any) -> bool:
@@ -20,17 +20,17 @@ def is_number(value: Any) -> bool:
 
 def is_name(value: Any) -> bool:
     """Tell whether it is a number, a sender's name or a pseudonym, as the log shows it."""
-    # half of a surrogate pair, which JSON can say, is no text of the database's
+    # JSON can contain half of a surrogate pair, which the database cannot store
     return isinstance(value, str) and re.fullmatch(r"[^\ud800-\udfff]{1,40}", value) is not None
 
 
 def is_list(value: Any) -> bool:
-    """Tell whether it names a list that somebody looks through: small letters and blanks."""
+    """Tell whether it is the name of a list that a person reads: small letters and blanks."""
     return isinstance(value, str) and re.fullmatch(r"[a-z][a-z ]{0,39}", value) is not None
 
 
 def is_id(value: Any) -> bool:
-    """Tell whether it may be the number of a row: of a contact, of a request."""
+    """Tell whether it may be the ID of a row, such as a contact or a request."""
     return type(value) is int and 0 < value <= _LARGEST
 
 
@@ -45,17 +45,17 @@ def is_word(value: Any) -> bool:
 
 
 def are_tags(value: Any) -> bool:
-    """Tell whether these are the tags that a person saw on a contact; None: it does not matter which."""
+    """Tell whether these are the tags that a person saw on a contact; None if they do not matter."""
     return value is None or (isinstance(value, list) and all(map(is_word, value)))
 
 
 def is_request(value: Any) -> bool:
-    """Tell whether it is something that the daemon is asked."""
+    """Tell whether it is the verb of a request to the daemon."""
     return isinstance(value, str) and value in list(RequestVerb)
 
 
 def is_moment(value: Any) -> bool:
-    """Tell whether it is a moment in RFC 3339, in UTC; None is now."""
+    """Tell whether it is a moment in RFC 3339, in UTC; None means now."""
     if value is None:
         return True
     try:
@@ -65,12 +65,12 @@ def is_moment(value: Any) -> bool:
 
 
 def is_answer(value: Any) -> bool:
-    """Tell whether it may be an answer of the hub; None where there is none. The store judges what is in it."""
+    """Tell whether it may be an answer of the hub; None means that there is none. The store checks its content."""
     return value is None or isinstance(value, dict)
 
 
 def are_texts(value: Any) -> bool:
-    """Tell whether these are the arguments of a request: a number, a text, both or none."""
+    """Tell whether these are the arguments of a request to the daemon: a number, a text, both or none."""
     return (
         isinstance(value, dict)
         and value.keys() <= {"number", "text"}

@@ -1,6 +1,6 @@
-"""Decides for the person at the command line or the desk: at the control program's door, else in the database itself.
+"""Carries out a decision for the command line or the desk: by the control program, or without one in the database.
 
-Where there is a socket, its failure is an error and never a reason to write beside it.
+If the control program's socket exists but fails, that is an error, and never a reason to write the database directly.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from hotlined.control import DESKS_DOOR, LONG, LONG_SECONDS, OTHER_LINE, not_all
 from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 
-_ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
+_ANSWER_SECONDS = 30.0  # a Pi Zero may have to start the program first, and the database may be locked for a while
 
 
 def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision and return what came of it, as `verbs` says.
+    """Carry out a decision and return its result (see `verbs`).
 
-    Raises what the store raises, UnavailableError where the control program does not answer, RefusedError where nobody
-    may be asked and the database is somebody else's.
+    Raises the errors of the store; UnavailableError if the control program does not answer; RefusedError if this user
+    may not ask it, or if there is no control program and another user owns the database.
     """
     with socket.socket(socket.AF_UNIX) as channel:
         try:
@@ -33,13 +33,13 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
         except PermissionError as error:
             raise not_allowed(who) from error
         except OSError as error:
-            if error.errno is None:  # the path is too long for a socket to be there
+            if error.errno is None:  # the path is too long for a socket, so there is none
                 return _directly(config, who, verb, arguments)
             raise _no_answer(config, reason_of(error)) from error
         answer = _asked(channel, config, who, verb, arguments)
     if "error" not in answer:
         return answer.get("result")
-    if answer["error"].get("kind") == OTHER_LINE:  # a database that only has the same name for its line
+    if answer["error"].get("kind") == OTHER_LINE:  # our database is another one, whose line only has the same name
         return _directly(config, who, verb, arguments)
     raise wire.to_error(answer["error"])
 
@@ -57,7 +57,7 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
 
 
 def _path(config: Config) -> Path:
-    """Return where this user asks: the desk's, at its own door."""
+    """Return the socket for this user: the desk's user has its own."""
     desks = wire.socket_path(config.runtime_dir, "control", config.name, DESKS_DOOR)
     with contextlib.suppress(OSError):
         if desks.stat().st_uid == os.geteuid():
@@ -66,7 +66,7 @@ def _path(config: Config) -> Path:
 
 
 def _directly(config: Config, who: str, verb: str, arguments: dict[str, object]) -> Any:
-    from hotlined.control.verbs import VERBS, Decision  # noqa: PLC0415  who asks at the socket does without the store
+    from hotlined.control.verbs import VERBS, Decision  # noqa: PLC0415  asking at the socket does not need the store
     from hotlined.store.file.opening import open_beside_daemon  # noqa: PLC0415  the same
 
     _require_own(config)
@@ -75,11 +75,11 @@ def _directly(config: Config, who: str, verb: str, arguments: dict[str, object])
 
 
 def _require_own(config: Config) -> None:
-    """Raise RefusedError where the database is somebody else's: only its owner writes it."""
+    """Raise RefusedError if another user owns the database: only its owner writes it."""
     try:
         owner = config.database.stat().st_uid
     except OSError:
-        return  # what is missing or may not be looked at is told by whoever opens it
+        return  # the file is missing or hidden: opening it raises the right error
     if owner != os.geteuid():
         raise RefusedError(
             _(

@@ -1,7 +1,7 @@
-"""Makes a line a member of a fleet, or of none, as the line's own user: the key beside its own, in the store's hands.
+"""Makes a line join a fleet or leave it, as the line's own user; the store keeps the fleet's key beside the line's own.
 
-Where units are installed, root keeps the login: an invitation without `hub` comes from `hotlined-setup`. Elsewhere it
-lies beside the configuration.
+Where units are installed, root keeps the login: `hotlined-setup` passes an invitation without `hub`. Elsewhere the
+login is in a file beside the configuration.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ _MODE = 0o600
 
 
 def maybe_url(config: Config) -> str | None:
-    """Return the URL with the login of a line whose user may read it; None where there is none."""
+    """Return the hub's URL with the line's login, from the file beside the configuration; None without that file."""
     with suppress(FileNotFoundError):
         return files.read(login_path(config.path)).strip()
     return None
 
 
 def join(config: Config, line: str, key: bytes, hub: str | None) -> int:
-    """Make the line a member, by an invitation; return how many decisions the others cannot hear yet (`fleet.join`).
+    """Join a fleet with the values of an invitation; return how many decisions cannot be shared yet (`fleet.join`).
 
     Raises RefusedError for an invitation of another line, and without the right to write beside the configuration.
     """
@@ -46,25 +46,25 @@ def join(config: Config, line: str, key: bytes, hub: str | None) -> int:
                 _("{path} may not be written by you.", path=login_path(config.path)),
                 _("`sudo hotlined-setup fleet {name} < INVITATION` keeps the login for root.", name=config.name),
             ) from error
-    if not config.database.exists():  # it has not run yet
+    if not config.database.exists():  # the daemon has not run yet
         open_for_daemon(config.database).close()
     with open_beside_daemon(config.database) as db:
         return fleet.join(db, config.line, key, db.now())
 
 
 def leave(config: Config) -> DecidedElsewhere:
-    """Make the line a member of no fleet; raises RefusedError where it is in none."""
+    """Leave the fleet; raises RefusedError if the line is not in one."""
     with open_beside_daemon(config.database) as db:
         if fleet.maybe_member(db) is None:
             raise RefusedError(_("This line is in no fleet."))
         left = fleet.leave(db)
-    with suppress(FileNotFoundError, PermissionError):  # root's, where units are installed
+    with suppress(FileNotFoundError, PermissionError):  # root has the login where units are installed
         login_path(config.path).unlink()
     return left
 
 
 def door(config: Config, who: str) -> Callable[[dict[str, Any] | None], dict[str, Any]]:
-    """Return the door for a person who is the line's user: the control program's, else the database itself."""
+    """Return a function that takes an answer of the hub and returns the next question, by the decision `exchange`."""
 
     def ask(answer: dict[str, Any] | None) -> dict[str, Any]:
         told: dict[str, Any] = decide(config, who, "exchange", answer=answer)

@@ -1,11 +1,11 @@
-"""The control program of a line: carries out the decisions of people who may decide and do not own the database.
+"""The control program of a line: carries out decisions for users who may decide but do not own the database.
 
-One question after the other; who connects and says nothing keeps nobody waiting. What may take minutes is done by a
-process of its own. The program ends after ten minutes in which nobody asked; systemd starts it again. Who asks is the
-kernel's word (SO_PEERCRED), and who is in the line's group that of the system's lists, at each question. Each door has
-its verbs and its callers: members decide in their own names, the desk's user, at its own door alone, in those of the
-persons at the desk; the exchange's user fetches questions and brings answers, and decides nothing. A refusal is in the
-language of who asks: that person may have read the configuration later than this program. The journal is English.
+It answers one request after the other; a client that connects and says nothing delays nobody. A decision that may take
+minutes gets a process of its own. The program ends after ten minutes without a request; systemd starts it again. The
+kernel says which user asks (SO_PEERCRED), and at each request the system says whether that user is in the line's group.
+Each door has its own verbs and callers. Members decide in their own names. The desk's user decides at its door alone,
+in the names of the desk's visitors. The exchange's user fetches questions and brings answers, but decides nothing.
+A refusal is in the language of the request, because the client may know a newer configuration. The journal is English.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.file.trouble import DatabaseTrouble
 
 IDLE_SECONDS = 600.0
-_REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks
-_MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
+_REFUSING_SECONDS = 1.0  # then this ends, and the next request reads the configuration again
+_MOST_CHILDREN = 4  # at a time, because each has the database open, and a Pi has little memory
 _WHO_CHARACTERS = 64
-_AGAIN_SECONDS = 60.0  # before the journal hears of the same refusal again
+_AGAIN_SECONDS = 60.0  # between two log lines about the same refusal
 _MALFORMED = N_("The request is malformed.")
 
 _OF_DOORS = {DESKS_DOOR: DESK, FLEETS_DOOR: EXCHANGE}
-"""What is decided at the doors for others than members."""
+"""The verbs at the doors that are not for members."""
 
 log = logging.getLogger(__name__)
 
 
 def refuse(doors: Sequence[socket.socket], error: HotlinedError) -> None:
-    """Tell everybody who waits why nothing can be decided: systemd starts this anew as long as somebody waits."""
+    """Answer all waiting clients with an error: while one of them waits, systemd would start this again and again."""
     wire.serve(
         doors,
         _REFUSING_SECONDS,
@@ -51,13 +51,13 @@ def refuse(doors: Sequence[socket.socket], error: HotlinedError) -> None:
 
 
 class RefusalCounts:
-    """How often each caller, or verb, was refused since the journal heard of it: who goes on does not fill it."""
+    """Counts the refusals of each caller or verb since the last log line, so that a client cannot fill the journal."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, int]] = {}
 
     def count(self, refused: str, now: float) -> int:
-        """Return of how many the journal is to hear now, this one too; 0: later, with those that come until then.
+        """Count a refusal, and return how many the journal has to report now; 0 if it reported one in the last minute.
 
         `now` is in seconds of the monotonic clock.
         """
@@ -80,19 +80,19 @@ class Server:
         self._refusals = RefusalCounts()
 
     def serve(self, doors: Sequence[socket.socket]) -> None:
-        """Serve until nobody has asked for some time and nothing is in hand."""
+        """Serve until there was no request for `idle_seconds` and no child process runs."""
         self._doors = doors
         wire.serve(doors, self._idle_seconds, self._answer, self._working)
 
     def _working(self) -> bool:
-        """Drop the child processes that have ended, and tell whether another one still runs."""
+        """Collect the child processes that have ended, and tell whether another one still runs."""
         for child in tuple(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._children.discard(child)
         return bool(self._children)
 
     def _answer(self, door: socket.socket, channel: socket.socket, octets: bytes) -> None:
-        """Carry out what somebody said, or refuse it, in the language of who asks."""
+        """Carry out a request or refuse it, in the language of the request."""
         deadline = time.monotonic() + wire.SAY_SECONDS
         speak(self._language)
         try:
@@ -110,7 +110,7 @@ class Server:
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
-        # the line's own user is root or who became it with sudo, and the desk speaks for who looks at it
+        # the line's own user is root or a person with sudo, and the desk acts for its visitors: both may name a person
         is_believed = is_desk or peer.uid == os.getuid()
         who = (_maybe_name(request.get("who")) if is_believed else None) or peer.name
         if request["verb"] in LONG:
@@ -119,9 +119,9 @@ class Server:
             wire.send(channel, self._decided(request, who), time.monotonic() + wire.SAY_SECONDS)
 
     def _require_verb(self, request: Mapping[str, Any], allowed: frozenset[str]) -> None:
-        """Raise UsageError for a request without a known verb and its arguments, RefusedError for one of another door.
+        """Raise UsageError for an unknown verb or wrong arguments, RefusedError for a verb of another door.
 
-        Who breaks into the desk gets no more than its pages decide.
+        So an attacker who breaks into the desk can only decide what its pages can decide.
         """
         name = str(request.get("verb"))
         verb = VERBS.get(name)
@@ -138,8 +138,8 @@ class Server:
             )
 
     def _decide_apart(self, channel: socket.socket, request: Mapping[str, Any], who: str) -> None:
-        """Decide in a process of its own what may take minutes, and answer from there; refuse where too many are."""
-        self._working()  # forgets those that have ended
+        """Carry out a long verb in a process of its own, which also answers; refuse it if too many are running."""
+        self._working()  # collect those that have ended
         if len(self._children) >= _MOST_CHILDREN:
             busy = RefusedError(_("Others are erasing just now."), _("Try again in a minute."))
             wire.send(channel, wire.from_error(busy), time.monotonic() + wire.SAY_SECONDS)
@@ -150,7 +150,7 @@ class Server:
             return
         with contextlib.suppress(BaseException):
             try:
-                for door in self._doors:  # else a peer that comes after the program has ended waits where nobody serves
+                for door in self._doors:  # left open here, a client could connect and wait after the program has ended
                     door.close()
                 wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
             except Exception:
@@ -158,9 +158,10 @@ class Server:
         os._exit(0)
 
     def _require_known(self, peer: Peer, own: Path | None) -> None:
-        """Raise RefusedError for who may not ask: at the socket of the desk or the exchange anybody but whose it is.
+        """Raise RefusedError for a user who may not ask at this door.
 
-        At the members' door anybody may not but the line's user and who is in the database's group.
+        At the doors of the desk and the exchange only the owner of the socket may ask. At the members' door the line's
+        user and the members of the database's group may ask.
         """
         if own:
             is_known = peer.uid == own.stat().st_uid
@@ -187,19 +188,19 @@ class Server:
 
 
 def _maybe_name(claimed: Any) -> str | None:
-    """Return the name of a person as it may stand in the record: on one line."""
+    """Return a person's name for the record, cut to 64 characters; None if it is blank or not printable."""
     if isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
         return claimed[:_WHO_CHARACTERS]
     return None
 
 
 def _members(peer: Peer) -> frozenset[str]:
-    """Return what is decided at the members' door: what the exchange does only where the line's own user asks."""
+    """Return the verbs for a user at the members' door; those of the exchange are only for the line's own user."""
     return frozenset(VERBS) - (frozenset() if peer.uid == os.getuid() else EXCHANGE)
 
 
 def _read(octets: bytes, database: Path | None) -> dict[str, Any]:
-    """Return a request; where it does not say which database it means, it means this one. Raises UsageError."""
+    """Return a request; with a `database` it is about that one, whatever it says. Raises UsageError."""
     try:
         request = wire.parse(octets)
     except ValueError as error:

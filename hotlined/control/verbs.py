@@ -1,4 +1,4 @@
-"""What can be decided about a line: each verb, the arguments that it takes, and the functions of the store for it."""
+"""The decisions about a line: each verb with its arguments and the functions of the store that carry it out."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -32,37 +32,37 @@ from hotlined.store.people import erasing, purging
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, object] | None
 
-_PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
+_PURGE_SECONDS = 2.0  # the longest batch of a purge, so that the command can show its progress
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one decision has to work with."""
+    """A decision to be carried out: the verb's arguments, the person and the moment."""
 
     db: Database
     arguments: Arguments
     who: str
     now: Now
     config: Callable[[], Config]
-    """Reads the configuration: only `purge`, `forget` and those that send again obey it."""
+    """Reads the configuration, which only some verbs need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb: what carries it out, and the arguments that it takes, each with the test that its value has to pass."""
+    """A verb: the function that carries it out, and the names of its arguments, each with the check of its value."""
 
     act: Callable[[Decision], Result]
     takes: Mapping[str, Callable[[Any], bool]]
 
     def require(self, arguments: Arguments) -> None:
-        """Raise UsageError unless these are the arguments, each of its kind."""
+        """Raise UsageError unless these are the verb's arguments, and every value passes its check."""
         fits = arguments.keys() == self.takes.keys()
         if not fits or not all(fit(arguments[name]) for name, fit in self.takes.items()):
             raise no_decision()
 
 
 def no_decision() -> UsageError:
-    """Return the error for a verb that is not in the table, or arguments that are not its."""
+    """Return the error for a verb that is not in the table, or for wrong arguments."""
     return UsageError(
         _("This is no decision that the line knows."),
         _(
@@ -73,7 +73,7 @@ def no_decision() -> UsageError:
 
 
 def _whom(decision: Decision) -> str:
-    """Return whom a decision is about; raises UsageError for what is no number, and never contacted the line."""
+    """Return the number or name that a decision is about; raises UsageError for a name that the line does not know."""
     name: str = decision.arguments["number"]
     if not is_number(name) and correspondents.maybe_identity(decision.db, name) is None:
         raise no_decision()
@@ -93,7 +93,7 @@ def _lift_opt_out(decision: Decision) -> bool:
 
 
 def _forget(decision: Decision) -> dict[str, object] | None:
-    """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
+    """Return the counts of erased data, and whether no file has a copy of it; None while an answer is being sent."""
     erased = erasing.forget(
         decision.db,
         decision.arguments["name"],
@@ -106,7 +106,7 @@ def _forget(decision: Decision) -> dict[str, object] | None:
 
 
 def _purge(decision: Decision) -> dict[str, object] | None:
-    """Erase of what is old enough as much as a few seconds allow; None once nothing is left."""
+    """Erase old texts and numbers for two seconds, and return the counts; None if there was nothing to erase."""
     kept = decision.config().privacy
     until = time.monotonic() + _PURGE_SECONDS
     texts = numbers = left = 0
@@ -149,7 +149,7 @@ def _untag(decision: Decision) -> bool | None:
 
 
 def _exchange(decision: Decision) -> dict[str, Any]:
-    """Take the hub's answer, where there is one; return the next question, and where the configuration has the hub."""
+    """Take the hub's answer, if there is one; return the next question, and the hub's URL from the configuration."""
     shared = decision.config().fleet
     if (answer := decision.arguments["answer"]) is not None:
         fleet.take(decision.db, answer, decision.now)
@@ -223,7 +223,7 @@ DESK = frozenset(
         *("tag", "untag", "keep", "keep_no_more", "skip", "tell", "evidence", "look", "look_up", "look_through"),
     }
 )
-"""The decisions that a page of the desk can take, and the desk's door takes."""
+"""The verbs at the desk's door: the decisions that a page of the desk can take."""
 
 EXCHANGE = frozenset({"exchange"})
-"""What the exchange does at its door, and nobody else but the line's own user: a member could forge what others say."""
+"""The verbs at the exchange's door. Members may not use them, because they could forge the word of other lines."""

@@ -39,11 +39,10 @@ PAGES: tuple[Page, ...] = (
     *health.PAGES,
     *enter.PAGES,
 )
-"""Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
-"""The role that each needs: a page that is not in this table is served to nobody."""
+"""The role that each page needs; a page that is not in this table is not served."""
 _STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
-"""The status for an error of ours, by its exit code."""
+"""The status of the answer for a HotlinedError, by the exit code of the error."""
 _TITLES = Phrases(
     {
         400: N_("This makes no sense"),
@@ -56,7 +55,7 @@ _TITLES = Phrases(
         503: N_("Not now"),
     }
 )
-"""Plain words above what is wrong."""
+"""The headline of an error page, by its status."""
 _WORDS = Phrases(
     {
         404: N_("Nothing stands under this address."),
@@ -64,13 +63,13 @@ _WORDS = Phrases(
         413: N_("A form of this desk is never that long."),
     }
 )
-"""What is wrong, for errors that are raised without a sentence."""
+"""The sentence of an error page, by its status, for errors that have none."""
 
 
 def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None) -> Flask:
-    """Return the desk of a line; its forms stay valid as long as the key is the same.
+    """Return the desk of a line; forms stay valid as long as the key is the same.
 
-    Whoever makes it closes `looks` when it has ended.
+    The caller closes `looks` when the desk has ended.
     """
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
@@ -80,8 +79,8 @@ def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None)
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": showing.shown}
     app.jinja_env.filters |= showing.FILTERS
     app.jinja_env.globals |= {**showing.GLOBALS, "navigation": _navigation, "may": _may}
-    app.url_map.merge_slashes = False  # a path names a page exactly, or none
-    # OPTIONS is refused by each rule: the configuration could say so for all of them in later Flasks alone
+    app.url_map.merge_slashes = False  # two slashes in a path are not the same page as one
+    # each rule refuses OPTIONS: only later versions of Flask have one setting for all rules
     add_rule = partial(app.add_url_rule, provide_automatic_options=False)
     add_rule("/static/<path:filename>", "static", app.send_static_file)
     for page in PAGES:
@@ -94,7 +93,7 @@ def make(config: Config, key: bytes, looks: Looks, broken: Broken | None = None)
 
 
 def _require() -> Any:
-    """Let a request pass if its Host, visitor and role are right and its form is ours."""
+    """Let a request pass if its Host, visitor, role and form are right; raises Forbidden or BadRequest otherwise."""
     g.visitor = None
     forms.require_host(request, line().web.hosts)
     forms.require_visit(request)
@@ -102,7 +101,7 @@ def _require() -> Any:
         return None
     g.visitor = door_of(request).visitor(request)
     if request.endpoint is None:
-        return None  # there is no such page; only a visitor who may look is told so
+        return None  # Flask answers 404, but only to a visitor who was let in
     needed = NEEDS[request.endpoint]
     if needed and not g.visitor.role.may(needed):
         words = _("This needs the role {role}.", role=ROLES[needed])
@@ -120,7 +119,7 @@ def _finish(response: Response) -> Response:
 
 
 def _fail(error: Exception) -> tuple[str, int]:
-    """Show an error as a page: what is wrong, and its cure."""
+    """Show an error as a page: the problem and its cure."""
     words, hint, status = _explained(error)
     if not isinstance(error, HTTPException | HotlinedError | sqlite3.Error):
         g.has_bug = True
@@ -129,7 +128,7 @@ def _fail(error: Exception) -> tuple[str, int]:
 
 
 def _explained(error: Exception) -> tuple[str, str, int]:
-    """Return what is wrong, its cure, and the status of the answer."""
+    """Return the sentence and the cure of an error, and the status of the answer."""
     if isinstance(error, HTTPException):
         code = error.code or 500
         is_ours = error.description != type(error).description
@@ -146,12 +145,12 @@ def _explained(error: Exception) -> tuple[str, str, int]:
 
 
 def _navigation() -> list[Page]:
-    """Return the pages that this visitor can go to."""
+    """Return the pages in the navigation of this visitor."""
     visitor = maybe_visitor()
     return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]
 
 
 def _may(name: str) -> bool:
-    """Tell whether this visitor may go to a page, or take an act."""
+    """Tell whether this visitor may open a page, or carry out an act."""
     visitor, needed = maybe_visitor(), NEEDS[name]
     return needed is None or (visitor is not None and visitor.role.may(needed))

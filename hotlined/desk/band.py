@@ -1,7 +1,7 @@
-"""The band at the head of every page: whether the line answers, with a colour, a sign and a sentence.
+"""The band at the head of every page: whether the line answers, as a colour, a sign and a sentence.
 
-It is seen from two metres, and says what a volunteer needs: what the line waits for and until when, who has paused it,
-or why it does not answer and whom to call.
+It can be read from two metres, and says what a volunteer needs: what the line waits for and until when, who paused
+it, or why it does not answer and whom to call.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from hotlined.words.times import lately
 
 
 class Mood(StrEnum):
-    """How the line is, in one word; the style sheet has a colour for each, and `icons` a sign."""
+    """The state of the line in one word; the style sheet has a colour for each, and `icons` a sign."""
 
     ANSWERS = "answers"
     LATER = "later"
@@ -40,17 +40,17 @@ _WINDOWS = Phrases(
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """How the line is: in a sentence, and in a second one what that means."""
+    """The state of the line in one sentence, and its consequence in a second one."""
 
     mood: Mood
     words: str
     more: str = ""
     code: str = ""
-    """The code of the trouble that it tells of, if any."""
+    """The code of the trouble that it is about, or empty."""
 
 
 def band_of(report: LineReport) -> Band:
-    """Return the band of a line."""
+    """Return the band for a report."""
     if report.mode == Mode.SHADOW and report.alive:
         more = _("Everything is done, but nothing is sent.")
         return Band(Mood.PAUSED, _("The line is being tried out."), more, TroubleCode.SHADOW)
@@ -73,7 +73,7 @@ def band_of(report: LineReport) -> Band:
 
 
 def _paused(report: LineReport) -> Band:
-    """Say who has paused the line."""
+    """Say who paused the line, and since when."""
     hold = report.sending
     assert hold is not None
     since = _("Since {moment}.", moment=lately(hold.since)) if hold.since else ""

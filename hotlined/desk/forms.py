@@ -1,9 +1,9 @@
-"""Checks that a form is ours: this visitor asked for it, at this desk.
+"""Checks that a form comes from this desk, and that this visitor opened it.
 
-The token in a form is made of the visitor's name and the line with a key of the desk's. A browser says where a form
-comes from (Sec-Fetch-Site, Origin). Because of our Referrer-Policy the Origin of our own forms is `null`, too: for a
-browser that says nothing else, the token alone decides. What a page elsewhere embeds or fetches is not shown either,
-because a browser shows by itself who asks, and every look is recorded.
+The token in a form is made from the visitor's name and the line, with a key of the desk. A browser also says where a
+form comes from (Sec-Fetch-Site, Origin). Because of our Referrer-Policy the Origin of our own forms is `null`; if a
+browser sends only that, the token alone decides. Pages are not shown inside another site's page or to its scripts:
+the browser would send the visitor's credentials, and every look is recorded.
 """
 
 import hashlib
@@ -25,7 +25,10 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def require_host(asked: Request, hosts: Iterable[str]) -> None:
-    """Raise BadRequest unless the request names one of our hosts: another site's name could lead to this address."""
+    """Raise BadRequest unless the request names one of our hosts.
+
+    Another site could give its own name this address (DNS rebinding), and then read our pages.
+    """
     if _host_of(f"//{asked.headers.get('Host', '')}") not in _LOCAL.union(hosts):
         raise BadRequest(
             _("This desk is not known under that name. web.hosts in the configuration names those it has.")
@@ -33,7 +36,7 @@ def require_host(asked: Request, hosts: Iterable[str]) -> None:
 
 
 def require_origin(asked: Request) -> None:
-    """Raise Forbidden for a form of another site."""
+    """Raise Forbidden for a form from another site."""
     site = asked.headers.get("Sec-Fetch-Site")
     origin = asked.headers.get("Origin", "null")
     elsewhere = site != "same-origin" if site else origin != "null" and _net(origin) != asked.headers.get("Host")
@@ -42,14 +45,14 @@ def require_origin(asked: Request) -> None:
 
 
 def require_visit(asked: Request) -> None:
-    """Raise Forbidden if another site fetches or embeds a page: it may only link to it."""
+    """Raise Forbidden if another site fetches or embeds a page; it may only link to it."""
     site, into = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Sec-Fetch-Dest")
     if site in {"cross-site", "same-site"} and into != "document":
         raise Forbidden(_("Another site asks for this. It is shown to nobody but who looks here."))
 
 
 def require_token(asked: Request, key: bytes, name: str, line: str) -> None:
-    """Raise BadRequest unless the form's token is that of this visitor at this line."""
+    """Raise BadRequest unless the form has the token of this visitor at this line."""
     if not hmac.compare_digest(asked.form.get(FIELD, "").encode(), token(key, name, line).encode()):
         raise BadRequest(_("This form is too old, or is not ours. Go back, load the page again and repeat it."))
 
@@ -60,7 +63,7 @@ def token(key: bytes, name: str, line: str) -> str:
 
 
 def key_in(folder: Path | None) -> bytes:
-    """Return the key of tokens, which a folder of the desk's keeps until the machine stops; without one, a new key."""
+    """Return the key of the tokens, from a folder of the desk that lasts until shutdown; without one, a new key."""
     new = secrets.token_bytes(_KEY_OCTETS)
     if folder is None:
         return new

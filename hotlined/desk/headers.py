@@ -1,6 +1,6 @@
 """The headers of every answer: a browser stores no page, shows none in a frame, and loads nothing from elsewhere.
 
-It does not tell another site from which page a link was followed.
+A browser does not tell other sites from which page a link was followed.
 """
 
 HEADERS = {

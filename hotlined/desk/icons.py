@@ -1,6 +1,6 @@
-"""The signs of the desk, drawn in the page itself, so that none is fetched and none has to be allowed.
+"""The signs of the desk, drawn in the page itself: a browser fetches none, so the policy need not allow any.
 
-They are Lucide's (https://lucide.dev, version 1.62); none is of those that come from Feather.
+They come from Lucide (https://lucide.dev, version 1.62); none of them is one that Lucide took from Feather.
 """
 
 # Copyright (c) 2026 Lucide Icons and Contributors. Their licence is ISC:
@@ -90,5 +90,5 @@ _DRAWN = {
 
 
 def icon(name: str) -> Markup:
-    """Return a sign in HTML, for a page that says the same in words beside it."""
+    """Return a sign in HTML; the page must say the same in words beside it."""
     return Markup('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(Markup(_DRAWN[name]))  # noqa: S704  ours

@@ -1,6 +1,6 @@
-"""Records what people opened, one after the other, beside the pages: no page waits until the database is free.
+"""Records which contacts and lists people opened, in a thread of its own: no page waits for a busy database.
 
-A look that cannot be recorded is in the journal alone: the page is shown all the same.
+If a look cannot be recorded, it is only in the journal; the page is shown all the same.
 """
 
 import logging
@@ -16,8 +16,8 @@ from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 
 CLOSE_SECONDS = 20.0
-"""What the looks that wait are given when the desk ends."""
-_MOST = 100  # that wait: more come only while the database is locked
+"""The time to record the looks that still wait when the desk ends."""
+_MOST = 100  # more than this wait only while the database is locked
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ class _Look:
 
 
 class Looks:
-    """The looks that wait to be recorded; as a context it ends by `close`."""
+    """The looks that wait to be recorded; leaving it as a context calls `close`."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Look] = deque()  # the first stays until it is recorded
+        self._waiting: deque[_Look] = deque()  # the first is removed only after it was recorded
         self._changed = threading.Condition()
         self._is_closing = False
-        # a daemon: the program ends even while this waits for the database
+        # a daemon thread: the program can end while this thread waits for the database
         self._writer = threading.Thread(target=self._write_all, name="looks", daemon=True)
         self._writer.start()
 
@@ -50,7 +50,7 @@ class Looks:
         self.close()
 
     def note(self, config: Config, who: str, verb: str, **arguments: Any) -> None:
-        """Record later that a person looks, with a verb of the control program."""
+        """Record later that a person looked; `verb` is one of the control program."""
         with self._changed:
             if self._is_closing:
                 log.warning("that %s looked is not recorded: the desk ends", who)
@@ -61,15 +61,15 @@ class Looks:
                 self._changed.notify()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Record what waits, as far as it can be recorded within some seconds; the rest is in the journal alone."""
+        """Record the looks that wait, for at most `seconds`; the others are only in the journal."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
         try:
             self._writer.join(seconds)
-        finally:  # also when somebody types Ctrl-C once more
+        finally:  # also after a second Ctrl-C
             left = [look.who for look in tuple(self._waiting)]
-            for who in left[:1]:  # the control program was asked for this one, and may still record it
+            for who in left[:1]:  # the control program was asked to record this one, and may still do so
                 log.warning("that %s looked may not be recorded: the desk ends", who)
             for who in left[1:]:
                 log.warning("that %s looked is not recorded: the desk ends", who)
@@ -88,5 +88,5 @@ class Looks:
             decide(look.config, look.who, look.verb, **look.arguments)
         except (HotlinedError, sqlite3.Error) as error:
             log.warning("that %s looked could not be recorded: %s", look.who, error)
-        except Exception:  # a bug; the looks that come after it are still recorded
+        except Exception:  # a bug: the looks after this one are still recorded
             log.exception("that %s looked could not be recorded", look.who)

@@ -1,7 +1,7 @@
-"""What an act came to, for the page that it leads to: an act ends in a redirect, so that a reload repeats nothing.
+"""Sentences about the results of acts. An act ends in a redirect, so that reloading the next page repeats nothing.
 
-A sentence stays here, for the person whom it is for, and the address of the next page has a sign for it alone. Where
-the desk has ended in between, that page shows what is so now, without the sentence.
+The sentence stays here for the person who acted, and the address of the next page has only a random sign for it. If
+the desk ended in between, that page is shown without the sentence.
 """
 
 import secrets
@@ -16,7 +16,7 @@ _SIGN_OCTETS = 9
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The act that takes another one back, and the fields of its form."""
+    """The act that takes an act back, and the fields of its form."""
 
     act: str
     fields: Mapping[str, object]
@@ -24,7 +24,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page that a notice leads to: its path, the words for it, its icon, and the key that opens it, if any."""
+    """A page that a notice leads to: its path, its words, its icon, and the key that opens it, if any."""
 
     path: str
     words: str
@@ -34,7 +34,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence about an act, what takes it back, and where it leads, where there is such a thing."""
+    """A sentence about an act, and, if they exist, the act that takes it back and a page to go to."""
 
     words: str
     undo: Undo | None = None
@@ -43,13 +43,13 @@ class Notice:
 
 @dataclass(slots=True)
 class Notices:
-    """The sentences about the last acts."""
+    """The sentences about the last acts, for at most `_MOST` of them."""
 
     kept: OrderedDict[tuple[str, str], Notice] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
     def leave(self, who: str, notice: Notice) -> str:
-        """Leave a sentence for a person, and return the sign for it."""
+        """Keep a sentence for a person, and return its sign."""
         sign = secrets.token_urlsafe(_SIGN_OCTETS)
         with self.lock:
             self.kept[who, sign] = notice
@@ -58,5 +58,5 @@ class Notices:
         return sign
 
     def maybe(self, who: str, sign: str) -> Notice | None:
-        """Return the sentence that a sign stands for; None for anybody else, and where it is gone."""
+        """Return the sentence for a sign; None for another person, or if it is gone."""
         return self.kept.get((who, sign))

@@ -1,6 +1,6 @@
-"""What is wrong with a line, for people at the desk who have no terminal: no command, no file, no key of the settings.
+"""Troubles of a line for people without a terminal: no commands, no files, no keys of the configuration.
 
-Sentences that other rooms made are kept as far as they name none of these; whom to ask stands in the place of the rest.
+A sentence from another room is kept if it has none of these; otherwise the person to ask is named instead.
 """
 
 import re
@@ -12,7 +12,7 @@ from hotlined.states import TroubleCode, is_about_database
 from hotlined.words.conditions import MODEM
 
 _TECHNICAL = re.compile(r"`|'hotlined |\b[a-z]+\.[a-z_]{2,}\b|/\w+[/.]|\b[A-Z_]{2,}=")
-"""What a person without a terminal can do nothing with: commands, keys such as web.ask, files."""
+"""Words that are of no use without a terminal: commands, keys such as web.ask, files."""
 _ENDS = re.compile(r"(?<=[.!?])\s+")
 
 _TROUBLES: Phrases[str] = Phrases(
@@ -33,15 +33,15 @@ _TROUBLES: Phrases[str] = Phrases(
         TroubleCode.READER: N_("Another program keeps its records from shrinking."),
     }
 )
-"""The troubles whose sentences name commands, files or settings."""
+"""Plain sentences for troubles whose own sentences name commands, files or settings."""
 _DATABASE = N_("Its records cannot be used.")
 
 
 def trouble_in_plain_words(trouble: Trouble) -> str:
-    """Say what is wrong so that a volunteer understands it."""
+    """Return a sentence about a trouble that a volunteer understands."""
     if is_about_database(trouble.code):
         return _(_DATABASE)
-    if trouble.code in MODEM:  # the driver may know more, but in terms of modems
+    if trouble.code in MODEM:  # the driver may know more, but in words about modems
         return MODEM[trouble.code].words
     return _TROUBLES.get(trouble.code) or without_commands(trouble.words) or _("Something is wrong with it.")
 
@@ -52,5 +52,5 @@ def without_commands(text: str) -> str:
 
 
 def whom_to_ask(config: Config) -> str:
-    """Name the person whom people at the desk ask or call."""
+    """Return the name of the person whom people at the desk ask or call."""
     return config.web.ask or _("the person who runs this line")

@@ -13,4 +13,3 @@ ROLES = Phrases(
         Role.ADMIN: NP_("role", "admin"),
     }
 )
-"""Each role in words."""

@@ -1,4 +1,4 @@
-"""A row in the table of pages: each page names the role that it needs, so that none is open by mistake."""
+"""A row of the table of pages: each page names the role that it needs, so that none is open by mistake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from hotlined.desk.roles import Role
 from hotlined.reports.typed import LARGEST
 
 CONTACT_ID = f"<int(max={LARGEST}):contact_id>"
-"""The number of a contact in a path: what the database cannot hold is no page."""
+"""The ID of a contact in a path; a number too large for the database is not a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page: its path, its name (for `url_for`), the role that it needs, and the function that shows it.
 
-    `needs` is None for a page without a visitor's role; the door checks the request all the same. `title` is the page's
-    name in the navigation, `sign` the icon beside it.
+    `needs` is None for a page without a role; its door still checks the request. `title` is its name in the
+    navigation, `sign` the icon beside that.
     """
 
     path: str

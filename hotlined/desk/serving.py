@@ -1,8 +1,9 @@
-"""Serves the desk at its listening sockets, with waitress; each request has the door that it came in by.
+"""Serves the desk at its listening sockets, with waitress; each request knows by which door it came.
 
-No visitor can take the desk from others: a request that does not end is closed, and no door gets all connections.
+One visitor cannot take the desk from the others: a request that does not end is closed, and no door gets all
+connections.
 
-Known to be wrong: waitress wakes once a second while it runs, which under systemd is until ten minutes after the last
+Known to be wrong: waitress wakes once a second while it runs; under systemd that is until ten minutes after the last
 visit.
 """
 
@@ -30,15 +31,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PEER, DOOR = "hotlined.peer", "hotlined.door"
-"""Where the environment of a request has them; no header can write there: the name of one begins with HTTP_."""
+"""Their keys in the environment of a request. A header cannot set these: its key would begin with HTTP_."""
 IDLE_SECONDS = 600.0
-SLOW_SECONDS = 20.0  # from the first octet of a request to its last
+SLOW_SECONDS = 20.0  # from the first byte of a request to its last
 FINISH_SECONDS = 10.0
-"""How long the desk still serves the requests that it has when SIGTERM comes."""
+"""After SIGTERM, the time to finish the requests that have begun."""
 JOIN_SECONDS = 5
-"""How long it waits afterwards for threads that still work at such a request."""
-_REFUSING_SECONDS = 1.0  # after this, the next connection makes systemd start a desk that reads the configuration again
-_LOOK_SECONDS = 1.0  # between two checks whether anybody is connected
+"""After that, the time to wait for threads that are still at work."""
+# afterwards the next connection makes systemd start a desk, which reads the configuration again
+_REFUSING_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # between two checks whether a connection is open
 MOST = 500  # connections: half of the descriptors that a process usually has
 MOST_OF_A_DOOR = 400
 _limited = partial(
@@ -47,13 +49,13 @@ _limited = partial(
     connection_limit=MOST,
     channel_timeout=30,  # seconds of silence
     max_request_header_size=16 * 1024,
-    max_request_body_size=64 * 1024,  # a form of ours has less than 1 KiB
-    clear_untrusted_proxy_headers=True,  # the default of later ones; an older one asks to be told
+    max_request_body_size=64 * 1024,  # a form of this desk has less than 1 KiB
+    clear_untrusted_proxy_headers=True,  # the default of later versions; an older one warns if it is not set
 )
 
 
 class _Task(WSGITask):
-    """A request, which knows who connected, and where."""
+    """A request that knows which process connected (`PEER`), and at which socket (`DOOR`)."""
 
     def get_environment(self) -> "WSGIEnvironment":
         environ = super().get_environment()
@@ -63,7 +65,7 @@ class _Task(WSGITask):
 
 
 class _ErrorTask(ErrorTask):
-    """The answer to octets that are no HTTP request, with the headers of every other answer."""
+    """The answer to bytes that are not an HTTP request, with the headers of every other answer."""
 
     def execute(self) -> None:
         self.response_headers = [*self.response_headers, *HEADERS.items()]
@@ -71,13 +73,13 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """A connection; the kernel is asked at once who the peer is, before its process can end."""
+    """A connection; it asks the kernel at once for the peer, before the peer's process can end."""
 
     task_class = _Task
     error_task_class = _ErrorTask
     peer: Peer | None
     began = 0.0
-    """When the request began that is not complete yet."""
+    """The beginning of the request that is not complete yet, by the monotonic clock."""
 
     def __init__(self, server: Any, sock: socket.socket, *arguments: Any, door: object, **options: Any) -> None:
         self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else maybe_local_peer(sock)
@@ -90,31 +92,31 @@ class _Channel(HTTPChannel):
         return super().received(data)
 
     def is_slow(self, seconds: float) -> bool:
-        """Tell whether a request began too long ago and is still not complete."""
+        """Tell whether a request began more than `seconds` ago and is still not complete."""
         return self.request is not None and time.monotonic() - self.began > seconds
 
     def is_busy(self) -> bool:
-        """Tell whether a request is in hand."""
+        """Tell whether a request is being read or answered."""
         return bool(self.request or self.requests or self.total_outbufs_len)
 
 
 class Ending:
-    """Whether the desk is to end: it then answers the requests that it has, and takes no others."""
+    """The desk's end: once it is asked for, the desk finishes the requests that it has, and takes no others."""
 
     def __init__(self) -> None:
         self.is_asked_for = False
         self.wake: Callable[[], None] = _nothing
-        """Wakes the loop that serves, so that it sees this at once."""
+        """Wakes the serving loop, so that it sees this at once."""
 
     @classmethod
     def at_sigterm(cls) -> Self:
-        """Return an Ending for which systemd asks with SIGTERM; a second SIGTERM changes nothing."""
+        """Return an Ending that SIGTERM, systemd's signal, asks for; a second SIGTERM changes nothing."""
         ending = cls()
         signal.signal(signal.SIGTERM, lambda *_: ending.ask())
         return ending
 
     def ask(self) -> None:
-        """Ask the desk to end; from a signal handler, too."""
+        """Ask the desk to end; may be called from a signal handler."""
         self.is_asked_for = True
         self.wake()
 
@@ -133,14 +135,14 @@ def serve(
     finish_seconds: float = FINISH_SECONDS,
     is_stale: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
+    """Serve until nobody has connected for `idle_seconds` (None: without end), or the configuration is stale.
 
-    `doors` has what each listening socket stands for; the requests there have it in their environment. Where the end is
-    asked for, or the configuration is stale, requests in hand have `finish_seconds`. A peer that connects then waits
-    for the next start.
+    `doors` has the door of each listening socket; each request has its door in its environment. If the end is asked
+    for, or the configuration is stale, requests that have begun get `finish_seconds` more. A peer that connects
+    during that time waits for the next start of the desk.
     """
     ending = ending or Ending()
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it would report each request that waits for a thread
     table: dict[int, Any] = {}
     _limited(app, map=table, sockets=[*doors], ident=None)
     servers = [each for each in table.values() if isinstance(each, BaseWSGIServer)]
@@ -159,25 +161,28 @@ def serve(
             _drop(channels, slow_seconds)
             is_busy = any(channel.is_busy() for channel in channels)
             if not ending.is_asked_for and is_stale():
-                ending.ask()  # what an old configuration lets in has an end, whatever is in hand
+                ending.ask()  # no request may go on for long under an old configuration
             if ending.is_asked_for and servers[0].accepting:
                 end = time.monotonic() + finish_seconds
                 for server in servers:
                     server.accepting = False
                 ending.wake()
-                continue  # a connection that was accepted in this pass has not been read yet
+                continue  # a connection accepted in this pass has not been read yet: give it one pass
             if ending.is_asked_for:
                 _close_after_answers(channels)
             if time.monotonic() > end or (not is_busy and ending.is_asked_for):
                 return
     finally:
-        ending.wake = _nothing  # before its pipe is closed
-        servers[0].task_dispatcher.shutdown(timeout=JOIN_SECONDS)  # which they share
+        ending.wake = _nothing  # a signal after this point must not write to its closed pipe
+        servers[0].task_dispatcher.shutdown(timeout=JOIN_SECONDS)  # all servers share it
         wasyncore.close_all(table)
 
 
 def refuse(listeners: Iterable[socket.socket], error: HotlinedError) -> None:
-    """Tell everybody who waits why there is no desk: systemd starts this again as long as somebody waits."""
+    """Answer everybody who waits with the reason why there is no desk.
+
+    Without an answer they would go on waiting, and systemd would start this program again and again.
+    """
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
         start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
@@ -187,16 +192,16 @@ def refuse(listeners: Iterable[socket.socket], error: HotlinedError) -> None:
 
 
 def _close_after_answers(channels: list[_Channel]) -> None:
-    """Close connections without a request in hand, or those who ask again and again would keep the desk from ending."""
+    """Close connections without a request; a peer that asks again and again would keep the desk from ending."""
     for channel in channels:
         if not channel.is_busy():
             channel.will_close = True
 
 
 def _drop(channels: list[_Channel], slow_seconds: float) -> None:
-    """Close slow connections, and of those that a door has too many of the ones that came first."""
+    """Close slow connections, and the oldest connections of a door that has too many."""
     counted: Counter[object] = Counter()
-    for channel in reversed(channels):  # else who comes and stays would keep out who comes later
+    for channel in reversed(channels):  # the newest are counted first: old idle ones must not keep new ones out
         counted[channel.server] += 1
         if counted[channel.server] > MOST_OF_A_DOOR or channel.is_slow(slow_seconds):
-            channel.will_close = True  # waitress does it, at the next pass
+            channel.will_close = True  # waitress closes it in the next pass

@@ -1,6 +1,6 @@
-"""What the templates of the desk call: sentences, dates, and what every page shows of the line and of its visitor.
+"""Functions and values for the templates of the desk: sentences, dates, and the facts that every page shows.
 
-Every value that a template shows is made harmless here, so that none can forget it.
+Every value that a template shows is made harmless here, so that no template can forget it.
 """
 
 import re
@@ -40,14 +40,14 @@ _SAID_KINDS: Phrases[str] = Phrases(
         ContactKind.UNREADABLE: N_("Message that cannot be read"),
     }
 )
-"""What came, in the place of a text."""
+"""The words in the place of the text, for contacts without one."""
 _SIGNS: Mapping[str, str] = {ContactKind.CALL: "call", ContactKind.MMS: "picture"}
-"""The icon of what came."""
+"""The icons of contacts without a text."""
 _PHONE_NUMBER = re.compile(r"\+?\d[\d ./-]{4,18}\d")
 
 
 def shown(value: Any) -> Any:
-    """Make every value that a template shows harmless, so that no template can forget it."""
+    """Make a value that a template shows harmless; HTML made by this program (`__html__`) stays."""
     return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -57,12 +57,12 @@ def _sentence(message: str, /, **places: Any) -> Markup:
 
 
 def _phrase(context: str, message: str, /, **places: Any) -> Markup:
-    """Return a phrase that is translated differently elsewhere, as `_sentence` does."""
+    """Return a phrase that has several translations by its context; otherwise as `_sentence`."""
     return _filled(unfilled(NP_(context, message)), places)
 
 
 def _plural_sentence(one: str, several: str, number: int, /, **places: Any) -> Markup:
-    """Return the sentence for a number of something, as `_sentence` does; `{number}` is that number."""
+    """Return the sentence for a number of things, as `_sentence` does; `{number}` is that number."""
     return _filled(unfilled_plural(one, several, number), {"number": in_digits(number), **places})
 
 
@@ -77,18 +77,18 @@ def _cut(text: str, most: int) -> str:
 
 
 def _by_day(rows: Iterable[Any], at: str = "received_at") -> Iterator[tuple[str, list[Any]]]:
-    """Yield rows by the day as people say it; `at` is their field with the moment."""
+    """Yield rows by day, each with the day as people say it; `at` is the field that has the moment."""
     for said, group in groupby(rows, lambda row: day_said(row[at] if isinstance(row, dict) else getattr(row, at))):
         yield said, [*group]
 
 
 def _trouble(trouble: Trouble) -> Markup:
-    """Say what is wrong: to somebody without a terminal in plain words."""
+    """Return a trouble as HTML; in plain words for a visitor without a terminal."""
     return _prose(trouble.words) if _has_terminal() else escape(harmless(trouble_in_plain_words(trouble)))
 
 
 def _for_visitor(text: str) -> Markup:
-    """Write a sentence of ours in HTML; who has no terminal is told whom to ask instead of what to type there."""
+    """Return a sentence of ours as HTML; for a visitor without a terminal, with the person to ask, not commands."""
     if _has_terminal():
         return _prose(text)
     kept, ask = without_commands(text), _("Ask {person}.", person=whom_to_ask(line()))
@@ -96,7 +96,7 @@ def _for_visitor(text: str) -> Markup:
 
 
 def _prose(text: str) -> Markup:
-    """Write a sentence of ours in HTML: what stands between backticks is code."""
+    """Return a sentence of ours as HTML; the parts between backticks become code."""
     parts = harmless(text).split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
@@ -108,7 +108,10 @@ def _form_token() -> str:
 
 
 def _has_terminal() -> bool:
-    """Tell whether the visitor can type commands, or sets the desk up: everybody but the people whom a proxy names."""
+    """Tell whether the visitor can type commands: everybody but the people whom a proxy names.
+
+    True also while the visitor is unknown: it is then the person who sets the desk up.
+    """
     visitor = maybe_visitor()
     return visitor is None or not visitor.by_proxy
 
@@ -118,7 +121,7 @@ def _whom_to_ask() -> Markup:
 
 
 def _reachable(text: str) -> Markup:
-    """Write a sentence of ours in HTML: the phone number in `web.ask` can be tapped to call it."""
+    """Return a sentence of ours as HTML; tapping the phone number of `web.ask` in it makes a call."""
     written = escape(harmless(text))
     number = _PHONE_NUMBER.search(line().web.ask or "")
     if number is None:
@@ -128,7 +131,7 @@ def _reachable(text: str) -> Markup:
 
 
 def _maybe_band() -> Band | None:
-    """Return the band of the line; None where a page failed by a bug, which may be in it."""
+    """Return the band of the line; None on the page about a bug, because the bug may be in the band."""
     return None if maybe_visitor() is None or g.get("has_bug") else band_of(line_report())
 
 
@@ -138,7 +141,7 @@ def _maybe_notice() -> Notice | None:
 
 
 def _maybe_waiting() -> Waiting | None:
-    """Return what waits for a person, for who may read it; None where the database fails."""
+    """Return what waits for a person, if this visitor may read it; None if not, or if the database fails."""
     visitor = maybe_visitor()
     if visitor is None or not visitor.role.may(Role.VOLUNTEER) or g.get("has_bug"):
         return None
@@ -159,7 +162,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "tag": tag_in_words,
     "trouble": _trouble,
 }
-"""The filters of the templates."""
 GLOBALS: Mapping[str, object] = {
     "form_token": _form_token,
     "maybe_band": _maybe_band,
@@ -179,4 +181,4 @@ GLOBALS: Mapping[str, object] = {
     "ngettext": _plural_sentence,
     "pgettext": _phrase,
 }
-"""What the templates call, beside the navigation."""
+"""The functions and values for the templates; `hotlined.desk.app` adds the navigation."""

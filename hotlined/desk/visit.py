@@ -1,4 +1,4 @@
-"""One visit, for the pages: who visits, the line, its database."""
+"""One visit, for the pages: the visitor, the line, its database."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.line.database import Database
 
 EXTENSION = "hotlined"
-_CACHE_KIB = 256  # otherwise each of several pages would take 2 MiB for sorting
+_CACHE_KIB = 256  # otherwise each page at work would take 2 MiB for sorting
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a desk serves, and the key of its forms' tokens."""
+    """A desk: the line that it serves, and the key of its forms' tokens."""
 
     config: Config
     key: bytes = field(repr=False)
     looks: Looks
     broken: Broken | None = None
-    """What is wrong with the configuration file, if the desk shows the line with the configuration in force instead."""
+    """The problem of the configuration file, if the desk uses the configuration in force instead."""
     notices: Notices = field(default_factory=Notices)
 
 
@@ -45,7 +45,7 @@ def line() -> Config:
 
 
 def line_report() -> LineReport:
-    """Return the report of the line at this moment: the same one for all of a page."""
+    """Return the report of the line; within one request always the same one."""
     if "report" not in g:
         g.report = report_line(line(), desk().broken)
     report: LineReport = g.report
@@ -59,28 +59,28 @@ def visitor() -> Visitor:
 
 
 def maybe_visitor() -> Visitor | None:
-    """Return the visitor of this request; None while nobody knows who that is."""
+    """Return the visitor of this request; None before a door has let one in."""
     found: Visitor | None = g.get("visitor")
     return found
 
 
 SAID = "said"
-"""The name of the sign of a notice in an address."""
+"""The name of a notice's sign in an address."""
 
 
 def notify(notice: Notice) -> str:
-    """Leave a sentence for the page that this visitor is led to, and return the sign for its address."""
+    """Keep a sentence for the page that this visitor is led to, and return its sign for the address."""
     return desk().notices.leave(visitor().name, notice)
 
 
 def notice_of(visitor: Visitor) -> Notice | None:
-    """Return the sentence that this page is asked to show to its visitor; None where there is none."""
+    """Return the sentence that the address of this page has a sign for; None if there is none."""
     return desk().notices.maybe(visitor.name, request.args.get(SAID, ""))
 
 
 @contextlib.contextmanager
 def reading() -> Iterator[Database]:
-    """Give the database for reading; raises StoreError if it cannot be used, which is then shown as a page."""
+    """Yield the database for reading; raises StoreError if it cannot be used, which becomes an error page."""
     with open_beside_daemon(line().database, _CACHE_KIB) as db:
         yield db
 
@@ -91,16 +91,16 @@ def looked_at(contact_id: int) -> None:
 
 
 def looked_up(originator: str) -> None:
-    """Record that the visitor looks at what is stored about an originator."""
+    """Record that the visitor looks at the data stored about an originator."""
     desk().looks.note(line(), visitor().name, "look_up", originator=originator)
 
 
 def looked_through(listed: str) -> None:
-    """Record that the visitor looks through a list; `listed` is its name in small letters."""
+    """Record that the visitor looks through a list; `listed` is its name in lower case."""
     desk().looks.note(line(), visitor().name, "look_through", listed=listed)
 
 
 def decided(verb: str, **arguments: Any) -> Any:
-    """Decide in the visitor's name, as the commands do; raises what they raise, which is then shown as a page."""
+    """Carry out a decision in the visitor's name, as commands do; raises as they do, which becomes an error page."""
     require_daemons_database(line())
     return decide(line(), visitor().name, verb, **arguments)

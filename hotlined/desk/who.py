@@ -1,8 +1,8 @@
-"""Who visits, and what a visitor may do: that is the system's business, or that of a proxy which asks for names.
+"""The visitor of a request and the visitor's role: the system knows them, or a proxy that asks for names.
 
-Each door is a socket. At that of the members the kernel says who connects, and the system's lists (NSS) whether that is
-a member. At that of proxies, a socket of another group, a header names the person. A port is for the one person with
-the printed link.
+Each door is a socket. At the members' socket the kernel knows which user connects, and the system's lists (NSS) say
+whether that is a member. At the proxies' socket, which belongs to another group, a header names the person. A port is
+for the one person with the printed link.
 """
 
 import contextlib
@@ -34,18 +34,18 @@ class Visitor:
     name: str
     role: Role
     by_proxy: bool = False
-    """Whether a proxy names the person: then it is somebody without a terminal."""
+    """True if a proxy names the person: such a person has no terminal."""
 
 
 class Door(Protocol):
     """A way to the desk."""
 
     def visitor(self, request: Request) -> Visitor:
-        """Return who visits; raises Forbidden for anybody who may not, BadRequest for what is no name."""
+        """Return the visitor; raises Forbidden for a person without access, BadRequest for an impossible name."""
 
 
 def door_of(request: Request) -> Door:
-    """Return the door that a request came in by."""
+    """Return the door by which a request came in."""
     found: Door = request.environ[DOOR]
     return found
 
@@ -57,7 +57,7 @@ class MembersDoor:
     database: Path
 
     def visitor(self, request: Request) -> Visitor:
-        """Return the member at the other end of the socket; root is none by itself."""
+        """Return the member at the other end of the socket; root is not a member by itself."""
         peer: Peer = request.environ[PEER]
         group = _line_group(self.database)
         if is_member(peer.uid, group):
@@ -74,7 +74,7 @@ class MembersDoor:
 
 @dataclass(frozen=True, slots=True)
 class ProxyDoor:
-    """The socket of the group hotlined-proxy: who comes in is anybody whom the proxy names in its header."""
+    """The socket of the group hotlined-proxy: the proxy names the visitor in a header."""
 
     web: WebConfig
 
@@ -101,7 +101,7 @@ class ProxyDoor:
 
 
 def _apart(name: str) -> str:
-    """Return a name of the proxy's such that nobody takes it for the same name of this machine."""
+    """Return a proxy's name in a form that cannot be taken for the Unix user of the same name."""
     with contextlib.suppress(KeyError):
         return f"{pwd.getpwnam(name).pw_name} (proxy)"
     return name
@@ -111,8 +111,8 @@ def _apart(name: str) -> str:
 class LinkDoor:
     """A port of this machine, for one person: the printed link gives a cookie for it, once.
 
-    A browser sends that cookie to every port of this machine, and another user may listen at one. So the cookie is only
-    good for connections of the person's own user, where the kernel names whose they are.
+    A browser sends that cookie to every port of this machine, and another user may listen at one. So if the kernel
+    names the user of a connection, the cookie is good only for connections of this person.
     """
 
     name: str
@@ -124,11 +124,11 @@ class LinkDoor:
 
     @property
     def cookie_name(self) -> str:
-        """The name of the cookie has the port: all ports share cookies."""
+        """The name of the cookie; it has the port in it, because all ports of a machine share their cookies."""
         return f"hotlined_link_{self.port}"
 
     def visitor(self, request: Request) -> Visitor:
-        """Return the person, where the request brings the cookie."""
+        """Return the person if the request has the cookie; raises Forbidden otherwise."""
         self._require_own(request)
         if _same(request.cookies.get(self.cookie_name, ""), self.cookie):
             return Visitor(self.name, Role.ADMIN)
@@ -137,7 +137,7 @@ class LinkDoor:
         )
 
     def exchange(self, request: Request) -> str:
-        """Return the cookie for the token of the link; raises Forbidden for any other, and the second time."""
+        """Return the cookie for the token of the link; raises Forbidden for another token, and the second time."""
         self._require_own(request)
         token = request.args.get("token", "")
         if not _same(token, self.token) or token in self.used:
@@ -152,7 +152,7 @@ class LinkDoor:
 
 
 def _line_group(database: Path) -> int:
-    """Return the line's group: that of its database, or of the folder that it is to be in."""
+    """Return the line's group: that of its database, or of the folder in which it will be."""
     for path in (database, *database.parents):
         with contextlib.suppress(OSError):
             return path.stat().st_gid

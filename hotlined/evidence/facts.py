@@ -11,7 +11,7 @@ from hotlined.evidence.words import MISSING
 from hotlined.forms import Time, extended
 from hotlined.language import _
 from hotlined.states import ContactKind
-from hotlined.store.people.evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence
+from hotlined.store.people.stored_evidence import EvidenceContact, EvidenceLine, RefusedSince, StoredEvidence
 from hotlined.words.times import exact
 
 

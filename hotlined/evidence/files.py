@@ -11,7 +11,7 @@ from hotlined.evidence.facts import EvidenceFacts, document
 from hotlined.evidence.page import draw
 from hotlined.evidence.words import FILES
 from hotlined.forms import by_key, plain
-from hotlined.store.people.evidence import EvidenceContact
+from hotlined.store.people.stored_evidence import EvidenceContact
 from hotlined.words.harmless import csv_cell
 
 _PAGE, _JSON, _CONTACTS, _SEGMENTS, SUMS = FILES

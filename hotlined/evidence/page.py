@@ -12,7 +12,7 @@ from hotlined.evidence.facts import EvidenceFacts, local, missing, network, univ
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
 from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.states import ContactKind
-from hotlined.store.people.evidence import EvidenceContact, EvidencePart, EvidenceReport
+from hotlined.store.people.stored_evidence import EvidenceContact, EvidencePart, EvidenceReport
 from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words

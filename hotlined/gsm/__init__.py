@@ -1,1 +1,1 @@
-"""The driver of a GSM modem: its port, its protocol, its storages and its messages. It knows nothing of hotlines."""
+"""The driver of a GSM modem: port, protocol, storages and messages. It knows nothing of hotlines."""

@@ -1,8 +1,10 @@
-"""Addresses as a TPDU has them, and who they are: E.164 where that can be said, country, line type.
+"""Telephone numbers and other addresses of short messages: identifies them, reads typed numbers, masks them for logs.
 
-It reads numbers, and decides about none. What it knows of numbering plans is what the installed version of
-`phonenumbers` knows: a range that was opened since is `unknown`. An alphanumeric address may spell
-anything, a number too; only `Ton` and `LineType` tell them apart.
+A TPDU (the body of a short message on the air) has the sender's or recipient's address as digits or as letters, with a
+type (`Ton`). `identify` makes an E.164 number of it where that is possible (E.164 is the worldwide form, such as
++32470123456). This module decides nothing about numbers. It knows the numbering plans of the installed version of
+`phonenumbers`: a range that was opened later is `unknown`. An alphanumeric address may spell anything, even a number;
+only `Ton` and `LineType` tell the two apart.
 """
 
 import re
@@ -30,8 +32,8 @@ class Ton(IntEnum):
 class Address(NamedTuple):
     """An address as received: digits with * # a b c and without a plus, or the alphanumeric text.
 
-    `npi` is the numbering plan identification, 0 to 15 (TS 23.040 9.1.2.5). `str` adds the plus of an
-    international number.
+    `npi` is the numbering plan identification, 0 to 15 (TS 23.040 9.1.2.5). `str()` adds the plus of an international
+    number.
     """
 
     value: str
@@ -43,7 +45,7 @@ class Address(NamedTuple):
 
 
 class LineType(StrEnum):
-    """What kind of line an address belongs to, as far as its numbering plan tells."""
+    """The kind of line behind an address, as far as its numbering plan shows it."""
 
     MOBILE = "mobile"
     FIXED = "fixed"
@@ -76,7 +78,7 @@ _LINE_TYPES: Final = {
     "VOICEMAIL": LineType.VOICEMAIL,
 }
 
-SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
+SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are not numbers of their numbering plan
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")
 _PSEUDONYM: Final = re.compile(r"~[0-9a-f]{12}")
@@ -84,9 +86,9 @@ _TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
 
 
 class Identity(NamedTuple):
-    """Who an address is: `originator` is in E.164 where that can be said, else as received, and None if withheld.
+    """The owner of an address: `originator` is in E.164 where possible, else as received, and None if withheld.
 
-    `country` is an ISO 3166 region such as `BE`, None where the number has none or is not known to be valid.
+    `country` is an ISO 3166 region such as `BE`; None if the number has none or is not known to be valid.
     """
 
     originator: str | None
@@ -96,12 +98,12 @@ class Identity(NamedTuple):
 
 
 def load() -> None:
-    """Load the library that knows the plans of the world: a daemon does so before it is ready, and not at a text."""
+    """Import `phonenumbers`, which is slow: the daemon does so before it is ready, not when the first text comes."""
     import phonenumbers  # noqa: F401, PLC0415  commands that only show numbers do without
 
 
 def _maybe_number(text: str, country: str | None) -> Identity | None:
-    """Find the valid number that the text spells, if any, read in that country."""
+    """Return the valid number that the text spells, if any, read as dialled in that country."""
     import phonenumbers  # noqa: PLC0415  # the plans of the world: commands that only show numbers do without
 
     try:
@@ -122,10 +124,10 @@ def _maybe_number(text: str, country: str | None) -> Identity | None:
 
 
 def identify(address: Address | None, country: str) -> Identity:
-    """Tell who is behind an address; national numbers are read in `country`, an ISO 3166 region such as `BE`.
+    """Identify the owner of an address; national numbers are read as in `country`, an ISO 3166 region such as `BE`.
 
-    A number of unknown type is tried as national, then as international without its plus. Six digits or fewer
-    are a short code, which is never a number of a country. What is no valid number stays as received.
+    A number of unknown type is tried as national, then as international without its plus. Six digits or fewer are a
+    short code, never a country's number. An invalid number stays as received.
     """
     if address is None or not address.value:
         return Identity(None, None, None, LineType.WITHHELD)
@@ -144,14 +146,14 @@ def identify(address: Address | None, country: str) -> Identity:
 
 
 UNKNOWN_COUNTRY = ""
-"""What stands for the country of national numbers where nobody can say which it is: then none is read."""
+"""The `country` of `parse_number` where the country is not known: then it reads no national number."""
 
 
 def parse_number(text: str, country: str) -> str:
     """Read a number as a person types it (`0470/12.34.56`, `+32 470 …`, `0032470…`) and return it in E.164.
 
-    Raises AddressError for what is no valid number of its country, and UsageError for a national number where the
-    country is UNKNOWN_COUNTRY: it may be anybody's.
+    Raises AddressError if it is not a valid number of its country, and UsageError for a national number if the country
+    is UNKNOWN_COUNTRY: it could belong to anybody.
     """
     number = _maybe_number(text, country or None) if _TYPED.fullmatch(text) else None
     national = len(re.sub(r"\D", "", text)) > SHORT_CODE_DIGITS and "+" not in text
@@ -167,10 +169,10 @@ def parse_number(text: str, country: str) -> str:
 
 
 def mask(originator: str | None) -> str:
-    """Shorten an originator for logs until it names nobody: +32470123877 becomes +3247…877.
+    """Shorten an originator for logs until it identifies nobody: +32470123877 becomes +3247…877.
 
-    Of a pseudonym three digits are left. Of an alphanumeric one only the first letter or digit is left, so nothing that
-    it spells reaches a log.
+    A pseudonym keeps three digits. An alphanumeric originator keeps only its first letter or digit, so that nothing it
+    spells reaches a log.
     """
     if not originator:
         return "withheld"

@@ -1,9 +1,10 @@
-"""The alphabets of short messages (3GPP TS 23.038) and how a text becomes segments.
+"""The alphabets of short messages (3GPP TS 23.038), and the division of a text into segments.
 
-A septet is one byte with bit 7 clear until `pack` makes octets of it. Texts are sent in the GSM 7 bit default
-alphabet or in UCS-2, which is in fact UTF-16: every phone reads surrogate pairs. National tables are read,
-never written. Known gap: of the national tables only Turkish, Spanish and Portuguese are here;
-the ten Indic and Urdu ones read as the default table, which TS 23.038 6.2.1.2.5 allows.
+A segment is one short message. A septet is a 7-bit character code; here it is one byte with bit 7 clear, until `pack`
+puts septets into octets. Texts are sent in the GSM 7 bit default alphabet or in UCS-2, which is in fact UTF-16: every
+phone reads surrogate pairs. National tables are only read, never used for sending. Known gap: of the national tables
+only Turkish, Spanish and Portuguese are here; the ten Indic and Urdu ones read as the default table, which TS 23.038
+6.2.1.2.5 allows.
 """
 
 import re
@@ -20,8 +21,8 @@ from hotlined.errors import TextError
 
 ESCAPE: Final = 0x1B
 
-# TS 23.038 6.2.1 and annex A.3: a table for each language that defines one, a septet's value its place. The
-# place of the escape holds a space: that is how 6.2.1.1 shows an escape with nothing behind it that is known.
+# TS 23.038 6.2.1 and annex A.3: one table for each language that defines one; the position in the string is the
+# septet's value. At the position of the escape is a space: 6.2.1.1 shows an unknown escape like that.
 _DEFAULT: Final = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -33,7 +34,7 @@ _LOCKING: Final[dict[int, str]] = {
     "ÍABCDEFGHIJKLMNOPQRSTUVWXYZÃÕÚÜ§~abcdefghijklmnopqrstuvwxyzãõ`üà",
 }
 
-# TS 23.038 6.2.1.1 and annex A.2: what the septet behind an escape means.
+# TS 23.038 6.2.1.1 and annex A.2: the meaning of the septet after an escape.
 _EXTENSION: Final[dict[int, str]] = {
     0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\",
     0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
@@ -60,19 +61,19 @@ _ESCAPED: Final = re.compile(rb"\x1b(.?)", re.DOTALL)
 
 
 class Encoding(StrEnum):
-    """The alphabet that a text goes out in."""
+    """The alphabet in which a text is sent."""
 
     GSM7 = "gsm7"
     UCS2 = "ucs2"
 
 
 def _lacking(text: str) -> tuple[str, ...]:
-    """List the characters of the text that GSM-7 lacks, in order, each once."""
+    """Return the characters of the text that GSM-7 lacks, in order, each once."""
     return tuple(dict.fromkeys(character for character in text if character not in _SEPTETS))
 
 
 def encode_gsm7(text: str) -> bytes:
-    """Encode into the default alphabet, one septet a byte, two for each character of its extension table.
+    """Encode into the default alphabet: one septet per byte, two for each character of the extension table.
 
     Raises TextError with the characters that the alphabet lacks.
     """
@@ -82,16 +83,16 @@ def encode_gsm7(text: str) -> bytes:
 
 
 def decode_gsm7(septets: bytes, locking: int = 0, single: int = 0) -> str:
-    """Decode septets, one a byte, with the tables of these national languages (TS 23.038 6.2.1.2.4).
+    """Decode septets, one per byte, with the tables of these national languages (TS 23.038 6.2.1.2.4).
 
-    An escape pair that the extension table lacks shows the character of the main table, a lone or doubled
-    escape a space (6.2.1.1). An unknown language reads as the default. A byte above 0x7F becomes U+FFFD.
+    An escape pair that is not in the extension table shows the character of the main table; a lone or doubled escape
+    shows a space (6.2.1.1). An unknown language reads as the default. A byte above 0x7F becomes U+FFFD.
     """
     table = _LOCKING.get(locking, _DEFAULT)
     extension = _SINGLE.get(single, _EXTENSION)
     pieces = _ESCAPED.split(septets)
     decoded = [charmap_decode(piece, "replace", table)[0] for piece in pieces]
-    for at in range(1, len(pieces), 2):  # every second piece is what stood behind an escape
+    for at in range(1, len(pieces), 2):  # every second piece came after an escape
         decoded[at] = extension.get(int.from_bytes(pieces[at])) or decoded[at] if pieces[at] else " "
     return "".join(decoded)
 
@@ -102,7 +103,7 @@ def decode_ucs2(octets: bytes) -> str:
 
 
 def pack(septets: bytes, fill_bits: int = 0) -> bytes:
-    """Pack septets into octets behind so many fill bits (TS 23.038 6.1.2.1, TS 23.040 9.2.3.24)."""
+    """Pack septets into octets, after `fill_bits` zero bits (TS 23.038 6.1.2.1, TS 23.040 9.2.3.24)."""
     bits = 0
     for septet in reversed(septets):
         bits = bits << 7 | septet
@@ -110,13 +111,13 @@ def pack(septets: bytes, fill_bits: int = 0) -> bytes:
 
 
 def unpack(octets: bytes, count: int, fill_bits: int = 0) -> bytes:
-    """Unpack `count` septets from behind the fill bits, or as many as the octets hold."""
+    """Unpack `count` septets, or as many as the octets contain, from after the fill bits."""
     bits = int.from_bytes(octets, "little") >> fill_bits
     count = min(count, (8 * len(octets) - fill_bits) // 7)
     return bytes([bits >> shift & 0x7F for shift in range(0, 7 * count, 7)])
 
 
-# What `smart` writes instead; a letter's diacritic and every blank are not in the table but in the rule.
+# The replacements of `smart`; removing diacritics and the many kinds of space is in `_substitute`.
 _SUBSTITUTES: Final[dict[str, str]] = (
     dict.fromkeys("’‘‚‛′", "'")
     | dict.fromkeys("“”„«»″", '"')
@@ -128,7 +129,7 @@ _WITH_MARKS: Final = re.compile(r".[\u0300-\u036f]*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What `smart` wrote instead of a character, and how many times."""
+    """A character that `smart` replaced, its replacement, and how many times."""
 
     original: str
     replacement: str
@@ -136,9 +137,9 @@ class Replacement:
 
 
 class Smart(NamedTuple):
-    """A text after `smart`: what was replaced, in order of appearance, and what GSM-7 still lacks, each once.
+    """A text after `smart`: its replacements, in order of appearance, and each character that GSM-7 still lacks.
 
-    While something remains, the text goes out as it was typed, in UCS-2: replacing would gain nothing.
+    If any remain, the text is sent as it was typed, in UCS-2: replacing the others would gain nothing.
     """
 
     text: str
@@ -147,7 +148,7 @@ class Smart(NamedTuple):
 
 
 def _substitute(character: str) -> str:
-    """Return one character, with its combining marks, as GSM-7 can have it; unchanged where it cannot."""
+    """Return one character, with its combining marks, in a form that GSM-7 has; unchanged if there is none."""
     if not _lacking(character):
         return character
     if (substitute := _SUBSTITUTES.get(character)) is not None:
@@ -155,7 +156,7 @@ def _substitute(character: str) -> str:
     if unicodedata.category(character[0]) == "Zs":
         return " "
     marked = unicodedata.normalize("NFD", character)
-    for length in range(len(marked) - 1, 0, -1):  # mark by mark: u with diaeresis and macron has an ü in it
+    for length in range(len(marked) - 1, 0, -1):  # mark by mark: u with diaeresis and macron still contains ü
         plain = unicodedata.normalize("NFC", marked[:length])
         if plain.isalpha() and not _lacking(plain):
             return plain
@@ -163,9 +164,9 @@ def _substitute(character: str) -> str:
 
 
 def smart(text: str) -> Smart:
-    """Replace typographic characters by those of GSM-7, and letters that it lacks by those without diacritic.
+    """Replace typographic characters by those of GSM-7, and letters that it lacks by letters without their diacritics.
 
-    The text is composed first (NFC): an é typed as e and a combining accent is the é that GSM-7 has.
+    The text is composed first (NFC): e with a combining accent becomes é, which GSM-7 has.
     """
     originals = _WITH_MARKS.findall(unicodedata.normalize("NFC", text))
     written = [_substitute(original) for original in originals]
@@ -176,10 +177,10 @@ def smart(text: str) -> Smart:
 
 
 class Plan(NamedTuple):
-    """How a text goes out: its encoding, the text as on the air, and the body of each segment.
+    """A text ready to be sent: its encoding, the text as on the air, and the body of each segment.
 
-    A body is septets, one a byte, in GSM-7 and octets in UCS-2, without the header that joins the segments.
-    `forcing` are the characters that force UCS-2: empty in GSM-7, and where UCS-2 was asked for.
+    A body is septets, one per byte, in GSM-7 and octets in UCS-2, without the header that joins the segments. `forcing`
+    has the characters that force UCS-2: empty in GSM-7, and if UCS-2 was asked for.
     """
 
     encoding: Encoding
@@ -190,21 +191,21 @@ class Plan(NamedTuple):
 
     @property
     def segments(self) -> int:
-        """How many short messages the text takes."""
+        """The number of short messages that the text takes."""
         return len(self.bodies)
 
     def room(self, segments: int) -> int:
-        """Return what so many segments hold in this encoding: septets, or units of 16 bits."""
+        """Return how much text fits into this number of segments in this encoding: septets, or units of 16 bits."""
         room = _ROOM[self.encoding]
         return (room.alone if segments == 1 else segments * room.part) // room.width
 
     def beyond(self, segments: int) -> int:
-        """Return how many characters at the end of the text are too many for so many segments."""
+        """Return how many characters at the end of the text do not fit into this number of segments."""
         if self.segments <= segments:
             return 0
         room = _ROOM[self.encoding]
         kept = b"".join(self.bodies[:segments])
-        if segments == 1:  # alone it needs no header, and holds more than as a part
+        if segments == 1:  # a single segment needs no header, and so has room for more
             kept = b"".join(self.bodies)[: room.alone]
             kept = kept[: -room.width] if kept[-room.width] in room.opens else kept
         return len(self.text) - len(self._decode(kept))
@@ -214,9 +215,10 @@ class Plan(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """What a segment holds, in bytes of its body: `alone`, or as a `part` of a message.
+    """The room in a segment, in bytes of its body: `alone`, or as a `part` of a longer message.
 
-    A unit takes `width` bytes; one that begins with a byte of `opens` is the first of a pair, which is not split.
+    A unit takes `width` bytes. A unit that begins with a byte of `opens` is the first of a pair, which must not be
+    split.
     """
 
     alone: int
@@ -234,7 +236,7 @@ _MOST_SEGMENTS: Final = 255
 
 
 def _split(units: bytes, room: _Room) -> tuple[bytes, ...]:
-    """Cut into the fewest bodies that keep escape pairs and surrogate pairs whole."""
+    """Cut into the fewest bodies that do not split an escape pair or a surrogate pair."""
     if len(units) <= room.alone:
         return (units,)
     bodies = []

@@ -1,9 +1,10 @@
-"""Replaces what is about a person in a modem's answers: numbers, identities, names, places, texts. Lengths stay.
+"""Replaces everything about a person in a modem's answers: numbers, identities, names, places, texts. Lengths stay.
 
-A run of digits becomes another of its length, the same one wherever it stands; a letter of a text becomes an x; a PDU
-keeps its frame (types, lengths, alphabet, concatenation) and loses what is in it. What is not known counts as a text.
-Random, so that nobody can undo it. Known to be wrong: the operator's name, the model, its firmware and a code of up to
-four digits in an answer that is known stay as they are; a word that a make puts where it never stood becomes x's.
+The same digits become the same other digits everywhere; a letter of a text becomes an x; a PDU (a short message in
+hexadecimal digits) keeps its frame (types, lengths, alphabet, concatenation) and loses its content. An unknown line
+counts as a text. The replacements are random, so that nobody can undo them. Known to be wrong: the operator's name, the
+model, its firmware and a code of up to four digits in a known answer stay as they are; a word that a make of modem
+writes at an unknown place becomes x's.
 """
 
 import random
@@ -25,27 +26,27 @@ _KEPT = frozenset(
         *("+ICCID", "+QCCID", "+QPINC", "^CPIN", "^ICCID", "^SCID"),
     )
 )
-"""Prefixes of answers whose words are about no person, where the command asked for them."""
+"""Prefixes of answers without words about a person, if the command asked for them."""
 
 _IDENTITIES = frozenset({"+CCFC", "+CCID", "+CGSN", "+CIMI", "+CSCA", "+ICCID", "+QCCID", "^ICCID", "^SCID"})
-"""Those of them that have a person's number, or the number of a SIM or modem."""
+"""The prefixes of `_KEPT` with a person's number, or the number of a SIM or modem."""
 
-_HEADERS = ("+CMGL:", "+CMGR:", "+CMT:", "+CDS:", "+CBM:")  # the lines behind them are a text
+_HEADERS = ("+CMGL:", "+CMGR:", "+CMT:", "+CDS:", "+CBM:")  # the lines after them are a text
 _NOTICES = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CMTI", "+CDSI"})  # come unasked, too
 
 _SEVERAL_DIGITS = re.compile(r"\d{5,}")
 _HEX_WORD = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{8,}(?![0-9A-Za-z])")
 _SHORT = re.compile(r"\s*\d{0,3}\s*")  # an index, a status, a length, a type of number
-_STATUS = re.compile(r"\s*0*(?:\d|1\d)\s*")  # 27.007 7.2: of the registration, or its technology
+_STATUS = re.compile(r"\s*0*(?:\d|1\d)\s*")  # of the registration, or its technology (27.007 7.2)
 _CELL = re.compile(r"[0-9A-Fa-f]{2,}")
-_BARE_NUMBER = re.compile(r"\"?\d{10,22}[Ff]?\"?")  # an IMSI, an IMEI, an ICCID
-_STORED = re.compile(r'\+C[MD][TS]I: ?"\w\w", ?\d{1,3}')  # comes between the lines of a listing
+_BARE_NUMBER = re.compile(r"\"?\d{10,22}[Ff]?\"?")  # IMSI (of the SIM), IMEI (of the modem), ICCID (of the card)
+_STORED = re.compile(r'\+C[MD][TS]I: ?"\w\w", ?\d{1,3}')  # a notification: it may come between the lines of a listing
 _CODE = re.compile(r"[+^*$%#&!]\w+:")
 _CELLS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 _SAID_UNASKED = tuple(profiles.UNSOLICITED)
 _DIGITS = "0123456789"
 _PDU = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
-_ALPHANUMERIC = 5  # 23.040 9.1.2.5: type of number
+_ALPHANUMERIC = 5  # type of number (23.040 9.1.2.5)
 _IMPERSONAL_ELEMENTS = frozenset({0x00, 0x04, 0x05, 0x08, 0x24, 0x25})  # concatenation, ports, language (9.2.3.24)
 _X = ord("x")
 _STAMP_OCTETS = 7
@@ -53,7 +54,7 @@ _STAMP_OCTETS = 7
 
 @dataclass(frozen=True, slots=True)
 class RecordedLine:
-    r"""A line that was written to the modem, or came from it: ends and all (`\r\nOK\r\n`); seconds since the start."""
+    r"""A line written to the modem or read from it, with its ends (`\r\nOK\r\n`); `seconds` since the start."""
 
     seconds: float
     ours: bool
@@ -62,13 +63,13 @@ class RecordedLine:
 
 @dataclass(slots=True)
 class Replacer:
-    """Replaces, and remembers by what: one for each recording, so that what was the same stays the same."""
+    """Replaces text, and remembers each replacement: use one for each recording, so that equal things stay equal."""
 
     chance: random.Random = field(default_factory=random.SystemRandom)
     _others: dict[str, str] = field(default_factory=dict)
 
     def digits(self, run: str) -> str:
-        """Return other digits for a run of them; one that begins with no 0 gets one that begins with none."""
+        """Return other digits of the same number; the first is 0 only if the run begins with 0."""
         if run not in self._others:
             firsts = "0" if run[0] == "0" and len(run) > 1 else "123456789"
             other = run
@@ -82,17 +83,17 @@ class Replacer:
         return re.sub(r"[^\W\d_]", "x", re.sub(r"\d+", lambda found: self.digits(found[0]), text))
 
     def answer(self, text: str) -> str:
-        """Replace long numbers in an answer whose words are about no person."""
+        """Replace long numbers in an answer whose words are not about a person."""
         return _SEVERAL_DIGITS.sub(lambda found: self.digits(found[0]), _HEX_WORD.sub(self._hex, text))
 
     def header(self, text: str) -> str:
-        """Replace a line that is about a person, but for its short numbers: index, status, length."""
+        """Replace everything in a line about a person except its short numbers: index, status, length."""
         prefix, colon, fields = text.partition(":")
         replaced = (each if _SHORT.fullmatch(each) else self.text(each) for each in fields.split(","))
         return prefix + colon + ",".join(replaced)
 
     def identity(self, text: str) -> str:
-        """Replace all digits of an answer that is a person's number, with blanks or without, but for short fields."""
+        """Replace all digits of an answer that is a person's number, with or without spaces, except in short fields."""
         prefix, colon, fields = text.rpartition(":")
         replaced = (
             each if _SHORT.fullmatch(each) else re.sub(r"\d+", lambda found: self.digits(found[0]), each)
@@ -101,11 +102,11 @@ class Replacer:
         return prefix + colon + ",".join(replaced)
 
     def cell(self, text: str) -> str:
-        """Replace location area and cell in a line of +CREG and its like (27.007 7.2); the technology stays."""
+        """Replace location area and cell in a line of +CREG and similar codes (27.007 7.2); the technology stays."""
         prefix, colon, fields = text.partition(":")
         first, *others = fields.split(",")
-        kept = 1 if others and _STATUS.fullmatch(others[0]) else 0  # the answer has <n> in front, the other has not
-        technology = kept + 2  # behind location area and cell
+        kept = 1 if others and _STATUS.fullmatch(others[0]) else 0  # an answer has <n>, an unsolicited line has not
+        technology = kept + 2  # after location area and cell
         replaced = (
             each if place < kept or (place == technology and _STATUS.fullmatch(each)) else _CELL.sub(self._hex, each)
             for place, each in enumerate(others)
@@ -113,7 +114,7 @@ class Replacer:
         return prefix + colon + ",".join((first, *replaced))
 
     def pdu(self, digits: str) -> str:
-        """Replace addresses, times and user data of a PDU; all of one that makes no sense."""
+        """Replace addresses, times and user data of a PDU; if it cannot be read, replace all of it."""
         if digits in self._others:
             return self._others[digits]
         octets = bytearray.fromhex(digits)
@@ -125,7 +126,7 @@ class Replacer:
         return self._others[digits]
 
     def _hex(self, found: re.Match[str]) -> str:
-        """Replace hexadecimal digits; what fills a number up stays."""
+        """Replace hexadecimal digits; the filler F at the end stays."""
         stem = found[0].rstrip("Ff")
         if stem.isdecimal():
             return self.digits(stem) + found[0][len(stem) :]
@@ -143,10 +144,10 @@ class Replacer:
             self._semi_octets(octets, 2, at_first)
         first = octets[at_first]
         place = at_first + 1
-        kind = first & 3  # 23.040 9.2.3.1
+        kind = first & 3  # message type (23.040 9.2.3.1)
         if kind == 3:
             raise ValueError("reserved")
-        place += kind != 0  # TP-MR
+        place += kind != 0  # TP-MR, the message reference, which a DELIVER lacks
         place = self._address(octets, place)
         if kind == 2:
             self._stamp(octets, place)
@@ -159,11 +160,11 @@ class Replacer:
             self._stamp(octets, place)
             place += _STAMP_OCTETS
         else:
-            place += (0, 7, 1, 7)[first >> 3 & 3]  # 23.040 9.2.3.3: no validity, enhanced, relative, absolute
+            place += (0, 7, 1, 7)[first >> 3 & 3]  # 23.040 9.2.3.3: validity missing, enhanced, relative, absolute
         _user_data(octets, place, dcs, has_header=bool(first & 0x40))
 
     def _address(self, octets: bytearray, place: int) -> int:
-        """Replace an address (9.1.2.5) and return where it ends."""
+        """Replace an address (9.1.2.5) and return the place after it."""
         length, kind = octets[place], octets[place + 1]
         end = place + 2 + (length + 1) // 2
         if end > len(octets):
@@ -184,7 +185,7 @@ class Replacer:
         octets[begin:end] = bytes.fromhex("".join(other[at + 1] + other[at] for at in range(0, len(other), 2)))
 
     def _stamp(self, octets: bytearray, place: int) -> None:
-        """Replace a time by another of the same month, so that what comes behind it is found; the zone stays."""
+        """Replace a time by another one of the same month, so that it stays a valid time; the zone stays."""
         if place + _STAMP_OCTETS > len(octets):
             raise ValueError("truncated")
         for offset, most in ((2, 28), (3, 23), (4, 59), (5, 59)):
@@ -193,7 +194,7 @@ class Replacer:
 
 
 def _parameters(octets: bytearray, place: int) -> None:
-    """Replace what may follow the status of a report (9.2.3.27): an octet that says what, then that."""
+    """Replace the optional end of a report (9.2.3.27): an octet that says which fields follow, then those fields."""
     indicator = octets[place] if place < len(octets) else 0
     pid, dcs, user_data = (indicator & bit for bit in (1, 2, 4))
     after = place + 1 + bool(pid) + bool(dcs)
@@ -204,7 +205,7 @@ def _parameters(octets: bytearray, place: int) -> None:
 
 
 def _user_data(octets: bytearray, place: int, dcs: int, *, has_header: bool) -> None:
-    """Replace user data by as much in the same alphabet; the header keeps what is about no person."""
+    """Replace user data by the same amount in the same alphabet; header elements that are not about a person stay."""
     length, begin = octets[place], place + 1
     alphabet = coding(dcs)[0]
     header = 0
@@ -228,7 +229,7 @@ def _user_data(octets: bytearray, place: int, dcs: int, *, has_header: bool) -> 
 
 
 def _elements(octets: bytearray, place: int, end: int) -> None:
-    """Overwrite the information elements that may be about a person, and what overruns the header."""
+    """Overwrite the information elements that may be about a person, and all octets that overrun the header."""
     while place < end:
         last = place + 2 + octets[place + 1] if place + 1 < end else end + 1
         if last > end:
@@ -243,7 +244,7 @@ def _fill(octets: bytearray, place: int) -> None:
 
 
 def anonymise(lines: Iterable[RecordedLine], replacer: Replacer | None = None) -> list[RecordedLine]:
-    """Return the lines of a recording with everything about a person replaced; our own lines stay."""
+    """Return the lines of a recording with everything about a person replaced; the lines that we wrote stay."""
     replacer = replacer or Replacer()
     command, is_text, replaced = "", False, []
     for line in lines:
@@ -258,7 +259,7 @@ def anonymise(lines: Iterable[RecordedLine], replacer: Replacer | None = None) -
 
 
 def _replacement(content: str, command: str, replacer: Replacer, *, is_text: bool) -> tuple[str, bool]:
-    """Return what stands for a line, and whether the next one is a text."""
+    """Return the replacement of a line, and whether the next line is a text."""
     prefix = content.partition(":")[0]
     if content in ("", ">", command) or content in at.DIAL_RESULTS or _STORED.fullmatch(content):
         return content, is_text

@@ -1,11 +1,12 @@
 """The AT protocol without a port: bytes in, events out; commands in, bytes out (V.250, TS 27.005, 27.007).
 
-It opens no port, waits for nothing, logs nothing and never retries: `exchange` and `modem` do. How the bytes were cut
-up makes no difference to the events. It speaks PDU mode only and does not read numeric result codes (ATV0). Known
-to be wrong: after a modem's silent return to text mode, a text that reads like a result code is taken for
-one; a +CUSD that lacks its closing quote takes in a payload or an answer without prefix that follows it;
-blank lines and blanks at the ends of lines of a +CUSD are not kept; a late answer with the prefix of the
-command now outstanding cannot be told from its own.
+A modem answers a command (`AT+CSQ`) with lines of information text (`+CSQ: 17,99`) and one final result code (`OK`).
+Between them it may write unsolicited result codes (`+CMTI`: a text has come). This module only sorts these lines, the
+same however the bytes were cut up; `exchange` and `modem` wait, log and retry. It knows PDU mode only, no numeric
+result codes (ATV0). Known to be wrong: if a modem silently returns to text mode, a text that looks like a result code
+is taken for one. A +CUSD without its closing quote swallows a payload, or an answer without prefix, that follows it.
+Blank lines in a +CUSD, and spaces at the ends of its lines, are lost. A late answer with the prefix of the command now
+outstanding looks like that command's own.
 """
 
 import re
@@ -18,37 +19,37 @@ from hotlined.errors import ProtocolError
 from hotlined.gsm import profiles
 
 MAX_LINE = 4096
-"""Octets of a line that are kept; a PDU takes 352, the longest known is the answer to AT+COPS=?."""
+"""Longest line that is kept, in octets; a PDU takes 352, the longest known line is the answer to AT+COPS=?."""
 
 MAX_LINES = 4096
-"""Lines of information text in one response; the largest storages hold some hundred messages."""
+"""Most lines of information text in one response; the largest storages have some hundred messages."""
 
 MAX_USSD = 1024
-"""Characters up to which a +CUSD's closing quote is waited for; 160 octets (TS 23.038) in hex are 320."""
+"""Most characters of a +CUSD that are read while its closing quote is missing; 160 octets (TS 23.038) make 320."""
 
 MAX_UNRECOGNISED = 256
-"""Characters of an unrecognised line that its event has."""
+"""Most characters of an unrecognised line that its event keeps."""
 
 _CR = b"\r"
 _CTRL_Z = b"\x1a"  # ends a PDU, TS 27.005 4.3
-_ESC = b"\x1b"  # gives the prompt up, TS 27.005 4.3
+_ESC = b"\x1b"  # closes the prompt, TS 27.005 4.3
 _CONTROLS_AND_BLANK = "".join(map(chr, range(0x21))) + "\x7f"
 _LINES_AND_ENDS = re.compile(r"[^\r\n]+|[\r\n]")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 class ProtocolState(Enum):
-    """What the protocol waits for."""
+    """The state of the protocol, named after the input that it waits for."""
 
     IDLE = "idle"
     COMMAND = "command"
     PROMPT = "prompt"
-    PAYLOAD = "payload"  # Ctrl-Z was sent, its result is awaited
+    PAYLOAD = "payload"  # Ctrl-Z was sent, its result is still to come
     DESYNCHRONISED = "desynchronised"
 
 
 class ProtocolStep(Enum):
-    """What moves the protocol from state to state."""
+    """The steps that move the protocol from state to state."""
 
     COMMAND = "command"
     PROMPTED = "prompted"
@@ -85,7 +86,7 @@ TRANSITIONS: Mapping[ProtocolState, Mapping[ProtocolStep, ProtocolState]] = {
         ProtocolStep.RESYNCHRONISE: ProtocolState.COMMAND,
     },
 }
-"""Every legal step; one that is not here raises ProtocolError and changes nothing."""
+"""Every legal step; any other step raises ProtocolError and changes nothing."""
 
 FINAL_RESULTS = frozenset({"OK", "ERROR"}) | profiles.FINALS
 """Final result codes (V.250 5.7.1) that end any command; each is a whole line."""
@@ -94,7 +95,7 @@ FINAL_RESULT_PREFIXES = ("+CME ERROR:", "+CMS ERROR:")
 """Final result codes with a cause: TS 27.007 9.2, TS 27.005 3.2.5."""
 
 DIAL_RESULTS = frozenset({"CONNECT", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE"})
-"""Final for a command that dials (V.250 5.7.1), unsolicited else: a caller who hangs up ends no listing."""
+"""Final for a command that dials (V.250 5.7.1), else unsolicited: a caller who hangs up does not end a listing."""
 
 TWO_LINE_CODES = frozenset({"+CMT", "+CDS", "+CBM"})
 """Unsolicited codes whose PDU is the next line (TS 27.005 3.4.1)."""
@@ -109,12 +110,12 @@ UNSOLICITED_CODES = (
     | frozenset({"+CSQ"})  # ZTE's MF626; SIMCom's after AT+AUTOCSQ=1, which ModemManager sends
     | frozenset(beginning.partition(":")[0] for beginning in profiles.UNSOLICITED)
 )
-"""Registered unsolicited result codes: what stands before the colon, or the whole line.
+"""Registered unsolicited result codes: the part before the colon, or the whole line.
 
-A command that expects the prefix has the precedence, as in AT+CPIN?; see UNSOLICITED_FORMS.
+A command that expects the same prefix takes precedence, as in AT+CPIN?; see UNSOLICITED_FORMS.
 """
 
-_FAMILIES = re.compile(r"\^[A-Z][A-Z0-9_]*|\+UU[A-Z0-9]+")  # Huawei's and Cinterion's codes, u-blox's
+_FAMILIES = re.compile(r"\^[A-Z][A-Z0-9_]*|\+UU[A-Z0-9]+")  # codes of Huawei and Cinterion, and of u-blox
 
 _REGISTRATION = re.compile(r'\+C\w*REG:\s*\d+\s*(?:$|,\s*(?:"|,|[0-9A-Fa-f]{4}))')
 _CALLER = re.compile(r'\+\w+:\s*[",]')
@@ -127,18 +128,18 @@ UNSOLICITED_FORMS: Mapping[str, re.Pattern[str]] = {
     "+CCWA": _CALLER,
     "+CUSD": re.compile(""),
 }
-"""Codes that look different when unsolicited: in this form no command expects them.
+"""Forms that these codes have only when unsolicited, never as the answer to a command.
 
-+CREG: <stat>[,<lac>…] has one field less than the answer +CREG: <n>,<stat>[,<lac>…], and a location area
-is quoted, four digits long or empty; an MD400 says <n> unasked, too, and is taken at its word. +CLIP: and
-+CCWA: start with a number in quotes; +CUSD never answers.
++CREG: <stat>[,<lac>…] has one field less than the answer +CREG: <n>,<stat>[,<lac>…], and its location area is quoted,
+four digits long or empty. An MD400 writes <n> in unsolicited lines, too; those count as answers. +CLIP: and +CCWA:
+start with a number in quotes; +CUSD is never an answer.
 """
 
 RESPONSE_PREFIXES = (
     *("+CMGF:", "+CMGL:", "+CMGR:", "+CMGS:", "+CMGW:", "+CMSS:", "+CNMI:", "+CPMS:", "+CSCA:", "+CSMS:"),
     *("+CSMP:", "+CSCB:", "+CCLK:", "+CMEE:", "+CNUM:", "+COPS:", "+CPAS:", "+CSCS:"),
 )
-"""Information text that is never unsolicited: where no command expects it, the two sides are out of step."""
+"""Information text that is never unsolicited: if no command expects it, modem and protocol are out of step."""
 
 _TWO_LINE_RESPONSES = ("+CMGL:", "+CMGR:")
 
@@ -165,17 +166,17 @@ CME_ERRORS: Mapping[str, int] = {
     "network timeout": 31,
     "unknown": 100,
 }
-"""Verbose +CME ERROR causes (AT+CMEE=2) in lower case, and their numbers: TS 27.007 9.2."""
+"""Verbose +CME ERROR causes (AT+CMEE=2) in lower case, with their numbers: TS 27.007 9.2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line, and what its response may have.
+    """A command line, and the form of its response.
 
-    `text` starts with AT and is printable ASCII without a line end, else ProtocolError. `prefixes` start its
-    information text; the line after one of `payload_after` is a payload of hex digits. `bare` information
-    text has no prefix (AT+CIMI). `prompt`: the modem asks for a PDU; the prefixes count only once that is
-    sent. `dials`: the DIAL_RESULTS are final.
+    `text` starts with AT and is printable ASCII without a line end, else ProtocolError. `prefixes` start the lines of
+    its information text; the line after one of `payload_after` is a payload, a PDU in hex digits. `bare`: the
+    information text has no prefix (AT+CIMI). `prompt`: the modem answers with a prompt and waits for a PDU; the
+    prefixes count only after the PDU was sent. `dials`: the DIAL_RESULTS are final.
     """
 
     text: str
@@ -198,18 +199,18 @@ class Final:
 
     @property
     def ok(self) -> bool:
-        """Whether the command succeeded; CONNECT is no success of anything that is done here."""
+        """Whether the command succeeded; CONNECT does not count, because no command here wants a connection."""
         return self.text == "OK"
 
     @property
     def cms(self) -> int | None:
-        """The number of a +CMS ERROR (TS 27.005 3.2.5); None for other results and for words."""
+        """The number of a +CMS ERROR (TS 27.005 3.2.5); None for other results and for causes in words."""
         cause = self._cause("+CMS ERROR:")
         return int(cause) if cause.isdecimal() else None
 
     @property
     def cme(self) -> int | None:
-        """The number of a +CME ERROR, also of the words in CME_ERRORS; None for other results."""
+        """The number of a +CME ERROR, also for a cause in the words of CME_ERRORS; None for other results."""
         cause = self._cause("+CME ERROR:")
         return int(cause) if cause.isdecimal() else CME_ERRORS.get(cause.lower())
 
@@ -219,7 +220,7 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Information:
-    """A line of the outstanding command's response, emitted as it completes; `payload` in hex digits."""
+    """One line of the outstanding command's response, emitted when it is complete; `payload` is in hex digits."""
 
     text: str
     payload: str | None = None
@@ -241,9 +242,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Unsolicited:
-    r"""An unsolicited result code, whole: `text` of a +CUSD may have several lines, joined by \n.
+    r"""An unsolicited result code, complete: the `text` of a +CUSD may have several lines, joined by \n.
 
-    `payload`: the PDU in hex digits of a code in TWO_LINE_CODES; None where it did not come.
+    `payload` is the PDU, in hex digits, of a code in TWO_LINE_CODES; None if it did not come.
     """
 
     code: str
@@ -253,34 +254,34 @@ class Unsolicited:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A line of a response, or a final result code, that no outstanding command can have caused."""
+    """A line of a response, or a final result code, that cannot belong to the outstanding command."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unrecognised:
-    """A line, or a part of one, of no known kind; at most MAX_UNRECOGNISED characters."""
+    """A line, or part of a line, of unknown kind; at most MAX_UNRECOGNISED characters."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfStep:
-    """The protocol has become desynchronised by itself; the outstanding command gets no Response."""
+    """The protocol has lost step by itself; the outstanding command will get no Response."""
 
 
 Event = Information | Response | Prompt | Unsolicited | Late | Unrecognised | OutOfStep
 
 
 def unsolicited_code(text: str) -> str | None:
-    """Return the registered unsolicited result code that a line starts with, None if there is none."""
+    """Return the registered unsolicited result code that a line starts with; None if there is none."""
     code = text.partition(":")[0].rstrip()
     return code if code in UNSOLICITED_CODES or _FAMILIES.fullmatch(code) else None
 
 
 def answers(text: str, prefixes: tuple[str, ...]) -> bool:
-    """Tell whether a line is information text with one of these prefixes, and not its unsolicited twin."""
+    """Return whether a line is information text with one of these prefixes, and not in its unsolicited form."""
     form = UNSOLICITED_FORMS.get(text.partition(":")[0])
     return text.startswith(prefixes) and not (form and form.match(text))
 
@@ -290,45 +291,46 @@ def _is_unfinished(event: Unsolicited) -> bool:
         return event.payload is None
     if event.code != "+CUSD" or len(event.text) > MAX_USSD:
         return False
-    # Quotes inside the string are not doubled (TS 27.007 7.15): the last one closes if only <dcs> follows.
+    # Quotes inside the string are not doubled (TS 27.007 7.15): a last quote with only <dcs> after it closes the
+    # string.
     closed = event.text.count('"') > 1 and not event.text.rpartition('"')[2].strip(" ,0123456789")
     return '"' in event.text and not closed
 
 
 class Protocol:
-    """One modem's AT protocol; it starts desynchronised, for nobody knows what the modem was doing before."""
+    """The AT protocol of one modem; it starts desynchronised, because the modem may be in the middle of anything."""
 
     def __init__(self) -> None:
         self._state = ProtocolState.DESYNCHRONISED
-        self._line = ""  # of the line that is arriving, at most MAX_LINE + 1 characters
+        self._line = ""  # the line that is arriving, at most MAX_LINE + 1 characters
         self._previous = ""
-        self._deferred: list[Event] = []  # by steps of the caller, for the next `receive`
+        self._deferred: list[Event] = []  # events of the caller's own steps, for the next `receive`
         self._command: Command | None = None
         self._lines: list[Information] = []
-        self._header: str | None = None  # information text whose payload is awaited
-        self._unfinished: Unsolicited | None = None  # an unsolicited code whose next line is awaited
+        self._header: str | None = None  # information text whose payload has not come yet
+        self._unfinished: Unsolicited | None = None  # an unsolicited code whose next line has not come yet
         self._echo: str | None = None
         self._probing = False  # the probe's own information text has not come yet
-        self._unanswered_prefixes: set[str] = set()  # prefixes of commands that got no response since the last good one
+        self._unanswered_prefixes: set[str] = set()  # prefixes of commands without a response, until a probe succeeds
         self._echoed = False
 
     @property
     def state(self) -> ProtocolState:
-        """What the protocol waits for."""
+        """The current state."""
         return self._state
 
     def take_echoed(self) -> bool:
-        """Tell whether the modem has echoed anything since this was asked last."""
+        """Return whether the modem has echoed anything since the last call."""
         echoed, self._echoed = self._echoed, False
         return echoed
 
     def command(self, command: Command) -> bytes:
-        """Begin a command, in state IDLE; return what to write."""
+        """Begin a command, in state IDLE; return the bytes to write."""
         self._step(ProtocolStep.COMMAND)
         return self._begin(command)
 
     def submit(self, payload: str) -> bytes:
-        """Answer the prompt with a PDU in hex digits (else ProtocolError); return what to write."""
+        """Answer the prompt with a PDU in hex digits (else ProtocolError); return the bytes to write."""
         if not _HEX.fullmatch(payload):
             raise ProtocolError("the payload is not made of hex digits")
         self._step(ProtocolStep.SUBMIT)
@@ -336,25 +338,26 @@ class Protocol:
         return payload.encode("ascii") + _CTRL_Z
 
     def time_out(self) -> None:
-        """Give the outstanding command up; until the protocol is in step, lines that begin with its prefix are Late."""
+        """Give up the outstanding command; lines with its prefix are Late until the protocol is in step again."""
         self._step(ProtocolStep.TIME_OUT)
         self._deferred.extend(self._give_command_up())
 
     def resynchronise(self, probe: Command, *, escapes: bool = True) -> bytes:
-        """Begin again with a command that answers with a prefix of its own; return what to write.
+        """Start again with a probe, a command whose answer has a prefix of its own; return the bytes to write.
 
-        Until a line with that prefix has come, every final result code is Late. A make that refuses the
-        probe lets it time out: take another probe each time, so that a late answer to one is not the next
-        one's. Half a line that has arrived is dropped: Unrecognised, by the next `receive`.
+        The probe shows which of the modem's answers are old. Until a line with the probe's prefix comes, every final
+        result code is Late. If a modem refuses the probe, the probe times out: use another probe each time, or a late
+        answer to one probe looks like the answer to the next. An incomplete line that has arrived is dropped: the next
+        `receive` returns it as Unrecognised.
 
-        A probe without a prefix takes the next final result code for its own: it is only for a modem that has
-        answered several other probes with one result code each, and says nothing more.
+        A probe without a prefix accepts the next final result code as its own. It is only for a modem that has answered
+        several other probes with exactly one result code each.
 
-        ESC is written first, because a prompt may be open, then the probe. There is no CR between them: the modem
-        may have half a line (AT+CMGD=1 of AT+CMGD=12), and a CR would make it carry that out; half a line with the
-        probe behind it is only an ERROR. A modem that ignores what comes just after ESC costs one time-out. One
-        that takes no line for a command unless it begins with AT needs a probe without ESC (`escapes`), which
-        comes after those with it: no prompt is open then.
+        ESC is written before the probe, because a prompt may be open. There is no CR between ESC and the probe. The
+        modem may already have half of a command line (AT+CMGD=1 of AT+CMGD=12), and a CR would make it run that half
+        and delete the wrong text; half a line with the probe after it is only an ERROR. A modem that ignores the bytes
+        just after ESC costs one time-out. A modem that accepts only lines that begin with AT needs a probe without ESC
+        (`escapes`); that one comes last, when no prompt can be open.
         """
         if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
@@ -367,7 +370,7 @@ class Protocol:
         return (_ESC if escapes else b"") + self._begin(probe)
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take what was read, in pieces of any size; return what it completes, in order. Never raises."""
+        """Take bytes as they were read, in pieces of any size; return the events that they complete. Never raises."""
         events, self._deferred = self._deferred, []
         for piece in _LINES_AND_ENDS.findall(data.decode("latin-1")):
             events.extend(self._end_line() if piece in "\r\n" else self._extend_line(piece))
@@ -430,7 +433,7 @@ class Protocol:
             yield self._unfinished
             self._unfinished = None
 
-    # What kind of line it is; none of these changes anything
+    # Kinds of lines; none of these methods changes anything
 
     def _is_too_long(self, text: str) -> bool:
         return len(text) > MAX_LINE
@@ -445,7 +448,7 @@ class Protocol:
         return self._unfinished is not None and self._unfinished.code in TWO_LINE_CODES
 
     def _is_payload(self, text: str) -> bool:
-        # a modem writes all lines of an unsolicited code at once: a line of digits in a +CUSD menu is no PDU
+        # a modem writes all lines of an unsolicited code at once: a line of digits in a +CUSD menu is not a PDU
         awaited = self._awaits_unsolicited_payload() if self._unfinished else self._header is not None
         return awaited and _HEX.fullmatch(text) is not None
 
@@ -475,7 +478,7 @@ class Protocol:
     def _is_anything(self, _text: str) -> bool:
         return True
 
-    # What is done with a line of each kind
+    # The handling of each kind of line
 
     def _take_echo(self, _text: str) -> Iterator[Event]:
         self._echo = None
@@ -547,9 +550,9 @@ class Protocol:
     class _Rule(NamedTuple):
         holds: "Callable[[Protocol, str], bool]"
         take: "Callable[[Protocol, str], Iterator[Event]]"
-        continues: bool = False  # leaves an unfinished unsolicited code open
+        continues: bool = False  # the unsolicited code stays unfinished
 
-    _RULES: ClassVar[tuple[_Rule, ...]] = (  # the first that holds takes the line
+    _RULES: ClassVar[tuple[_Rule, ...]] = (  # the first rule that holds takes the line
         _Rule(_is_too_long, _take_unrecognised),
         _Rule(_is_echo, _take_echo, continues=True),
         _Rule(_is_payload, _take_payload, continues=True),

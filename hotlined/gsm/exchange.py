@@ -1,7 +1,7 @@
-"""The exchange with the modem at an open port: each command gets its response, and unsolicited codes are kept.
+"""The dialogue with the modem at an open port: runs commands, collects their responses, keeps unsolicited codes.
 
-Which commands there are is in `modem` and `storages`. Every wait has a time limit, and reads all the time. Where a
-response does not come in time, the modem is out of step, and no command may be sent until `resynchronise` succeeds.
+The commands themselves are in `modem` and `storages`. Every wait has a time limit, and reads the port all the time. If
+a response does not come in time, the modem is out of step: no command may be sent until `resynchronise` succeeds.
 """
 
 import logging
@@ -32,53 +32,53 @@ from hotlined.gsm.profiles import Meaning
 
 log = logging.getLogger(__name__)
 
-COMMAND_SECONDS = 5.0  # for a command that asks the modem alone
-SLOW_COMMAND_SECONDS = 20.0  # for one that asks the SIM or the network
+COMMAND_SECONDS = 5.0  # for a command that needs only the modem
+SLOW_COMMAND_SECONDS = 20.0  # for one that needs the SIM or the network
 WHOLE_LISTING_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0  # for the prompt of AT+CMGS
-QUIET_SECONDS = 0.2  # without a byte: the modem has nothing more to say
+QUIET_SECONDS = 0.2  # after this time without a byte the modem has nothing more to say
 LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
-LATE_ANSWERS_SECONDS = 5.0  # for late answers to pass before the first probe
+LATE_ANSWERS_SECONDS = 5.0  # for late answers to arrive before the first probe
 PROBE_SECONDS = 2.0  # for the answer to a probe
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
-"""Written one after the other by `resynchronise`: a late answer to one cannot be taken for the answer to the next."""
+"""The probes of `resynchronise`, used in turn: a late answer to one cannot be taken for the answer to the next."""
 
 PLAIN = Command("AT")
 
 
 @dataclass(slots=True)
 class ModemSession:
-    """What is known of a modem only until it starts anew or its SIM may be another one.
+    """Facts about a modem that are valid only until it restarts or its SIM may have been changed.
 
-    Its exchange notes what the modem says of that; `modem` and `storages` note what they asked and got as an answer.
+    The exchange notes hints in the modem's lines; `modem` and `storages` note the results of their own questions.
     """
 
     selected: str = ""
-    """The storage that was selected last; empty once its indexes may be others, or none is known to be selected."""
+    """The storage selected last; empty if none is known to be selected, or if its indexes may have changed."""
     is_sim_certain: bool = False
-    """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
+    """True if the SIM has identified itself, and nothing since has hinted at another SIM."""
     has_sim_moved: bool = False
-    """Whether the modem has hinted at another SIM since `take_sim_moved`."""
+    """True if the modem has hinted at another SIM since the last `take_sim_moved`."""
     was_busy: bool = False
-    """Whether SIM or modem was busy since the modem was asked for its unsolicited codes."""
+    """True if SIM or modem was busy since the modem was last asked to send its unsolicited codes."""
 
     def note_final(self, final: Final) -> None:
-        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
+        """Note the hint in a final result code: that the SIM is busy, or may be another one."""
         self.was_busy = self.was_busy or responses.is_busy(final)
         if responses.may_be_another_sim(final):
             self.is_sim_certain = False
 
     def note_unsolicited(self, meaning: Meaning) -> None:
-        """Note what an unsolicited code hints at: that the modem has started anew, or the SIM may be another one."""
+        """Note the hint in an unsolicited code: that the modem has restarted, or the SIM may be another one."""
         if meaning is Meaning.RESET:
-            self.selected = ""  # its indexes may be others now
+            self.selected = ""  # its indexes may have changed
         if meaning in (Meaning.RESET, Meaning.SIM):
             self.is_sim_certain = False
         self.has_sim_moved = self.has_sim_moved or meaning is Meaning.SIM
 
     def note_possible_restart(self) -> None:
-        """Note that the modem may have started anew without a word: it was out of step."""
+        """Note that the modem may have restarted silently: it was out of step."""
         self.selected = ""
         self.is_sim_certain = False
 
@@ -87,37 +87,37 @@ class ModemSession:
         self.selected = storage
 
     def note_sim(self, *, certain: bool) -> None:
-        """Note whether the SIM has just said who it is."""
+        """Note whether the SIM has just identified itself."""
         self.is_sim_certain = certain
 
     def take_sim_moved(self) -> bool:
-        """Return whether the modem has hinted at another SIM since this was asked last."""
+        """Return whether the modem has hinted at another SIM since the last call."""
         moved, self.has_sim_moved = self.has_sim_moved, False
         return moved
 
     def forget_busy(self) -> None:
-        """Count from now on whether SIM or modem is busy: the unsolicited codes are being asked for."""
+        """Forget that SIM or modem was busy: the modem is being asked again to send its unsolicited codes."""
         self.was_busy = False
 
 
 def refused(command: str, final: Final) -> ModemRefusedError:
-    """Return the error of a command that was refused."""
+    """Return the error for a command that the modem refused."""
     kind = ModemBusyError if responses.is_busy(final) else ModemRefusedError
     return kind(CauseCode.COMMAND_REFUSED, final.text, command=command, answer=final.text)
 
 
 class Exchange:
-    """The exchange with the modem at one open port.
+    """The dialogue with the modem at one open port.
 
-    `progress` is called at every turn of every wait with the monotonic time until which the step that is under way
-    may take; it may return an earlier one (or None), and the wait ends then.
+    `progress` is called in every turn of every wait, with the monotonic time by which the current step has to end. It
+    may return an earlier time, at which the wait ends, or None.
     """
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
         self.session = ModemSession()
         self.information: list[Information] = []
-        """The lines that came for the last command."""
+        """The lines of the last command's response so far."""
         self.unrecognised: deque[str] = deque(maxlen=16)
         self._progress = progress
         self._protocol = Protocol()
@@ -127,24 +127,24 @@ class Exchange:
 
     @property
     def in_step(self) -> bool:
-        """Whether commands may be sent: not after an answer that did not come."""
+        """False after a response that did not come: then no command may be sent."""
         return self._protocol.state is not ProtocolState.DESYNCHRONISED
 
     @property
     def is_submitting(self) -> bool:
-        """Whether a segment was handed over whose result has not come yet."""
+        """True while the result of a segment that was handed over has not come."""
         return self._protocol.state is ProtocolState.PAYLOAD
 
     @property
     def has_unsolicited(self) -> bool:
-        """Whether something waits for `take_unsolicited`."""
+        """Whether `take_unsolicited` has anything to yield."""
         return bool(self._unsolicited)
 
     def take_unsolicited(self) -> Iterable[Unsolicited]:
         """Yield the unsolicited codes that came since the last call, each once, oldest first."""
         while self._unsolicited:
             yield self._unsolicited[0]
-            self._unsolicited.popleft()  # only now: a code that the caller failed to act on is yielded again
+            self._unsolicited.popleft()  # only now: if the caller failed on this code, it is yielded again
 
     def take_late_reference(self) -> int | None:
         """Return the reference of a +CMGS that came after its time limit, once."""
@@ -162,7 +162,7 @@ class Exchange:
     def wait(self, seconds: float, *others: int) -> bool:
         """Wait until something has come, the time is over or one of `others` is readable; return as `listen` does.
 
-        It may wait for more than a second; `progress` is not called meanwhile.
+        The wait may take longer than a second; `progress` is not called meanwhile.
         """
         if self._needs_attention:
             return True
@@ -172,13 +172,13 @@ class Exchange:
     def _needs_attention(self) -> bool:
         return bool(self._unsolicited or self._late) or not self.in_step
 
-    # ---- being in step
+    # ---- synchronisation
 
     def resynchronise(self, tries: int = len(PROBES)) -> None:
         """Let late answers pass, then write probes until one gets its own answer; ESC before each closes a prompt.
 
-        Raises ModemSilentError if none of `tries` probes does, nor what is written without ESC after them, or if
-        `progress` ends the waits.
+        A probe is a harmless question with a prefix of its own. Raises ModemSilentError if none of `tries` probes,
+        nor those without ESC after them, got its own answer, or if `progress` ended the waits.
         """
         if self.in_step:
             self._protocol = Protocol()
@@ -187,19 +187,19 @@ class Exchange:
         is_clean = True
         while self.receive(time.monotonic() + QUIET_SECONDS) and not self.report_progress(deadline):
             is_clean = False
-        strays: list[int] = []  # for each probe, how many answers came that were not its own
+        strays: list[int] = []  # for each probe, how many answers of other commands came
         for _try in range(tries):
             if self.report_progress(time.monotonic() + PROBE_SECONDS):
                 break
             strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
             if self.in_step:
                 return
-        # none to any probe: a modem may ignore every line with ESC; one to each: it may refuse every line with ESC
+        # no answer to any probe: the modem may ignore every line with ESC; exactly one to each: it may refuse them
         if strays in ([0] * tries, [1] * tries):
             self._ask_probe(self._next_probe(), escapes=False)
             if self.in_step:
                 return
-        # a modem that knows none of the probes is in step if it refused each of them, and nothing else came
+        # a modem that knows none of the probes is in step if it refused each of them and nothing else came
         if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
             return
         raise ModemSilentError(CauseCode.MODEM_SILENT, port=self.port.name)
@@ -211,8 +211,8 @@ class Exchange:
     def _ask_probe(self, probe: Command, *, escapes: bool = True, is_clean: bool = False) -> int:
         """Write a probe, read until nothing more comes, and return how many answers came that were not the probe's.
 
-        `is_clean`: nothing came before the probe. If its own answer then comes first, no late one can follow, for a
-        modem answers in turn, and the wait ends at once.
+        `is_clean`: nothing came before the probe. A modem answers in order, so if the probe's own answer then comes
+        first, no late answer can follow, and the wait ends at once.
         """
         self.write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
@@ -241,7 +241,8 @@ class Exchange:
     ) -> Response:
         """Run one command and return its response, whatever its final result code.
 
-        Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
+        Raises ModemSilentError if no response came within `seconds`, and PortLostError. With `line_seconds`, each line
+        that comes starts the time limit again.
         """
         self.require_step()
         if self.report_progress(time.monotonic() + seconds):
@@ -261,7 +262,7 @@ class Exchange:
         return response
 
     def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
-        """Return what the answer to a query has behind its prefix, or an empty string if the query is refused."""
+        """Return the answer to a query without its prefix, or an empty string if the query is refused."""
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
             return ""
@@ -273,7 +274,7 @@ class Exchange:
         return responses.digits(response)
 
     def open_prompt(self, text: str, prefix: str) -> Event | None:
-        """Write a command that asks for a payload; return the prompt or a refusal, None where neither came."""
+        """Write a command that is answered with a prompt; return the prompt or a refusal, None if neither came."""
         self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
         if isinstance(answer, Response):
@@ -281,24 +282,24 @@ class Exchange:
         return answer
 
     def send_payload(self, payload: str, seconds: float) -> Response:
-        """Write what a prompt waits for and return the response; raises as `run` does."""
+        """Write the payload after a prompt and return the response; raises as `run` does."""
         self.write(self._protocol.submit(payload))
         response = self._response(seconds)
         self.session.note_final(response.final)
         return response
 
     def take_code(self, code: str) -> Unsolicited | None:
-        """Return the oldest unsolicited event of this code that waits, and take it out; None where none waits."""
+        """Remove and return the oldest waiting unsolicited event of this code; None if there is none."""
         found = next((event for event in self._unsolicited if event.code == code), None)
         if found:
             self._unsolicited.remove(found)
         return found
 
     def take_echoed(self) -> bool:
-        """Return whether the modem has echoed since this was asked last."""
+        """Return whether the modem has echoed since the last call."""
         return self._protocol.take_echoed()
 
-    # ---- below
+    # ---- basics
 
     def require_step(self) -> None:
         """Raise ModemSilentError if the modem is out of step."""
@@ -316,7 +317,7 @@ class Exchange:
         return event
 
     def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
-        """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
+        """Read until an event is the wanted one; None after the time limit, or as soon as the modem is out of step."""
         deadline = time.monotonic() + seconds
         latest = time.monotonic() + max(seconds, WHOLE_LISTING_SECONDS)
         while True:
@@ -333,7 +334,7 @@ class Exchange:
                 return None
 
     def report_progress(self, deadline: float) -> bool:
-        """Call `progress`; return whether the wait ends: at its time limit, or sooner where `progress` says so."""
+        """Call `progress`; return whether the wait ends: at its time limit, or earlier if `progress` says so."""
         ends = self._progress(deadline)
         return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
 

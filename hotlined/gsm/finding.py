@@ -1,7 +1,7 @@
-"""Finds modems: which USB ports may be probed, in which order, which sticks have none, which programs have one open.
+"""Finds modems: the USB ports that may be probed, in order; sticks without a port; programs that have a port open.
 
-It reads sysfs and procfs and opens no port. On a serial adapter it cannot tell a modem from another device, and without
-root it sees only programs of the same user among those that have a port open.
+It reads sysfs and procfs (the kernel's files about devices and processes) and opens no port. It cannot distinguish a
+modem on a serial adapter from another device. Without root it sees a port's use only by programs of the same user.
 """
 
 import os
@@ -25,17 +25,17 @@ from hotlined.gsm.sticks import (
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
 _MODEM_CLASSES = frozenset({_COMMUNICATIONS, _STORAGE, _WIRELESS, _VENDOR_SPECIFIC})
-_ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model
+_ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model, the class of USB modems
 _HSO_KINDS = ("Control", "Application", "Modem")  # the others are for diagnosis, positions, cards
-_TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
+_TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # from the kernel's list of device numbers
 
 
 Device = tuple[int, int]
-"""The number of a device and, of a pseudo-terminal, that of its file system: each container has numbers of its own."""
+"""The number of a device and, for a pseudo-terminal, that of its file system: each container has its own numbers."""
 
 
 class Machine(NamedTuple):
-    """Where the kernel shows sticks and their ports."""
+    """The folders in which the kernel shows sticks and their ports."""
 
     sysfs: Path = Path("/sys")
     dev: Path = Path("/dev")
@@ -45,7 +45,7 @@ THIS_MACHINE = Machine()
 
 
 class Interface(NamedTuple):
-    """One interface of a USB device; `tty` is the name of its port, empty where it has none."""
+    """One interface of a USB device; `tty` is the name of its port, empty if it has none."""
 
     number: int
     class_code: int
@@ -54,11 +54,11 @@ class Interface(NamedTuple):
     driver: str
     tty: str
     socket: str
-    """Its place: the ports of hub after hub, configuration and interface (`1.2:1.0`)."""
+    """Its place: the port number at each hub on the way, then configuration and interface (`1.2:1.0`)."""
 
 
 class Stick(NamedTuple):
-    """One USB device; texts that it does not have are empty."""
+    """One USB device; a text that it does not have is empty."""
 
     vendor: str
     product: str
@@ -69,19 +69,19 @@ class Stick(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Its `vendor:product`, as lsusb shows it."""
+        """The `vendor:product` of the device, as lsusb shows it."""
         return f"{self.vendor}:{self.product}"
 
     @property
     def title(self) -> str:
-        """Return the name that people know it by, with its id."""
+        """Return the name under which people know the device, with its id."""
         maker = self.manufacturer or VENDORS.get(self.vendor, "")
         named = self.name if self.name.startswith(maker) else f"{maker} {self.name}"
         return f"{named.strip()} ({self.id})".strip()
 
 
 class Candidate(NamedTuple):
-    """A port that may be probed: a modem may be there."""
+    """A port that may belong to a modem, and so may be probed."""
 
     port: str
     role: PortRole
@@ -91,7 +91,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A program that has a port open; `name` is that of its process (15 characters at most)."""
+    """A program that has a port open; `name` is the name of its process (15 characters at most)."""
 
     pid: int
     name: str
@@ -101,12 +101,12 @@ class Holder:
 
     @property
     def hint(self) -> str:
-        """Return what a person can do so that it closes the port."""
+        """Return what a person can do to make the program close the port."""
         return release_in_words(self.pid, self.name)
 
 
 def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
-    """Return all USB devices but hubs, in the order of their names; empty where there is no sysfs."""
+    """Return all USB devices except hubs, sorted by name; empty if there is no sysfs."""
     folder = sys_root / "bus/usb/devices"
     try:
         names = sorted(path.name for path in folder.iterdir())
@@ -132,7 +132,7 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
 
 
 def portless_sticks(sys_root: Path = Path("/sys")) -> list[CodedCause]:
-    """Return why each stick that is plugged in and has no port has none."""
+    """Return, for each plugged-in stick without a port, the cause."""
     return [
         CodedCause(code, {"stick": stick.title, "vendor": stick.vendor, "product": stick.product})
         for stick in sticks(sys_root)
@@ -141,7 +141,7 @@ def portless_sticks(sys_root: Path = Path("/sys")) -> list[CodedCause]:
 
 
 def strangers(sys_root: Path = Path("/sys")) -> list[Stick]:
-    """Return the devices that no table knows as modems, without those that cannot be one by their class."""
+    """Return the devices that are in no table of modems, except those whose USB class rules a modem out."""
     return [
         stick
         for stick in sticks(sys_root)
@@ -152,7 +152,7 @@ def strangers(sys_root: Path = Path("/sys")) -> list[Stick]:
 def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
     """Return the other programs that have a port open, as far as this user may see them.
 
-    Of a pseudo-terminal the program at the other end is left out: it is the modem.
+    The program at the other end of a pseudo-terminal is left out: it is the modem.
     """
     device = _device(Path(port))
     if not any(device):
@@ -175,7 +175,7 @@ def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:
 
 
 def maybe_role(stick: Stick, interface: Interface) -> PortRole | None:
-    """Return what an interface with a port is for; None where it must not be probed."""
+    """Return the purpose of an interface with a port; None if it must not be probed."""
     if (numbers := NUMBERS.get(stick.id)) is not None:
         return numbers.get(interface.number)
     if interface.number in NEVER.get(stick.id, ()):
@@ -215,7 +215,7 @@ def _maybe_portless(stick: Stick) -> CauseCode | None:
         return CauseCode.STORAGE_BROVI if stick.id == _BROVI else known_cd
     known = NUMBERS.get(stick.id, {})
     if any(port.number in known and port.class_code == _VENDOR_SPECIFIC for port in stick.interfaces):
-        return why_driver  # its port for commands is there, whatever else it is
+        return why_driver  # the stick is in modem mode: its command port lacks only a driver
     if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
         known_card = CauseCode.NETWORK_HUAWEI if stick.vendor == HUAWEI else CauseCode.NETWORK_UNKNOWN
         return CauseCode.NETWORK_BROVI if stick.id == _BROVI else known_card
@@ -235,7 +235,7 @@ def _maybe_interface(folder: Path) -> Interface | None:
             int(_text(folder / name), 16)
             for name in ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
         )
-    except ValueError:  # unplugged while it was read
+    except ValueError:  # unplugged meanwhile
         return None
     if class_code == _HUB:
         return None
@@ -247,7 +247,7 @@ def _maybe_interface(folder: Path) -> Interface | None:
 
 
 def _hso_rank(port: Path) -> int:
-    """Return the rank of a port of the driver hso, best first: it has several on an interface, each with its kind."""
+    """Return the rank of a port of the driver hso, best first: one interface has several ports of different kinds."""
     kind = _text(port / "hsotype")
     return _HSO_KINDS.index(kind) if kind in _HSO_KINDS else len(_HSO_KINDS) if kind else 0
 
@@ -263,14 +263,14 @@ def _has_open(folder: Path, device: Device) -> bool:
     try:
         with os.scandir(folder) as descriptors:
             return any(_device(descriptor) == device for descriptor in descriptors)
-    except OSError:  # another user's, or it has ended
+    except OSError:  # the process is another user's, or has ended
         return False
 
 
 def _device(path: os.PathLike[str]) -> Device:
-    """Return the device that a path leads to, links followed; zeros where it leads to none."""
+    """Return the device behind a path, following links; zeros if there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116  thousands of descriptors are looked at
+        found = os.stat(path)  # noqa: PTH116 os.stat is faster, and there are thousands of descriptors
     except (OSError, ValueError):
         return 0, 0
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0

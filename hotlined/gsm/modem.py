@@ -1,8 +1,9 @@
-"""One modem: its set-up, PIN and check, its recovery, sending, USSD, calls, network. Knows no hotline and no database.
+"""One modem: set-up, PIN, checks, recovery, sending, USSD, calls, network. Knows no hotline and no database.
 
-Each command is a method here; `exchange` writes it and reads what comes, and `responses` says what an answer means. The
-storages of the modem, their listing and deletion, are in `storages`.
-Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over without waiting for our acknowledgement.
+Each command has a method here; `exchange` writes it and reads the response, and `responses` interprets the answer. The
+modem's storages, with listing and deletion, are in `storages`. USSD codes such as *100# ask the operator's network for
+something, for example the credit of the SIM. Known to be wrong: a make of modem without AT+CSMS=1 hands directly
+delivered texts over without waiting until we acknowledge them.
 """
 
 import contextlib
@@ -42,23 +43,24 @@ USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
-STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
+STATE_SECONDS = 1.0  # time to wait after +CPIN:, because some makes send no final result code after it
 
 TEXTS = ("AT+CMGF=?", "AT+CSMS?")
-"""A modem that refuses both knows no texts (27.005 3.2.1, 3.2.3)."""
-CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
+"""A modem that refuses both does not support texts (27.005 3.2.1, 3.2.3)."""
+CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first; with the second, a USSD string is septets
 
 CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?", "AT+CSCS?"))
-"""Command lines that ask for the settings that matter: all in one line (V.250 5.2.1), else each alone.
+"""Command lines that ask for the important settings: all in one line (V.250 5.2.1), or each alone.
 
-The first row is used of which the modem answers every question, else the last."""
+The first row whose questions the modem answers all is used, else the last row.
+"""
 
 
 class Modem:
     """The modem behind one open port.
 
-    `progress` is called at every turn of every wait with the monotonic time until which the step that is under way
-    may take; it may return an earlier one (or None), and the wait ends then.
+    `progress` is called in every turn of every wait, with the monotonic time by which the current step has to end. It
+    may return an earlier time, at which the wait ends, or None.
     """
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
@@ -68,12 +70,12 @@ class Modem:
         self.storages = Storages(self.exchange, self._require_no_echo, self._confirm_same_sim)
         self.profile = profiles.GENERIC
         self.manufacturer = self.model = ""
-        """What it says that it is, once `begin` has asked."""
+        """The modem's own words, known after `begin`."""
         self.acknowledges = False
         self.reports = True
-        """Whether the modem passes status reports on, by its settings."""
+        """Whether the modem's settings let status reports through."""
         self._charset = ""
-        self._imsi = ""  # what the SIM said last
+        self._imsi = ""  # the SIM's last answer
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
         self._echoes = False
@@ -81,38 +83,38 @@ class Modem:
 
     @property
     def in_step(self) -> bool:
-        """Whether commands may be sent: not after an answer that did not come."""
+        """False after a response that did not come: then no command may be sent."""
         return self.exchange.in_step
 
     @property
     def is_sim_certain(self) -> bool:
-        """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
+        """Whether the SIM has identified itself, and nothing since has hinted at another SIM."""
         return self._session.is_sim_certain
 
     # ---- initialisation
 
     def begin(self, tries: int = len(PROBES)) -> None:
-        """Bring a modem into step from whatever state, without echo, with numeric causes: its SIM can be asked then."""
+        """Bring a modem from any state into step, echo off, numeric causes on; after that its SIM can be asked."""
         self.exchange.resynchronise(tries)
         for _time in range(2):
-            self.exchange.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
+            self.exchange.run("ATE0")  # the first echo may be garbled; a modem that goes on echoing is usable, too
         self.exchange.run("AT+CMEE=1")
         self.manufacturer, self.model = self.exchange.ask("AT+CGMI"), self.exchange.ask("AT+CGMM")
         self.profile = profiles.choose(self.manufacturer, self.model)
         self._ensure_radio()
 
     def _ensure_radio(self) -> None:
-        """Switch the radio on where it is off: a restart of it was cut short, or another program switched it off."""
+        """Switch the radio on if it is off: a restart of it was cut short, or another program switched it off."""
         if self.exchange.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._ask_deregistered():
             log.warning("the modem's radio was off: it is switched on")
             with contextlib.suppress(ModemRefusedError):
                 self._run_first(self.profile.radio_on)
 
     def _ask_deregistered(self) -> bool:
-        """Ask whether the modem was told to leave the network (AT+COPS=2); one that does not answer is resynchronised.
+        """Ask whether the modem has been ordered to leave the network (AT+COPS=2); resynchronise if it does not answer.
 
-        A modem that is searching was not, and is not asked: some makes hold AT+COPS? back until the search ends, and
-        whatever is written meanwhile aborts it (V.250 5.6.1).
+        A modem that is searching has not been, and is not asked. Some makes answer AT+COPS? only when the search ends,
+        and anything written before that aborts it (V.250 5.6.1).
         """
         if self._registration()[0] is not Registration.NONE:
             return False
@@ -130,32 +132,32 @@ class Modem:
         except ModemSilentError:
             if not self.exchange.information:
                 raise
-            final, lines = Final("OK"), tuple(self.exchange.information)  # old Wavecom modems do not say it
+            final, lines = Final("OK"), tuple(self.exchange.information)  # old Wavecom modems send no final result code
             self.exchange.resynchronise()
         return responses.sim_state(final, lines)
 
     def sim_identity(self) -> str:
-        """Return the ICCID of the SIM, which can be read before its PIN is entered, else the modem's IMEI."""
+        """Return the ICCID of the SIM (the card's number, readable without the PIN), else the modem's IMEI."""
         for query in self.profile.iccid:
             if iccid := self.exchange.ask_digits(query.command, query.prefix):
                 return iccid
         return self.imei()
 
     def enter_pin(self, pin: str) -> bool:
-        """Enter the PIN, once; return whether the SIM accepted it."""
+        """Enter the PIN, once (three wrong ones lock the SIM); return whether the SIM accepted it."""
         return self.exchange.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def initialise(self) -> Identification:
-        """Set up the modem, whose SIM must be ready, verify its settings, and return what both say of themselves.
+        """Set up a modem whose SIM is ready, verify its settings, and return what both say about themselves.
 
-        Raises ModemRefusedError where the modem cannot receive texts, or does not keep its settings.
+        Raises ModemRefusedError if the modem cannot receive texts, or does not keep its settings.
         """
         return self.complete(self.prepare())
 
     def prepare(self) -> Identification:
         """Set what a listing needs, and return which modem and SIM these are; `complete` sets the rest.
 
-        Raises NoTextsError where the modem knows no texts.
+        Raises NoTextsError if the modem does not support texts.
         """
         self._is_complete = False
         final = self.exchange.run("AT+CMGF=0").final
@@ -172,23 +174,23 @@ class Modem:
         return Identification(self.manufacturer, self.model, imei=self.imei(), imsi=self._imsi)
 
     def knows_texts(self) -> bool:
-        """Ask whether the modem knows texts at all."""
+        """Ask whether the modem supports texts at all."""
         return any(self.exchange.run(question, "+CMGF:", "+CSMS:").final.ok for question in TEXTS)
 
     def generation(self) -> Generation | None:
-        """Return the newest networks that the modem knows; None where it does not say.
+        """Return the newest networks that the modem supports; None if it does not say.
 
         AT+CEREG is about LTE (27.007 10.1.22); AT+WS46=? lists the networks that can be selected (27.007 5.9).
         """
         answers: list[Response] = []
-        for question in ("AT+CEREG=?", "AT+CEREG?"):  # some refuse every command that asks for what there is
+        for question in ("AT+CEREG=?", "AT+CEREG?"):  # some refuse every command of the form `=?`
             answers.append(self.exchange.run(question, "+CEREG:"))
             if answers[-1].lines:
                 break
         return responses.generation(answers, self.exchange.ask("AT+WS46=?", "+WS46:"))
 
     def complete(self, identification: Identification) -> Identification:
-        """Set the rest and verify it, and return what else modem and SIM say of themselves."""
+        """Set and verify the remaining settings; return the identification with the rest that modem and SIM say."""
         self.choose_charset()
         self._ask_for_codes()
         if self.exchange.ask("AT+CMEE?", "+CMEE:") != "1":
@@ -201,15 +203,15 @@ class Modem:
         )
 
     def imsi(self) -> str:
-        """Return the IMSI of the SIM (27.007 5.6), or an empty string where it does not say it."""
+        """Return the IMSI (the subscriber's number in the SIM, 27.007 5.6), or an empty string if it is not shown."""
         self._note_imsi(self.exchange.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
 
     def _confirm_same_sim(self) -> bool:
-        """Return whether the SIM is the one of before; it is asked only after a hint at another one."""
+        """Return whether the SIM is still the same; it is asked only after a hint at another one."""
         if not self._session.take_sim_moved():
             return True
-        before = self._imsi  # to be compared: some makes hint at another SIM all the time
+        before = self._imsi  # compared with the new one, because some makes hint at another SIM all the time
         return self.imsi() == before
 
     def _note_imsi(self, response: Response) -> None:
@@ -217,17 +219,17 @@ class Modem:
         self._session.note_sim(certain=self._imsi != "")
 
     def imei(self) -> str:
-        """Return the IMEI of the modem (27.007 5.4), or an empty string where it does not say it."""
+        """Return the IMEI (the modem's own number, 27.007 5.4), or an empty string if it does not say it."""
         return self.exchange.ask_digits("AT+CGSN")
 
     def own_number(self) -> str:
-        """Return the SIM's own number, the first that it names (27.007 7.1), or an empty string where it names none."""
+        """Return the SIM's own number, the first that it has (27.007 7.1), or an empty string if it has none."""
         return responses.field(self.exchange.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
-        """Return the number of the SIM's service centre (27.005 3.3.1).
+        """Return the number of the SIM's service centre, to which every text is sent first (27.005 3.3.1).
 
-        Empty where the SIM has none, None where the modem does not say.
+        Empty if the SIM has none, None if the modem does not say.
         """
         response = self.exchange.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
         if response.final.cms == CMS_SMSC_UNKNOWN:
@@ -235,9 +237,9 @@ class Modem:
         return responses.field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
-        """Check that the modem still has its settings, with one command; raises ModemRefusedError where it has not.
+        """Check that the modem still has its settings, with few commands; raises ModemRefusedError if it has not.
 
-        Of a modem that has not been set up completely nothing is checked.
+        Nothing is checked until the modem has been set up completely.
         """
         if not self._is_complete:
             return
@@ -248,7 +250,7 @@ class Modem:
         self._require_no_echo()
 
     def _require_no_echo(self) -> None:
-        """Raise ModemRefusedError where the modem echoes and did not before: it has reset itself without a word.
+        """Raise ModemRefusedError if the modem echoes and did not before: it has silently reset itself.
 
         This needs no command, so it is checked at each listing.
         """
@@ -256,11 +258,11 @@ class Modem:
             raise _not_kept("ATE0")
 
     def _note_settings(self) -> None:
-        """Read the settings back and note them for `verify`; raises ModemRefusedError where texts come in text mode."""
+        """Read the settings and note them for `verify`; raises ModemRefusedError if texts come in text mode."""
         self.exchange.take_echoed()
         self._note_checks()
         if any(map(responses.hands_over, self._settings)):
-            self._choose_indications()  # it may have started anew in between
+            self._choose_indications()  # the modem may have restarted meanwhile
             self._note_checks()
             if any(map(responses.hands_over, self._settings)):
                 log.warning("the modem hands texts over instead of storing them, and takes no other setting")
@@ -272,14 +274,14 @@ class Modem:
         self._is_complete = True
 
     def _note_checks(self) -> None:
-        """Find which of CHECKS the modem answers, and note its answers."""
+        """Find a row of CHECKS that the modem answers, and note its answers."""
         for checks in CHECKS:
             self._checks = checks
             self._settings = self._read_settings()
             if len(self._settings) == sum(check.count("?") for check in checks):
                 break
         if not self._settings:
-            self._checks = ()  # it answers none
+            self._checks = ()  # it answers no row
 
     def _read_settings(self) -> tuple[str, ...]:
         answers = [self.exchange.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
@@ -288,27 +290,27 @@ class Modem:
     # ---- recovery
 
     def retry_refused(self) -> None:
-        """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
+        """Repeat settings that a busy SIM or modem refused; select the storages that were refused, or named since."""
         if self._session.was_busy:
             self._ask_for_codes()
         self.storages.retry_refused()
 
     def reselect(self, storage: str, tries: int = len(PROBES)) -> None:
-        """Bring the modem back into step after a listing that broke off, and select the same storage again.
+        """Bring the modem back into step after a listing broke off, and select the same storage again.
 
-        Raises ModemError where the modem has lost its settings or the storage cannot be selected.
+        Raises ModemError if the modem has lost its settings or the storage cannot be selected.
         """
         self.exchange.resynchronise(tries)
         self.verify()
         self.storages.require_selection(storage)
 
     def restart_radio(self) -> None:
-        """Switch the radio off and on again (27.007 8.2): the modem registers anew."""
+        """Switch the radio off and on again (27.007 8.2), so that the modem registers again."""
         self._run_first(self.profile.radio_off)
         self._run_first(self.profile.radio_on)
 
     def reset(self) -> None:
-        """Reset the modem; one that is out of step gets the command blindly. The port may go away."""
+        """Reset the modem; if it is out of step, only write the command. The port may disappear."""
         with contextlib.suppress(ModemSilentError):
             if self.in_step:
                 self._run_first(self.profile.reset)
@@ -316,7 +318,7 @@ class Modem:
                 self.exchange.write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
 
     def _run_first(self, commands: Iterable[str], seconds: float = RADIO_SECONDS) -> None:
-        """Run the first of these commands that the modem takes; raises ModemRefusedError where it takes none."""
+        """Run these commands until the modem accepts one; raises ModemRefusedError if it accepts none."""
         for command in commands:
             final = self.exchange.run(command, seconds=seconds).final
             if final.ok:
@@ -324,12 +326,12 @@ class Modem:
         raise refused(command, final)
 
     def choose_charset(self) -> None:
-        """Set the alphabet of strings: another program may have set UCS-2, which stays until the modem starts anew."""
+        """Set the alphabet of strings: another program may have set UCS-2, which stays until the modem restarts."""
         run = self.exchange.run
         self._charset = next((charset for charset in CHARSETS if run(f'AT+CSCS="{charset}"').final.ok), "")
 
     def _ask_for_codes(self) -> None:
-        """Switch the unsolicited codes on: of texts, reports, callers, registration; note the settings for `verify`."""
+        """Switch on the unsolicited codes of texts, reports, callers, registration; note the settings for `verify`."""
         self._session.forget_busy()
         ask = self.exchange.ask
         self.acknowledges = ask("AT+CSMS=1", "+CSMS:") != "" and ask("AT+CSMS?", "+CSMS:").startswith("1")
@@ -352,15 +354,16 @@ class Modem:
         registration, question, denies_circuits = self._registration()
         signal = responses.signal_percent(self.exchange.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
-        if registration in REGISTERED:  # else some makes answer only once they have found an operator
+        if registration in REGISTERED:  # before that, some makes answer only when they have found an operator
             answer = self.exchange.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, technology = responses.operator(answer, question)
         return Network(registration, signal, operator, technology, denies_circuits)
 
     def _registration(self) -> tuple[Registration, str, bool]:
-        """Return how the modem is registered, the name of the query that said so last, and if circuits are denied it.
+        """Return the registration, the name of the query that answered it last, and whether circuits are denied.
 
-        An LTE stick may say of circuits that there are none, all its life: nothing is denied it.
+        Circuits are the telephone network of 2G and 3G. An LTE stick may always answer that it has none: that is not a
+        denial.
         """
         answers: list[Registration] = []
         for name in REGISTRATIONS:
@@ -373,16 +376,16 @@ class Modem:
     # ---- receiving
 
     def acknowledge(self) -> None:
-        """Confirm to the network that a text which the modem handed over was stored (27.005 3.4.4)."""
+        """Confirm to the network that a text which the modem handed over is stored (27.005 3.4.4)."""
         if self.acknowledges:
             self.exchange.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
 
     # ---- sending
 
     def submit(self, pdu: str, tpdu_length: int, seconds: float) -> SubmitOutcome:
-        """Submit one segment and return what came of it within `seconds` of Ctrl-Z.
+        """Submit one segment and return the outcome known within `seconds` after Ctrl-Z.
 
-        Raises PortLostError only where nothing can have left.
+        Raises PortLostError only if nothing can have left.
         """
         if not self.in_step:
             return SubmitRefused(SubmitProblem.OUT_OF_STEP, None, before_payload=True)
@@ -407,7 +410,7 @@ class Modem:
     def ussd(self, code: str, seconds: float = USSD_SECONDS) -> str:
         """Send the network a code such as *121# and return its answer; a menu that waits for a choice is cancelled.
 
-        Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
+        Raises ModemRefusedError if the network refuses, ModemSilentError if nothing comes in time.
         """
         self.exchange.take_code("+CUSD")
         forms = (tpdu.encode_ussd(code), code) if self.profile.packs_ussd else (code,)
@@ -415,7 +418,7 @@ class Modem:
         deadline = time.monotonic() + seconds
         while (event := self.exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
-                self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
+                self.exchange.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer seems to be the next
             if self.exchange.report_progress(deadline) or not self.in_step:
                 raise ModemSilentError(CauseCode.USSD_SILENT, code=code, seconds=seconds)
             self.exchange.receive(deadline)
@@ -429,7 +432,7 @@ class Modem:
     # ---- calls
 
     def hang_up(self) -> None:
-        """End a call that rings: AT+CHUP, where a make does not know that, ATH."""
+        """End a call that rings: with AT+CHUP, or with ATH if the make refuses that."""
         if not self.exchange.run("AT+CHUP").final.ok:
             self.exchange.run("ATH")
 

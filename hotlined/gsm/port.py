@@ -1,7 +1,7 @@
-"""The serial port: opened exclusively, read, written, closed. Only this module imports pyserial.
+"""The serial port: opens it exclusively, reads, writes, closes. Only this module imports pyserial.
 
-Where a port goes away while it is open (a pulled stick, a modem that resets itself), PortLostError is raised, whichever
-error the kernel has for it. Any pyserial URL works; those without a file descriptor are polled four times a second.
+If a port disappears while it is open (a pulled stick, a modem that resets itself), PortLostError is raised, whatever
+the kernel's error is. Any pyserial URL works; one without a file descriptor is polled four times a second.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ _LOST = (OSError, termios.error, serial.SerialException)
 
 
 class Tap(Protocol):
-    """What is called with all octets that are read and written, for a recording."""
+    """A function that is called with all octets that are read and written, to record them."""
 
     def __call__(self, octets: bytes, *, ours: bool) -> None:
-        """Take octets that were read, or that are about to be written (`ours`)."""
+        """Take octets that were read, or, if `ours`, that will be written now."""
 
 
 class Port:
@@ -47,7 +47,7 @@ class Port:
             self._fileno = None
 
     def read(self, timeout_seconds: float) -> bytes:
-        """Return what has come, at the latest after the time limit; empty if nothing has, or `wake` ended the wait."""
+        """Return the octets that have come by the time limit; empty if none have, or if `wake` ended the wait."""
         octets = self._read(timeout_seconds)
         if octets and self._tap:
             self._tap(octets, ours=False)
@@ -78,7 +78,7 @@ class Port:
     def wait(self, timeout_seconds: float, *others: int) -> bool:
         """Wait until something has come, the time is over, or `wake` is readable; return whether something has come.
 
-        `others` are descriptors that end the wait, too, when they are readable; the caller reads them.
+        `others` are descriptors that end the wait, too, when they become readable; the caller reads them.
         """
         try:
             if self._fileno is None:
@@ -99,7 +99,7 @@ class Port:
         return self._fileno in ready
 
     def write(self, octets: bytes) -> None:
-        """Write all octets; a modem that takes none for ten seconds counts as lost."""
+        """Write all octets; a modem that accepts none for ten seconds counts as lost."""
         if self._tap:
             self._tap(octets, ours=True)
         try:
@@ -125,10 +125,10 @@ def drain(descriptors: Sequence[int]) -> None:
 
 
 def _has_hung_up(descriptor: int) -> bool:
-    """Tell whether nothing can come any more.
+    """Return whether the other end of the port is gone, so that nothing can come any more.
 
-    Reading nothing is no proof: where two programs read a port, the other one may have read what there was between our
-    wait and our read.
+    An empty read does not prove it: if two programs read a port, the other one may have taken the data between our wait
+    and our read.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLRDHUP)
@@ -136,9 +136,9 @@ def _has_hung_up(descriptor: int) -> bool:
 
 
 def maybe_shared(name: str, find_holders: Callable[[str], list[Holder]] = finding.holders) -> PortBusyError | None:
-    """Return the error that names other programs which have a port open, with the cure; None where none is seen.
+    """Return an error that names the other programs with this port open, and the cure; None if none is seen.
 
-    A program that ignores our lock reads a part of the modem's answers.
+    A program that ignores our lock takes part of the modem's answers.
     """
     if not (holders := find_holders(name)):
         return None
@@ -162,12 +162,12 @@ def _opening_error(name: str, error: Exception) -> PortError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
         return PortMissingError(CauseCode.PORT_MISSING, port=name)
-    if number == errno.EPERM:  # of the service's sandbox: files that others own are EACCES
+    if number == errno.EPERM:  # from the service's sandbox; for files of other users the kernel says EACCES
         return PortDeniedError(CauseCode.PORT_SANDBOXED, port=name)
     if number == errno.EACCES:
         return PortDeniedError(CauseCode.PORT_DENIED, port=name)
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "exclusively lock" in str(error):
-        # another user's program is one that only root sees
+        # the program is another user's, so only root sees it
         return maybe_shared(name) or PortBusyError(CauseCode.PORT_BUSY, port=name)
     if number == errno.ENOTTY or isinstance(error, termios.error):
         return PortError(CauseCode.NOT_SERIAL, port=name)
@@ -175,7 +175,7 @@ def _opening_error(name: str, error: Exception) -> PortError:
 
 
 def _cause(error: BaseException) -> int | str:
-    """Return the system's number for what is wrong with a port, also where pyserial has put words around it."""
+    """Return the system's error number for a fault of a port, even from inside an exception of pyserial."""
     if isinstance(error, serial.SerialTimeoutException):
         return SystemCause.TAKES_NOTHING
     under: BaseException | None = error

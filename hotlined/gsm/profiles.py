@@ -1,8 +1,8 @@
-"""What differs between makes of modems, as data: another make is another row of `PROFILES`.
+"""The differences between makes of modem, as data: for another make, add a row to `PROFILES`.
 
-The only code is the choice of a row, by AT+CGMI and AT+CGMM. Unsolicited codes are looked up in all rows together
+The only code chooses a row, by AT+CGMI and AT+CGMM. Unsolicited codes are looked up in all rows together
 (`UNSOLICITED`), because a modem sends them before it has said its make. Each row names the manual it was taken from.
-Known to be wrong: it was written from manuals, without the hardware, and firmware of one make differs; so each command
+Known to be wrong: the rows come from manuals, without the hardware, and firmware of one make differs; so each command
 has a fallback.
 """
 
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 
 class Meaning(Enum):
-    """What an unsolicited result code says."""
+    """The meaning of an unsolicited result code."""
 
-    CHATTER = "chatter"  # signal, counters, times: nothing is done
-    RESET = "reset"  # the modem has started anew, or will: its settings are lost, and indexes may have changed
+    CHATTER = "chatter"  # signal, counters, times: ignored
+    RESET = "reset"  # the modem has restarted, or will: its settings are lost, and indexes may have changed
     SIM = "sim"  # the SIM was put in, taken out or became ready
     NETWORK = "network"  # the registration may have changed
     UNDERVOLTAGE = "undervoltage"
@@ -26,27 +26,29 @@ class Meaning(Enum):
 
 
 class Query(NamedTuple):
-    """A command that asks for something, and the prefix of its answer; empty where the answer has none."""
+    """A command that asks for something, and the prefix of its answer; empty if the answer has none."""
 
     command: str
     prefix: str = ""
 
 
 STANDARD_CNMI = ("2,1,0,2,0", "2,1,0,1,0", "1,1,0,2,0", "1,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
-"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken.
+"""Parameters of AT+CNMI, tried in turn until the modem accepts one (27.005 3.4.1).
 
-MSM sticks refuse mode 2, though they offer it."""
+All store a text and announce it. Status reports are stored, else handed over, else do not come. MSM sticks refuse mode
+2, though they offer it.
+"""
 
 STANDARD_ICCID = (Query("AT+CCID", "+CCID:"), Query("AT+CCID"))
 
 
 class Profile(NamedTuple):
-    """One make. Of each tuple of commands they are tried in turn until the modem takes one.
+    """One make of modem. The commands of each tuple are tried in turn until the modem accepts one.
 
-    `manufacturer` and `model` are looked for in the answers to AT+CGMI and AT+CGMM. `unsolicited` maps the beginning of
-    a line to its meaning; the longest that fits counts. `finals` are final result codes beyond V.250. `packs_ussd`: the
-    string of AT+CUSD is septets in hexadecimal digits; as text it is tried second. Each of `radio_on` undoes each of
-    `radio_off`.
+    `manufacturer` and `model` are searched in the answers to AT+CGMI and AT+CGMM. `unsolicited` maps the beginning of a
+    line to its meaning; the longest match counts. `finals` are final result codes that V.250 does not have.
+    `packs_ussd`: the string of AT+CUSD is septets in hexadecimal digits; plain text is tried second. Each of `radio_on`
+    undoes each of `radio_off`.
     """
 
     name: str
@@ -76,13 +78,13 @@ GENERIC = Profile(
         "+CPIN: SIM": Meaning.SIM,  # SIM PIN, SIM PUK, SIM REMOVED
         "+CREG": Meaning.NETWORK,
         "+CEREG": Meaning.NETWORK,
-        "SAMSUNG PTS DG Test": Meaning.CHATTER,  # of no make of the table; gammu ignores them too
+        "SAMSUNG PTS DG Test": Meaning.CHATTER,  # of a make that is not in the table; gammu ignores them, too
         "NOT FOND ^,NOT CUSTOM AT": Meaning.CHATTER,
         "+CGREG": Meaning.NETWORK,
         "+C5GREG": Meaning.NETWORK,
     },
 )
-"""For a make without a row: what 27.007 says, and codes of no make of the table."""
+"""The profile of a make without a row: the codes of 27.007, and some of makes that are not in the table."""
 
 PROFILES = (
     Profile(  # HUAWEI UMTS Datacard Modem AT Command Interface Specification V2.3; that of ME909s, 03
@@ -106,7 +108,7 @@ PROFILES = (
         reset=("AT+CFUN=1,1", "AT^RESET"),
         packs_ussd=True,
     ),
-    Profile(  # notes of trackIT-Systems' package modemmanager-e3372: it imitates Huawei's, and AT+CFUN=1,1 does nothing
+    Profile(  # notes of trackIT-Systems' package modemmanager-e3372: it imitates Huawei, and AT+CFUN=1,1 does nothing
         "brovi",
         _is("zowee|brovi"),
         unsolicited={"^RRCSTAT": Meaning.CHATTER},
@@ -114,11 +116,11 @@ PROFILES = (
         reset=("AT^RESET", "AT+CFUN=1,1"),
         packs_ussd=True,
     ),
-    Profile(  # as ModemManager's plugin and python-gsmmodem's record of a K3565-Z have it; no manual is public
+    Profile(  # from ModemManager's plugin and python-gsmmodem's record of a K3565-Z; no manual is public
         "zte",
         _is("zte"),
         unsolicited={
-            "+ZUSIMR": Meaning.CHATTER,  # the SIM is looked for, every two seconds while there is none
+            "+ZUSIMR": Meaning.CHATTER,  # it looks for the SIM, every two seconds while there is none
             "+ZDONR": Meaning.CHATTER,  # operator and technology
             "+ZPASR": Meaning.CHATTER,
             "+ZPSTM": Meaning.CHATTER,
@@ -127,7 +129,7 @@ PROFILES = (
     ),
     Profile(  # SIM7500_SIM7600 Series AT Command Manual V2.00; A76XX Series AT Command Manual V1.09
         "simcom-lte",
-        _is("simcom|incorporated"),  # A76xx leave their maker out
+        _is("simcom|incorporated"),  # A76xx leave out their maker
         _is(r"SIM7\d{3}|A7\d{3}"),
         unsolicited={
             "*ATREADY": Meaning.RESET,
@@ -146,8 +148,8 @@ PROFILES = (
         _is("simcom"),
         unsolicited={
             "RDY": Meaning.RESET,
-            "+CFUN": Meaning.CHATTER,  # follows RDY, and each change of it
-            "Call Ready": Meaning.CHATTER,  # follow RDY, and the radio switched on
+            "+CFUN": Meaning.CHATTER,  # follows RDY, and each change of the radio's state
+            "Call Ready": Meaning.CHATTER,  # follow RDY, and switching the radio on
             "SMS Ready": Meaning.CHATTER,
             "NORMAL POWER DOWN": Meaning.RESET,
             "UNDER-VOLTAGE WARNNING": Meaning.UNDERVOLTAGE,
@@ -191,12 +193,12 @@ PROFILES = (
             "+WIND": Meaning.CHATTER,
             "+WIND: 0": Meaning.SIM,
             "+WIND: 1": Meaning.SIM,
-            "+WIND: 13": Meaning.SIM,  # the rack was opened or closed
+            "+WIND: 13": Meaning.SIM,  # the holder of the SIM was opened or closed
             "+WIND: 3": Meaning.RESET,
             "+WIND: 7": Meaning.NETWORK,
             "+WIND: 8": Meaning.NETWORK,
         },
-        # AT+CFUN=1 is a reset there
+        # AT+CFUN=1 resets the modem here
         radio_off=("AT+COPS=2",),
         radio_on=("AT+COPS=0",),
         reset=("AT+CFUN=1",),
@@ -214,8 +216,8 @@ PROFILES = (
             "+CIEV: simstatus": Meaning.SIM,
         },
         iccid=(Query("AT^SCID", "^SCID:"), *STANDARD_ICCID),
-        cnmi=("2,1,0,2,1", "2,1,0,1,1", "2,1,0,0,1", *STANDARD_CNMI),  # <bfr> is 1 only
-        # AT+CFUN=0 is a sleep from which a character wakes it, and the older ones have no 4
+        cnmi=("2,1,0,2,1", "2,1,0,1,1", "2,1,0,0,1", *STANDARD_CNMI),  # only 1 is allowed as <bfr>
+        # AT+CFUN=0 is a sleep that ends at any character, and older modems do not have 4
         radio_off=("AT+COPS=2",),
         radio_on=("AT+COPS=0",),
     ),
@@ -229,14 +231,14 @@ PROFILES = (
         _is("u-?blox"),
         unsolicited={
             "+UUSIMSTAT": Meaning.SIM,
-            "+UUSTS": Meaning.CHATTER,  # temperature and voltage, where it was asked for
+            "+UUSTS": Meaning.CHATTER,  # temperature and voltage, if asked for
             "+UUPSDD": Meaning.CHATTER,
         },
-        finals=frozenset({"ABORTED"}),  # a character arrived while the command was carried out
+        finals=frozenset({"ABORTED"}),  # a character came while the command was running
         reset=("AT+CFUN=16", "AT+CFUN=1,1"),
     ),
 )
-"""The makes that are known; the first row that fits a modem counts."""
+"""The known makes; the first row that fits a modem counts."""
 
 UNSOLICITED: Mapping[str, Meaning] = {
     beginning: meaning for profile in (GENERIC, *PROFILES) for beginning, meaning in profile.unsolicited.items()
@@ -248,18 +250,18 @@ FINALS = frozenset[str]().union(*(profile.finals for profile in PROFILES))
 
 _LONGEST_FIRST = sorted(UNSOLICITED, key=len, reverse=True)
 _GOES_ON = re.compile(r"\w")
-"""What does not follow the beginning of a code: the code would be a longer one."""
+"""A character that continues the word: then the code is another, longer one."""
 
 
 def choose(manufacturer: str, model: str) -> Profile:
-    """Return the profile of a modem by what it answers to AT+CGMI and AT+CGMM; `GENERIC` where no row fits."""
+    """Return the profile of a modem by its answers to AT+CGMI and AT+CGMM; `GENERIC` if no row fits."""
     return next((row for row in PROFILES if row.manufacturer.search(manufacturer) and row.model.search(model)), GENERIC)
 
 
-@functools.lru_cache(maxsize=64)  # each line is asked about three times, and most of them come again and again
+@functools.lru_cache(maxsize=64)  # each line is looked up about three times, and most lines come again and again
 def meaning(text: str) -> Meaning:
-    """Return what an unsolicited line says; CHATTER where no row has it."""
-    spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY
+    """Return the meaning of an unsolicited line; CHATTER if it is in no row."""
+    spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some makes write ^SIMST:255, some +CPIN: READY
     for beginning in _LONGEST_FIRST:
         if spaced.startswith(beginning) and not _GOES_ON.match(spaced, len(beginning)):
             return UNSOLICITED[beginning]

@@ -1,7 +1,7 @@
-"""WAP pushes (WAP-230 WSP) as far as an MMS notification needs: whether it is one, and its sender.
+"""Reads WAP pushes (WAP-230 WSP), the messages that announce an MMS: whether it is one, and its sender.
 
-It fetches nothing and reads no other push. The octets come from strangers, so nothing is raised, whatever they are:
-what cannot be read is no MMS notification, or has no sender.
+It fetches no MMS and reads no other push. The octets come from strangers, so nothing is raised, whatever they are:
+unreadable octets are not an MMS notification, or have no sender.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _LENGTH_FOLLOWS: Final = 0x1F  # WSP 8.4.1.2: the octet before a length of more 
 
 
 def _uintvar(octets: bytes, at: int) -> tuple[int, int]:
-    """Read a variable length integer of at most five octets (WSP 8.1.2): its value and where it ends."""
+    """Read an integer of variable length, at most five octets (WSP 8.1.2): its value and the place after it."""
     value = 0
     for end in range(at, at + 5):
         value = value << 7 | octets[end] & 0x7F
@@ -27,7 +27,7 @@ def _uintvar(octets: bytes, at: int) -> tuple[int, int]:
 
 
 def _value(octets: bytes, at: int) -> tuple[bytes, int]:
-    """Read the value of a header (WSP 8.4.1.2): its octets without length or end mark, and where it ends."""
+    """Read the value of a header (WSP 8.4.1.2): its octets without length or end mark, and the place after it."""
     first = octets[at]
     if first >= 0x80:
         return octets[at : at + 1], at + 1
@@ -41,7 +41,7 @@ def _value(octets: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _mms_headers(push: bytes) -> Iterator[tuple[int, bytes]]:
-    """Read the headers of the MMS message in a push, as far as they go; none if it is another push."""
+    """Read the headers of the MMS message in a push, as far as possible; none if it is another kind of push."""
     try:
         if push[1] != _PUSH:
             return
@@ -53,7 +53,7 @@ def _mms_headers(push: bytes) -> Iterator[tuple[int, bytes]]:
         at += headers_length
         while at < len(push):
             field = push[at]
-            if field < 0x80:  # a header with its name spelled out
+            if field < 0x80:  # a header whose name is spelled out
                 _, at = _value(push, at)
             else:
                 at += 1
@@ -64,7 +64,7 @@ def _mms_headers(push: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _text(octets: bytes, at: int) -> str:
-    """Read an encoded string (OMA-TS-MMS-ENC 7.3.8); its character set is taken to be UTF-8 or ASCII."""
+    """Read an encoded string (OMA-TS-MMS-ENC 7.3.8); its character set is assumed to be UTF-8 or ASCII."""
     text, _ = _value(octets, at)
     if octets[at] <= _LENGTH_FOLLOWS:
         _, start = _value(text, 0)  # the character set
@@ -73,12 +73,12 @@ def _text(octets: bytes, at: int) -> str:
 
 
 def is_mms_notification(data: bytes) -> bool:
-    """Whether the joined user data is a push that announces an MMS (m-notification-ind)."""
+    """Return whether the joined user data is a push that announces an MMS (m-notification-ind)."""
     return (_MESSAGE_TYPE, _NOTIFICATION) in _mms_headers(data)
 
 
 def mms_sender(data: bytes) -> str | None:
-    """Find who an MMS notification is from: a number, an e-mail address or a name; None if it does not say.
+    """Return the sender of an MMS notification: a number, an e-mail address or a name; None if it does not say.
 
     The address type of OMA-TS-MMS-ENC 8, such as `/TYPE=PLMN`, is cut off. Never raises.
     """

@@ -1,9 +1,10 @@
-r"""Records what a stick answers to every command of ours, in all forms, as a text that others can replay.
+r"""Records a stick's answers to all our commands, in all their forms, as a text that can be replayed.
 
-`# hotlined recording 1`, comments, then a line for each line that passed: seconds since the start, `>` to the modem or
-`<` from it, and the line with its ends (`\r`, `\n`, `\\`, `\x1b`). `anonymous` has replaced what is about a person.
-Nothing is deleted or sent, no PIN is entered, and the radio stays on; in the end the driver's settings are set.
-Known to be wrong: a line that a command of ours cut in two stands before that command.
+The text is `# hotlined recording 1`, comments, then one line for each line at the port: seconds since the start, `>` to
+the modem or `<` from it, and the line with its ends (`\r`, `\n`, `\\`, `\x1b`). `anonymous` has replaced everything
+about a person. Recording deletes and sends nothing and enters no PIN, and the radio stays on; afterwards the modem has
+the driver's settings. Known to be wrong: if a command of ours cut a line of the modem in two, the line is recorded
+before the command.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from hotlined.gsm.responses import SimState
 HEADER = "# hotlined recording 1"
 
 FIRST_WORDS = ("\x1bAT\r", "AT\r", "\x1b\rAT\r", "ATE0\r")
-"""What is written first, one after the other: some modems ignore what comes just after ESC."""
+"""The first things written, one after the other: some modems ignore the bytes just after ESC."""
 
 IDENTITIES = ("AT+CMEE=1", "ATI", "AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CGSN", "AT+CFUN?", "AT+CPIN?")
 
@@ -36,13 +37,13 @@ NETWORK = (
     *("AT+CSQ", "AT+COPS?", "AT+CGSMS=?", "AT+CGSMS?"),
 )
 
-SECONDS = 20.0  # what asks the SIM or the network may take so long
+SECONDS = 20.0  # a command for the SIM or the network may take this long
 FIRST_SECONDS = 2.0
 GIVEN_UP_AFTER = 3  # questions in a row without a final result code
-LONGEST_SECONDS = 300.0  # what all questions to all ports may take together
+LONGEST_SECONDS = 300.0  # all questions to all ports together
 _QUIET_SECONDS = 0.05
 _CHUNK_SECONDS = 1.0
-_PROMPT_LENGTH = 20  # octets of a TPDU that is never given
+_PROMPT_LENGTH = 20  # octets of a TPDU that is announced and never sent
 
 _PIECE = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+")
 _LINE = re.compile(r"\s*(\d+\.\d+) ([<>]) ?(.*)")
@@ -59,13 +60,13 @@ class Recording:
     lines: tuple[RecordedLine, ...]
 
     def text(self) -> str:
-        """Return it as the text of a file."""
+        """Return the recording as the text of a file."""
         said = (f"{each.seconds:8.3f} {'>' if each.ours else '<'} {_escaped(each.text)}" for each in self.lines)
         return "\n".join((HEADER, *(f"# {comment}" for comment in self.comments), *said, ""))
 
 
 def parse(text: str) -> Recording:
-    """Read a recording; raises ValueError for a text that is none."""
+    """Read a recording; raises ValueError if the text is not one."""
     first, *rows = text.splitlines()
     if first != HEADER:
         raise ValueError(f"the first line is not {HEADER!r}")
@@ -82,18 +83,18 @@ def parse(text: str) -> Recording:
 
 @dataclass(slots=True)
 class Log:
-    """All lines that were read and written at a port, which calls `tap`."""
+    """All lines read and written at a port; the port calls `tap`."""
 
     began: float = field(default_factory=time.monotonic)
     lines: list[RecordedLine] = field(default_factory=list)
     _half: str = ""
 
     def tap(self, octets: bytes, *, ours: bool) -> None:
-        """Note what was written or read."""
+        """Record octets that were written or read."""
         seconds = time.monotonic() - self.began
         text = octets.decode("latin-1")
         if ours:
-            if self._half.strip() == ">":  # a prompt has no end
+            if self._half.strip() == ">":  # a prompt has no line end
                 self._end(seconds)
             self.lines.append(RecordedLine(seconds, ours=True, text=text))
             return
@@ -108,26 +109,26 @@ class Log:
         self._half = ""
 
     def close(self) -> list[RecordedLine]:
-        """Return all lines, also half a line at the end."""
+        """Return all lines, even an incomplete last one."""
         self._end(time.monotonic() - self.began)
         return self.lines
 
 
 @dataclass(slots=True)
 class RawExchange:
-    """An exchange without a protocol: it writes a command and reads all that comes, even where the driver fails."""
+    """A dialogue without the protocol: writes a command and reads everything that comes, even if the driver fails."""
 
     port: Port
     on_command: Callable[[str], object]
     ends: float
-    """When it ends whatever is left to ask, in monotonic seconds."""
+    """The monotonic time after which nothing more is asked."""
     silent: int = 0
     unasked: int = 0
 
     def ask(self, command: str, seconds: float = SECONDS) -> str:
-        """Write a command line; return what came up to a final result code, empty if none came in time.
+        """Write a command line; return everything up to a final result code, empty if none came in time.
 
-        An echo is no answer, nor is what a stick that hangs says unasked.
+        An echo does not count as an answer, nor do unsolicited lines of a stick that hangs.
         """
         if self.silent >= GIVEN_UP_AFTER or time.monotonic() >= self.ends:
             self.unasked += 1
@@ -148,16 +149,16 @@ class RawExchange:
         return came
 
     def all(self, commands: Iterable[str], seconds: float = SECONDS) -> None:
-        """Ask these one after the other."""
+        """Ask these commands one after the other."""
         for command in commands:
             self.ask(f"{command}\r", seconds)
 
 
 def record(port: Port, more: Iterable[str], on_command: Callable[[str], object], ends: float) -> int | None:
-    """Ask a modem everything, then set it up as the driver does; return how many questions were left out at the end.
+    """Ask a modem everything, then set it up as the driver does; return the number of questions left out at the end.
 
-    None where it answered nothing. `more` is asked besides; `on_command` is called with each command, and none is asked
-    after `ends`, in monotonic seconds. What passes is noted by the port's own tap.
+    None if it answered nothing. `more` has additional questions; `on_command` is called with each command; none is
+    asked after `ends`, in monotonic seconds. The port's own tap does the recording.
     """
     exchange = RawExchange(port, on_command, ends)
     if not [word for word in FIRST_WORDS if exchange.ask(word, FIRST_SECONDS)]:
@@ -175,13 +176,13 @@ def record(port: Port, more: Iterable[str], on_command: Callable[[str], object],
     exchange.all(more)
     exchange.ask(f"AT+CMGS={_PROMPT_LENGTH}\r", FIRST_SECONDS)
     exchange.ask("\x1b", FIRST_SECONDS)
-    with contextlib.suppress(ModemError):  # what was asked and what came is recorded, which is what this is for
+    with contextlib.suppress(ModemError):  # the dialogue is recorded all the same
         drive(Modem(port, lambda _until: ends))
     return exchange.unasked
 
 
 def drive(modem: Modem) -> None:
-    """Set up a modem as a daemon has it done, and list its storages."""
+    """Set up a modem as the daemon does, and list its storages."""
     modem.begin()
     sim, _ = modem.sim_state()
     modem.sim_identity()
@@ -194,7 +195,7 @@ def drive(modem: Modem) -> None:
 
 
 def finished(log: Log, comments: Iterable[str]) -> Recording:
-    """Return a recording of what passed, in which nothing is about a person any more."""
+    """Return the finished recording, with everything about a person replaced."""
     return Recording(tuple(comments), tuple(anonymise(log.close())))
 
 
@@ -213,7 +214,7 @@ def _is_over(came: str) -> bool:
 
 def _escaped(text: str) -> str:
     escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign <= "~" else f"\\x{ord(sign):02x}") for sign in text)
-    return escaped[:-1] + r"\x20" if escaped.endswith(" ") else escaped  # editors take blanks off the ends of lines
+    return escaped[:-1] + r"\x20" if escaped.endswith(" ") else escaped  # editors remove spaces at the ends of lines
 
 
 def _meant(found: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
-"""Reads what modems of any make say into values. Pure: `exchange` asks, `modem` decides.
+"""Turns answers of modems of any make into values. Pure: `exchange` asks, `modem` decides.
 
-Some makes leave out quotes, parentheses, spaces or whole fields, and some say more than they were asked for: each of
-these functions reads what is there.
+Some makes leave out quotes, parentheses, spaces or whole fields, and some say more than they were asked; each function
+here reads what there is.
 """
 
 import re
@@ -14,17 +14,17 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.at import FINAL_RESULTS, Final, Information, Response
 from hotlined.states import SmsService
 
-CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
+CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC (service centre) address unknown
 BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
 BUSY_CME = 14  # 27.007 9.2.1: SIM busy
 UNSUPPORTED = frozenset({302, 303})  # +CMS ERROR: operation not allowed, not supported (27.005 3.2.5)
-UNSUPPORTED_CME = frozenset({3, 4, 100})  # the same, and unknown (27.007 9.2.1)
-SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
-EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
+UNSUPPORTED_CME = frozenset({3, 4, 100})  # the same, and unknown error (27.007 9.2.1)
+SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, or its PIN, its PUK, a failure of it (27.005 3.2.5)
+EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: some modems answer so to the listing of an empty storage
 
 
 class SimState(StrEnum):
-    """What AT+CPIN? says (27.007 8.3)."""
+    """The state of the SIM in the answer to AT+CPIN? (27.007 8.3)."""
 
     READY = "READY"
     PIN = "SIM PIN"
@@ -35,7 +35,7 @@ class SimState(StrEnum):
 
 
 class Registration(StrEnum):
-    """Whether and how the modem is registered (27.007 7.2)."""
+    """The modem's registration in a network (27.007 7.2)."""
 
     HOME = "home"
     ROAMING = "roaming"
@@ -53,15 +53,18 @@ _REGISTRATION = {
     5: Registration.ROAMING,
     6: Registration.HOME,  # for SMS only
     7: Registration.ROAMING,
-    8: Registration.DENIED,  # but for emergencies
+    8: Registration.DENIED,  # except for emergency calls
     9: Registration.HOME,  # without calls over LTE
     10: Registration.ROAMING,
-    11: Registration.DENIED,  # but for emergencies, in LTE
+    11: Registration.DENIED,  # except for emergency calls, in LTE
 }
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
-"""The queries for the registration: of circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer one alone."""
+"""The queries for the registration: in circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may answer only one.
+
+Circuits are the telephone network of 2G and 3G, packets their data network.
+"""
 SINCE_LTE = frozenset({"+CEREG", "+C5GREG"})
-"""Those of networks without circuits of their own."""
+"""The queries about networks without circuits of their own."""
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
 _REGISTRATION_RANK = (
     Registration.UNKNOWN,
@@ -71,7 +74,7 @@ _REGISTRATION_RANK = (
     Registration.ROAMING,
     Registration.HOME,
 )
-"""Of the answers to several queries the last in this row counts: +CREG of an LTE stick may always say none."""
+"""Registrations, worst first. The best answer to several queries counts: an LTE stick may always say NONE to +CREG."""
 
 
 class Generation(StrEnum):
@@ -80,12 +83,12 @@ class Generation(StrEnum):
     SECOND = "2G"
     THIRD = "3G"
     BEFORE_LTE = "before LTE"
-    """It knows no LTE, and does not say what it knows."""
+    """Older than LTE, but the modem does not say what."""
     LTE = "LTE"
 
 
 _BEFORE_LTE = {12: Generation.SECOND, 22: Generation.THIRD, 25: Generation.THIRD, 29: Generation.THIRD}
-"""<n> of +WS46 (27.007 5.9) that says nothing of LTE: 25 was 2G and 3G before it was all three."""
+"""<n> of +WS46 (27.007 5.9) without LTE; 25, which now means 2G, 3G and LTE, meant 2G and 3G before."""
 TECHNOLOGIES = {
     **dict.fromkeys(("0", "1", "3", "8"), "2G"),
     **dict.fromkeys(("2", "4", "5", "6"), "3G"),
@@ -105,7 +108,7 @@ SMS_SERVICES = {
 
 
 class Identification(NamedTuple):
-    """What modem and SIM say of themselves; a field is empty where they do not say it."""
+    """The names and numbers that modem and SIM give for themselves; a field is empty if they do not say it."""
 
     manufacturer: str = ""
     model: str = ""
@@ -114,12 +117,12 @@ class Identification(NamedTuple):
     own_number: str = ""
     service_centre: str | None = None
     sms_service: str = ""
-    """By which domain the modem sends texts: one of SMS_SERVICES."""
+    """The domain in which the modem sends texts: one of SMS_SERVICES."""
     generation: Generation | None = None
 
 
 class ForwardingReason(IntEnum):
-    """When a call is forwarded (27.007 7.11): the reasons of AT+CCFC, by their number."""
+    """The situations in which a call is forwarded (27.007 7.11), with the numbers of AT+CCFC."""
 
     ALWAYS = 0
     BUSY = 1
@@ -127,12 +130,12 @@ class ForwardingReason(IntEnum):
     NOT_REACHABLE = 3
 
 
-VOICE = 1  # 27.007 7.11: class of telephony
+VOICE = 1  # the service class of telephony (27.007 7.11)
 LONGEST_REPLY_SECONDS = 30  # 27.007 7.11: <time> is 1 to 30
 
 
 class Forwarding(NamedTuple):
-    """Where calls are forwarded, and when; `seconds`: how long they ring before, None where the modem does not say."""
+    """A forwarding of calls: its number and reason; `seconds` of ringing before it, None if the modem does not say."""
 
     reason: ForwardingReason
     number: str
@@ -150,7 +153,7 @@ class Entry:
 
 
 class Listing(NamedTuple):
-    """The entries that a storage listed; `complete`: all of them, and each could be read."""
+    """The listed entries of a storage; `complete` if these are all and each could be read."""
 
     storage: str
     entries: tuple[Entry, ...]
@@ -158,7 +161,7 @@ class Listing(NamedTuple):
 
 
 class StorageUse(NamedTuple):
-    """How full a storage says that it is, in entries."""
+    """The use of a storage in entries, as the modem reports it."""
 
     name: str
     used: int
@@ -167,7 +170,7 @@ class StorageUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The network took the segment, under this reference (None where the make gives none)."""
+    """The network took the segment and gave it this reference; None if the make reports none."""
 
     mr: int | None
 
@@ -183,7 +186,7 @@ class SubmitRefused:
 
 @dataclass(frozen=True, slots=True)
 class SubmitUnknown:
-    """Nobody knows whether the segment left."""
+    """The modem's answer did not come: the segment may have left or not."""
 
     text: str
 
@@ -192,22 +195,21 @@ SubmitOutcome = Sent | SubmitRefused | SubmitUnknown
 
 
 class Network(NamedTuple):
-    """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
+    """Registration, signal (percent, None if unknown), operator's name, and technology."""
 
     registration: Registration
     signal_percent: int | None
     operator: str
     technology: str = ""
-    """2G, 3G, LTE, NB-IoT or 5G; empty where the modem does not say."""
+    """2G, 3G, LTE, NB-IoT or 5G; empty if the modem does not say."""
     denies_circuits: bool = False
-    """Whether it has the SIM in LTE alone and refuses it circuits, by which texts come to one without VoLTE."""
+    """True if the network lets the SIM into LTE only: a modem without VoLTE needs circuits to get texts."""
 
 
 # ---- reading
 
 
-# 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
-# an E160 leaves the quotes out
+# 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]]; the string may have several lines, and an E160 leaves out the quotes
 _CUSD = re.compile(
     r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*(?:"(?P<text>.*)"|(?P<unquoted>[0-9A-F]+))(?:\s*,\s*(?P<dcs>\d+))?)?',
     re.DOTALL,
@@ -216,15 +218,15 @@ _CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
 _CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
 
 _TEXT_MODE = re.compile(r"\+CMGF:\s*1")
-_HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
-_REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
+_HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts are handed over and not stored
+_REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # <ds>: status reports come
 _LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
-_UNASKED = re.compile(r"[+^*#$%_!@]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
+_UNASKED = re.compile(r"[+^*#$%_!@]|[A-Z][A-Z_ ]*:")  # the beginning of a code that is in no table
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 
 _SIM_WORDS = {state.value: state for state in SimState} | {
-    # a second PIN is for what is not done here
+    # the second PIN guards only functions that hotlined does not use
     "SIM PIN2": SimState.READY,
     "SIM PUK2": SimState.READY,
     "NOT INSERTED": SimState.ABSENT,
@@ -242,7 +244,7 @@ _SIM_CAUSES: dict[int | None, SimState] = {
 
 
 def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str]:
-    """Return the state of the SIM by what came of AT+CPIN?, and the modem's own words for it."""
+    """Return the state of the SIM by the response to AT+CPIN?, and the modem's own words for it."""
     if final.ok and lines:
         said = lines[0].text.removeprefix("+CPIN:").strip(' "')
         return _SIM_WORDS.get(said, SimState.OTHER), said
@@ -250,31 +252,31 @@ def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str
 
 
 def may_be_another_sim(final: Final) -> bool:
-    """Tell whether a final result code hints that the SIM is gone or another one."""
+    """Return whether a final result code hints that the SIM is gone or is another one."""
     return final.cme is not None or final.cms in SIM_CAUSES
 
 
 def registration_of(answer: str) -> Registration:
-    """Return how the modem is registered by what stands behind +CREG: or the prefix of another such query."""
+    """Return the registration in an answer, the part after +CREG: or the prefix of a similar query."""
     state = field(answer, 1) or ""
     return _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
 
 
 def better(one: Registration, other: Registration) -> Registration:
-    """Return the one of two registrations that counts: +CREG of an LTE stick may always say none."""
+    """Return the better of two registrations: an LTE stick may always answer NONE to +CREG."""
     return max(one, other, key=_REGISTRATION_RANK.index)
 
 
 def signal_percent(answer: str) -> int | None:
-    """Return the strength of the signal by what stands behind +CSQ: (27.007 8.5: 0 to 31, 99 unknown)."""
+    """Return the signal in percent, by the part after +CSQ: (27.007 8.5: 0 to 31, 99 unknown); None if unknown."""
     rssi = answer.split(",", maxsplit=1)[0]
     return round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
 
 
 def generation(lte: Sequence[Response], selectable: str) -> Generation | None:
-    """Return the newest networks that a modem knows; None where that cannot be told.
+    """Return the newest networks that a modem supports; None if unknown.
 
-    `lte` is what it says of +CEREG, `selectable` what stands behind +WS46:.
+    `lte` are its responses about +CEREG, `selectable` is the part after +WS46:.
     """
     modes = {int(mode) for mode in re.findall(r"\d+", selectable)}
     if modes - _BEFORE_LTE.keys() or any(answer.lines for answer in lte):
@@ -285,20 +287,20 @@ def generation(lte: Sequence[Response], selectable: str) -> Generation | None:
 
 
 def operator(answer: str, question: str) -> tuple[str, str]:
-    """Return the operator's name and the technology by what stands behind +COPS:.
+    """Return the operator's name and the technology, by the part after +COPS:.
 
-    `question` is the query that said that the modem is registered: +CEREG says it of LTE alone.
+    `question` is the query that found the modem registered: +CEREG can only mean LTE.
     """
     access = field(answer, 3) or ""
-    # True and False count as 1 and 0: without an access technology, +CEREG still says LTE, and others say nothing
+    # a string times True or False: without an access technology, +CEREG still means LTE, and the others mean nothing
     technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (question == "+CEREG")
     return field(answer, 2) or "", technology
 
 
 def offered(answer: str) -> list[list[str]]:
-    """Return the storages that can be listed, then those that can be written to, then those that texts can come into.
+    """Return the storages for reading, then those for writing, then those for receiving, by the part after +CPMS:.
 
-    By what stands behind +CPMS:. Some makes leave out quotes, parentheses or roles; without parentheses it is one.
+    Some makes leave out quotes, parentheses or roles; without parentheses the answer is one list, for reading.
     """
     is_whole = re.search(r"\([^()]*\)", answer) is not None
     roles = re.findall(r"\(([^()]*)\)|(\w+)", answer) if is_whole else [(answer, "")]
@@ -306,33 +308,33 @@ def offered(answer: str) -> list[list[str]]:
 
 
 def roles_of(response: Response) -> list[str]:
-    """Return which storage has which role, in the order of `offered`, by an answer to AT+CPMS?; it may name none."""
+    """Return the storage of each role, in the order of `offered`, by an answer to AT+CPMS?; it may name none."""
     return [name for line in response.lines for name in re.findall(r'([A-Z]\w*)"?\s*,\s*\d+\s*,\s*\d+', line.text)]
 
 
 def is_text_mode(line: str) -> bool:
-    """Tell whether +CMGF: says that texts are not shown as PDUs."""
+    """Return whether a +CMGF: line says text mode, in which texts are not shown as PDUs."""
     return _TEXT_MODE.match(line) is not None
 
 
 def hands_over(line: str) -> bool:
-    """Tell whether +CNMI: says that texts come by themselves and are not stored."""
+    """Return whether a +CNMI: line says that texts are handed over and not stored."""
     return _HANDED_OVER.match(line) is not None
 
 
 def reports_come(line: str) -> bool:
-    """Tell whether the parameters of +CNMI, with their name or without, let status reports come."""
+    """Return whether these parameters of +CNMI, with or without the prefix, let status reports come."""
     return _REPORTED.match(line) is not None
 
 
 def maybe_reference(line: str) -> int | None:
-    """Return the reference that the network gave a segment, by +CMGS: <mr>; None where it is something else."""
+    """Return the reference that the network gave a segment, by +CMGS: <mr>; None if the line is something else."""
     match = _CMGS.match(line)
     return int(match[1]) if match else None
 
 
 def ussd(event: str, *, as_septets: bool) -> tuple[str | None, bool]:
-    """Return the text of a +CUSD, None where none can be read, and whether the network waits for a choice."""
+    """Return the text of a +CUSD, None if unreadable, and whether the network waits for a choice."""
     match = _CUSD.match(event)
     if match is None:
         return None, False
@@ -343,7 +345,7 @@ def ussd(event: str, *, as_septets: bool) -> tuple[str | None, bool]:
 
 
 def entry_of(line: Information) -> Entry | None:
-    """Read +CMGL: <index>,<stat>,[<alpha>],<length> and its PDU; None where the two do not fit together."""
+    """Read +CMGL: <index>,<stat>,[<alpha>],<length> and its PDU; None if the two do not fit together."""
     match = _CMGL.match(line.text)
     if not match or line.payload is None:
         return None
@@ -352,45 +354,45 @@ def entry_of(line: Information) -> Entry | None:
 
 
 def _has_its_length(entry: Entry) -> bool:
-    """Tell whether a PDU is as long as its header said: the service centre and its length octet, then the TPDU."""
+    """Return whether a PDU is as long as its line says: the service centre with its length octet, then the TPDU."""
     octets = len(entry.pdu) // 2
     return entry.tpdu_length is None or octets == 1 + int(entry.pdu[:2], 16) + entry.tpdu_length
 
 
 def maybe_index(line: str) -> int | None:
-    """Return the index of an entry of a listing whose rest is garbled; None where even that is."""
+    """Return the index in a garbled line of a listing; None if even the index is unreadable."""
     match = re.match(r"\+CMGL:\s*(\d{1,5})\b", line)
     return int(match[1]) if match else None
 
 
 def slot(index: int, line: Information, more: Sequence[str]) -> Entry | None:
-    """Read +CMGR: <stat>,… and the PDU behind it, which may be among `more`; None where no text is shown."""
+    """Read +CMGR: <stat>,… and its PDU, which may be among `more`; None if no text is shown."""
     payload = (line.payload or "\n".join(more)).strip().upper()
     status = re.match(r"\+CMGR:\s*(\d)\s*,", line.text)
     return Entry(index, int(status[1]) if status else _status(payload), None, payload) if payload else None
 
 
 def _status(pdu: str) -> int:
-    """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
+    """Return the status of an entry that comes without one: a SUBMIT is unsent, others are read (23.040 9.2.3.1)."""
     first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
     return 2 if first and int(first, 16) & 3 == 1 else 1
 
 
 def is_unsupported(final: Final) -> bool:
-    """Tell whether a refusal says that the modem does not know that at all, as far as can be told by its words."""
+    """Return whether a refusal says that the modem does not have this function at all, as far as its words show it."""
     says_no_more = final.text in FINAL_RESULTS and not final.ok
     return says_no_more or final.cms in UNSUPPORTED or final.cme in UNSUPPORTED_CME
 
 
 def is_busy(final: Final) -> bool:
-    """Tell whether a final result code says that the SIM is busy, or the modem is still starting."""
+    """Return whether a final result code says that the SIM is busy, or the modem is still starting."""
     return final.cms in BUSY or final.cme == BUSY_CME
 
 
 def field(text: str, position: int) -> str | None:
-    """Return a parameter of an answer without its quotes, of which some makes leave out one or both.
+    """Return a parameter of an answer without its quotes; some makes leave out one or both of them.
 
-    None where the parameter is missing or left empty; "" only where the modem wrote two quotes.
+    None if the parameter is missing or empty; "" only if the modem wrote two quotes.
     """
     fields = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*)(?:,|$)', text)
     parameter = fields[position].strip() if len(fields) > position else ""
@@ -398,7 +400,7 @@ def field(text: str, position: int) -> str | None:
 
 
 def counts(response: Response) -> tuple[int, int] | None:
-    """Return how many entries a storage holds, and has room for, by an answer to AT+CPMS; None if it does not say."""
+    """Return a storage's entries and its capacity, by an answer to AT+CPMS; None if it does not say."""
     for line in response.lines:
         numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
         if len(numbers) == 2:
@@ -411,15 +413,15 @@ def digits(response: Response) -> str:
     lines = [line.text.strip() for line in response.lines] if response.final.ok else []
     number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
     if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
-        return match[0]  # alone, it is the answer, whatever stands around it
+        return match[0]  # alone, it is the answer, whatever is around it
     return number
 
 
 def words(response: Response, command: str) -> str:
-    """Return the words of an answer to a command such as AT+CGMI, without its name and quotes around them.
+    """Return the words of an answer to a command such as AT+CGMI, without the command's name and without quotes.
 
-    They are the line that begins with the command's name, else the first that does not look like an unsolicited code,
-    else the first.
+    They are the line that begins with the command's name, else the first line that does not look like an unsolicited
+    code, else the first line.
     """
     lines = [line.text.strip() for line in response.lines]
     wrapped = re.compile(rf"\+C?{re.escape(command.removeprefix('AT+').removeprefix('C'))}:\s*")
@@ -430,10 +432,10 @@ def words(response: Response, command: str) -> str:
 
 
 def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:
-    """Read a line of +CCFC; None where it is not active, or not for voice.
+    """Read a line of +CCFC; None if it is inactive, or not for voice.
 
-    The time is the seventh field. Sierra's has it behind the type, where GSM 07.07 had the type of a subaddress, which
-    is 128 or more.
+    The time is the seventh field. In Sierra's answers it is the fifth, where GSM 07.07 had the type of a subaddress,
+    which is 128 or more.
     """
     status, services, number, kind, fifth, _, seventh = [
         *(each.strip(' "') for each in line.removeprefix("+CCFC:").split(",")),
@@ -443,5 +445,5 @@ def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:
         return None
     times = (int(each) for each in (seventh, fifth) if each.isdecimal())
     seconds = next((time for time in times if 0 < time <= LONGEST_REPLY_SECONDS), None)
-    international = "+" if kind == "145" and number.isdecimal() else ""  # some leave the + to the type
+    international = "+" if kind == "145" and number.isdecimal() else ""  # some leave out the + and give the type only
     return Forwarding(reason, international + number, seconds if reason is ForwardingReason.NO_REPLY else None)

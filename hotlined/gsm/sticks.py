@@ -1,10 +1,9 @@
 """Tables of USB modems: which interfaces take AT commands, and who makes modems.
 
-Most is in `usb_ids`, which scripts/usb_ids.py makes. What stands here is beside that: the Huawei driver of oFono, and
-for 3566:2001 and 2ca3:4006 what their owners found out. An interface that a row leaves out is for diagnosis (DIAG,
-QCDM), positions (NMEA), voice (PCM) or the network, and nothing is ever written to it. Known to be incomplete: a stick
-without a row is probed by what its driver and class say, after all others, also where such a port is for something
-else.
+Most rows are in `usb_ids`, made by scripts/usb_ids.py. The rows here come from oFono's Huawei driver and, for 3566:2001
+and 2ca3:4006, from their owners. An interface that a row leaves out is for diagnosis (DIAG, QCDM), positions (NMEA),
+voice (PCM) or the network, and nothing is ever written to it. Known to be incomplete: a stick without a row is probed
+by its driver and class, after all others, even if that port has another purpose.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +15,16 @@ from hotlined.gsm.usb_ids import BOUND, PORT_TYPES, SWITCHED
 
 
 class PortRole(IntEnum):
-    """What a port is for, best first: the order in which ports are probed."""
+    """The purpose of a port, best first: ports are probed in this order."""
 
     AT = 0
-    """Commands beside the data connection: unsolicited result codes come here (Huawei calls it PCUI)."""
+    """For commands only, beside the data connection; unsolicited result codes come here (Huawei calls it PCUI)."""
     MODEM = 1
-    """Commands and the data connection: second choice."""
+    """For commands and the data connection: second choice."""
     UNLISTED = 2
-    """A port of a modem without a row: it may answer."""
+    """A port of a modem without a row; it may answer."""
     ADAPTER = 3
-    """A serial adapter, or an unknown device with one port: there may be a modem behind it."""
+    """A serial adapter, or an unknown device with one port; a modem may be behind it."""
 
 
 def _first(first: int, second: int | None = None) -> Mapping[int, PortRole]:
@@ -39,13 +38,13 @@ _OWN: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
         "12d1:1003": _first(1, 0),  # Huawei E220, E270
         "12d1:1436": _first(4, 0),  # Huawei E173 with an Ethernet function: 0, 3 and 4 are serial
         "2ca3:4006": _first(2, 3),  # Baiwang QDC507 (DJI Cellular): 0 and 1 are for diagnosis and positions
-        "3566:2001": _first(4, 1),  # Brovi (Zowee) E3372-325: 2 is Marvell's for diagnosis, 0 and 3 are no ports
+        "3566:2001": _first(4, 1),  # Brovi (Zowee) E3372-325: 2 is Marvell's for diagnosis, 0 and 3 are not ports
     }
 )
 
 
 def _typed() -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the rows of PORT_TYPES: an id, and the numbers of each mark."""
+    """Yield the rows of PORT_TYPES: a `vendor:product`, and the interface numbers of each mark."""
     for row in PORT_TYPES.split("\n")[1:-1]:
         stick, *marks = row.split()
         yield stick, dict(mark.split("=") for mark in marks)
@@ -64,23 +63,23 @@ NUMBERS: Mapping[str, Mapping[int, PortRole]] = MappingProxyType(
     {stick: _roles(marks) for stick, marks in _typed() if marks.keys() & {"at", "modem"} or marks["never"] == "*"}
     | dict(_OWN)
 )
-"""By `vendor:product`: the role of each interface number that may be asked."""
+"""For each `vendor:product`, the role of each interface that may be asked."""
 
 NEVER: Mapping[str, frozenset[int]] = MappingProxyType(
     {stick: _numbers(marks, "never") for stick, marks in _typed() if stick not in NUMBERS}
 )
-"""By `vendor:product`, of sticks whose port for commands no table names: the interface numbers that are never asked."""
+"""For each `vendor:product` without a known command port, the interfaces that are never asked."""
 
 
 @cache
 def bound() -> frozenset[str]:
-    """Return the ids, `vendor:product`, that a driver of the kernel's for modems binds to by itself."""
+    """Return the `vendor:product` ids that one of the kernel's modem drivers binds to by itself."""
     return _ids(BOUND)
 
 
 @cache
 def switched() -> frozenset[str]:
-    """Return the ids of sticks that start as a drive, and that usb-modeswitch makes modems of."""
+    """Return the ids of sticks that start as a drive, until usb-modeswitch turns them into modems."""
     return _ids(SWITCHED)
 
 
@@ -100,9 +99,10 @@ HUAWEI_PROTOCOLS: Mapping[int, PortRole] = MappingProxyType(
         0x32: PortRole.AT,
     }
 )
-"""By bInterfaceProtocol, in the vendor-specific interfaces of Huawei's later sticks (E3131, E3372s: 12d1:1506).
+"""The role of a vendor-specific interface of Huawei's later sticks (E3131, E3372s: 12d1:1506), by bInterfaceProtocol.
 
-Of the rest 0x03, 0x13 and 0x33 are for diagnosis, 0x05 and 0x14 for positions."""
+Other values: 0x03, 0x13 and 0x33 are for diagnosis, 0x05 and 0x14 for positions.
+"""
 
 ADAPTERS = frozenset(
     {
@@ -126,10 +126,10 @@ ADAPTERS = frozenset(
         "1a86:55d4",  # WCH CH9102
     }
 )
-"""Serial adapters, `vendor:product`: a SIM800 board is connected by one."""
+"""Serial adapters, `vendor:product`: a SIM800 board is connected through one."""
 
 MODEM_DRIVERS = frozenset({"option", "qcserial", "sierra", "hso"})
-"""Drivers of the kernel that bind to modems only."""
+"""Kernel drivers that bind only to modems."""
 
 VENDORS: Mapping[str, str] = MappingProxyType(
     {
@@ -150,6 +150,7 @@ VENDORS: Mapping[str, str] = MappingProxyType(
         "3566": "Brovi",
     }
 )
-"""Makers of modems by USB vendor: where a device of theirs has no serial port, it is a stick in the wrong mode.
+"""USB vendors that make modems: a device of theirs without a serial port is a stick in the wrong mode.
 
-Vendors that also make drives, keyboards or network cards are not here: of those the ids decide."""
+Vendors that also make drives, keyboards or network cards are not here: their devices are known by their ids.
+"""

@@ -1,7 +1,8 @@
-"""The storages of a modem: which are used, which is selected, how full each is; lists them, deletes an entry.
+"""The storages of a modem: chooses those to use, selects and lists them, deletes entries, knows how full they are.
 
-It has the commands about storages (27.005 3.2.2, 3.4) and no others. `modem` hands in two checks: that the modem has
-not started anew, and that its SIM is the same. The caller decides what is listed, and when.
+A storage is a numbered list of texts, on the SIM (SM) or in the modem (ME). This module has the commands about storages
+(27.005 3.2.2, 3.4) and no others. `modem` hands in two checks: that the modem has not restarted, and that its SIM is
+the same. The caller decides which storage to list, and when.
 """
 
 import logging
@@ -20,20 +21,20 @@ FIRST_LINE_SECONDS = 15.0  # before the first line of a listing
 NEXT_LINE_SECONDS = 10.0  # between two lines of a listing
 
 SEPARATE = ("SM", "ME")
-"""The SIM's storage and the modem's own, in the order in which texts are wanted there."""
+"""The SIM's storage and the modem's own; the first is preferred for incoming texts."""
 UNION = "MT"
-"""SM and ME together. It is never listed beside them: an index that was deleted by one name may be another text's."""
+"""SM and ME together. Never listed beside them: an index freed under one name may be another text's under the other."""
 REPORTS = "SR"
-"""Where some makes keep status reports: selected once a notification names it."""
+"""The storage for status reports of some makes; selected only after a notification has named it."""
 KNOWN = frozenset({*SEPARATE, UNION, REPORTS, "TA", "SM_P", "ME_P"})
-"""What a storage may be called (27.005 3.1, and Alcatel's): another name is noise on the line."""
+"""The possible names of storages (27.005 3.1, and Alcatel's): another name is noise on the line."""
 
 
 def used_of(offered: Sequence[Sequence[str]]) -> list[str]:
-    """Return which of the storages that a modem offers are used, the one that texts are to come to first.
+    """Return which of a modem's storages to use; texts are to come into the first.
 
-    SM and ME, else their union, else the first that is offered; SM where the modem does not say what it has. The union
-    is used, too, where it alone shows one of the two: Cinterion's PHS8 lists ME, and has texts come into SM.
+    SM and ME, else their union, else the first that is offered; SM if the modem does not say. The union is used, too,
+    if only it shows one of the two: Cinterion's PHS8 lists ME, while texts come into SM.
     """
     listed = [name for name in offered[0] if name != REPORTS]
     separate = [name for name in SEPARATE if name in listed]
@@ -46,8 +47,8 @@ def used_of(offered: Sequence[Sequence[str]]) -> list[str]:
 class Storages:
     """The storages of the modem at one exchange.
 
-    `require_no_echo` raises ModemRefusedError where the modem has started anew since it was set up. `confirm_same_sim`
-    returns whether the SIM is still the one that was there before the last hint at another.
+    `require_no_echo` raises ModemRefusedError if the modem has restarted since it was set up. `confirm_same_sim`
+    returns whether the SIM is still the one from before the last hint at another SIM.
     """
 
     def __init__(
@@ -59,29 +60,29 @@ class Storages:
         self._confirm_same_sim = confirm_same_sim
         self._offered: list[list[str]] = [[]]
         self._uses: dict[str, StorageUse] = {}
-        self._aliases: set[str] = set()  # other names of storages that are used
+        self._aliases: set[str] = set()  # other names of used storages
         self._refused: dict[str, Final] = {}  # storages that could not be selected
-        self._named: set[str] = set()  # storages of which the modem has spoken, and that are not used
-        self._pending: set[str] = set()  # those of them that are to be selected
-        self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
-        self._receiving: tuple[str, ...] = ()  # the form of the storage that texts come to
-        self._hanging_slots: set[tuple[str, int]] = set()  # slots at which the modem hangs when they are read
+        self._named: set[str] = set()  # storages that the modem has named, and that are not used
+        self._pending: set[str] = set()  # those of `_named` that are still to be selected
+        self._roles: dict[str, tuple[str, ...]] = {}  # for each storage, the form of AT+CPMS that the modem accepted
+        self._receiving: tuple[str, ...] = ()  # the form for the storage that texts come into
+        self._hanging_slots: set[tuple[str, int]] = set()  # slots that make the modem hang when they are read
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The storages that can be selected, in the order in which they first were."""
+        """The storages that can be selected, in the order of their first selection."""
         return tuple(self._uses)
 
     @property
     def uses(self) -> tuple[StorageUse, ...]:
-        """How full each of them says that it is."""
+        """How full each storage is, by the modem's word."""
         return tuple(self._uses.values())
 
     @property
     def unread(self) -> Mapping[str, str]:
-        """The storages that texts may lie in and that cannot be selected, with the modem's words.
+        """Storages that may have texts and cannot be selected, with the modem's answer.
 
-        One that is only offered is none of them if the modem refuses it as something that it does not know.
+        A storage that was only offered is left out if the modem's answer means that it does not know it.
         """
         return {
             name: final.text
@@ -91,7 +92,7 @@ class Storages:
 
     @property
     def unknown(self) -> Mapping[str, str]:
-        """The storages that the modem offers and then does not know, with its words: nothing was ever seen in them."""
+        """Storages that the modem offers and then does not know, with its answer: no text was ever seen in them."""
         return {name: final.text for name, final in self._refused.items() if name not in self.unread}
 
     @property
@@ -102,15 +103,15 @@ class Storages:
     # ---- selection
 
     def choose(self) -> None:
-        """Ask which storages there are and select each that is used; raises ModemRefusedError where none can be."""
+        """Ask for the storages and select each one to use; raises ModemRefusedError if none can be selected."""
         self._offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        self._session.note_selection("")  # each of them is selected in turn
+        self._session.note_selection("")  # each storage is selected in turn
         self._uses, self._aliases, self._refused = {}, set(), {}
         self._named, self._pending = set(), set()
         self._roles, self._receiving = {}, ()
         for name in used_of(self._offered):
             self._select(name)
-        if not self._uses:  # the union alone was tried
+        if not self._uses:  # only the union was tried
             for name in {*SEPARATE} & {*self._offered[0]} - self._refused.keys():
                 self._select(name)
         if not self._uses:
@@ -119,7 +120,7 @@ class Storages:
         self._take_in(self._pending)
 
     def confirm(self) -> None:
-        """Ask which storages are selected; note the one that texts come into for `retry_refused`, if it is not used."""
+        """Ask which storages are selected; if the one for incoming texts is not used, note it for `retry_refused`."""
         self._note_roles(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
 
     def _note_roles(self, response: Response) -> None:
@@ -130,7 +131,7 @@ class Storages:
             self.note(receiving)
 
     def require_selection(self, name: str) -> None:
-        """Make a storage the one that is listed and deleted from; raises ModemRefusedError where that is refused."""
+        """Select the storage that is then listed and deleted from; raises ModemRefusedError if the modem refuses."""
         self._session.note_selection("")
         response = self._select(name)
         if not response.final.ok:
@@ -138,12 +139,12 @@ class Storages:
         self._session.note_selection(name)
 
     def _select(self, name: str) -> Response:
-        """Select a storage, in the form that the modem took before, else in the first that it takes; note a refusal."""
+        """Select a storage in the form accepted before, else in the first form that is accepted; note a refusal."""
         for roles in self._forms(name):
             quoted = ",".join(f'"{role}"' for role in roles)
             response = self._exchange.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
             if response.final.ok or responses.is_busy(response.final):
-                break  # one that is busy would refuse every form
+                break  # while the SIM is busy, every form would be refused
         if response.final.ok:
             self._roles[name] = roles
             if not self._receiving or self._receiving[0] == name:
@@ -152,16 +153,17 @@ class Storages:
             self._refused.pop(name, None)
             return response
         if not responses.is_busy(response.final):
-            self._roles.pop(name, None)  # the next time in any form
+            self._roles.pop(name, None)  # next time, try every form
         if name not in self._uses:
             self._refused[name] = response.final
         return response
 
     def _forms(self, name: str) -> Sequence[tuple[str, ...]]:
-        """Return the forms of AT+CPMS in which a storage may be selected, in the order in which they are tried.
+        """Return the forms of AT+CPMS to try for a storage, in order.
 
-        The first storage that was selected since `choose` gets as many of the three roles as the modem takes: texts
-        come to it, also when it was refused meanwhile. Others are only read.
+        AT+CPMS names up to three storages: for reading, for writing, for receiving. The first storage selected since
+        `choose` gets as many of these roles as the modem accepts, so that texts come into it, even if it was refused
+        meanwhile. Other storages are only read.
         """
         if name in self._roles:
             return [self._roles[name]]
@@ -171,7 +173,7 @@ class Storages:
         return list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
 
     def _note_use(self, name: str, response: Response) -> None:
-        """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
+        """Note how full the selected storage is; some makes say it only when asked (27.005 3.2.2)."""
         asked = None
         if (counts := responses.counts(response)) is None:
             asked = self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
@@ -190,16 +192,16 @@ class Storages:
             self._pending.add(name)
 
     def _covers(self, name: str) -> bool:
-        """Tell whether what lies in a storage is listed: under its own name, that of the union, or those of its parts.
+        """Return whether the texts of a storage are listed: under its name, the union's, or the names of its parts.
 
-        The union of a modem that never names ME is the SIM's storage.
+        If a modem never names ME, the union has only the SIM's storage.
         """
         listed = self._uses.keys() | self._aliases
         parts = {part for role in self._offered for part in role if part in SEPARATE} | {SEPARATE[0]}
         return name in listed or (name in SEPARATE and UNION in listed) or (name == UNION and parts <= listed)
 
     def retry_refused(self) -> None:
-        """Select each storage that was named since, and each that could not be selected and may hold texts."""
+        """Select each storage that was named since, and each that was refused and may have texts."""
         self._take_in({*self._pending, *self.unread})
 
     def retry_unknown(self) -> None:
@@ -207,9 +209,9 @@ class Storages:
         self._take_in(self.unknown)
 
     def _take_in(self, names: Iterable[str]) -> None:
-        """Select these; where one is refused, or is the union, the union alone is used if it can be."""
+        """Select these; if one is refused, or is the union, use the union alone where possible."""
         for name in sorted(names):
-            # first: where the modem hangs when it is selected, that is not tried again and again
+            # first, so that a storage that makes the modem hang is not selected again and again
             self._pending.discard(name)
             self._session.note_selection("")
             if name != UNION and self._select(name).final.ok:
@@ -221,26 +223,26 @@ class Storages:
                     self._refused.pop(part, None)
 
     def _may_be_in_union(self, name: str) -> bool:
-        """Tell whether texts lie in a storage, by the modem's word, that the union may show."""
+        """Return whether the modem has said that texts come into a storage, and the union may show them."""
         return name in self._named and (name == UNION or (name in SEPARATE and UNION in self._offered[0]))
 
     def drop_alias(self, name: str) -> None:
-        """Use a storage no more: it is another name of one that is listed."""
+        """Stop using a storage that is another name of a listed one."""
         del self._uses[name]
         self._aliases.add(name)
 
     # ---- listing
 
     def list(self, name: str) -> Listing:
-        """List all entries of a storage; incomplete, and without those that cannot be read even alone.
+        """List all entries of a storage; `complete` is False if one cannot be read even alone: it is left out.
 
-        Where the modem falls silent meanwhile, what came is returned, incomplete, and the modem is out of step: the
-        caller brings it back. Raises ModemRefusedError where the modem does not list it, or echoes again: it has
-        started anew by itself.
+        If the modem falls silent, the entries so far are returned as incomplete, and the modem is out of step; the
+        caller brings it back. Raises ModemRefusedError if the modem refuses the listing, or echoes again, which means
+        that it has restarted.
         """
         if self._session.selected != name or self._session.has_sim_moved:
             self.require_selection(name)
-        self._exchange.take_echoed()  # only an echo of the listing itself shows that the modem has started anew
+        self._exchange.take_echoed()  # drop older echoes: only one of the listing itself shows a restart
         try:
             response = self._exchange.run(
                 "AT+CMGL=4", "+CMGL:", seconds=FIRST_LINE_SECONDS, line_seconds=NEXT_LINE_SECONDS, payload=True
@@ -266,9 +268,9 @@ class Storages:
         return self._uses[name].total > 0 and self._uses[name].used == 0
 
     def _read_alone(self, line: Information) -> Entry | None:
-        """Read one entry by its index because its line in the listing was garbled.
+        """Read one entry by its index, because its line in the listing was garbled.
 
-        None for a slot that is empty after all, or whose text the modem does not show: such an entry is never deleted.
+        None if the slot is empty after all, or the modem does not show its text: such an entry is never deleted.
         """
         if (index := responses.maybe_index(line.text)) is None:
             return None
@@ -278,21 +280,21 @@ class Storages:
         return entry
 
     def read(self, index: int) -> Entry | None:
-        """Read one slot of the storage that was selected last; None where it is empty or does not show its text."""
-        self._exchange.unrecognised.clear()  # a PDU that comes as a line of its own is looked for there
+        """Read one slot of the selected storage; None if it is empty or its text is not shown."""
+        self._exchange.unrecognised.clear()  # if the PDU comes as a line of its own, it will be there
         response = self._exchange.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
         if not response.final.ok or not response.lines:
             return None
         return responses.slot(index, response.lines[0], self._exchange.unrecognised)
 
     def list_slots(self, name: str) -> Listing:
-        """Read a storage slot by slot, because the modem hangs when it lists it.
+        """Read a storage slot by slot, because the modem hangs when it lists the storage.
 
-        A slot at which it hangs ends the listing, and is skipped from then on.
+        A slot that makes it hang ends the listing, and is skipped from then on.
         """
         self.require_selection(name)
         entries = []
-        for index in range(self._uses[name].total + 1):  # the first is 0 or 1
+        for index in range(self._uses[name].total + 1):  # indexes begin with 0 or 1
             if (name, index) in self._hanging_slots:
                 continue
             try:
@@ -309,13 +311,13 @@ class Storages:
     # ---- deletion
 
     def holds_listing(self, name: str) -> bool:
-        """Tell whether this storage was selected last, and the indexes of its listing still hold."""
+        """Return whether this storage is still selected, so that the indexes of its listing are valid."""
         return self._exchange.in_step and self._session.selected == name
 
     def delete(self, name: str, index: int) -> bool:
-        """Delete one entry of the listing that was just made; return whether the modem did.
+        """Delete one entry of the latest listing; return whether the modem did.
 
-        Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
+        Raises ModemError if the modem has restarted since, or has another SIM: then an index may be another text's.
         """
         if not self._confirm_same_sim():
             self._session.note_selection("")
@@ -324,13 +326,13 @@ class Storages:
         return self._exchange.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def forget_deleted(self, name: str, entries: int) -> None:
-        """Count so many deleted entries out of what a storage says that it holds."""
+        """Subtract this number of deleted entries from the storage's use."""
         use = self._uses[name]
         self._uses[name] = use._replace(used=max(0, use.used - entries))
 
 
 def _nothing_selected(final: Final) -> ModemRefusedError:
-    """Return the error of a modem that lets no storage be selected."""
+    """Return the error for a modem that lets no storage be selected."""
     if responses.is_busy(final):
         return ModemBusyError(CauseCode.SIM_BUSY, final.text, answer=final.text)
     return ModemRefusedError(CauseCode.NO_STORAGE, final.text, answer=final.text)

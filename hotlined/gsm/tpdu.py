@@ -1,10 +1,11 @@
-"""TPDUs of short messages (3GPP TS 23.040): DELIVER and STATUS-REPORT read, SUBMIT written.
+"""The codec of short messages (3GPP TS 23.040): reads DELIVER and STATUS-REPORT, writes SUBMIT.
 
-PDUs come from strangers and from modems with faults: what can be read of a message is read, `issues` has what is
-wrong with it, and PduError is raised only where nothing can be read. It keeps no raw PDU, and joins only the parts
-that it is given: the caller knows which belong together. Compressed text (TS 23.042) stays octets. Fields that no
-caller asks for (`npi`, `indication`, `more_messages`) are read, too: by them the tests compare a decoded PDU as a
-whole with what other decoders made of it.
+A TPDU is a message as octets: DELIVER is a text that comes in, SUBMIT one that goes out, STATUS-REPORT says whether a
+sent one arrived. A PDU is a TPDU with the service centre's number in front, as modems show it. PDUs come from strangers
+and from faulty modems: as much of a message is read as possible, `issues` lists its faults, and PduError is raised only
+if nothing can be read. The module keeps no raw PDU, and joins the parts that it is given: the caller knows which belong
+together. Compressed text (TS 23.042) stays octets. Fields that no caller uses (`npi`, `indication`, `more_messages`)
+are read, too, so that the tests can compare a whole decoded PDU with the results of other decoders.
 """
 
 import re
@@ -25,7 +26,7 @@ from hotlined.states import PduProblem
 
 
 class Alphabet(StrEnum):
-    """What user data is made of (TS 23.038 clause 4)."""
+    """The coding of user data (TS 23.038 clause 4)."""
 
     GSM7 = "gsm7"
     UCS2 = "ucs2"
@@ -34,7 +35,7 @@ class Alphabet(StrEnum):
 
 
 class Indication(StrEnum):
-    """What kind of message waits; the order is that of the coding (TS 23.038 clause 4)."""
+    """The kind of message that waits, in the order of the coding (TS 23.038 clause 4)."""
 
     VOICEMAIL = "voicemail"
     FAX = "fax"
@@ -46,7 +47,7 @@ _INDICATIONS: Final = tuple(Indication)
 
 
 class MessageWaiting(NamedTuple):
-    """A message waiting indication: whether its text is to be kept, whether something waits, and what."""
+    """A message waiting indication: whether to keep its text, whether something waits, and of what kind."""
 
     store: bool
     active: bool
@@ -54,7 +55,7 @@ class MessageWaiting(NamedTuple):
 
 
 class Concatenation(NamedTuple):
-    """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits` are the reference's (9.2.3.24.1)."""
+    """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits` is the size of the reference (9.2.3.24.1)."""
 
     reference: int
     total: int
@@ -71,11 +72,11 @@ class Ports(NamedTuple):
 
 
 class Content(NamedTuple):
-    """User data and what its coding and its header say.
+    """User data, its coding and the content of its header.
 
-    `user_data` is what stands behind the header: septets, one a byte, or octets. `text` is None for octets
-    and compressed text, `data` for the others. `udh` has its length octet; it is None if there is no sound
-    header. `locking` and `single` are the language identifiers of national tables, 0 for none.
+    `user_data` comes after the header: septets, one per byte, or octets. `text` is None for octets and compressed text,
+    `data` is None for all others. `udh`, the user data header, includes its length octet; it is None if there is no
+    sound header. `locking` and `single` are the language identifiers of national tables, 0 for none.
     """
 
     dcs: int
@@ -94,10 +95,10 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A short message as it was delivered (TS 23.040 9.2.2.1).
+    """A text as the network delivered it (TS 23.040 9.2.2.1).
 
-    `scts` keeps the zone of the service centre and is None where it is no time. `type_name` is `deliver`, or
-    `reserved` for type 3. `issues` says what is wrong with the PDU, in words.
+    `scts` is the service centre's time, in its zone; None if it is not a valid time. `type_name` is `deliver`, or
+    `reserved` for type 3. `issues` says in words what is wrong with the PDU.
     """
 
     service_centre: str | None
@@ -113,7 +114,7 @@ class Deliver:
 
 
 class StatusClass(StrEnum):
-    """What a status report says of its message (TS 23.040 9.2.3.15)."""
+    """The outcome that a status report gives for its message (TS 23.040 9.2.3.15)."""
 
     DELIVERED = "delivered"
     COMPLETED = "completed"
@@ -133,9 +134,9 @@ _STATUS_CLASSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What became of a message that was submitted under the reference `mr` (TS 23.040 9.2.2.3).
+    """The outcome of a message that was submitted under the reference `mr` (TS 23.040 9.2.2.3).
 
-    `scts` is when the service centre took the message, `discharged_at` when it was done or last tried.
+    `scts` is when the service centre took the message, `discharged_at` when it was delivered, given up or last tried.
     """
 
     service_centre: str | None
@@ -150,7 +151,7 @@ class StatusReport:
 
     @property
     def status_class(self) -> StatusClass:
-        """The class of `status`: `delivered` is 0 alone, `completed` every other end that is no failure."""
+        """The class of `status`: `delivered` is only 0, `completed` every other end that is not a failure."""
         if self.status == 0:
             return StatusClass.DELIVERED
         return _STATUS_CLASSES[self.status >> 5] if self.status < 0x80 else StatusClass.RESERVED
@@ -167,7 +168,7 @@ _VALIDITY_MINUTES: Final = (
 
 @dataclass(slots=True)
 class _Reader:
-    """The octets of a PDU, a place in them, and what was found wrong on the way."""
+    """The octets of a PDU, the current place in them, and the faults found so far."""
 
     octets: bytes
     at: int = 0
@@ -183,7 +184,7 @@ class _Reader:
         return self.take(1)[0]
 
     def take_what_there_is(self, count: int) -> bytes:
-        """Take so many octets of user data, the last field, and note if there are fewer or more."""
+        """Take `count` octets of user data, the last field, and note if there are fewer or more."""
         taken = self.octets[self.at : self.at + count]
         self.at += len(taken)
         if len(taken) < count:
@@ -193,7 +194,7 @@ class _Reader:
         return taken
 
 
-_SEMI_OCTETS: Final = "0123456789*#abc"  # TS 23.040 9.1.2.3; 0xF fills an odd number up
+_SEMI_OCTETS: Final = "0123456789*#abc"  # TS 23.040 9.1.2.3; 0xF fills up an odd number
 _LONGEST_ADDRESS: Final = 20  # semi-octets (TS 23.040 9.1.2.5)
 _LONGEST_SERVICE_CENTRE: Final = 12  # octets, with the type of address (TS 24.011 8.2.5.2)
 
@@ -205,16 +206,16 @@ def _semi_octets(octets: bytes) -> Iterator[int]:
 
 
 def address_digits(digits: str) -> str:
-    """Return digits in hex as an address has them, without the filler of an odd number (TS 23.040 9.1.2.3).
+    """Return digits as the hex of an address has them, without the filler of an odd number (TS 23.040 9.1.2.3).
 
-    Every PDU with the number has them in it, in whichever of its addresses.
+    Every PDU with this number contains these hex digits, whichever of its addresses it is.
     """
     pairs = [digits[at : at + 2][::-1] for at in range(0, len(digits), 2)]
     return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
 
 
 def _address(type_of_address: int, octets: bytes, length: int, name: str, issues: list[str]) -> Address:
-    """Read an address value of so many semi-octets (TS 23.040 9.1.2.5)."""
+    """Read an address value of `length` semi-octets, each one digit (TS 23.040 9.1.2.5)."""
     if not type_of_address & 0x80:
         issues.append(f"bit 7 of the type of {name} is 0")
     ton = Ton(type_of_address >> 4 & 7)
@@ -231,7 +232,7 @@ def _address(type_of_address: int, octets: bytes, length: int, name: str, issues
 
 
 def _service_centre(reader: _Reader) -> str | None:
-    """Read the RP address in front of a TPDU, which counts octets (TS 27.005 3.1, TS 24.011 8.2.5.1)."""
+    """Read the service centre's address before a TPDU, with its length in octets (TS 27.005 3.1, TS 24.011 8.2.5.1)."""
     length = reader.octet()
     if length == 0:
         return None
@@ -244,7 +245,7 @@ def _service_centre(reader: _Reader) -> str | None:
 
 
 def _party(reader: _Reader, name: str) -> tuple[Address, bool]:
-    """Read an originator or recipient, whose length counts semi-octets, and tell if it keeps to the limit."""
+    """Read an originator or recipient, with its length in semi-octets; also return whether the length is allowed."""
     length = reader.octet()
     type_of_address = reader.octet()
     octets = reader.take((length + 1) // 2)
@@ -255,12 +256,12 @@ def _party(reader: _Reader, name: str) -> tuple[Address, bool]:
 
 
 def _is_decimal(stamp: bytes) -> bool:
-    """Whether a time stamp has decimal digits only; bit 3 of its last octet is the sign of the zone."""
+    """Return whether a time stamp has only decimal digits; bit 3 of its last octet is the sign of the zone."""
     return all(digit <= 9 for digit in _semi_octets(stamp[:-1] + bytes((stamp[-1] & 0xF7,))))
 
 
 def _maybe_time(stamp: bytes, name: str, issues: list[str]) -> datetime | None:
-    """Read a time stamp, its zone in quarters of an hour (TS 23.040 9.2.3.11), or note that it is none."""
+    """Read a time stamp; its zone is in quarters of an hour (TS 23.040 9.2.3.11). None and an issue if invalid."""
     if not _is_decimal(stamp):
         issues.append(f"{name} has a digit that is not decimal")
         return None
@@ -278,18 +279,18 @@ def _maybe_time(stamp: bytes, name: str, issues: list[str]) -> datetime | None:
 
 
 def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
-    """Raise PduError for an erased record, or a body without a frame, that looks like a message by chance.
+    """Raise PduError for noise that looks like a message by chance: an erased record, or a body without a frame.
 
-    Where the address is over its limit, and the time is no time, nothing shows that the rest is a message.
+    If the address is too long and the time is not a time, nothing shows that the rest is a message.
     """
     if not is_address and not _is_decimal(stamp):
         raise PduError(PduProblem.NOISE)
 
 
 def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
-    """Alphabet, message class and message waiting of a data coding scheme (TS 23.038 clause 4).
+    """Return alphabet, message class and message waiting of a data coding scheme (TS 23.038 clause 4).
 
-    What is reserved reads as the GSM 7 bit default alphabet, as that clause asks.
+    Reserved values read as the GSM 7 bit default alphabet, as that clause asks.
     """
     group = dcs >> 4
     if group < 0x8:  # general data coding; from 0x4 on the text is marked for deletion
@@ -298,7 +299,7 @@ def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
         return alphabet, dcs & 3 if dcs & 0x10 else None, None
     if group == 0xF:
         return Alphabet.OCTETS if dcs & 0x04 else Alphabet.GSM7, dcs & 3, None
-    if group >= 0xC:  # message waiting: discard, store, store in UCS-2
+    if group >= 0xC:  # message waiting: discard the text, store it, store it in UCS-2
         waiting = MessageWaiting(group > 0xC, bool(dcs & 0x08), _INDICATIONS[dcs & 3])
         return Alphabet.UCS2 if group == 0xE else Alphabet.GSM7, None, waiting
     return Alphabet.GSM7, None, None
@@ -306,7 +307,7 @@ def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
 
 @dataclass(slots=True)
 class _Header:
-    """What the information elements of a user data header say (TS 23.040 9.2.3.24)."""
+    """The content of the information elements of a user data header (TS 23.040 9.2.3.24)."""
 
     concatenation: Concatenation | None = None
     ports: Ports | None = None
@@ -316,7 +317,7 @@ class _Header:
 
 
 def _elements(header: bytes) -> list[tuple[int, bytes]] | None:
-    """List the information elements behind the length octet, or None if they overrun the header."""
+    """Return the information elements after the length octet; None if they overrun the header."""
     elements = []
     at = 1
     while at < len(header):
@@ -329,7 +330,7 @@ def _elements(header: bytes) -> list[tuple[int, bytes]] | None:
 
 
 def _meaning(elements: list[tuple[int, bytes]], issues: list[str]) -> _Header:
-    """Read information elements. An unsound one does not count; of two sound ones the last does."""
+    """Interpret information elements. An unsound one does not count; of two sound ones the last counts."""
     header = _Header()
     for identifier, value in elements:
         match identifier, *value:
@@ -353,9 +354,9 @@ def _meaning(elements: list[tuple[int, bytes]], issues: list[str]) -> _Header:
 
 
 def _header(octets: bytes, issues: list[str]) -> tuple[int, bytes | None, _Header]:
-    """Find the header in front of user data: the octets that it takes, it itself if it counts, its meaning.
+    """Find the header before the user data: return its length in octets, its octets if it counts, and its content.
 
-    An element that overruns the header takes the whole header with it (9.2.3.24).
+    An element that overruns the header makes the whole header invalid (9.2.3.24).
     """
     if not octets:
         issues.append("a header is announced and there is no user data")
@@ -382,7 +383,7 @@ def _text(alphabet: Alphabet, user_data: bytes, locking: int, single: int) -> st
 
 
 def _content(reader: _Reader, dcs: int, length: int, *, has_header: bool) -> Content:
-    """Read the user data, whose length counts septets in GSM-7 and octets otherwise (TS 23.040 9.2.3.16)."""
+    """Read the user data; its length is in septets for GSM-7, else in octets (TS 23.040 9.2.3.16)."""
     alphabet, message_class, mwi = coding(dcs)
     septets = alphabet is Alphabet.GSM7
     if length > (160 if septets else 140):
@@ -440,10 +441,10 @@ def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver
 
 
 def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None]:
-    """Read what may stand behind the status (TS 23.040 9.2.3.27): protocol identifier, coding and user data.
+    """Read the optional fields after the status (TS 23.040 9.2.3.27): protocol identifier, coding and user data.
 
-    Nothing in it is a reason to lose the report: what is cut off, or announced by reserved bits (0xFF fills up the
-    record of a SIM), is ignored.
+    No fault in them is a reason to lose the report: fields that are cut off, or announced by reserved bits, are ignored
+    (the 0xFF that fills up a record of a SIM looks like such bits).
     """
     try:
         indicator = reader.octet()
@@ -474,8 +475,8 @@ def _status_report(reader: _Reader, first: int, service_centre: str | None) -> S
     )
 
 
-# By message type indicator (TS 23.040 9.2.3.1), of what comes in; the reserved type 3 reads as a DELIVER, as that
-# clause asks. What is missing is a report, which a modem does not hand out.
+# By message type indicator (TS 23.040 9.2.3.1), for incoming messages; the reserved type 3 reads as a DELIVER, as that
+# clause asks. The missing type is a report, which a modem does not show.
 _TYPES: Final[dict[int, Callable[[_Reader, int, str | None], Deliver | StatusReport]]] = {
     0: _deliver,
     2: _status_report,
@@ -485,7 +486,7 @@ _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
 def _opened(pdu: str, *, service_centre: bool) -> tuple[_Reader, str | None, int]:
-    """Return a reader behind the first octet of a TPDU, the service centre in front of it, and that octet."""
+    """Return a reader placed after the first octet of a TPDU, the service centre before it, and that octet."""
     digits = pdu.strip(" \t\r\n")
     if not _HEX.fullmatch(digits):
         raise PduError(PduProblem.NOT_HEXADECIMAL)
@@ -495,9 +496,9 @@ def _opened(pdu: str, *, service_centre: bool) -> tuple[_Reader, str | None, int
 
 
 def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
-    """Decode the hexadecimal digits that a modem lists: a TPDU, by default with the service centre in front.
+    """Decode a PDU in hexadecimal digits, as a modem lists it; `service_centre=False` for a TPDU alone.
 
-    Raises PduError, and nothing else, where there is no message that comes in.
+    Raises PduError, and nothing else, if it is not an incoming message.
     """
     reader, centre, first = _opened(pdu, service_centre=service_centre)
     read = _TYPES.get(first & 0x03)
@@ -510,7 +511,7 @@ _MISSING: Final = "…"
 
 
 def _joined(parts: Sequence[Deliver]) -> bytes:
-    """Join parts of one alphabet; an escape that the sender repeats behind the seam counts once."""
+    """Join parts of one alphabet; an escape that the sender repeats at the seam counts once."""
     joined = b""
     for part in parts:
         octets = part.content.user_data
@@ -521,17 +522,17 @@ def _joined(parts: Sequence[Deliver]) -> bytes:
 
 
 def _decoded_with(part: Deliver | None) -> tuple[Alphabet, int, int] | None:
-    """Tell what a part's user data is decoded with; None if there is no text in it."""
+    """Return the alphabet and tables that decode a part's user data; None if it has no text."""
     if part is None or part.content.text is None:
         return None
     return part.content.alphabet, part.content.locking, part.content.single
 
 
 def join(parts: Sequence[Deliver | None]) -> str | None:
-    """Join the parts of a message, in order, into its text; None if it is no text but data.
+    """Join the parts of a message, in order, into its text; None if it is data.
 
-    Septets and octets are joined before they are decoded, so a pair that the sender split stays whole. A part
-    that is missing, or data among text, is one `…`; where the alphabet changes, a new run begins.
+    Septets and octets are joined before they are decoded, so a pair that the sender split stays whole. A part that is
+    missing, or data among text, becomes one `…`; where the alphabet changes, decoding starts again.
     """
     present = [part for part in parts if part]
     if present and all(part.content.text is None for part in present):
@@ -546,12 +547,12 @@ def join(parts: Sequence[Deliver | None]) -> str | None:
 
 
 def join_data(parts: Sequence[Deliver | None]) -> bytes:
-    """Join the user data of the parts that are there, in order: octets, or septets one a byte."""
+    """Join the user data of the parts that are there, in order: octets, or septets, one per byte."""
     return b"".join(part.content.user_data for part in parts if part)
 
 
 class MessageKind(StrEnum):
-    """What a message is to the person it is sent to."""
+    """The meaning of a message for the person who gets it."""
 
     TEXT = "text"
     MMS = "mms"
@@ -560,16 +561,16 @@ class MessageKind(StrEnum):
 
 
 _WAP_PUSH_PORT: Final = 2948  # WAP-259 WDP, annex B
-# TS 23.040 9.2.3.9: type 0 (acknowledged, never shown), ANSI-136 R-DATA, ME data download, ME
-# de-personalization, (U)SIM data download. None is for a person.
+# TS 23.040 9.2.3.9: type 0 (acknowledged, never shown), ANSI-136 R-DATA, ME data download, ME de-personalization,
+# (U)SIM data download. None is for a person.
 _SERVICE_PIDS: Final = frozenset({0x40, 0x7C, 0x7D, 0x7E, 0x7F})
 _SIM_CLASS: Final = 2  # TS 23.038 clause 4
 
 
 def _is_service(part: Deliver, text: str | None) -> bool:
-    """Whether a part is for the phone or the SIM: by its PID, as class 2 data, or as message waiting.
+    """Return whether a part is for the phone or the SIM: by its PID, as class 2 data, or as message waiting.
 
-    A message waiting indication whose text is to be stored and is not blank is a text: somebody wrote it.
+    A message waiting indication is a text if its text is to be stored and is not blank: somebody wrote it.
     """
     content = part.content
     if part.pid in _SERVICE_PIDS or (content.message_class == _SIM_CLASS and content.text is None):
@@ -578,10 +579,10 @@ def _is_service(part: Deliver, text: str | None) -> bool:
 
 
 def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
-    """Return what a message is by those of its parts that are there; `text` is what `join` made of them.
+    """Return the kind of a message, by those of its parts that are there; `text` is the result of `join`.
 
-    Service first: it may come on any port. Then what is addressed to an application: an MMS notification, if
-    the push can be read as one, and everything else with a port. Of the rest, what is not text is data.
+    Service is first, because it may come on any port. Then come messages to an application: an MMS notification, if the
+    push can be read as one, and data for everything else with a port. Of the rest, a message without text is data.
     """
     present = [part for part in parts if part]
     if any(_is_service(part, text) for part in present):
@@ -593,7 +594,7 @@ def kind(parts: Sequence[Deliver | None], text: str | None) -> MessageKind:
 
 
 class EncodedSegment(NamedTuple):
-    """A PDU for +CMGS: hexadecimal digits with the SIM's service centre in front (00), and its length.
+    """A PDU for +CMGS in hexadecimal digits; its 00 in front means the service centre that the SIM has.
 
     `tpdu_length` is the number that +CMGS takes: octets without the service centre.
     """
@@ -627,9 +628,9 @@ def encode_submit(
 ) -> tuple[EncodedSegment, ...]:
     """Encode a planned text as SMS-SUBMITs (TS 23.040 9.2.2.2) with message reference 0: the modem counts.
 
-    `reference` (0 to 255) joins the segments, if there are several. `report` asks for a status report of each
-    one. `validity` is rounded up to a step of the format, 5 minutes to 63 weeks. Raises AddressError for a
-    recipient that is no number.
+    `reference` (0 to 255) joins the segments, if there are several. `report` asks for a status report for each one.
+    `validity` is rounded up to a step of the format, 5 minutes to 63 weeks. Raises AddressError if the recipient is not
+    a number.
     """
     first = 0x01 | (validity is not None) << 4 | report << 5 | (plan.segments > 1) << 6
     address = _recipient(recipient)
@@ -651,7 +652,7 @@ def encode_submit(
     return tuple(segments)
 
 
-_CODED_AS_IN_SMS: Final = frozenset({0x4, 0x5, 0xF})  # groups of TS 23.038 clause 5 that are those of clause 4
+_CODED_AS_IN_SMS: Final = frozenset({0x4, 0x5, 0xF})  # groups of TS 23.038 clause 5 that mean the same as in clause 4
 
 
 def encode_ussd(code: str) -> str:
@@ -661,9 +662,9 @@ def encode_ussd(code: str) -> str:
 
 
 def decode_ussd(text: str, dcs: int | None, *, as_septets: bool = False) -> str | None:
-    """Decode the string of a +CUSD result and its data coding scheme (TS 23.038 clause 5); None for octets.
+    """Decode the string of a +CUSD result by its data coding scheme (TS 23.038 clause 5); None for octets.
 
-    What is not hexadecimal is text already: some makes of modem decode by themselves. `as_septets`: each of its
+    A string that is not hexadecimal is text already: some makes of modem decode it. `as_septets`: each of its
     characters is a septet of the GSM alphabet (27.007 5.5). An odd last digit is dropped.
     """
     digits = text[: len(text) & ~1]
@@ -671,13 +672,13 @@ def decode_ussd(text: str, dcs: int | None, *, as_septets: bool = False) -> str 
         return decode_gsm7(text.encode("latin-1", "replace")) if as_septets else text
     octets = bytes.fromhex(digits)
     dcs = 0x0F if dcs is None else dcs
-    if dcs == 0x11:  # UCS-2 behind a language in two octets
+    if dcs == 0x11:  # UCS-2 after a language in two octets
         return decode_ucs2(octets[2:])
     alphabet = coding(dcs)[0] if dcs >> 4 in _CODED_AS_IN_SMS else Alphabet.GSM7
     if alphabet is not Alphabet.GSM7:
         return _text(alphabet, octets, 0, 0)
     septets = unpack(octets, 8 * len(octets) // 7)
     if len(septets) % 8 == 0:
-        septets = septets.removesuffix(b"\r")  # 6.1.2.3.1: it fills seven spare bits
+        septets = septets.removesuffix(b"\r")  # 6.1.2.3.1: a CR that fills seven spare bits
     decoded = decode_gsm7(septets)
-    return decoded[3:] if dcs == 0x10 else decoded  # a language: two letters and CR
+    return decoded[3:] if dcs == 0x10 else decoded  # without the language: two letters and CR

@@ -1,8 +1,8 @@
-"""The UART of a Raspberry Pi, to which HATs connect their modems: why one cannot be used, and the cure.
+"""The UART (serial pins) of a Raspberry Pi, where HATs connect their modems: why it cannot be used, and the cure.
 
 It reads files and opens no port. Sources: the UART pages of Raspberry Pi's documentation and the functions
-`do_serial_hw` and `do_serial_cons` of raspi-config. Known to be incomplete: it knows the UART of pins 8 and 10 alone,
-not those that an overlay puts elsewhere; a modem that is off and one at another speed look the same to it.
+`do_serial_hw` and `do_serial_cons` of raspi-config. Known to be incomplete: it knows only the UART of pins 8 and 10,
+not those that an overlay puts on other pins; it cannot distinguish a modem that is off from one at another speed.
 """
 
 import re
@@ -14,8 +14,8 @@ from hotlined.language import N_, _
 _PORT = re.compile(r"/dev/(serial\d|tty(AMA|S)\d+)")
 _CONSOLE = re.compile(r"(?:^|\s)console=(\w+)")
 _CONFIGURATIONS = ("boot/firmware/config.txt", "boot/config.txt")
-_DEBUG_CONNECTOR = "ttyAMA10"  # of a Pi 5, between its HDMI sockets
-_MINI_UART = "bcm2835-aux-uart"  # its kind in the device tree
+_DEBUG_CONNECTOR = "ttyAMA10"  # the connector of a Pi 5 between its HDMI sockets
+_MINI_UART = "bcm2835-aux-uart"  # the name of its kind in the device tree
 
 HARDWARE_ON = N_("`sudo raspi-config nonint do_serial_hw 0` (it sets enable_uart=1), then `sudo reboot`.")
 CONSOLE_OFF = N_("`sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`.")
@@ -23,12 +23,12 @@ WAKING = N_(
     "Is it on? A HAT wants its PWRKEY held for a second (docs/sticks.md has the command), and 2 A. Is `modem.baudrate` "
     "its speed? One that finds the speed by itself stays silent until it hears AT: fix it with AT+IPR=115200."
 )
-"""What a person can check where nothing answers."""
+"""Advice for a UART with a modem that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a UART cannot be used, or not well, and what a person can do."""
+    """A reason why a UART cannot be used, or not well, and its cure."""
 
     message: str
     cure: str
@@ -36,7 +36,7 @@ class Obstacle:
 
 
 def is_uart(port: str) -> bool:
-    """Tell whether a port is one of this machine's own, not one on USB."""
+    """Return whether a port is one of this machine's own, not one on USB."""
     return _PORT.fullmatch(port) is not None
 
 
@@ -81,7 +81,7 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
 
 
 def _maybe_setting(root: Path, name: str) -> str | None:
-    """Return the last value of a setting in config.txt, in whatever section it is; None where it is 0 or missing."""
+    """Return the last value of a setting in config.txt, in any section; None if it is 0 or missing."""
     text = "\n".join(_text(root / path) for path in _CONFIGURATIONS)
     found = re.findall(rf"^{name}=(\w+)", text, re.MULTILINE)
     return found[-1] if found and found[-1] != "0" else None

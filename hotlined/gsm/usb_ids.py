@@ -1,4 +1,4 @@
-"""What Debian's packages know of modems by their USB ids: made by scripts/usb_ids.py, not by hand.
+"""USB ids of modems, from Debian's packages; made by scripts/usb_ids.py, not by hand.
 
 Read from ModemManager 1.25.95 (21 July 2026), Linux 6.12.118-1 and usb-modeswitch-data 20191128-7.
 """
@@ -269,7 +269,7 @@ PORT_TYPES = """
 413c:81e0 at=02 modem=03 never=04,05
 8087:095a at=00 modem=04 never=02
 """
-"""By id, interface numbers: `at` takes commands, `modem` may, nothing is `never` written to the rest (`*`: all)."""
+"""For each id, interface numbers: `at` takes commands, `modem` may, `never` is not written to (`*`: all of them)."""
 
 BOUND = """
 03f0: 1b1d 1e1d 1f1d 201d 211d 241d 251d 371d 421d 4e1d 581d a31d
@@ -391,7 +391,7 @@ BOUND = """
 413c: 8195 8196 819b 81a2 81a3 81a4 81a6 81a8 81a9 81b1 81b3 81b5 81b6 81c2 81cb 81cc 81cf 81d0 81d1 81d2 81d7 81e0
 413c: 81e4 81e6 81ea 8213 8215 8217 8218
 """
-"""By vendor: the products that one of the kernel's drivers of modems binds to."""
+"""For each vendor, the products that one of the kernel's modem drivers binds to."""
 
 SWITCHED = """
 03f0: 002a 032a 0857 371d 4b1d 4e1d 521d 531d 541d 581d 631d 641d 681d 911d 931d 9a1d 9d1d a31d
@@ -493,4 +493,4 @@ SWITCHED = """
 8888: 6500
 ed09: 1021
 """
-"""By vendor: the products that start as a drive and that usb-modeswitch makes modems of."""
+"""For each vendor, the products that start as a drive until usb-modeswitch turns them into modems."""

@@ -1,4 +1,4 @@
-"""The answer's file beside what is in force: whether there is a text at all, and whether the daemon has read it."""
+"""The answer's file beside the answer in force: whether there is a text at all, and whether the daemon has read it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,7 +23,7 @@ from hotlined.words.sealing import service_of
 
 
 def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConfig:
-    """Return the answer that a living daemon has in force; without one, that of the configuration."""
+    """Return the answer that a living daemon has in force; without a living daemon, the answer of the configuration."""
     if alive and daemon.in_force != configuration.in_force(config):
         with suppress(ConfigError):
             return configuration.parse(daemon.in_force, Path(daemon.config)).answer
@@ -31,8 +31,8 @@ def in_force(config: Config, daemon: DaemonStatus, *, alive: bool) -> AnswerConf
 
 
 def troubles(config: Config, daemon: DaemonStatus, *, alive: bool) -> Iterator[Trouble]:
-    """Yield that nobody is answered, or that the answer's file is another one than the daemon has read."""
-    config = configuration.with_answer(config)  # the desk has loaded it long ago
+    """Yield the trouble that no answer has a text, or that the answer's file differs from what the daemon has read."""
+    config = configuration.with_answer(config)  # the desk's copy is old: read the answer's file now
     obeyed, ours = in_force(config, daemon, alive=alive), config.answer
     if not obeyed.steps and not (ours.file and ours.file.is_denied and not alive):
         yield _trouble(TroubleCode.NO_ANSWER_TEXT, config, _why_empty(ours), obeyed)
@@ -79,13 +79,13 @@ def _trouble(code: TroubleCode, config: Config, known: Condition, answer: Answer
 
 
 def require_text(config: Config, contact_id: int) -> None:
-    """Raise RefusedError where the answer to a contact would need a text to be sent again, and none is in force."""
+    """Raise RefusedError if sending a contact's answer again needs a text and none is in force."""
     config = configuration.with_answer(config)
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     obeyed = in_force(config, daemon, alive=daemon.is_alive())
     if obeyed.steps:
         return
-    from hotlined.store.reading import log  # noqa: PLC0415  `status` asks for troubles, and shows no contact
+    from hotlined.store.reading import log  # noqa: PLC0415  `status` needs the troubles, and never shows a contact
 
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)

@@ -1,4 +1,4 @@
-"""Contacts as `log --json` has them, with the answer that would leave by the configuration in force, and in words."""
+"""Contacts as `log --json` and `show --json` have them, with the answer that would leave now, and in words."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -56,9 +56,9 @@ def shown(db: Database, config: Config, contact: WholeContact) -> ShownContact:
 
 
 def _preview(db: Database, config: Config, contact: LoggedContact) -> dict[str, object]:
-    """Return whether an answer is composed, and the text, encoding and segments by today's configuration if it is not.
+    """Return whether an answer is composed; if it is not, also the text, encoding and segments that it would have now.
 
-    They stay None where the configuration has no text for it.
+    The three are left out if the configuration has no text for it.
     """
     answer = contact.answer
     assert answer
@@ -74,15 +74,15 @@ def _preview(db: Database, config: Config, contact: LoggedContact) -> dict[str, 
 
 
 def maybe_answer_text(db: Database, config: Config, contact: LoggedContact) -> str | None:
-    """Return the text of a contact's answer, or that which it would have by today's configuration."""
+    """Return the text of a contact's answer; before it is composed, the text that today's configuration gives it."""
     text = _preview(db, config, contact).get("text", contact.answer.text) if contact.answer else None
     return None if text is None else str(text)
 
 
 def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> WordingPlace | None:
-    """Return which of the line's texts an answer has or would have.
+    """Return the place, among the line's texts, of the text that an answer has or would have.
 
-    It is None if the line has one text alone, and for an answer that ended before it had a text.
+    It is None if the line has only one text, and for an answer that ended before it had a text.
     """
     answer = contact.answer
     assert answer
@@ -99,7 +99,7 @@ def _maybe_wording(db: Database, config: Config, contact: LoggedContact) -> Word
 def _chosen_by(
     db: Database, config: Config, originator: str | None, answer: LoggedAnswer
 ) -> tuple[int, str | None, int]:
-    """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
+    """Return the values that choose a text: the earlier answers to the number, its country, the random draw."""
     history = history_of(db, originator, shadow=config.mode is Mode.SHADOW, without=answer.id)
     return history.answers, *contact_log.chosen_by(db, answer.id)
 
@@ -107,14 +107,14 @@ def _chosen_by(
 def rows_for_people(
     db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
 ) -> Iterator[ListedContact]:
-    """Yield contacts, each with whether it is kept, its words that are an alert, and its outcome in words.
+    """Yield contacts for a list, each with whether a person keeps it, its alert words, and its outcome in words.
 
     `known` says whether answers go out, if the caller knows it; otherwise the database says it.
     """
     for row in rows:
         contact = contact_log.entry(row)
         waits = contact.answer and contact.answer.waiting_for
-        sending = sending_now(config, known or sending_of(db)) if waits else FREE  # asked only where it is of use
+        sending = sending_now(config, known or sending_of(db)) if waits else FREE  # only a waiting answer needs it
         yield extended(
             ListedContact,
             contact,
@@ -125,7 +125,7 @@ def rows_for_people(
 
 
 def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[ListedTextByHand]:
-    """Yield texts that people sent themselves, with their outcome in words."""
+    """Yield texts by hand, with their outcome in words."""
     sending = sending_now(config, sending_of(db))
     for row in rows:
         text = contact_log.by_hand_entry(row)
@@ -141,13 +141,13 @@ def outcome(contact: LoggedContact, sending: Sending) -> str:
 
 
 def sender(contact: LoggedContact) -> str:
-    """Return who a contact is from; one that withholds its number is `withheld`."""
+    """Return the number, name or short code of a contact; in words if it is withheld or unreadable."""
     nobody = _("unknown") if contact.kind == ContactKind.UNREADABLE else _("withheld")
     return contact.originator or nobody
 
 
 def maybe_why_not(contact: LoggedContact) -> str | None:
-    """Return in a few words why a contact has no answer and gets none; None where it has one, or may get it."""
+    """Return in a few words why a contact gets no answer; None if it has one or may still get one."""
     answer = contact.answer
     if answer is None:
         return briefly(contact.reason) or None
@@ -155,7 +155,7 @@ def maybe_why_not(contact: LoggedContact) -> str | None:
 
 
 def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is known of a contact, as labels and values; None for what is not known."""
+    """Yield everything that is known of a contact, as labels and values; an unknown value is None."""
     kind = KINDS[contact.kind]
     yield (
         _("contact"),
@@ -170,7 +170,7 @@ def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | 
     yield _("segments"), _segments(contact)
     yield _("tags"), " ".join(map(tag_in_words, contact.tags))
     yield _("outcome"), outcome(contact, sending)
-    if contact.verdict == ContactVerdict.ANSWER:  # else the outcome says the same
+    if contact.verdict == ContactVerdict.ANSWER:  # otherwise the outcome already says it
         yield _("decision"), VERDICTS[contact.verdict]
     yield inner(_("because")), reason_in_words(contact.reason)
     if kept := contact.kept:
@@ -192,7 +192,7 @@ def facts(contact: WholeContact, sending: Sending) -> Iterator[tuple[str, str | 
 
 
 def by_hand_facts(text: WholeTextByHand, sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is known of a text by hand, as labels and values."""
+    """Yield everything that is known of a text by hand, as labels and values."""
     yield _("text by hand"), f"{text.id}: {answer_in_words(text.answer, sending.state)}"
     yield _("to"), text.recipient
     yield _("by"), f"{text.asked_by} ({text.kind})"
@@ -226,7 +226,7 @@ def _answer_facts(answer: WholeAnswer, sending: Sending) -> Iterator[tuple[str, 
 
 
 def _fate_facts(answer: WholeAnswer) -> Iterator[tuple[str, str | None]]:
-    """Yield the text of an answer or of a text by hand, and what became of it."""
+    """Yield the text of an answer or of a text by hand, and its outcome."""
     yield inner(_("because")), cause_in_words(answer.reason)
     yield inner(_("text")), answer.text
     if isinstance(answer, ShownAnswer) and (wording := answer.wording):

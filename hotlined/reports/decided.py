@@ -36,7 +36,7 @@ _WHICH = Phrases(
         "cancel": N_("Only one that waits can be cancelled."),
     }
 )
-"""Which answers a verb is for."""
+"""The answers that a verb can change: the cure when an answer's state forbids it."""
 _CHANGED = Phrases(
     {
         "requeue": N_("The answer to contact {number} is queued again."),
@@ -80,7 +80,7 @@ def blocked(number: str, cancelled: int) -> str:
 
 
 def unblocked(config: Config, number: str, *, was: bool) -> str:
-    """Return the result of `unblock` in a sentence."""
+    """Return the result of `unblock` in a sentence; `was` says whether the number was blocked."""
     if number in config.numbers.blocked:
         words = _("{number} is still blocked: it stands in numbers.blocked of the configuration.", number=number)
     elif was:
@@ -99,7 +99,7 @@ def unblocked(config: Config, number: str, *, was: bool) -> str:
 
 
 def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
-    """Return the result of `unblock --opted-out` in a sentence."""
+    """Return the result of `unblock --opted-out` in a sentence; `was` says whether the number had opted out."""
     history = _history(config, number)
     if not was:
         words = _("{number} had not opted out: nothing has changed.", number=number)
@@ -117,7 +117,7 @@ def opt_out_lifted(config: Config, number: str, *, was: bool) -> str:
 
 
 def _elsewhere(config: Config, number: str) -> str:
-    """Return which lines of the fleet go on refusing a number, since when, and that it is lifted there; or nothing."""
+    """Return which lines of the fleet still refuse a number, and since when; empty if none does."""
     with open_beside_daemon(config.database) as db:
         said = fleet.elsewhere(db, number)
     blocked = [f"{each.line} ({moment(each.blocked_at)})" for each in said if each.blocked_at]
@@ -140,7 +140,7 @@ def _history(config: Config, number: str) -> History:
 
 
 def pause_before(config: Config) -> Sending | None:
-    """Return the pause that is in force, if any."""
+    """Return the pause that is in force, or None."""
     with open_beside_daemon(config.database) as db:
         return next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
 
@@ -168,13 +168,13 @@ def _paused(before: Sending | None) -> str:
 
 
 def is_ended_by_resume(config: Config) -> bool:
-    """Tell whether anything keeps answers back that `resume` ends: a pause, or the loss of the pseudonyms' key."""
+    """Tell whether `resume` has something to end: a pause, or the loss of the pseudonyms' key."""
     with open_beside_daemon(config.database) as db:
         return any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in recorded_holds(db))
 
 
 def resumed(config: Config, *, was: bool, another_key: bool) -> str:
-    """Return the result of `resume` in a sentence; `was` is whether there was anything that it ends."""
+    """Return the result of `resume` in a sentence; `was` says whether there was something to end."""
     if not was:
         effect = _("It was not paused.")
     elif report_line(config).alive:
@@ -190,7 +190,7 @@ def _when_started() -> str:
 
 
 def topped_up(config: Config, at: str, *, is_dated: bool) -> str:
-    """Return the result of `sim topup` in a sentence; `is_dated` is whether its date was given."""
+    """Return the result of `sim topup` in a sentence; `is_dated` says whether the person gave a date."""
     report = report_line(config)
     holds = report.stored.holds if report.stored else ()
     if report.alive and any(hold.state is SendingState.TRIAL for hold in holds):
@@ -210,7 +210,7 @@ def topped_up(config: Config, at: str, *, is_dated: bool) -> str:
 
 
 def life(config: Config) -> Iterator[str]:
-    """Yield when the SIM was topped up last, and what to do about that; nothing if `credit.valid_for` is not set."""
+    """Yield when the SIM was last topped up and when it ends; nothing if `credit.valid_for` is not set."""
     report = report_line(config)
     if report.stored is None or config.credit.valid_for is None:
         return
@@ -224,11 +224,11 @@ def life(config: Config) -> Iterator[str]:
 
 
 def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) -> str:
-    """Return the sentence for `requeue` or `cancel`.
+    """Return the result of `requeue` or `cancel` in a sentence.
 
-    `state` is None if the answer was changed, the answer's state if that forbids the change, `none` if there is no
-    answer, `erased` if its text or its number is, or what was decided about its number. Raises RefusedError for such a
-    state, or HotlinedError if there is no such contact or text.
+    `state` is None if the answer was changed. Otherwise it says why not: the answer's state, `none` (there is no
+    answer), `erased` (its text or its number is erased), or a `Reason` for which the number is refused.
+    Raises RefusedError for each of these, and HotlinedError if there is no such contact or text.
     """
     if state == "none":
         if meant.by_hand:
@@ -260,7 +260,7 @@ def changed(config: Config, verb: str, meant: AnswerMeant, state: str | None) ->
 
 
 def _maybe_due(config: Config, contact_id: int) -> str | None:
-    """Return when the answer to a contact goes, if its time has yet to come."""
+    """Return when the answer to a contact goes, if that moment has not come yet; otherwise None."""
     with open_beside_daemon(config.database) as db:
         contact = log.maybe_contact(db, contact_id)
     answer = contact.answer if contact else None
@@ -268,10 +268,10 @@ def _maybe_due(config: Config, contact_id: int) -> str | None:
 
 
 def withdrawn(text: TextByHand | None = None, state: str | None = None) -> str:
-    """Return what came of Ctrl-C in a sentence.
+    """Return the result of Ctrl-C during a sending in a sentence.
 
-    `text` is what the daemon had queued, None where it had begun nothing; `state` is None where
-    the text was cancelled, or its state that forbids that.
+    `text` is the text that the daemon had queued, None if it had queued nothing. `state` is None if the text was
+    cancelled; otherwise it is the state that made this impossible.
     """
     if text and state:
         fate = fate_in_words(_("The text {id}", id=text.id), state)
@@ -282,19 +282,19 @@ def withdrawn(text: TextByHand | None = None, state: str | None = None) -> str:
 
 
 def result(progress: RequestProgress) -> str:
-    """Return the result of what the daemon was asked to do; raises RefusedError where it was not done."""
+    """Return the result of a request that the daemon has dealt with; raises RefusedError if it was not carried out."""
     if progress.state is not RequestState.DONE:
         raise _refused(*refusal_in_words(progress.result or "", progress.detail))
     return progress.result or ""
 
 
 def _refused(words: str, cure: str) -> RefusedError:
-    """Return the error for what a rule refuses."""
+    """Return the error for a refusal by a rule."""
     return RefusedError(sentence(_("Refused: {words}", words=words)), cure)
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return the result of `tag` in a sentence; raises HotlinedError without such a contact (None)."""
+    """Return the result of `tag`; `news` is None if there is no such contact: then raises HotlinedError."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -303,7 +303,7 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
-    """Return the sentence for a tag that was not put on, because somebody has changed the tags since they were seen."""
+    """Return the sentence for a tag that was not put on: another person changed the tags after they were shown."""
     contact = log.maybe_contact(db, contact_id)
     tags = ", ".join(map(tag_in_words, contact.tags)) if contact else ""
     return _(
@@ -315,7 +315,10 @@ def sorted_meanwhile(db: Database, contact_id: int, by: str) -> str:
 
 
 def told(contact_id: int, *, news: bool | None) -> str:
-    """Return what came of asking the admin to look at a contact; raises HotlinedError without such a contact (None)."""
+    """Return the result of asking the admin to look at a contact.
+
+    `news` is None if there is no such contact: then raises HotlinedError.
+    """
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -324,7 +327,7 @@ def told(contact_id: int, *, news: bool | None) -> str:
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
-    """Return the result of `tag --remove` in a sentence; raises HotlinedError without such a contact (None)."""
+    """Return the result of `tag --remove`; `news` is None if there is no such contact: then raises HotlinedError."""
     if news is None:
         raise no_contact(contact_id)
     if news:
@@ -333,7 +336,7 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
 
 
 def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
-    """Return the result of `keep` in a sentence; raises HotlinedError without such a contact (None)."""
+    """Return the result of `keep`; `news` is None if there is no such contact: then raises HotlinedError."""
     if news is None:
         raise no_contact(contact_id)
     if not news:
@@ -345,21 +348,21 @@ def kept(config: Config, contact_id: int, *, news: bool | None) -> str:
 
 
 def kept_already(contact: WholeContact) -> str:
-    """Return the sentence for who keeps a contact that is kept already."""
+    """Return the sentence that a contact is kept already, by whom and since when."""
     assert contact.kept
     by, at = contact.kept.by, moment(contact.kept.at)
     return _("Contact {number} is kept already, by {by} since {moment}.", number=contact.id, by=by, moment=at)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
-    """Return the result of `keep --undo` in a sentence; raises HotlinedError without such a contact."""
+    """Return the result of `keep --undo` in a sentence; raises HotlinedError if there is no such contact."""
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} ages like any other again.", number=contact_id)
 
 
 def skipped(contact_id: int, *, found: bool) -> str:
-    """Return the result of a skip in the review in a sentence; raises HotlinedError without such a contact."""
+    """Return the result of skipping a contact in the review; raises HotlinedError if there is no such contact."""
     if not found:
         raise no_contact(contact_id)
     return _("Contact {number} is skipped: it comes last in the inbox.", number=contact_id)

@@ -1,4 +1,4 @@
-"""What is stored of a person who is to be forgotten, and what was erased, in sentences."""
+"""Erasure in sentences: the question before a person is forgotten, and the result of `forget` and `purge`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from hotlined.words.times import moment
 
 
 def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool) -> str:
-    """Return what a person is asked before a number is forgotten."""
+    """Return the question that a person confirms before a number is forgotten."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
         "{number} KEPT contacts are among them, which a person wanted to keep.",
@@ -28,7 +28,7 @@ def question(name: str, stored: StoredCounts, *, keep_opt_out: bool, asks: bool)
 
 
 def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidence]) -> Iterator[str]:
-    """Yield whom a line asks to erase, what is stored of it, and which of its contacts may be evidence."""
+    """Yield another line's request to erase a number: what is stored of it here, and which contacts may be evidence."""
     yield _(
         "Line {line} asks since {moment} to erase {name}: {what}.",
         line=request.by,
@@ -46,9 +46,9 @@ def asked(request: Asked, stored: StoredCounts, evidence: Sequence[LikelyEvidenc
 
 
 def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out: bool, asks: bool) -> Iterator[str]:
-    """Yield what came of `forget`; `stored` is what was erased, `keeps_opt_out` says that an opt-out is left of it.
+    """Yield the result of `forget`: `stored` was erased, `keeps_opt_out` says that the opt-out stays.
 
-    `asks` says that other lines of a fleet are asked to erase it.
+    `asks` says that the other lines of the fleet are asked to erase it, too.
     """
     yield (
         _("Erased everything about {name}: {what}.", name=name, what=_in_words(stored))
@@ -73,12 +73,12 @@ def forgotten(config: Config, name: str, stored: StoredCounts, *, keeps_opt_out:
 
 
 def nothing(name: str) -> str:
-    """Return that nothing is stored of a number or name."""
+    """Return the sentence that nothing is stored of a number or name."""
     return _("Nothing is stored about {name}.", name=name)
 
 
 def withheld(contacts: int) -> str:
-    """Return what is stored of those who withhold their number: nobody can tell which of it is whose."""
+    """Return how many contacts withheld their number; nobody can tell which of them belong to the same person."""
     if not contacts:
         return _("No contact came without a number.")
     return ngettext(

@@ -1,4 +1,4 @@
-"""What is stored about a number, as labels and values, for a person who asks what the line stores about them."""
+"""The export of a number as labels and values, for a person who asks what the line stores about them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,7 +16,7 @@ from hotlined.words.times import exact, maybe_exact
 
 
 def sheet(export: Export, now: datetime) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is stored, as labels and values. The first is the moment of writing: it may be read on paper."""
+    """Yield everything that is stored, as labels and values; the moment of writing is first, for the printed sheet."""
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
     yield _("number"), export.number

@@ -1,7 +1,7 @@
-"""How the fleet of a line is: what its database says, and what the exchange has heard from the hub.
+"""The state of a line's fleet: the database's part of it, and the hub's last answer to the exchange.
 
-The exchange leaves that in the runtime directory. What lines say of themselves comes by way of the hub and may be a
-lie: each value is checked here, and of a line's troubles there are codes alone. Ages are those of the hub's clock.
+The exchange leaves the hub's answer in the runtime directory. Other lines describe themselves, and the hub passes it
+on; both may lie, so each value is checked here, and a line's troubles are codes only. Ages are by the hub's clock.
 """
 
 import json
@@ -27,7 +27,7 @@ from hotlined.words.states import MEMBER_STATES
 from hotlined.words.times import maybe_moment, moment
 
 AWAY_SECONDS = 3600.0
-"""How long a line or the hub may be away before anybody hears of it."""
+"""A line or the hub may be away for this long before it counts as a trouble."""
 _MOST_LINES = 1000
 _MOST_TROUBLES = 10
 _LARGEST = 1_000_000_000
@@ -41,12 +41,12 @@ _CODES = {
     FleetTrouble.REFUSED: TroubleCode.HUB_REFUSED,
 }
 LEVELS = tuple(conditions.FLEET)
-"""What is wrong with an exchange: the alert about one has its place here, from 1, as its level."""
+"""The troubles of an exchange. The place of a trouble here, from 1, is the level of its alert."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetLine:
-    """A line of the fleet, as it says itself."""
+    """A line of the fleet, by its own account."""
 
     line: str
     state: MemberState
@@ -54,9 +54,9 @@ class FleetLine:
     contacts_today: int | None
     answers_today: int | None
     trouble: tuple[str, ...]
-    """Codes, as those of `status --json`."""
+    """Codes, like those of `status --json`."""
     open: Mapping[str, int]
-    """How many persons each line asked it to erase, and it has not."""
+    """The persons whom this line has not erased yet, counted by the line that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +65,27 @@ class Fleet:
 
     line: str
     unsent: int
-    """Persons of whom the hub has not what the line says."""
+    """The number of persons whose latest entries by this line are not at the hub yet."""
     asked: tuple[Asked, ...]
-    """Requests of other lines to erase somebody, which wait for a person here."""
+    """Requests of other lines to erase a person, which wait for a decision here."""
     heard: Heard | None
-    """How the hub is; None where no exchange has said it since boot."""
+    """The state of the hub; None if no exchange has asked it since boot."""
     members: tuple[FleetLine, ...]
     trouble: tuple[Trouble, ...]
 
     @property
     def open(self) -> dict[str, int]:
-        """How many persons other lines have not erased yet for which this line asked, by line."""
+        """The persons whom other lines have not erased yet although this line asked for it, counted by line."""
         return {each.line: each.open[self.line] for each in self.members if each.open.get(self.line)}
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong, and nothing waits for a person."""
+        """True if there is no trouble and no request waits for a person."""
         return not self.trouble and not self.asked
 
 
 def maybe_fleet(db: Database, config: Config) -> Fleet | None:
-    """Return the fleet of a line; None where it is in none."""
+    """Return the fleet of a line; None if it is not in a fleet."""
     member = fleet.maybe_member(db)
     if member is None:
         return None
@@ -113,7 +113,7 @@ def _trouble(code: TroubleCode, since: str | None) -> Trouble:
 
 
 def _members(heard: Heard, now: datetime, boottime: float) -> Iterator[FleetLine]:
-    """Yield the lines as the hub named them, each value checked."""
+    """Yield the lines as the hub named them; a value that is not what it must be is dropped."""
     for row in heard.lines[:_MOST_LINES]:
         match row:
             case {"line": str(line), "away": int() | float() | None as away} if _NAME.fullmatch(line):
@@ -154,7 +154,7 @@ def _maybe_count(value: Any) -> int | None:
 
 
 def hub_in_words(found: Fleet) -> str:
-    """Say how the hub is."""
+    """Return in words whether the hub is reachable, and since when."""
     heard = found.heard
     if heard is None:
         return _("not asked since this machine was started")
@@ -164,7 +164,7 @@ def hub_in_words(found: Fleet) -> str:
 
 
 def asked_in_words(asked: int) -> str:
-    """Say how many persons other lines want erased, and what shows them."""
+    """Return how many persons other lines want erased, and the command that shows them."""
     return ngettext(
         "Other lines want {number} person erased: `hotlined forget --asked`",
         "Other lines want {number} persons erased: `hotlined forget --asked`",
@@ -173,7 +173,7 @@ def asked_in_words(asked: int) -> str:
 
 
 def requests_in_words(found: Fleet) -> Iterator[str]:
-    """Yield what waits for a person here, and what this line waits for at others."""
+    """Yield the requests that wait for a person here, and those of this line that wait at others."""
     for each in found.asked:
         yield _(
             "{line} asks since {moment} that {person} be erased: `hotlined forget --asked`.",

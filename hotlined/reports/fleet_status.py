@@ -1,4 +1,4 @@
-"""What `fleet status --json` prints: the document of a fleet at one moment."""
+"""The document that `fleet status --json` prints: a fleet at one moment."""
 
 from dataclasses import dataclass
 
@@ -10,34 +10,34 @@ from hotlined.states import MemberState
 
 @dataclass(frozen=True, slots=True)
 class HubStatus:
-    """Whether the last question to the hub was answered, and since when that is so."""
+    """The hub: whether it answered the last question, and since when that is so."""
 
     reachable: bool | None
-    """Null: none was put since this machine was started."""
+    """Null: nothing has asked the hub since this machine was started."""
     since: Time | None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetLineStatus:
-    """A line of the fleet as the hub has it, by what it said itself."""
+    """A line of the fleet, by its own account, as the hub passes it on."""
 
     line: str
     state: MemberState
-    """How it is; unseen: not at the hub for an hour; new: never."""
+    """unseen: not at the hub for an hour; new: never at the hub."""
     seen_at: Time | None
     """By the hub's clock."""
     contacts_today: int | None
     answers_today: int | None
     trouble: tuple[str, ...]
-    """Codes, as those of status."""
+    """Codes, like those of status."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskedStatus:
-    """A person whom another line wants erased here, which nobody has answered."""
+    """A person whom another line wants erased here; no person has decided about it yet."""
 
     person: str
-    """As the fleet knows it."""
+    """The name that the fleet has for the person: a pseudonym."""
     by: str
     since: Time | None
 
@@ -48,17 +48,17 @@ class FleetStatus:
 
     hub: HubStatus
     unsent: int
-    """Of how many persons the hub has not got what this line says."""
+    """The number of persons whose latest entries by this line are not at the hub yet."""
     lines: tuple[FleetLineStatus, ...]
     asked: tuple[AskedStatus, ...]
     open: dict[str, int]
-    """How many persons each other line has not erased yet for which this line asked."""
+    """The persons whom other lines have not erased yet although this line asked for it, counted by line."""
     trouble: tuple[Trouble, ...]
-    """What is wrong between the line and the hub, as in status."""
+    """The troubles between the line and the hub, as in status."""
 
 
 def document(found: Fleet) -> FleetStatus:
-    """Return what `fleet status --json` prints."""
+    """Return the document that `fleet status --json` prints."""
     heard = found.heard
     return FleetStatus(
         HubStatus(heard.reachable, heard.since) if heard else HubStatus(None, None),

@@ -1,4 +1,4 @@
-"""A line at a glance: who came, what goes when and what is spent, in a few sentences."""
+"""A line at a glance, in a few sentences: its contacts, its next answer, and what it has spent this month."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from hotlined.words.times import ago, clock_time
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """How many contacts came since midnight, and when the last one did, None where there was none yet."""
+    """The number of contacts since midnight, and the time of the last contact; None before the first one."""
 
     today: int
     last_at: str | None
 
 
 def came(db: Database, now: datetime) -> Came:
-    """Return what came until now."""
+    """Return the contacts until now."""
     midnight = datetime(now.year, now.month, now.day).astimezone()
     today = figures.contacts(db, (midnight, now))[0].total() if midnight < now else 0
     last = next(log.rows(db, log.Filter(), 1), None)

@@ -1,9 +1,11 @@
-"""What is in force while config.yaml is broken: what the daemon that was started with it says, or what can be salvaged.
+"""The configuration in force while config.yaml is broken: the running daemon's, or the keys that can still be read.
 
-A daemon keeps the configuration that it has, and writes it into its status file. Without one the sound keys of
-the file are taken. Nobody then knows the country of national numbers: the one in the file may be the mistake. The keys
-of the desk are always those of the file: somebody who was taken out does not come back with a mistake.
-Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual folders.
+A daemon keeps the configuration that it was started with, and writes it into its status file. Without a daemon, the
+sound keys of the file are used. The country of national numbers then counts as unknown: the one in the file may be
+the mistake. The keys of the desk always come from the file: a person who was taken out does not come back because of
+a mistake.
+Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual
+folders.
 """
 
 import os
@@ -25,7 +27,7 @@ from hotlined.status import DaemonStatus
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A configuration file that cannot be used: what is wrong with it, and since when it stands so (RFC 3339)."""
+    """A configuration file that cannot be used: the problem, and since when (RFC 3339)."""
 
     message: str
     since: str | None
@@ -33,7 +35,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The configuration in force, the keys that have only their default in it, and a warning that says so."""
+    """The configuration in force, the keys that have only their default in it, and a warning about both."""
 
     config: Config
     unknown: tuple[str, ...]
@@ -41,7 +43,7 @@ class InForce:
 
 
 def look(path: Path) -> InForce | None:
-    """Return what is in force while a file cannot be used; None where there is neither a daemon nor a database."""
+    """Return the configuration in force while a file cannot be used; None if there is no daemon and no database."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
         running = running._replace(alerts=_alerts(salvaged.config, running), web=salvaged.config.web)
@@ -71,9 +73,10 @@ def look(path: Path) -> InForce | None:
 
 
 def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
-    """Return where alerts go, by the sound keys of the file: a status file holds no such secret.
+    """Return where alerts go, by the sound keys of the file; a status file does not hold these secrets.
 
-    A number is only texted if it was read as of the country that the daemon has in force: it could be somebody else's.
+    A number for alerts is used only if the file has the country that the daemon has in force. With another country
+    the same digits could be somebody else's number.
     """
     if running and running.numbers.country == salvaged.numbers.country:
         return salvaged.alerts
@@ -81,7 +84,7 @@ def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
 
 
 def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
-    """Yield the names of keys; if no key of a section is known, the section's name stands for all of them."""
+    """Yield the names of keys; if no key of a section is known, the section is named instead."""
     for section in dict.fromkeys(key.partition(".")[0] for key in configuration.KEYS):
         keys = [key for key in configuration.KEYS if key.partition(".")[0] == section]
         here = [key for key in keys if key in unknown]
@@ -89,7 +92,7 @@ def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
 
 
 def _sendable(config: Config) -> Config:
-    """Replace texts that cannot be sent at all by the one that stands for an unknown text."""
+    """Replace the texts by the placeholder for an unknown text, if one of them cannot be sent."""
     try:
         for text in config.answer.texts:
             plan(text, config.answer.encoding)
@@ -109,11 +112,11 @@ def _running(path: Path, salvaged: Config) -> Iterator[Config]:
 
 
 def _lives(daemon: DaemonStatus) -> bool:
-    """Tell whether the process that wrote a status lives: its configuration is in force, though it hangs."""
+    """Tell whether the process that wrote a status is alive: even if it hangs, its configuration is in force."""
     try:
         os.kill(daemon.pid or 0, 0)
     except PermissionError:
-        pass  # it lives, as somebody else
+        pass  # it is alive, as another user's process
     except (OSError, OverflowError):
         return False
     return daemon.pid is not None and daemon.pass_boottime <= clock.boottime()

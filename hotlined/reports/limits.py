@@ -1,7 +1,7 @@
-"""What is left in each window, what waits, and the worst that can be spent.
+"""The room left in each window, the answers that wait, and the most that can be spent.
 
-The times are for the next text, so after all answers that wait already. The worst is what the configured windows allow,
-whatever comes; it needs neither a daemon nor a database.
+Times are those of the next text, so after all answers that already wait. The most is what the configured windows
+allow, whatever happens; it needs neither a daemon nor a database.
 """
 
 from dataclasses import dataclass, replace
@@ -30,10 +30,10 @@ from hotlined.words.times import clock_time
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window, in segments. `known` went to numbers that were answered before; these may not use the `reserve`.
+    """One window, in segments. `known` went to numbers that were answered before; these cannot use the `reserve`.
 
-    `new_in_seconds` and `known_in_seconds` say when there is room for one more answer to a new and to a known number,
-    after those that wait: 0 now, None never. They are also None if the configuration is broken.
+    `new_in_seconds` and `known_in_seconds`: the time until there is room for one more answer to a new or to a known
+    number, after those that wait; 0: now, null: never, or not known because the configuration is broken.
     """
 
     used: int
@@ -46,10 +46,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The answers that wait in one share, their segments, and in how many seconds the answer to a text of now can go.
+    """The waiting answers to new or to known numbers, their segments, and when a text that came now could be answered.
 
-    The seconds are the earliest possible, because `answer.delay` is drawn at random; None means never, or while
-    something keeps all answers back. `ahead` counts the waiting answers that are due before it.
+    `next_in_seconds` is the earliest time, because `answer.delay` is drawn at random; null: never, or not while
+    something keeps all answers back. `ahead` counts the waiting answers that go first.
     """
 
     answers: int
@@ -60,7 +60,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """The most that a window allows: segments, their price, and the first contacts that can be answered with them."""
+    """The most that a window allows: segments, their price, and how many first contacts that answers."""
 
     segments: int
     price: Decimal | None
@@ -69,7 +69,7 @@ class Worst:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCost:
-    """What one answer costs; a price is None where `limits.price_per_segment` is not set."""
+    """The cost of one answer; the price is null if `limits.price_per_segment` is not set."""
 
     segments: int
     price: Decimal | None
@@ -77,11 +77,11 @@ class AnswerCost:
 
 @dataclass(frozen=True, slots=True)
 class LimitsReport:
-    """What `limits --json` prints; `answers` are the highest costs of a number's first answer, the second and so on.
+    """The document that `limits --json` prints.
 
-    There is none where the answer has no text: then nothing goes.
-    `held` is everything that keeps answers back, whatever room there is. `waits` counts all answers that wait; the
-    first of them goes in `first_in_seconds`, None if that is not known.
+    `held`: everything that keeps answers back, even if there is room. `answers`: the highest cost of the first answer
+    to a number, of the second, and so on; empty if the answer has no text, because then nothing is sent. `waits`: the
+    number of answers that wait. `first_in_seconds`: the time until the first of them goes; null if it is not known.
     """
 
     line: str
@@ -95,15 +95,15 @@ class LimitsReport:
     waits: int
     first_in_seconds: Seconds | None
     unknown: tuple[str, ...] = ()
-    """The keys that nobody can say while the configuration is broken; what follows from them is left out."""
+    """The keys that cannot be read while the configuration is broken; all that depends on them is left out."""
 
 
 _FORECAST = ("answer", "limits", "modem.send_interval", "mode")
-"""Configuration keys, or their beginnings, on which the forecast depends; while one is unknown no forecast is given."""
+"""Keys, or beginnings of keys, that the forecast depends on; while one of them is unknown there is no forecast."""
 
 
 def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
-    """Return what is left in each window, what waits, and the worst; without a database nothing is spent.
+    """Return the report for `limits`; without a database nothing is spent.
 
     `unknown` are the keys that have only their default in `config`.
     """
@@ -156,14 +156,14 @@ def _report(config: Config) -> LimitsReport:
 
 
 def _outlook(view: Forecast, segments: int, share: Share) -> Outlook:
-    """Return when an answer more of a share can go: never where there is no text for it."""
+    """Return when one more answer of a share can go; never if there is no text for it."""
     if segments:
         return view.outlook(segments, known=share is Share.KNOWN)
     return Outlook(None, dict.fromkeys(policy.WINDOW_SECONDS), view.ahead[share])
 
 
 def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ...]]:
-    """Return what each window has spent, the forecast, and all that keeps answers back."""
+    """Return the spending of each window, the forecast, and everything that keeps answers back."""
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
@@ -187,12 +187,12 @@ def _window(name: str, used: Spent, limits: policy.Limits, view: Forecast, new: 
 
 
 def _left(view: Forecast, at: float | None) -> float | None:
-    """Return the seconds from the moment of a forecast to a moment of the limit clock."""
+    """Return the seconds from the moment of a forecast until `at`, a moment of the limit clock."""
     return None if at is None else at - view.now
 
 
 def worst_case(limits: policy.Limits) -> dict[str, int]:
-    """Return the most segments that any hour, day and 30 days can take, each window within the others."""
+    """Return the most segments that an hour, a day and 30 days can take: all three limits hold at the same time."""
     segments = limits.segments
     return {
         "hour": min(segments.hour, segments.day, segments.month),
@@ -202,14 +202,17 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
 
 
 def worst_in_words(limits: policy.Limits) -> str:
-    """Write the most that can be spent, whatever comes."""
+    """Return the most that can be spent, in words."""
     worst = worst_case(limits)
     places = {window: segments_and_price(segments, limits) for window, segments in worst.items()}
     return _("At worst it spends {hour} in an hour, {day} in a day, {month} in 30 days.", **places)
 
 
 def waits_in_words(report: LimitsReport, delay: timedelta, now: datetime) -> str:
-    """Write what waits, and when it can go, and when the answer to a text of now can; `delay` is the shortest one."""
+    """Return in words how many answers wait and when they go, and when a text that came now could be answered.
+
+    `delay` is the shortest delay of an answer.
+    """
     new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     waiting = _("No answer waits.")
     if report.waits:
@@ -235,7 +238,7 @@ def waits_in_words(report: LimitsReport, delay: timedelta, now: datetime) -> str
 
 
 def _next_in_words(queue: Queue, delay: timedelta) -> str:
-    """Write when the answer to a text of now can go, and how many of the waiting answers go before it."""
+    """Return in words when a text that came now could be answered, and how many waiting answers go before it."""
     seconds = queue.next_in_seconds
     if seconds is not None and seconds < delay.total_seconds() + SOON_SECONDS:
         when = _("after the usual delay") if delay else room_in_words(0)
@@ -247,7 +250,7 @@ def _next_in_words(queue: Queue, delay: timedelta) -> str:
 
 
 def _first_in_words(report: LimitsReport, now: datetime) -> str:
-    """Write how many answers wait and when the first of them goes; nothing where none waits."""
+    """Return in words how many answers wait and when the first of them goes; empty if none waits."""
     if not report.waits:
         return ""
     waits = ngettext("{number} answer waits", "{number} answers wait", report.waits)
@@ -260,20 +263,20 @@ def _first_in_words(report: LimitsReport, now: datetime) -> str:
 
 
 def _waiting_in_words(queue: Queue) -> str:
-    """Write how many answers wait, and their segments."""
+    """Return in words how many answers wait, and their segments."""
     if not queue.answers:
         return pgettext("queue", "no answer")
     return f"{in_answers(queue.answers)} ({in_segments(queue.segments)})"
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:
-    """Return the segments of the longest text for a number of a country that got this many answers; 0 without one."""
+    """Return the segments of the longest text that a number may get after `answers` answers; 0 if there is no text."""
     choices = config.answer.choices(answers, country)
     return max((plan(wording.text, config.answer.encoding).segments for wording in choices), default=0)
 
 
 def longest_by_step(config: Config) -> list[int]:
-    """Return the segments of the first answer, the second and so on: the longest of all countries that are answered."""
+    """Return the segments of the first answer, the second and so on, each with the longest text of any country."""
     countries = (None, *config.numbers.answer_countries)
     return [
         max(longest(config, answers, country) for country in countries)
@@ -282,13 +285,13 @@ def longest_by_step(config: Config) -> list[int]:
 
 
 def sizes(config: Config) -> dict[Share, int]:
-    """Return, by share, the segments that an answer that is not composed yet takes at most."""
+    """Return, by share, the most segments that an answer takes that is not composed yet."""
     segments = longest_by_step(config)
     return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
 
 
 def look_ahead(db: Database, config: Config, now: Now) -> Forecast:
-    """Return what waits and what is spent, as a forecast."""
+    """Return the forecast: the answers that wait, and when there is room for more."""
     return forecast.forecast(
         db,
         config.limits,

@@ -1,6 +1,6 @@
-"""Whether a line works: what its daemon, its database and the clocks say at one moment, and what is wrong.
+"""The report of a line: what its daemon, its database and the clocks say at one moment, and what is wrong.
 
-Each of the three may be missing; what is not known is None.
+Each of the three may be missing; whatever is not known is None.
 """
 
 import sqlite3
@@ -79,8 +79,8 @@ HARMLESS = frozenset(
         TroubleCode.READER,
     }
 )
-"""Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
-`status` ends with 0."""
+"""Troubles that a person chose, that pass by themselves, that are still to come, or that may be none: `status` ends
+with 0 if there are only these."""
 _HOLD_NOTHING = frozenset(
     {
         TroubleCode.SIM_ENDED,
@@ -94,28 +94,28 @@ _HOLD_NOTHING = frozenset(
         *conditions.FLEET,
     }
 )
-"""Troubles that somebody has to do something about, though a daemon that runs sends answers."""
+"""Troubles that a person has to deal with, but that do not stop a running daemon from sending answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is spent of a window, in segments, and its limit."""
+    """The segments spent in a window, and its limit."""
 
     limit: int
     used: int
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left."""
+        """True if nothing is left."""
         return self.used >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database knows of the line."""
+    """The part of a report that comes from the database."""
 
     paused_by: str | None
-    """None while nobody has paused it."""
+    """None if the line is not paused."""
     sending: Sending
     holds: tuple[Sending, ...]
     queue: dict[str, int]
@@ -124,24 +124,24 @@ class Stored:
     full_windows: frozenset[str]
     shadow_since: str | None
     countries: tuple[CountryOutage, ...]
-    """Those to which nothing leaves, while other answers do."""
+    """Countries to which no answer leaves, while answers to others do."""
     declined: Declined | None
-    """Since when the network refuses answers in a row, though others left lately."""
+    """The refusals in a row by the network, and since when, although answers left not long ago."""
     credit: Credit
     top_up: TopUp | None
     life: int | None
-    """How near the end of the SIM is, as `sim_life.level` has it; None where no clock can say so."""
+    """The level of the SIM's end, as in `sim_life.level`; None if the clock is not synchronised."""
     sealed: Sealed
-    """What is known of the last sealed backup."""
+    """The last sealed backup."""
     own_number: str | None
     selftest: SelfTest | None
     """The last text that the line sent to itself on its own."""
     silence: Silence | None
-    """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
+    """The time without a contact; None if the modem is not ready, and before the first contact."""
     text_lost: LostText | None
-    """The last text that the modem stored nowhere."""
+    """The last text that the modem announced and did not store."""
     fleet: Fleet | None
-    """The fleet of the line; None where it is in none."""
+    """The fleet of the line; None if it is not in a fleet."""
     at: Now
 
 
@@ -154,39 +154,39 @@ class LineReport:
 
     config: Config
     daemon: DaemonStatus
-    """What the daemon wrote last, whether it lives or not."""
+    """The daemon's last status, even if the daemon is dead."""
     alive: bool
     mode: str
     """Shadow or live, as the daemon has it in force."""
     stored: Stored | None
-    """None where the database cannot be read."""
+    """None if the database cannot be read."""
     database_state: str | None
     trouble: tuple[Trouble, ...]
 
     @property
     def grave(self) -> tuple[Trouble, ...]:
-        """The troubles that a person has to deal with; shadow mode and a full window are none."""
+        """The troubles that a person has to deal with: not shadow mode, not a full window."""
         return tuple(trouble for trouble in self.trouble if trouble.code not in HARMLESS)
 
     @property
     def ready(self) -> bool:
-        """Whether the daemon lives, its modem is ready, and nothing keeps answers back except what a person chose."""
+        """True if the daemon is alive, its modem ready, and nothing keeps answers back except a person's choice."""
         return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
 
     @property
     def answers(self) -> bool:
-        """Whether answers go out: the daemon lives, its modem is ready, and no grave trouble holds them back."""
+        """True if answers go out: the daemon is alive, its modem is ready, and no grave trouble stops them."""
         modem_is_ready = self.daemon.modem.state == ModemState.READY
         return self.alive and modem_is_ready and all(trouble.code in _HOLD_NOTHING for trouble in self.grave)
 
     @property
     def sending(self) -> Sending | None:
-        """Whether answers go out; None if that is not known."""
+        """The state of sending: free, or kept back and by what; None if the database cannot be read."""
         return self.stored.sending if self.stored else None
 
     @property
     def selftest_obstacle(self) -> SelftestObstacle | None:
-        """Why the line cannot make a self-test now; None if it can."""
+        """The obstacle to a self-test now; None if there is none."""
         stored = self.stored
         if stored is None:
             return SelftestObstacle.NOT_RUNNING
@@ -208,7 +208,7 @@ class LineReport:
 
 
 def report_line(config: Config, broken: Broken | None = None) -> LineReport:
-    """Return the report of a line; `broken` says what is wrong with the file if `config` was not read from it."""
+    """Return the report of a line; `broken` is the file's problem if `config` could not be read from it."""
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
     mode = daemon.mode or config.mode.value
@@ -223,7 +223,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     elif not about_database and state in _UNUSABLE:
         about_database = [Trouble(database_trouble(state), *database_in_words(state))]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
-    if broken:  # newer than the daemon's word that it refused a reload, and takes its place
+    if broken:  # newer than the daemon's report of a refused reload, and replaces it
         others = [trouble for trouble in others if trouble.code != TroubleCode.CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(config.name, broken, alive=alive))
     about_answer = tuple(answer.troubles(config, daemon, alive=alive))
@@ -241,35 +241,35 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
 
 
 def maybe_waiting(config: Config) -> Waiting | None:
-    """Return what waits for a person; None where the database cannot be read."""
+    """Return what waits for a person; None if the database cannot be read."""
     with suppress(StoreError, sqlite3.Error), open_beside_daemon(config.database) as db:
         return review.waiting(db)
     return None
 
 
 def is_low(config: Config, credit: Credit) -> bool:
-    """Tell whether the balance that the operator gave last is below `credit.alert_below`."""
+    """Tell whether the last balance from the operator is below `credit.alert_below`."""
     return config.credit.ussd is not None and credit.balance is not None and credit.balance < config.credit.alert_below
 
 
 def balance_in_words(config: Config, credit: Credit) -> str:
-    """Write the balance that the operator gave last, in the line's currency."""
+    """Return the last balance from the operator, in the line's currency."""
     return in_money(Decimal(str(credit.balance)), config.limits.currency)
 
 
 def words_go_nowhere(config: Config) -> bool:
-    """Tell whether texts with a word of alerts.words raise an alert that certainly goes nowhere."""
+    """Tell whether an alert about a text with a word of alerts.words would certainly reach nobody."""
     return bool(config.alerts.words) and not alerts_reach_somebody(config)
 
 
 def alerts_reach_somebody(config: Config) -> bool:
-    """Tell whether alerts have anywhere to go."""
+    """Tell whether alerts have an address or a number to go to."""
     alerts = config.alerts
     return bool(alerts.urls or alerts.urls_file or alerts.sms_to or "urls" in kept_by_root(config))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
-    """Add which programs keep the database locked: a person can see other users' processes, the daemon cannot."""
+    """Add the programs that keep the database locked; a person may see other users' processes, the daemon may not."""
     if trouble.code != database_trouble(DatabaseState.LOCKED) or not (held := holders.who_blocks(config.database)):
         return trouble
     by = _("It is held by {programs}.", programs=", ".join(held))
@@ -277,7 +277,10 @@ def _with_holders(trouble: Trouble, config: Config) -> Trouble:
 
 
 def require_daemons_database(config: Config) -> None:
-    """Raise RefusedError if the running daemon has another file open than the one at the database's path."""
+    """Raise RefusedError if the running daemon has another file open than the one that is now at the database's path.
+
+    A command that wrote into the new file would seem to succeed, and the daemon would never see the change.
+    """
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     if not daemon.is_alive() or daemon.database_file is None:
         return
@@ -298,7 +301,7 @@ def require_daemons_database(config: Config) -> None:
 
 
 def sending_now(config: Config, sending: Sending) -> Sending:
-    """Return what keeps answers back by the database; if that is nothing and no daemon runs, return that."""
+    """Return what keeps answers back by the database; if that is nothing and no daemon runs, the state says so."""
     if sending.state is not SendingState.FREE:
         return sending
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
@@ -318,7 +321,7 @@ def _holds(db: Database, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending,
 def _stored(
     config: Config, daemon: DaemonStatus, *, alive: bool, shadow: bool
 ) -> tuple[Stored | None, str | None, Trouble | None]:
-    """Return what the database knows, its state (None if that is not known), and what is wrong with it."""
+    """Return the database's part of the report, the database's state (None if unknown), and its trouble."""
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
@@ -374,7 +377,7 @@ def _database_code(error: Exception, name: str | None) -> str:
 
 
 def _daemon_trouble(name: str, statuses: FoundStatus, *, alive: bool) -> Iterator[Trouble]:
-    """Yield why no daemon of this database writes a status; nothing if one does."""
+    """Yield why no daemon of this database writes a status; nothing if a daemon does."""
     if alive:
         return
     others, pid = statuses.others, statuses.ours.pid
@@ -455,7 +458,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
 
 
 def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
-    """Yield what holds nothing back and is easily overlooked: little credit, and alerts that go nowhere."""
+    """Yield troubles that stop nothing and are easily overlooked: low credit, and alerts that go nowhere."""
     if stored and is_low(config, stored.credit) and all(hold.reason is not HoldReason.CREDIT for hold in stored.holds):
         known = conditions.CREDIT_LOW
         words = known.words.format(balance=balance_in_words(config, stored.credit))
@@ -466,7 +469,7 @@ def _overlooked(config: Config, stored: Stored | None) -> Iterator[Trouble]:
 
 
 def _country_trouble(stored: Stored) -> Iterator[Trouble]:
-    """Yield the countries to which nothing leaves, and that the network refuses answers, while others leave."""
+    """Yield the countries to which no answer leaves, and refusals by the network, while other answers leave."""
     for outage in stored.countries:
         _title, words, cure = conditions.country_outage_in_words(outage.country, is_barred=outage.is_barred(stored.at))
         yield Trouble(TroubleCode.COUNTRY_OUTAGE, words, cure, outage.since)

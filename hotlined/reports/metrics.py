@@ -1,7 +1,7 @@
-"""The figures of a line for Prometheus, in its text format; names, labels and meanings are promises to scripts.
+"""The figures of a line in the text format of Prometheus; names, labels and meanings are promises to scripts.
 
-What is not known now is left out: without a living daemon there is no modem, and without a readable database no total.
-Labels are words of tables and names of storages: they contain no number, no text and no tag.
+A figure that is not known now is left out: without a living daemon those of the modem, without a readable database
+all totals. Labels are words of tables and names of storages; they never contain a number, a text or a tag.
 """
 
 import math
@@ -25,13 +25,35 @@ from hotlined.status import ModemStatus
 from hotlined.store.file.opening import open_beside_daemon
 from hotlined.store.reading import figures, forecast, totals
 
+FIGURES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "hotlined_up": ((), "1 while the daemon lives and can use its database, else 0."),
+    "hotlined_build_info": (("version",), "1, for the version that runs."),
+    "hotlined_contacts_total": (("kind", "verdict", "reason"), "Contacts that were judged."),
+    "hotlined_answers_total": (("state",), "Entries of answers into a state."),
+    "hotlined_segments_sent_total": ((), "Segments that the network took."),
+    "hotlined_answers_queued": (("waiting_for",), "Queued answers, by what holds them back now."),
+    "hotlined_budget_used_segments": (("window",), "Segments spent in the last hour, day or month."),
+    "hotlined_budget_limit_segments": (("window",), "The limit of a window; 0: none go out."),
+    "hotlined_modem_state": (("state",), "1 for the state that the modem is in, 0 for the others."),
+    "hotlined_sending_state": (("state",), "1 for how answers go out (free, trial, paused, held), 0 for the others."),
+    "hotlined_signal_ratio": ((), "How strong the signal is, from 0 to 1."),
+    "hotlined_storage_used": (("storage",), "Texts in a storage of the modem."),
+    "hotlined_storage_slots": (("storage",), "Texts that a storage has room for."),
+    "hotlined_last_scan_timestamp_seconds": ((), "When the storages of the modem were last listed."),
+    "hotlined_last_contact_timestamp_seconds": ((), "When the newest contact came."),
+    "hotlined_balance": ((), "The credit of the SIM, in the line's currency."),
+    "hotlined_database_bytes": ((), "Bytes of the database and its log on the disk."),
+    "hotlined_restored_timestamp_seconds": ((), "When a backup was last put back."),
+}
+"""Every figure: its labels beside `line`, and its meaning; docs/metrics.md has them from here."""
+
 _LIMITS = "limits.segments"
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value of a label
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the database is asked for these figures alone."""
+    """The values that only these figures need from the database."""
 
     ever: totals.Ever
     waiting: Mapping[str, int]
@@ -41,18 +63,17 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The samples of one name: each has the labels beside `line`, and a value."""
+    """The samples of one name of `FIGURES`, each with its labels (besides `line`) and its value."""
 
     name: str
-    meaning: str
     samples: Iterable[tuple[Mapping[str, str], float]]
 
     def lines(self, line: str) -> Iterator[str]:
-        """Yield the samples in the text format; nothing if there is none."""
+        """Yield the samples in the text format; nothing if there are none."""
         samples = [(labels, value) for labels, value in self.samples if math.isfinite(value)]
         if not samples:
             return
-        yield f"# HELP {self.name} {self.meaning}"
+        yield f"# HELP {self.name} {FIGURES[self.name][1]}"
         yield f"# TYPE {self.name} {'counter' if self.name.endswith('_total') else 'gauge'}"
         for labels, value in samples:
             pairs = ",".join(f'{name}="{word.translate(_ESCAPED)}"' for name, word in {"line": line, **labels}.items())
@@ -60,9 +81,9 @@ class Family:
 
 
 def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...] = ()) -> str:
-    """Return all figures; raises ConfigError if the name of the line is not known.
+    """Return all figures as text; raises ConfigError if the name of the line is not known.
 
-    `unknown` are the keys of a broken file that have their default, as `in_force.look` returns them.
+    `unknown` are the keys of a broken file that have only their default, as `in_force.look` returns them.
     """
     if broken and "line" in unknown:
         raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
@@ -73,7 +94,7 @@ def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...]
         are_limits_known = not any(key.startswith(_LIMITS) for key in unknown)
         families += [*_of_database(report.stored, are_limits_known=are_limits_known), *_of_totals(counted)]
     octets = _maybe_octets(config)
-    families.append(_one("hotlined_database_bytes", "Octets of the database and its log on the disk.", octets))
+    families.append(_one("hotlined_database_bytes", octets))
     return "".join(f"{text}\n" for family in families for text in family.lines(config.line))
 
 
@@ -91,7 +112,7 @@ def _maybe_counted(config: Config) -> Counted | None:
 
 
 def _maybe_octets(config: Config) -> int | None:
-    """Return the octets of the database and its write-ahead log; None if there is no database."""
+    """Return the size of the database and its write-ahead log in bytes; None if there is no database."""
     with suppress(OSError):
         octets = config.database.stat().st_size
         with suppress(OSError):
@@ -101,50 +122,48 @@ def _maybe_octets(config: Config) -> int | None:
 
 
 def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
-    """Yield what the daemon says; without a living daemon only when it last scanned."""
+    """Yield the figures of the daemon; if it is dead, only `hotlined_up`, the version and the last scan."""
     alive, daemon = report.alive, report.daemon
     up = alive and is_readable and report.database_state == DatabaseState.OK
-    yield _one("hotlined_up", "1 while the daemon lives and can use its database.", int(up))
+    yield _one("hotlined_up", int(up))
     version = (daemon.version if alive else None) or __version__
-    yield Family("hotlined_build_info", "The version that runs.", [({"version": version}, 1)])
+    yield Family("hotlined_build_info", [({"version": version}, 1)])
     if alive:
         yield from _of_modem(daemon.modem)
     scanned = parse_rfc3339(daemon.last_scan_at) if daemon.last_scan_at else None
-    yield _when("hotlined_last_scan_timestamp_seconds", "When the storages of the SIM were last listed.", scanned)
+    yield _when("hotlined_last_scan_timestamp_seconds", scanned)
 
 
 def _of_modem(modem: ModemStatus) -> Iterator[Family]:
-    yield _state("hotlined_modem_state", "1 for the state that the modem is in.", ModemState, modem.state)
+    yield _state("hotlined_modem_state", ModemState, modem.state)
     signal = None if modem.signal_percent is None else modem.signal_percent / 100
-    yield _one("hotlined_signal_ratio", "How strong the signal is, from 0 to 1.", signal)
-    for name, meaning, entries in (
-        ("used", "Texts that lie in a storage.", [each.used for each in modem.storages]),
-        ("slots", "Texts that a storage has room for.", [each.total for each in modem.storages]),
+    yield _one("hotlined_signal_ratio", signal)
+    names = [{"storage": each.name} for each in modem.storages]
+    for name, entries in (
+        ("used", [each.used for each in modem.storages]),
+        ("slots", [each.total for each in modem.storages]),
     ):
-        names = [{"storage": each.name} for each in modem.storages]
-        yield Family(f"hotlined_storage_{name}", meaning, list(zip(names, entries, strict=True)))
+        yield Family(f"hotlined_storage_{name}", list(zip(names, entries, strict=True)))
 
 
 def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
-    """Yield how the line is."""
+    """Yield the state of the line: sending, windows, credit."""
     states = [state for state in SendingState if state is not SendingState.NO_DAEMON]
-    yield _state("hotlined_sending_state", "1 for how answers go out.", states, stored.sending.state)
-    for name, meaning in (("used", "Segments spent in a window."), ("limit", "The limit of a window; 0: none go out.")):
+    yield _state("hotlined_sending_state", states, stored.sending.state)
+    for name in ("used", "limit"):
         if name == "used" or are_limits_known:
             yield Family(
                 f"hotlined_budget_{name}_segments",
-                meaning,
                 [({"window": window}, getattr(budget, name)) for window, budget in stored.budgets.items()],
             )
-    yield _one("hotlined_balance", "The credit of the SIM, in the line's currency.", stored.credit.balance)
+    yield _one("hotlined_balance", stored.credit.balance)
 
 
 def _of_totals(counted: Counted) -> Iterator[Family]:
-    """Yield what happened, and what waits."""
+    """Yield the totals since the database was made, and the answers that wait."""
     ever = counted.ever
     yield Family(
         "hotlined_contacts_total",
-        "Contacts that were judged.",
         [
             ({"kind": kind, "verdict": verdict or "", "reason": reason or ""}, count)
             for (kind, verdict, reason), count in sorted(ever.contacts.items())
@@ -152,26 +171,24 @@ def _of_totals(counted: Counted) -> Iterator[Family]:
     )
     yield Family(
         "hotlined_answers_total",
-        "Entries of answers into a state.",
         [({"state": state}, ever.answers[state]) for state in AnswerState],
     )
-    yield _one("hotlined_segments_sent_total", "Segments that the network took.", ever.segments)
+    yield _one("hotlined_segments_sent_total", ever.segments)
     yield Family(
         "hotlined_answers_queued",
-        "Queued answers, by what holds them back now.",
         [({"waiting_for": reason}, counted.waiting.get(reason, 0)) for reason in WaitingFor],
     )
-    yield _when("hotlined_last_contact_timestamp_seconds", "When the newest contact came.", counted.last_contact_at)
-    yield _when("hotlined_restored_timestamp_seconds", "When a backup was last put back.", counted.restored_at)
+    yield _when("hotlined_last_contact_timestamp_seconds", counted.last_contact_at)
+    yield _when("hotlined_restored_timestamp_seconds", counted.restored_at)
 
 
-def _one(name: str, meaning: str, value: float | None) -> Family:
-    return Family(name, meaning, [] if value is None else [({}, value)])
+def _one(name: str, value: float | None) -> Family:
+    return Family(name, [] if value is None else [({}, value)])
 
 
-def _when(name: str, meaning: str, moment: datetime | None) -> Family:
-    return _one(name, meaning, moment.timestamp() if moment else None)
+def _when(name: str, moment: datetime | None) -> Family:
+    return _one(name, moment.timestamp() if moment else None)
 
 
-def _state(name: str, meaning: str, states: Iterable[str], now: str | None) -> Family:
-    return Family(name, meaning, [({"state": str(state)}, int(state == now)) for state in states])
+def _state(name: str, states: Iterable[str], now: str | None) -> Family:
+    return Family(name, [({"state": str(state)}, int(state == now)) for state in states])

@@ -1,6 +1,6 @@
-"""One number: which one is meant, what is stored about it, and when it may next be answered.
+"""One number: which one a person means, everything stored about it, and when it may next be answered.
 
-The policy itself says whether a number may be answered, as for a text that came now.
+The policy decides whether the number may be answered, as for a text that came now.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,43 +46,43 @@ from hotlined.words.times import moment
 
 @dataclass(frozen=True, slots=True)
 class NumberOutlook:
-    """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
+    """The decision about a text that came now and its reason, and the earliest time of the next answer.
 
-    `in_seconds` is None if a person has to decide first, or an outage has to end. `windows` gives the seconds until
-    each window has room for that answer (0: now, None: never), after the answers that are due before it (`ahead`).
+    `in_seconds` is null if a person has to decide first, or an outage has to end. `windows` gives the seconds until
+    each window has room for that answer (0: now, null: never), after the answers that go first (`ahead`).
     """
 
     answer: bool
     reason: Annotated[Reason, Form(type="string")]
     """More may be added."""
     in_seconds: Seconds | None
-    """Null: never, until something changes."""
+    """Null: never, unless something changes."""
     windows: ByWindow[Seconds | None]
     ahead: Ahead
 
 
 @dataclass(frozen=True, slots=True)
 class ShownNumber(Correspondent):
-    """A number, a name or a short code, whole: show NUMBER --json."""
+    """The document of show NUMBER --json: everything about a number, a name or a short code."""
 
     country: str | None
     line_type: Annotated[LineType, Form(type="string")]
     next: NumberOutlook
-    """What would become of a text that came now."""
+    """The decision about a text that came now."""
     paused: bool
     history: tuple[PreviewedContact, ...]
     by_hand: tuple[TextByHand, ...]
     elsewhere: tuple[Elsewhere, ...]
-    """What other lines of the fleet say of it."""
+    """The entries of other lines of the fleet about it."""
     fleet_pseudonym: str | None
-    """By which the fleet knows it; null in no fleet."""
+    """The fleet's pseudonym of it; null if the line is not in a fleet."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberReport:
     """Everything that is known of one number; `queued` is its answer that waits or is being sent, if any.
 
-    `texts` are those of which it would get one next. `shadowed` counts the answers that shadow mode did not send.
+    `texts` are the texts that its next answer may have. `shadowed` counts the answers that shadow mode did not send.
     """
 
     originator: str
@@ -98,14 +98,18 @@ class NumberReport:
 
     @property
     def where(self) -> log.Filter:
-        """Which contacts are its own; of a name or a short code also those that it announced for somebody else."""
+        """The filter of its contacts; for a name or short code also those that it announced for another number."""
         if self.identity.line_type in policy.CENTRES:
             return log.Filter(either=self.originator)
         return log.Filter(originator=self.originator)
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
-    """Return the report of a number in any spelling; raises AddressError or UsageError for a text that is no number."""
+    """Return the report of a number in any spelling.
+
+    Raises AddressError or UsageError for a text that is not a number, and not a name or short code that contacted the
+    line.
+    """
     identity = _identify(db, text, config.numbers.country)
     originator = identity.originator
     assert originator
@@ -127,7 +131,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
 
 
 def document(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> ShownNumber:
-    """Return what `show --json` says of a number, with these contacts of its."""
+    """Return the document of `show NUMBER --json`; `rows` are the contacts to list."""
     return extended(
         ShownNumber,
         report.correspondent,
@@ -143,7 +147,7 @@ def document(db: Database, config: Config, report: NumberReport, rows: Iterable[
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
-    """Return the outlook of a number by policy and windows, without a time while all answers are kept back."""
+    """Return the outlook of a number; it has no time while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = history_of(db, identity.originator, shadow=shadow)
@@ -164,7 +168,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
 
 
 def whom(config: Config, text: str) -> str:
-    """Read whom a person decides about: a number in any spelling, or a name or short code that contacted the line.
+    """Read the number that a decision is about: in any spelling, or a name or short code that contacted the line.
 
     Raises AddressError or UsageError for anything else.
     """
@@ -179,7 +183,10 @@ def whom(config: Config, text: str) -> str:
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:
-    """Return the identity of a number in any spelling, or of a name or short code that contacted the line."""
+    """Return the identity of a number in any spelling, or of a name or short code that contacted the line.
+
+    Raises UsageError for withheld numbers, and AddressError for anything else.
+    """
     if is_withheld(text):
         raise UsageError(
             _("Nobody can tell those apart who withhold their number."),
@@ -209,7 +216,7 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
-    """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
+    """Return the numbers that contacted the line; those that the configuration blocks count as blocked, too."""
     found = correspondents.correspondents(db, order, limit, among=among)
     return [_with_configuration(who, config) for who in found]
 
@@ -217,7 +224,7 @@ def correspondents_of(db: Database, config: Config, order: Order, limit: int, am
 def refused_by(
     db: Database, config: Config, order: Order, limit: int, *, blocked: bool, opted_out: bool
 ) -> list[Correspondent]:
-    """Return whom the line refuses: those who are blocked, also by the configuration, those who have opted out."""
+    """Return the numbers that the line refuses: blocked (also by the configuration), opted out, or both."""
     only = {*correspondents.refused(db, blocked=blocked, opted_out=opted_out)}
     only |= {*config.numbers.blocked} if blocked else set()
     found = correspondents.correspondents(db, order, 0, only=tuple(only))
@@ -231,13 +238,13 @@ def _with_configuration(who: Correspondent, config: Config) -> Correspondent:
 
 
 def decided_about(who: Correspondent) -> str:
-    """Return what is decided about a number in two words: whether it is blocked, and whether it has opted out."""
+    """Return in a few words whether a number is blocked and whether it has opted out; empty if neither."""
     both = ((_("blocked"), who.blocked), (_("opted out"), who.opted_out))
     return ", ".join(word for word, holds in both if holds)
 
 
 def refused_in_words(who: Correspondent) -> str:
-    """Return why a number is refused: by whom it is blocked and since when, and since when it has opted out."""
+    """Return in words by whom and since when a number is blocked, and since when it has opted out."""
     words = []
     if who.blocked_at:
         words.append(_("blocked by {by}, {moment}", by=who.blocked_by, moment=moment(who.blocked_at)))
@@ -249,7 +256,7 @@ def refused_in_words(who: Correspondent) -> str:
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
-    """Yield everything that is known of a number, as labels and values; empty values are to be left out."""
+    """Yield everything that is known of a number, as labels and values; the caller leaves empty values out."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
     nobody = _("withheld")
     line_type = LINE_TYPES.get(identity.line_type, identity.line_type)
@@ -280,14 +287,14 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 
 def next_answer(report: NumberReport, config: Config, now: Now) -> str:
-    """Say when a number is answered next: that an answer is on its way, that its next text is answered, or not yet."""
+    """Return when a number is answered next: an answer is on its way, its next text is answered, or from when on."""
     if queued := _queued_in_words(report, config):
         return _("one is on its way: {fate}", fate=queued)
     return _next_in_words(report.outlook, now, config)
 
 
 def said_elsewhere(said: Elsewhere) -> str:
-    """Write what another line says of a number."""
+    """Return another line's entries about a number in words."""
     parts = (
         _("blocked, {moment}", moment=moment(said.blocked_at)) if said.blocked_at else "",
         _("opted out, {moment}", moment=moment(said.opted_out_at)) if said.opted_out_at else "",
@@ -297,7 +304,7 @@ def said_elsewhere(said: Elsewhere) -> str:
 
 
 def _answers_in_words(who: Correspondent) -> str:
-    """Write how many answers a number got, and how many segments went to it in all, texts by hand included."""
+    """Return how many answers a number got, and how many segments went to it in all, texts by hand included."""
     if not who.segments:
         return _("none")
     if who.answers:
@@ -315,7 +322,7 @@ def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:
-    """Write how many answers go first, if a text of now would be answered."""
+    """Return how many answers go first if a text came now; empty if none does."""
     ahead = outlook.ahead
     if outlook.in_seconds is None or not ahead.answers:
         return ""
@@ -328,7 +335,7 @@ def _ahead_in_words(outlook: NumberOutlook) -> str:
 
 
 def _room_in_words(windows: dict[str, float | None]) -> str:
-    """Write when each window has room; nothing if all have room now."""
+    """Return when each window has room; empty if all have room now."""
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(
@@ -338,7 +345,7 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
 
 
 def _queued_in_words(report: NumberReport, config: Config) -> str:
-    """Return the state of an answer that is queued for the number; empty if there is none."""
+    """Return the state of the answer that is queued for the number; empty if there is none."""
     if report.outlook.reason is not Reason.PENDING:
         return ""
     sending = sending_now(config, next(iter(report.holds), FREE))

@@ -1,4 +1,4 @@
-"""A tag as somebody types it, and which tag is meant by a word that is nearly one."""
+"""Tags as people type them, and the known tag that a mistyped one resembles."""
 
 from difflib import get_close_matches
 
@@ -8,16 +8,16 @@ from hotlined.store.answers import decisions
 from hotlined.store.line.database import Database
 from hotlined.words.tags import TAG_KEYS, tag_in_words, tag_of_words, words_of_tags
 
-_NEARLY = 0.75  # of difflib: menaces and menace, apologies and apology
+_NEARLY = 0.75  # difflib's ratio: close enough for menaces and menace, apologies and apology
 
 
 def tag_meant(text: str) -> str:
-    """Read a tag, also in the word that people see for it; raises UsageError for a text that is no tag."""
+    """Read a tag, also in the word that people see for it; raises UsageError if the text cannot be a tag."""
     return tag_of_words(typed.tag_word(text))
 
 
 def maybe_nearly(db: Database, word: str) -> str | None:
-    """Return the tag that a new one nearly is, or is in another language; None if it is no new one, or like none."""
+    """Return the known tag that a new one resembles or translates; None if it is in use already or resembles none."""
     in_use = {*TAG_KEYS.values(), *decisions.tags_in_use(db)}
     if word in in_use:
         return None
@@ -27,5 +27,5 @@ def maybe_nearly(db: Database, word: str) -> str | None:
 
 
 def nearly_in_words(word: str, known: str) -> str:
-    """Say that a tag would be a new one, and which it nearly is."""
+    """Say that a tag would be a new one, and which tag it resembles."""
     return _("{word} is no tag yet, and nearly {known}.", word=word, known=tag_in_words(known))

@@ -1,6 +1,6 @@
-"""What a configuration allows and may be a mistake: a warning for each, in the order of config.yaml's sections.
+"""Settings that are allowed and may be a mistake: a warning for each, in the order of config.yaml's sections.
 
-What can only be a mistake is no risk: `hotlined.config` refuses it. `limits` and `selftest` say what it costs.
+`hotlined.config` refuses a setting that can only be a mistake. `limits` and `selftest` say what a setting costs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,11 +17,11 @@ from hotlined.words import conditions
 from hotlined.words.amounts import in_segments
 
 _MARKS = ("«»", "“”", "„”", "„“", "””", "‘’", '""', "''")
-"""Quotation marks that somebody may take for quotes around the text, as YAML has them."""
+"""Pairs of quotation marks that people may put around a text where YAML does not take them as quotes."""
 
 
 def risks(config: Config) -> Iterator[str]:
-    """Yield what may be a mistake, each in a sentence."""
+    """Yield a sentence for each setting that may be a mistake."""
     if config.mode is Mode.SHADOW:
         yield _("mode is shadow: nothing is transmitted.")
     yield from _of_answer(config)
@@ -40,7 +40,7 @@ def _of_answer(config: Config) -> Iterator[str]:
 
 
 def of_texts(texts: Iterable[str]) -> Iterator[str]:
-    """Yield what may be a mistake in texts of the answer."""
+    """Yield a sentence if a text of the answer has quotation marks around it."""
     if marks := next(filter(None, map(_maybe_marks, texts)), None):
         yield _(
             "{opening} and {closing} stand around the text: these marks are part of the answer.",

@@ -1,4 +1,4 @@
-"""The rules of a line, as its daemon has them in force; commands ask them what the daemon would do."""
+"""The rules of a line, as its daemon has them in force; commands use them to say what the daemon would do."""
 
 from hotlined.config import Config
 from hotlined.policy import Rules
@@ -8,5 +8,5 @@ from hotlined.store.line.line import own_number
 
 
 def rules_of(db: Database, config: Config, *, sim_changed: bool = False) -> Rules:
-    """Return the rules from a configuration and from what the line knows of itself: its number, its earlier answers."""
+    """Return the rules from a configuration, the line's own number and the texts of its recent answers."""
     return config.rules(own_number(db), sim_changed=sim_changed, earlier_texts=answers.recent_texts(db, db.now()))

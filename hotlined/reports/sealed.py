@@ -1,4 +1,4 @@
-"""Whether the last sealed backup is recent enough, and the sentences about it."""
+"""The last sealed backup: whether it is too old, and the sentences about it."""
 
 from hotlined.config import Config
 from hotlined.language import _
@@ -10,7 +10,8 @@ from hotlined.words.times import moment
 def is_old(config: Config, sealed: Sealed) -> bool:
     """Tell whether sealed backups are configured and the last one is missing, or older than `backup.alert_after`.
 
-    Its age is the time for which the machine was on: while it is off, nothing comes in that could be lost.
+    Its age counts only the time during which the machine was on: while it is off, nothing comes in that could be
+    lost.
     """
     if not config.backup.is_wanted:
         return False
@@ -35,7 +36,7 @@ def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
 
 
 def in_words(config: Config, sealed: Sealed) -> str | None:
-    """Return when the last backup was made, and why the next one failed; None if none is configured."""
+    """Return when the last backup was made, and why the next one failed; None if backups are not configured."""
     if not config.backup.is_wanted:
         return None
     made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")

@@ -1,4 +1,4 @@
-"""The line's self-test: whether its last text to itself came back, when the next is due, and what prevents that one."""
+"""The line's self-test: whether its last text to itself came back, when the next is due, and what prevents it."""
 
 import os
 import time
@@ -20,12 +20,12 @@ from hotlined.words.amounts import segments_and_price
 from hotlined.words.times import moment
 
 _YEAR = timedelta(days=365)
-_COMES_BACK_SECONDS = 120.0  # while a person waits
+_COMES_BACK_SECONDS = 120.0  # a person waits for it
 _LOOK_SECONDS = 0.2
 LATE_SECONDS = 900.0
-"""A text that is not back after this time of the limit clock is lost."""
+"""A text that is not back after this time by the limit clock is lost."""
 AGAIN_SECONDS = 3600.0
-"""The pause after a text that did not leave."""
+"""The pause before the next try, if a text did not leave."""
 
 
 def own(config: Config, db: Database) -> str | None:
@@ -34,17 +34,17 @@ def own(config: Config, db: Database) -> str | None:
 
 
 def text() -> str:
-    """Return the text for a self-test; it is another one each time, so that it can be recognised when it comes back."""
+    """Return the text of a self-test; each is different, so that it can be recognised when it comes back."""
     return " ".join(("hotlined", "selftest", os.urandom(4).hex()))
 
 
 def awaited() -> str:
-    """Return how long the text that a person has the line send to itself has to come back."""
+    """Return how long a self-test that a person asked for has to come back, in words."""
     return _("It has {seconds} s to come back …", seconds=in_digits(_COMES_BACK_SECONDS))
 
 
 def wait_until_back(db: Database, text: str) -> None:
-    """Wait until a text that left is received; raises HotlinedError where it does not come back in time."""
+    """Wait until a text that left is received; raises HotlinedError if it does not come back in time."""
     deadline = time.monotonic() + _COMES_BACK_SECONDS
     while not contacts.is_received(db, text):
         if time.monotonic() > deadline:
@@ -56,7 +56,7 @@ def wait_until_back(db: Database, text: str) -> None:
 
 
 def last(config: Config, db: Database) -> SelfTest | None:
-    """Return the last self-test that the line made by itself; None before the first, or if it is to make none."""
+    """Return the last self-test that the line made by itself; None before the first, or if it makes none."""
     number = own(config, db)
     return maybe_selftest(db, number) if config.alerts.selftest and number else None
 
@@ -117,7 +117,7 @@ def cost_in_words(every: timedelta, limits: Limits) -> str:
 
 
 def in_words(test: SelfTest | None, now: Now) -> str:
-    """Return the result of the last self-test, as `status` says it."""
+    """Return the result of the last self-test in words, as `status` shows it."""
     if test is None:
         return _(words.NONE_YET)
     lost = is_lost(test, now)

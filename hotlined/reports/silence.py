@@ -1,9 +1,10 @@
-"""Whether it has been quiet for much longer than usual, by the hours in which somebody contacted the line.
+"""The time without a contact, and whether it is much longer than usual.
 
-The usual pause is the shortest one for which it and all shorter pauses make up nine tenths of the last four weeks. So
-nights and weekends are in it, and a flood, which has many contacts in little time, changes nothing.
+The usual pause is the shortest one for which it and all shorter pauses make up nine tenths of the last four weeks, by
+the hours that had a contact. So nights and weekends count, and a flood, with its many contacts in little time,
+changes nothing.
 
-Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be quiet.
+Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be too quiet.
 """
 
 from collections.abc import Sequence
@@ -21,16 +22,16 @@ from hotlined.words.conditions import SILENCE
 PERIOD = timedelta(days=28)
 TIMES = 10
 LEAST = timedelta(days=1)
-"""A shorter silence is never long: a night is not."""
+"""A shorter silence is never too long, because a night is not."""
 HOURS_LEAST = 30
 SPAN_LEAST = timedelta(days=7)
-"""What is usual is known only after this many hours with a contact, over at least this span."""
+"""The usual pause is known only after this many hours with a contact (`HOURS_LEAST`), over at least this span."""
 SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """How long nobody has contacted the line, how long is usual, and whether the silence is long.
+    """The time since the last contact, the usual pause (None if unknown), and whether the silence is too long.
 
     `is_long` is None if that is not known.
     """
@@ -42,7 +43,7 @@ class Silence:
 
 
 def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
-    """Return the usual pause between contacts, from the hours with a contact in order; None if these are too few."""
+    """Return the usual pause between contacts, from the hours with a contact in order; None if there are too few."""
     if len(hours) < HOURS_LEAST or hours[-1] - hours[0] < SPAN_LEAST:
         return None
     pauses = sorted(after - before for before, after in pairwise(hours))
@@ -55,9 +56,9 @@ def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
 
 
 def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at: str) -> Silence:
-    """Judge a silence: `length` is the time since the last contact, `heard` how much of it the modem was ready.
+    """Judge a silence: `length` is the time since the last contact, `heard` the part of it with a ready modem.
 
-    Only time in which the modem was ready makes a silence long. Only a contact makes it short again.
+    Only time with a ready modem makes a silence too long. Only a contact ends it.
     """
     limit = max(LEAST, TIMES * usual) if usual else None
     if length < LEAST or (limit and length < limit):
@@ -67,9 +68,10 @@ def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at
 
 
 def maybe_silence(db: Database, now: Now) -> Silence | None:
-    """Return how long nobody has contacted the line; None before the first contact.
+    """Return the time without a contact; None before the first contact.
 
-    What is usual is asked for only once a day has passed, and is a matter of the calendar. The silence is not.
+    The usual pause is computed only after a day without a contact, and needs a synchronised clock, because it is
+    counted in hours of the calendar. The time since the last contact is by the limit clock.
     """
     last = reception.maybe_last_contact(db)
     if last is None:
@@ -84,6 +86,6 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
 
 
 def in_words(silence: Silence) -> str:
-    """Write how long nobody has contacted the line, and how long is usual."""
+    """Return in words how long nobody has contacted the line, and the usual pause."""
     usual = lasting(silence.usual) if silence.usual else ""
     return SILENCE.words.format(silence=lasting(silence.length), usual=usual)

@@ -1,6 +1,6 @@
-"""How long the SIM lives after its last top-up, and from when somebody is to be warned.
+"""The end of the SIM's life after its last top-up, and when to warn of it.
 
-It is a matter of the calendar: while the clock is not synchronised nothing is warned of.
+The end is a date, so there is no warning while the clock is not synchronised.
 """
 
 from datetime import timedelta
@@ -12,20 +12,23 @@ from hotlined.words import conditions
 from hotlined.words.times import day
 
 WARNED_DAYS = (60, 30, 7)
-"""How long before the end an alert warns; only less than half of the whole life is worth a warning."""
+"""An alert warns at these numbers of days before the end; a warning in the first half of the life is left out."""
 OVER = len(WARNED_DAYS) + 1
-"""The level at which it has run out; 0: there is nothing to warn of."""
+"""The level after the end of the life. At level 0 there is nothing to warn of."""
 
 
 def valid_until(top_up: TopUp | None, valid_for: timedelta | None) -> str | None:
-    """Return until when the SIM lives, in RFC 3339; None where that is not known."""
+    """Return the end of the SIM's life in RFC 3339; None if it is not known."""
     if top_up is None or valid_for is None:
         return None
     return rfc3339(parse_rfc3339(top_up.at) + valid_for)
 
 
 def level(end: str | None, valid_for: timedelta | None, now: Now) -> int | None:
-    """Return how near the end is: a level for each of `WARNED_DAYS`, then `OVER`; None without a synchronised clock."""
+    """Return how near the end is: a level for each of `WARNED_DAYS`, then `OVER`; None without a synchronised clock.
+
+    It is 0 if the end is not known.
+    """
     if end is None or valid_for is None:
         return 0
     if not now.synchronised:
@@ -45,7 +48,7 @@ def in_words(reached: int, top_up: TopUp, end: str, now: Now) -> conditions.Cond
 
 
 def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now) -> dict[str, str]:
-    """Return the values for the places in the alert of a level; for level 0, in the alert that the trouble is over."""
+    """Return the values for an alert of a level; for level 0, for the alert that the trouble is over."""
     if not reached or top_up is None or end is None:
         return {"words": _("It lasts until {day}.", day=day(end)) if end else _("Nothing is known of its end.")}
     known = in_words(reached, top_up, end, now)
@@ -53,7 +56,7 @@ def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now
 
 
 def top_up_in_words(top_up: TopUp) -> str:
-    """Return when the SIM was topped up last, and who said so."""
+    """Return when the SIM was last topped up, and who said so or what shows it."""
     if top_up.rose_from is None:
         return _("{day}, said by {by}", day=day(top_up.at), by=top_up.by)
     return _(

@@ -1,4 +1,4 @@
-"""What `status --json` prints: the document of a line at one moment."""
+"""The document that `status --json` prints: a line at one moment."""
 
 import os
 from dataclasses import dataclass
@@ -16,55 +16,55 @@ from hotlined.store.reading.review import Waiting
 
 @dataclass(frozen=True, slots=True)
 class ClockStatus:
-    """The machine's clock, as the kernel has it."""
+    """The machine's clock, by the kernel."""
 
     synchronised: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BackupStatus:
-    """The last sealed backup off the card."""
+    """The last sealed backup, kept outside the SD card."""
 
     folder: str | None
-    """Null where backups go to another machine alone."""
+    """Null if backups go only to another machine."""
     at: Time | None
-    """Null: there is none yet."""
+    """Null: there is no backup yet."""
     age_seconds: int | None
-    """Time in which the machine was off is not counted."""
+    """Only time during which the machine was on."""
     name: str | None
     failure: SealFailure | None
-    """Why the latest try failed; more may be added."""
+    """The reason why the latest try failed; more may be added."""
     failed_at: Time | None
-    """Since when it fails so."""
+    """The time since which tries fail for this reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingStatus:
-    """What waits for a person."""
+    """The contacts and requests that wait for a person."""
 
     alert_words: int
-    """Texts with a word of alerts.words."""
+    """Texts without a tag that contain a word of alerts.words."""
     reactions: int
     """Other reactions without a tag."""
     asked: int
-    """What other lines asked."""
+    """Requests of other lines to erase a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class TroubleStatus:
-    """Something that is wrong: a code for scripts, a sentence, its cure, since when."""
+    """A trouble: a code for scripts, a sentence, its cure, and since when."""
 
     code: str
     words: str
     cure: str
     since: Time | None
     warning: bool
-    """Whether it keeps nothing from working, or a person chose it."""
+    """True if it stops nothing, passes by itself, or was chosen by a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineStatus:
-    """status --json; null for what is not known, and for all that the database says where it cannot be read."""
+    """status --json. A value that is not known is null; so are all values of a database that cannot be read."""
 
     alive: bool
     pid: int | None
@@ -82,18 +82,18 @@ class LineStatus:
     budgets: ByWindow[Budget] | None
     modem: ModemStatus
     database_state: str | None
-    """How the database is: ok, full, denied, locked, damaged, replaced."""
+    """The state of the database: ok, full, denied, locked, damaged, replaced."""
     sending: Sending | None
     next_due_at: Time | None
     credit: Credit | None
     backup: BackupStatus | None
-    """Null where none is wanted, too."""
+    """Null also if no backup is configured."""
     waiting: WaitingStatus | None
     trouble: tuple[TroubleStatus, ...]
 
 
 def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
-    """Return what `status --json` prints; `waiting` is what waits for a person."""
+    """Return the document that `status --json` prints; `waiting` counts the contacts that wait for a person."""
     daemon, stored, config = report.daemon, report.stored, report.config
     asked = len(stored.fleet.asked) if stored and stored.fleet else 0
     return LineStatus(
@@ -123,7 +123,7 @@ def document(report: LineReport, waiting: Waiting | None) -> LineStatus:
 
 
 def _backup(report: LineReport) -> BackupStatus | None:
-    """Return what is known of the sealed backup; None if none is configured, or none is known."""
+    """Return the last sealed backup; None if backups are not configured, or the database cannot be read."""
     config = report.config.backup
     if not config.is_wanted or report.stored is None:
         return None

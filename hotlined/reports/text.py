@@ -1,4 +1,4 @@
-"""What a text costs to send, which of its characters force UCS-2, and which of the line's texts it is."""
+"""The cost of a text, the characters that force UCS-2 in it, and its place among the line's texts."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from hotlined.words.amounts import maybe_price, segments_and_price
 from hotlined.words.characters import replacement_in_words
 from hotlined.words.columns import inner
 
-_UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
+_UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # bytes of a body for one septet or one UCS-2 unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ForcingCharacter:
 
 @dataclass(frozen=True, slots=True)
 class TextCost:
-    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is the text that is sent."""
+    """The cost of a text: `units` are septets in gsm7 and units of 16 bits in ucs2; `text` is the text that is sent."""
 
     text: str
     encoding: Encoding
@@ -47,19 +47,19 @@ class TextCost:
 
 @dataclass(frozen=True, slots=True)
 class CheckedText(TextCost):
-    """A line of text check --json: what a text costs, and which of the line's texts it is, counted from 1.
+    """A line of text check --json: the cost of a text, and its place among the line's texts, counted from 1.
 
-    A text for a country belongs to every answer, so `answer` is null; for a text that was typed, all three are.
+    `answer` is null for a text for a country, because it serves every answer; all three are null for a typed text.
     """
 
     answer: int | None
-    """Which answer to a number it is."""
+    """1 for the first answer to a number, 2 for the second, and so on."""
     country: str | None
     variant: int | None
 
 
 def checked(text_cost: TextCost, wording: Wording | None) -> CheckedText:
-    """Return what a text costs as `text check --json` has it; `wording` is None for a text that was typed."""
+    """Return the cost of a text as `text check --json` has it; `wording` is None for a typed text."""
     if wording is None:
         return extended(CheckedText, text_cost, answer=None, country=None, variant=None)
     answer = None if wording.step is None else wording.step + 1
@@ -67,7 +67,7 @@ def checked(text_cost: TextCost, wording: Wording | None) -> CheckedText:
 
 
 def cost(text: str, config: Config) -> TextCost:
-    """Return what a text costs; raises TextError for one that cannot be sent at all."""
+    """Return the cost of a text; raises TextError for a text that cannot be sent."""
     planned = plan(text, config.answer.encoding)
     most = config.answer.max_segments
     return TextCost(
@@ -88,7 +88,7 @@ def cost(text: str, config: Config) -> TextCost:
 
 
 def as_it_leaves(name: str, text: str, config: Config) -> Iterator[tuple[str, str]]:
-    """Yield what a text costs, how a phone shows it and what was replaced: labels, the first one empty, and values."""
+    """Yield a text's cost, its look on a phone and the replaced characters: labels (the first is empty) and values."""
     planned = plan(text, config.answer.encoding)
     places = {
         "name": name,
@@ -110,7 +110,7 @@ def as_it_leaves(name: str, text: str, config: Config) -> Iterator[tuple[str, st
 
 
 def wording_in_words(wording: Wording, steps: int) -> str:
-    """Name a text of a configuration by its place; `steps` is how many texts one after the other it has."""
+    """Name a text of a configuration by its place; `steps` is the number of successive answers to a number."""
     return place_in_words(
         wording.step,
         wording.variant,
@@ -123,10 +123,9 @@ def wording_in_words(wording: Wording, steps: int) -> str:
 def place_in_words(
     step: int | None, variant: int, country: str | None, *, only_step: bool = False, several: bool = True
 ) -> str:
-    """Name a text by its place: `Answer 2, variant 1`, `The answer for NL`. The places are counted from 0.
+    """Name a text by its place: `Answer 2, variant 1`, `The answer for NL`. `step` and `variant` count from 0.
 
-    `only_step` says that there is one answer alone, however often a number is answered; `several` says that it has
-    variants.
+    `only_step`: every answer to a number has the same texts. `several`: the text is one of several variants.
     """
     if country is not None:
         name = _("The answer for {country}", country=country)

@@ -1,4 +1,4 @@
-"""A contact step by step: what came, what was decided and why, each step of its answer, what people did, by time."""
+"""A contact step by step, in order of time: arrival, decision and reason, each step of the answer, people's acts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ _EVENTS: Phrases[str] = Phrases(
         EventKind.SET_ASIDE: N_("Set aside: {detail}"),
     }
 )
-"""What people did, by the kind of its event, where `detail` names them, or on what the program failed."""
+"""The sentence for each kind of event; `detail` is the person or the tag, or the step that the program failed at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its moment (None if only its order is known), a sentence, and a text that belongs to it."""
+    """One step: its moment (None if only its place in the order is known), a sentence, and a text that goes with it."""
 
     at: str | None
     words: str
@@ -45,7 +45,7 @@ class Step:
 
 
 def timeline(contact: WholeContact, sending: Sending) -> list[Step]:
-    """Return the steps of a contact by time; a step without a time follows the one that caused it."""
+    """Return the steps of a contact in the order of time; a step without a time follows the step that caused it."""
     steps = [*_arrival(contact), *_answer(contact), *_people(contact, sending)]
     arrived = max((part.received_at for part in contact.parts), default=contact.received_at)
     answer = contact.answer
@@ -112,7 +112,7 @@ def _end(contact: WholeContact) -> Iterator[Step]:
 
 
 def event_sentence(event: ShownEvent) -> str:
-    """Say what a person did with a contact, or the program could not do."""
+    """Return the sentence for an event: a person's act, or a failure of the program."""
     known = _EVENTS.get(event.kind) or f"{event.kind.replace('_', ' ').capitalize()}: {{detail}}"
     return f"{known.format(detail=event_in_words(event)).rstrip(' :')}."
 

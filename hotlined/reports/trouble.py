@@ -1,4 +1,4 @@
-"""What is wrong with a line, in words: what the daemon wrote down in codes is said in the language in force."""
+"""Troubles of a line in words: the daemon writes them down as codes, and they are said in the language in force."""
 
 from dataclasses import dataclass
 
@@ -24,13 +24,13 @@ _NOT_READ_AGAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that keeps the line from doing its work: a code for scripts, a sentence, its cure, since when."""
+    """A trouble of the line: a code for scripts, a sentence, its cure, and since when."""
 
     code: str
     words: str
     cure: str = ""
     since: str | None = None
-    """RFC 3339; None where it is not known."""
+    """RFC 3339; null if it is not known."""
 
     @property
     def sentences(self) -> str:
@@ -39,19 +39,22 @@ class Trouble:
 
 
 def said(trouble: DaemonTrouble, config: Config) -> Trouble:
-    """Say what the daemon of a line wrote down."""
+    """Return a trouble that the daemon of a line wrote down, in words."""
     return Trouble(trouble.code, *_in_words(trouble, config), trouble.since)
 
 
 def database_in_words(name: str | None, reason: str = "") -> tuple[str, str]:
-    """Return two texts about a database that its daemon cannot use; `reason` is SQLite's, for one without a name."""
+    """Return the sentence and the cure for a database that its daemon cannot use.
+
+    `reason` is SQLite's own; it is shown if the trouble has no name.
+    """
     known = TROUBLES.get(name or "")
     words = _("The daemon cannot use its database: {reason}.", reason=_(known.words) if known else reason)
     return words, _(known.hint if known else UNNAMED_HINT)
 
 
 def _in_words(trouble: DaemonTrouble, config: Config) -> tuple[str, str]:
-    """Return two texts about a trouble: the sentence, and its cure."""
+    """Return the sentence and the cure of a trouble."""
     if trouble.code == database_trouble(DatabaseState.REPLACED):
         return conditions.REPLACED.words.format(database=config.database), conditions.REPLACED.cure
     cause = CodedCause(trouble.cause, trouble.values) if trouble.cause else None

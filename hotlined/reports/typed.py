@@ -1,7 +1,7 @@
-"""What people type, at a command or into a form: it is read, or refused with a UsageError that says what to write.
+"""Input that people type at a command or in a form: read, or refused by a UsageError that says what to write.
 
 A time without an offset is local, so a day has 23 or 25 hours when the clocks change. In French and Dutch it reads
-today, yesterday and the days of the week; it reads no word for the future.
+the words for today, yesterday and the days of the week; in no language does it read a word for the future.
 
 Known to be wrong: in the hour that the clocks repeat, a moment may be taken for the one an hour later.
 """
@@ -24,17 +24,17 @@ from hotlined.words.reasons import BRIEF_REASONS
 from hotlined.words.tags import tag_of_words
 from hotlined.words.times import MONTHS
 
-LARGEST = 2**63 - 1  # of SQLite
+LARGEST = 2**63 - 1  # the largest integer of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
 _WITHHELD = (WITHHELD, "masqué", "verborgen")
-_OLDEST_TOP_UP = 730 * _DAY  # operators give a year, few give two
+_OLDEST_TOP_UP = 730 * _DAY  # many operators give a SIM a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
 _SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
-"""The number of a month by its name in any language: none means another month elsewhere."""
+"""The number of a month by its name in any language; no name means another month in another language."""
 _NUMBERS = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}|[0-9]{2}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
@@ -42,7 +42,7 @@ _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """The time from `start` until before `end`: for a moment a millisecond, for a day its 23, 24 or 25 hours."""
+    """The time from `start` up to, but not including, `end`: a moment is one millisecond, a day 23, 24 or 25 hours."""
 
     start: datetime
     end: datetime
@@ -51,9 +51,10 @@ class TimeRange:
 def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, a day, a week or a month.
 
-    RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), what tables
-    show (24 Nov, 24 Nov 22:18, 24 Nov 2025), the day before the month in numbers (24/11, 24/11/2025 22:18), a duration
-    ago (7d, 90m), today, yesterday, the last weekday of a name.
+    It reads RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a
+    time as tables show it (24 Nov, 24 Nov 22:18, 24 Nov 2025), a date in numbers with the day first (24/11,
+    24/11/2025 22:18), a duration before now (7d, 90m), today, yesterday, and the name of a weekday (the latest such
+    day, or today).
     Raises ValueError or OverflowError for anything else.
     """
     word = text.strip().upper()
@@ -83,7 +84,7 @@ def _days_ago(today: date) -> dict[str, int]:
 
 
 def _shown(found: re.Match[str], month: int, this_year: int) -> TimeRange:
-    """Return the day or the minute that people write; without a year it is of this year, with two digits of 2000 on."""
+    """Return the day or minute of a written date; without a year it is this year, two digits mean 2000 to 2099."""
     day, _month_name, year, hour, minute = found.groups()
     first = date(int(f"20{year}"[-4:]) if year else this_year, month, int(day))
     if hour is None:
@@ -103,7 +104,7 @@ def _days(first: date, length: timedelta = _DAY) -> TimeRange:
 
 
 def when(text: str, now: datetime) -> TimeRange:
-    """Read a period as `period` does; raises UsageError."""
+    """Read a period as `period` does; raises UsageError for anything else."""
     try:
         return period(text, now)
     except (ValueError, OverflowError) as error:
@@ -117,9 +118,9 @@ def when(text: str, now: datetime) -> TimeRange:
 
 
 def topped_up(text: str, longest: timedelta | None, now: datetime) -> datetime:
-    """Read the day or the moment of a top-up; `longest` is how long the SIM lives after one.
+    """Read the day or the moment of a top-up; `longest` is the life of the SIM after one.
 
-    Raises UsageError for a moment in the future, and for one so long ago that the SIM would have ended long before now.
+    Raises UsageError for a moment in the future, and for one so long ago that the SIM would have ended since.
     """
     start = when(text, now).start
     if synchronised() and start > now:
@@ -139,7 +140,7 @@ def topped_up(text: str, longest: timedelta | None, now: datetime) -> datetime:
 
 
 def contact_id(text: str) -> int:
-    """Read the ID of a contact."""
+    """Read the ID of a contact; raises UsageError for anything else."""
     if (number := _maybe_whole(text)) is None or number < 1:
         raise UsageError(
             _("{typed} is no contact.", typed=repr(text)),
@@ -149,14 +150,14 @@ def contact_id(text: str) -> int:
 
 
 class AnswerMeant(NamedTuple):
-    """Whose answer an ID means: that to a contact, or a text by hand, whose ID is written `h12`."""
+    """The answer that an ID means: the answer to a contact, or a text by hand, whose ID is written `h12`."""
 
     row_id: int
     by_hand: bool
 
 
 def answer_meant(text: str) -> AnswerMeant:
-    """Read the ID of a contact or of a text by hand."""
+    """Read the ID of a contact or of a text by hand; raises UsageError for anything else."""
     word = text.strip()
     if re.fullmatch("[hH][0-9]{1,19}", word):
         return AnswerMeant(contact_id(word[1:]), by_hand=True)
@@ -164,12 +165,12 @@ def answer_meant(text: str) -> AnswerMeant:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text is an ID, and no number or name: digits that do not begin with 0, behind an h or not."""
+    """Tell whether a text is an ID, not a number or name: digits without a leading 0, or `h` and such digits."""
     return re.fullmatch("[hH]?[1-9][0-9]*", text.strip()) is not None
 
 
 def limit(text: str) -> int:
-    """Read how many of something are shown; 0 means all."""
+    """Read how many entries to show, 0 for all; raises UsageError for anything else."""
     if (number := _maybe_whole(text)) is None:
         raise UsageError(_("{typed} is no count.", typed=repr(text)), _("Write a whole number, 0 for all."))
     return number
@@ -180,7 +181,10 @@ def _maybe_whole(text: str) -> int | None:
 
 
 def tag_word(text: str) -> str:
-    """Read a tag, one word of letters, digits, - and _, and return it in lower case."""
+    """Read a tag, one word of at most 40 letters, digits, - and _; return it in lower case.
+
+    Raises UsageError for anything else.
+    """
     word = unicodedata.normalize("NFC", text.strip()).casefold()
     if not _TAG.fullmatch(word):
         raise UsageError(
@@ -191,7 +195,7 @@ def tag_word(text: str) -> str:
 
 
 def reason(text: str) -> str:
-    """Read a reason, as a code or in the words that the log has for it, and return its code."""
+    """Read a reason, as a code or in the words of the log, and return its code; raises UsageError for anything else."""
     typed = text.strip().casefold()
     for known, english in BRIEF_REASONS.messages.items():
         words = (known.value.replace("_", " "), english, BRIEF_REASONS[known].replace(NO_BREAK, " "))
@@ -202,7 +206,7 @@ def reason(text: str) -> str:
 
 
 def e164(text: str, country: str) -> str:
-    """Read a number in any spelling and return it in E.164; raises AddressError if it is no number."""
+    """Read a number in any spelling and return it in E.164; raises AddressError if it is not a number."""
     try:
         return parse_number(text, country)
     except AddressError as error:
@@ -220,7 +224,10 @@ def contacts_meant(
     tag: str | None = None,
     **more: Any,
 ) -> Filter:
-    """Return the filter of a list of contacts; `more` are its other fields; a tag may be the word that people see."""
+    """Return the filter of a list of contacts; `more` are its other fields. A tag may be the word that people see.
+
+    Raises UsageError for a masked number.
+    """
     originator, name = _sender(number, country) if number is not None else (None, None)
     return Filter(
         since=since.start if since else None,
@@ -233,12 +240,12 @@ def contacts_meant(
 
 
 def is_withheld(text: str) -> bool:
-    """Tell whether a text means numbers that are withheld, as a list shows them in any language."""
+    """Tell whether a text means withheld numbers: the word that a list shows for them, in any language."""
     return unicodedata.normalize("NFC", text.strip()).casefold() in _WITHHELD
 
 
 def _sender(text: str, country: str) -> tuple[str | None, str | None]:
-    """Return the originator of a filter for a number, or its name."""
+    """Return the originator for a filter if the text is a number, else the name; raises UsageError if it is masked."""
     if "…" in text or "..." in text:
         raise UsageError(
             _("{typed} is masked.", typed=repr(text)), _("Take the whole number, as `hotlined log` shows it.")

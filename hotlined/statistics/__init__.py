@@ -1,1 +1,1 @@
-"""Figures of a period, for a person, a script or a page: counted, put into sentences, drawn. Nothing here prints."""
+"""The figures of a period for people, scripts and pages: counted, put into sentences, drawn. Nothing here prints."""

@@ -1,4 +1,4 @@
-"""The figures of a period as machines read them: `stats --json` and `stats --csv`."""
+"""The figures of a period for machines: `stats --json` and `stats --csv`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ByHour = Annotated[tuple[_Hours, ...], Form(minItems=7, maxItems=7)]
 
 @dataclass(frozen=True, slots=True)
 class PeriodCounts:
-    """What happened in an hour, a day, a week or a month, as far as it lies in the period; money in `currency`."""
+    """The counts of an hour, a day, a week or a month, or of the part of it that is in the period."""
 
     since: Time
     until: Time
@@ -28,10 +28,10 @@ class PeriodCounts:
     calls: int
     others: int
     mms: int
-    """Of the others."""
+    """Messages that announce a picture; they are also in `others`."""
     withheld: int
     new: int
-    """Telephone numbers."""
+    """Telephone numbers that contacted the line for the first time; names and short codes are not counted."""
     returning: int
     suppressed: int
     answers: int
@@ -43,7 +43,7 @@ class PeriodCounts:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCounts:
-    """Contacts by the reason of their verdict, and of the end of their answer."""
+    """Contacts by the reason of their verdict, and by the reason of the end of their answer."""
 
     suppressed: dict[str, int]
     cancelled: dict[str, int]
@@ -51,27 +51,27 @@ class ReasonCounts:
 
 @dataclass(frozen=True, slots=True)
 class PeriodTally(PeriodCounts):
-    """What happened in a whole period."""
+    """The counts of a whole period."""
 
     seconds_to_answer: tuple[Seconds, Seconds, Seconds] | None
-    """Quartiles."""
+    """The time from a contact to the last segment of its answer: the three quartiles; the second is the median."""
     timed: int
     reactions: int
     untagged: int
-    """Those that can be read."""
+    """Reactions without a tag that can still be read."""
     tags: dict[str, int]
     unread: int
-    """Those whose text was erased before anybody tagged it."""
+    """Reactions whose text was erased before a person tagged it."""
     by_tags: tuple[Tagged, ...]
     other_tags: dict[str, int]
     by_text: tuple[SentText, ...]
-    """What each text that was sent brought; null stands for all that are erased."""
+    """Answers and reactions, by the text of the answer; the text is null for all answers whose text is erased."""
     reasons: ReasonCounts
 
 
 @dataclass(frozen=True, slots=True)
 class BusiestDay:
-    """The day with most texts."""
+    """The day with the most texts, and their number."""
 
     day: Annotated[str, Form(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     texts: int
@@ -79,7 +79,7 @@ class BusiestDay:
 
 @dataclass(frozen=True, slots=True)
 class WeekTexts:
-    """A whole week, and the texts that came in it."""
+    """A whole week, and the number of texts that came in it."""
 
     since: Time
     until: Time
@@ -88,7 +88,7 @@ class WeekTexts:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """stats --json: times in RFC 3339, durations in seconds, money in `currency`."""
+    """stats --json: times are in RFC 3339, durations in seconds, money is in `currency`."""
 
     line: str
     currency: str
@@ -102,7 +102,7 @@ class Stats:
     before: PeriodTally | None
     bins: tuple[PeriodCounts, ...]
     week: _ByHour
-    """Contacts by weekday, Monday first, and hour."""
+    """Contacts by weekday, Monday first, and by hour."""
     week_days: _ByHour
     busiest_day: BusiestDay | None
     weeks: tuple[WeekTexts, ...]
@@ -111,7 +111,7 @@ class Stats:
 
 
 def document(summary: Summary) -> Stats:
-    """Return what `stats --json` prints."""
+    """Return the document that `stats --json` prints."""
     period, limits, busiest, before = summary.period, summary.limits, summary.busiest_day, None
     if summary.before_start and summary.before:
         before = _tally(summary.before_start, period.start, summary.before, limits)
@@ -137,7 +137,7 @@ def document(summary: Summary) -> Stats:
 
 
 def bins(summary: Summary) -> Iterator[PeriodCounts]:
-    """Yield the bins as `stats --json` and `stats --csv` have them."""
+    """Yield the counts of each part of the period, as `stats --json` and `stats --csv` have them."""
     for part in summary.bins:
         since, until = rfc3339(part.start), rfc3339(part.end)
         cost = _cost(part.counts.segments, summary.limits)

@@ -1,6 +1,6 @@
-"""Drawings of the page, in SVG, each with the table behind it.
+"""Drawings of the page in SVG, each with the table of its figures.
 
-Lengths across are percentages, so that a drawing fits every width while its letters keep their size.
+Horizontal lengths are percentages, so that a drawing fits every width while its letters keep their size.
 Known to be wrong: a period of thousands of bars has bars thinner than a pixel.
 """
 
@@ -14,19 +14,19 @@ from hotlined.language import _, in_digits
 from hotlined.statistics.style import PICTURE
 from hotlined.words.html import text_in_html
 
-HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
-ROW = 38  # pixels: a line of a list with its bar
+HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above them, below them
+ROW = 38  # pixels: a row of a list, with its bar
 STRIP = 34  # pixels
-_LABELS = 7  # below an axis, at most
-_STYLES = ("major", "minor", "medium", "minor")  # of labels: only major ones are on the smallest screens
-_LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
+_LABELS = 7  # at most this many below an axis
+_STYLES = ("major", "minor", "medium", "minor")  # CSS classes of labels in turn: a phone shows only the major ones
+_LAST_LABEL = 93  # percent of the width: a label further right would end beyond the edge of a phone
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing, what it shows, the key to its colours (CSS class and word), and the table behind it.
+    """A drawing: its title, an explanation, the key to its colours (CSS class and word), and the table of its figures.
 
-    `name` is that of the file which has the drawing alone.
+    `name` is the name of the file that has only this drawing.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Figure:
     headings: Sequence[str]
     rows: Iterable[Sequence[object]]
     key: Sequence[tuple[str, str]] = ()
-    ends_in_words: bool = False  # whether the table's last column is words
-    beside: bool = False  # whether something stands before the drawing: an axis or names
+    ends_in_words: bool = False  # whether the table's last column has words, not figures
+    beside: bool = False  # whether the drawing leaves room on its left for an axis or names
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One series of bars: its CSS class, its heights, what each stands on, and how wide it is (1: up to the next)."""
+    """A series of bars: CSS class, heights, the base of each bar, and width (1 reaches the next bar)."""
 
     style: str
     heights: Sequence[int]
@@ -52,7 +52,7 @@ class Bars:
 
 
 def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars], whole: Sequence[bool]) -> str:
-    """Draw bars side by side on one axis, with what each says when it is pointed at; pale where it is not `whole`."""
+    """Draw bars side by side on one axis; each shows its `says` when pointed at, and is pale if it is not `whole`."""
     top, step = _scale(
         max(base + height for bars in series for base, height in zip(bars.bases, bars.heights, strict=True))
     )
@@ -87,13 +87,13 @@ def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]
 
 
 def _scale(most: int) -> tuple[int, int]:
-    """Return where an axis ends, and the step between its marks: at most five, 1, 2 or 5 times a power of ten."""
+    """Return the end of an axis and the step between its at most five marks: 1, 2 or 5 times a power of ten."""
     step = next(factor * 10**power for power in count() for factor in (1, 2, 5) if 5 * factor * 10**power >= most)
     return max(1, math.ceil(most / step)) * step, step
 
 
 def draw_strip(first: float, wide: float, style: str, says: str) -> str:
-    """Draw a piece of a strip, with what it says when it is pointed at."""
+    """Draw a piece of a strip; it shows `says` when pointed at."""
     return (
         f'<rect x="{first:.2f}%" y="0" width="{wide:.2f}%" height="{STRIP}" class="{style}">'
         f"<title>{says}</title></rect>"
@@ -101,7 +101,7 @@ def draw_strip(first: float, wide: float, style: str, says: str) -> str:
 
 
 def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
-    """Draw rows, each with a name, its meaning where there is room, a value and a bar in percent."""
+    """Draw rows of a name, its explanation if there is room, a value, and a bar in percent of the width."""
     parts = []
     for number, (name, says, value, percent) in enumerate(rows):
         top = number * ROW
@@ -116,7 +116,7 @@ def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
 
 
 def figure_in_html(figure: Figure, number: int, picture: str = "") -> str:
-    """Write a figure with its drawing, its key and its table; `picture` is the path of the drawing alone, if any."""
+    """Write a figure with its drawing, its key and its table; `picture` is the path of its own file, or empty."""
     says = text_in_html(figure.says)
     words = _("Picture (SVG)")
     link = f'<p><a class="picture" href="{text_in_html(picture)}" download>{words}</a></p>'
@@ -164,12 +164,12 @@ def _cell(value: object) -> str:
     return in_digits(value) if isinstance(value, int) else text_in_html(value)
 
 
-_WIDTH, _MARGIN, _AXIS = 900, 24, 44  # pixels: of a picture, around it, and left of bars
-_LINE, _LETTERS = 20, 120  # pixels of a line of words, and how many characters fit into one
+_WIDTH, _MARGIN, _AXIS = 900, 24, 44  # pixels: width of a picture, margin around it, room for an axis
+_LINE, _LETTERS = 20, 120  # pixels of a line of words, and the characters that fit into one
 
 
 def figure_as_picture(figure: Figure, heading: str, about: Sequence[str]) -> str:
-    """Write a drawing as a picture of its own, in SVG: with its title, what it shows, its key, and whose it is."""
+    """Write a drawing as a picture of its own in SVG, with its title, explanation and key, and the line's name."""
     told = [*textwrap.wrap(figure.says, _LETTERS), *about]
     left = _MARGIN + (_AXIS if figure.beside else 0)
     words = "".join(

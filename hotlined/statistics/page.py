@@ -1,7 +1,7 @@
 """The page of `stats --html`: one file that needs no network, no script and no other file.
 
-It is given counts and the line's own texts only: no number and nothing that somebody wrote can get onto it. It is for
-the press: what the line has left to spend would tell a troll how much more it takes, and is not on it.
+It is made from counts and the line's own texts, so no number and no stranger's words can get onto it. It is for the
+press, so the rest of the budget is not on it: that would tell a troll how much more the line can take.
 """
 
 import math
@@ -39,16 +39,16 @@ from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
 from hotlined.words.tags import tag_in_words, tagged_in_words
 
-_CELL = 22  # pixels: a row of the heat map
-_NAME = 40  # characters of a text that stand beside its bar
-_SENTENCE = 120  # characters of it in a line of a picture
-_FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
+_CELL = 22  # pixels: the height of a row in the heat map
+_NAME = 40  # characters of a text that fit beside its bar
+_SENTENCE = 120  # characters of the line's description that fit into a line of a picture
+_FINEST = 0.1  # percent of the width: a shorter piece is drawn as wide as this, to be visible
 _BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by week"), By.MONTH: N_("by month")})
 _OTHER_STATES: Phrases[str] = Phrases({NoModemState.STOPPED: N_("daemon stopped"), NoModemState.UNKNOWN: N_("unknown")})
 
 
 def draw(summary: Summary, written: datetime) -> str:
-    """Write the page, whole, in HTML."""
+    """Return the whole page in HTML."""
     body = _BODY.format(
         heading=text_in_html(_("Line {line}", line=summary.line)),
         about=f'<p class="about">{text_in_html(summary.about)}</p>\n' if summary.about else "",
@@ -66,7 +66,7 @@ def draw(summary: Summary, written: datetime) -> str:
 
 
 def describe(summary: Summary) -> str:
-    """Write in HTML which period is shown beside which."""
+    """Return in HTML the period that is shown, and the one before that it is compared with."""
     period, before = summary.period, summary.before_start
     told = [
         _(
@@ -88,14 +88,14 @@ def _strong(words: str) -> str:
 
 
 def draw_inside(summary: Summary) -> str:
-    """Write in HTML what the page shows: figures, sentences, drawings with their tables."""
+    """Return in HTML the contents of the page: figures, sentences, drawings with their tables."""
     return "\n".join(draw_parts(summary))
 
 
 def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "") -> Iterator[str]:
-    """Write the same part by part: a drawing of a bar for each hour of a month is long.
+    """Yield the same contents part by part, because a drawing with a bar for each hour of a month is long.
 
-    `picture` returns the path of a drawing alone by its name, if there is one.
+    `picture` returns the path of a drawing's own file by its name, or an empty text.
     """
     ids = count(1)
     words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
@@ -106,7 +106,7 @@ def draw_parts(summary: Summary, picture: Callable[[str], str] = lambda _name: "
 
 
 def maybe_picture(summary: Summary, name: str) -> str | None:
-    """Write a drawing of the page alone, in SVG, to be printed elsewhere; None if there is none by that name."""
+    """Return one drawing of the page in SVG, to be printed elsewhere; None if there is none by that name."""
     figure = next((each for each in _figures(summary) if each.name == name), None)
     if figure is None:
         return None
@@ -138,7 +138,7 @@ def _figures(summary: Summary) -> Iterator[Figure]:
 
 
 def _tiles(summary: Summary) -> str:
-    """Write the figures that one looks for first, each with that of the period before."""
+    """Return the most important figures, each beside its value in the period before."""
     both = _tallies(summary)
     tiles: dict[str, list[str]] = {
         _("Texts"): [in_digits(tally.counts.texts) for tally in both],
@@ -150,7 +150,7 @@ def _tiles(summary: Summary) -> str:
         _("Estimated cost"): [*filter(None, (maybe_money(tally.counts.segments, summary.limits) for tally in both))],
         _("Reactions within a day"): [in_digits(tally.reactions) for tally in both],
     }
-    tiles = {name: values for name, values in tiles.items() if values}  # there is no cost without a price
+    tiles = {name: values for name, values in tiles.items() if values}  # without a price there is no cost
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{text_in_html(now)}</dd>"
         + "".join(f'<dd class="before">{text_in_html(_before(value))}</dd>' for value in before)
@@ -165,12 +165,12 @@ def _before(value: str) -> str:
 
 
 def _tallies(summary: Summary) -> list[Tally]:
-    """Return the figures of the period, and those of the one before if the line existed then."""
+    """Return the figures of the period, and of the period before if the line existed then."""
     return [tally for tally in (summary.total, summary.before) if tally]
 
 
 def _rounded_up(seconds: float) -> float:
-    """Round a time up to minutes, as the sentences do, or to a second where it is shorter."""
+    """Round a time up to whole minutes, as the sentences do; a time of up to a minute to whole seconds."""
     step = 60 if seconds > 60 else 1
     return step * max(1, math.ceil(seconds / step))
 
@@ -182,7 +182,8 @@ def _over_time(summary: Summary) -> Figure:
     costs = [maybe_money(part.counts.segments, summary.limits) for part in summary.bins]
     has_price = summary.limits.price_per_segment is not None
     ground, whole = [0] * len(texts), [part.whole for part in summary.bins]
-    called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
+    # calls are on top of texts, because both are answered
+    called = [Bars("c", calls, texts, 0.84)] if any(calls) else []
     return Figure(
         name="texts",
         title=_("Texts, calls and answers"),
@@ -217,7 +218,6 @@ def _over_time(summary: Summary) -> Figure:
 
 
 def _named(part: Bin) -> str:
-    """Name a part of the period."""
     return part.label if part.whole else _("{label} (in part)", label=part.label)
 
 
@@ -278,7 +278,7 @@ def _week(summary: Summary) -> Figure:
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
     shades = {average for day in week for average in day if average}
     told = [_("Contacts by weekday and hour: the average of all such days of the period.")]
-    if len(shades) > 1:  # a single one is no scale
+    if len(shades) > 1:  # one shade alone needs no scale
         per_hour = in_digits(most, 0 if f"{most:.1f}".endswith(".0") else 1)
         told.append(_("The strongest colour stands for {number} in an hour.", number=per_hour))
     if any(None in day for day in week):
@@ -299,7 +299,7 @@ def _week(summary: Summary) -> Figure:
 
 
 def _ground(day: Sequence[float | None], wide: float) -> Iterator[str]:
-    """Yield the hours that a weekday has in the period, side by side: what came in them is drawn on these."""
+    """Yield the background of a weekday's row: the hours that the period has; the contacts are drawn over it."""
     says = _("no contact")
     for has, group in groupby(enumerate(day), lambda each: each[1] is not None):
         hours = [hour for hour, _average in group]
@@ -426,7 +426,7 @@ def _service(summary: Summary) -> Figure:
 
 
 def _was_ready(seconds: Mapping[str, float]) -> str:
-    """Say for which share of the time the modem was ready, by how long it was in each state."""
+    """Return in words the share of the time with a ready modem, from the seconds in each state."""
     known = math.fsum(time for state, time in seconds.items() if state != NoModemState.UNKNOWN)
     if not known:
         return _("Nothing is known of the modem in this time.")
@@ -440,15 +440,16 @@ def _was_ready(seconds: Mapping[str, float]) -> str:
 
 
 def ready_percent(ready: float, known: float) -> float:
-    """Return a share in percent, rounded down to a tenth: 100 only for the whole."""
-    # divided first: 1000 * x / x is less than 1000 for one x in eight
+    """Return a share in percent, rounded down to a tenth, so that 100 means the whole."""
+    # divide first: 1000 * x / x is less than 1000 for one x in eight
     return math.floor(1000 * (ready / known)) / 10 if known else 0.0
 
 
 def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) -> Iterator[tuple[float, float, str]]:
-    """Yield the begin and width of each time without service, in percent, and what it was.
+    """Yield the times without service: where each begins, its width (both in percent), and its words.
 
-    Those that follow too closely are drawn as one, so that a modem that comes and goes fits the page.
+    Those that are too close to each other are drawn as one, so that a modem that comes and goes does not fill the
+    page.
     """
     groups: list[list[Span]] = []
     for span in spans:

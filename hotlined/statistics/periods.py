@@ -1,6 +1,6 @@
-"""Periods, and the hours, days, weeks and months that they are divided into, in the machine's time zone.
+"""Periods in the machine's time zone, and the hours, days, weeks or months that they are divided into.
 
-A day in which the clocks change has 23 or 25 hours. Weeks begin on Monday (ISO 8601).
+A day on which the clocks change has 23 or 25 hours. Weeks begin on Monday (ISO 8601).
 """
 
 from contextlib import suppress
@@ -14,14 +14,14 @@ from hotlined.store.reading import figures
 from hotlined.words.times import MONTHS
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
-_LONG = 14 * DAY  # from here on, half a day is less than a twentieth
-_USUAL_DAYS = 30  # up to yesterday
+_LONG = 14 * DAY  # in a longer period a wrong half day is less than a twentieth
+_USUAL_DAYS = 30  # days of the usual period, which ends with yesterday
 _MOMENT = timedelta(microseconds=1)
 _MOST_BINS = 5_000
 
 
 class By(StrEnum):
-    """What a period is divided into."""
+    """The parts that a period is divided into."""
 
     HOUR = "hour"
     DAY = "day"
@@ -29,13 +29,13 @@ class By(StrEnum):
     MONTH = "month"
 
 
-_LENGTHS = {By.HOUR: HOUR, By.DAY: DAY, By.WEEK: WEEK, By.MONTH: 28 * DAY}  # at least
+_LENGTHS = {By.HOUR: HOUR, By.DAY: DAY, By.WEEK: WEEK, By.MONTH: 28 * DAY}  # the shortest of each
 _USUAL = ((3 * DAY, By.HOUR), (62 * DAY, By.DAY), (400 * DAY, By.WEEK), (timedelta.max, By.MONTH))
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` up to and without `end`, both in local time, and what it is divided into."""
+    """The time from `start` up to, but not including, `end`, in local time, and the parts that it is divided into."""
 
     start: datetime
     end: datetime
@@ -45,12 +45,12 @@ class Period:
 def choose(
     since: datetime | None, until: datetime | None, by: By | None, now: datetime, extent: figures.Extent
 ) -> Period:
-    """Return the period that is asked for, else 30 whole days up to yesterday, as far as the line existed in them.
+    """Return the period that was asked for; by default the 30 whole days up to yesterday.
 
-    A line that began today is told up to now. The period begins in the minute of the first contact at the earliest and
-    ends now at the latest, so that nothing is divided by days in which nothing could come. Where something came after
-    now, a clock was wrong: it ends where it is asked to.
-    Raises UsageError for none or too many bins.
+    A line that began today has its period up to now. The period begins at the earliest in the minute of the first
+    contact, and ends at the latest now, so that averages do not count days without a line. If something is dated
+    after now, a clock was wrong; the period then ends where it was asked to.
+    Raises UsageError for a period that ends before it begins, and for too many parts.
     """
     began, today = full_minute(extent.first) if extent.first else None, midnight(now.astimezone().date())
     usual_end = now if since or began is None or began >= today else today
@@ -75,16 +75,16 @@ def choose(
 
 
 def before(start: datetime, end: datetime) -> datetime:
-    """Return where the period before begins: as many days where these are counted, else as many seconds."""
+    """Return the beginning of the period before: it has as many whole days, or otherwise as many seconds."""
     if days := calendar_days(start, end):
         return midnight(start.date() - days * DAY)
     return (start - (end - start)).astimezone()
 
 
 def calendar_days(start: datetime, end: datetime) -> int | None:
-    """Return the calendar days of a period that begins at midnight, and ends at midnight or is long; else None.
+    """Return the number of days of a period that begins at midnight, and ends at midnight or is long; otherwise None.
 
-    A day on which the clocks change is one, and so is the last if it has only begun; None for other periods.
+    A day on which the clocks change counts as one; so does a last day that has only begun.
     """
     if start != midnight(start.date()) or (end != midnight(end.date()) and end - start < _LONG):
         return None
@@ -92,9 +92,9 @@ def calendar_days(start: datetime, end: datetime) -> int | None:
 
 
 def edges(start: datetime, end: datetime, by: By) -> list[datetime]:
-    """Return the moments that divide a period into hours, days, weeks or months, with both its ends."""
+    """Return the moments that divide a period into its parts, including its beginning and its end."""
     moments = [start]
-    with suppress(OverflowError):  # the last month of the calendar
+    with suppress(OverflowError):  # the last month that Python's calendar has
         while (at := _next(moments[-1], by)) < end:
             moments.append(at)
     return [*moments, end]
@@ -110,7 +110,7 @@ def _next(moment: datetime, by: By) -> datetime:
 
 
 def is_whole(start: datetime, end: datetime, by: By) -> bool:
-    """Tell whether this is a whole hour, day, week or month: the first or the last of a period may be a part of one."""
+    """Tell whether this is a whole hour, day, week or month; the first and the last of a period may be partial."""
     day = start.date()
     first = {
         By.HOUR: start.replace(minute=0, second=0, microsecond=0),
@@ -118,7 +118,7 @@ def is_whole(start: datetime, end: datetime, by: By) -> bool:
         By.WEEK: midnight(day - day.weekday() * DAY),
         By.MONTH: midnight(day.replace(day=1)),
     }[by]
-    with suppress(OverflowError):  # the last of the calendar
+    with suppress(OverflowError):  # the last one that Python's calendar has
         return start == first and end == _next(start, by)
     return False
 
@@ -129,16 +129,15 @@ def full_minute(moment: datetime) -> datetime:
 
 
 def midnight(day: date) -> datetime:
-    """Return the moment at which a day begins here."""
+    """Return the beginning of a day in this machine's time zone."""
     return datetime(day.year, day.month, day.day).astimezone()
 
 
 UNITS = Phrases({By.HOUR: N_("hour"), By.DAY: N_("day"), By.WEEK: N_("week"), By.MONTH: N_("month")})
-"""What a period is divided into, in words."""
 WEEKDAYS = Phrases(
     dict(enumerate((N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun")))),
 )
-"""The days of a week in short, from Monday, which is 0."""
+"""Weekdays, abbreviated; Monday is 0."""
 _LABELS = {
     By.HOUR: "{day:02} {month} {time}",
     By.DAY: "{weekday} {day:02} {month}",
@@ -148,7 +147,7 @@ _LABELS = {
 
 
 def in_short(moment: datetime, form: str = _LABELS[By.HOUR]) -> str:
-    """Write a local moment for an axis: 24 Nov 22:00, or in another form."""
+    """Write a local moment in a short form, for an axis: 24 Nov 22:00."""
     return form.format(
         day=moment.day,
         weekday=WEEKDAYS[moment.weekday()],
@@ -159,7 +158,7 @@ def in_short(moment: datetime, form: str = _LABELS[By.HOUR]) -> str:
 
 
 def label_of(moment: datetime, period: Period) -> str:
-    """Return the label of a part of a period that begins at a moment; with its zone where the clocks change."""
+    """Return the label of the part of a period that begins at a moment; with the time zone if the clocks change."""
     changes = period.by is By.HOUR and period.start.utcoffset() != period.end.utcoffset()
     return f"{in_short(moment, _LABELS[period.by])}{f' {moment:%Z}' if changes else ''}"
 
@@ -170,12 +169,12 @@ def zone(period: Period) -> str:
 
 
 def week_days(start: datetime, end: datetime) -> tuple[tuple[int, ...], ...]:
-    """Return for each weekday and hour how many days of the period have it, at least in part.
+    """Return, for each weekday and hour, how many days of the period have that hour, at least in part.
 
-    An hour that the clocks skip or repeat is one of its day all the same.
+    An hour that the clocks skip or repeat counts once for its day.
     """
     week = [[0] * 24 for _ in range(7)]
-    last = end - _MOMENT  # what ends at a full hour does not touch it
+    last = end - _MOMENT  # a period that ends at a full hour has nothing of that hour
     whole, rest = divmod((last.date() - start.date()).days + 1, 7)
     for number, day in enumerate(week):
         days = whole + ((number - start.weekday()) % 7 < rest)

@@ -1,4 +1,4 @@
-"""Numbers, shares, rates and periods as people say them: `half`, `more than ten a day`, `three weeks`."""
+"""Numbers, shares, rates and periods in plain words: `half`, `more than ten a day`, `three weeks`."""
 
 import math
 from datetime import date, datetime, timedelta
@@ -23,9 +23,9 @@ _SHARES = {
     Fraction(2, 3): (N_("two thirds"), N_("more than two thirds"), N_("nearly two thirds")),
     Fraction(3, 4): (N_("three quarters"), N_("more than three quarters"), N_("nearly three quarters")),
 }
-"""Plain fractions: as they are, for what is a little more, for what is a little less."""
+"""Plain fractions in words: for the exact value, for a little more, for a little less."""
 _EXACT, _CLOSE = Fraction(5, 1000), Fraction(2, 100)
-FEW = 12  # so many people or fewer are counted, not given as a share
+FEW = 12  # at most this many people are counted one by one, not given as a share
 UNITS = {"week": WEEK, "day": DAY, "hour": HOUR, "minute": timedelta(minutes=1)}
 _ONE = {"week": N_("one week"), "day": N_("one day"), "hour": N_("one hour"), "minute": N_("one minute")}
 _SEVERAL = {
@@ -35,14 +35,14 @@ _SEVERAL = {
     "minute": N_("{count} minutes"),
 }
 _EACH = {"week": N_("{times} a week"), "day": N_("{times} a day"), "hour": N_("{times} an hour")}
-_RATES = ((14 * DAY, "week"), (2 * DAY, "day"), (2 * HOUR, "hour"))  # from so long on
-_IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is given in minutes, in hours
+_RATES = ((14 * DAY, "week"), (2 * DAY, "day"), (2 * HOUR, "hour"))  # from this length on
+_IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # a shorter time is given in minutes, or in hours
 
 
 def lasts(start: datetime, end: datetime) -> tuple[int, str]:
-    """Return how long a period is: a number and its unit, by the minutes that `calendar` writes.
+    """Return the length of a period, as a number and its unit, counted by the minutes that `calendar` writes.
 
-    Days, or weeks, that are more than a tenth off are told in hours.
+    It is in hours or minutes if whole days would be more than a tenth off.
     """
     start, end = full_minute(start), full_minute(end)
     if counted := calendar_days(start, end):
@@ -60,14 +60,14 @@ def _nearest(length: timedelta, unit: timedelta) -> int:
 
 
 def length(start: datetime, end: datetime) -> str:
-    """Write how long a period is: `three weeks`, `30 days`, `one day`, `six hours`."""
+    """Write the length of a period: `three weeks`, `30 days`, `one day`, `six hours`."""
     return count_in_words(*lasts(start, end))
 
 
 def calendar(start: datetime, end: datetime) -> str:
     """Write a period by the calendar: `2 to 22 November 2026`, `24 November 2026, 22:00 to 23:10`.
 
-    What ends at midnight ends with the day before.
+    A period that ends at midnight ends with the day before.
     """
     whole = end == midnight(end.date())
     last = end.date() - DAY if whole else end.date()
@@ -102,7 +102,7 @@ def _month(day: date) -> str:
 
 
 def wait_in_sentence(seconds: float) -> str:
-    """Write a time to wait, rounded up: `20 minutes`, `three hours`."""
+    """Write a wait, rounded up: `20 minutes`, `three hours`."""
     unit = "hour" if seconds >= _IN_HOURS.total_seconds() else "minute"
     return count_in_words(max(1, math.ceil(seconds / UNITS[unit].total_seconds())), unit)
 
@@ -113,15 +113,15 @@ def number_in_words(number: int) -> str:
 
 
 def count_in_words(number: int, unit: str) -> str:
-    """Write a number, from one on, of weeks, days, hours or minutes, up to twelve in letters."""
+    """Write a number of weeks, days, hours or minutes; numbers up to twelve are in letters."""
     return unfilled(_ONE[unit]) if number == 1 else _(_SEVERAL[unit], count=number_in_words(number))
 
 
 def rate(texts: int, number: int, unit: str) -> str | None:
-    """Write a rate as a round number: the number itself, `more than` a lower or `nearly` a higher one.
+    """Write a rate as a round number: the exact one, `more than` a lower one or `nearly` a higher one.
 
-    It is the texts divided by the time as the sentence says it, so that whoever divides finds the same. None for less
-    than one, and for a time too short or that is the unit itself.
+    It is computed from the length that the sentence says, so that a reader who divides gets the same. It is None for
+    less than one per unit, for a time that is too short, and for a time of one unit.
     """
     time = number * UNITS[unit]
     per = next((per for least, per in _RATES if time >= least), None)
@@ -144,7 +144,7 @@ def rate(texts: int, number: int, unit: str) -> str | None:
 
 
 def _maybe_plain(exact: Fraction) -> str | None:
-    """Return the words of the plain fraction that is within two points; None where there is none."""
+    """Return the plain fraction within two percentage points, in words; None if there is none."""
     value = min(_SHARES, key=lambda fraction: abs(fraction - exact))
     if abs(exact - value) > _CLOSE:
         return None
@@ -153,7 +153,7 @@ def _maybe_plain(exact: Fraction) -> str | None:
 
 
 def share(part: int, whole: int) -> str:
-    """Write one share as people say it: `half`, `more than half`, `nearly a third`, `12 %`."""
+    """Write a share in plain words: `half`, `more than half`, `nearly a third`, `12 %`."""
     exact = Fraction(part, whole)
     if part == whole:
         return _("all")
@@ -167,5 +167,5 @@ def share(part: int, whole: int) -> str:
 
 
 def text_in_words(sent: SentText) -> str:
-    """Return a text of the line as it was sent, or what stands for all texts that are erased."""
+    """Return a sent text of the line; for all those that are erased, the word for erased."""
     return _("(erased)") if sent.text is None else sent.text

@@ -1,4 +1,4 @@
-"""The figures of a period in sentences that can be read to a journalist."""
+"""The figures of a period in sentences that can be read out to a journalist."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,13 +21,13 @@ from hotlined.store.reading import figures
 from hotlined.words.amounts import in_money
 from hotlined.words.tags import tagged_in_words
 
-_MOST_PARTS = 5  # of a whole that are named one by one
+_MOST_PARTS = 5  # tags beyond this number are summed up as others
 _MOST_WEEKS = 6
-_NEAR = 1.5  # times its even share: what a week has to have to be named
+_NEAR = 1.5  # times its even share of the texts: the least with which a week is named
 
 
 def sentences(summary: Summary) -> Iterator[str]:
-    """Yield what can be read to a journalist, sentence by sentence: each with the period that it is about."""
+    """Yield the sentences; each says which period it is about."""
     counts, start, end = summary.total.counts, summary.period.start, summary.period.end
     time = _("{length} ({calendar})", length=length(start, end), calendar=calendar(start, end))
     if counts.texts:
@@ -85,13 +85,13 @@ def _texts_before(number: int, start: datetime, end: datetime) -> str:
 
 
 def _price(price: Decimal, currency: str) -> str:
-    """Write the price of a segment with all its places, and at least two of them."""
+    """Write the price of a segment with all its decimals, at least two."""
     exact = price.normalize()
     return in_money(exact, currency, max(2, -int(exact.as_tuple().exponent)))
 
 
 def _busiest(summary: Summary) -> Iterator[str]:
-    """Yield the week that had far more than its share of the texts, if there is one, and the day with most of them."""
+    """Yield the week with far more than its share of the texts, if there is one, and the day with the most texts."""
     yield from _busiest_week(summary)
     day, texts = summary.busiest_day, summary.total.counts.texts
     if day and day.texts < texts > FEW:
@@ -118,7 +118,10 @@ def _busiest_week(summary: Summary) -> Iterator[str]:
 
 
 def _people(counts: figures.Counts, *, is_whole_life: bool) -> Iterator[str]:
-    """Yield how many numbers texted or called; names and short codes are no people, and all are new in a whole life."""
+    """Yield how many numbers texted or called; names and short codes do not count.
+
+    How many of them are new is left out if the period is the line's whole life, because then all are.
+    """
     numbers = counts.new + counts.returning
     named = {"number": in_digits(numbers), "new": in_digits(counts.new)}
     if numbers == 1 and is_whole_life:
@@ -144,7 +147,7 @@ def _people(counts: figures.Counts, *, is_whole_life: bool) -> Iterator[str]:
 
 
 def _answers(tally: figures.Tally) -> Iterator[str]:
-    """Yield how often the line answered and how soon, and of how many answers nobody knows whether they left."""
+    """Yield how often the line answered and how soon, and how many answers perhaps never left."""
     answers, unconfirmed = tally.counts.answers, tally.counts.unconfirmed
     if not answers:
         return
@@ -170,7 +173,7 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
 
 
 def _reactions(tally: figures.Tally) -> Iterator[str]:
-    """Yield how many reactions came, what those were that somebody has tagged, and how many nobody can read."""
+    """Yield how many reactions came, their tags, and how many were erased unread."""
     if tally.reactions:
         yield _tagged(tally)
     if tally.unread:
@@ -203,7 +206,7 @@ def _tagged(tally: figures.Tally) -> str:
 
 
 def _parts(tally: figures.Tally) -> Iterator[str]:
-    """Yield how many reactions have which tags, the most frequent first; of many the rarest are one part."""
+    """Yield the tags of reactions with their counts, the most frequent first; the rarest are summed up as others."""
     tagged = [each for each in tally.by_tags if each.tags]
     kept = tagged if len(tagged) <= _MOST_PARTS else tagged[: _MOST_PARTS - 1]
     for each in kept:

@@ -1,4 +1,4 @@
-"""The colours and the style sheet of the page, and what of it the figures need."""
+"""The colours and the style sheet of the page, and the part of it that the figures need."""
 
 import re
 
@@ -47,7 +47,7 @@ details div{overflow-x:auto;margin-top:.5rem}
 @media print{section,.tiles div{break-inside:avoid}
 details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
-"""The style of what is drawn, for a page that has one of its own."""
+"""The style of figures and drawings, for a page that has a style of its own."""
 
 STYLE = FIGURES
 STYLE += """*{box-sizing:border-box}
@@ -65,7 +65,7 @@ footer{margin-top:3rem;font-size:.8rem}
 @page{margin:15mm}
 @media print{body{padding:0;font-size:11pt;max-width:none}section{margin-top:1.5rem}}
 """
-"""The style sheet of the page, whole."""
+"""The whole style sheet of the page."""
 
 _LIGHT_COLOURS = dict(each.split(":") for each in _LIGHT.replace("\n", "").split(";"))
 _DRAWN = """text{font:13px "DejaVu Sans",Arial,sans-serif;fill:var(--soft)}
@@ -74,4 +74,4 @@ _DRAWN = """text{font:13px "DejaVu Sans",Arial,sans-serif;fill:var(--soft)}
 .a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}.d{fill:var(--d)}.e{fill:var(--e)}.f{fill:var(--f)}
 .none{fill:var(--none)}.part rect{opacity:.45}"""
 PICTURE = re.sub(r"var\((--\w+)\)", lambda found: _LIGHT_COLOURS[found[1]], _DRAWN)
-"""The style of a drawing that is a file of its own, without variables, which not every program knows."""
+"""The style of a drawing in a file of its own; without CSS variables, because not every program knows them."""

@@ -1,4 +1,4 @@
-"""The figures of a period beside those of the one before."""
+"""The figures of a period, and of the period before it."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -31,19 +31,19 @@ from hotlined.store.reading.figures import Slot
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """An hour, a day, a week or a month, as far as it lies in the period."""
+    """An hour, a day, a week or a month, or the part of it that is in the period."""
 
     start: datetime
     end: datetime
     label: str
     counts: figures.Counts
     whole: bool
-    """Whether all of it lies in the period."""
+    """True if all of it is in the period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A week from midnight to midnight, wholly in the period, and the texts that came in it."""
+    """A week from midnight to midnight, wholly in the period, and the number of texts that came in it."""
 
     start: datetime
     end: datetime
@@ -51,7 +51,7 @@ class Week:
 
 
 class Day(NamedTuple):
-    """A day of the period and the texts that came on it."""
+    """A day of the period, and the number of texts that came on it."""
 
     date: date
     texts: int
@@ -59,12 +59,12 @@ class Day(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a period beside those of the one before, which is as long.
+    """The figures of a period, and of the period before, which is as long.
 
-    There is none `before` where the line did not exist for the whole of it: it begins with its first contact or answer.
-    `week` counts contacts by weekday (Monday first) and hour, `week_days` how many such days the period has at that
-    hour. `weeks` are the whole ones, from the first midnight on. `busiest_day` is the day with most texts, of several
-    the first; None without a text.
+    `before` is None if the line did not exist for the whole of that period: a line begins with its first contact or
+    answer. `week` counts contacts by weekday (Monday first) and hour; `week_days` counts the days of the period that
+    have this hour. `weeks` are the whole weeks from the first midnight on. `busiest_day` is the day with the most
+    texts, the first of several; None if no text came.
     """
 
     line: str
@@ -86,7 +86,7 @@ class Summary:
 def summarise(
     db: Database, chosen: Config, since: datetime | None, until: datetime | None, by: By | None, now: datetime
 ) -> Summary:
-    """Choose the period and count its figures at one moment."""
+    """Choose the period and count its figures; all of them are read from one snapshot of the database."""
     with db.snapshot():
         extent = figures.extent(db)
         period = choose(since, until, by, now, extent)
@@ -129,7 +129,7 @@ def _by_hour(slots: Sequence[Slot]) -> tuple[tuple[int, ...], ...]:
 
 
 def averages(summary: Summary) -> list[list[float | None]]:
-    """Return the average number of contacts by weekday and hour; None where the period has no such hour."""
+    """Return the average number of contacts by weekday and hour; None for an hour that the period does not have."""
     return [
         [contacts / days if days else None for contacts, days in zip(*row, strict=True)]
         for row in zip(summary.week, summary.week_days, strict=True)
@@ -137,7 +137,6 @@ def averages(summary: Summary) -> list[list[float | None]]:
 
 
 def _by_day(slots: Sequence[Slot]) -> Counter[date]:
-    """Count the texts of each local day."""
     by_day: Counter[date] = Counter()
     for slot in slots:
         by_day[slot.start.astimezone().date()] += slot.texts
@@ -150,7 +149,7 @@ def _maybe_busiest(by_day: Counter[date]) -> Day | None:
 
 
 def _weeks(by_day: Counter[date], start: datetime, end: datetime) -> Iterator[Week]:
-    with suppress(OverflowError):  # the last week of the calendar
+    with suppress(OverflowError):  # the last week that Python's calendar has
         first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
         while (after := midnight(first.date() + WEEK)) <= end:
             yield Week(first, after, sum(by_day[first.date() + number * DAY] for number in range(7)))
@@ -158,7 +157,7 @@ def _weeks(by_day: Counter[date], start: datetime, end: datetime) -> Iterator[We
 
 
 def modem_seconds(summary: Summary) -> dict[str, float]:
-    """Return how long the modem was in each state, the longest first; `unknown` is before anything is known."""
+    """Return the seconds that the modem spent in each state, the longest first; `unknown` if nothing was recorded."""
     seconds: dict[str, float] = {}
     for span in summary.modem:
         state = span.state or NoModemState.UNKNOWN

@@ -1,39 +1,42 @@
-"""What the lines of a fleet know of each other: a row for each line and person, written by that line alone.
+"""The knowledge that the lines of a fleet share: a row for each line and person, written by that line alone.
 
-A row says what holds now: opted out, blocked, how many answers and when the last, whether the others are asked to erase
-the person. At a line holds what it decided itself or another line's present row says. Nobody undoes another's word and
-nobody erases for another, so nothing is remembered as undone. A person is a pseudonym under the fleet's key
-(`fleet_said.person`), beside which stands the one under the line's own key; the hub has neither key.
+A row is what its line says of the person now: opted out, blocked, how many answers and when the last, and whether the
+other lines are asked to erase the person. A decision holds at a line if it made the decision itself, or if the present
+row of another line has it. No line undoes another's decision, and none erases for another, so a decision that was
+undone need not be remembered. A person is a pseudonym under the fleet's key (`fleet_said.person`); beside it is the
+pseudonym under the line's own key. The hub has neither key.
 
 The line asks one question (`question`), the hub answers it in one transaction (hotlined/fleet/hub.sql), and the line
-takes the answer (`take`). Any of the three may be lost, late or doubled; a line's database or the hub's may be put back
-from a backup, and neither is told. What a line says is composed of its tables when it is sent: `fleet_said` has the
-versions alone, and what this line said and lost in a restore stands in `fleet_heard` under its own name. The rules, and
-what happens without each (A and B are lines, P and Q persons):
+takes in the answer (`take`). Each of the three may be lost, late or done twice. The database of a line or of the hub
+may be restored from a backup, and the other side is not informed. A line composes its rows from its tables when it
+sends them: `fleet_said` only has their versions. Statements that this line sent before a restore and has lost by it are
+in `fleet_heard`, under its own name. The rules, and what happens without each (A and B are lines, P is a person):
 
-R1 The line knows which of its rows the hub had as the highest (`base`); the hub takes a batch only where it is that.
-   Without: backup of A; P says stop at A; exchange; A is put back and decides as much as it had lost; exchange. The hub
-   drops the new rows as old, A takes them for sent, and P is answered.
-R2 A version grows by a random step. Without: the same, and A comes to the very version that the hub has.
-R3 Whatever does not fit (another hub, another highest, a cursor above the hub's last place) has one consequence: all is
-   read again, the own rows, too; only then every row gets a version above all that the hub has, and is sent. Without: A
-   is put back and says something of P first; its row without the stop covers the one with it, everywhere.
-R4 An own row is believed only where its version is above what the hub had acknowledged of it, and is not under way; so
-   the batch under way is kept as composed. Without: P is blocked; backup of the hub; unblocked; the hub is put
-   back: A reads its old block and blocks again.
-R5 A place is at least the hub's clock. Without: the hub is put back to place 3, B has read up to 4; P says stop at A,
-   which gets 4, and A's next row gets 5: B never hears of it.
-R6 A row of another line is replaced by a newer one only, and never removed because the hub lacks it. Without: an empty
-   hub comes, B asks it before A does, and P, who said stop to A, is answered by B.
-R7 A request for erasure is named by the row's version at that moment, and each line notes which one it has answered.
-   Without (one number for all): A asks, B answers, C asks with as high a number: B never lists it.
-C8 Answers that a restore lost are the hub's count less those that the database has at that moment. Without: A answers;
-   backup of A; exchange; A is put back; the hub's count is added to its own, and one answer counts twice.
-C9 To lift a block or an opt-out writes a row where nothing stands, too. Without: line and hub were both put back, and
-   others alone know what A had said of P, and go on refusing for ever.
+R1 The line remembers the highest version of its rows that the hub had (`base`); the hub takes a batch only if it still
+   has that one as the highest. Without: backup of A; P says stop at A; exchange; A is restored and makes as many new
+   decisions as it had lost; exchange. The hub drops the new rows as old, A believes that they were sent, and P is
+   answered.
+R2 A version grows by a random step. Without: the same, because A reaches exactly the version that the hub has.
+R3 Whatever the mismatch (another hub, another highest version, a cursor above the hub's last place), the line reads all
+   rows again, its own, too; only then every row gets a version above all that the hub has, and is sent. Without: A is
+   restored and says something else of P first; its row without the stop replaces the row with it, everywhere.
+R4 A line believes an own row from the hub only if the version is above the one that the hub had acknowledged, and is
+   not under way; so the batch under way is stored as it was composed. Without: P is blocked; backup of the hub; P is
+   unblocked; the hub is restored: A reads its own old block and blocks P again.
+R5 The place of a row at the hub is at least the hub's clock. Without: the hub is restored to place 3, while B has read
+   up to 4; P says stop at A, and that row gets place 4, A's next row 5: B never reads of the stop.
+R6 A row of another line is only replaced by a newer one, and never removed because the hub lacks it. Without: an empty
+   hub is set up, B asks it before A does, and B answers P, who said stop to A.
+R7 A request for erasure is identified by the version of the row at that moment, and each line notes which request it
+   has answered. Without (one number for all lines): A asks, B answers, C asks with a number that is not higher: B never
+   lists that request.
+C8 The answers that a restore lost are the hub's count minus those that the database has at that moment. Without: A
+   answers; backup of A; exchange; A is restored; the hub's count is added to A's own, and one answer counts twice.
+C9 Lifting a block or an opt-out writes a row even if there is none. Without: line and hub were both restored, and only
+   other lines still know what A had said of P; they refuse P for ever.
 
-Known to be wrong: line and hub both put back to before a decision forget it, though others may not; what a line had not
-sent when it was put back is nowhere. docs/fleet.md has the rest.
+Known to be wrong: if line and hub are both restored to a time before a decision, both forget it, though other lines may
+not; what a line had not sent yet when it was restored is lost. docs/fleet.md has the rest.
 """
 
 import json
@@ -56,14 +59,14 @@ from hotlined.store.line import history, pseudonyms
 from hotlined.store.line.database import Database
 
 MOST_ROWS = 200
-"""The most rows of a question or an answer."""
+"""Rows in a question or an answer at most."""
 MOST_HEARD = 500_000
-"""The most rows of other lines that are stored, about 40 MB: a hub that lies does not fill the card."""
+"""Stored rows of other lines at most, about 40 MB: a hub that sends false rows cannot fill the card."""
 RENEWALS_SECONDS = 3600.0
-"""All is read again twice in this time at most: two machines that speak as one line would do it for ever."""
-_STEP = 1_000_000  # R2; what a line says of a million persons, a hundred times each, stays far below 2**53
-_LATEST = 1 << 53  # what a hub may say that its clock or a version is: 2255, in microseconds
-_LARGEST = 1 << 60  # what a version of another line may be: its own hub may have lied to it
+"""All rows are read again twice in this time at most: two machines that act as one line would repeat it for ever."""
+_STEP = 1_000_000  # R2; a line that speaks of a million persons, a hundred times each, stays far below 2**53
+_LATEST = 1 << 53  # the highest clock or version that a hub may send: the year 2255, in microseconds
+_LARGEST = 1 << 60  # the highest version of another line, which may have got a false one from its own hub
 _MOST_ANSWERS = 1_000_000
 _COLUMNS = {Shared.OPT_OUTS: "opted_out_at", Shared.BLOCKS: "blocked_at"}
 _LINE = re.compile(r"[a-z0-9][a-z0-9_]{0,21}")
@@ -78,7 +81,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(\+00:00|Z)", r
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The line in its fleet: its name there, what is shared, the hub that it knows, and what is wrong with that."""
+    """The line in its fleet: its name there, what is shared, the hub that it knows, and the trouble with that hub."""
 
     line: str
     shared: frozenset[Shared]
@@ -86,11 +89,11 @@ class Member:
     trouble: FleetTrouble | None
     trouble_at: str | None
     version: int
-    """It grows whenever the line has something new for the others."""
+    """Grows whenever the line has something new for the others."""
 
 
 def maybe_member(db: Database) -> Member | None:
-    """Return the line as a member of its fleet; None if it is in none."""
+    """Return the line as a member of its fleet; None if it is in no fleet."""
     row = db.one("SELECT line, shared, hub, trouble, trouble_at, version FROM fleet WHERE id = 1")
     if row is None:
         return None
@@ -100,21 +103,21 @@ def maybe_member(db: Database) -> Member | None:
 
 
 def join(db: Database, line: str, key: bytes, now: Now) -> int:
-    """Commit that the line is in a fleet; return how many decisions stand under the own pseudonym alone.
+    """Commit that the line is in a fleet; return how many decisions are stored under an own pseudonym only.
 
-    Those are shared when their number comes again. A line that is invited again reads everything again. Raises
-    RefusedError where it is in a fleet with another key, StoreError where its own key is lost.
+    Those are shared once their number comes again. A line that is invited again reads all rows again. Raises
+    RefusedError if it is in a fleet with another key, StoreError if its own key is lost.
     """
     digest = pseudonym.digest(key)
     if db.one("SELECT 1 FROM fleet WHERE key_digest <> ? OR line <> ?", digest, line):
         raise RefusedError(
             _("The line is in a fleet already, and the invitation is of another fleet or for another line."),
-            _("Take it out of that fleet first."),
+            _("`hotlined fleet leave`, or `sudo hotlined-setup fleet NAME --leave`, takes it out of that one."),
         )
-    pseudonyms.have_fleet_key(db, key)  # before the row that makes the line wait for it
+    pseudonyms.have_fleet_key(db, key)  # before the row: from then on the line needs the key
     pseudonyms.have_key(db, now)
     with db.transaction():
-        # `hub` is forgotten: what does not fit is read again, whatever the hub's person has dropped meanwhile
+        # `hub` is forgotten, so that all is read again (R3), whatever the hub's admin has removed meanwhile
         db.execute(
             "INSERT INTO fleet (id, line, key_digest) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET hub = NULL,"
             " anew = 1, trouble = NULL, trouble_at = NULL",
@@ -131,19 +134,19 @@ def join(db: Database, line: str, key: bytes, now: Now) -> int:
 
 
 class DecidedElsewhere(NamedTuple):
-    """How many opt-outs and blocks of other lines hold at this one."""
+    """The number of opt-outs and blocks of other lines that hold at this one."""
 
     opt_outs: int
     blocks: int
 
 
 def counts(db: Database) -> DecidedElsewhere:
-    """Return how much of what other lines said holds here."""
+    """Return the number of opt-outs and blocks of other lines that hold here."""
     return DecidedElsewhere(*db.the("SELECT count(opted_out_at), count(blocked_at) FROM fleet_heard"))
 
 
 def leave(db: Database) -> DecidedElsewhere:
-    """Commit that the line is in no fleet; return what of other lines no longer holds here."""
+    """Commit that the line is in no fleet; return the number of other lines' decisions that no longer hold here."""
     lifted = counts(db)
     with db.transaction():
         for table in ("fleet", "fleet_said", "fleet_heard"):
@@ -152,19 +155,19 @@ def leave(db: Database) -> DecidedElsewhere:
     return lifted
 
 
-# ---- what this line says
+# ---- the rows of this line
 
 
 def touch(db: Database, name: str) -> None:
-    """Note that what the line says of a number or name has changed, inside the transaction that changes it.
+    """Note that the line's row of a number or name has changed, inside the transaction that changes it.
 
-    Of an own pseudonym whose number the fleet never met nothing can be said.
+    Does nothing for an own pseudonym whose number came before the fleet: the fleet's pseudonym of it is unknown.
     """
     if name == pseudonym.NOBODY or not db.one("SELECT 1 FROM fleet WHERE id = 1"):
         return
     met = person(db, name)
     if met is None:
-        if not pseudonym.is_one(name):  # the key is lost: once it is back all is said anew
+        if not pseudonym.is_one(name):  # the fleet's key is lost: once it is back all rows are sent anew
             db.execute("UPDATE fleet SET anew = 1")
         return
     own = pseudonyms.names(db, name)[1] if name != met else ""
@@ -177,7 +180,7 @@ def touch(db: Database, name: str) -> None:
         None if pseudonym.is_one(name) else name,
         _next_version(db),
     )
-    if before and before["own"] is None:  # only now it is known whose lost answers those are: C8
+    if before and before["own"] is None:  # C8: only now it is known whose lost answers these are
         had = _answered(db, met).answers
         sql = (
             "UPDATE fleet_heard SET answers = max(0, answers - ?) WHERE person = ? AND line IN (SELECT line FROM fleet)"
@@ -186,7 +189,10 @@ def touch(db: Database, name: str) -> None:
 
 
 def meet(db: Database, name: str) -> None:
-    """Note that a number came whose decisions or answers stand under its own pseudonym alone, inside a transaction."""
+    """Note that a number came, in case its decisions or answers are only stored under its own pseudonym.
+
+    It runs inside the transaction that is open.
+    """
     met = person(db, name)
     if met is None or db.one("SELECT 1 FROM fleet_said WHERE person = ? AND own IS NOT NULL", met):
         return
@@ -196,9 +202,9 @@ def meet(db: Database, name: str) -> None:
 
 
 def lift(db: Database, name: str, column: str) -> bool:
-    """Lift what this line had said and lost, inside the transaction that lifts the rest; tell whether there was such.
+    """Lift a decision that this line had sent and lost, inside the open transaction; tell whether there was one.
 
-    It is said whatever was lifted: others may know what no database here does (C9).
+    The row is sent in any case: other lines may know of a decision that no database here has (C9).
     """
     met = person(db, name)
     touch(db, name)
@@ -214,9 +220,9 @@ def lift(db: Database, name: str, column: str) -> bool:
 
 
 def forget(db: Database, name: str, now: Now, *, asks: bool) -> None:
-    """Note that a person is erased here, and every request for it answered, inside the transaction that erases.
+    """Note that a person is erased here, which answers every request for it, inside the transaction that erases.
 
-    With `asks` the other lines are asked to erase it, too. Opt-outs stay.
+    With `asks` the other lines are asked to erase the person, too. Opt-outs stay.
     """
     met = person(db, name)
     if met is None:
@@ -235,7 +241,7 @@ def forget(db: Database, name: str, now: Now, *, asks: bool) -> None:
 
 
 def unsent(db: Database) -> int:
-    """Return of how many persons the hub has not acknowledged what this line says."""
+    """Return the number of this line's rows that the hub has not acknowledged."""
     return int(db.value("SELECT count(*) FROM fleet_said WHERE version > sent"))
 
 
@@ -245,7 +251,7 @@ def _next_version(db: Database) -> int:
 
 
 def _say_all(db: Database, shared: Collection[Shared]) -> None:
-    """Note that all that the line says of anybody is to be said anew, inside the transaction that is open."""
+    """Note that every row of this line is to be sent anew, inside the transaction that is open."""
     names = db.all("SELECT number FROM numbers WHERE blocked_at IS NOT NULL OR opted_out_at IS NOT NULL")
     if Shared.ANSWERS in shared:
         names += db.all("SELECT DISTINCT recipient FROM answers WHERE by_hand IS NULL")
@@ -255,23 +261,23 @@ def _say_all(db: Database, shared: Collection[Shared]) -> None:
 
 
 def _renew(db: Database) -> None:
-    """Give every row of this line a new version, the oldest first."""
+    """Give every row of this line a new version, in the order of the old ones."""
     for row in db.all("SELECT person FROM fleet_said ORDER BY version"):
         db.execute("UPDATE fleet_said SET version = ? WHERE person = ?", _next_version(db), row["person"])
 
 
 def _answered(db: Database, met: str) -> History:
-    """Return what this line alone has of a person."""
+    """Return this line's own history of a person, without other lines."""
     row = db.the("SELECT coalesce(number, own) AS name FROM fleet_said WHERE person = ?", met)
     return history.history_of(db, row["name"], shadow=False)
 
 
-# ---- what holds here
+# ---- the rows that hold here
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What another line says of somebody, as far as this line shares such, and how many answers it sent."""
+    """The row of another line about a person, as far as this line shares its fields, and the answers that line sent."""
 
     line: str
     opted_out_at: Time | None
@@ -280,7 +286,7 @@ class Elsewhere:
 
 
 def person(db: Database, name: str) -> str | None:
-    """Return the pseudonym by which the fleet knows a number, a name or an own pseudonym; None where there is none."""
+    """Return the fleet's pseudonym of a number, a name or an own pseudonym; None if it has none."""
     if pseudonym.is_one(name):
         row = db.one(
             "SELECT person FROM fleet_said WHERE own = :name UNION SELECT person FROM fleet_heard WHERE person = :name",
@@ -292,7 +298,7 @@ def person(db: Database, name: str) -> str | None:
 
 
 def elsewhere(db: Database, name: str) -> list[Elsewhere]:
-    """Return what other lines say of a number or name."""
+    """Return the rows of other lines about a number or name."""
     met = person(db, name)
     member = maybe_member(db) if met else None
     if met is None or member is None:
@@ -306,7 +312,7 @@ def elsewhere(db: Database, name: str) -> list[Elsewhere]:
 
 
 def _heard(db: Database, member: Member, met: str) -> list[sqlite3.Row]:
-    """Return what is known of a person beside this line's tables, as far as such is shared and says something."""
+    """Return the rows of `fleet_heard` about a person that say anything in the fields that this line shares."""
     rows = db.all(
         "SELECT line, iif(?, opted_out_at, NULL) AS opted_out_at, iif(?, blocked_at, NULL) AS blocked_at,"
         " iif(?, answers, 0) AS answers, last_limit FROM fleet_heard WHERE person = ? ORDER BY line",
@@ -319,7 +325,7 @@ def _heard(db: Database, member: Member, met: str) -> list[sqlite3.Row]:
 def history_of(
     db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
 ) -> History:
-    """Return what limits need to know of a number, as `history.history_of` does, with what other lines say of it."""
+    """Return the history of a number for the limits, as `history.history_of` does, together with other lines' rows."""
     known = history.history_of(db, number, shadow=shadow, without=without, other=other)
     met = person(db, number) if number else None
     member = maybe_member(db) if met else None
@@ -348,12 +354,12 @@ def history_of(
 
 
 def _others(member: Member, lines: Sequence[str], *, is_own: bool = False) -> tuple[str, ...]:
-    """Return the lines that a refusal is due to; none where it is this line's own word."""
+    """Return the lines whose rows cause a refusal; none if this line's own decision does."""
     return () if is_own or member.line in lines else tuple(dict.fromkeys(lines))
 
 
 def lines_of(history: History, reason: Reason) -> str | None:
-    """Return the lines that a refusal is due to as a contact's row has them, None for none."""
+    """Return the same lines in the form of a contact's row; None if there are none."""
     lines = history.elsewhere.get(reason)
     return json.dumps(lines) if lines else None
 
@@ -363,7 +369,7 @@ def lines_of(history: History, reason: Reason) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of another line to erase a person that is here under `name`; or of this one, lost in a restore."""
+    """A request of another line to erase a person who is here under `name`; or of this line, if a restore lost it."""
 
     person: str
     by: str
@@ -372,14 +378,14 @@ class Asked:
 
 
 def asked(db: Database) -> list[Asked]:
-    """Return the requests that were not answered here, the oldest first."""
+    """Return the requests that this line has not answered, the oldest first."""
     rows = db.all(f"SELECT * {_OPEN} ORDER BY asked_at, person, line")
     names = _names_here(db, {row["person"] for row in rows}) if rows else {}
     return [Asked(row["person"], row["line"], row["asked_at"], names.get(row["person"], row["person"])) for row in rows]
 
 
 def open_here(db: Database) -> dict[str, int]:
-    """Return how many requests of each line were not answered here."""
+    """Return the number of requests by each line that this line has not answered."""
     return dict(map(tuple, db.all(f"SELECT line, count(*) {_OPEN} GROUP BY line ORDER BY line")))
 
 
@@ -387,9 +393,9 @@ _OPEN = "FROM fleet_heard WHERE asked IS NOT NULL AND asked IS NOT confirmed"
 
 
 def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
-    """Return under which name each of these persons is here, of those that are; all names are gone through.
+    """Return the name of each of these persons in this database, for those in it; reads all names.
 
-    A kept opt-out under a pseudonym is nothing of a person's any more.
+    An opt-out that was kept under a pseudonym does not count: nothing else of the person is left.
     """
     key = pseudonyms.maybe_fleet_key(db)
     owns = {
@@ -416,9 +422,9 @@ def _names_here(db: Database, persons: Collection[str]) -> dict[str, str]:
 
 
 def question(db: Database, share: Collection[Shared], now: Now) -> dict[str, Any]:
-    """Return the question for the hub, committing the batch that it sends; nothing is written where nothing is new.
+    """Return the question for the hub, committing the batch that it sends; writes nothing if nothing is new.
 
-    Raises RefusedError for a line in no fleet, StoreError where a key is lost.
+    Raises RefusedError for a line in no fleet, StoreError if a key is lost.
     """
     state = _require_state(db)
     pseudonyms.require_key(db, now)
@@ -444,7 +450,7 @@ def _require_state(db: Database) -> sqlite3.Row:
 
 
 def _header(state: sqlite3.Row) -> dict[str, Any]:
-    """Return what a question says of its line; its answer says the same, so that one which is late is known."""
+    """Return the part of a question that its answer repeats, so that a late answer to another one is recognised."""
     batch = [] if state["again"] else json.loads(state["batch"])
     return {
         "hub": state["hub"],
@@ -456,7 +462,7 @@ def _header(state: sqlite3.Row) -> dict[str, Any]:
 
 
 def _compose(db: Database) -> list[dict[str, Any]]:
-    """Return what the line says of the persons whose row was not sent, the oldest first, as many as go at once."""
+    """Return the rows that the hub has not acknowledged, the oldest first, as many as fit into one batch."""
     member = maybe_member(db)
     assert member
     rows = db.all("SELECT * FROM fleet_said WHERE version > sent ORDER BY version LIMIT ?", MOST_ROWS)
@@ -487,7 +493,7 @@ def _row_of(db: Database, member: Member, said: sqlite3.Row) -> dict[str, Any]:
 
 
 def _aged(row: Mapping[str, Any], now: Now) -> dict[str, Any]:
-    """Return a row with the age of the last answer in seconds, by which no calendar enters."""
+    """Return a row with the age of the last answer in seconds instead of its time, so that no calendar matters."""
     last = row["last_limit"]
     said = {name: value for name, value in row.items() if name != "last_limit"}
     return said | {"age": None if last is None else max(0, int(now.limit - last))}
@@ -495,7 +501,7 @@ def _aged(row: Mapping[str, Any], now: Now) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row as the hub has it; `last_limit` is the last answer by this line's limit clock."""
+    """A row as the hub sends it; `last_limit` is the time of the last answer on this line's limit clock."""
 
     line: str
     person: str
@@ -511,7 +517,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer of the hub that has the form of one."""
+    """An answer of the hub that has passed the checks of its form."""
 
     hub: str
     key: str
@@ -526,7 +532,7 @@ class _Answer:
 def take(db: Database, answer: Mapping[str, Any], now: Now) -> bool:
     """Commit what an answer of the hub says; return whether to ask again at once.
 
-    One that is late or comes twice changes nothing. One that has not the form of an answer is the line's trouble.
+    A late or repeated answer changes nothing. One with a wrong form is recorded as the line's trouble.
     """
     state = _require_state(db)
     try:
@@ -537,7 +543,7 @@ def take(db: Database, answer: Mapping[str, Any], now: Now) -> bool:
         with db.transaction():
             _note(db, FleetTrouble.REFUSED, now)
         return False
-    # before the transaction: all names are gone through
+    # outside the transaction, because it reads all names
     wanted = {row.person for row in said.rows if row.asked is not None}
     here = _names_here(db, wanted) if wanted else {}
     with db.transaction():
@@ -553,7 +559,7 @@ def take(db: Database, answer: Mapping[str, Any], now: Now) -> bool:
 
 
 def _begin_anew(db: Database, state: sqlite3.Row, said: _Answer, now: Now) -> bool:
-    """Read all again, the own rows, too, before anything is sent: R3."""
+    """Begin to read all rows again, the own ones, too, before anything is sent: R3."""
     renewals = (state["renewed_limit"], state["renewed_before"])
     if state["hub"] is not None:
         before = state["renewed_before"]
@@ -594,7 +600,7 @@ def _take(db: Database, state: sqlite3.Row, said: _Answer, here: Collection[str]
 
 
 def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
-    """Store what a line says of a person, unless something newer is here: R6."""
+    """Store the row of a line about a person, unless a newer one is stored: R6."""
     values = asdict(row)
     del values["place"]
     changes = (f"{name} = excluded.{name}" for name in values if name not in {"line", "person"})
@@ -608,7 +614,7 @@ def _hear(db: Database, row: _Row, *, is_here: bool) -> None:
 
 
 def _take_back(db: Database, row: _Row, under_way: Collection[int], *, is_here: bool) -> None:
-    """Take back what this line said after the backup from which it was restored: R4, C8."""
+    """Recover an own row that this line sent after the backup from which it was restored: R4, C8."""
     before = db.one("SELECT sent, asked FROM fleet_said WHERE person = ?", row.person)
     if row.version in under_way or (before and row.version <= before["sent"]):
         return
@@ -646,7 +652,7 @@ def _confirm(db: Database, row: _Row) -> None:
 
 
 def _note(db: Database, trouble: FleetTrouble | None, now: Now) -> None:
-    """Note what is wrong between the line and the hub, and since when, where that has changed."""
+    """Record the trouble between line and hub, and since when, if it has changed."""
     db.execute(
         "UPDATE fleet SET trouble = ?, trouble_at = ? WHERE trouble IS NOT ?",
         trouble,
@@ -659,7 +665,7 @@ def _note(db: Database, trouble: FleetTrouble | None, now: Now) -> None:
 
 
 def _read(answer: Mapping[str, Any], latest: int, now: Now) -> _Answer:
-    """Return an answer; raises KeyError, TypeError or ValueError where it has not the form of one."""
+    """Return an answer; raises KeyError, TypeError or ValueError if its form is wrong."""
     rows = answer["rows"]
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
         raise ValueError
@@ -692,7 +698,7 @@ def _read_row(row: Mapping[str, Any], now: Now) -> _Row:
         asked=None if row["asked"] is None else _integer(row["asked"], _LARGEST),
         asked_at=_maybe_moment(row["asked_at"]),
         answers=_integer(row["answers"], _MOST_ANSWERS),
-        # the hub's clock may have gone back since
+        # the hub's clock may have been set back meanwhile
         last_limit=None if age is None else now.limit - _integer(max(0, age), _LATEST),
         place=_integer(row["place"], _LARGEST),
     )

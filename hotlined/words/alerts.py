@@ -1,6 +1,7 @@
-"""Headline and text of each alert: of every condition as it begins, gets worse or ends.
+"""Headline and text of each alert: one pair each for a condition that begins, gets worse or ends.
 
-What stands between braces is filled in. A text message takes all of it: GSM-7 has its letters, or others for them.
+Names in braces are filled in. A text message can carry every sentence: GSM-7 has its letters, or substitutes for
+them.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ _CONDITIONS: Mapping[tuple[str, int], Condition] = {
     (AlertCondition.KEY, 2): HOLDS[HoldReason.KEY_DENIED],
     (AlertCondition.CONFIG, 1): conditions.CONFIG_BROKEN,
 }
-"""Alerts that are a condition of the catalogue, whatever is known of it."""
+"""Alerts that always have the words of one condition of the catalogue."""
 
 _SPENT_50 = N_("{used} of {limit} segments are spent. 'hotlined log' shows on whom.")
 _SPENT_80 = N_("{used} of {limit} segments are spent. 'hotlined pause' stops all answers.")
@@ -31,7 +32,7 @@ _SPENT = N_("{used} of {limit} segments are spent.")
 _WORDS = N_("{count} texts have a word of alerts.words")
 
 MOST_ASKED = 9
-"""More persons whom other lines want erased are not counted in an alert."""
+"""An alert counts at most this many persons whom other lines want erased."""
 _ASKED = (
     N_("other lines want somebody erased"),
     N_("{count} in all. 'hotlined forget --asked' shows what is stored here, and asks."),
@@ -136,11 +137,11 @@ TEXTS: Mapping[tuple[str, int], tuple[str, str]] = {
     (WaitingFor.BUDGET_DAY, 0): (N_("the day's budget has room again"), _SPENT),
     (WaitingFor.BUDGET_MONTH, 0): (N_("the month's budget has room again"), _SPENT),
 }
-"""By condition and level; 0: it is over. `title`, `words` and `cure` are those of a condition of the catalogue."""
+"""By condition and level (0: it is over). `title`, `words` and `cure` are those of a condition of the catalogue."""
 
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:
-    """Return an alert's headline and text; GSM-7 has no backticks, so commands stand in quotes."""
+    """Return an alert's headline and text; commands are in quotes, because GSM-7 has no backticks."""
     places = {name: _place(value) for name, value in filling.items()}
     if known := _CONDITIONS.get((condition, level)):
         then = _("reload the daemon, or start it")
@@ -162,7 +163,7 @@ def _place(value: object) -> object:
 
 
 def _flood_in_words(contacts: int, seconds: object) -> str:
-    """Write how many contacts a flood brought; as it begins, in how many seconds, too."""
+    """Write how many contacts a flood brought, and in how many seconds; without the seconds if `seconds` is None."""
     if seconds is None:
         return ngettext("{number} contact", "{number} contacts", contacts)
     return ngettext("{number} contact in {seconds} s", "{number} contacts in {seconds} s", contacts, seconds=seconds)

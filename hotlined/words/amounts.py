@@ -8,16 +8,16 @@ from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
 
 SOON_SECONDS = 60
-"""What goes in less than that goes now, for people: the next answer waits for those before it to be handed over."""
-_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is written in steps of so many
+"""A shorter wait is shown as "now": the next answer often waits only until the answers before it are handed over."""
+_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from the first on, a wait is rounded up to the second
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _UNITS = {
     Language.ENGLISH: ("d", "h", "m", "s"),
     Language.FRENCH: (" j ", " h ", " min ", " s "),
     Language.DUTCH: (" d ", " u ", " min ", " s "),
 }
-"""What stands behind a number of each; its blanks are no place to break a line."""
-_SIGNS = {"EUR": "€"}  # of currencies, where English has the code
+"""The units of a wait; a blank is a no-break space."""
+_SIGNS = {"EUR": "€"}  # signs of currencies; English writes the code instead
 
 
 def in_segments(number: int) -> str:
@@ -55,18 +55,18 @@ def sentence(text: str) -> str:
 
 
 def maybe_price(segments: int, limits: Limits) -> Decimal | None:
-    """Return the price of a number of segments, in units of the configured currency; None where none is set."""
+    """Return the price of some segments, in units of the configured currency; None if no price is set."""
     return None if limits.price_per_segment is None else segments * limits.price_per_segment
 
 
 def maybe_money(segments: int, limits: Limits) -> str | None:
-    """Write the price of a number of segments: 0.60 EUR; None where none is set."""
+    """Write the price of some segments: 0.60 EUR; None if no price is set."""
     price = maybe_price(segments, limits)
     return None if price is None else in_money(price, limits.currency)
 
 
 def segments_and_price(segments: int, limits: Limits) -> str:
-    """Write how many segments there are, and their price where one is set: 12 segments (0.60 EUR)."""
+    """Write how many segments there are, and their price if a price is set: 12 segments (0.60 EUR)."""
     money = maybe_money(segments, limits)
     return f"{in_segments(segments)} ({money})" if money else in_segments(segments)
 
@@ -77,7 +77,7 @@ def room_in_words(seconds: float | None) -> str:
 
 
 def lasting(length: timedelta) -> str:
-    """Write how long something lasts, in whole hours, or in days from two on: 1 hour, 36 hours, 5 days."""
+    """Write how long something lasts, in whole hours, from two days on in days: 1 hour, 36 hours, 5 days."""
     hours = max(1, round(length / timedelta(hours=1)))
     if hours < 48:
         return ngettext("{number} hour", "{number} hours", hours)
@@ -85,13 +85,13 @@ def lasting(length: timedelta) -> str:
 
 
 def wait_in_words(seconds: float | None) -> str:
-    """Write a time to wait in at most two units, rounded up: now, 45s, 3h12m, 29d4h; never for None."""
+    """Write a wait in at most two units, rounded up: now, 45s, 3h12m, 29d4h; never for None."""
     if seconds is None:
         return _("never")
     if seconds <= 0:
         return _("now")
     step = next(step for least, step in _STEPS if seconds >= least)
-    rest = math.ceil(round(seconds, 3) / step) * step  # moments are sums: 1800.0000002 s are 30 minutes
+    rest = math.ceil(round(seconds, 3) / step) * step  # floats: 1800.0000002 s must be 30 minutes, not 31
     written = ""
     for unit, size in zip(_UNITS[spoken()], _UNIT_SECONDS, strict=True):
         number, rest = divmod(rest, size)

@@ -1,4 +1,4 @@
-"""Characters of a text in words: which were replaced, and by what."""
+"""Replaced characters of a text, in words."""
 
 from hotlined.gsm.alphabet import Replacement
 from hotlined.language import _, character_name, ngettext

@@ -1,4 +1,4 @@
-"""Columns of a table for people, as values: what stands in them, and which of them a narrow terminal shows."""
+"""Columns of a table for people, as values: their cells, and which of them a narrow terminal shows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from hotlined.language import Language, spoken, unfilled
 _Row = TypeVar("_Row")
 
 FITTED = -1
-"""The width of a column that is as wide as its widest cell: all rows are read before the first is shown."""
+"""The width of a column that is as wide as its widest cell: the table reads all rows before it shows the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[_Row]):
-    """A column: its heading, its width (0: what is left), what stands in it, and the style, fixed or of the row.
+    """A column: its heading, its width (0: all that is left), the text of its cell, and a style, fixed or by row.
 
-    The heading is marked with `N_`, or a function returns it as it stands; a width may differ by language.
+    The heading is marked with `N_`, or a function returns it ready to show. A width may differ by language.
     """
 
     heading_message: str | Callable[[], str]
@@ -28,7 +28,7 @@ class Column(Generic[_Row]):
 
     @property
     def heading(self) -> str:
-        """The heading in the language in force; empty for a column without one."""
+        """The heading in the language in force; empty if the column has none."""
         if callable(self.heading_message):
             return self.heading_message()
         return unfilled(self.heading_message) if self.heading_message else ""
@@ -41,25 +41,25 @@ class Column(Generic[_Row]):
 
 @dataclass(frozen=True, slots=True)
 class Layout(Generic[_Row]):
-    """The columns that a terminal of at least so many characters shows, and what stands below each row on its own.
+    """The columns for a terminal of at least `least` characters, and a column that is shown below each row.
 
-    If all columns are `FITTED`, they say themselves how wide the terminal has to be; `least` is 0 then.
+    If all columns are `FITTED`, `least` is 0: the table then measures how wide a terminal it needs.
     """
 
     least: int
     columns: tuple[Column[_Row], ...]
     below: Column[_Row] | None = None
     bars: Callable[[_Row], int] | None = None
-    """What bars behind the columns show: all columns are `FITTED` then."""
+    """The length of a bar behind the columns; all columns must be `FITTED` then."""
     then: Self | None = None
-    """A table of the same rows that follows this one."""
+    """A second table of the same rows, below this one."""
 
 
 def figures(*headings: str | Callable[[], str]) -> tuple[Column[Sequence[str]], ...]:
-    """Return the columns of rows that are written already: the first is a name, the others are figures."""
+    """Return the columns of rows that are already written: the first column is a name, the others are figures."""
     return tuple(Column(heading, FITTED, itemgetter(place), right=place > 0) for place, heading in enumerate(headings))
 
 
 def inner(label: str) -> str:
-    """Return the label of a line that belongs to the one above it."""
+    """Return the label of a fact that belongs to the fact above it."""
     return f"  {label}"

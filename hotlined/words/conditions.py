@@ -1,7 +1,7 @@
-"""What keeps a line from its work: one catalogue of headline, sentence and cure for all who show it.
+"""Conditions that keep a line from its work: one catalogue of headlines, sentences and cures.
 
-`status`, `limits`, `show`, `doctor` and the alerts fill in what stands between braces. Commands stand between
-backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
+`status`, `limits`, `show`, `doctor` and the alerts fill in the names in braces. Commands are in backticks; an alert
+turns these into quotes, because GSM-7 has none. A headline and its sentences fit one segment.
 """
 
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ from hotlined.words.countries import country_in_words
 
 
 class Condition(NamedTuple):
-    """Something that keeps a line from its work: a headline, a sentence, and what a person can do.
+    """A condition that keeps a line from its work: a headline, a sentence, and a cure.
 
-    The fields are English sentences marked with `N_`; the properties give them in the language in force.
+    The fields are English sentences marked with `N_`; the properties return them in the language in force.
     """
 
     title_message: str
     words_message: str
     cure_message: str
     waits_for_a_person: bool = False
-    """Whether the modem answers, but only a person can end this condition."""
+    """True if the modem answers, and yet only a person can end this condition."""
 
     @property
     def title(self) -> str:
@@ -43,7 +43,7 @@ class Condition(NamedTuple):
 
     @property
     def cure(self) -> str:
-        """What a person can do."""
+        """The cure."""
         return unfilled(self.cure_message)
 
 
@@ -120,7 +120,7 @@ MODEM: dict[str, Condition] = {
         waits_for_a_person=True,
     ),
 }
-"""The states of a modem that is not ready. If the driver knows more about this one, its sentence is used instead."""
+"""The conditions of a modem that is not ready. If the driver knows the cause, the cause's sentence is used instead."""
 
 SIM_STATES: frozenset[str] = frozenset({
     ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
@@ -135,20 +135,20 @@ _CENTRE_CURE = N_(
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
-"""The cure of a SIM without a service centre, for pages with room for it; an alert names `hotlined status` instead."""
+"""The cure of a SIM without a service centre, for pages that have room; an alert names `hotlined status` instead."""
 
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
 """The condition of a state that `MODEM` does not have."""
 
 HOLDS: dict[HoldReason | None, Condition] = {
     HoldReason.KEY_LOST: Condition(
-        N_("the key of the pseudonyms is lost"),
-        N_("The key of the pseudonyms is lost: nothing is sent."),
-        N_("Restore it from a backup. `hotlined resume` then goes on, also without it."),
+        N_("a key of the pseudonyms is lost"),
+        N_("A key of the pseudonyms is lost, the line's or its fleet's: nothing is sent."),
+        N_("Restore it from a backup. `hotlined resume` names the file, and says what it means to go on without it."),
     ),
     HoldReason.KEY_DENIED: Condition(
-        N_("the key of the pseudonyms may not be read"),
-        N_("The key of the pseudonyms may not be read: nothing is sent."),
+        N_("a key of the pseudonyms may not be read"),
+        N_("A key of the pseudonyms may not be read, the line's or its fleet's: nothing is sent."),
         N_("Give it the database's owner and rights, then `hotlined resume`."),
     ),
     HoldReason.SIM_CHANGED: MODEM[ModemState.SIM_CHANGED],
@@ -173,7 +173,7 @@ HOLDS: dict[HoldReason | None, Condition] = {
         N_("Top it up. What waits then goes out by itself."),
     ),
 }
-"""What keeps answers back, by its reason."""
+"""The conditions that keep answers back, by their reason."""
 
 COUNTRY_OUTAGE = Condition(
     N_("nothing leaves to {country}"),
@@ -185,7 +185,7 @@ COUNTRY_BARRED = Condition(
     N_("For a day nothing has left to numbers of {country}, and nothing ever did: this SIM cannot text there."),
     N_("Take {code} out of numbers.answer_countries, then reload the daemon, or start it."),
 )
-"""The same, where a day has passed and nothing was ever taken there."""
+"""Replaces `COUNTRY_OUTAGE` after a day, if the network never took an answer to that country."""
 REFUSALS = Condition(
     N_("the network refuses answers"),
     N_("The network refuses answers since {since}; the last one left at {left}."),
@@ -201,7 +201,7 @@ DATABASE_TITLES: Phrases[str] = Phrases(
         DatabaseState.REPLACED: N_("the database was replaced"),
     }
 )
-"""The states of a database that nobody can use. The store has their sentences and cures, beside the errors."""
+"""Headlines of a database that cannot be used. The store has the sentences and cures, beside its errors."""
 
 REPLACED = Condition(
     DATABASE_TITLES.messages[DatabaseState.REPLACED],
@@ -210,16 +210,16 @@ REPLACED = Condition(
 )
 
 UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
-"""The headline of a state that `DATABASE_TITLES` does not have."""
+"""The headline of a database's state that `DATABASE_TITLES` does not have."""
 
 WINDOW_NAMES = Phrases({"hour": N_("hour"), "day": N_("day"), "month": N_("month")})
-"""Every window by its name, at the head of a line."""
+"""The windows' names at the head of a line."""
 
 BUDGETS = Phrases({"hour": N_("the hour's budget"), "day": N_("the day's budget"), "month": N_("the month's budget")})
-"""Every window, as what may be spent in it."""
+"""The windows' names in a sentence about the segments that may be spent."""
 
 SHORT_BUDGETS = Phrases({"hour": N_("hour's budget"), "day": N_("day's budget"), "month": N_("month's budget")})
-"""The same, where it stands as a label."""
+"""The same names as labels."""
 
 WINDOW_FULL = Condition(
     N_("{budget} is spent"),
@@ -278,7 +278,7 @@ _STORAGE_OF_SIM_CURE = N_(
     "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."
 )
 _OF_SIM = ("SM", "SM_P")
-"""The storages that go with the SIM into a phone (27.005 3.1)."""
+"""The storages that are on the SIM and go with it into a phone (3GPP TS 27.005 3.1)."""
 
 VOLTE_ONLY = Condition(
     N_("texts may not reach the SIM"),
@@ -345,7 +345,7 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("It is tried again. `sudo journalctl -u 'hotlined-away@*'` says why; see docs/backup.md."),
     ),
 }
-"""Why no sealed backup could be made."""
+"""The reasons why no sealed backup could be made."""
 
 BACKUP_NONE = Condition(
     N_("there is no backup off the card"),
@@ -400,9 +400,10 @@ CONFIG_BROKEN = Condition(
 
 
 def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
-    """Return two texts about a modem that is not ready: the sentence, and its cure. A cause says more than its state.
+    """Return the sentence and the cure for a modem that is not ready.
 
-    There is no sentence for a cause of another version, and no cure for one that its state has.
+    A cause says more than a state, so its sentence and its cure come first. The state's are used if the cause has
+    none, or is not known here because another version wrote it.
     """
     known = MODEM.get(state, UNKNOWN_STATE)
     cure = _(_CENTRE_CURE) if state == ModemState.NO_SERVICE_CENTRE else known.cure
@@ -410,13 +411,13 @@ def modem_in_words(state: str, cause: CodedCause | None) -> tuple[str, str]:
 
 
 def unread_in_words(storage: str, answer: str) -> tuple[str, str]:
-    """Return two texts about a storage that cannot be read: the sentence, and its cure."""
+    """Return the sentence and the cure for a storage that cannot be read."""
     cure = _(_STORAGE_OF_SIM_CURE) if storage in _OF_SIM else STORAGE_UNREAD.cure
     return STORAGE_UNREAD.words.format(storage=storage, answer=answer), cure
 
 
 def country_outage_in_words(country: str, *, is_barred: bool) -> tuple[str, str, str]:
-    """Return three texts about a country to which nothing leaves: the headline, the sentence, and its cure."""
+    """Return the headline, the sentence and the cure for a country to which nothing leaves."""
     known = COUNTRY_BARRED if is_barred else COUNTRY_OUTAGE
     places = {"country": country_in_words(country), "code": country}
     return known.title.format(**places), known.words.format(**places), known.cure.format(**places)
@@ -454,11 +455,11 @@ FLEET: Mapping[str, Condition] = {
         N_("Ask whoever runs the hub: it is damaged, or of another version."),
     ),
 }
-"""What is wrong with the exchange; none of it keeps the line from answering."""
+"""Troubles of the exchange with the fleet; none of them keeps the line from answering."""
 
 
 def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:
-    """Return two texts about what keeps answers back: the sentence, and its cure."""
+    """Return the sentence and the cure for a reason that keeps answers back."""
     known = HOLDS[reason]
     return known.words.format(by=by or _("somebody")), known.cure
 
@@ -469,7 +470,10 @@ def spent_in_words(window: str, used: int, limit: int) -> str:
 
 
 def month_in_words(used: int, limit: int) -> str:
-    """Say what is spent of the month's budget. It slides, so its 30 days are no days of the calendar, and not named."""
+    """Say how many segments of the month's budget are spent.
+
+    The budget's 30 days slide, so no month of the calendar is named.
+    """
     return ngettext(
         "Of the month's budget {used} of {number} segment is spent.",
         "Of the month's budget {used} of {number} segments are spent.",

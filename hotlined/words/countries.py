@@ -1,4 +1,4 @@
-"""Names of countries: those whose people write, as far as lines here know. Any other one is its code."""
+"""Names of the countries whose people write to lines; any other country is shown as its code."""
 
 from hotlined.language import N_, Phrases
 
@@ -26,5 +26,5 @@ COUNTRIES = Phrases(
 
 
 def country_in_words(code: str) -> str:
-    """Return the name of a country, or its code where no name is known."""
+    """Return the name of a country, or its code if it has no name here."""
     return COUNTRIES.get(code, code)

@@ -1,4 +1,4 @@
-"""The digest in sentences: what is in it besides the figures of its period, as a mail shows it."""
+"""Sentences of the digest beside the figures of its period, as a mail shows them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ LIVES = N_("Without a top-up the SIM ends on {until}.")
 
 
 def worded(number: int) -> str:
-    """Return how many texts have one of the words that raise an alert and no tag yet."""
+    """Return how many texts without a tag have one of the words that raise an alert."""
     return ngettext(
         "{number} text has a word of alerts.words, and nobody has tagged it: hotlined review",
         "{number} texts have a word of alerts.words, and nobody has tagged them: hotlined review",
@@ -23,7 +23,7 @@ def worded(number: int) -> str:
 
 
 def untagged(number: int) -> str:
-    """Return how many reactions have no tag yet, and how they get one."""
+    """Return how many reactions have no tag, and how to tag them."""
     return ngettext(
         "{number} reaction wants a tag: hotlined review",
         "{number} reactions want a tag: hotlined review",
@@ -43,6 +43,6 @@ def unconfirmed(number: int) -> str:
 
 
 def section(heading: str, sentences: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a section, which a mail shows without any markup."""
+    """Yield the lines of a section: plain text, without markup."""
     yield heading
     yield from (f"- {sentence}" for sentence in sentences)

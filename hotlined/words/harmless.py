@@ -1,4 +1,4 @@
-"""Text from strangers, made harmless: shown, never obeyed.
+"""Text from strangers made harmless: it is shown, and no terminal obeys it.
 
 `harmless` is the one function that every such text passes before it reaches a terminal or a page.
 Known to be wrong: right-to-left letters are shown as they are, so a terminal that reorders them may show the rest of
@@ -8,13 +8,15 @@ their line in another order.
 import unicodedata
 
 JOINER = "\u200d"
-"""Makes one emoji of several."""
-_MOST_MARKS = 3  # on one letter: Vietnamese takes two, a storm dozens
+"""ZERO WIDTH JOINER: makes one emoji of several."""
+_MOST_MARKS = 3  # combining marks on one letter: Vietnamese has two, a text made to clutter the screen has dozens
 _MARKS = frozenset({"Mn", "Me"})
-# controls, formats (bidi, zero-width), halves of pairs, private, unknown, line and paragraph separators
+# Unicode categories: controls, formats (bidi, zero-width), surrogates, private, unassigned, line and paragraph
+# separators
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and signs that show nothing
-# UTS #51: what joins others is a picture (So), or an arrow of Unicode's mathematics; skin colours and a selector follow
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters that show nothing
+# UTS #51: a joined emoji begins with a picture (So) or one of two arrows that count as mathematics; then come a skin
+# colour and a variation selector
 _FIRST_PICTURE = "\u2190"
 _ARROWS = ("\u2194", "\u2195")
 _MODIFIERS = "\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
@@ -23,9 +25,9 @@ _CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 
 
 def harmless(text: str, newline: str = "⏎") -> str:
-    r"""Write a text so that no terminal obeys it: \x1b, \u202e and their like escaped, newlines as `newline`.
+    r"""Write a text so that no terminal obeys it: \x1b, \u202e and the like are escaped, newlines become `newline`.
 
-    A joiner stays where it joins two emoji, for it hides nothing there.
+    A joiner between two emoji stays, because there it hides nothing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -46,14 +48,14 @@ def harmless(text: str, newline: str = "⏎") -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Return a cell that no terminal obeys and no spreadsheet calculates; newlines stay."""
+    """Return a cell that no terminal obeys and no spreadsheet takes for a formula; newlines stay."""
     if not isinstance(value, str):
         return value
     return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")
 
 
 def _joins(text: str, place: int) -> bool:
-    """Tell whether a joiner stands between two emoji, the first of which may have a colour and a selector."""
+    """Tell whether a joiner is between two emoji; the first may have a skin colour and a variation selector."""
     before = text[max(0, place - _MOST_MODIFIERS - 1) : place].rstrip(_MODIFIERS)
     return _is_picture(before[-1:]) and _is_picture(text[place + 1 : place + 2])
 

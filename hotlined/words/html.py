@@ -1,6 +1,6 @@
-"""HTML files that need nothing else: they have no script, no link and no other file, and tell the browser to load none.
+"""HTML files that are complete in themselves: no script, no link, no other file, and a policy that forbids loading any.
 
-The desk's pages are not made here: they are templates, with a policy in the headers of HTTP.
+The desk's pages are not made here: they are templates, with their policy in the headers of HTTP.
 """
 
 import base64
@@ -9,20 +9,20 @@ import hashlib
 from hotlined.language import spoken
 from hotlined.words.harmless import harmless
 
-# what `html.escape` does; that module brings two thousand names of characters, which the desk would keep
+# the same as `html.escape`; importing that module would keep two thousand names of characters in the desk's memory
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
 def text_in_html(value: object, newline: str = "⏎") -> str:
-    """Write a value so that neither a browser nor a terminal obeys it, newlines as `newline`."""
+    """Write a value so that neither a browser nor a terminal obeys it; newlines become `newline`."""
     return harmless(str(value), newline).translate(_ESCAPES)
 
 
 def whole_page(title: str, style: str, body: str, *, dark: bool = False) -> str:
-    """Write a file of HTML in the language in force; `dark` tells whether its style also suits a dark screen.
+    """Write a file of HTML in the language in force; `dark` says that its style also suits a dark screen.
 
-    The policy names the one style sheet by its hash. So what a stranger wrote loads and runs nothing, even if it got
-    into the page unescaped. The empty icon keeps a browser from asking for one.
+    The policy names the one style sheet by its hash. So a stranger's text loads and runs nothing, even if it got into
+    the page unescaped. The empty icon keeps a browser from asking for one.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     schemes = '<meta name="color-scheme" content="light dark">\n' if dark else ""

@@ -1,4 +1,4 @@
-"""Problems of segments as people read them, by the codes that the database has of them."""
+"""Problems of segments in words, by the codes in the database."""
 
 from hotlined.language import N_, Phrases
 from hotlined.states import PduProblem, SubmitProblem
@@ -19,5 +19,5 @@ _PROBLEMS: Phrases[str] = Phrases(
 
 
 def problem_in_words(stored: str | None) -> str | None:
-    """Return a problem in the language in force; what the modem itself said stays as it came."""
+    """Return a problem in the language in force; the modem's own words are returned unchanged."""
     return _PROBLEMS.get(stored, stored) if stored else None

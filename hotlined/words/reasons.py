@@ -1,7 +1,7 @@
-"""Reasons, states and verdicts in words, and what a network refuses (+CMS ERROR): codes are for scripts.
+"""Reasons, states, verdicts and the network's refusals (+CMS ERROR) in words; the codes are for scripts.
 
-An error of the port, the modem or the SIM is said in `causes`, a PDU's problem in `words.problems`, a refused request
-in `words.requests`.
+The words for an error of the port, the modem or the SIM are in `causes`, for a PDU's problem in `words.problems`, for
+a refused request in `words.requests`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hotlined.policy import AttemptCause, Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
 
-if TYPE_CHECKING:  # each command says a reason, and few show a contact
+if TYPE_CHECKING:  # every command needs reasons, few show a contact
     from hotlined.documents import LoggedAnswer
 
 REASONS = Phrases(
@@ -40,7 +40,7 @@ REASONS = Phrases(
         Reason.SET_ASIDE: N_("the program failed on it; the journal has the reason"),
     }
 )
-"""Every reason in a clause."""
+"""Every reason as a clause."""
 
 CAUSES = Phrases(
     {
@@ -53,14 +53,14 @@ CAUSES = Phrases(
         AttemptCause.RESTORED: N_("it waited in a backup that was put back, and may have left since"),
     }
 )
-"""Every cause of an attempt in a clause, but for those that have a number."""
+"""Every cause of a failed attempt as a clause, except those that have a number."""
 
 _CMS_CAUSES = (
     (policy.NETWORK_REFUSED, N_("the network refused it (CMS error {number})")),
     (policy.CENTRE_REFUSED, N_("the service centre refused it (CMS error {number})")),
     (policy.MODEM_REFUSED, N_("the modem refused it (CMS error {number})")),
 )
-"""Who refused, by the number of a +CMS ERROR."""
+"""The refusing party, by the number of a +CMS ERROR."""
 
 VERDICTS: Phrases[str | None] = Phrases(
     {
@@ -69,7 +69,6 @@ VERDICTS: Phrases[str | None] = Phrases(
         None: N_("not decided yet"),
     }
 )
-"""Every verdict in words."""
 
 STATES = Phrases(
     {
@@ -84,7 +83,6 @@ STATES = Phrases(
         AnswerState.SHADOWED: N_("shadow: would be answered"),
     }
 )
-"""Every state of an answer in words."""
 
 BRIEF_REASONS = Phrases(
     {
@@ -110,7 +108,7 @@ BRIEF_REASONS = Phrases(
         Reason.SET_ASIDE: N_("program fault"),
     }
 )
-"""Every reason in a few words, which stand behind what it is the reason of."""
+"""Every reason in a few words, for a column or after a colon."""
 
 SEGMENT_STATES = Phrases(
     {
@@ -125,7 +123,6 @@ SEGMENT_STATES = Phrases(
         SegmentState.SHADOWED: NP_("segment", "shadow: would leave"),
     }
 )
-"""Every state of a segment in words."""
 
 _COUNTED = {
     AnswerState.QUEUED: lambda count: ngettext("{number} waiting", "{number} waiting", count),
@@ -134,7 +131,7 @@ _COUNTED = {
         "{number} perhaps sent in the last 24 hours", "{number} perhaps sent in the last 24 hours", count
     ),
 }
-"""How many answers are in a state that is not an end."""
+"""The number of answers in each state that is not final."""
 
 _WAITS = Phrases(
     {
@@ -153,28 +150,28 @@ _WAITS = Phrases(
         WaitingFor.SEND_INTERVAL: N_("goes in a moment"),
     }
 )
-"""Everything that a queued answer waits for; {at} is when it is to go."""
+"""Everything that a queued answer can wait for; {at} is its time."""
 
 
 _KEPT_BACK = {SendingState.HELD: WaitingFor.HELD, SendingState.PAUSED: WaitingFor.PAUSED}
-"""What an answer waits for first even if it is due later, because only a person can end it."""
+"""The two holds that only a person can end: they are shown instead of the due time, even before it."""
 _TIMED = frozenset({WaitingFor.DUE, WaitingFor.RETRY, WaitingFor.SEND_INTERVAL})
-"""What an answer waits for that only a running daemon can end."""
+"""The waits that need a running daemon to end."""
 NO_DAEMON = N_("waits: no daemon")
-"""What an answer waits for if a daemon would send it now or later."""
+"""Shown instead of one of `_TIMED` while no daemon runs."""
 
 
 def reason_in_words(reason: str | None) -> str:
-    """Return the words for a reason's code; a text that is no such code is returned as it is."""
+    """Return the words for a reason's code; any other text is returned as it is."""
     return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
 
 
 def cause_in_words(code: str | None) -> str:
-    """Return the words for the cause of an attempt, or for the reason of an answer, which may be either.
+    """Return the words for the cause of a failed attempt, or for the reason of an answer's end.
 
-    A text that is neither is returned as it is.
+    Any other text is returned as it is.
     """
-    if code in list(AttemptCause):  # before the reasons: a contact and an answer are restored in two ways
+    if code in list(AttemptCause):  # before the reasons: `restored` is both, with different words
         return CAUSES[AttemptCause(code)]
     cms = policy.maybe_cms(code)
     if cms is None:
@@ -184,9 +181,9 @@ def cause_in_words(code: str | None) -> str:
 
 
 def briefly(code: str | None) -> str:
-    """Return a few words that fit a column, for a reason or for what an answer waits for.
+    """Return a few words for a column: a reason, or the wait of a queued answer.
 
-    A text that is neither is returned as it is.
+    Any other text is returned as it is.
     """
     if code in list(Reason):
         return BRIEF_REASONS[Reason(code)]
@@ -194,14 +191,14 @@ def briefly(code: str | None) -> str:
 
 
 def queue_in_words(queue: Mapping[str, int]) -> str:
-    """Return how many answers are in which state: `2 waiting, 1 being sent`; for none at all, that none waits."""
+    """Return how many answers are in each state: `2 waiting, 1 being sent`; `none waiting` if there are none."""
     return ", ".join(_COUNTED[AnswerState(state)](count) for state, count in queue.items() if count) or _(
         "none waiting"
     )
 
 
 def answer_in_words(answer: "LoggedAnswer", sending: SendingState) -> str:
-    """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled one, the reason.
+    """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled answer, the reason.
 
     `sending` says what keeps all answers back, or that no daemon runs: then the words contain no time.
     """

@@ -1,6 +1,6 @@
-"""Results of requests in words: what has changed, or why a request was refused and what the person can do.
+"""Results of requests in words: the change, or why the daemon refused and what the person can do.
 
-The refusals are the daemon's. What a network or a modem refuses is said in `reasons`, `problems` and `causes`.
+The words for a refusal by a network or a modem are in `reasons`, `problems` and `causes`.
 """
 
 import json
@@ -41,7 +41,7 @@ _WAITS = {
     WaitingFor.BUDGET_MONTH: (N_("there is no room in the month's budget"), _NO_ROOM),
     WaitingFor.RESERVE: (N_("what is left of the budget is for new numbers"), _NO_ROOM),
 }
-"""What makes an answer wait and refuses a text by hand, each with its cure."""
+"""Waits for which a text by hand is refused at once, each with its cure."""
 
 _REASON_CURES = Phrases(
     {
@@ -55,7 +55,7 @@ _REASON_CURES = Phrases(
         Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),
     }
 )
-"""The cures of the reasons for which a number is refused."""
+"""The cures for the reasons for which a number is refused."""
 
 _STATUS = N_("`hotlined status` says how the line is.")
 REFUSALS = {
@@ -79,7 +79,7 @@ REFUSALS = {
     Refusal.FORGOTTEN: (N_("the number was forgotten"), _STATUS),
     Refusal.NOT_SENT: ("{fate}", _STATUS),
 }
-"""Every refusal of the daemon, with its values between braces, and its cure."""
+"""Every refusal of the daemon, with values in braces, and its cure."""
 
 
 ADOPTIONS = Phrases(
@@ -89,18 +89,18 @@ ADOPTIONS = Phrases(
         Adoption.STICK: N_("The line is served with another stick from now on."),
     }
 )
-"""What came of `sim adopt`."""
+"""The results of `sim adopt`."""
 
 
 def fate_in_words(text: str, state: str) -> str:
-    """Write a sentence with the state of an answer, or of a text by hand; an unknown state is written as it is."""
+    """Return a sentence with the state of an answer or of a text by hand; an unknown state is shown as it is."""
     if state not in list(AnswerState):
         return _("{text} is {state}.", text=text, state=state)
     return _FATES[AnswerState(state)].format(text=text)
 
 
 def result_in_words(result: str | None, detail: str | None) -> str | None:
-    """Return the result of a request as its record shows it: a code becomes words, any other text stays as it is."""
+    """Return the result of a request from its record: a code becomes words, any other text is returned as it is."""
     if result in list(Adoption):
         return ADOPTIONS[Adoption(result)]
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))

@@ -1,4 +1,4 @@
-"""The page that holds the key of sealed backups, what a backup lacks, and what a line's service is called."""
+"""Words about sealed backups: the page with their key, the parts that one lacks, the name of a service."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,11 +6,11 @@ from hotlined import agekey
 from hotlined.language import N_, Phrases, _
 
 KEPT_BY_ROOT = Phrases({"pin": N_("the SIM's PIN"), "urls": N_("the addresses of alerts")})
-"""What only root reads of a line, by the names of the unit's credentials."""
+"""The secrets of a line that only root can read, by the names of the unit's credentials."""
 
 
 def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
-    """Yield the lines of the page with the key that a person keeps, and the lines for the configuration."""
+    """Yield the lines of the page with the key, which a person keeps, and the lines for the configuration."""
     yield _("KEY OF THE BACKUPS")
     yield ""
     yield _("Whoever has this page can read every backup of the line, and nobody can without it.")
@@ -33,10 +33,10 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
 
 
 def lacking(names: Iterable[str]) -> str:
-    """Return the line that says what a backup has not."""
+    """Return the line that names what a backup does not contain."""
     return _("Not in it: {names}.", names=", ".join(names))
 
 
 def service_of(name: str) -> str:
-    """Return the name of the daemon's service, as systemctl takes it."""
+    """Return the name of the daemon's service for systemctl."""
     return f"hotlined@{name}"

@@ -1,4 +1,4 @@
-"""What is said of the texts that the line sends to itself: what became of the last, what holds the next one back."""
+"""Words for the texts that the line sends to itself: the result of the last one, and the obstacles to the next."""
 
 from hotlined.language import N_, Phrases
 from hotlined.states import HoldReason, SelftestObstacle
@@ -18,7 +18,7 @@ OBSTACLES = Phrases(
         SelftestObstacle.FULL: N_("the budget is spent"),
     }
 )
-"""What keeps the line from texting itself, in words."""
+"""The obstacles to a self-test."""
 
 NONE_YET = N_("none yet")
 BACK = N_("came back, sent {at}")

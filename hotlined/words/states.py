@@ -1,4 +1,4 @@
-"""States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
+"""States of a line, its modem and its contacts in words, by their codes in `states`."""
 
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,10 @@ from hotlined.states import (
 )
 from hotlined.words.tags import tag_in_words
 
-if TYPE_CHECKING:  # each command says a state, and few show a contact
+if TYPE_CHECKING:  # every command needs states, few show a contact
     from hotlined.documents import ExportedEvent, ShownEvent
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
-"""Whether answers are transmitted."""
 
 MEMBER_STATES: Phrases[str] = Phrases(
     {
@@ -31,7 +30,7 @@ MEMBER_STATES: Phrases[str] = Phrases(
         MemberState.NEW: N_("never seen"),
     }
 )
-"""How a line of a fleet is."""
+"""The states of a line in a fleet."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {
@@ -50,7 +49,7 @@ MODEM_STATES: Phrases[str] = Phrases(
         ModemState.NO_TEXTS: N_("no texts"),
     }
 )
-"""How the modem is."""
+"""The states of the modem."""
 
 RUNGS = Phrases(
     {
@@ -63,7 +62,7 @@ RUNGS = Phrases(
         "wait": N_("wait"),
     }
 )
-"""What the daemon does to get a modem back that does not work."""
+"""The daemon's steps to recover a modem that does not work."""
 
 REGISTRATIONS = Phrases(
     {
@@ -74,7 +73,7 @@ REGISTRATIONS = Phrases(
         "none": NP_("network", "none"),
     }
 )
-"""Whether the SIM is registered in the network; an unknown registration has no words."""
+"""The SIM's registration in the network; an unknown registration has no words."""
 
 SMS_SERVICES: Phrases[str] = Phrases(
     {
@@ -84,7 +83,7 @@ SMS_SERVICES: Phrases[str] = Phrases(
         SmsService.CIRCUIT_FIRST: N_("the telephone network, else the data network"),
     }
 )
-"""The domain that texts are sent in: packets, or circuits."""
+"""The network's domain that carries texts: packet or circuit (3GPP TS 27.007 AT+CGSMS)."""
 
 DATABASE_STATES: Phrases[str] = Phrases(
     {
@@ -96,7 +95,6 @@ DATABASE_STATES: Phrases[str] = Phrases(
         DatabaseState.REPLACED: NP_("database", "replaced"),
     }
 )
-"""How the database is."""
 
 LINE_TYPES = Phrases(
     {
@@ -117,7 +115,7 @@ LINE_TYPES = Phrases(
         "withheld": NP_("number", "withheld"),
     }
 )
-"""The kind of line that a number belongs to."""
+"""The kinds of numbers."""
 
 KINDS: Phrases[str] = Phrases(
     {
@@ -129,7 +127,7 @@ KINDS: Phrases[str] = Phrases(
         ContactKind.UNREADABLE: NP_("contact", "unreadable"),
     }
 )
-"""What a contact is."""
+"""The kinds of contacts."""
 
 SEGMENT_KINDS: Phrases[str] = Phrases(
     {
@@ -138,7 +136,7 @@ SEGMENT_KINDS: Phrases[str] = Phrases(
         SegmentKind.UNREADABLE: NP_("segment", "unreadable"),
     }
 )
-"""What a segment that was received is."""
+"""The kinds of received segments."""
 
 EVENTS: Phrases[str] = Phrases(
     {
@@ -154,7 +152,7 @@ EVENTS: Phrases[str] = Phrases(
         EventKind.SET_ASIDE: NP_("event", "set aside"),
     }
 )
-"""What people did with a contact, or the program could not do, by the kind of its event."""
+"""Events of a contact: a person's acts, and failures of the program, by their kind."""
 
 REQUEST_STATES: Phrases[str] = Phrases(
     {
@@ -165,11 +163,10 @@ REQUEST_STATES: Phrases[str] = Phrases(
         RequestState.EXPIRED: NP_("request", "expired"),
     }
 )
-"""How far a request to the daemon is."""
 
 
 def event_in_words(event: "ShownEvent | ExportedEvent") -> str:
-    """Write the details of an event: where a person did it, to what, and who it was."""
+    """Return the details of an event in words: where a person acted, on what, and who it was."""
     values = [tag_in_words(event.word) if event.word else event.number, *map(str, (event.detail or {}).values())]
     what = ", ".join(filter(None, values))
     if event.who is None:

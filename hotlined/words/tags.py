@@ -1,4 +1,4 @@
-"""Tags as people read and type them: those with a key are in the language in force, any other as somebody wrote it."""
+"""Tags as people read and type them: the four with a key in the language in force, others as somebody wrote them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ _TAGS = Phrases(
     }
 )
 _ALSO = {"excuse": "apology"}
-"""Other forms that people write of a word, each with its tag."""
+"""Other words that people type, each with its tag."""
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {
     "apology": lambda count: ngettext("{number} apology", "{number} apologies", count),
@@ -21,14 +21,14 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
     "threat": lambda count: ngettext("{number} threat", "{number} threats", count),
     "other": lambda count: ngettext("{number} other text", "{number} other texts", count),
 }
-"""How many texts have a tag."""
+"""The phrase for a number of texts with a tag."""
 
 TAG_KEYS = {tag[0]: tag for tag in _TAGS}
-"""The tags that have a key of their own when texts are tagged one after the other."""
+"""The keys of tags, for tagging one text after the other."""
 
 
 def tag_in_words(tag: str) -> str:
-    """Return a tag as people read it, in the language in force."""
+    """Return the word that people read for a tag, in the language in force."""
     return _TAGS.get(tag, tag)
 
 
@@ -40,11 +40,11 @@ def tagged_in_words(tags: Sequence[str], count: int) -> str:
 
 
 def tag_of_words(words: str) -> str:
-    """Return the tag that people read as these words: the reverse of `tag_in_words`."""
+    """Return the tag for a word that people read: the reverse of `tag_in_words`."""
     return next((tag for tag, shown in _TAGS.items() if shown == words), words)
 
 
 def words_of_tags() -> dict[str, str]:
-    """Return the words that the tags with a key have in any language, each with its tag."""
+    """Return the words of the tags with a key in every language, each with its tag."""
     shown = {in_language(language, message): tag for tag, message in _TAGS.messages.items() for language in Language}
     return shown | _ALSO

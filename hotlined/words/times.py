@@ -1,6 +1,6 @@
-"""Moments of the database as people read them, in the local time of this machine.
+"""Moments of the database for people to read, in the local time of this machine.
 
-No locale has a say but the language in force. What machines read is RFC 3339, in UTC.
+They follow the language in force and no locale. Documents for machines have RFC 3339, in UTC.
 """
 
 from datetime import datetime, timedelta
@@ -24,16 +24,17 @@ _WEEKDAYS = Phrases(
         )
     )
 )
-_WEEK = 7  # days: the name of a weekday is one of them
+_WEEK = 7  # days; a day of the past week is called by its weekday
 
 TIME_WIDTH = {language: len("24  22:18") + max(map(len, names)) for language, names in MONTHS.items()}
-"""The width of a column of times: of another year it holds the day, and the rest is cut off."""
+"""The width of a column of times. A moment of another year is longer: its day and year fit, its time is cut off."""
 
 
 def moment(text: str, *, dated: bool = False) -> str:
     """Write a moment of the database, or an `scts`, for people: 24 Nov 22:18, or 24 Nov 2025 22:18.
 
-    The year stands there where it is not this one, and on paper (`dated`). Every time that people read is written so.
+    The year is written if it is not this year, and always if `dated`, for paper. All times for people are written by
+    this function.
     """
     local = parse_rfc3339(text).astimezone()
     return f"{_day(local, dated=dated)} {local:%H:%M}"
@@ -50,23 +51,23 @@ def exact(text: str) -> str:
 
 
 def maybe_exact(text: str | None) -> str | None:
-    """Write a moment as `exact` does, or None where there is none."""
+    """Write a moment as `exact` does; None stays None."""
     return exact(text) if text else None
 
 
 def maybe_moment(text: str | None) -> str | None:
-    """Write a moment as `moment` does, or None where there is none."""
+    """Write a moment as `moment` does; None stays None."""
     return moment(text) if text else None
 
 
 def clock_time(text: str) -> str:
-    """Write a moment by the clock alone where it is less than half a day away, 04:12, else as `moment` does."""
+    """Write a moment within half a day by the clock alone, 04:12; any other as `moment` does."""
     local = parse_rfc3339(text).astimezone()
     return f"{local:%H:%M}" if abs(local - here()) < _HALF_A_DAY else moment(text)
 
 
 def lately(text: str) -> str:
-    """Write a moment as people say it: today 03:53, Tuesday 22:18, else as `moment` does."""
+    """Write a moment as people say it: today 03:53, Tuesday 22:18, 24 Nov 22:18."""
     local = parse_rfc3339(text).astimezone()
     return f"{day_said(text)} {local:%H:%M}"
 

@@ -310,7 +310,7 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     ("state", "words"),
     [
         ("paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'", "Paused by pi: nothing is sent."),
-        ("key_lost_at = '2026-11-24T22:00:00.000Z'", "The key of the pseudonyms is lost"),
+        ("key_lost_at = '2026-11-24T22:00:00.000Z'", "A key of the pseudonyms is lost"),
         ("breaker_cause = 'outage'", "Nothing leaves though the network has the line"),
     ],
 )

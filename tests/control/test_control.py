@@ -55,10 +55,10 @@ import contextlib, socket, sys
 with socket.socket(socket.AF_UNIX) as channel:
     channel.connect(sys.argv[1])
     with contextlib.suppress(BrokenPipeError):  # refused before anything was said
-        channel.sendall(sys.argv[2].encode() + b"\\n")
+        channel.sendall(sys.argv[2].replace("MANY", "x" * int(sys.argv[3] if sys.argv[3:] else 0)).encode() + b"\\n")
     print(channel.makefile().readline())
 """
-"""Says one line at a socket, and prints the answer."""
+"""Says one line at a socket, with a number of letters for MANY, and prints the answer."""
 
 
 @dataclass
@@ -218,9 +218,9 @@ UNIT = Person(STRANGER.uid, (*STRANGER.gids, *LINE.gids))
 """A stranger whose process has the line's group: by an old session, or by the settings of a unit."""
 
 
-def kind(person: Person, path: Path, request: str) -> str:
+def kind(person: Person, path: Path, request: str, *many: str) -> str:
     """Return what somebody gets at a door: `decided`, the kind of an error, or `nothing` where it stays closed."""
-    said = person.call(ASK, str(path), request).stdout
+    said = person.call(ASK, str(path), request, *many).stdout
     return str(json.loads(said).get("error", {}).get("kind", "decided")) if said else "nothing"
 
 
@@ -292,8 +292,8 @@ def test_what_the_exchange_does_nobody_else_does(doors: Doors) -> None:
     ):
         said = json.loads(person.call(ASK, str(path), json.dumps(asked)).stdout)
         assert said["error"]["message"] == "The line is in no fleet."
-    huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"answer": {"rows": "x" * wire.MOST_OCTETS}}})
-    assert kind(EXCHANGE, doors.fleets, huge) == "UsageError"
+    huge = json.dumps(OF_THE_EXCHANGE | {"arguments": {"answer": {"rows": "MANY"}}})  # too long to hand over
+    assert kind(EXCHANGE, doors.fleets, huge, str(wire.MOST_OCTETS)) == "UsageError"
 
 
 @needs_root

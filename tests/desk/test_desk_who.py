@@ -45,7 +45,8 @@ GET = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as channel:
     channel.connect(sys.argv[1])
-    channel.sendall(f"GET {sys.argv[2]} HTTP/1.0\\r\\nHost: localhost\\r\\n{sys.argv[3]}\\r\\n".encode())
+    headers = sys.argv[3].replace("NUL", chr(0))
+    channel.sendall(f"GET {sys.argv[2]} HTTP/1.0\\r\\nHost: localhost\\r\\n{headers}\\r\\n".encode())
     print(channel.makefile(newline="\\n").read().split()[1])
 """
 """Asks for a page with headers, and prints the status."""
@@ -239,7 +240,7 @@ def said(*lines: str) -> str:
 )  # fmt: skip
 def test_what_names_nobody_is_refused(shared: House, open_desk: Desk, headers: str) -> None:
     """No name, two, one that is none, or one in another header, is a request that nobody has made."""
-    done = LINE.call(GET, str(open_desk.proxies), "/log", headers)
+    done = LINE.call(GET, str(open_desk.proxies), "/log", headers.replace("\0", "NUL"))
 
     assert done.stdout == "400\n", (headers, done.stderr)
     assert shared.events("look") == []

@@ -24,7 +24,7 @@ from hotlined.language import Language
 from hotlined.simulator import pdus
 from hotlined.store.answers import decisions
 from hotlined.store.file.opening import open_beside_daemon
-from hotlined.store.people import erasing, evidence, purging, stored
+from hotlined.store.people import erasing, purging, stored, stored_evidence
 
 THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
 
@@ -216,7 +216,7 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
 def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> None:
     """The number is forgotten while its contacts are read one by one: all are there, whole."""
     decisions.keep_all(threatened.db, KEVIN, "anna", threatened.now())
-    before = evidence.of_number(threatened.db, KEVIN)
+    before = stored_evidence.of_number(threatened.db, KEVIN)
     forgotten: list[stored.StoredCounts | None] = []
 
     def between(statement: str) -> None:
@@ -226,11 +226,11 @@ def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> Non
 
     with open_beside_daemon(threatened.database) as db:
         db.connection.set_trace_callback(between)
-        read = evidence.of_number(db, KEVIN)
+        read = stored_evidence.of_number(db, KEVIN)
 
     assert forgotten[0]
     assert read == before
-    assert evidence.of_number(threatened.db, KEVIN).contacts == ()
+    assert stored_evidence.of_number(threatened.db, KEVIN).contacts == ()
 
 
 def test_what_is_erased_before_it_is_read_makes_no_zip(threatened: Filled) -> None:

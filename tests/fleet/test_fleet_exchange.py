@@ -263,6 +263,18 @@ def test_a_person_who_exchanges_by_hand_leaves_how_the_hub_is(enter: Enter, clus
     assert "is away since" in fr.run("fleet", "status").stdout
 
 
+def test_sync_once_says_that_the_hub_is_of_another_fleet(enter: Enter, cluster: Cluster) -> None:
+    """A person who exchanges by hand sees the trouble and its cure, and the exit code says it to scripts."""
+    fr = enter("fr")
+    with cluster.connect("exchanged") as session:
+        session.execute("UPDATE hotlined.hub SET key = repeat('0', 64)")
+
+    done = fr.run("fleet", "sync", "--once")
+
+    assert done.exit_code == 69
+    assert done.stderr.startswith("Error: The hub has the fingerprint of another key than the line")
+
+
 def test_a_restored_line_asks_to_be_invited_again(enter: Enter) -> None:
     """The login is in no backup: the line goes on with what it knows, and says so."""
     fr, nl = enter("fr"), enter("nl")

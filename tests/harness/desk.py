@@ -109,17 +109,21 @@ class Browser:
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.at) if isinstance(self.at, int) else Connection(self.at)
 
-    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
-        """Send one request and return what came back; `_` in the name of a header stands for `-`."""
+    def send(self, method: str, path: str, body: str | None = None, **headers: str) -> http.client.HTTPConnection:
+        """Send one request, and return the connection at which its answer comes; `_` in a header's name means `-`."""
         connection = self._connection()
         named = self.always | {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             named.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         if body is not None:
             named.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        with suppress(BrokenPipeError, ConnectionResetError):  # it was refused before it was sent whole
+            connection.request(method, path, body, named)
+        return connection
+
+    def read(self, connection: http.client.HTTPConnection) -> Answer:
+        """Return the answer that comes at a connection, which ends."""
         try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # it was refused before it was sent whole
-                connection.request(method, path, body, named)
             response = connection.getresponse()
             for cookie in response.headers.get_all("Set-Cookie", []):
                 name, _, value = cookie.partition(";")[0].partition("=")
@@ -128,13 +132,21 @@ class Browser:
         finally:
             connection.close()
 
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
+        """Send one request and return its answer."""
+        return self.read(self.send(method, path, body, **headers))
+
     def get(self, path: str = "/", **headers: str) -> Answer:
         """Look at a page."""
         return self.ask("GET", path, **headers)
 
     def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
-        """Send a form, as a browser sends that of the desk's own page."""
-        return self.ask("POST", path, urlencode(fields), **{"Sec_Fetch_Site": "same-origin"} | headers)
+        """Send a form, as a browser sends that of the desk's own page, and return the answer."""
+        return self.read(self.send_form(path, fields, **headers))
+
+    def send_form(self, path: str, fields: Mapping[str, str], **headers: str) -> http.client.HTTPConnection:
+        """Send such a form, and return the connection at which its answer will come."""
+        return self.send("POST", path, urlencode(fields), **{"Sec_Fetch_Site": "same-origin"} | headers)
 
     def act(self, path: str) -> Answer:
         """Ask for an act, say yes to its question, and go where it leads."""

@@ -12,13 +12,13 @@ import pkgutil
 import pwd
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ALL = "rich.progress"
-"""The last that `import_all` imports."""
+SELDOM = {"desk": "web", "simulator": "demo", "daemon": "run"}
+"""Rooms that take long to import, and the commands that alone need them."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
 
@@ -102,12 +102,13 @@ def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
-def import_all() -> None:
-    """Import what any command imports, however late."""
+def import_all(words: Collection[str]) -> None:
+    """Import what the command imports that these words are, however late."""
     import hotlined  # noqa: PLC0415  only where it is run as a program
 
+    left_out = tuple(f"hotlined.{room}" for room, command in SELDOM.items() if command not in words)
     for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
-        if not found.name.endswith("__main__"):
+        if not found.name.endswith("__main__") and not found.name.startswith(left_out):
             importlib.import_module(found.name)
     for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
         if found.name not in ("encodings.mbcs", "encodings.oem"):  # of another system
@@ -118,7 +119,7 @@ def import_all() -> None:
         "rich.live",
         "yaml",
         "sqlite_utils",
-        ALL,
+        "rich.progress",
     ):
         importlib.import_module(name)
     with contextlib.suppress(ImportError):  # the hub's tests say what is missing
@@ -126,13 +127,12 @@ def import_all() -> None:
     importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are
 
 
-def become(uid: int, gids: Sequence[int]) -> None:
-    """Become another user for good, all that is imported later imported before.
+def become(uid: int, gids: Sequence[int], words: Collection[str]) -> None:
+    """Become another user for good; what the words of its command import later is imported before.
 
     This Python may lie where nobody but root can read.
     """
-    if ALL not in sys.modules:
-        import_all()
+    import_all(words)
     os.setgroups(list(gids[1:]))
     os.setresgid(gids[0], gids[0], gids[0])
     os.setresuid(uid, uid, uid)
@@ -140,6 +140,6 @@ def become(uid: int, gids: Sequence[int]) -> None:
 
 if __name__ == "__main__":
     code = sys.argv[3]
-    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")])
+    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], sys.argv[4:])
     sys.argv = ["hotlined", *sys.argv[4:]]
     exec(code)

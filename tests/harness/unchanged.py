@@ -18,7 +18,7 @@ FOLDERS = tuple(map(Path, _NAMES))
 OURS = tuple(map(Path, ("/etc", "/etc/systemd/system", "/run", "/usr/lib/systemd/system", "/var/backups", "/var/lib")))
 """Folders in which nothing of ours is made."""
 LISTS = tuple(map(Path, ("/etc/passwd", "/etc/group", "/etc/shadow")))
-ENDING = ("warm.py", "multiprocessing")
+ENDING = "multiprocessing"
 """What runs as long as the process that started it, and ends with it."""
 
 
@@ -41,7 +41,7 @@ def processes() -> Iterator[str]:
         try:
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             is_ours = sought in (folder / "environ").read_bytes().split(b"\0") and int(folder.name) != os.getpid()
-            if is_ours and words and not any(each in words for each in ENDING):
+            if is_ours and words and ENDING not in words:
                 yield f"{words}runs"
         except OSError:  # it has ended, or is another user's
             continue

@@ -121,6 +121,8 @@ def joining() -> None:
         check(f"the exchange of {line} runs", until(lambda unit=unit: show(unit, "ActiveState") == "active"))  # type: ignore[misc]
         groups = sh("id", "-nG", f"hotfleet-{line}").stdout.split()
         check("its user is in no other group", groups == [f"hotfleet-{line}"] or print(groups))
+        started = Path(f"/proc/{show(unit, 'MainPID')}/cmdline")
+        until(lambda started=started: "sync" in started.read_text())  # type: ignore[misc]  # before, its sandbox is made
         inside = ["nsenter", "-t", show(unit, "MainPID"), "-m", "setpriv", f"--reuid=hotfleet-{line}", "--clear-groups"]
         inside += [f"--regid=hotfleet-{line}", "--"]
         for path in (

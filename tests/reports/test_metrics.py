@@ -18,6 +18,7 @@ from test_totals import LIVES, live
 
 from hotlined import __version__
 from hotlined.policy import WaitingFor
+from hotlined.reports.metrics import FIGURES
 from hotlined.states import AnswerState, ModemState, SendingState
 from hotlined.store.answers import decisions
 from hotlined.store.people import erasing
@@ -107,6 +108,7 @@ def test_every_promised_figure_is_there(line: Line) -> None:
     series = read(line.cli("metrics"))
 
     assert {name for name, _ in series} == NAMES.keys()
+    assert {name: set(labels) for name, (labels, _) in FIGURES.items()} == NAMES
     assert all(dict(labels)["line"] == "fr" for _, labels in series)
     assert (one(series, "up"), of(series, "build_info")) == (1, {__version__: 1})
     assert of(series, "modem_state") == {state: float(state == "ready") for state in ModemState}

@@ -17,7 +17,8 @@ from filled import KEVIN, LEA, Filled
 from test_docs import TEXTS
 
 from hotlined import pseudonym
-from hotlined.database_files import KEY, write_key
+from hotlined.database_files import FLEET, KEY, beside, write_key
+from hotlined.store import fleet
 from hotlined.store.answers import decisions
 from hotlined.store.file import integrity
 from hotlined.store.file.opening import open_for_daemon
@@ -239,6 +240,16 @@ def test_the_key_of_the_pseudonyms_belongs_to_it(filled: Filled) -> None:
 
     assert backup.maybe_key(filled.database) is None
     assert str(key) not in filled.run("db", "backup", "-").stderr
+
+
+def test_a_copy_names_the_key_of_the_fleet(filled: Filled) -> None:
+    """Without that key the line would know nobody of whom other lines speak, so it is kept with the copy."""
+    assert "fleet" not in filled.run("db", "backup", "-").stderr
+    fleet.join(filled.db, "test", b"3" * 32, filled.db.now())
+
+    said = " ".join(filled.run("db", "backup", "-").stderr.split())
+
+    assert f"The key of its fleet is in {beside(filled.database, FLEET)}: keep that, too." in said
 
 
 def test_of_a_damaged_database_there_is_no_copy(filled: Filled) -> None:

@@ -781,7 +781,7 @@ def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
 
     assert told["sending"]["reason"] == "key_denied"
     assert "key_denied" in [each["code"] for each in told["trouble"]]
-    assert "The key of the pseudonyms may not be read" in " ".join(line_of.run("status").stdout.split())
+    assert "A key of the pseudonyms may not be read" in " ".join(line_of.run("status").stdout.split())
     assert line_of.db.key_path.read_bytes() == key
     assert line_of.run("resume").stdout == "The daemon does not run. Answers go out again when you start it.\n"
     assert json.loads(line_of.run("status", "--json").stdout)["sending"]["state"] == "free"

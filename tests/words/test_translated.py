@@ -206,7 +206,7 @@ ENGLISH = {
     "reports/metrics.py": "speaks to Prometheus",
     "store/line/database.py": "its one sentence is about a bug",
     "store/answers/lifecycle.py": "its two sentences are about bugs",
-    "store/people/evidence.py": "is SQL",
+    "store/people/stored_evidence.py": "is SQL",
     "store/answers/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",

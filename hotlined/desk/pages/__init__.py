@@ -1,1 +1,1 @@
-"""One module for each page, with a table `PAGES` of what it serves; `hotlined.desk.app` collects them."""
+"""One module for each page, with a table `PAGES`; `hotlined.desk.app` collects the tables."""

@@ -1,7 +1,7 @@
-"""`/act/…`: decisions of people, a row of a table for each. A GET shows the question, a POST decides.
+"""`/act/…`: decisions of people, one row of a table for each. A GET shows the question, a POST decides.
 
-The control program carries it out, in the visitor's name. Then the page that the act is about is shown, with a sentence
-about it: what a browser loads again is that page.
+The control program carries the decision out, in the visitor's name. Then a redirect shows the page that the decision
+is about, with a sentence about the result; reloading that page does not decide again.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,16 +28,16 @@ from hotlined.words.tags import tag_in_words
 
 Arguments = Mapping[str, Any]
 INBOX = "inbox"
-"""What a form has in its field `then` where the inbox shows the next text after it."""
+"""The value of a form's field `then` if the inbox shows the next text afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A decision: its verb at the control program, the role that may take it, and its arguments.
+    """A decision: its verb at the control program, the role that it needs, and its arguments.
 
-    `takes` reads each argument from a field of the form, and raises an error of ours for a wrong one. `question` is
-    asked first, with the arguments in it; `carry_out` decides and returns the sentence about it. `undo` is the verb
-    that takes it back at once.
+    `takes` reads each argument from a field of the form, and raises a HotlinedError for a wrong one. `question` is
+    the question before it, with the arguments in it. `carry_out` decides and returns the sentence about the result.
+    `undo` is the verb that takes it back at once.
     """
 
     verb: str
@@ -50,11 +50,11 @@ class Act:
 
     @property
     def page(self) -> Page:
-        """The page that asks and does it."""
+        """The page that asks the question and carries the act out."""
         return Page(f"/act/{self.verb}", f"act_{self.verb}", self.needs, self.show, ("GET", "POST"))
 
     def show(self) -> str | Response:
-        """Ask, or do what was asked for."""
+        """Ask the question, or carry the act out."""
         arguments = {name: read(request.values.get(name, "")) for name, read in self.takes.items()}
         if request.method != "POST":
             meant = arguments | {"word": tag_in_words(arguments["word"])} if "word" in arguments else arguments
@@ -89,11 +89,11 @@ def _back(arguments: Arguments, said: Mapping[str, Any] | None = None) -> str:
 
 
 _LEAVES = ("tag", "skip")
-"""The acts by which the text in hand is done with."""
+"""The acts after which the inbox goes on to the next text."""
 
 
 def _on_in_inbox(verb: str, arguments: Arguments, said: Mapping[str, Any]) -> str:
-    """Return the path of the next text to tag: the same text again, unless it has got its tag or was skipped."""
+    """Return the path of the inbox: at the next text after a tag or a skip, otherwise at the same text again."""
     here = None if verb in _LEAVES else arguments["contact_id"]
     return url_for("inbox", here=here, all=request.form.get("all") or None, **said)
 
@@ -222,6 +222,5 @@ ACTS = (
         N_("Keep everything that came from the person of contact {contact_id}, and make a file of it for the police?"),
         _evidence),
 )  # fmt: skip
-"""Every act."""
 
 PAGES = tuple(act.page for act in ACTS)

@@ -7,20 +7,20 @@ from hotlined.desk.routes import Page
 from hotlined.desk.who import LinkDoor, door_of
 
 NAME = "enter"
-"""The one page that is asked for before anybody is known."""
+"""The name of the only page that needs no visitor."""
 
 
 def show() -> Response:
     """Set the cookie, and lead to the first page.
 
-    The page leads on by itself, not by a redirect: after a redirect from another site a browser would not send a cookie
-    of SameSite=Strict.
+    A page leads on, not a redirect: after a redirect that began at another site, a browser would not send a cookie of
+    SameSite=Strict.
     """
     door = door_of(request)
     if not isinstance(door, LinkDoor):
         raise NotFound
     if request.method != "GET":
-        return Response()  # a request that only checks the link does not use it up
+        return Response()  # a request that only checks the link must not use it up
     cookie = door.exchange(request)
     response = make_response(render_template("enter.html"))
     response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")

@@ -1,4 +1,4 @@
-"""`/evidence/ID`: what came from the person of a contact, as a ZIP for the police; the act `evidence` keeps it."""
+"""`/evidence/ID`: everything from the person of a contact, as a ZIP for the police; the act `evidence` keeps it."""
 
 from io import BytesIO
 
@@ -12,19 +12,19 @@ from hotlined.desk.visit import line, looked_up, reading, visitor
 from hotlined.evidence.facts import facts
 from hotlined.evidence.files import zipped
 from hotlined.reports.decided import no_contact
-from hotlined.store.people import evidence
+from hotlined.store.people import stored_evidence
 from hotlined.store.reading import log
 
 
 def show(contact_id: int) -> Response:
-    """Give the file; the SHA-256 to be written on paper is in its name."""
+    """Send the file; its name has the SHA-256 that is to be written on paper."""
     with reading() as db:
         contact = log.maybe_contact(db, contact_id)
         if contact is None or contact.originator is None:
             raise NotFound(no_contact(contact_id).message)
-        known = evidence.of_number(db, contact.originator)
+        known = stored_evidence.of_number(db, contact.originator)
         now = db.now()
-    if not known.contacts:  # nothing of the person is kept
+    if not known.contacts:  # the act `evidence` has not kept any contact of the person yet
         return redirect(url_for("act_evidence", contact_id=contact_id))
     looked_up(contact.originator)
     octets, sum_of_sums = zipped(facts(known, line().line, line().line_number, visitor().name, now))

@@ -7,7 +7,7 @@ from hotlined.desk.visit import line_report
 
 
 def show() -> Response:
-    """Answer 200 where the line is ready, else 503."""
+    """Answer 200 if the line is ready, otherwise 503."""
     return Response(status=200 if line_report().ready else 503)
 
 

@@ -1,4 +1,4 @@
-"""`/inbox`: what waits for a person, threats first, one text after the other, for a thumb or a key."""
+"""`/inbox`: texts that wait for a person, threats first, one after the other, for a thumb or a key."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -19,18 +19,18 @@ from hotlined.store.line.line import sending_of
 from hotlined.store.reading import log, review
 from hotlined.words.tags import TAG_KEYS
 
-_BEFORE = 8  # contacts of the person, among which the one that was answered last is looked for
+_BEFORE = 8  # contacts of the person that are searched for the last answered one
 
 
 def show() -> str:
-    """Show the first text of the queue; or the one that somebody comes back to, while it has no tag."""
+    """Show the first text of the queue, or the text in the address (`here`) while it has no tag."""
     here = _maybe_contact_id("here")
     every = bool(request.args.get("all"))
     before: Sequence[Item] = ()
     with reading() as db:
         contact = log.maybe_contact(db, here) if here else None
         queue = review.queue(db, every=every)
-        waiting = [*(islice(queue, 1) if every else queue)]  # every text are too many to be counted for a page
+        waiting = [*(islice(queue, 1) if every else queue)]  # with `all` there may be too many to count for a page
         if contact is None or contact.tags or contact.text is None:
             contact = log.maybe_contact(db, waiting[0]) if waiting else None
         if contact:
@@ -50,7 +50,7 @@ def show() -> str:
 
 
 def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
-    """Return what went before a text: the last contact of the person that was answered, and the answer."""
+    """Return the last contact of the person before a text that was answered, and the answer."""
     if contact.originator is None:
         return ()
     where = log.Filter(originator=contact.originator, before=contact.id)
@@ -61,7 +61,7 @@ def _before(db: Database, contact: WholeContact) -> Sequence[Item]:
 
 
 def _maybe_contact_id(name: str) -> int | None:
-    """Return the ID of a contact in the address; None where it has none."""
+    """Return the ID of a contact in the address; None if there is none."""
     return typed.contact_id(text) if (text := request.args.get(name)) else None
 
 

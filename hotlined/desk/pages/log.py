@@ -1,4 +1,4 @@
-"""`/log`: contacts and what became of them, the newest first, with every filter of the command; texts by hand."""
+"""`/log`: contacts and their outcomes, the newest first, with every filter of the command; and texts by hand."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ from hotlined.words.states import KINDS
 
 _ROWS = 50
 _READ = 100_000
-"""So many contacts are looked through at a time, the newest first, where no index tells which fit the filter."""
+"""At most this many contacts are searched for one page, the newest first, if no index fits the filter."""
 _READS: Mapping[str, Callable[[str], Any]] = {
     "since": lambda text: typed.when(text, here()),
     "until": lambda text: typed.when(text, here()),
@@ -32,14 +32,14 @@ _READS: Mapping[str, Callable[[str], Any]] = {
     "tag": tag_meant,
     "search": str,
 }
-"""What reads each field of the form; an empty one is not meant."""
+"""The function that reads each field of the form; an empty field is not a filter."""
 _CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
     "verdicts": (N_("Decision"), ContactVerdict, VERDICTS),
     "states": (N_("Answer"), AnswerState, STATES),
     "kinds": (N_("Kind"), ContactKind, KINDS),
     "reasons": (N_("Reason"), Reason, BRIEF_REASONS),
 }
-"""What may be ticked, by the field of the filter: a title, the codes, and words for them."""
+"""The tick boxes, by the field of the filter: a title, the codes, and words for the codes."""
 
 
 def show() -> str:
@@ -60,7 +60,7 @@ def show() -> str:
         found = [*rows_for_people(db, line(), log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
     looked_through("log")
-    # nothing else: the maker of links has arguments of its own
+    # no other arguments: `url_for` has some of its own
     asked = {name: request.args.getlist(name) for name in (*_READS, *_CHOICES, "kept") if name in request.args}
     last = found[_ROWS - 1].id if len(found) > _ROWS else read_to + 1
     older = asked | {"before": last} if last > 1 else None
@@ -80,7 +80,7 @@ def show() -> str:
 
 
 def by_hand() -> str:
-    """Show the texts that people sent themselves, the newest first."""
+    """Show texts by hand, the newest first."""
     with reading() as db:
         texts = [*texts_for_people(db, line(), log.texts_by_hand(db, _ROWS))][::-1]
     looked_through("by_hand")

@@ -1,4 +1,4 @@
-"""`/numbers`: who contacts the line, or whom it refuses; a field to look one up in any spelling."""
+"""`/numbers`: the numbers that contact the line, or that it refuses; and a field to look one up in any spelling."""
 
 from flask import render_template, request
 
@@ -13,17 +13,17 @@ from hotlined.store.reading import log
 
 _ROWS = 50
 _AMONG = 100_000
-"""So many of the newest contacts tell who is listed: to count those of everybody takes longer than a page may."""
+"""Only numbers among this many newest contacts are listed: to count all contacts takes too long for a page."""
 _ORDERS = Phrases(
     {Order.LAST: N_("last contact"), Order.CONTACTS: N_("most contacts"), Order.FIRST: N_("first contact")}
 )
 
 _REFUSED = Phrases({"": N_("everybody"), "blocked": NP_("list", "blocked"), "stop": NP_("list", "opted out")})
-"""The lists: of everybody, and of those whom the line refuses."""
+"""The lists, by `only` in the address: everybody, or the numbers that the line refuses."""
 
 
 def show() -> str:
-    """Show who contacts the line, or whom it refuses."""
+    """Show the numbers that contact the line, or those that it refuses."""
     asked = request.args.get("sort", Order.LAST)
     if asked not in list(Order):
         raise UsageError(_("That is no order."), _("There are {choices}.", choices=", ".join(Order)))

@@ -1,4 +1,4 @@
-"""`/`: whether the line answers, what waits for a person, what is wrong with its cure, and the last contacts."""
+"""`/`: whether the line answers, what waits for a person, the troubles with their cures, and the last contacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LAST = 5  # contacts
 
 
 def show() -> str:
-    """Show the line at this moment."""
+    """Show the line as it is now."""
     report = line_report()
     seen = _seen(report)
     if seen.contacts:
@@ -41,14 +41,14 @@ def show() -> str:
 
 
 def _asked(report: LineReport) -> int:
-    """Return how many persons other lines want erased, for whom a volunteer tells the admin."""
+    """Return how many persons other lines want erased; a volunteer passes that on to the admin."""
     fleet = report.stored.fleet if report.stored and visitor().role.may(Role.VOLUNTEER) else None
     return len(fleet.asked) if fleet else 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a visitor may see of the database: who came, the last contacts, the newest text with an alert word."""
+    """The facts that a visitor may see: the number of contacts, the last ones, the newest text with an alert word."""
 
     came: Came | None = None
     contacts: Sequence[ListedContact] = ()
@@ -56,7 +56,7 @@ class _Seen:
 
 
 def _seen(report: LineReport) -> _Seen:
-    """Return what this visitor may see; nothing where the database fails."""
+    """Return the facts that this visitor may see; nothing if the database fails."""
     if report.stored is None:
         return _Seen()
     try:

@@ -1,4 +1,4 @@
-"""`/stats`: the figures of a period, as on the page of `stats --html`; they name no number."""
+"""`/stats`: the figures of a period, as on the page of `stats --html`; they contain no number."""
 
 from urllib.parse import urlencode
 
@@ -19,28 +19,28 @@ from hotlined.statistics.style import FIGURES
 from hotlined.statistics.summary import Summary, summarise
 
 _INSIDE = "<!-- inside -->"
-"""Where the template has what is drawn; a comment there that a visitor types is escaped."""
+"""The place of the drawings in the template; a visitor cannot forge it, because typed values are escaped."""
 _USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "365d": N_("A year")})
-"""The periods that there is a link for, by their `since`."""
+"""The periods that the page links to, by their `since`."""
 
 
 def show() -> Response:
-    """Show the figures of the period that is asked for, by default of the last 30 days."""
+    """Show the figures of the period in the address, by default of the last 30 days."""
     given, summary = _asked_for()
-    described = Markup(describe(summary))  # noqa: S704  by us, of counts; every word in it is escaped there
+    described = Markup(describe(summary))  # noqa: S704  made here from counts, and each word is escaped
     page = render_template(
         "stats.html", described=described, given=given, units=UNITS, usual=_USUAL, about=summary.about
     )
     head, _mark, foot = page.partition(_INSIDE)
     query = urlencode({name: value for name, value in given.items() if value})
     parts = draw_parts(summary, lambda name: f"{url_for('stats_picture', name=name)}?{query}")
-    # put together as octets: as text in a template, a bar for each hour of a month takes 2 MiB more
+    # joined as bytes: a template with a bar for each hour of a month would take 2 MiB more
     body = b"\n".join([head.encode(), *(part.encode() for part in parts), foot.encode()])
     return Response(body, mimetype="text/html")
 
 
 def picture(name: str) -> Response:
-    """Give one drawing as a picture of its own, to be given to the press."""
+    """Send one drawing as a picture of its own, for the press."""
     _given, summary = _asked_for()
     drawn = maybe_picture(summary, name)
     if drawn is None:
@@ -49,7 +49,7 @@ def picture(name: str) -> Response:
 
 
 def _asked_for() -> tuple[dict[str, str], Summary]:
-    """Return what the address asks for, and the figures of that period."""
+    """Return the values in the address, and the figures of their period."""
     now = here()
     given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
     since, until = (typed.when(given[name], now) if given[name] else None for name in ("since", "until"))
@@ -61,7 +61,7 @@ def _asked_for() -> tuple[dict[str, str], Summary]:
 
 
 def style() -> Response:
-    """Give the style sheet of what is drawn."""
+    """Send the style sheet of the drawings."""
     return Response(FIGURES, mimetype="text/css")
 
 

@@ -1,6 +1,7 @@
-"""`/contact/ID` and `/person/ID`: a person is a conversation, and a contact is its place in it.
+"""`/contact/ID` and `/person/ID`: the conversation with a person; a contact is a place in it.
 
-The newest stand at the end, as on a phone. The address of a page has a number only where one is looked up.
+The newest items are at the end, as on a phone. The address of a page has a number in it only if a visitor looks one
+up.
 """
 
 import shlex
@@ -35,13 +36,13 @@ from hotlined.words.reasons import answer_in_words
 from hotlined.words.tags import TAG_KEYS
 from hotlined.words.times import of_day
 
-_CONTACTS = 30  # of a person on one page
+_CONTACTS = 30  # of a person, on one page
 _NOT_SAID = (EventKind.LOOK, EventKind.SKIP)
-"""What people do with a contact and is no part of its conversation."""
+"""Kinds of events that are not shown in the conversation."""
 
 
 class Side(StrEnum):
-    """Who an item of a conversation is from; the style sheet has a place for each."""
+    """The sender of an item in a conversation; the style sheet has a place for each."""
 
     THEIRS = "theirs"
     OURS = "ours"
@@ -50,7 +51,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something in a conversation: a contact, a text of ours with what became of it, a decision in between."""
+    """An item of a conversation: a contact, a text of ours with its outcome, or a decision in between."""
 
     at: str
     side: Side
@@ -61,7 +62,7 @@ class Item:
 
 
 def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) -> Iterator[Item]:
-    """Yield what came, what was answered and what people decided about each contact."""
+    """Yield the items of contacts: each contact, its answer, and people's decisions about it."""
     for contact in contacts:
         answer = contact.answer if contact.answer and contact.answer.state is not AnswerState.CANCELLED else None
         yield Item(contact.received_at, Side.THEIRS, "" if answer else contact.outcome, contact)
@@ -75,7 +76,7 @@ def items_of(db: Database, contacts: Sequence[ListedContact], sending: Sending) 
 
 
 def _ours(answer: LoggedAnswer, text: str | None, sending: Sending, at: str, by: str = "") -> Item:
-    """Return a text of ours: what became of it, and when."""
+    """Return an item for a text of ours, with its outcome and the time of that."""
     fate = answer_in_words(answer, sending.state)
     moment = answer.reported_at or answer.sent_at
     words = " ".join(filter(None, (by, fate, of_day(moment) if moment else "")))
@@ -83,7 +84,7 @@ def _ours(answer: LoggedAnswer, text: str | None, sending: Sending, at: str, by:
 
 
 def _decided(report: NumberReport) -> Iterator[Item]:
-    """Yield what holds now about a person: what was decided before and lifted again is not known here."""
+    """Yield the decisions about a person that hold now; those that were lifted are not known here."""
     who = report.correspondent
     if who.blocked_at:
         yield Item(who.blocked_at, Side.BETWEEN, _("{by} blocked this number.", by=who.blocked_by))
@@ -93,7 +94,10 @@ def _decided(report: NumberReport) -> Iterator[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A page of a conversation, the oldest first; `older` is the contact before which the next page is, or None."""
+    """A page of a conversation, the oldest item first.
+
+    `older` is the contact before which the next page ends; None on the last page.
+    """
 
     items: Sequence[Item]
     older: int | None
@@ -101,7 +105,7 @@ class Thread:
 
 
 def _thread(db: Database, where: log.Filter, sending: Sending, report: NumberReport | None, here: int) -> Thread:
-    """Return the newest contacts of a person, or those that end with `here` where that is older."""
+    """Return the newest contacts of a person; if `here` is older than these, those up to `here`."""
     newest = [*rows_for_people(db, line(), log.rows(db, where, _CONTACTS + 1), sending)]
     has_here = not here or any(contact.id == here for contact in newest[-_CONTACTS:])
     if not has_here:
@@ -128,9 +132,10 @@ def _by_hand(text: ListedTextByHand, sending: Sending) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """A page of a person: the conversation, and what is known; of who withholds the number there is one contact alone.
+    """A page of a person: the conversation, and all that is known; for a withheld number, only one contact.
 
-    `to_type` is the number or name as a shell takes it, `refused` why it gets no answer, `next` when it gets one.
+    `to_type` is the number or name in the form that a shell takes. `refused` says why it gets no answer, `next` when
+    it gets one.
     """
 
     thread: Thread
@@ -142,7 +147,7 @@ class PersonPage:
 
 
 def contact(contact_id: int) -> str:
-    """Show a conversation at the place of a contact, with all that is known of it."""
+    """Show a conversation at the place of a contact, with all that is known of the contact."""
     with reading() as db:
         whole = log.maybe_contact(db, contact_id)
         if whole is None:
@@ -169,7 +174,7 @@ def contact(contact_id: int) -> str:
 
 
 def _page(db: Database, originator: str | None, sending: Sending, here: int) -> PersonPage:
-    """Return the page of a person at the place of a contact; 0: at the newest."""
+    """Return the page of a person at the place of the contact `here`; 0 means at the newest."""
     if originator is None:
         contacts = [*rows_for_people(db, line(), log.rows(db, log.Filter(before=here + 1), 1), sending)]
         return PersonPage(Thread([*items_of(db, contacts, sending)], None, is_newest=True))
@@ -178,7 +183,7 @@ def _page(db: Database, originator: str | None, sending: Sending, here: int) -> 
     return PersonPage(
         _thread(db, report.where, sending, report, here),
         report,
-        shlex.quote(report.originator),  # a name may be anything, and is pasted into a shell
+        shlex.quote(report.originator),  # a name can contain anything, and people paste it into a shell
         refused_in_words(report.correspondent),
         next_answer(report, line(), now),
         [(label, value) for label, value in number_facts(report, line(), now) if value],
@@ -186,7 +191,7 @@ def _page(db: Database, originator: str | None, sending: Sending, here: int) -> 
 
 
 def by_contact(contact_id: int) -> str | Response:
-    """Show the conversation with the person whom a contact is from, or the part of it before another contact."""
+    """Show the conversation with the person of a contact, or the part of it before the contact in the address."""
     with reading() as db:
         found = log.maybe_contact(db, contact_id)
     if found is None:
@@ -197,7 +202,7 @@ def by_contact(contact_id: int) -> str | Response:
 
 
 def by_number() -> str:
-    """Show a number in any spelling, also one that never contacted the line."""
+    """Show the conversation with a number in any spelling, even if it never contacted the line."""
     return _person(request.args.get("number", ""))
 
 

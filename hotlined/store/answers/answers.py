@@ -1,8 +1,7 @@
-"""Judges contacts and queues answers: verdicts, and what persons have sent, sent again or cancelled.
+"""Judges contacts and queues answers: verdicts, and the texts that people send, send again or cancel.
 
-Each function is one transaction, or a part of the one that is open. How the path hangs together, and why nothing can
-leave twice, stands at the head of `lifecycle`. `queue` knows whose turn it is, `gate` lets answers out, `fates` says
-what became of them.
+Each function is one transaction, or a part of the one that is open. The head of `lifecycle` explains the whole path,
+and why nothing can leave twice. `queue` knows whose turn it is, `gate` lets answers out, `fates` records their results.
 """
 
 import random
@@ -25,11 +24,11 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.history import may_have_left
 
 LATEST_TEXTS = 20
-"""How many earlier texts of a number are compared with a new one."""
+"""A new text is compared with this number of earlier texts of its number."""
 BY_HAND_A_DAY = 5
-"""How often a day people may have the first answer sent to phones of the house."""
+"""People may have the first answer sent to phones of the house this often in 24 hours."""
 DRAWS = 1 << 31
-"""An answer draws a number below this at its verdict; whatever there is to choose at the gate is chosen by it."""
+"""An answer draws a number below this at its verdict; every random choice at the gate is made by it."""
 
 
 # ---- the verdict
@@ -38,10 +37,10 @@ DRAWS = 1 << 31
 def judge(
     db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay_seconds: float, shadow: bool
 ) -> policy.Verdict:
-    """Commit the verdict on a contact and, if it says so, its queued answer; opting out cancels what was queued."""
+    """Commit the verdict on a contact and, if it says so, its queued answer; an opt-out cancels what was queued."""
     with db.transaction():
         row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
-        if row is None:  # a person had it erased since it was looked up
+        if row is None:  # a person had it erased after it was looked up
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
         text = recognition.fold(row["text"] or "")
@@ -77,7 +76,7 @@ def judge(
 
 
 def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None:
-    """Commit that a contact could not be judged: it is kept and not answered, and the contacts behind it are judged."""
+    """Commit that a contact could not be judged: it is kept without an answer, and no longer blocks those behind it."""
     with db.transaction():
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ? AND verdict IS NULL",
@@ -89,13 +88,13 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
 
 
 def notice(db: Database, contact_id: int) -> str:
-    """Return the text of a contact, folded: from the operator's centre it may be about credit."""
+    """Return the text of a contact, folded: a text from the operator's centre may be about credit."""
     row = db.one("SELECT text FROM contacts WHERE id = ?", contact_id)
     return recognition.fold(row["text"] or "") if row else ""
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:
-    """Return the texts of the answers of the last 30 days, each once: an autoresponder may send one of them back."""
+    """Return the different texts of the answers of the last 30 days: an autoresponder may send one of them back."""
     rows = db.all(
         "SELECT DISTINCT text FROM answers WHERE by_hand IS NULL AND text IS NOT NULL AND queued_limit > ?",
         now.limit - policy.WINDOW_SECONDS["month"],
@@ -103,7 +102,7 @@ def recent_texts(db: Database, now: Now) -> list[str]:
     return [row["text"] for row in rows]
 
 
-# ---- what persons ask for
+# ---- requests of people
 
 
 def enqueue_by_hand(
@@ -119,7 +118,7 @@ def enqueue_by_hand(
 ) -> policy.Wait | policy.Cancel | int:
     """Queue a text that a person asked for, inside the transaction that is open, and return its id.
 
-    A text that would have to wait is refused instead, for the person can try again.
+    A text that would have to wait is refused instead, because the person can try again.
     """
     asked = gate.at_once(recipient, planned.segments, by_hand=True, known=kind == ByHand.ANSWER)
     verdict = gate.ask_at_once(db, asked, rules, now, shadow=shadow, before=_by_hand_before(db))
@@ -140,13 +139,13 @@ def enqueue_by_hand(
 
 
 def _by_hand_before(db: Database) -> int:
-    """Count the segments of the texts by hand that wait for their turn already."""
+    """Count the segments of the texts by hand that are waiting already."""
     sql = f"SELECT coalesce(sum(segments), 0) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
     return int(db.value(sql, Share.BY_HAND))
 
 
 def by_hand_today(db: Database, now: Now) -> int:
-    """Count the answers that persons had sent to phones of the house in the last 24 hours."""
+    """Count the answers that people had sent to phones of the house in the last 24 hours."""
     sent = db.value(
         f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.ANSWER}' AND queued_limit > ?"
         f" AND (a.state IN {states.listed(states.OPEN)} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
@@ -159,10 +158,10 @@ def by_hand_today(db: Database, now: Now) -> int:
 def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
-    Returns None, or why it cannot be: the state of the answer, `none` where there is no answer, `erased` where its text
-    or its number is, `blocked` (the configuration's numbers are given) or `opted_out`. A text that was composed goes
-    out as it was; the age of the answer runs from now. It is due now, but if nothing of it ever left not before the
-    time that it had.
+    Returns None, or why that is impossible: the state of the answer, `none` without an answer, `erased` if its text or
+    number was, `blocked` (also by the configuration's numbers, handed in), or `opted_out`. A text that was composed is
+    sent as it was; the age of the answer counts from now. The answer is due now; but if no part of it ever left, not
+    before its original time.
     """
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE contact_id = ?", contact_id)
@@ -173,7 +172,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now, *, blocked: Colle
 
 
 def requeue_by_hand(db: Database, answer_id: int, who: str, now: Now, *, blocked: Collection[str] = ()) -> str | None:
-    """Commit that a person wants a text by hand sent again, as it was; returns what `requeue` does."""
+    """Commit that a person wants a text by hand sent again, as it was; returns the same as `requeue`."""
     with db.transaction():
         row = db.one(f"{_REQUEUED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
         if row is None or (refused := _requeue(db, row, who, now, blocked)):
@@ -189,7 +188,7 @@ _REQUEUED = (
 
 
 def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[str]) -> str | None:
-    """Queue an answer again, inside the transaction that is open; return why it cannot be, or None."""
+    """Queue an answer again, inside the transaction that is open; return why that is impossible, or None."""
     if _is_erased(answer):
         return "erased"
     if answer["state"] in states.REPEATABLE and (decided := _maybe_decided(db, answer, blocked)):
@@ -214,11 +213,11 @@ def _requeue(db: Database, answer: Row, who: str, now: Now, blocked: Collection[
 
 
 def _maybe_decided(db: Database, answer: Row, blocked: Collection[str]) -> Reason | None:
-    """Return what was decided about the number of an answer that keeps it from being sent again, or None."""
+    """Return the decision about the number of an answer that keeps it from being sent again, or None."""
     decided = history_of(db, answer["recipient"], shadow=False, other=answer["other"])
     if decided.blocked or not {answer["recipient"], answer["other"]}.isdisjoint(blocked):
         return Reason.BLOCKED
-    # a text of a person's own goes to who has opted out, too
+    # a text that a person wrote may also go to a number that has opted out
     return Reason.OPTED_OUT if decided.opted_out and answer["by_hand"] is None else None
 
 
@@ -227,7 +226,10 @@ def _is_erased(answer: Row) -> bool:
 
 
 def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
-    """Commit that a person wants the answer to a contact not sent; return None, or its state where it does not wait."""
+    """Commit that a person wants the answer to a contact not sent.
+
+    Returns None; or, if the answer does not wait, its state, `none` without an answer.
+    """
     with db.transaction():
         row = db.one(f"{_CANCELLED} WHERE contact_id = ?", contact_id)
         if row is None or not row["waits"]:
@@ -238,7 +240,7 @@ def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
 
 
 def cancel_by_hand(db: Database, answer_id: int, who: str, now: Now) -> str | None:
-    """Commit that a person wants a text by hand not sent; returns what `cancel` does."""
+    """Commit that a person wants a text by hand not sent; returns the same as `cancel`."""
     with db.transaction():
         row = db.one(f"{_CANCELLED} WHERE id = ? AND by_hand IS NOT NULL", answer_id)
         if row is None or not row["waits"]:
@@ -294,7 +296,7 @@ def _enqueue(
 
 
 def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
-    """Count the same text among the latest ones of a number."""
+    """Count the texts equal to this one among the latest of the number."""
     earlier = db.all(
         "SELECT text FROM contacts WHERE originator = ? AND id < ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
         contact["originator"],

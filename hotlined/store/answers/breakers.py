@@ -1,8 +1,9 @@
 """Opens, tries and closes the breakers of the line and of countries, by how attempts ended.
 
-What a breaker does is pure (`hotlined.breaker`). The line's is a part of its state (`line`); a country that waits by
-itself has a row of `country_outages`, which no other module writes. `make_trial_due` and `keep_countries` are
-transactions of their own; each other function that writes is a part of the one that is open.
+The rules of a breaker are pure functions (`hotlined.breaker`); this module stores its state. The line's breaker is a
+part of the line's state (`line`). A country that waits by itself has a row in `country_outages`, which no other module
+writes. `make_trial_due` and `keep_countries` are transactions of their own; every other function that writes is a part
+of the open one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,21 +20,21 @@ from hotlined.store.line.line import breaker_of, set_breaker
 
 _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
 _NOT_TAKEN = states.listed(breaker.NOT_TAKEN)
-# index attempts_taken: the literal condition is that of the index, else SQLite does not take it
+# written as a literal, as in the condition of the index attempts_taken: otherwise SQLite does not use that index
 _TAKEN = f"outcome = '{Outcome.TAKEN}'"
 
 WAITS_BY_ITSELF = (
     "EXISTS (SELECT 1 FROM contacts k JOIN country_outages o ON o.country = k.country WHERE k.id = a.contact_id)"
 )
-"""As SQL: whether the country of the recipient of answer `a` waits by itself; texts by hand have no contact."""
+"""SQL that is true if the country of answer `a` waits by itself; texts by hand have no contact, so never wait so."""
 
 
 IS_OUT = "EXISTS (SELECT 1 FROM country_outages o WHERE o.country = {})"
-"""As SQL: whether a country waits by itself."""
+"""SQL that is true if a country waits by itself."""
 
 
 class BreakerUpdate(NamedTuple):
-    """The line's breaker after an outcome was reported; `change` is what that changed, None where it was nothing."""
+    """The line's breaker after an outcome was reported, and the `change` that this made, or None."""
 
     change: Change | None
     breaker: Breaker
@@ -68,7 +69,7 @@ def report_outcome(
     elif attempt["trial"] == TrialOf.LINE and state.is_open:
         state = _after_trial(state, outcome, now, certainly_not_sent=certainly_not_sent)
         set_breaker(db, state)
-        # what a country that waits by itself refuses says nothing about the line
+        # a refusal for a country that waits by itself says nothing about the line
         change = Change.TRIAL_FAILED if outcome in breaker.NOT_TAKEN and not outage else None
     elif not state.is_open and outcome in breaker.NOT_TAKEN:
         if opening := breaker.maybe_opening(_ended(db, state, now)):
@@ -82,28 +83,30 @@ def _after_trial(state: Breaker, outcome: Outcome, now: Now, *, certainly_not_se
     if outcome in breaker.NOT_TAKEN:
         return breaker.trial_failed(state, certainly_not_sent=certainly_not_sent)
     if outcome is Outcome.RECIPIENT:
-        # a trial of which half has left was paid for: were it withdrawn, trials to such numbers would have no pause
+        # half of this trial has left and was paid for; were it withdrawn, trials to such numbers would follow without a
+        # pause
         withdrawn = breaker.trial_withdrawn(state, now.limit)
         return withdrawn if certainly_not_sent else breaker.trial_failed(state, certainly_not_sent=False)
     return state
 
 
-# ---- what the outcomes say
+# ---- the meaning of outcomes
 
 
 def _ended(db: Database, state: Breaker, now: Now, *, every: bool = False) -> list[breaker.Ended]:
-    """Return the attempts since the line's breaker closed last that are evidence about the line, the latest first.
+    """Return the attempts since the line's breaker last closed that are evidence about the line, the latest first.
 
-    With `every` also those refusals that are none because something was taken lately. Recipients who were forgotten are
-    all called `NOBODY`: there each answer counts as one to a recipient of its own.
+    With `every` this includes the refusals that are not evidence because something was taken lately. All forgotten
+    recipients are stored as `NOBODY`: each answer to one counts as an answer to a recipient of its own.
     """
     outcomes = breaker.evidence(taken_lately=not every and is_taken_lately(db, now))
-    # said again as the index attempts_undeclined has it, or SQLite reads all that the network has ever refused
+    # the condition is repeated as the index attempts_undeclined has it, or SQLite reads every refusal there ever was
     undeclined = "" if Outcome.DECLINED in outcomes else f" AND t.outcome <> '{Outcome.DECLINED}'"
     rows = db.all(
         "SELECT t.answer_id, a.recipient, t.outcome, t.cause, t.ended_limit FROM attempts t"
         " JOIN answers a ON a.id = t.answer_id"
-        # by id where two have ended at one reading of the clock: else the last failure before it closed counts again
+        # the id decides between two that ended at one reading of the clock: otherwise the last failure before the
+        # breaker closed would count again
         " WHERE t.outcome IS NOT NULL AND (t.ended_limit > ? OR (t.ended_limit = ? AND t.id > ?))"
         f" AND t.outcome IN {states.listed(outcomes)}{undeclined} AND {_ABOUT_LINE}"
         " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
@@ -124,32 +127,32 @@ def _ended(db: Database, state: Breaker, now: Now, *, every: bool = False) -> li
     ]
 
 
-# neither a text by hand that fails says anything about the line (people mistype) nor a country that waits by itself;
-# what is taken does
+# a failed text by hand says nothing about the line (people mistype), nor does a country that waits by itself; but
+# anything that is taken does
 _ABOUT_LINE = f"(a.by_hand IS NULL AND t.trial IS NOT '{TrialOf.COUNTRY}' OR t.{_TAKEN})"
 
 
 def maybe_taken_at(db: Database) -> float | None:
-    """Return the reading of the limit clock at which something was last taken whole; None for never."""
+    """Return when something was last taken whole, on the limit clock; None for never."""
     taken: float | None = db.value(f"SELECT max(ended_limit) FROM attempts WHERE {_TAKEN}")
     return taken
 
 
 def is_taken_lately(db: Database, now: Now) -> bool:
-    """Tell whether anything was taken in the last three hours: then the network's refusals are no evidence."""
+    """Tell whether anything was taken in the last three hours: then refusals by the network are not evidence."""
     taken = maybe_taken_at(db)
     return taken is not None and taken > now.limit - breaker.LATELY_SECONDS
 
 
 class Declined(NamedTuple):
-    """Since when the network refuses answers in a row though others leave, and when the last one left, in RFC 3339."""
+    """Refusals by the network in a row although others leave: `since` when, and when the last left; RFC 3339."""
 
     since: str
     left_at: str
 
 
 def maybe_declined(db: Database, now: Now) -> Declined | None:
-    """Return since when the network refuses answers that wait for another try, in a row; None where it does not."""
+    """Return since when the network refuses, in a row, answers that wait for another try; None if it does not."""
     state = breaker_of(db)
     if state.is_open or not is_taken_lately(db, now):
         return None
@@ -167,15 +170,15 @@ def maybe_declined(db: Database, now: Now) -> Declined | None:
     return Declined(line.calendar_time(db, first), line.calendar_time(db, taken))
 
 
-# ---- the line's
+# ---- the line's breaker
 
 
 def open_breaker(
     db: Database, opening: Opening, now: Now, pauses: Sequence[float], detail: Mapping[str, object] | None = None
 ) -> Breaker:
-    """Open the line's breaker, inside the transaction that is open; one that is open stays as it is.
+    """Open the line's breaker, inside the transaction that is open; if it is open already, nothing changes.
 
-    `detail` is that of its event.
+    `detail` is stored with the event.
     """
     before = breaker_of(db)
     if before.is_open:
@@ -200,10 +203,10 @@ def make_trial_due(db: Database, now: Now, gap: float) -> None:
 
 
 def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[float]) -> Breaker:
-    """Close the line's breaker, for an answer to a country was taken.
+    """Close the line's breaker, because an answer to a country was taken.
 
-    Answers that were refused since it failed are due now, and these refusals are forgotten. A country of which all has
-    failed since then goes on waiting by itself.
+    Answers that were refused since the first failure are due now, and these refusals are forgotten. Another country
+    whose answers have all failed since then still waits, by itself.
     """
     latest = db.value("SELECT max(id) FROM attempts")
     before = breaker_of(db)
@@ -218,7 +221,7 @@ def close_breaker(db: Database, now: Now, country: str | None, pauses: Sequence[
     return state
 
 
-# texts by hand are no answers that would wait
+# texts by hand are left out: they do not wait
 _FAILED = (
     "FROM attempts t JOIN answers a ON a.id = t.answer_id AND a.by_hand IS NULL"
     f" WHERE t.ended_limit >= :since AND t.outcome IN {_NOT_TAKEN}"
@@ -234,7 +237,7 @@ GROUP BY t.recipient_country
 
 
 def _void_refusals(db: Database, since: float, now: Now, country: str | None = None) -> None:
-    """Forget refusals of an outage: answers that had one are due now; those to a country, or all."""
+    """Forget the refusals of an outage: the refused answers, to one country or to all, are due now."""
     db.execute(
         "UPDATE answers SET due_limit = min(due_limit, :now), refusals = 0, refusals_counted = 0, refused_limit = NULL"
         f" WHERE state = '{states.AnswerState.QUEUED}' AND refused_limit >= :since"
@@ -246,7 +249,7 @@ def _void_refusals(db: Database, since: float, now: Now, country: str | None = N
 
 
 def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> list[breaker.Record]:
-    """Return what became of answers to some countries since the first failure of what opened the line's breaker."""
+    """Return the outcomes of answers to some countries since the first failure that opened the line's breaker."""
     waiting = _countries(db)
     found = []
     for country in countries:
@@ -266,17 +269,17 @@ def records(db: Database, state: Breaker, countries: Sequence[str | None]) -> li
 def has_failed(db: Database, state: Breaker) -> bool:
     """Tell whether an answer has failed since the first failure that opened the line's breaker.
 
-    None has where a low balance opened it, and nothing was tried since.
+    None has failed if a low balance opened it, and nothing was tried since.
     """
     return bool(db.one(f"SELECT 1 {_FAILED} LIMIT 1", since=state.failed_from))
 
 
-# ---- a country's
+# ---- the breakers of countries
 
 
 @dataclass(frozen=True, slots=True)
 class CountryOutage:
-    """A country to which nothing leaves while other answers do: since when, and whether anything ever left there."""
+    """A country that waits by itself while other answers leave: since when, and whether any was ever taken there."""
 
     country: str
     since: str
@@ -284,12 +287,12 @@ class CountryOutage:
     ever_taken: bool
 
     def is_barred(self, now: Now) -> bool:
-        """Tell whether the SIM cannot text there, as far as a day can tell: nothing has ever left."""
+        """Tell whether the SIM seems unable to text there: for a day, and nothing was ever taken there."""
         return not self.ever_taken and now.limit - self.since_limit >= policy.WINDOW_SECONDS["day"]
 
 
 def country_outages(db: Database) -> list[CountryOutage]:
-    """Return the countries that wait by themselves, in their order."""
+    """Return the countries that wait by themselves, in alphabetical order."""
     rows = db.all(
         "SELECT country, since, since_limit, EXISTS (SELECT 1 FROM attempts"
         f" WHERE {_TAKEN} AND recipient_country = country_outages.country) AS ever_taken"
@@ -299,7 +302,7 @@ def country_outages(db: Database) -> list[CountryOutage]:
 
 
 def countries_due(db: Database, now: Now, pauses: Sequence[float]) -> Iterator[tuple[str, Breaker]]:
-    """Yield the countries that wait by themselves and may be tried now, the first that is due first."""
+    """Yield the countries that wait by themselves and may be tried now, the one due first before the others."""
     countries = _countries(db)
     for country, state in sorted(countries.items(), key=lambda each: (each[1].due, each[0])):
         if breaker.country_lets_try(state, now.limit, countries.values(), pauses):
@@ -312,7 +315,7 @@ def is_out(db: Database, country: str | None) -> bool:
 
 
 def keep_countries(db: Database, countries: Sequence[str]) -> None:
-    """Commit that only these countries are answered: no other one waits by itself."""
+    """Commit that only these countries are answered: others no longer wait by themselves."""
     others = [country for country in _countries(db) if country not in countries]
     if others:
         with db.transaction():
@@ -360,7 +363,7 @@ def _set_country(db: Database, country: str, state: Breaker) -> None:
 
 
 def _end_country(db: Database, country: str, now: Now) -> None:
-    """Let answers to a country go again: one was taken there; refusals since it failed are forgotten."""
+    """Let answers to a country go again, for one was taken there; refusals since its first failure are forgotten."""
     since = db.value("SELECT since_limit FROM country_outages WHERE country = ?", country)
     db.execute("DELETE FROM country_outages WHERE country = ?", country)
     _void_refusals(db, since, now, country)
@@ -371,7 +374,7 @@ def _end_country(db: Database, country: str, now: Now) -> None:
 
 
 def begin_trial(db: Database, attempt_id: int, now: Now, pauses: Sequence[float]) -> None:
-    """Record that an attempt is a trial: the line's while that is open, else its country's."""
+    """Record that an attempt is a trial: the line's while the line's breaker is open, else its country's."""
     state = breaker_of(db)
     country = db.value("SELECT recipient_country FROM attempts WHERE id = ?", attempt_id)
     if state.is_open:
@@ -384,7 +387,7 @@ def begin_trial(db: Database, attempt_id: int, now: Now, pauses: Sequence[float]
 
 
 def withdraw_trial(db: Database, attempt_id: int, now: Now) -> None:
-    """Record that an attempt never reached the modem: if it is a trial, another one may begin at once."""
+    """Record that an attempt never reached the modem: if it was a trial, another one may begin at once."""
     attempt = db.the("SELECT trial, recipient_country AS country FROM attempts WHERE id = ?", attempt_id)
     if attempt["trial"] == TrialOf.LINE:
         set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
@@ -393,7 +396,7 @@ def withdraw_trial(db: Database, attempt_id: int, now: Now) -> None:
 
 
 def in_round(db: Database, state: Breaker, now: Now, country: str | None = None) -> list[str]:
-    """Return the recipients of the round that goes on, of the line or of a country: nobody is tried in it again."""
+    """Return the recipients of the line's or a country's present round of trials: none is tried twice in a round."""
     if not state.lets_follow(now.limit):
         return []
     rows = db.all(

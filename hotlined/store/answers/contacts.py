@@ -1,8 +1,9 @@
-"""Records what came in: every entry of a listing once, raw, joined into contacts, before it leaves the SIM.
+"""Records received texts: every entry of a listing once, as it was read, joined into contacts, before deletion.
 
-What is the same text: entries of a listing are matched to the rows whose deletion is not confirmed, as multisets
-of (IMSI, PDU). What matches is the same text read again, what is left over is new, a row that matches nothing
-has been deleted. The same PDU after that is the network delivering again: a repeat of its contact.
+An entry is deleted from the SIM only after it is recorded. To recognise the same text, the entries of a listing are
+matched, as multisets of (IMSI, PDU), with the rows whose deletion is not confirmed. An entry with a row is the same
+text read again; an entry without a row is new; a row without an entry has been deleted. If the same PDU comes again
+after that, the network has delivered it again: it is a repeat of its contact.
 """
 
 import itertools
@@ -22,20 +23,20 @@ from hotlined.store.line import events, pseudonyms
 from hotlined.store.line.database import Database
 from hotlined.store.line.line import flood_began, note_flood, save_limit_clock
 
-BATCH = 50  # entries or verdicts a commit: bounds how long a flood keeps others from writing
-INCOMPLETE_AFTER_SECONDS = 30.0  # after its first segment a contact is judged without those that are missing
+BATCH = 50  # entries or verdicts in one commit: limits how long a flood keeps other processes from writing
+INCOMPLETE_AFTER_SECONDS = 30.0  # this long after its first segment a contact is judged without the missing ones
 SAME_MESSAGE_WITHIN = timedelta(hours=1)
-"""How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
+"""The time stamps of one message's segments differ by this at most; after that the reference is used again."""
 
 CANDIDATES = 50
-"""So many of an originator's latest texts under one reference are looked at: a flood of first halves has no end."""
+"""This number of an originator's latest texts under one reference is compared: floods of first halves are endless."""
 
 Identify = Callable[[Address | None], Identity]
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedEntry:
-    """One entry as the modem gave it, and what the codec made of it: a message, or a problem."""
+    """One entry as the modem returned it, decoded: a message, or the problem with it."""
 
     pdu: str
     tpdu_length: int | None
@@ -46,27 +47,27 @@ class DecodedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An entry that is on the disk and may leave the SIM."""
+    """An entry that is on the disk, so that it may be deleted from the SIM."""
 
     segment_id: int
     index: int
 
 
 class Source(NamedTuple):
-    """Where entries were read: the SIM, the storage (None for one handed over directly), and how they are named."""
+    """The source of entries: SIM, storage (None for entries handed over directly), and how originators are named."""
 
     line: str
     imsi: str
     storage: str | None
     identify: Identify
     words_met: Callable[[str], list[str]] = lambda _text: []
-    """Returns which of the words that are an alert stand in a text."""
+    """A function that returns the words of alerts.words in a text."""
     mms_centres: tuple[str, ...] = ()
-    """The names whose MMS notifications are believed, besides short codes."""
+    """The names whose MMS notifications are believed; those of short codes always are."""
 
 
 def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
-    """Decode one entry; what will not decode is kept too, with the reason."""
+    """Decode one entry; an entry that cannot be decoded is returned, too, with the reason."""
     try:
         message = tpdu.decode(pdu)
     except PduError as error:
@@ -77,9 +78,10 @@ def read(pdu: str, tpdu_length: int | None, index: int | None) -> DecodedEntry:
 def record_listing(
     db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now, *, complete: bool
 ) -> list[Recorded]:
-    """Commit what a listing of one storage showed and return what may be deleted there.
+    """Commit what a listing of one storage showed and return the entries that may be deleted there.
 
-    `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
+    `complete` says whether the listing was read to its end: only then are the rows that it did not show taken for
+    deleted.
     """
     rows = _undeleted(db, source)
     known: list[Recorded] = []
@@ -104,7 +106,7 @@ def record_listing(
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A segment that may still be in a storage of the SIM, and where it was seen last."""
+    """A segment that may still be in a storage of the SIM, and the place where it was last seen."""
 
     segment_id: int
     storage: str
@@ -119,9 +121,9 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[_Row]]:
         source.imsi,
         source.storage,
     )
-    # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
-    # so they are put in it in reverse order. Else a listing of SM could take the row of the same text in ME, and would
-    # then mark that of SM as deleted, though its text is still on the SIM.
+    # If several rows have the same PDU, pop() has to take those of this storage first, and the oldest of them. It takes
+    # from the end, so the rows are put in in reverse order. Otherwise a listing of SM could take the row of the same
+    # text in ME, and would then mark the row in SM as deleted, though its text is still on the SIM.
     rows: dict[str | None, list[_Row]] = {}
     for row in reversed(found):
         rows.setdefault(row["pdu"], []).append(_Row(row["id"], row["storage"], row["storage_index"]))
@@ -129,16 +131,16 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[_Row]]:
 
 
 def _take_row(db: Database, rows: dict[str | None, list[_Row]], pdu: str) -> _Row | None:
-    """Take the row of the same text out of those that are left, and return it; None for a text that is new."""
-    # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
-    # used up is falsy: one entry more than there are rows is a new text
+    """Remove the row of the same text from the rows left, and return it; None for a new text."""
+    # `purge` may have erased the PDU of a text that is still on the SIM: then its row has the pseudonym. An empty list
+    # is falsy: if there are more entries than rows, the last entry is a new text
     names = (pdu,) if rows.get(pdu) or not rows else pseudonyms.names(db, pdu)
     same = next(filter(None, map(rows.get, names)), None)
     return same.pop() if same else None
 
 
 def _move(db: Database, source: Source, moved: Iterable[Recorded]) -> None:
-    """Record that segments which are known lie at another place now."""
+    """Record that known segments are now at another place."""
     for recorded in moved:
         db.execute(
             "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
@@ -162,8 +164,8 @@ def _record_new(db: Database, source: Source, entries: Sequence[DecodedEntry], n
 def record(db: Database, source: Source, entries: Sequence[DecodedEntry], now: Now) -> list[int]:
     """Commit new entries in one transaction and return the ids of their segments, in order."""
     with db.transaction():
-        save_limit_clock(db, now)  # first: what a status report changes is counted by whether the clock is right
-        came: dict[int, _Parts] = {}  # by contact, in their order
+        save_limit_clock(db, now)  # first: the totals that a status report changes depend on whether the clock is right
+        came: dict[int, _Parts] = {}  # by contact, in the order of the entries
         segment_ids = [_insert(db, source, entry, now, came) for entry in entries]
         for contact_id, parts in came.items():
             _join(db, source, contact_id, parts)
@@ -184,9 +186,9 @@ def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
 
 
 def has_call(db: Database, identity: Identity, since: float) -> bool:
-    """Tell whether a call from this originator was recorded after a reading of the limit clock."""
+    """Tell whether a call from this originator was recorded after this reading of the limit clock."""
     return bool(
-        db.one(  # IS, for a withheld caller is NULL: with = he would be recorded at each ring
+        db.one(  # IS, because a withheld caller is NULL: with = each ring would be recorded
             "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = ? AND originator IS ?",
             since,
             ContactKind.CALL,
@@ -196,13 +198,13 @@ def has_call(db: Database, identity: Identity, since: float) -> bool:
 
 
 def is_received(db: Database, text: str) -> bool:
-    """Tell whether a text that was sent to the line itself is among the latest that were received."""
-    latest = "SELECT text FROM contacts ORDER BY id DESC LIMIT 1000"  # no modem takes so many while somebody waits
+    """Tell whether a text that the line sent to itself is among the latest that were received."""
+    latest = "SELECT text FROM contacts ORDER BY id DESC LIMIT 1000"  # more than a modem receives while somebody waits
     return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None
 
 
 def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
-    """Commit a contact that comes complete and from no modem, as in a simulation, and return its id."""
+    """Commit a contact that is complete and comes from no modem, as in a simulation, and return its id."""
     with db.transaction():
         contact_id = _insert_contact(db, line, kind, identity, now, received=1, total=1)
         db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
@@ -218,13 +220,14 @@ def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
 
 FLOOD_SECONDS = 600.0
 FLOOD_CONTACTS = 60
-"""So many contacts in so many seconds are a flood; it ends when there are fewer than half as many."""
+"""This number of contacts in FLOOD_SECONDS is a flood; it ends when there are fewer than half as many."""
 
 
 def watch_flood(db: Database, now: Now) -> EventKind | None:
-    """Record the beginning or the end of a flood; return the event's kind, or None where nothing changed.
+    """Record the beginning or the end of a flood; return the event's kind, or None if nothing changed.
 
-    The end says how many contacts it brought. A restart forgets no flood: the line's row says when it began.
+    The event of the end says how many contacts the flood brought. The beginning is in the line's row, so a restart does
+    not lose it.
     """
     recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
     began = flood_began(db)
@@ -249,16 +252,16 @@ def _contacts_since(db: Database, limit: float) -> int:
 
 
 class Unjudged(NamedTuple):
-    """A contact that has no verdict yet; whether it comes from a short code or a name."""
+    """A contact without a verdict; `is_from_centre` is true if it comes from a short code or a name."""
 
     contact_id: int
     is_from_centre: bool
 
 
 def unjudged(db: Database, now: Now) -> list[Unjudged]:
-    """Return the contacts that are complete, or whose missing segments were waited for long enough; the oldest first.
+    """Return the contacts that are complete or have waited long enough for missing segments, the oldest first.
 
-    No more than `BATCH` of them.
+    They are `BATCH` at most.
     """
     rows = db.all(
         f"SELECT id, line_type IN {states.listed(policy.CENTRES)} AS is_from_centre FROM contacts"
@@ -273,11 +276,12 @@ def unjudged(db: Database, now: Now) -> list[Unjudged]:
 def _insert(db: Database, source: Source, entry: DecodedEntry, now: Now, came: dict[int, _Parts]) -> int:
     """Write a new entry as a segment of the contact or the answer that it belongs to, and return the segment's id.
 
-    A PDU that was received from this SIM before is a repeat, of its contact or of the report on an answer. A part of a
-    message of several is put into `came`, under its contact; `_join` writes the text of all parts later.
+    If this SIM has received the same PDU before, the entry is a repeat, of that contact or of the report on an answer.
+    A part of a message goes into `came`, under its contact; later `_join` writes the text of all parts.
     """
-    # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
-    # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
+    # A row of a forgotten person keeps its PDU's pseudonym, but has no contact. If it were found here, a text that
+    # comes again after `forget` would be a repeat without a contact, and would never be answered. A report never has a
+    # contact.
     earlier = db.one(
         f"SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN {pseudonyms.both(':pdu')}"
         f" AND imsi = :imsi AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
@@ -325,7 +329,7 @@ def _kind(message: tpdu.Deliver | tpdu.StatusReport | None) -> SegmentKind:
 
 
 def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, PduProblem | None]:
-    """Apply a status report; return its segment, or that it contradicts the rows: the report is kept anyway."""
+    """Apply a status report; return its segment, or the problem if it contradicts the rows: it is kept anyway."""
     try:
         with db.savepoint():
             return fates.apply_report(db, report, now), None
@@ -337,7 +341,7 @@ _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineTyp
 
 
 def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -> int:
-    """Return the contact that a segment belongs to: the message it completes, or a new one."""
+    """Return the contact that a segment belongs to: the one whose message it completes, or a new one."""
     identity = source.identify(message.originator)
     if (concatenation := message.content.concatenation) is None:
         return _insert_contact(db, source.line, ContactKind.TEXT, identity, now, message.scts, received=1, total=1)
@@ -377,7 +381,7 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
 
 
 def _distance(scts: datetime | None, first: str | None, elapsed: float) -> timedelta:
-    """Return how far apart two segments were sent, by the centre's time where both have one, else by ours."""
+    """Return the time between two segments, by the centre's clock if both have its time, else by ours."""
     if scts is None or first is None:
         return timedelta(seconds=elapsed)
     return abs(scts - parse_rfc3339(first))
@@ -413,7 +417,7 @@ def _insert_contact(
 
 
 def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
-    """Make a contact's text, kind and originator from the parts that came now, and those that are on the disk."""
+    """Set a contact's text, kind and originator from the parts that came now and the parts on the disk."""
     first = next(iter(came.values()))
     total = first.content.concatenation.total if first.content.concatenation else 1
     rows = (
@@ -425,7 +429,7 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
     by_sequence = earlier | came
     parts = [by_sequence.get(sequence) for sequence in range(1, total + 1)]
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
-    text = tpdu.join(delivers)  # also of what is addressed to a port, if it is text
+    text = tpdu.join(delivers)  # includes a text that is addressed to a port
     kind = tpdu.kind(delivers, text)
     if kind is tpdu.MessageKind.MMS:
         _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
@@ -437,15 +441,16 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
         len(by_sequence),
         contact_id,
     )
-    if (words := source.words_met(text or "")) or earlier:  # of one that came just now none is noted yet
+    if (words := source.words_met(text or "")) or earlier:  # a contact that is new has no words on record
         words_met.note(db, contact_id, words)
 
 
 def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:
-    """Say whom an MMS notification is from, and keep the other address: of TP-OA and From only one is the contact's.
+    """Set an MMS notification's originator to the sender in From, if that is believed, and keep the other address.
 
-    From is what anybody can write into a text. It is believed only of the operator's centre, whose TP-OA is a short
-    code, or a name that the configuration knows: anybody can send under another one.
+    An MMS notification has two addresses: TP-OA, and From in its text, in which anybody can write any address. From is
+    believed only if TP-OA is a short code, which only an operator's centre can use, or a name that the configuration
+    trusts: anybody can send under another name.
     """
     row = db.one("SELECT originator, line_type, other_originator FROM contacts WHERE id = ?", contact_id)
     if row is None or sender is None or row["other_originator"] is not None:  # its segments may come one by one

@@ -1,4 +1,4 @@
-"""Who contacts the line or is decided about, with what each had in contacts, answers and segments."""
+"""The people who contacted the line, or were decided about, with the number of their contacts, answers and segments."""
 
 import json
 import sqlite3
@@ -15,14 +15,14 @@ from hotlined.store.line.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Correspondent:
-    """One who contacts the line: a number, a name, or all who withhold theirs (None); with what was counted of them.
+    """A person who contacts the line: a number, a name, or all who withhold theirs (None), with counts.
 
-    `first_at` and `last_at` are when its contacts were received, `last_id` is the newest of them; None where it has
-    none but a decision about it.
+    `first_at` and `last_at` are the times of its first and last contact, `last_id` is the newest contact's id; all
+    three are None if there is a decision about it but no contact.
     """
 
     number: str | None
-    """Null for those who withhold it."""
+    """Null for all who withhold their number."""
     contacts: int
     first_at: Time | None
     last_at: Time | None
@@ -32,13 +32,13 @@ class Correspondent:
     blocked: bool
     opted_out: bool
     blocked_at: Time | None
-    """When a person blocked it; null where the configuration alone does."""
+    """The time at which a person blocked it; null if only the configuration does."""
     blocked_by: str | None
     opted_out_at: Time | None
 
 
 class Order(StrEnum):
-    """How correspondents are ordered."""
+    """The orders in which correspondents can be listed."""
 
     LAST = "last"
     CONTACTS = "contacts"
@@ -55,10 +55,10 @@ _ORDERS = {
 def correspondents(
     db: Database, order: Order, limit: int, *, among: int = 0, only: tuple[str, ...] | None = None
 ) -> list[Correspondent]:
-    """Return who contacts the line or is decided about: the first `limit` in an order (0: all), the very first last.
+    """Return the first `limit` correspondents in an order (0: all), in reverse, so that the very first comes last.
 
-    What shadow mode let out was not sent: it is not counted. Only originators of the newest `among` contacts are
-    listed; those of all contacts for 0. `only` are the numbers that are meant, if not all.
+    Answers let out in shadow mode were not sent, and are not counted. `among` restricts the list to the originators of
+    that many newest contacts (0: of all contacts), `only` to these numbers.
     """
     chosen = "1"
     if only is not None:
@@ -67,7 +67,7 @@ def correspondents(
         chosen = f"originator IN ({_NEWEST})"
     rows = db.rows(
         _CORRESPONDENTS.format(chosen=chosen, order=_ORDERS[order], counting=OCCUPIES, nobody=NOBODY),
-        limit=limit or -1,  # SQLite takes a negative limit for none
+        limit=limit or -1,  # a negative limit means none to SQLite
         among=among,
         only=None if only is None else json.dumps(only),
     )
@@ -79,7 +79,7 @@ def correspondents(
 
 
 def refused(db: Database, *, blocked: bool, opted_out: bool) -> list[str]:
-    """Return the names that are blocked by a person, those that have opted out, or both."""
+    """Return the names that a person has blocked, those that have opted out, or both."""
     rows = db.rows(
         "SELECT number FROM numbers WHERE (blocked_at IS NOT NULL AND ?) OR (opted_out_at IS NOT NULL AND ?)",
         blocked,
@@ -96,7 +96,7 @@ _NEWEST = """
 SELECT originator FROM
   (SELECT originator FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT :among)
 """
-# an answer counts from the moment that it was let out, as limits have it
+# an answer counts from the moment it was let out, as it does for the limits
 _CORRESPONDENTS = f"""
 WITH
   known AS MATERIALIZED (
@@ -138,9 +138,9 @@ ORDER BY {{order}} LIMIT :limit
 
 
 def maybe_identity(db: Database, originator: str) -> Identity | None:
-    """Return the identity of an originator, spelled as in the database; None where it never contacted the line.
+    """Return the identity of an originator, spelled as in the database; None if it never contacted the line.
 
-    A name or a short code that announced an MMS of somebody else has contacted it, too.
+    A name or a short code that announced somebody else's MMS has contacted it, too.
     """
     row = db.one(
         "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
@@ -155,9 +155,9 @@ def maybe_identity(db: Database, originator: str) -> Identity | None:
 
 
 def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> list[tuple[str, int]]:
-    """Return the names that announced MMS of numbers in 30 days and were not believed, and how many each.
+    """Return the names that announced MMS of numbers in 30 days and were not believed, with the number of MMS.
 
-    Those that announced most come first; names in `believed` are left out.
+    Names with the most MMS come first; names in `believed` are left out.
     """
     rows = db.all(
         f"SELECT originator, count(*) AS announced FROM contacts WHERE other_originator GLOB '+*'"
@@ -171,7 +171,7 @@ def unbelieved_centres(db: Database, believed: tuple[str, ...], limit: int) -> l
 
 
 def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
-    """Return who a row of `contacts` is from, or one of `answers` joined with it."""
+    """Return the identity of the originator of a row of `contacts`, or of a row of `answers` joined with it."""
     return Identity(
         originator=originator,
         e164=originator if row["country"] else None,
@@ -181,13 +181,13 @@ def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
 
 
 def names(db: Database) -> list[str]:
-    """Return every originator and every number that is decided about, for completion."""
+    """Return every originator, and every number with a decision about it, for completion."""
     rows = db.rows("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
     return [name for (name,) in rows]
 
 
 def country_of(db: Database, answer_id: int) -> str | None:
-    """Return the country of an answer's recipient; None where its number has none."""
+    """Return the country of an answer's recipient; None if the number belongs to none."""
     return country_in(
         db.the(
             "SELECT a.recipient, a.contact_id, c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
@@ -198,7 +198,7 @@ def country_of(db: Database, answer_id: int) -> str | None:
 
 
 def country_in(row: sqlite3.Row) -> str | None:
-    """Return the same of a row of `answers` joined with `contacts`."""
+    """Return the same for a row of `answers` joined with `contacts`."""
     if row["contact_id"] is not None:
         country: str | None = row["country"]
         return country

@@ -1,6 +1,6 @@
-"""What persons decided about numbers, the line and contacts: block, opt-out, pause, what is kept, tags.
+"""Decisions of people about numbers, the line and contacts: block, opt-out, pause, exemption from erasure, tags.
 
-A decision is a row that the gate reads, so it holds before the next send whether a daemon runs or not.
+A decision is a row that the gate reads, so it holds before the next send, whether or not a daemon runs.
 """
 
 import json
@@ -17,13 +17,13 @@ from hotlined.store.line import events, line, pseudonyms
 from hotlined.store.line.database import Database
 
 _LOOK_SECONDS = 3600.0
-_YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
+_YEARS = range(1970, 3000)  # a calendar date in these years can be shown and counted from in any time zone
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
-    """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
+    """Commit that a number is no longer answered, and cancel its waiting answers; return how many were cancelled."""
     with db.transaction():
-        # a number that is blocked twice keeps the date of its first block, and who made it
+        # a number that is blocked twice keeps the date and the person of its first block
         first = "blocked_at = coalesce(blocked_at, ?), blocked_by = coalesce(blocked_by, ?)"
         _change(db, first, (now.rfc3339, who), number, now)
         events.record(db, now, EventKind.BLOCK, who=who, number=number)
@@ -41,7 +41,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> bool:
 
 
 def lift_opt_out(db: Database, number: str, who: str, now: Now) -> bool:
-    """Commit that a number that had opted out is answered again; return and raise as `unblock` does."""
+    """Commit that a number that had opted out is answered again; returns and raises the same as `unblock`."""
     pseudonyms.require_key(db, now)
     with db.transaction():
         return _lift(db, EventKind.OPTOUT_LIFTED, ("opted_out_at",), number, who, now)
@@ -65,11 +65,11 @@ def pause(db: Database, who: str, now: Now) -> None:
 
 
 def resume(db: Database, who: str, now: Now) -> bool:
-    """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
+    """Commit that answers go out again; return whether that gave up the pseudonyms because their key is lost.
 
-    From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
-    the next time a person knows what is decided; and where it is the fleet's key that is lost. After a pause the
-    breaker may try an answer.
+    If so, the key that is beside the database, or a new one, is used from then on. Raises RefusedError if the loss was
+    not on record yet, so that the person first learns what the decision is about and calls again; and if the lost key
+    is the fleet's. After a pause the breaker may try an answer.
     """
     known = not commit_key_lack(db, now)
     if pseudonyms.is_fleet_key_lost(db):
@@ -99,9 +99,10 @@ def resume(db: Database, who: str, now: Now) -> bool:
 
 
 def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
-    """Commit that the SIM was topped up, now or at a moment in RFC 3339, and return it; a trial is due then.
+    """Commit that the SIM was topped up, now or `at` a moment in RFC 3339, and return that moment; a trial is due then.
 
-    Raises RefusedError for a moment in the future, as far as the clock can be trusted, and for one of another age.
+    Raises RefusedError for a moment in the future, if the clock can be trusted, and for one outside the years 1970 to
+    2999.
     """
     if at and parse_rfc3339(at).year not in _YEARS:
         raise RefusedError(_("No SIM was topped up then."), _("Name the day on which the SIM was topped up."))
@@ -116,18 +117,18 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
 
 
 def commit_look(db: Database, contact_id: int, who: str, now: Now) -> None:
-    """Commit that a person looked at a contact; once in an hour, however often."""
+    """Commit that a person looked at a contact; at most once in an hour."""
     if db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
         _commit_look(db, now, who, contact_id=contact_id)
 
 
 def commit_look_up(db: Database, originator: str, who: str, now: Now) -> None:
-    """Commit that a person looked at what is known of an originator, who is masked; once in an hour."""
+    """Commit that a person looked up an originator, which is masked in the event; at most once in an hour."""
     _commit_look(db, now, who, number=originator)
 
 
 def commit_look_through(db: Database, listed: str, who: str, now: Now) -> None:
-    """Commit that a person looked through a list, which is named; once in an hour."""
+    """Commit that a person looked through the list of this name; at most once in an hour."""
     _commit_look(db, now, who, word=listed)
 
 
@@ -147,9 +148,9 @@ def _commit_look(
 
 
 def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
-    """Commit that shadow mode begins or ends now; nothing where it has that mode already, as after a restart.
+    """Commit that shadow mode begins or ends now; does nothing if that is the mode already, as after a restart.
 
-    Who was let out in shadow mode was answered there and not live: queued answers are put into their shares anew.
+    A number that was answered in shadow mode was not answered live, so queued answers are put into their shares anew.
     """
     if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
@@ -159,10 +160,10 @@ def commit_mode(db: Database, now: Now, *, shadow: bool) -> None:
 
 
 def commit_key_lack(db: Database, now: Now) -> bool:
-    """Commit that the key of the pseudonyms cannot be used, and why, or that it can again; return whether it just went.
+    """Commit that the pseudonyms' key cannot be used, and why, or that it can again; return whether it was just lost.
 
-    While it cannot be used nothing is sent, and nobody knows who was answered long ago: what was queued meanwhile
-    stands among the new, so queued answers are put into their shares anew.
+    While it cannot be used nothing is sent, and nobody knows who was answered long ago. Answers queued meanwhile are
+    all in the share of new numbers, so queued answers are put into their shares anew.
     """
     lack = pseudonyms.maybe_lack(db)
     if lack == line.key_lack(db):
@@ -174,7 +175,7 @@ def commit_key_lack(db: Database, now: Now) -> bool:
 
 
 def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, who: str, now: Now) -> bool:
-    """Take back what is decided about a number; return whether there was anything, else nothing is recorded."""
+    """Take back a decision about a number; return whether there was one. Without one nothing is recorded."""
     decided = f"SELECT 1 FROM numbers WHERE number IN (?, ?) AND {columns[0]} IS NOT NULL"
     if not fleet.lift(db, number, columns[0]) and not db.one(decided, *pseudonyms.names(db, number)):
         return False
@@ -184,9 +185,9 @@ def _lift(db: Database, kind: EventKind, columns: Sequence[str], number: str, wh
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, now: Now) -> None:
-    """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
+    """Change the decisions about a number, which may be stored under the number or its pseudonym."""
     names = pseudonyms.names(db, number)
-    # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
+    # ON CONFLICT would only compare the number itself, and add a second row for a person whose row has the pseudonym
     db.execute(
         "INSERT INTO numbers (number) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
         number,
@@ -202,9 +203,9 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, now
 
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
-    """Commit that a contact is exempt from erasure by age; return whether it was not before, None for no contact.
+    """Commit that a contact is exempt from erasure by age; return whether it was not before, None if it does not exist.
 
-    What is kept already stays as it was, with who kept it first.
+    If it is exempt already, it keeps the person and the date of the first time.
     """
     row = db.one("SELECT kept_at FROM contacts WHERE id = ?", contact_id)
     if row is None:
@@ -213,9 +214,9 @@ def keep(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
 
 
 def keep_all(db: Database, name: str, who: str, now: Now) -> int:
-    """Commit that every contact of a number or name is exempt from erasure, and that somebody takes its evidence.
+    """Commit that every contact of a number or name is exempt from erasure, and that a person takes its evidence.
 
-    Return how many contacts there are. What was kept before stays as it was.
+    Returns the number of contacts. Those that were exempt before stay as they were.
     """
     names = {"names": json.dumps(pseudonyms.names(db, name))}
     with db.transaction():
@@ -236,7 +237,7 @@ _OF = "originator IN (SELECT value FROM json_each(:names)) OR other_originator I
 
 
 def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
-    """Commit that a contact ages like any other again; return whether there is such a contact."""
+    """Commit that a contact is no longer exempt from erasure by age; return whether the contact exists."""
     return _keep(db, contact_id, EventKind.UNKEEP, (None, None), who, now)
 
 
@@ -252,7 +253,7 @@ def _keep(
 
 
 def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
-    """Commit that a person skipped a contact, which then comes last; return whether there is such a contact."""
+    """Commit that a person skipped a contact, which then comes last; return whether the contact exists."""
     with db.transaction():
         if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
             return False
@@ -263,16 +264,16 @@ def skip(db: Database, contact_id: int, who: str, now: Now) -> bool:
 def tag(
     db: Database, contact_id: int, word: str, who: str, now: Now, seen: Sequence[str] | None = None
 ) -> bool | str | None:
-    """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact.
+    """Commit that a person put a tag on a contact; return whether it was new there, None if there is no such contact.
 
-    `seen` are the tags that the person saw there. Where it has others by now nothing is changed, and the name of who
-    changed them last is returned.
+    `seen` are the tags that the person saw on the contact. If it has others by now, nothing is changed, and the name of
+    the person who changed them last is returned.
     """
     return _retag(db, EventKind.TAG, contact_id, word, who, now, seen)
 
 
 def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
-    """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
+    """Commit that a person took a tag off a contact; return whether it was there, None if there is no such contact."""
     return bool(found) if (found := _retag(db, EventKind.UNTAG, contact_id, word, who, now)) is not None else None
 
 
@@ -301,16 +302,16 @@ def _retag(
 
 
 def _retagged_by(db: Database, contact_id: int) -> str:
-    """Return who changed the tags of a contact last; empty where that is not known any more."""
+    """Return the name of the person who last changed the tags of a contact; empty if that is no longer known."""
     kinds = (EventKind.TAG, EventKind.UNTAG)
     changes = [event for event in events.of_contact(db, contact_id) if event["kind"] in kinds]
     return str(changes[-1]["who"] or "") if changes else ""
 
 
 def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
-    """Commit that a person asks the admin to look at a contact, which alerts tell; once in an hour, whoever asks.
+    """Commit that a person asks the admin to look at a contact, which makes an alert; once an hour for each contact.
 
-    Return whether that is new, None where there is no contact.
+    Returns whether the request is new, None if there is no such contact.
     """
     if not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
         return None
@@ -324,6 +325,6 @@ def tell(db: Database, contact_id: int, who: str, now: Now) -> bool | None:
 
 
 def tags_in_use(db: Database) -> list[str]:
-    """Return every tag in use, in order."""
+    """Return every tag in use, in alphabetical order."""
     sql = "SELECT DISTINCT value FROM contacts, json_each(contacts.tags) WHERE contacts.tags <> '[]' ORDER BY 1"
     return [tag for (tag,) in db.rows(sql)]

@@ -1,6 +1,6 @@
-"""Records what became of segments: results, crashes, late results and reports; and reports outcomes to the breaker.
+"""Records the fates of segments: results, crashes, late results and reports; and reports outcomes to the breaker.
 
-Every fate is one transaction. What a result means is decided by the policy; what a state counts for by `states`.
+Each fate is one transaction. The policy decides what a result means; `states` what a state counts for.
 """
 
 import sqlite3
@@ -26,11 +26,11 @@ from hotlined.store.line.line import breaker_of, forget_waits
 from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)
-"""How long a status report is matched to a segment: references are one octet and come again."""
+"""A status report is matched to a segment only within this time: references are one octet, and come again."""
 
 
 class Settled(NamedTuple):
-    """What became of a segment, and what that says about the line."""
+    """The fate of a segment, and the change that it made to the breaker."""
 
     fate: Fate
     update: BreakerUpdate
@@ -45,7 +45,7 @@ def settle(
     retry_after: Sequence[float] = USUAL.retry_after,
     pauses: Sequence[float] = USUAL.trial_after,
 ) -> Settled:
-    """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
+    """Commit the fate of a segment that was handed to the modem, and report it to the breaker."""
     with db.transaction():
         outcome: Outcome | None
         match result:
@@ -71,7 +71,7 @@ def settle(
 
 def _outcome_of(result: policy.Refused, fate: Fate) -> Outcome:
     """Return what a refusal says about the line."""
-    # `policy.fate` let it fail: refused so twice in a row, or too often in all, while segments to others left
+    # `policy.fate` made it fail: the same refusal twice in a row, or too many in all, while segments to others left
     is_recipients = result.fault is policy.AtFault.EITHER and fate is Fate.FAILED
     if is_recipients or result.fault is policy.AtFault.RECIPIENT:
         return Outcome.RECIPIENT
@@ -88,7 +88,7 @@ def _end_attempt(
     *,
     certainly_not_sent: bool,
 ) -> BreakerUpdate:
-    """Record how an attempt ended and report it to the breaker; without an outcome it goes on."""
+    """Record how an attempt ended and report it to the breaker; without an outcome the attempt goes on."""
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
@@ -96,7 +96,7 @@ def _end_attempt(
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
-    """Record that the network took a segment; return the outcome of its attempt if that was the last one."""
+    """Record that the network took a segment; return the attempt's outcome if it was the last one."""
     move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339, cause=None)
     if begun.sequence < begun.total:
         return None
@@ -107,10 +107,10 @@ def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | Non
 def _refuse(
     db: Database, begun: Begun, result: policy.Refused, now: Now, retry_after: Sequence[float]
 ) -> tuple[Fate, Outcome]:
-    """Record a refusal: its answer waits for another try, has failed, or is unconfirmed where it may have left.
+    """Record a refusal: the answer waits for another try, has failed, or is unconfirmed if it may have left.
 
-    An attempt of which a segment has left goes on with the next try. Any other one is over, and its text is composed
-    anew, but for what a person asked for.
+    If a segment of the attempt has left, the attempt goes on with the next try. Otherwise it is over, and the text is
+    composed anew, unless a person asked for it.
     """
     answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
     refusals = _refusals(db, answer)
@@ -118,7 +118,7 @@ def _refuse(
     if fate is Fate.UNCONFIRMED:
         _unconfirm(db, begun.segment_id, result.cause, result.detail)
         return fate, Outcome.UNCONFIRMED
-    again = fate is Fate.RETRY and not answer["by_hand"]  # else a person stands there, and can try again
+    again = fate is Fate.RETRY and not answer["by_hand"]  # else a person is there, and can try again
     half_sent = lifecycle.has_left(db, begun.attempt_id)
     goes_on = again and half_sent
     to = SegmentState.WAITING if goes_on else SegmentState.REFUSED
@@ -136,7 +136,7 @@ def _refuse(
 
 
 def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: Now, pause: float) -> None:
-    """Record how often an answer was refused, with this time, and in how many seconds it is due again."""
+    """Record one more refusal of an answer, and that it is due again after `pause` seconds."""
     db.execute(
         "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ? WHERE id = ?",
         after.total,
@@ -148,9 +148,9 @@ def _count_refusal(db: Database, answer_id: int, after: policy.Refusals, now: No
 
 
 def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
-    """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
+    """Return the refusals of an answer, and whether a segment to somebody else was taken since the last one."""
     country = country_of(db, answer["id"])
-    # NULL: it was never refused, or that is forgotten since (the breaker closed, `requeue`): the next refusal counts
+    # NULL: it was never refused, or that was forgotten since (the breaker closed, `requeue`): the next refusal counts
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id"
@@ -164,13 +164,14 @@ def _refusals(db: Database, answer: sqlite3.Row) -> policy.Refusals:
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
-    # 0 again once that is forgotten, while the cause stays in the attempt: it must not make a first refusal the second
+    # 0 once its refusals are forgotten, although the attempt keeps its cause: a first refusal must not count as the
+    # second
     last = policy.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
     return policy.Refusals(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
 def _unconfirm(db: Database, segment_id: int, cause: str, detail: str = "") -> None:
-    """Record that nobody knows whether a segment left; what stands behind it is not sent."""
+    """Record that nobody knows whether a segment left; the segments behind it are not sent."""
     move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=detail or None)
     row = db.the(
         "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
@@ -183,24 +184,24 @@ def _unconfirm(db: Database, segment_id: int, cause: str, detail: str = "") -> N
 def withdraw_segment(db: Database, begun: Begun, now: Now) -> None:
     """Commit that a segment was not handed over after all.
 
-    Its answer is queued, also where an earlier segment has left; a trial is withdrawn, and may begin again at once.
+    Its answer is queued, even if an earlier segment has left; a trial is withdrawn, and may begin again at once.
     """
     with db.transaction():
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
         move(db, begun.answer_id, AnswerState.QUEUED)
         breakers.withdraw_trial(db, begun.attempt_id, now)
-        if begun.sequence == 1:  # nothing of it was ever submitted: it must not count for the number
+        if begun.sequence == 1:  # no part of it was ever submitted: it must not count for the number
             lifecycle.drop_attempt(db, begun.attempt_id)
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
 
 
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
-    """Commit what a crash left behind: what was being submitted is unconfirmed. Returns how many there were.
+    """Commit what a crash left behind: segments that were being submitted are unconfirmed. Returns their number.
 
-    It is an outcome of the line only where the machine was started anew, too: a stick that draws too much current
-    takes the Pi down with it. The end of the daemon alone says nothing of the line.
+    This is evidence about the line only if the machine was started anew, too: a stick that draws too much current takes
+    the Pi down with it. If only the daemon ended, that says nothing about the line.
     """
     rows = db.all(
         "SELECT s.id, s.attempt_id, t.boot_id FROM answers a JOIN attempts t ON t.answer_id = a.id"
@@ -208,7 +209,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         f" WHERE a.state = '{AnswerState.SENDING}' AND s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
-        forget_waits(db)  # they were noted by the daemon that ended, and this one has yet to look
+        forget_waits(db)  # the daemon that ended recorded them, and this one has not looked yet
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED
@@ -223,7 +224,8 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
 def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     """Record that an answer which waited in a backup may have left since, inside the transaction that is open.
 
-    One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
+    If it was never begun in this database, it gets an attempt with one segment whose length and text are unknown: so it
+    counts for its number.
     """
     answer = db.the("SELECT share FROM answers WHERE id = ?", answer_id)
     row = db.one(
@@ -241,14 +243,14 @@ def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
     else:
         segment_id = row["id"]
     segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
-    # by way of submitting: no other state leads to unconfirmed, and its time is what windows count it from
+    # by way of submitting, the only state that leads to unconfirmed; and the windows count it from its time
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, AttemptCause.RESTORED)
     lifecycle.end_attempt(db, segment["attempt_id"], Outcome.NO_EVIDENCE, AttemptCause.RESTORED, now)
 
 
-# ---- what comes late
+# ---- late results and reports
 
 
 def settle_late(
@@ -262,7 +264,7 @@ def settle_late(
 ) -> BreakerUpdate | None:
     """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
 
-    A segment that is not unconfirmed any more stays as it is. Returns the breaker's update if this ended the attempt.
+    A segment that is no longer unconfirmed stays as it is. Returns the breaker's update if this ended the attempt.
     """
     with db.transaction():
         segment = db.one("SELECT state, submitted_limit FROM answer_segments WHERE id = ?", segment_id)
@@ -276,9 +278,9 @@ def settle_late(
 def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
     """Match a status report to its segment and settle its answer, inside the transaction that is open.
 
-    Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. A
-    report may prove that a segment left; it never lets the rest of an answer go. One on an attempt before the latest
-    changes that attempt alone. Returns the segment's id, or None where nothing matches.
+    A report matches by recipient and reference, the latest segment first; otherwise it matches the only unconfirmed
+    segment to its recipient. It may prove that a segment left, but never lets the rest of an answer go. A report on an
+    attempt before the latest changes that attempt alone. Returns the segment's id, or None if nothing matches.
     """
     segment = _reported_segment(db, report, now)
     if segment is None:
@@ -286,7 +288,7 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
     segment_id = int(segment["id"])
     state, before = _REPORTED[report.status_class], SegmentState(segment["state"])
     if state is SegmentState.SENT and before in (SegmentState.DELIVERED, SegmentState.UNDELIVERED):
-        return segment_id  # a report that was overtaken by the final one
+        return segment_id  # the final report overtook this one
     columns = {
         "mr": report.mr,
         "report_status": report.status,
@@ -339,10 +341,11 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
 
 
 def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
-    """Bring an answer into the state that its segments give, after one of them is known to have left.
+    """Bring an answer into the state that follows from its segments, after one of them is known to have left.
 
-    With `rules` the rest goes on if the gate passes at once; else half of it was sent. Where all of it has left, an
-    answer that a person wants sent again is not. An attempt before the latest one changes nothing but itself.
+    With `rules` the rest goes on if the gate passes it at once; else the answer ends as half sent. If all of it has
+    left, an answer that a person wanted sent again is not sent again. An attempt before the latest one changes only
+    itself.
     """
     row = db.the(
         "SELECT a.*, t.id AS attempt_id, t.outcome, t.share AS attempt_share FROM answer_segments s"
@@ -358,7 +361,8 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
     is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
     update = None
     if whole and row["outcome"] != Outcome.TAKEN:
-        # it closes the breaker; a country of which all failed meanwhile waits by itself then, with the usual pauses
+        # this closes the breaker; a country whose answers all failed meanwhile then waits by itself, with the usual
+        # pauses
         update = _end_attempt(
             db, row["attempt_id"], Outcome.TAKEN, None, now, USUAL.trial_after, certainly_not_sent=False
         )
@@ -372,10 +376,10 @@ def _follow_segments(db: Database, segment_id: int, now: Now, rules: policy.Rule
 
 
 def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now) -> None:
-    """Bring an answer of which every segment has left into the state that they give."""
+    """Bring an answer whose segments have all left into the state that follows from them."""
     final = _taken_state(segments)
     if answer["state"] != final:
-        # what was delivered was sent before
+        # a delivered answer was sent before
         if answer["state"] not in states.TAKEN and final is not AnswerState.SENT:
             move(db, answer["id"], AnswerState.SENT)
         move(db, answer["id"], final)
@@ -385,9 +389,9 @@ def _follow_whole(db: Database, answer: sqlite3.Row, segments: Sequence[SegmentS
 def _follow_half(
     db: Database, answer: sqlite3.Row, segments: Sequence[SegmentState], now: Now, rules: policy.Rules | None
 ) -> None:
-    """Let the rest of an answer go whose half has left for certain, if it may; else the answer has failed.
+    """Let the rest of an answer go, whose half has left for certain, if it may; else the answer has failed.
 
-    What a person, a block or its age has ended does not go on.
+    An answer that a person, a block or its age has ended does not go on.
     """
     ended = answer["reason"] in list(policy.Reason)
     if rules and not ended and _may_go_on(db, answer, segments.count(SegmentState.CANCELLED), rules, now):
@@ -406,9 +410,9 @@ def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:
 
 
 def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.Rules, now: Now) -> bool:
-    """Tell whether the rest of an answer may follow a late result: nothing else went to its number, the gate passes.
+    """Tell whether the rest of an answer may follow a late result: its number got nothing else, and the gate passes it.
 
-    Cap and cooldown are not asked: it is the answer that they counted.
+    Cap and cooldown are not asked: they counted this answer already.
     """
     names = pseudonyms.names(db, answer["recipient"])
     later = db.one(
@@ -434,7 +438,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
 
 
 def same_number(reported: Address, recipient: str) -> bool:
-    """Compare an international address whole, any other one by the trailing digits: it may be in a national form."""
+    """Compare an international address whole, and any other by its trailing digits: it may be in a national form."""
     ours, theirs = recipient.lstrip("+"), reported.value.lstrip("0")
     digits = min(len(ours), len(theirs), 9)
     return ours == theirs or (

@@ -1,6 +1,6 @@
-"""Lets answers out: asks the policy with all that is known in one transaction, composes the text, counts, stores.
+"""Lets answers out: asks the policy, composes the text, counts its segments and stores them, in one transaction.
 
-What passes is on the disk as being submitted before the modem hears of it (`lifecycle`).
+An answer that passes is stored as being submitted before the modem hears of it (`lifecycle`).
 """
 
 import random
@@ -28,7 +28,7 @@ from hotlined.store.line.line import BREAKER_IS_OPEN, IS_PAUSED, save_limit_cloc
 from hotlined.timing import USUAL
 
 if TYPE_CHECKING:
-    from hotlined.gsm.tpdu import EncodedSegment  # the desk reads this module, and never a PDU
+    from hotlined.gsm.tpdu import EncodedSegment  # the desk reads this module, but needs no PDUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Begun:
 
 
 class Composition(NamedTuple):
-    """A text for an answer, and how it was chosen: for which answer to the number (`step`), which variant, from 0 on.
+    """A text for an answer, and how it was chosen: by the number of answers before (`step`) and a variant, from 0.
 
-    `country` is None where the text is not one for the numbers of a country.
+    `country` is None if the text is not one for the numbers of a country.
     """
 
     plan: Plan
@@ -58,28 +58,31 @@ class Composition(NamedTuple):
 
 
 Compose = Callable[[int, str | None, int], Composition | None]
-"""Returns the text of an answer, None where there is none; arguments: how many answers the number had, its country, the
-random draw."""
+"""A function that returns the text of an answer, None if there is none.
+
+Its arguments are the number of answers before, the recipient's country, and the random draw.
+"""
 
 Encode = Callable[[str, Plan, int], Sequence["EncodedSegment"]]
-"""Makes the TPDUs of a text to a recipient, under a concatenation reference."""
+"""A function that makes the TPDUs of a text to a recipient, under a concatenation reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shadowed:
-    """The answer passed in shadow mode: it has ended, and nothing is submitted."""
+    """An answer that passed in shadow mode: it has ended, and nothing is submitted."""
 
 
 TurnResult = Begun | Shadowed | policy.Wait | policy.Cancel
-"""What became of an answer at its turn."""
+"""The result of an answer's turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtGate:
-    """An answer at its turn, as it stands in the open transaction: what the gate is asked.
+    """An answer at its turn, as the open transaction sees it: the question to the gate.
 
-    The row has its contact and the attempt that goes on, if its first segment has left; else there is a composition,
-    or no text for it. `trial`: it would be the trial of a breaker; `shadow`: it would be let out in shadow mode.
+    `row` has the answer's contact, and its attempt if that goes on because its first segment has left; otherwise there
+    is a composition, or None if there is no text. `trial` is true if it would be the trial of a breaker, `shadow` if it
+    would be let out in shadow mode.
     """
 
     row: sqlite3.Row
@@ -90,7 +93,7 @@ class AtGate:
     shadow: bool
 
     def question(self) -> policy.Queued:
-        """Return what the policy is asked."""
+        """Return the question to the policy."""
         row, planned = self.row, self.composition
         return policy.Queued(
             identity_of(row, row["recipient"]),
@@ -105,7 +108,7 @@ class AtGate:
         )
 
     def hold(self) -> policy.LineHold | None:
-        """Return what holds it back; a trial, the rest of one and shadow mode only wait for the end of a pause."""
+        """Return the hold on this answer. A trial, the rest of one, and shadow mode are only held by a pause."""
         rest_of_trial = self.row["trial"] is not None and self.row["state"] == AnswerState.SENDING
         hold = _maybe_hold(self.row["hold"])
         excepted = self.trial or self.shadow or rest_of_trial
@@ -126,15 +129,15 @@ def begin(
 ) -> TurnResult:
     """Ask the policy's gate and, if the answer passes, commit its next segment as being submitted, and return it.
 
-    The text is composed here, by what is in force now, and stored; in shadow mode the answer ends as `shadowed`. Raises
-    HotlinedError where it cannot be composed or encoded: `set_aside` then takes it out of the way.
+    The text is composed here, by the configuration in force now, and stored; in shadow mode the answer ends as
+    `shadowed`. Raises HotlinedError if it cannot be composed or encoded: `set_aside` then takes it out of the way.
     """
     with db.transaction():
         row = db.one(_ANSWER, answer=answer_id, shadow=shadow)
-        if row is None:  # ended by another process since `queue.due` read it; its own reason stands in its row
+        if row is None:  # another process ended it after `queue.due` read it, and wrote its reason
             return policy.Cancel(Reason.PERSON)
         if shadow and row["attempt_id"]:
-            return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
+            return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest goes out live, too, or not at all
         history = history_of(db, row["recipient"], shadow=shadow, without=answer_id, other=row["other_originator"])
         composition = None if row["attempt_id"] else _compose(db, row, history, compose)
         asked = AtGate(row, history, composition, now, trial, shadow)
@@ -146,15 +149,15 @@ def begin(
             lines = fleet.lines_of(history, verdict.reason)
             db.execute("UPDATE contacts SET elsewhere = ? WHERE id = ?", lines, row["contact_id"])
         elif row["state"] == AnswerState.SENDING:
-            move(db, answer_id, AnswerState.QUEUED)  # something came between two segments
+            move(db, answer_id, AnswerState.QUEUED)  # it was stopped between two segments
         return verdict
 
 
 def at_once(recipient: str, segments: int, country: str | None = None, *, by_hand: bool, known: bool) -> policy.Queued:
-    """Return the question whether a person's text, or the rest of an answer, may go to a number now.
+    """Return the question whether a person's text, or the rest of an answer, may be sent to a number now.
 
-    Cap and cooldown are not asked, nor whether its country is answered; an answer to a `country` that waits by itself
-    waits.
+    Cap and cooldown are not asked, nor whether its country is answered; but an answer to a `country` that waits by
+    itself waits.
     """
     return policy.Queued(
         Identity(recipient, recipient, country, LineType.MOBILE),
@@ -177,9 +180,9 @@ def ask_at_once(
     without: int | None = None,
     before: int = 0,
 ) -> policy.Gate:
-    """Ask about what stands in no queue, inside the open transaction.
+    """Ask the gate about a text that is in no queue, inside the open transaction.
 
-    The answer `without` is left out of the number's history; `before` is how many segments wait to go first.
+    The answer `without` is left out of the number's history; `before` is the number of segments that wait to go first.
     """
     history = history_of(db, asked.identity.originator, shadow=shadow, without=without)
     hold = _maybe_hold(db.value(f"SELECT {_HOLD.format(':country')}", country=asked.identity.country))
@@ -192,14 +195,15 @@ def _maybe_hold(found: str | None) -> policy.LineHold | None:
 
 
 def _verdict(db: Database, asked: AtGate, rules: policy.Rules) -> policy.Gate:
-    """Say whether an answer goes out, waits or is cancelled: the policy does, but shadow mode sends no text by hand."""
+    """Return the policy's verdict: the answer goes out, waits or is cancelled. Shadow mode sends no text by hand."""
     if asked.shadow and asked.row["by_hand"]:
         return policy.Cancel(Reason.SHADOW)
     spent = windows.spent(db, asked.now, shadow=asked.shadow)
     return policy.gate(asked.question(), asked.history, spent, rules, asked.now.limit, asked.hold())
 
 
-# what holds answers to a country back, the first that does; texts by hand ask the policy, too, which excepts them
+# the first reason that holds back answers to a country; the policy, which is asked about texts by hand, too, excepts
+# them
 _HOLD = (
     f"CASE WHEN {IS_PAUSED} THEN '{policy.LineHold.PAUSED}'"
     f" WHEN {BREAKER_IS_OPEN} THEN '{policy.LineHold.BREAKER_OPEN}'"
@@ -231,7 +235,7 @@ def _let_out(
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
-    """Commit that an answer cannot be composed or encoded: it has ended, and those behind it go."""
+    """Commit that an answer cannot be composed or encoded: it has failed, and no longer blocks those behind it."""
     with db.transaction():
         row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {listed(OPEN)}", answer_id)
         if row is None:
@@ -240,7 +244,8 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         events.record(db, now, EventKind.SET_ASIDE, contact_id=row["contact_id"], detail={"error": why})
 
 
-# the attempt that goes on has segments that wait, for the first one has left; the literal is the index's
+# an attempt that goes on has segments that wait, because its first one has left; the state is written as a literal, as
+# in the index
 _ANSWER = f"""
 SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator,
   t.id AS attempt_id, t.trial, {_HOLD.format("c.country")} AS hold, {ANY_MAY_HAVE_LEFT.format("a.id")} AS left_before,
@@ -253,7 +258,7 @@ WHERE a.id = :answer AND a.state IN {listed(OPEN)}
 
 
 def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition | None:
-    """Return the stored text as it was chosen for the attempt before, or else the one that is chosen now, if any."""
+    """Return the stored text as it was chosen for the attempt before, or else the text that is chosen now, if any."""
     if answer["text"] is None:
         chosen = compose(history.answers, answer["country"], answer["draw"])
         return chosen._replace(step=history.answers) if chosen else None
@@ -265,7 +270,7 @@ def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose
 
 
 def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: policy.Pass, reference: int) -> int:
-    """Write an attempt and return its id; `passed` says whose share of the windows it counts in."""
+    """Write an attempt and return its id; `passed` says in which share of the windows it counts."""
     return lifecycle.new_attempt(
         db,
         asked.row["id"],
@@ -284,7 +289,7 @@ def _new_attempt(db: Database, asked: AtGate, composition: Composition, passed: 
 def _new_segments(
     db: Database, asked: AtGate, attempt_id: int, segments: Sequence["EncodedSegment"]
 ) -> Begun | Shadowed:
-    """Write a segment for each TPDU: the first is being submitted, or in shadow mode all were let out."""
+    """Write a segment for each TPDU: the first is being submitted; in shadow mode all count as let out."""
     first, *rest = segments
     state, now = SegmentState.SHADOWED if asked.shadow else SegmentState.SUBMITTING, asked.now
     segment_id = lifecycle.new_segment(db, attempt_id, 1, first.tpdu_length, pdu=first.pdu, state=state, at=now)
@@ -308,10 +313,11 @@ def _new_segments(
 
 
 def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
-    """Record the first segment that waits in the attempt that goes on as being submitted."""
+    """Record the first segment that waits in the attempt as being submitted."""
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
-        # written out: SQLite compiles anew at each value that it compares with the condition of an index
+        # the state as a literal: with a parameter SQLite compiles the query anew for each value, to compare it with the
+        # index's
         f" FROM answer_segments WHERE attempt_id = ? AND state = '{SegmentState.WAITING}' ORDER BY sequence LIMIT 1",
         attempt_id,
     )
@@ -332,9 +338,9 @@ def _next_segment(db: Database, asked: AtGate, attempt_id: int) -> Begun:
 
 
 def _age(answer: sqlite3.Row, now: Now) -> timedelta:
-    """Return how old an answer is: as old as its contact, or since a person asked for it.
+    """Return the age of an answer: that of its contact, or the time since a person asked for it.
 
-    A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
+    A call has no time stamp of the centre: the calendar at its arrival is used, if that could be trusted.
     """
     moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
     began = parse_rfc3339(moment) if moment and not answer["asked_by"] else None

@@ -1,17 +1,18 @@
-"""Knows every state of an answer and of its segments and the outcome of its attempts: no other module writes one.
+"""Knows every state of an answer and its segments, and the outcome of its attempts: no other module writes one.
 
-An answer is a row before it is a command, and two rules keep the SIM from paying twice. What may have left is never
-handed over again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a
-result, silence, a crash, a power cut) leads from there to a state that says what is known. And nothing is counted
-beside the states: what a segment costs, whether its number was answered, whether something can still leave, all of it
-is read from the state by the table `FACTS`, so no count can be lost, doubled or forgotten when a state changes.
+An answer is a row before it is a command, and two rules keep the SIM from paying twice. First, a segment that may have
+left is never handed over again. `submitting` is on the disk before the modem hears of a segment; whatever happens then
+(a result, silence, a crash, a power cut), the next state says what is known. Second, nothing is counted beside the
+states. What a segment costs, whether its number was answered, whether a part can still leave: the table `FACTS` gives
+all of it for each state, so no count can be lost, doubled or forgotten when a state changes.
 
 An answer has attempts, one after the other; an attempt has segments. The gate makes an attempt when it lets an answer
-out; where nothing of it can have left it ends, and the next one is a new row. Once its first segment has left an
-attempt is never given up for another by the line itself: it goes on with the first segment that was never handed over,
-under the same reference, or the answer ends as `failed`, half of it delivered. Segments that wait behind one that was
-handed over keep their place in the windows, without an end, until they are handed over themselves or cancelled: so a
-second half that leaves hours later never exceeds a window that was full in between.
+out. If no part of the attempt can have left, it ends, and the next attempt is a new row. Once its first segment has
+left, the line by itself never gives the attempt up for another: it goes on with the first segment that was never handed
+over, under the same concatenation reference, or the answer ends as `failed`, half of it delivered. The segments that
+wait behind one that was handed over keep their place in the windows, without an end, until they are handed over
+themselves or cancelled. Without that, the second half of an answer could leave hours later and exceed a window that
+other answers filled in between.
 
     queued ──gate──▶ sending ──every +CMGS──▶ sent ──reports──▶ delivered, undelivered
       ▲  │              │ │
@@ -19,13 +20,13 @@ second half that leaves hours later never exceeds a window that was full in betw
       │      shadowed   │                   └──proof, half of it──▶ failed
       └───nothing left──┘ └─the recipient's fault, the end of the tries──▶ failed
 
-`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and no step of the
-line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
-half of it delivered; and a proof that the attempt before left whole leads from there to sent. A backup that was
-restored leads from queued to unconfirmed: what waited may have left since.
+`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and the line itself
+never goes that way. If such an answer is ended while it waits again, it gets the state of the attempt before:
+unconfirmed, or failed with half of it delivered. If a proof comes meanwhile that all of the attempt before has left, it
+is sent. A restored backup leads from queued to unconfirmed: the answers that waited in it may have left since.
 
-What follows a change follows here, once, before the commit: whoever moves a segment need not know that its number is
-now an answered one, and that other answers to it stand in another share (`refile`).
+This module also carries out the consequences of a change, once, before the commit. Code that moves a segment need not
+know that its number now counts as answered, and that other answers to that number belong to another share (`refile`).
 """
 
 import json
@@ -59,7 +60,7 @@ def new_answer(db: Database, recipient: str, **columns: Any) -> int:
 
 
 def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns: Any) -> int:
-    """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
+    """Begin an attempt at an answer in a share, and return its id; it has no segments yet, and is not a trial."""
     begun = {"begun_at": now.rfc3339, "begun_limit": now.limit}
     return db.insert("attempts", answer_id=answer_id, share=share, **begun, **columns)
 
@@ -74,7 +75,7 @@ def new_segment(
     state: SegmentState = SegmentState.WAITING,
     at: Now | None = None,
 ) -> int:
-    """Add a segment to an attempt and return its id: it waits, or was let out at a moment, in whichever state."""
+    """Add a segment to an attempt and return its id: it waits, or it was let out `at` a moment, in any state."""
     segment_id = db.insert(
         "answer_segments",
         attempt_id=attempt_id,
@@ -93,20 +94,21 @@ def new_segment(
 def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None, **values: Any) -> None:
     """Bring an answer into another state and set columns of it, inside the transaction that is open.
 
-    Raises LifecycleError if it may not.
+    Raises LifecycleError if the state may not follow its present one.
     """
     row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
         raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
-    # the reason is stored, though a cause also stands in the attempt and its segment (`integrity` compares them): what
-    # waits again keeps its reason while the breaker voids its refusals, and what was withdrawn has none
+    # The reason is stored although the attempt and its segment have a cause, too (`integrity` compares them), for the
+    # two may differ: an answer that waits again keeps its reason when the breaker voids its refusals, and a withdrawn
+    # answer has none
     _set(db, "answers", answer_id, {"state": to, "reason": reason} | values)
-    if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or counts for its number there
+    if to in (AnswerState.QUEUED, AnswerState.SHADOWED):  # it waits again, or now counts for its number in shadow mode
         db.before_commit(refile, row["recipient"])
 
 
 def reopen(db: Database, answer_id: int) -> bool:
-    """Queue an answer once more because a person wants it, and tell whether that may be."""
+    """Queue an answer once more because a person wants it, and tell whether its state allows that."""
     row = db.one("SELECT state, recipient FROM answers WHERE id = ?", answer_id)
     if row is None or row["state"] not in REPEATABLE:
         return False
@@ -116,7 +118,10 @@ def reopen(db: Database, answer_id: int) -> bool:
 
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
-    """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
+    """Bring a segment into another state and set columns of it.
+
+    Raises LifecycleError if the state may not follow its present one.
+    """
     row = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
     if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
         raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
@@ -132,7 +137,7 @@ def _set(db: Database, table: str, row_id: int, columns: dict[str, Any]) -> None
 
 
 def _follow(db: Database, attempt_id: int) -> None:
-    """Have done what follows where a segment now counts for its number, or no longer does."""
+    """Plan the consequences of a segment that now counts for its number, or no longer does."""
     recipient = db.value(
         "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.id = ?", attempt_id
     )
@@ -147,7 +152,7 @@ def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentSt
 
 
 def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | None, now: Now) -> None:
-    """Record how an attempt ended; `breakers` passes it on to the breaker."""
+    """Record how an attempt ended; this does not report it to the breakers (`breakers.report_outcome`)."""
     db.execute(
         "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
         outcome,
@@ -158,14 +163,14 @@ def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | No
 
 
 def drop_attempt(db: Database, attempt_id: int) -> None:
-    """Delete an attempt of which nothing was ever submitted: it must not count for its number."""
+    """Delete an attempt that never submitted anything: it must not count for its number."""
     db.execute("DELETE FROM attempts WHERE id = ?", attempt_id)
 
 
 def resume_attempt(db: Database, attempt_id: int) -> None:
-    """Record that an attempt goes on with its next segment: how it ended before is over.
+    """Record that an attempt goes on with its next segment: its outcome so far is void.
 
-    The cause of a refusal stays, for the next refusal is compared with it; that of a result that was missing does not.
+    The cause of a refusal is kept, because the next refusal is compared with it; the cause of a missing result is not.
     """
     db.execute(  # each right side sees the row as it was
         "UPDATE attempts SET outcome = NULL, ended_limit = NULL, cause = iif(outcome IN (?, ?), NULL, cause)"
@@ -182,13 +187,13 @@ def mark_no_evidence(db: Database, attempt_id: int) -> None:
 
 
 def latest_attempt(db: Database, answer_id: int) -> int | None:
-    """Return the id of the attempt that an answer's state speaks of; None before the first."""
+    """Return the id of the attempt that an answer's state is about, the latest; None before the first."""
     row = db.one("SELECT max(id) AS id FROM attempts WHERE answer_id = ?", answer_id)
     return row["id"] if row else None
 
 
 def has_left(db: Database, attempt_id: int | None) -> bool:
-    """Tell whether a segment of an attempt was taken by the network."""
+    """Tell whether the network took a segment of an attempt."""
     return bool(
         db.one(
             f"SELECT 1 FROM answer_segments WHERE attempt_id = ? AND state IN {LEFT} LIMIT 1",
@@ -198,10 +203,10 @@ def has_left(db: Database, attempt_id: int | None) -> bool:
 
 
 def end(db: Database, answer_id: int, reason: Reason, nothing_left: AnswerState = AnswerState.CANCELLED) -> None:
-    """End an answer of which no segment is being submitted.
+    """End an answer that has no segment being submitted.
 
-    It is cancelled, or what `nothing_left` says; but failed where half of it has left, and unconfirmed where an attempt
-    before a person asked for it again may have.
+    It becomes cancelled, or the state in `nothing_left`. But it becomes failed if half of it has left, and unconfirmed
+    if an attempt before a person asked for it again may have left.
     """
     attempt_id = latest_attempt(db, answer_id)
     states = (
@@ -220,10 +225,10 @@ def end(db: Database, answer_id: int, reason: Reason, nothing_left: AnswerState 
 
 
 def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: bool) -> int:
-    """End every answer to these names that waits, with texts by hand or without, and return how many.
+    """End every answer to these names that waits, with or without texts by hand, and return how many there were.
 
-    Also those to whoever sent an MMS by way of one of them. One of which a segment is being submitted is left to its
-    result: the gate asks again before the next segment.
+    Includes the answers to people who sent an MMS by way of one of these names. An answer with a segment being
+    submitted is left alone until its result: the gate asks again before its next segment.
     """
     rows = db.all(
         "SELECT id FROM answers WHERE (recipient IN (SELECT value FROM json_each(:names)) OR contact_id IN"
@@ -237,19 +242,20 @@ def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: boo
     return len(rows)
 
 
-# ---- what follows: the shares
+# ---- the consequences: shares
 
 
 def refile(db: Database, recipients: Collection[str] | None = None) -> None:
-    """Put queued answers into the shares that the gate counts them in: those to some numbers, or all.
+    """Put queued answers into the shares that the gate counts them in: the answers to `recipients`, or all.
 
-    The gate looks up the share of each answer that it lets out, new or known; the others stand in the shares in which
-    it will count them, and a text by hand in one of its own. So it follows, before the commit, where a segment of the
-    number moved or its answer waits again; `decisions` does it for all where that changes who is known.
+    The gate itself looks up the share of the answer that it lets out, new or known. For the others the stored share has
+    to agree with what the gate will find; a text by hand has a share of its own. So this runs before the commit
+    whenever a segment of the number moved or its answer waits again; `decisions` runs it for all answers when a
+    decision changes which numbers are known.
     """
-    # `+state`: by its index SQLite would read the whole queue at each text
+    # `+state` keeps SQLite from the index on state: by it each text would cost a read of the whole queue
     which = "state" if recipients is None else f"{_TO_THEM} AND +state"
-    # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
+    # `share <> new share`: SQLite writes a row even if no value of it changes, and each write wears the card
     db.execute(
         f"UPDATE answers SET share = {_SHARE} WHERE {which} = '{AnswerState.QUEUED}' AND by_hand IS NULL"
         f" AND share <> {_SHARE}",

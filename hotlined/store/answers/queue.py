@@ -1,6 +1,6 @@
-"""Knows whose turn it is: what is due, who may be tried while nothing leaves, what stopped halfway, what got too old.
+"""Knows which answers are due, may be tried while nothing leaves, stopped halfway, or have become too old.
 
-What enters the queue stands in `answers`; `gate` lets it out.
+`answers` fills the queue; `gate` lets answers out.
 """
 
 import itertools
@@ -19,14 +19,14 @@ from hotlined.store.line import line
 from hotlined.store.line.database import Database
 from hotlined.timing import USUAL, Timing
 
-SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
+SWEPT_AT_ONCE = 100  # answers that one sweep cancels at most; the next pass goes on
 
 
 class Turn(NamedTuple):
     """An answer that the gate may be asked about now.
 
-    `share` is the share whose first answer it is, None where half of it has left; `trial` says that it would be the
-    open breaker's trial.
+    `share` is the share whose first answer this is, None if half of it has left; `trial` is true if it would be the
+    trial of an open breaker.
     """
 
     answer_id: int
@@ -35,10 +35,11 @@ class Turn(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What waits: when the oldest contact without a verdict is judged as it is, and when the first answer is due.
+    """The moments at which waiting contacts and answers next need the daemon, in limit time; None if there are none.
 
-    In limit time, None where there is none; `oldest` is from when the age of the oldest queued answer runs. `answers`
-    says whether any answer is queued or being sent, `early` whether one may go on or be tried before it is due.
+    `judgement` is when the oldest contact without a verdict is judged even if it is incomplete; `due` is when the first
+    answer is due; `oldest` is the beginning of the oldest queued answer's age. `answers` says whether any answer is
+    queued or being sent, `early` whether one may go on or be tried before it is due.
     """
 
     judgement: float | None
@@ -49,7 +50,7 @@ class Backlog(NamedTuple):
 
 
 def waiting(db: Database) -> Backlog:
-    """Return what waits."""
+    """Return the moments at which waiting contacts and answers next need the daemon."""
     judgement, answers, early, oldest, *dues = db.the(_WAITING)
     due = min((due for due in dues if due is not None), default=None)
     judged = None if judgement is None else judgement + contacts.INCOMPLETE_AFTER_SECONDS
@@ -58,7 +59,7 @@ def waiting(db: Database) -> Backlog:
 
 _ANY_TRIAL = f"({line.BREAKER_IS_OPEN} OR EXISTS (SELECT 1 FROM country_outages))"
 _DUE = f"(SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = '{{}}')"
-_DUES = ", ".join(_DUE.format(share) for share in Share)  # of each share alone: so the index has it first
+_DUES = ", ".join(_DUE.format(share) for share in Share)  # one query for each share: so SQLite reads it from the index
 _WAITING = f"""
 SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
   EXISTS (SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)}),
@@ -68,11 +69,11 @@ SELECT (SELECT min(received_limit) FROM contacts WHERE verdict IS NULL),
 
 
 def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL) -> list[Turn]:
-    """Return the answers whose turn it may be, in their order; the gate lets out what nothing holds back.
+    """Return the answers whose turn it may be, in order; the gate lets out those that nothing holds back.
 
     Answers that are half sent come first, then a text by hand, then trials that are due, then the oldest answer to a
-    new number and the oldest to one that was answered before: each share has its own head. A country that waits by
-    itself has trials alone. In shadow mode nothing is tried.
+    new number and the oldest to a number that was answered before: each share has its own head. Answers to a country
+    that waits by itself only get trials. Shadow mode has no trials.
     """
     row = db.the(_HEADS, now=now.limit)
     half_sent = db.all(_HALF_SENT, now.limit) if row["any_half_sent"] else ()
@@ -82,14 +83,14 @@ def due(db: Database, now: Now, *, shadow: bool = False, timing: Timing = USUAL)
 
 
 _IN_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
-# half of an answer is no head of a share: it has a turn of its own
+# an answer that is half sent is not the head of a share: it has a turn of its own
 _HEAD = (
     f"(SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = '{{0}}' AND due_limit <= :now"
     " AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') AND NOT {breakers.WAITS_BY_ITSELF}"
     " ORDER BY due_limit, id LIMIT 1) AS {0}"
 )
-# what is seldom there is looked up only where there is any
+# half-sent answers and trials are rare: they are looked up only if there are any
 _HEADS = f"""
 SELECT {", ".join(_HEAD.format(share) for share in _IN_ORDER)},
   EXISTS (SELECT 1 FROM answer_segments WHERE state = '{SegmentState.WAITING}') AS any_half_sent,
@@ -105,9 +106,10 @@ ORDER BY a.due_limit, a.id LIMIT 20
 
 
 def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
-    """Return answers that may be tried now, by the line's breaker, or where that is closed by a country's.
+    """Return answers that may be tried now: by the line's breaker, or if that is closed by a country's.
 
-    Of each country and share the first: where a share has no room for it the next one has its chance.
+    It is the first answer of each country and share: if a share has no room for its answer, the next one gets its
+    chance.
     """
     state = line.breaker_of(db)
     if not state.is_open:
@@ -125,7 +127,7 @@ def _trials(db: Database, now: Now, timing: Timing) -> list[Turn]:
     return [turn for record in records for turn in _candidates(db, record.country, in_round, now)]
 
 
-# refused ones need not sit out their own pause: it is void while nothing leaves
+# a refused answer need not wait out its own pause, which is void while nothing leaves
 _MAY_BE_TRIED = f"a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL AND (a.due_limit <= ? OR a.refusals > 0)"
 _COUNTRIES = (
     f"SELECT DISTINCT c.country FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE {_MAY_BE_TRIED}"
@@ -133,9 +135,9 @@ _COUNTRIES = (
 
 
 def _candidates(db: Database, country: str | None, in_round: Sequence[str], now: Now) -> list[Turn]:
-    """Return of each share the first answer to a country that may be tried, without the recipients of this round.
+    """Return the first answer of each share to a country that may be tried, leaving out the recipients of this round.
 
-    First is one to a number that took something before, then the one that was tried least often, then the oldest.
+    An answer to a number that took something before is first, then the one with the fewest tries, then the oldest.
     """
     turns: dict[Turn, tuple[object, ...]] = {}
     for share in (Share.NEW, Share.KNOWN):
@@ -154,7 +156,7 @@ def _candidates(db: Database, country: str | None, in_round: Sequence[str], now:
     return sorted(turns, key=turns.__getitem__)
 
 
-# its own first half is no proof that the number takes what is sent to it
+# its own first half does not prove that the number takes texts
 _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
     f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
@@ -169,10 +171,10 @@ def next_dues(db: Database) -> dict[Share, float]:
 
 
 def requeue_half_sent(db: Database) -> None:
-    """Queue again every answer of which a segment has left and another waits, because sending stopped in between."""
+    """Queue every answer again that has sent a segment while another waits, because sending was stopped in between."""
     if db.one(_STOPPED_HALFWAY):
         with db.transaction():
-            # again, now that nobody else can write: somebody may have ended one just now
+            # read again, now that nobody else can write: another process may have ended one meanwhile
             for row in db.all(_STOPPED_HALFWAY):
                 move(db, row["id"], AnswerState.QUEUED)
 
@@ -183,12 +185,13 @@ _STOPPED_HALFWAY = f"SELECT id FROM answers WHERE state = '{AnswerState.SENDING}
 def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:
     """Commit that answers which waited for too long are not sent, whatever held them back; return how many.
 
-    `by_calendar` looks at the centre's time stamps too, which tell of time without power; that reads the whole queue.
+    `by_calendar` also compares the centre's time stamps, which include the time without power; this reads the whole
+    queue.
     """
     if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
         return 0
     with db.transaction():
-        # again: one may have been ended just now
+        # read again: one may have been ended meanwhile
         stale = _stale(db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar)
         for answer_id in stale:
             lifecycle.end(db, answer_id, Reason.STALE)
@@ -196,16 +199,17 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 
 
 def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
-    # without INDEXED BY SQLite takes the index on the state, and reads the whole queue in every pass
+    # without INDEXED BY SQLite uses the index on the state, and reads the whole queue in every pass
     rows = db.all(
         f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}' AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
         most,
     )
     if by_calendar and now.synchronised and not rows:
-        # julianday(): a scts has the centre's offset from UTC, so as texts the two would not compare. Without a time
-        # that can be trusted the left side is NULL: such an answer is never stale by the calendar. What a person asked
-        # for again (asked_by) ages from then, by age_limit alone: by its contact's time it would be stale at once
+        # julianday(): a scts has the centre's offset from UTC, so the two cannot be compared as texts. Without a
+        # trustworthy time the left side is NULL: such an answer is never stale by the calendar. An answer that a person
+        # asked for again (asked_by) ages from that moment, by age_limit alone: by its contact's time it would be stale
+        # at once
         rows = db.all(
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{AnswerState.QUEUED}'"
             " AND a.asked_by IS NULL"

@@ -1,7 +1,7 @@
-"""What is counted in the windows, and from when they have room: no other module counts segments over time.
+"""Counts segments in the windows, and says when a window has room again; no other module counts segments over time.
 
-A segment counts from when it was handed over; one that waits behind it counts without an end, as if it were handed over
-now. What each state counts for stands in `states.FACTS`.
+A segment counts from the moment it was handed over. A segment that waits behind it counts as if it were handed over
+now, so its place never runs out. `states.FACTS` says what each state counts for.
 """
 
 import math
@@ -25,7 +25,7 @@ WHERE s.state = '{SegmentState.WAITING}'
 
 
 def spent(db: Database, now: Now, *, shadow: bool, more: int = 0) -> dict[str, policy.Spent]:
-    """Return the segments counted in each window, and so many more that are about to be."""
+    """Return the segments counted in each window, plus `more` that are about to be handed over."""
     row = db.the(_SPENT, **_moments(now, shadow=shadow))
     return {name: policy.Spent(row[name] + more, row[f"{name}_known"] + more) for name in policy.WINDOW_SECONDS}
 
@@ -44,21 +44,21 @@ FROM ({_OCCUPIED})
 
 @dataclass(slots=True)
 class Occupancy:
-    """When each segment that the longest window counts was handed over, in order; those to known numbers apart, too."""
+    """The moments at which the segments of the longest window were handed over, in order; known numbers apart, too."""
 
     everything: list[float] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
 
     def add(self, at: float, segments: int, *, known: bool) -> None:
-        """Let so many segments more be handed over, no earlier than those before them."""
+        """Count more segments as handed over `at` a moment, not before those already counted."""
         self.everything += [at] * segments
         if known:
             self.known += [at] * segments
 
     def room_at(self, window: str, segments: int, limits: policy.Limits, start: float, *, known: bool) -> float:
-        """Return the limit time from which a window has room for so many more if nothing is added; infinity for never.
+        """Return the limit time from which a window has room for more segments if nothing is added; infinity for never.
 
-        `known` asks for an answer to a number that was answered before, which the reserve is not for.
+        `known` asks for an answer to a number that was answered before: such an answer may not use the reserve.
         """
         limit: int = getattr(limits.segments, window)
         asked = [(self.everything, limit), *([(self.known, policy.unreserved(limit, limits))] if known else [])]
@@ -66,14 +66,15 @@ class Occupancy:
         for moments, most in asked:
             if segments > most:
                 return math.inf
-            # the newest are passed over, as many as may stay beside those that are to go: the next one has to leave
+            # there is room once at most `most - segments` are left in the window: that many of the newest may stay, so
+            # the one before them has to leave
             if len(moments) > most - segments:
                 at = max(at, moments[len(moments) - (most - segments) - 1] + policy.WINDOW_SECONDS[window])
         return at
 
 
 def occupancy(db: Database, now: Now, *, shadow: bool) -> Occupancy:
-    """Return what is counted in the longest window."""
+    """Return the segments that are counted in the longest window."""
     found = Occupancy()
     for at, is_known in db.rows(f"{_OCCUPIED} ORDER BY at", **_moments(now, shadow=shadow)):
         found.add(at, 1, known=bool(is_known))
@@ -81,6 +82,6 @@ def occupancy(db: Database, now: Now, *, shadow: bool) -> Occupancy:
 
 
 def _moments(now: Now, *, shadow: bool) -> dict[str, float]:
-    """Return since when each window counts, and the other arguments of the queries."""
+    """Return the beginning of each window, and the other arguments of the queries."""
     since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
     return since | {"now": now.limit, "shadow": int(shadow)}

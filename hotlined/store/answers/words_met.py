@@ -1,7 +1,7 @@
-"""Texts in which a word of alerts.words stands: noted in the transaction that makes the text, by the words in force.
+"""Texts that contain a word of alerts.words: recorded in the transaction that stores the text, by the words in force.
 
-They come first where people tag, and are an alert, once an hour at most, with what came in between. What was noted goes
-with its text.
+People who tag see them first. They also make an alert, at most once an hour, which names all that came in between. The
+record is erased with its text.
 """
 
 import json
@@ -15,12 +15,12 @@ from hotlined.store.line.database import Database
 PAUSE_SECONDS = 3600.0
 """The least time between two alerts, on the limit clock."""
 
-_FEW = 3  # ids that an alert names
+_FEW = 3  # ids that an alert names at most
 
 
 @dataclass(frozen=True, slots=True)
 class NewTexts:
-    """Texts that no alert has named: how many, the ids of the first few, and when the first came, as RFC 3339."""
+    """Texts that no alert has named: how many, the ids of the first few, and when the first came, in RFC 3339."""
 
     count: int
     first_ids: tuple[int, ...]
@@ -28,9 +28,10 @@ class NewTexts:
 
 
 def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
-    """Note which words stand in a contact's text now, inside the transaction that is open.
+    """Record which words are in a contact's text now, inside the transaction that is open.
 
-    A text of which a part came later may have other words than before, or none any more. What an alert has named stays.
+    A text that gets a late part may have other words than before, or none any more. The record of a text that an alert
+    has named stays.
     """
     if not words:
         db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT alerted", contact_id)
@@ -43,7 +44,7 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
 
 
 def maybe_due(db: Database, now: Now) -> NewTexts | None:
-    """Return what an alert has to name now; None where there is nothing, or one was recorded within the hour."""
+    """Return the texts that an alert has to name now; None without any, or within an hour after the last alert."""
     rows = db.all(
         "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.alerted"
         " ORDER BY w.contact_id LIMIT ?",
@@ -59,15 +60,15 @@ def maybe_due(db: Database, now: Now) -> NewTexts | None:
 
 
 def mark_named(db: Database) -> None:
-    """Note that an alert names every text in which such a word stands, inside the transaction that is open."""
+    """Record that an alert names every text recorded here, inside the transaction that is open."""
     db.execute("UPDATE words_met SET alerted = 1 WHERE NOT alerted")
 
 
 def of(db: Database, contact_id: int) -> tuple[str, ...]:
-    """Return the words of alerts.words that stand in a contact's text."""
+    """Return the words of alerts.words in a contact's text, as they were recorded."""
     row = db.one("SELECT words FROM words_met WHERE contact_id = ?", contact_id)
     return tuple(json.loads(row["words"])) if row else ()
 
 
 HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
-"""The condition on a contact `c` that a word of alerts.words stands in its text."""
+"""SQL that is true if the text of contact `c` contains a word of alerts.words."""

@@ -1,1 +1,1 @@
-"""The ground of the store: the database, the line's one row, and what is kept of no text: events, requests, PINs."""
+"""The ground of the store: the database, the line's one row, events, requests, and PINs; no texts of people."""

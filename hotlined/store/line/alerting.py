@@ -1,7 +1,8 @@
-"""Stores alerts: the last one of each condition, which channels have yet to take one, the texts asked of the daemon.
+"""Stores alerts: the last one of each condition, the channels that have yet to take it, and alert texts as requests.
 
-An alert is a row before it is sent, and each channel checks it off after: a crash repeats it at most, and loses none.
-A text is a request that carries its alert's id, so none is asked for twice. What is due is not decided here.
+An alert is a row before it is sent, and each channel marks it as taken afterwards: a crash can repeat an alert, but not
+lose one. An alert text is a request that carries its alert's id, so no alert is texted twice. This module does not
+decide which alerts are due.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,17 +15,17 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.requests import RequestVerb
 
 GIVEN_UP_AFTER_SECONDS = 86_400.0
-"""So long, on the limit clock, a channel that fails is tried again."""
+"""A channel that fails is tried again for this long, on the limit clock."""
 
 SMS_WINDOW_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class AlertProgress:
-    """How far alerts are: the level of the last alert of each condition, and the last event read (None: none yet).
+    """The progress of alerts: the level of each condition's last alert, and the last event read (None for none yet).
 
-    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `recorded_limits` are
-    the readings at which the last alert of each condition was recorded.
+    `unwell_limit` is since when the line does not work, on the limit clock, or None; `recorded_limits` is when the last
+    alert of each condition was recorded, on the limit clock.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class AlertProgress:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An alert before it is recorded: level 0 says that it is over; the channels in `taken` know it already."""
+    """An alert before it is recorded: level 0 means that its condition is over; channels in `taken` have it already."""
 
     condition: str
     level: int
@@ -47,7 +48,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert that a channel has yet to take."""
+    """A recorded alert that a channel has yet to take."""
 
     alert_id: int
     level: int
@@ -59,18 +60,18 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class TextFate:
-    """How far the text of an alert is: `state` as in `requests`, and whether it left or may have left."""
+    """The fate of an alert's text: its request (`state` as in `requests`), and whether it left or may have left."""
 
     request_id: int
     state: RequestState
     result: str | None
     detail: str | None
-    """The values of the result, as in `requests`."""
+    """The values of the result's sentence, as in `requests`."""
     left: bool
 
 
 def progress(db: Database) -> AlertProgress:
-    """Return how far alerts are."""
+    """Return the progress of alerts."""
     event_id, unwell_limit = line.alerts_reached(db)
     latest = db.all(
         "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
@@ -109,14 +110,15 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
 
 
 def move(db: Database, reached: AlertProgress) -> None:
-    """Record how far alerts are, levels aside, inside the transaction that is open."""
+    """Record the progress of alerts, except the levels, inside the transaction that is open."""
     line.note_alerts_reached(db, reached.event_id, reached.unwell_limit)
 
 
 def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
-    """Return the alerts that a channel has yet to take; after `GIVEN_UP_AFTER_SECONDS` a digest alone.
+    """Return the alerts that a channel has yet to take; after `GIVEN_UP_AFTER_SECONDS` only a digest.
 
-    The oldest come first, and those of words behind all others: whoever texts such words is not to hide what is wrong.
+    The oldest come first, and alerts about words (alerts.words) last: a person who texts such words must not delay the
+    alerts about faults.
     """
     rows = db.all(
         "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text, a.condition FROM alerts a"
@@ -134,13 +136,13 @@ def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
 
 
 def maybe_last_digest(db: Database) -> str | None:
-    """Return when the last digest was recorded, in RFC 3339."""
+    """Return when the last digest was recorded, in RFC 3339; None if there is none."""
     row = db.one("SELECT at FROM alerts WHERE condition = ? ORDER BY id DESC LIMIT 1", AlertCondition.DIGEST)
     return row["at"] if row else None
 
 
 def begin(db: Database, alert_id: int, channel: str) -> None:
-    """Commit a try before it is made: what cannot be written down is not sent again and again."""
+    """Commit a try before it is made: if the disk takes no writes, the same alert is not sent again and again."""
     with db.transaction():
         db.execute(
             "UPDATE alert_deliveries SET tries = tries + 1 WHERE alert_id = ? AND channel = ?", alert_id, channel
@@ -159,14 +161,14 @@ def take(db: Database, alert_id: int, channel: str, now: Now) -> None:
 
 
 def ask(db: Database, alert_id: int, number: str, text: str, who: str, now: Now) -> None:
-    """Commit a request that the daemon texts an alert to a number."""
+    """Commit a request to text an alert to a number."""
     requests.ask(db, RequestVerb.SEND, {"number": number, "text": text, "alert": str(alert_id)}, who, now)
 
 
 def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
-    """Return how far the text of an alert is, or None while it was not asked for.
+    """Return the fate of an alert's text; None if it was not requested yet.
 
-    One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
+    An unconfirmed text ends its request as refused, but may have left all the same: it is not requested again.
     """
     row = db.one(
         "SELECT r.id AS request_id, r.state, r.result, r.detail,"

@@ -1,7 +1,8 @@
 """One open database: its queries, its transactions, and its limit clock.
 
-Whatever reads and then writes does so in BEGIN IMMEDIATE: it waits for its turn instead of failing half-way. How a
-database is opened stands in `opening`.
+Code that reads and then writes does both in one BEGIN IMMEDIATE: it waits for its turn to write before it reads. Had it
+begun with a read, SQLite could refuse its first write, for another process may have written in between. `opening` opens
+a database.
 """
 
 import contextlib
@@ -18,8 +19,8 @@ from hotlined.database_files import KEY, beside
 class Database:
     """One open database and the limit clock that continues from it.
 
-    `limit_epoch` is what the calendar said when the limit clock stood at 0, in seconds since 1970; `release` gives up
-    the daemon's lock.
+    `limit_epoch` is the calendar's time when the limit clock was 0, in seconds since 1970; `release` gives up the
+    daemon's lock.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Database:
         self.connection = connection
         self.clock = clock
         self.limit_epoch = limit_epoch
-        self.keys: dict[str, bytes] = {}  # of its pseudonyms, once `pseudonyms` has read them
+        self.keys: dict[str, bytes] = {}  # of its pseudonyms, by the file's ending, once `pseudonyms` has read them
         self._release = release
         self._following: dict[Follow, set[str]] = {}
         self._is_shared = False
@@ -51,11 +52,11 @@ class Database:
     def close(self) -> None:
         """Close the database and give up the daemon's lock."""
         self.connection.close()
-        self._release()  # last: to close a locked file drops the locks that SQLite has on it in this process
+        self._release()  # last: closing a locked file would drop the locks that SQLite holds on it in this process
 
     @property
     def key_path(self) -> Path:
-        """Where the key of the pseudonyms lies."""
+        """The path of the key that the pseudonyms are made with."""
         return beside(self.path, KEY)
 
     def now(self) -> Now:
@@ -65,21 +66,21 @@ class Database:
     def one(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Row | None:
         """Return the first row of a query, or None.
 
-        Here and below a statement has either `?` or `:name` for what is handed in, never both; a list is one value, in
-        JSON, that `json_each` takes apart.
+        Here and below a statement takes its values either by `?` or by `:name`, never both. A list is handed in as one
+        value, in JSON, and `json_each` takes it apart.
         """
         row: sqlite3.Row | None = self.rows(sql, *arguments, **named).fetchone()
         return row
 
     def the(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Row:
-        """Return the first row of a query that has one whatever the database holds; raises LookupError else."""
+        """Return the first row of a query that always has one; raises LookupError if it has none."""
         row = self.one(sql, *arguments, **named)
         if row is None:
             raise LookupError(f"no row: {sql}")
         return row
 
     def value(self, sql: str, /, *arguments: object, **named: object) -> Any:
-        """Return the first column of the first row of a query; raises LookupError where there is no row."""
+        """Return the first column of the first row of a query; raises LookupError if there is no row."""
         return self.the(sql, *arguments, **named)[0]
 
     def all(self, sql: str, /, *arguments: object, **named: object) -> list[sqlite3.Row]:
@@ -87,7 +88,7 @@ class Database:
         return self.rows(sql, *arguments, **named).fetchall()
 
     def rows(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Cursor:
-        """Return the rows of a query one by one, where there may be too many for the memory."""
+        """Return the rows of a query one by one, for a query that may have too many rows for the memory."""
         return self.connection.execute(sql, named or arguments)
 
     def execute(self, sql: str, /, *arguments: object, **named: object) -> sqlite3.Cursor:
@@ -96,28 +97,28 @@ class Database:
         return self.connection.execute(sql, named or arguments)
 
     def before_commit(self, follow: "Follow", subject: str) -> None:
-        """Have what follows a change done once, just before the open transaction is committed, with all its subjects.
+        """Call `follow` once, just before the open transaction is committed, with all subjects that were named for it.
 
-        It is not done for what a rollback undoes.
+        A rollback takes the call away, too.
         """
         assert self.connection.in_transaction
         self._following.setdefault(follow, set()).add(subject)
 
     def insert(self, table: str, **columns: object) -> int:
-        """Insert a row by the names of its columns, inside the transaction that is open, and return its id."""
+        """Insert a row, inside the transaction that is open, and return its id."""
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING rowid"
-        ((row_id,),) = self.execute(sql, *columns.values()).fetchall()  # all of them: only then is the statement over
+        ((row_id,),) = self.execute(sql, *columns.values()).fetchall()  # the statement ends only with its last row
         return int(row_id)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run what is inside as one transaction that has the right to write from its beginning.
+        """Run the block as one transaction that has the right to write from its beginning.
 
-        On the way out it is committed and on the disk, or with others (`shared_commit`); on any exception nothing of it
-        remains.
+        At the end of the block it is committed and on the disk, or waits for others (`shared_commit`). On any exception
+        nothing of it remains.
         """
-        if self._is_shared and self.connection.in_transaction:  # the first one has begun it
+        if self._is_shared and self.connection.in_transaction:  # an earlier one of the shared commit has begun it
             with self.savepoint():
                 yield
                 self._follow()
@@ -134,10 +135,11 @@ class Database:
 
     @contextlib.contextmanager
     def shared_commit(self) -> Iterator[None]:
-        """Have the transactions inside on the disk together, at the end: each of them is whole, or nothing of it is.
+        """Bring all transactions of the block to the disk together, at its end; each is written whole or not at all.
 
-        For what promises nothing before it is on the disk: whatever is done for it outside the database (a text deleted
-        from the SIM, a segment handed over) comes after the end. Where the end fails, nothing of them remains.
+        Only for work that promises nothing before it is on the disk: an act outside the database (deleting a text from
+        the SIM, handing over a segment) has to come after the block. If the commit at the end fails, none of the
+        transactions remains.
         """
         self._is_shared = True
         try:
@@ -150,7 +152,7 @@ class Database:
             self._is_shared = False
 
     def flush(self) -> None:
-        """Commit what waits for the end of a shared commit, if anything does: there is much of it, or others wait."""
+        """Commit now what is open of a shared commit, if anything is: it has grown large, or another writer waits."""
         if self.connection.in_transaction:
             self.connection.execute("COMMIT")
 
@@ -162,41 +164,41 @@ class Database:
     def _roll_back(self) -> None:
         self._following.clear()
         self._undone += 1
-        if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
+        if self.connection.in_transaction:  # SQLite has rolled back by itself if the disk is full, for example
             self.connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Run what is inside so that all that it reads is of one moment; it keeps nobody from writing."""
+        """Run the block so that all its reads see the database at one moment; other processes can write meanwhile."""
         self.connection.execute("BEGIN")
         try:
             yield
         finally:
-            self.connection.rollback()  # it wrote nothing; after an error SQLite may have ended it itself
+            self.connection.rollback()  # the block wrote nothing; after an error SQLite itself may have ended it
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Run what is inside so that nothing of it remains on any exception, within the transaction that is open."""
+        """Run the block inside the open transaction so that an exception undoes the block alone."""
         self.execute("SAVEPOINT inside")
         try:
             yield
         except BaseException:
             self._undone += 1
-            if self.connection.in_transaction:  # else SQLite itself has rolled back all of it
+            if self.connection.in_transaction:  # else SQLite itself has rolled back the whole transaction
                 self.execute("ROLLBACK TO inside")
             raise
         finally:
             if self.connection.in_transaction:
-                self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
+                self.execute("RELEASE inside")  # ROLLBACK TO undoes the writes after the savepoint, but leaves it open
 
     def changed_here(self) -> tuple[int, int]:
-        """Return what differs after this connection has written, or has undone what it wrote; it asks nothing."""
+        """Return a value that changes when this connection writes or rolls back; runs no query."""
         return self.connection.total_changes, self._undone
 
     def changed_elsewhere(self) -> int:
-        """Return a number that differs after another process has written; our own writing leaves it as it is."""
+        """Return a number that changes when another process writes, and not when this connection does."""
         return int(self.value("PRAGMA data_version"))
 
 
 Follow = Callable[[Database, Collection[str]], None]
-"""What follows a change, with all that it was about; it changes nothing that something follows."""
+"""A function to call before a commit, with all subjects of the changes; its own writes must call for no other one."""

@@ -1,7 +1,7 @@
-"""The table `events`: how an event is written, and how it is read.
+"""Writes and reads the table `events`.
 
-An event is a code, its `kind`, with what it tells in fields beside that, of which `words` makes sentences: who, about
-whom or what, and a `detail` of further values by their names. None of them has a sentence in it.
+An event is a code, its `kind`, with values in fields beside it: who did it, about whom or what, and `detail`, further
+values by name. `words` makes the sentences; the table has none.
 """
 
 import json
@@ -19,7 +19,7 @@ _FIELDS = "at, kind, detail, who, number, word FROM events"
 
 
 class Event(NamedTuple):
-    """What alerts want to know of an event; `at` is RFC 3339. The fields are those of `record`."""
+    """The part of an event that alerts need; `at` is RFC 3339, and the other fields are those of `record`."""
 
     event_id: int
     kind: str
@@ -42,8 +42,8 @@ def record(
 ) -> None:
     """Record that something happened, inside the transaction that is open.
 
-    `who` is the person who did it. It is about `number`, a number or name, which is masked here, or `word`: a tag, or
-    the list that somebody looked through. `detail` is what else is known: values as JSON holds them, and no sentence.
+    `who` is the person who did it. `number` is the number or name that it is about; it is masked here. `word` is a tag,
+    or the name of a list that somebody read. `detail` has further values, as JSON can hold them, and no sentence.
     """
     db.insert(
         "events",
@@ -68,9 +68,9 @@ def is_repeated(
     number: str | None = None,
     word: str | None = None,
 ) -> bool:
-    """Tell whether an event like this one came after a reading of the limit clock."""
+    """Tell whether an event like this one came after this reading of the limit clock."""
     found = db.one(
-        # the table only grows, so no more than the latest events are looked through
+        # the table only grows, so only the latest events are searched
         f"SELECT 1 FROM events WHERE kind = ? AND id > (SELECT max(id) FROM events) - {_LAST} AND at_limit > ?"
         " AND who = ? AND contact_id IS ? AND number IS ? AND word IS ? LIMIT 1",
         kind,
@@ -102,7 +102,7 @@ def of_contact(db: Database, contact_id: int) -> list[dict[str, Any]]:
 def of_person(db: Database, contact_ids: Sequence[int], number: str | None) -> list[dict[str, Any]]:
     """Return the events of contacts, and those about a number or name: the fields of `ExportedEvent`.
 
-    The number is None where another one is masked alike.
+    `number` is None if another number has the same mask.
     """
     rows = db.all(
         f"SELECT id, {_FIELDS} WHERE contact_id IN (SELECT value FROM json_each(?)) OR number = ? ORDER BY id",

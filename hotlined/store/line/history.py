@@ -1,6 +1,6 @@
-"""Reads from the attempts and their segments what an answer's number had: how many answers, when, and what is open.
+"""Reads a number's history from attempts and segments: how many answers it had, when, and whether one is open.
 
-What a state counts for stands in `states.FACTS`. An attempt counts for its number from when it began.
+`states.FACTS` says what each state counts for. An attempt counts for its number from its beginning.
 """
 
 from hotlined import policy, states
@@ -13,9 +13,9 @@ _MAY_HAVE_LEFT = f"(s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN
 def history_of(
     db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
 ) -> policy.History:
-    """Return what limits need to know of a number, also by its pseudonym; the answer `without` is left out.
+    """Return what the limits need to know of a number, also by its pseudonym; the answer `without` is left out.
 
-    `other` is a second name of the same person: what is decided about it holds, too. Texts by hand are no answers.
+    `other` is a second name of the same person: decisions about it hold, too. Texts by hand do not count as answers.
     """
     row = db.the(_HISTORY, number=number or "", other=other, shadow=shadow, without=without)
     return policy.History(
@@ -29,9 +29,10 @@ def history_of(
     )
 
 
-# max() over what may have left: an answer that was asked for again counts once, from its last attempt. IS NOT, for
-# `without` may be NULL, which leaves no answer out; with <> no answer would be counted then, and the cap be void.
-# numbers has two rows of a person, by its number and by its pseudonym, if something was decided while the key was lost
+# max() over the attempts that may have left: an answer that was asked for again counts once, from its last attempt. IS
+# NOT, because `without` may be NULL, which leaves no answer out: with <> no answer would be counted then, and the cap
+# would be void. `numbers` has two rows of a person, one by the number and one by its pseudonym, if something was
+# decided while the key was lost.
 _DECIDED = (
     f"SELECT 1 FROM numbers WHERE number IN {pseudonyms.both(':number')} AND {{0}} IS NOT NULL"
     f" UNION ALL SELECT 1 FROM numbers WHERE number IN {pseudonyms.both(':other')} AND {{0}} IS NOT NULL"
@@ -54,9 +55,9 @@ ANY_MAY_HAVE_LEFT = (
     "EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = {{}} AND {_MAY_HAVE_LEFT})"
 )
-"""Whether something of an answer may have left, in whichever attempt, as SQL with `:shadow`."""
+"""SQL with `:shadow`: whether any part of an answer may have left, in any of its attempts."""
 
 
 def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
-    """Tell whether something of an answer may have left, in whichever attempt."""
+    """Tell whether any part of an answer may have left, in any of its attempts."""
     return bool(db.value(f"SELECT {ANY_MAY_HAVE_LEFT.format(':answer')}", answer=answer_id, shadow=shadow))

@@ -1,10 +1,10 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, since
-when the modem is ready or another SIM is in, the pause, what the daemon found to hold answers back, the breaker, since
-when there is a flood or shadow mode, whether it was just restored from a backup, the key of the pseudonyms, whether a
-rebuild is due, and how far alerts are. The table `events` tells people when these things changed; none of them is
-read back from it.
+The row holds the anchor of the limit clock; the SIM that the line is bound to, its number, its credit and its top-ups;
+since when the modem is ready, or another SIM is in; the pause, what the daemon found that answers wait for, and the
+breaker; since when there is a flood, or shadow mode; whether the database was just restored from a backup; the key of
+the pseudonyms; whether a rebuild is due; and how far alerts are. The table `events` records these changes for people;
+nothing in the row is read back from it.
 """
 
 import sqlite3
@@ -23,31 +23,31 @@ from hotlined.states import KEPT_BACK, EventKind, HoldReason, SealFailure, Sendi
 from hotlined.store.line import events
 from hotlined.store.line.database import Database
 
-EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
+EPOCH_SECONDS = 1.0  # the calendar may drift this far from the limit clock before the new epoch is written
 
 LIMIT_TIME = "(SELECT limit_time FROM line_state)"
-"""The last reading of the limit clock that was saved, as SQL."""
+"""SQL for the last reading of the limit clock that was saved."""
 IN_SHADOW_MODE = "(SELECT shadow_at IS NOT NULL FROM line_state)"
-"""Whether the line is in shadow mode, as SQL."""
+"""SQL that is true if the line is in shadow mode."""
 KEY_DIGEST = "(SELECT key_digest FROM line_state)"
-"""The digest of the key that pseudonyms are made with, as SQL; NULL where there are none yet."""
+"""SQL for the digest of the key that pseudonyms are made with; NULL if there are none yet."""
 FLEET_KEY_DIGEST = "(SELECT key_digest FROM fleet WHERE id = 1)"
-"""The same of the fleet's key; NULL where the line is in none."""
+"""The same for the fleet's key; NULL if the line is in no fleet."""
 IS_PAUSED = "(SELECT paused_at IS NOT NULL FROM line_state)"
-"""Whether the line is paused, as SQL."""
+"""SQL that is true if the line is paused."""
 BREAKER_IS_OPEN = "(SELECT breaker_cause IS NOT NULL FROM line_state)"
-"""Whether the line's breaker is open, as SQL."""
+"""SQL that is true if the line's breaker is open."""
 WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
-"""A query that has a row where the line has not exactly one."""
+"""A query that returns a row if the table has more or fewer than the one row that it must have."""
 
 
 # ---- the limit clock
 
 
 def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
-    """Return the last anchor of the limit clock, None before the first, and what the calendar said when it was 0."""
+    """Return the last anchor of the limit clock, None before the first, and the calendar's time at its 0."""
     row = connection.execute("SELECT limit_time, boot_id, boottime, limit_epoch FROM line_state").fetchone()
-    if row is None:  # somebody has deleted the row: `db check` says so, and a command can still read the rest
+    if row is None:  # a person deleted the row: `db check` reports it, and commands can still read the rest
         return None, 0.0
     *anchor, epoch = row
     return Anchor(*anchor) if row["boot_id"] else None, float(epoch)
@@ -56,8 +56,8 @@ def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
 def save_limit_clock(db: Database, now: Now) -> None:
     """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
 
-    Where the limit clock began by the calendar is kept unless it is a second off: so what is due does not jitter.
-    Whether the calendar was synchronised then is what the totals of answers go by.
+    The calendar's time when the limit clock was 0 is kept unless it is a second off, so that due times do not jitter.
+    The totals of answers need to know whether the calendar was synchronised at this moment.
     """
     anchor = db.clock.anchor(now.limit)
     if calendar_moved(db, now):
@@ -73,12 +73,12 @@ def save_limit_clock(db: Database, now: Now) -> None:
 
 
 def calendar_moved(db: Database, now: Now) -> bool:
-    """Tell whether the calendar has been set since the limit clock was saved: what is due by it is another time."""
+    """Tell whether the calendar was set since the limit clock was saved: then due times are at other calendar times."""
     return abs(db.limit_epoch - (now.utc.timestamp() - now.limit)) >= EPOCH_SECONDS
 
 
 def calendar_time(db: Database, limit: float) -> str:
-    """Return a reading of the limit clock as the calendar has it, in RFC 3339."""
+    """Return the calendar's time at a reading of the limit clock, in RFC 3339."""
     epoch: float = db.value("SELECT limit_epoch FROM line_state")
     return rfc3339(datetime.fromtimestamp(epoch + limit, UTC))
 
@@ -87,28 +87,28 @@ def calendar_time(db: Database, limit: float) -> str:
 
 
 def commit_own_number(db: Database, number: str) -> None:
-    """Commit the number that the SIM says is its own, where it differs from the one before."""
+    """Commit the number that the SIM reports as its own, if it differs from the one before."""
     if own_number(db) != number:
         with db.transaction():
             db.execute("UPDATE line_state SET own_number = ?", number)
 
 
 def own_number(db: Database) -> str | None:
-    """Return the number that the SIM last said is its own, in E.164."""
+    """Return the number that the SIM last reported as its own, in E.164."""
     row = db.one("SELECT own_number FROM line_state")
     return row["own_number"] if row else None
 
 
 def bound_sim(db: Database) -> tuple[str, str] | None:
-    """Return the IMEI of the stick and the IMSI of the SIM that the line answers with; None before the first."""
+    """Return the stick's IMEI and the SIM's IMSI that the line is bound to; None before the first."""
     row = db.one("SELECT imei, imsi FROM line_state WHERE imsi IS NOT NULL")
     return (row["imei"], row["imsi"]) if row else None
 
 
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
-    """Record with which stick and SIM the line answers from now on, inside the transaction that is open.
+    """Record the stick and the SIM that the line answers with from now on, inside the transaction that is open.
 
-    Of another SIM nothing is known yet: its number, its balance, when it was topped up, where it may not text.
+    Another SIM begins without a number, a balance, a top-up, and countries that it cannot text.
     """
     before = bound_sim(db)
     if before and before[1] not in ("", imsi):
@@ -122,7 +122,7 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
 
 
 def commit_sim_changed(db: Database, now: Now, *, changed: bool) -> None:
-    """Commit that another stick or SIM than the line's is in, or that none is any more; nothing where that is known."""
+    """Commit that another stick or SIM than the line's is in, or no longer is, unless that is recorded already."""
     if (_sim_changed_at(db) is not None) != changed:
         with db.transaction():
             db.execute("UPDATE line_state SET sim_changed_at = ?", now.rfc3339 if changed else None)
@@ -134,21 +134,21 @@ def _sim_changed_at(db: Database) -> str | None:
 
 
 def note_ready(db: Database, since: float | None) -> None:
-    """Record since when the modem has been ready, or with None that it is not, inside the transaction that is open."""
+    """Record since when the modem has been ready, or None if it is not, inside the transaction that is open."""
     db.execute("UPDATE line_state SET ready_limit = ?", since)
 
 
 def maybe_ready_since(db: Database) -> float | None:
-    """Return the reading of the limit clock since when the modem has been ready; None where it is not known to be."""
+    """Return since when the modem has been ready, on the limit clock; None if it is not known to be ready."""
     since: float | None = db.value("SELECT ready_limit FROM line_state")
     return since
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What is known of the SIM's credit: the last balance that the network answered with, and when; the last top-up.
+    """The SIM's credit as far as it is known: the last balance from the network, its time, and the last top-up.
 
-    Until when the SIM lives is the configuration's to say.
+    The validity of the SIM after a top-up is in the configuration.
     """
 
     balance: float | None = None
@@ -158,7 +158,7 @@ class Credit:
 
 
 def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
-    """Commit the balance that the network answered with, where it has another value, or begins or ceases to be low."""
+    """Commit the balance that the network reported, if its value is new, or if it begins or ceases to be low."""
     row = db.the("SELECT balance, balance_low FROM line_state")
     if tuple(row) != (balance, int(low)):
         with db.transaction():
@@ -167,12 +167,12 @@ def commit_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
 
 
 def credit_of(db: Database) -> Credit:
-    """Return what was noted of the credit; a balance is noted when it has changed."""
+    """Return the recorded credit; a balance is recorded only when it changes."""
     row = db.one("SELECT balance, balance_at, topped_up_at FROM line_state")
     if row is None:
         return Credit()
     if row["balance"] is not None:
-        with suppress(ValueError):  # a person wrote something else
+        with suppress(ValueError):  # a person edited the database and wrote something else
             return Credit(float(row["balance"]), row["balance_at"], row["topped_up_at"])
     return Credit(topped_up_at=row["topped_up_at"])
 
@@ -181,7 +181,7 @@ def credit_of(db: Database) -> Credit:
 
 
 class TopUp(NamedTuple):
-    """When the SIM was topped up last: a person said so, or it was taken for that because the balance rose."""
+    """The last top-up of the SIM: a person reported it (`by`), or the daemon inferred it from a balance that rose."""
 
     at: str
     by: str | None = None
@@ -190,7 +190,7 @@ class TopUp(NamedTuple):
 
 
 def maybe_top_up(db: Database) -> TopUp | None:
-    """Return the last top-up that is known of the SIM, None where none is."""
+    """Return the last known top-up of the SIM; None if none is known."""
     row = db.one(
         "SELECT topped_up_at, topped_up_by, topped_up_from, topped_up_to FROM line_state WHERE topped_up_at IS NOT NULL"
     )
@@ -198,22 +198,23 @@ def maybe_top_up(db: Database) -> TopUp | None:
 
 
 def balance_before(db: Database) -> str | None:
-    """Return the balance that a rise is measured from; None where the next one is the first."""
+    """Return the balance that the next one is compared with; None if there is none to compare with."""
     before: str | None = db.value("SELECT balance_before FROM line_state")
     return before
 
 
 def commit_balance_before(db: Database, balance: str) -> None:
-    """Commit the balance that the next rise is measured from, where it is another one."""
+    """Commit the balance that the next one is compared with, if it is a new value."""
     if balance_before(db) != balance:
         with db.transaction():
             db.execute("UPDATE line_state SET balance_before = ?", balance)
 
 
 def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
-    """Record the last top-up, inside the transaction that is open; `dated` says whether its date is to be trusted.
+    """Record the last top-up, inside the transaction that is open; `dated` says whether its date can be trusted.
 
-    After what a person said the next balance begins a new comparison: that it rose is known already.
+    After a person's report the next balance starts a new comparison: its rise is this top-up, which is recorded
+    already.
     """
     db.execute(
         "UPDATE line_state SET topped_up_at = ?, topped_up_by = ?, topped_up_from = ?, topped_up_to = ?,"
@@ -229,9 +230,10 @@ def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
 
 
 def commit_top_up_date(db: Database, now: Now) -> None:
-    """Commit the date of a top-up anew that was noted before the calendar could be trusted, now that it can.
+    """Commit the right date of a top-up that was recorded before the calendar could be trusted, now that it can.
 
-    Nobody knows how long the machine was off since then if it was: a date of an earlier boot stays as it is.
+    It is counted back on the limit clock, which only works within one boot: after a reboot nobody knows how long the
+    machine was off, and the date stays as it is.
     """
     row = db.the("SELECT topped_up_boot, topped_up_limit FROM line_state")
     if row["topped_up_boot"] == boot_id():
@@ -244,15 +246,15 @@ def commit_top_up_date(db: Database, now: Now) -> None:
 
 
 class Pause(NamedTuple):
-    """Since when nothing is sent, and by whose word."""
+    """A pause by a person: nothing is sent since `at`."""
 
     at: str
     by: str
 
 
 def note_pause(db: Database, who: str, now: Now) -> None:
-    """Record a pause by a person, inside the transaction that is open: the first one began it and names it."""
-    db.execute(  # each right side sees the row as it was: paused_at is NULL where there was no pause before
+    """Record a pause by a person, inside the transaction that is open; the first pause keeps its time and its name."""
+    db.execute(  # each right side sees the row as it was: paused_at is NULL if there was no pause before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
         " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
         now.rfc3339,
@@ -262,8 +264,8 @@ def note_pause(db: Database, who: str, now: Now) -> None:
 
 
 def end_pause(db: Database) -> None:
-    """Record that there is no pause, inside the transaction that is open; after one the breaker may try an answer."""
-    db.execute(  # SQL evaluates each right side with the row as it was: paused_at is still that of the pause
+    """Record the end of a pause, inside the transaction that is open; the breaker may then try an answer."""
+    db.execute(  # each right side sees the row as it was: paused_at is still that of the pause
         "UPDATE line_state SET breaker_trial_requested = iif(paused_at IS NULL, breaker_trial_requested, 1),"
         " paused_at = NULL, paused_limit = NULL, paused_by = NULL, pause_restored = 0"
     )
@@ -275,14 +277,14 @@ def is_paused(db: Database) -> bool:
 
 
 def maybe_paused_by(db: Database) -> str | None:
-    """Return who has paused the line, None while it is not paused."""
-    # a pause without a name is one all the same: NULL would say that there is none
+    """Return the name of the person who paused the line; None while it is not paused."""
+    # a pause without a name is a pause, too: NULL would read as no pause
     row = db.one("SELECT coalesce(paused_by, '') AS paused_by FROM line_state WHERE paused_at IS NOT NULL")
     return row["paused_by"] if row else None
 
 
 def pause_began(db: Database) -> float:
-    """Return the reading of the limit clock at which the pause began; 0 where that is not known."""
+    """Return when the pause began, on the limit clock; 0 if that is not known."""
     return float(db.value("SELECT coalesce(paused_limit, 0.0) FROM line_state"))
 
 
@@ -291,9 +293,9 @@ def pause_began(db: Database) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Whether answers go out: free, paused (by a person), held (nothing that `resume` ends), or trial (the breaker).
+    """The state of sending: free, paused (by a person), held (`resume` does not end it), trial (the breaker is open).
 
-    The reason of a pause is `person`, or `restored` where it came back with a backup. `since` is RFC 3339, None where
+    The reason of a pause is `person`, or `restored` if the pause came back with a backup. `since` is RFC 3339, None if
     it is not known.
     """
 
@@ -304,7 +306,7 @@ class Sending:
 
     @classmethod
     def kept_back(cls, reason: HoldReason, since: str | None, by: str | None = None) -> Self:
-        """Return how answers are kept back for a reason."""
+        """Return the state of sending that belongs to a reason."""
         return cls(KEPT_BACK[reason], reason, since, by)
 
 
@@ -312,15 +314,15 @@ FREE = Sending(SendingState.FREE)
 
 
 def sending_of(db: Database, *, sim_changed: bool | None = None) -> Sending:
-    """Return whether answers go out, and else what keeps them back first; see `recorded_holds`."""
+    """Return the state of sending: free, or the first of `recorded_holds`."""
     return next(recorded_holds(db, sim_changed=sim_changed), FREE)
 
 
 def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator[Sending]:
-    """Yield all that keeps answers back, first what a resume or a trial would not end.
+    """Yield all that keeps answers back; first the holds that a resume or a trial does not end.
 
-    `sim_changed` is the daemon's word on whether another stick or SIM is in; None where no daemon says anything: then
-    what it noted last holds.
+    `sim_changed` is the running daemon's report on whether another stick or SIM is in; None without a daemon: then its
+    last record counts.
     """
     row = db.the(
         "SELECT sim_changed_at, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since"
@@ -340,23 +342,23 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
 
 
 def commit_wait(db: Database, waiting_for: WaitingFor | None) -> None:
-    """Commit what every answer waits for."""
+    """Commit the reason that all answers wait for, or None."""
     _commit_wait(db, "hold", waiting_for)
 
 
 def commit_half_sent_wait(db: Database, waiting_for: WaitingFor | None) -> None:
-    """Commit what answers that are half sent wait for, and no others."""
+    """Commit the reason that only half-sent answers wait for, or None."""
     _commit_wait(db, "hold_half", waiting_for)
 
 
 def commit_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None) -> None:
-    """Commit what the answers of a share wait for."""
+    """Commit the reason that the answers of a share wait for, or None."""
     if share is not Share.BY_HAND:
         _commit_wait(db, f"hold_{share}", waiting_for)
 
 
 def _commit_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> None:
-    """Commit what answers wait for where it differs: the same is found in every pass, and the card wears."""
+    """Commit only a change: every pass finds the same reason again, and each write wears the card."""
     row = db.one(f"SELECT {column} FROM line_state")
     if row is not None and row[column] != waiting_for:
         with db.transaction():
@@ -364,12 +366,12 @@ def _commit_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> N
 
 
 def forget_waits(db: Database) -> None:
-    """Record that nothing is known for which answers wait, inside the transaction that is open."""
+    """Record that no reason for waiting is known, inside the transaction that is open."""
     db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
 
 
 def share_waits(db: Database) -> dict[Share, str | None]:
-    """Return what the answers to new numbers wait for, and those to numbers that were answered before."""
+    """Return what answers to new numbers wait for, and answers to numbers that were answered before."""
     row = db.the("SELECT hold_new, hold_known FROM line_state")
     return {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
 
@@ -377,7 +379,7 @@ def share_waits(db: Database) -> dict[Share, str | None]:
 # ---- the breaker
 
 _BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)}
-"""The column of each value of `Breaker`."""
+"""The column of `line_state` for each field of `Breaker`."""
 
 
 def breaker_of(db: Database) -> Breaker:
@@ -406,9 +408,9 @@ def note_trial_request(db: Database) -> None:
 
 
 class Standing(NamedTuple):
-    """How the line stands: what a pass of the daemon asks of its row, at one moment. It serves that pass alone.
+    """The values of the line's row that a pass of the daemon needs, read at one moment, for that pass alone.
 
-    `wait` and `half_sent_wait` are what was noted that all answers wait for, and those that are half sent.
+    `wait` is the recorded reason that all answers wait for, `half_sent_wait` the one that half-sent answers wait for.
     """
 
     own_number: str | None
@@ -420,7 +422,7 @@ class Standing(NamedTuple):
 
 
 def standing_of(db: Database) -> Standing:
-    """Return how the line stands."""
+    """Return the values of the line's row for one pass of the daemon."""
     row = db.the("SELECT * FROM line_state")
     shares = {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
     paused = row["paused_at"] is not None
@@ -431,56 +433,56 @@ def standing_of(db: Database) -> Standing:
 
 
 def flood_began(db: Database) -> float | None:
-    """Return the reading of the limit clock at which the flood was noticed that still goes on; None without one."""
+    """Return when the present flood was noticed, on the limit clock; None without a flood."""
     began: float | None = db.value("SELECT flood_limit FROM line_state")
     return began
 
 
 def note_flood(db: Database, began: float | None) -> None:
-    """Record that a flood began, or with None that there is none, inside the transaction that is open."""
+    """Record that a flood began, or None if there is none, inside the transaction that is open."""
     db.execute("UPDATE line_state SET flood_limit = ?", began)
 
 
 class Shadow(NamedTuple):
-    """Since when the line has been in shadow mode: by the calendar, and on the limit clock."""
+    """The beginning of shadow mode, by the calendar and on the limit clock."""
 
     at: str
     limit: float
 
 
 def maybe_shadow(db: Database) -> Shadow | None:
-    """Return since when the line has been in shadow mode by what its daemon noted; None where it has not."""
+    """Return the beginning of shadow mode as the daemon recorded it; None if the line is not in shadow mode."""
     row = db.one("SELECT shadow_at, shadow_limit FROM line_state WHERE shadow_at IS NOT NULL")
     return Shadow(*row) if row else None
 
 
 def note_shadow(db: Database, since: Shadow | None) -> None:
-    """Record since when the line is in shadow mode, or with None that it is not, inside the open transaction."""
+    """Record the beginning of shadow mode, or None if the line is not in it, inside the open transaction."""
     db.execute(
         "UPDATE line_state SET shadow_at = ?, shadow_limit = ?", *((since.at, since.limit) if since else (None, None))
     )
 
 
 def mark_copied(connection: sqlite3.Connection, at: str) -> None:
-    """Record in a copy of a database that it is one."""
+    """Mark a copied database as a copy."""
     connection.execute("UPDATE line_state SET copied_at = ?", (at,))
 
 
 def maybe_copied_at(db: Database) -> str | None:
-    """Return when this database was copied from the one in use, None unless it is such a copy."""
+    """Return when this database was copied from the one in use; None unless it is such a copy."""
     return copied_at_of(db.connection)
 
 
 def copied_at_of(connection: sqlite3.Connection) -> str | None:
-    """Return the same of a database that is not opened as a line's."""
+    """Return the same for a connection that was not opened as a line's database."""
     row = connection.execute("SELECT copied_at FROM line_state").fetchone()
     return row[0] if row else None
 
 
 def note_restored(db: Database) -> Pause | None:
-    """Record that a copy is in use from now on, inside the transaction that is open; return its pause, if it had one.
+    """Record that a copy is the database in use from now on, inside the open transaction; return its pause, if any.
 
-    Its pause holds again, and nobody has chosen that.
+    The pause of the copy holds again, although no person decided that now: it is marked as restored.
     """
     db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
     row = db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL")
@@ -491,9 +493,9 @@ def note_restored(db: Database) -> Pause | None:
 
 
 class Sealed(NamedTuple):
-    """The last sealed backup: when it was made, its age in seconds on the limit clock, its name; why the next failed.
+    """The last sealed backup: its time, its age in seconds on the limit clock, its name; and why a later one failed.
 
-    None in `at` where there is none yet, in `failure` where the latest try was not in vain.
+    `at` is None if there is none yet; `failure` is None if the latest attempt succeeded.
     """
 
     at: str | None = None
@@ -504,7 +506,7 @@ class Sealed(NamedTuple):
 
 
 def sealed_of(db: Database, now: Now) -> Sealed:
-    """Return what is known of the last sealed backup."""
+    """Return the record of the last sealed backup."""
     row = db.one("SELECT sealed_at, sealed_limit, sealed_as, seal_failure, seal_failed_at FROM line_state")
     if row is None:
         return Sealed()
@@ -514,7 +516,7 @@ def sealed_of(db: Database, now: Now) -> Sealed:
 
 
 def commit_sealed(db: Database, name: str, began: Now) -> None:
-    """Commit that a sealed backup is whole and off the card: of the moment at which it began."""
+    """Commit that a sealed backup, begun at a moment, is complete and off the card."""
     with db.transaction():
         db.execute(
             "UPDATE line_state SET sealed_at = ?, sealed_limit = ?, sealed_as = ?,"
@@ -526,7 +528,7 @@ def commit_sealed(db: Database, name: str, began: Now) -> None:
 
 
 def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
-    """Commit why a sealed backup failed, where that is news: the same is found every few hours, and the card wears."""
+    """Commit why a sealed backup failed, if the reason is new: it recurs every few hours, and writes wear the card."""
     if db.value("SELECT seal_failure FROM line_state") != failure:
         with db.transaction():
             db.execute("UPDATE line_state SET seal_failure = ?, seal_failed_at = ?", failure, now.rfc3339)
@@ -536,8 +538,8 @@ def commit_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
 
 
 def key_digests_of(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
-    """Return the digests of the line's own key and of its fleet's, in a database of any version; None without such."""
-    with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
+    """Return the digests of the line's own key and the fleet's, in a database of any version; None for one without."""
+    with suppress(sqlite3.OperationalError):  # an older version had no pseudonyms, and no such column
         own, fleet = connection.execute(_DIGESTS).fetchone() or (None, None)
         return own, fleet
     return None, None
@@ -547,12 +549,12 @@ _DIGESTS = f"SELECT {KEY_DIGEST}, {FLEET_KEY_DIGEST} FROM line_state"
 
 
 def bind_key(db: Database, digest: str) -> None:
-    """Record with which key pseudonyms are made from now on, inside the transaction that is open."""
+    """Record the key that pseudonyms are made with from now on, inside the transaction that is open."""
     db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", digest)
 
 
 def note_key_lack(db: Database, lack: HoldReason | None, file: str, now: Now) -> None:
-    """Record why a key cannot be used, or with None that all can, inside the transaction that is open."""
+    """Record why a key cannot be used, or None if all can, inside the transaction that is open."""
     db.execute(
         "UPDATE line_state SET key_lost_at = iif(?, coalesce(key_lost_at, ?), NULL), key_denied = ?",
         bool(lack),
@@ -566,7 +568,7 @@ _KEY_EVENTS = {HoldReason.KEY_LOST: EventKind.KEY_LOST, HoldReason.KEY_DENIED: E
 
 
 def key_lack(db: Database) -> HoldReason | None:
-    """Return why the key could not be used when that was last looked at; None where it could."""
+    """Return why the key could not be used at the last look; None if it could."""
     row = db.one("SELECT key_denied FROM line_state WHERE key_lost_at IS NOT NULL")
     if row is None:
         return None
@@ -577,31 +579,31 @@ def key_lack(db: Database) -> HoldReason | None:
 
 
 def request_rebuild(db: Database) -> None:
-    """Record that something was erased that the file may still hold a copy of, inside the transaction that is open."""
+    """Record an erasure whose data the file may still contain, inside the transaction that is open."""
     db.execute("UPDATE line_state SET erasures = erasures + 1")
 
 
 def needs_rebuild(db: Database) -> bool:
-    """Tell whether something was erased since the file was last written anew."""
+    """Tell whether there was an erasure since the file was last rewritten."""
     return db.one("SELECT 1 FROM line_state WHERE erasures > erasures_rebuilt") is not None
 
 
 def erasures(db: Database) -> int:
-    """Return how often something was erased that the file may have held a copy of."""
+    """Return the number of erasures whose data the file may have contained."""
     return int(db.value("SELECT erasures FROM line_state"))
 
 
 def note_rebuilt(db: Database, erasures: int) -> None:
-    """Record that the file was written anew after so many erasures; of those that came later it may hold a copy."""
+    """Record that the file was rewritten after this number of erasures; it may still contain data of later ones."""
     db.execute("UPDATE line_state SET erasures_rebuilt = max(erasures_rebuilt, ?)", erasures)
 
 
 def alerts_reached(db: Database) -> tuple[int | None, float | None]:
-    """Return the last event that alerts took in, and the limit time since when the line does not work; None: never."""
+    """Return the last event that alerts have read, and since when the line does not work (limit time); or None."""
     row = db.the("SELECT alerts_event, unwell_limit FROM line_state")
     return row["alerts_event"], row["unwell_limit"]
 
 
 def note_alerts_reached(db: Database, event_id: int | None, unwell_limit: float | None) -> None:
-    """Record how far alerts are, inside the transaction that is open."""
+    """Record the same, inside the transaction that is open."""
     db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", event_id, unwell_limit)

@@ -1,4 +1,4 @@
-"""Which PINs were tried on which SIM: a PIN that a SIM refused is never tried on it again."""
+"""Remembers the PINs that were tried on each SIM, so that a PIN that a SIM refused is never tried on it again."""
 
 import os
 
@@ -9,10 +9,11 @@ from hotlined.store.line.database import Database
 
 
 def digest(db: Database, pin: str) -> str:
-    """Return what a PIN is noted as: its digest under a secret beside the database, made where there is none.
+    """Return the digest of a PIN under a secret beside the database; makes the secret if there is none.
 
-    A digest alone gives a PIN away: all ten thousand are tried in milliseconds. The secret is for the line's user
-    alone, and of backups the sealed ones have it. Where it is lost, each PIN is tried once more. Raises OSError.
+    A digest without a secret would give the PIN away: all ten thousand PINs are tried in milliseconds. Only the line's
+    user can read the secret, and of the backups only the sealed ones contain it. If it is lost, each PIN is tried once
+    more. Raises OSError.
     """
     secret = pseudonym.maybe_key(beside(db.path, PINS))
     if secret is None:
@@ -24,15 +25,16 @@ def digest(db: Database, pin: str) -> str:
 
 
 def was_refused(db: Database, sim: str, pin: str) -> bool:
-    """Tell whether this PIN (as a digest) was tried on this SIM before and not accepted."""
+    """Tell whether this PIN (as a digest) was tried on this SIM and not accepted."""
     return bool(db.one("SELECT 1 FROM pin_tries WHERE sim = ? AND pin = ? AND accepted IS NOT 1", sim, pin))
 
 
 def commit_try(db: Database, sim: str, pin: str, now: Now) -> None:
-    """Commit the try of a PIN before it is made."""
+    """Commit the try of a PIN, before it is made."""
     with db.transaction():
         db.execute(
-            # `accepted` stays as it was: a PIN that the SIM took once is no refused one while it is tried again
+            # `accepted` is left as it was: a PIN that the SIM accepted once does not become a refused one during
+            # another try
             "INSERT INTO pin_tries (sim, pin, tried_at) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET tried_at = excluded.tried_at",
             sim,
@@ -42,12 +44,12 @@ def commit_try(db: Database, sim: str, pin: str, now: Now) -> None:
 
 
 def refuse(db: Database, sim: str, pin: str) -> None:
-    """Commit that a SIM refused a PIN, be it one that it took before."""
+    """Commit that a SIM refused a PIN, even one that it accepted before."""
     with db.transaction():
         db.execute("UPDATE pin_tries SET accepted = 0 WHERE sim = ? AND pin = ?", sim, pin)
 
 
 def accept(db: Database, sim: str, pin: str) -> None:
-    """Commit that a SIM took its PIN."""
+    """Commit that a SIM accepted its PIN."""
     with db.transaction():
         db.execute("UPDATE pin_tries SET accepted = 1 WHERE sim = ? AND pin = ?", sim, pin)

@@ -1,8 +1,8 @@
 """Finds the rows of a number, under the number or its pseudonym, and keeps the key that pseudonyms are made with.
 
-Which key that is stands in the database, as a digest. Where the key is lost nobody knows who had an answer or opted
-out, so nothing is sent until a person decides. A line in a fleet has its key, too: by the pseudonyms under it the lines
-know whom they speak of.
+The database has a digest of that key, so that no other key is taken for it. While the key is lost nobody knows who had
+an answer or opted out, so nothing is sent until a person decides. A line in a fleet has the fleet's key, too: under it
+all lines have the same pseudonym for a number.
 """
 
 import os
@@ -21,24 +21,24 @@ from hotlined.store.line.database import Database
 
 
 def names(db: Database, name: str) -> tuple[str, str]:
-    """Return the two names that rows of somebody stand under: the name, and its pseudonym.
+    """Return the two names that rows of a number or name are stored under: itself, and its pseudonym.
 
-    The second one is the name again where there are no pseudonyms yet, or their key is lost.
+    The second is the same as the first if there are no pseudonyms yet, or if their key is lost.
     """
     return name, _second(db, name, line.key_digests_of(db.connection)[0])
 
 
 def both(name: str) -> str:
-    """Return the `names` of what an expression of SQL gives, as a list of SQL."""
+    """Return the `names` of an SQL expression's value, as a list in SQL."""
     return f"({name}, pseudonym_of({name}, {line.KEY_DIGEST}))"
 
 
 IS_KEY_LOST = f"is_key_lost({line.KEY_DIGEST}, {line.FLEET_KEY_DIGEST})"
-"""Whether a key is lost, as SQL."""
+"""SQL that is true if a key is lost."""
 
 
 def teach(db: Database) -> None:
-    """Teach SQL the functions of `both` and `IS_KEY_LOST`; they get the digests of the keys that are wanted."""
+    """Define the SQL functions of `both` and `IS_KEY_LOST`; they take the digests of the keys that they need."""
     db.connection.create_function("pseudonym_of", 2, lambda name, wanted: _second(db, name, wanted))
     db.connection.create_function("is_key_lost", 2, lambda *wanted: _lacking(db, wanted) is not None)
 
@@ -49,17 +49,17 @@ def _second(db: Database, name: str, wanted: str | None) -> str:
 
 
 def is_lost(db: Database) -> bool:
-    """Tell whether there are pseudonyms whose key is not beside the database, or may not be read."""
+    """Tell whether there are pseudonyms whose key is missing beside the database, or unreadable to this user."""
     return _lost(db) is not None
 
 
 def is_fleet_key_lost(db: Database) -> bool:
-    """Tell whether it is the fleet's key that is lost, and the line's own is not."""
+    """Tell whether the fleet's key is lost and the line's own is not."""
     return _lost(db) == FLEET
 
 
 def _lost(db: Database) -> str | None:
-    """Return the ending of the file in which a key is missing, the line's own first; None where none is."""
+    """Return the file ending of a key that is lost, the line's own first; None if neither is."""
     return _lacking(db, line.key_digests_of(db.connection))
 
 
@@ -69,18 +69,18 @@ def _lacking(db: Database, digests: tuple[str | None, ...]) -> str | None:
 
 
 def maybe_lack(db: Database) -> HoldReason | None:
-    """Return why a key cannot be used now, None where all can, or where there are no pseudonyms."""
+    """Return why a key cannot be used now; None if all keys can, or if there are no pseudonyms."""
     lost = _lost(db)
     return _lack(db, lost) if lost else None
 
 
 def lacking_file(db: Database) -> Path:
-    """Return where the key lies that cannot be used; that of the line's own where all can."""
+    """Return the path of the key that cannot be used, or of the line's own key if all can be used."""
     return beside(db.path, _lost(db) or KEY)
 
 
 def lost_in_words(db: Database) -> str:
-    """Say in words why this user cannot use the key."""
+    """Return a sentence on why this user cannot use the key."""
     file = lacking_file(db)
     if maybe_lack(db) is HoldReason.KEY_DENIED:
         return _("{file} may not be read by {user}", file=file, user=user_name(os.geteuid()))
@@ -88,20 +88,20 @@ def lost_in_words(db: Database) -> str:
 
 
 def _lack(db: Database, ending: str) -> HoldReason:
-    """Return why this user cannot use a key: it is missing, or may not be read."""
+    """Return why this user cannot use a key: it is missing, or this user may not read it."""
     try:
         pseudonym.maybe_key(beside(db.path, ending))
     except PermissionError:
         return HoldReason.KEY_DENIED
     except OSError:
-        pass  # a folder in its place, a card that fails: it is not there
+        pass  # a folder in its place, or a card that fails: as good as missing
     return HoldReason.KEY_LOST
 
 
 def have_key(db: Database, now: Now) -> bytes:
-    """Return the key, making it if there are no pseudonyms yet, before the transaction that needs it.
+    """Return the key; make it first if there are no pseudonyms yet. Called before the transaction that needs the key.
 
-    Raises StoreError where it is lost, or cannot be made.
+    Raises StoreError if it is lost or cannot be made.
     """
     require_key(db, now)
     if key := _maybe_key(db):
@@ -123,9 +123,9 @@ def require_key(db: Database, now: Now) -> None:
 
 
 def adopt_key(db: Database) -> bytes:
-    """Go on with the key that lies beside the database, or make one, inside the transaction that is open; return it.
+    """Go on with the key that is beside the database, or make one, inside the transaction that is open; return it.
 
-    A file that this user may not read is left where it is: it may be the right one. Raises StoreError.
+    A file that this user may not read is left alone: it may be the right key. Raises StoreError.
     """
     try:
         key = pseudonym.maybe_key(db.key_path)
@@ -143,28 +143,28 @@ def adopt_key(db: Database) -> bytes:
 
 
 def have_fleet_key(db: Database, key: bytes) -> None:
-    """Put the key of a fleet beside the database. Raises OSError."""
+    """Write the key of a fleet beside the database. Raises OSError."""
     write_key(db.path, FLEET, key)
     db.keys[FLEET] = key
 
 
 def maybe_fleet_key(db: Database) -> bytes | None:
-    """Return the key of the line's fleet; None where it is in none, or the key is lost."""
+    """Return the key of the line's fleet; None if the line is in no fleet, or the key is lost."""
     _own, wanted = line.key_digests_of(db.connection)
     return _key_of(db, FLEET, wanted) if wanted else None
 
 
 def _maybe_key(db: Database) -> bytes | None:
-    """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
+    """Return the key that pseudonyms are made with; None if there are no pseudonyms yet, or it is lost."""
     wanted, _fleet = line.key_digests_of(db.connection)
     return _key_of(db, KEY, wanted) if wanted else None
 
 
 def _key_of(db: Database, ending: str, wanted: str) -> bytes | None:
-    """Return the key with a digest from its file; None where it is lost."""
+    """Return the key that has this digest, from its file; None if it is lost."""
     key = db.keys.get(ending)
     if key is None or pseudonym.digest(key) != wanted:
-        with suppress(OSError):  # to this user it is lost
+        with suppress(OSError):  # a key that this user cannot read is lost to this user
             key = pseudonym.maybe_key(beside(db.path, ending))
     if key is None or pseudonym.digest(key) != wanted:
         return None

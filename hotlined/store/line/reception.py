@@ -1,6 +1,7 @@
-"""Whether the line receives: what it texted itself and whether that came back, the last contact, the hours with one.
+"""Evidence that the line receives: its self-tests and whether they came back, the last contact, hours with contacts.
 
-A text that the line sends to itself on its own is a request whose arguments say so: that row is all that is kept of it.
+A self-test is a text that the line sends to its own number by itself. Its only record is a request that has `selftest`
+among its arguments.
 """
 
 from dataclasses import dataclass
@@ -14,15 +15,15 @@ from hotlined.store.line.database import Database
 from hotlined.store.line.requests import RequestVerb
 
 LOST_TEXT_SECONDS = 86_400.0
-"""For so long a text that was lost is trouble."""
+"""A lost text counts as trouble for a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """The last text that the line sent to itself on its own: when it was asked for, and how far it is.
+    """The last text that the line sent to itself: when it was requested, and how far it is.
 
-    `left` says that it left or may have left, at `left_limit` of the limit clock; `back` that a text of the line's own
-    number came since.
+    `left` is true if it left or may have left, at `left_limit` on the limit clock; `back` if a text from the line's own
+    number has come since the request.
     """
 
     at: str
@@ -35,18 +36,18 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class LostText:
-    """The last text that came and that the modem stored nowhere: when that was, by the calendar and the limit clock."""
+    """The last text that came but was stored nowhere by the modem: its time by the calendar and on the limit clock."""
 
     at: str
     at_limit: float
 
     def is_recent(self, now: Now) -> bool:
-        """Tell whether it was lost within the last day that this machine was on."""
+        """Tell whether it was lost within the last day of the limit clock."""
         return now.limit - self.at_limit < LOST_TEXT_SECONDS
 
 
 def maybe_lost_text(db: Database) -> LostText | None:
-    """Return the last text that was lost; None where none was."""
+    """Return the last text that was lost; None if there is none."""
     row = db.one("SELECT at, at_limit FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", EventKind.TEXT_LOST)
     return LostText(row["at"], row["at_limit"]) if row else None
 
@@ -57,7 +58,7 @@ def ask_selftest(db: Database, own: str, text: str, who: str, now: Now) -> None:
 
 
 def maybe_selftest(db: Database, own: str) -> SelfTest | None:
-    """Return the last self-test of the number that is the line's now; None before the first."""
+    """Return the last self-test of the number that the line has now; None before the first."""
     names = pseudonyms.names(db, own)
     row = db.one(
         "SELECT r.created_at, r.created_limit, r.state,"
@@ -86,22 +87,22 @@ def maybe_selftest(db: Database, own: str) -> SelfTest | None:
 
 @dataclass(frozen=True, slots=True)
 class LastContact:
-    """When the last contact came: by the calendar, and on the limit clock."""
+    """The time of the last contact, by the calendar and on the limit clock."""
 
     at: str
     limit: float
 
 
 def maybe_last_contact(db: Database) -> LastContact | None:
-    """Return when the last contact came, whatever it was; None where there is none."""
+    """Return the time of the last contact of any kind; None if there is none."""
     row = db.one("SELECT received_at, received_limit FROM contacts ORDER BY id DESC LIMIT 1")
     return LastContact(*row) if row else None
 
 
 def hours_with_contacts(db: Database, now: Now, length: timedelta) -> list[datetime]:
-    """Return the UTC hours of the last time in which somebody contacted the line, itself aside, in order.
+    """Return the UTC hours since `length` ago that had a contact, in order; the line's own texts do not count.
 
-    They are those of the totals: a flood makes no more of them than the clock has.
+    They are read from the hourly totals: a flood adds rows to the contacts, but not to the hours.
     """
     rows = db.all(
         "SELECT DISTINCT hour FROM totals WHERE name = 'contacts' AND total > 0 AND reason <> ? AND hour >= ?"

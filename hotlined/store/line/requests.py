@@ -1,7 +1,7 @@
-"""What the command line asks of the running daemon, because only the daemon can do it: it owns the modem.
+"""Requests of the command line to the running daemon, for actions that need the modem, which only the daemon has.
 
-A request is a row with a verb and arguments. The daemon begins the oldest one and writes down what came of it; one that
-nobody begins expires.
+A request is a row with a verb and arguments. The daemon begins the oldest one and records its result; a request that no
+daemon begins expires.
 """
 
 import json
@@ -20,11 +20,11 @@ from hotlined.store.line.database import Database
 EXPIRES_AFTER_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 _QUEUED_SECONDS = 5.0
-_RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
+_RESULT_SECONDS = 600.0  # one segment may take send_timeout, and a long text has several segments
 
 
 class RequestVerb(StrEnum):
-    """What the daemon can be asked: it begins these, and the control program writes down these alone."""
+    """The requests that the daemon carries out; the control program writes no others."""
 
     SEND = "send"
     ANSWER = "answer"
@@ -33,13 +33,13 @@ class RequestVerb(StrEnum):
 
 
 BY_HAND = {RequestVerb.SEND: ByHand.SEND, RequestVerb.ANSWER: ByHand.ANSWER}
-"""How the answer is marked that is queued for a request; what is asked otherwise has none."""
+"""The mark of the answer that is queued for a request; the other verbs queue none."""
 _NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.ANSWER: ("number",)}
-"""The arguments that a request cannot do without."""
+"""The arguments that each verb requires."""
 
 
 class Request(NamedTuple):
-    """Something asked of the daemon: a verb and its arguments."""
+    """A request: a verb, its arguments, and the person who asks."""
 
     request_id: int
     verb: RequestVerb
@@ -48,10 +48,10 @@ class Request(NamedTuple):
 
 
 class RequestProgress(NamedTuple):
-    """How far a request is, and what came of it.
+    """The state of a request, and its result.
 
-    The result of a refused one is a code (`Refusal`, `Reason`, `WaitingFor` or `CauseCode`), and `detail` its values,
-    an object in JSON.
+    The result of a refused one is a code (`Refusal`, `Reason`, `WaitingFor` or `CauseCode`), and `detail` has the
+    values of its sentence, an object in JSON.
     """
 
     state: RequestState
@@ -61,7 +61,7 @@ class RequestProgress(NamedTuple):
 
 
 def ask(db: Database, verb: RequestVerb, arguments: dict[str, str], who: str, now: Now) -> int:
-    """Commit a request and return its id; one that is not begun in two minutes expires."""
+    """Commit a request and return its id; it expires if it is not begun within two minutes."""
     with db.transaction():
         return db.insert(
             "requests",
@@ -77,7 +77,7 @@ def ask(db: Database, verb: RequestVerb, arguments: dict[str, str], who: str, no
 
 
 def progress_of(db: Database, request_id: int) -> RequestProgress:
-    """Return how far a request is."""
+    """Return the state of a request."""
     row = db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id)
     return RequestProgress(RequestState(row["state"]), row["result"], row["answer_id"], row["detail"])
 
@@ -90,10 +90,10 @@ def wait_for(
     begun_within: float = EXPIRES_AFTER_SECONDS,
     ended_within: float = _RESULT_SECONDS,
 ) -> RequestProgress:
-    """Wait until a request is ended, and return what came of it.
+    """Wait until a request is ended, and return its state and result.
 
-    `withdraw` is asked to end one that is not begun in so many seconds, and tells whether it could. Raises RefusedError
-    where it was withdrawn, or no result comes in so many seconds more.
+    If it is not begun within `begun_within` seconds, `withdraw` is called to end it, and returns whether it could.
+    Raises RefusedError if it was withdrawn, or if there is no result after `ended_within` seconds more.
     """
     deadline = time.monotonic() + begun_within
     while (result := progress_of(db, request_id)).state.is_pending:
@@ -111,9 +111,9 @@ def wait_for(
 
 
 def wait_for_answer(db: Database, request_id: int) -> int | None:
-    """Return the answer that the daemon has queued for a request that it has begun; None where it queues none.
+    """Return the id of the answer that the daemon queues for a request that it begins; None if it queues none.
 
-    It does that in the same pass, so little time is given.
+    The daemon does both in the same pass, so this waits only a few seconds.
     """
     deadline = time.monotonic() + _QUEUED_SECONDS
     while (progress := progress_of(db, request_id)).state.is_pending and progress.answer_id is None:
@@ -124,12 +124,12 @@ def wait_for_answer(db: Database, request_id: int) -> int | None:
 
 
 def next_request(db: Database, now: Now) -> Request | None:
-    """Commit the oldest open request as begun and return it; expired ones, and rows that are no requests, are ended."""
+    """Commit the oldest open request as begun and return it; end those before it that are expired or malformed."""
     if not db.one(f"SELECT 1 FROM requests WHERE state = '{RequestState.OPEN}' LIMIT 1"):
         return None
     with db.transaction():
         db.execute(
-            # a deadline of another boot is a reading of a clock that began anew: it tells nothing, the boot does
+            # a deadline of another boot cannot be compared, for that clock began anew at 0: the boot's id is compared
             f"UPDATE requests SET state = '{RequestState.EXPIRED}', ended_at = ? WHERE state = '{RequestState.OPEN}'"
             " AND (boot_id IS NOT ? OR expires_boottime < ?)",
             now.rfc3339,
@@ -155,7 +155,7 @@ _OPEN = f"SELECT id, verb, arguments, who FROM requests WHERE state = '{RequestS
 
 
 def _read(row: sqlite3.Row) -> Request | Refusal:
-    """Read a row as a request, or say why it is none: another program, or another version, wrote it."""
+    """Read a row as a request, or return why it is not one: another program, or another version, wrote it."""
     if row["verb"] not in list(RequestVerb):
         return Refusal.UNKNOWN_VERB
     verb = RequestVerb(row["verb"])
@@ -171,7 +171,7 @@ def _read(row: sqlite3.Row) -> Request | Refusal:
 
 
 def end(db: Database, request_id: int, result: str, now: Now) -> None:
-    """Commit that a request was done, and what came of it."""
+    """Commit that a request was carried out, and its result."""
     with db.transaction():
         db.execute(
             "UPDATE requests SET state = ?, result = ?, ended_at = ? WHERE id = ?",
@@ -183,7 +183,7 @@ def end(db: Database, request_id: int, result: str, now: Now) -> None:
 
 
 def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: object) -> None:
-    """Commit why a request was refused, by the codes of `RequestProgress`, and the values of its sentence."""
+    """Commit why a request was refused: a code of `RequestProgress`, and the values of its sentence."""
     with db.transaction():
         db.execute(
             "UPDATE requests SET state = ?, result = ?, detail = ?, ended_at = ? WHERE id = ?",
@@ -196,19 +196,19 @@ def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: 
 
 
 def await_answer(db: Database, request_id: int, answer_id: int) -> None:
-    """Tie a request to the answer that decides it, inside the transaction that is open."""
+    """Tie a request to the answer whose fate will end it, inside the transaction that is open."""
     db.execute("UPDATE requests SET answer_id = ? WHERE id = ?", answer_id, request_id)
 
 
 def recover(db: Database, now: Now) -> None:
-    """Commit that requests which were begun when the daemon stopped, and have no answer, were not carried out."""
+    """Commit that requests which a stopped daemon had begun, and which have no answer, were not carried out."""
     rows = db.all(f"SELECT id FROM requests WHERE state = '{RequestState.BEGUN}' AND answer_id IS NULL")
     for row in rows:
         refuse(db, row["id"], Refusal.STOPPED, now)
 
 
 def settle(db: Database, now: Now) -> int:
-    """End the requests whose answer was taken, or will not be; return how many others wait for theirs."""
+    """End the requests whose answer was taken, or will not be; return how many still wait for theirs."""
     rows = db.all(
         "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id"
         f" WHERE r.state = '{RequestState.BEGUN}'"
@@ -226,7 +226,7 @@ def settle(db: Database, now: Now) -> int:
 
 
 def expire(db: Database, request_id: int, now: Now) -> bool:
-    """Withdraw a request that nobody has begun; return whether it could be."""
+    """Withdraw a request that the daemon has not begun; return whether that was possible."""
     with db.transaction():
         cursor = db.execute(
             "UPDATE requests SET state = ?, ended_at = ? WHERE id = ? AND state = ?",

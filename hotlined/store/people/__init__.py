@@ -1,1 +1,1 @@
-"""What is kept of persons: what is stored of one, what is erased and when, what goes into evidence and a backup."""
+"""Personal data: all that is stored of a person, its erasure and retention, evidence for the police, and backups."""

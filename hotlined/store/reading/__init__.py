@@ -1,1 +1,1 @@
-"""What people read: the log, figures, forecasts, what waits to be sorted. Nothing here decides."""
+"""Queries for people: the log, figures, forecasts, and the texts that wait to be sorted. Nothing here decides."""

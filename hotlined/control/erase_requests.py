@@ -1,6 +1,6 @@
-"""Erases for the person at the command line, and ends once no file of the database holds a copy of what was erased.
+"""Erases for the command line, and ends only when no file of the database has a copy of the erased data.
 
-Each batch, each try to erase a person and the rebuild is a decision of its own, so the daemon goes on in between.
+Each batch, each try to erase a person, and the rebuild is a decision of its own, so the daemon can work in between.
 """
 
 import time
@@ -14,11 +14,11 @@ from hotlined.store.file import holders
 from hotlined.store.people import purging, stored
 
 _LOOK_SECONDS = 0.2
-_SETTLED_SECONDS = 5.0  # after modem.send_timeout: so long the daemon may take to settle what it sent
+_SETTLED_SECONDS = 5.0  # the time that the daemon needs after modem.send_timeout to settle what it was sending
 
 
 def purge(config: Config, who: str) -> Iterator[purging.Batch]:
-    """Erase what is old enough, and yield each batch; `rebuild` then takes the copies out of the files."""
+    """Erase old texts and numbers, and yield each batch; afterwards `rebuild` removes the copies from the files."""
     while (batch := decide(config, who, "purge")) is not None:
         yield purging.Batch(**batch)
 
@@ -26,11 +26,11 @@ def purge(config: Config, who: str) -> Iterator[purging.Batch]:
 def forget(
     config: Config, who: str, name: str, *, keep_opt_out: bool, daemon_runs: Callable[[], bool], asks: bool = True
 ) -> stored.StoredCounts:
-    """Erase a person from every file once nothing is being sent to it, and return what was erased.
+    """Erase a person from every file, and return the counts of erased data; wait while an answer to it is being sent.
 
-    With `asks` the other lines of a fleet are asked to erase it, too.
-    Raises RefusedError where that takes too long, or no daemon runs that would settle what is being sent, and
-    UnavailableError where a file still holds a copy.
+    With `asks`, the other lines of the fleet are asked to erase the person, too.
+    Raises RefusedError if the wait is too long, or if no daemon runs that could settle the answer that was being sent;
+    UnavailableError if a file still has a copy.
     """
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + _SETTLED_SECONDS
     while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out, asks=asks)) is None:
@@ -50,15 +50,15 @@ def forget(
 
 
 def rebuild(config: Config, who: str, command: str) -> None:
-    """Write the database anew if it may hold a copy of what was erased.
+    """Rewrite the database if it may have a copy of erased data.
 
-    Raises UnavailableError if one of its files still holds such a copy, as while a program reads it.
+    Raises UnavailableError if one of its files still has such a copy, for example because a program reads it.
     """
     _require_rebuilt(config, command, rebuilt=decide(config, who, "rebuild"))
 
 
 def _require_rebuilt(config: Config, command: str, *, rebuilt: bool) -> None:
-    """Raise UnavailableError where a reader keeps a copy of what was erased in one of the database's files."""
+    """Raise UnavailableError unless the database was `rebuilt`: a reader then keeps a copy in one of its files."""
     if not rebuilt:
         readers, again = ", ".join(holders.who_reads(config.database)), f"`hotlined {command}`"
         raise UnavailableError(
